@@ -1,0 +1,54 @@
+# Two commands: `make run` and `make test`. Both need only Python 3.11 or later and make.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.run-ready
+READY_DEV := .venv/.dev-ready
+
+.PHONY: run test check lint types contracts format bench lock screenshots clean
+
+run: $(READY)  ## set everything up and serve
+	@exec $(BIN)/ours serve
+
+test: $(READY_DEV)  ## set everything up and run the tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+check: lint types contracts  ## what CI looks at besides the tests
+
+lint: $(READY_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY_DEV)
+	$(BIN)/mypy
+
+contracts: $(READY_DEV)
+	$(BIN)/lint-imports
+
+format: $(READY_DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY_DEV)  ## our server, a naive twin and a bare echo, side by side
+	$(BIN)/python -m bench
+
+lock: $(READY_DEV)  ## resolve the dependencies anew
+	$(BIN)/python -m pip install -q uv
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group build -o locks/run.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group dev -o locks/dev.txt
+
+clean:
+	rm -rf .venv build dist
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ours needs Python 3.11 or later; set PYTHON=python3.x")'
+	$(PYTHON) -m venv .venv
+
+$(READY): $(BIN)/python locks/run.txt pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/run.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(READY_DEV): $(BIN)/python locks/dev.txt pyproject.toml
+	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@ $(READY)

@@ -1,0 +1,10 @@
+"""The front door for a WSGI server: ``app``. Run as a script it is ``ours serve``."""
+
+if __name__ == "__main__":
+    from ours.cli import main
+
+    main(["serve"])
+else:
+    from ours.web import create_app
+
+    app = create_app()

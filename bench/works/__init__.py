@@ -1,0 +1,17 @@
+"""The works: each runs its contenders side by side and answers what it found."""
+
+from collections.abc import Callable, Mapping
+
+from bench.finding import Finding, Plan
+from bench.works import batch, deliver, idle, latency, sustained, track
+
+Say = Callable[[str], None]
+
+WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
+    "track": track.run,
+    "batch": batch.run,
+    "deliver": deliver.run,
+    "latency": latency.run,
+    "sustained": sustained.run,
+    "memory": idle.run,
+}

@@ -1,0 +1,3 @@
+from ours.cli import main
+
+main()

@@ -1,0 +1,129 @@
+"""Ties the rooms together, once per process. Everything is made, and what is heavy imported, when first asked for."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from ours.registry import Registry
+from ours.registry import load as load_registry
+from ours.services.accept import Accept
+from ours.services.audit import Audit
+from ours.services.destinations import Destinations
+from ours.services.overview import Overview
+from ours.services.people import People
+from ours.services.sources import Sources
+from ours.settings import Settings
+from ours.store import Store, derive, migrate
+from ours.store.writer import Writer
+
+if TYPE_CHECKING:
+    from ours.queue import Poker, Queue
+    from ours.services.deliver import Deliver
+    from ours.services.reconcile import Reconcile
+    from ours.services.replay import Replay
+    from ours.services.retention import Retention
+    from ours.services.route import Route
+    from ours.services.sweep import Sweep
+
+
+class Ours:
+    """One installation, seen from one process. ``close`` when done."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.store = Store(settings)
+
+    def prepare(self) -> None:
+        """Bring the database to the present shape."""
+        if not migrate.is_current(self.store):
+            migrate.upgrade(self.store)
+
+    @cached_property
+    def session_keys(self) -> list[str]:
+        """What signs the dashboard's cookies: the newest key first."""
+        return [derive(key, "session").hex() for key in self.settings.secret_keys]
+
+    @cached_property
+    def registry(self) -> Registry:
+        return load_registry(self.settings)
+
+    @cached_property
+    def queue(self) -> "Queue":
+        from ours.queue import Queue
+
+        return Queue(self.settings)
+
+    @cached_property
+    def accept(self) -> Accept:
+        return Accept(self.store, self.settings, self._writer)
+
+    @cached_property
+    def route(self) -> "Route":
+        from ours.services.route import Route
+
+        return Route(self.store, self.registry)
+
+    @cached_property
+    def deliver(self) -> "Deliver":
+        from ours.services.deliver import Deliver
+
+        return Deliver(self.store, self.registry, self.settings)
+
+    @cached_property
+    def sweep(self) -> "Sweep":
+        from ours.services.sweep import Sweep
+
+        return Sweep(self.store, self.registry, self.queue)
+
+    @cached_property
+    def retention(self) -> "Retention":
+        from ours.services.retention import Retention
+
+        return Retention(self.store, self.settings)
+
+    @cached_property
+    def replay(self) -> "Replay":
+        from ours.services.replay import Replay
+
+        return Replay(self.store, self.registry)
+
+    @cached_property
+    def reconcile(self) -> "Reconcile":
+        from ours.services.reconcile import Reconcile
+
+        return Reconcile(self.store)
+
+    @cached_property
+    def sources(self) -> Sources:
+        return Sources(self.store)
+
+    @cached_property
+    def destinations(self) -> Destinations:
+        return Destinations(self.store, self.registry)
+
+    @cached_property
+    def people(self) -> People:
+        return People(self.store)
+
+    @cached_property
+    def audit(self) -> Audit:
+        return Audit(self.store)
+
+    @cached_property
+    def overview(self) -> Overview:
+        return Overview(self.store, self.registry)
+
+    @cached_property
+    def _poker(self) -> "Poker":
+        from ours.queue import Poker
+
+        return Poker(self.queue, "route")
+
+    @cached_property
+    def _writer(self) -> Writer:
+        return Writer(self.store, self._poker.poke)
+
+    def close(self) -> None:
+        """End the threads and close the files of what was used."""
+        for name in ("_writer", "_poker", "deliver", "queue", "store"):
+            if name in self.__dict__:
+                self.__dict__[name].close()

@@ -1,0 +1,42 @@
+"""The command ``ours``. A verb imports what it needs when it runs, so that ``--help`` and completion are instant."""
+
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from ours import __version__
+from ours.cli.shell import Guarded, json_option
+
+_PLACES = {
+    "serve": "server", "web": "server", "worker": "server", "demo": "demo", "doctor": "doctor", "db": "db",
+    "source": "source", "destination": "destination", "plugin": "plugin", "event": "event", "dispatch": "dispatch",
+    "replay": "replay", "balance": "balance", "person": "person",
+}  # fmt: skip
+
+
+class _Lazy(Guarded):
+    """Knows its commands by the module that each lies in."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_PLACES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in _PLACES:
+            return None
+        command: click.Command = getattr(import_module(f"ours.cli.{_PLACES[name]}"), name)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(version)s")
+@json_option
+def cli() -> None:
+    """Takes events from your backends and delivers them to destinations.
+
+    Settings come from OURS_ variables; see docs/settings.md. Every verb works while the server runs.
+    """
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    cli.main(args=args, prog_name="ours")

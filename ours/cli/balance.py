@@ -1,0 +1,32 @@
+"""``ours balance``: whether every decision that is owed was made, once."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ours.cli.shell import Shell, json_option, pass_shell
+
+if TYPE_CHECKING:
+    from ours.services.reconcile import Fault
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Compare event by event, the newest 100,000; end with status 1 on a fault.")
+@click.option("--full", is_flag=True, help="With --check: all events.")
+@json_option
+@pass_shell
+def balance(shell: Shell, check: bool, full: bool) -> None:
+    """What was accepted, what that owes, and where it stands. The difference is 0."""
+    figures = shell.ours.overview.balance()
+    document: dict[str, Any] = asdict(figures) | {"difference": figures.difference}
+    if check or full:
+        faults = shell.ours.reconcile.check(None) if full else shell.ours.reconcile.check()
+        document["faults"] = [_document(fault) for fault in faults]
+    shell.show(document)
+    if document.get("faults"):
+        click.get_current_context().exit(1)
+
+
+def _document(fault: "Fault") -> dict[str, Any]:
+    return {"event": fault.event_id, "destination": fault.destination_id, "kind": fault.kind}

@@ -1,0 +1,146 @@
+"""What ``ours doctor`` looks at. Each check yields findings: what is so, and how to mend it when it is not well."""
+
+import shutil
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ours.bootstrap import Ours
+from ours.clock import MINUTE, SECOND, now_ms
+from ours.errors import Busy, Unsealable
+from ours.settings import Settings, unknown
+from ours.store import migrate
+from ours.store.queries import events, moments
+
+Status = Literal["ok", "warn", "fail"]
+_MB = 1024 * 1024
+_DRIFT = 2 * SECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``mend`` says what to do; empty when all is well."""
+
+    name: str
+    status: Status
+    message: str
+    mend: str = ""
+
+
+def environment(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
+    """Variables that look like settings and are none."""
+    for name in unknown(environ):
+        yield Finding(
+            "settings", "warn", f"{name} is no setting.", "See docs/settings.md for the names; remove this one."
+        )
+
+
+def home(settings: Settings) -> Iterator[Finding]:
+    """The data folder is ours alone, and has room."""
+    key = settings.home / "secret.key"
+    for path in (settings.home, key):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            mode = "700" if path.is_dir() else "600"
+            yield Finding("data folder", "fail", f"Others may read {path}.", f"chmod {mode} {path}")
+        elif path.exists():
+            yield Finding("data folder", "ok", f"{path} is closed to others.")
+    free, least = shutil.disk_usage(settings.home).free // _MB, settings.min_free_mb
+    if free < least:
+        yield Finding(
+            "disk", "fail", f"{free} MB are free: new events are refused.", "Make room, or lower OURS_MIN_FREE_MB."
+        )
+    elif free < 5 * least:
+        yield Finding(
+            "disk", "warn", f"Only {free} MB are free.", f"Make room: below {least} MB new events are refused."
+        )
+    else:
+        yield Finding("disk", "ok", f"{free} MB are free.")
+
+
+def database(ours: Ours) -> Iterator[Finding]:
+    """It answers, has the present shape, and its clock goes right."""
+    with ours.store.read() as connection:
+        drift = moments.now(connection) - now_ms()
+    yield Finding("database", "ok", "It answers.")
+    if abs(drift) > _DRIFT:
+        yield Finding(
+            "clock", "warn", f"The database's clock is {drift / SECOND:+.1f} s off ours.", "Synchronise both by NTP."
+        )
+    else:
+        yield Finding("clock", "ok", "The database's clock and ours agree.")
+
+
+def tables(ours: Ours) -> Iterator[Finding]:
+    if migrate.is_current(ours.store):
+        yield Finding("tables", "ok", "They have the present shape.")
+    else:
+        yield Finding("tables", "fail", "They are of another version.", "ours db upgrade")
+
+
+def past(ours: Ours) -> Iterator[Finding]:
+    """No event comes from the future: the clock was not set back."""
+    with ours.store.read() as connection:
+        newest = moments.newest_event(connection)
+    if newest is not None and newest > now_ms() + MINUTE:
+        yield Finding("clock", "fail", "The newest event was received in the future.", "Set this machine's clock.")
+
+
+def secrets(ours: Ours) -> Iterator[Finding]:
+    """What is stored opens with the keys that we have."""
+    try:
+        _ = ours.store.lookup
+    except Unsealable as error:
+        yield Finding("secret keys", "fail", str(error), "Put the old key at the end of OURS_SECRET_KEYS.")
+    else:
+        yield Finding("secret keys", "ok", "They open what is stored.")
+
+
+def queue(ours: Ours) -> Iterator[Finding]:
+    if ours.queue.reachable():
+        yield Finding("queue", "ok", "It answers.")
+    elif ours.settings.embedded_queue:
+        yield Finding("queue", "warn", "The embedded queue does not run: the server is not running.", "ours serve")
+    else:
+        yield Finding("queue", "warn", "It can't be reached: deliveries go on, more slowly.", "Check OURS_REDIS_URL.")
+
+
+def plugins(ours: Ours) -> Iterator[Finding]:
+    yield Finding("plugins", "ok", f"{len(ours.registry.loaded)} loaded.")
+    for one in ours.registry.set_aside:
+        yield Finding(
+            "plugins", "warn", f"{one.name} was set aside: {one.reason}", f"Mend {one.where} and start again."
+        )
+
+
+def work(ours: Ours) -> Iterator[Finding]:
+    """Whether anything waits for a person, and whether all adds up."""
+    with ours.store.read() as connection:
+        unrouted = events.count_unrouted(connection)
+    balance = ours.overview.balance()
+    if balance.difference:
+        yield Finding("balance", "fail", f"It is off by {balance.difference}: that is a fault of ours.", "Report it.")
+    else:
+        yield Finding("balance", "ok", "Every decision that is owed was made once.")
+    if unrouted > ours.settings.max_backlog // 10:
+        yield Finding("backlog", "warn", f"{unrouted} events wait to be routed.", "Check that the route worker runs.")
+    for state, count in (("held", balance.held), ("retrying", balance.retrying)):
+        if count:
+            yield Finding(
+                "backlog", "warn", f"{count} dispatches are {state}.", "See their reasons on the Destinations page."
+            )
+
+
+def installation(ours: Ours) -> Iterator[Finding]:
+    """All that needs the database, as far as it goes."""
+    try:
+        yield from database(ours)
+        shaped = list(tables(ours))
+        yield from shaped
+        later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (past, secrets, work)
+        for check in later if shaped[0].status == "ok" else ():
+            yield from check(ours)
+    except Busy as error:
+        yield Finding("database", "fail", str(error), "Check that it runs, and OURS_DATABASE_URL.")
+    yield from queue(ours)
+    yield from plugins(ours)

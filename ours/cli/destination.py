@@ -1,0 +1,203 @@
+"""``ours destination``: the places that events are delivered to."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ours.cli import limits
+from ours.cli.limits import limit_options
+from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.clock import iso
+from ours.errors import Invalid
+
+if TYPE_CHECKING:
+    from ours.services.destinations import Destination
+
+
+class _Pair(click.ParamType[tuple[str, str]]):
+    """``key=value``; the value may be empty and may hold further equals signs."""
+
+    name = "key=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        key, equals, text = str(value).partition("=")
+        if not equals or not key:
+            self.fail(f'"{value}" is no key=value.', param, ctx)
+        return key, text
+
+
+def _choices(command: Any) -> Any:
+    """The options by which ``add`` and ``update`` are told what a destination is like."""
+    for option in (
+        click.option("--map", "mapping", type=_Pair(), multiple=True, metavar="FIELD=TEMPLATE",
+                     help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
+        click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
+        click.option("--event", "names", multiple=True, metavar="NAME", help="Allow the events of this name."),
+        click.option("--events", "every", type=click.Choice(["*"]), help="Allow all events."),
+        click.option("--set", "settings", type=_Pair(), multiple=True, metavar="KEY=VALUE",
+                     help="One of the plugin's settings; a header is headers.NAME=VALUE."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@click.group()
+def destination() -> None:
+    """Places that events are delivered to."""
+
+
+@destination.command()
+@click.argument("type")
+@click.argument("name")
+@_choices
+@limit_options
+@json_option
+@pass_shell
+def add(
+    shell: Shell,
+    /,
+    type: str,
+    name: str,
+    settings: Sequence[tuple[str, str]],
+    every: str | None,
+    names: Sequence[str],
+    none: bool,
+    mapping: Sequence[tuple[str, str]],
+    **pace: str | None,
+) -> None:
+    """Add a destination. TYPE is a plugin's slug (`ours plugin list`).
+
+    Say which events may leave for it: --events '*', or --event NAME for each, or --no-events.
+    """
+    events = _events(every, names, none)
+    if events is None:
+        raise Invalid(
+            "Say which events may leave for this destination: --events '*' for all, --event NAME (repeated) for these,"
+            " or --no-events for none yet."
+        )
+    made = shell.ours.destinations.add(
+        type, name, _nested(settings), events=events, mapping=dict(mapping), limits=limits.read(pace), actor=ACTOR
+    )
+    _warn_if_nothing_leaves(shell, made)
+    shell.show(_brief(made))
+
+
+@destination.command()
+@click.argument("name")
+@click.option("--name", "new_name", help="A new name.")
+@click.option("--unset", multiple=True, metavar="KEY", help="Clear one of the plugin's settings.")
+@_choices
+@limit_options
+@json_option
+@pass_shell
+def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str], **given: Any) -> None:
+    """Change a destination; what is not given stays as it is. NAME is its name or id."""
+    found = shell.ours.destinations.find(name)
+    settings = _nested(given["settings"]) | dict.fromkeys(unset)
+    changed = shell.ours.destinations.update(
+        found.id,
+        name=new_name,
+        settings=settings or None,
+        events=_events(given["every"], given["names"], given["none"]),
+        mapping={**found.mapping, **dict(given["mapping"])} if given["mapping"] else None,
+        limits=limits.read({option: given[option] for option in limits.OPTIONS}),
+        actor=ACTOR,
+    )
+    _warn_if_nothing_leaves(shell, changed)
+    shell.show(_document(changed))
+
+
+@destination.command("list")
+@json_option
+@pass_shell
+def list_(shell: Shell) -> None:
+    """All destinations."""
+    columns: dict[str, Column] = {
+        **{name: itemgetter(name) for name in ("id", "name", "type")},
+        "status": _standing,
+        "events": lambda one: ", ".join(one["events"]) or "none: nothing leaves",
+    }
+    empty = "There is no destination yet. Add one with `ours destination add TYPE NAME`."
+    shell.show_all([_document(one) for one in shell.ours.destinations.list()], columns, empty)
+
+
+@destination.command()
+@click.argument("name")
+@json_option
+@pass_shell
+def show(shell: Shell, name: str) -> None:
+    """One destination; its secrets stay hidden. NAME is its name or id."""
+    shell.show(_document(shell.ours.destinations.find(name)))
+
+
+def _status_verb(verb: str, method: str, text: str) -> None:
+    @destination.command(verb, help=text)
+    @click.argument("name")
+    @json_option
+    @pass_shell
+    def change(shell: Shell, name: str) -> None:
+        found = shell.ours.destinations.find(name)
+        shell.show(_brief(getattr(shell.ours.destinations, method)(found.id, actor=ACTOR)))
+
+
+_status_verb("pause", "pause", "Hold what waits for it and what comes.")
+_status_verb("resume", "resume", "After a pause: deliver what was held, and what comes.")
+_status_verb("off", "turn_off", "Stop what waits for it and what comes.")
+_status_verb("on", "turn_on", "Deliver what comes. What was stopped stays stopped.")
+_status_verb("remove", "remove", "Remove it for good: stop what waits for it, erase its settings.")
+
+
+def _events(every: str | None, names: Sequence[str], none: bool) -> list[str] | None:
+    """The allow list; None when nothing was said."""
+    if (every is not None) + bool(names) + none > 1:
+        raise Invalid("--events '*', --event NAME and --no-events exclude each other. Give one kind.")
+    if none:
+        return []
+    return [every] if every is not None else list(names) or None
+
+
+def _nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """``headers.X-Team=abc`` → ``{"headers": {"X-Team": "abc"}}``."""
+    made: dict[str, Any] = {}
+    for key, value in pairs:
+        outer, dot, inner = key.partition(".")
+        if dot:
+            made.setdefault(outer, {})[inner] = value
+        else:
+            made[outer] = value
+    return made
+
+
+def _warn_if_nothing_leaves(shell: Shell, one: "Destination") -> None:
+    if not one.events:
+        shell.say(f'No event is allowed for "{one.name}" yet: nothing leaves for it.', warn=True)
+
+
+def _standing(document: Mapping[str, Any]) -> str:
+    """Status, and what else there is to know at a glance."""
+    if document["status"] == "on" and document["breaker"]["state"] != "closed":
+        return "on (failing)"
+    return f"{document['status']} ({document['pausedFor']})" if document["pausedFor"] else str(document["status"])
+
+
+def _brief(one: "Destination") -> Mapping[str, Any]:
+    return {"id": one.id, "name": one.name, "type": one.slug, "status": one.status}
+
+
+def _document(one: "Destination") -> Mapping[str, Any]:
+    return {
+        **_brief(one),
+        "pausedFor": one.paused_for,
+        "events": list(one.events),
+        "settings": dict(one.settings_shown),
+        "mapping": dict(one.mapping),
+        **limits.show(one),
+        "version": one.version,
+        "pluginLoaded": one.loaded,
+        "createdAt": iso(one.created_at),
+        "updatedAt": iso(one.updated_at),
+    }

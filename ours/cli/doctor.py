@@ -1,0 +1,47 @@
+"""``ours doctor``: looks for what is wrong with this installation, and says how to mend it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import click
+
+from ours.cli.shell import Column, Shell, json_option, pass_shell
+from ours.errors import SettingsInvalid
+
+if TYPE_CHECKING:
+    from ours.cli.checks import Finding
+
+
+@click.command()
+@json_option
+@pass_shell
+def doctor(shell: Shell) -> None:
+    """Look for what is wrong, and say how to mend it. Ends with status 1 when something is."""
+    findings = [asdict(finding) for finding in _examine(shell)]
+    columns: dict[str, Column] = {title: itemgetter(title) for title in ("status", "name")}
+    columns["finding"] = lambda one: one["message"] + (f"\n→ {one['mend']}" if one["mend"] else "")
+    shell.show_all(findings, columns, "")
+    if any(finding["status"] == "fail" for finding in findings):
+        click.get_current_context().exit(1)
+
+
+def _examine(shell: Shell) -> "Iterator[Finding]":
+    from ours.bootstrap import Ours
+    from ours.cli import checks
+
+    yield from checks.environment()
+    try:
+        settings = shell.settings
+    except SettingsInvalid as error:
+        for name, problem in error.problems.items():
+            yield checks.Finding("settings", "fail", f"{name}: {problem}", "Correct it; see docs/settings.md.")
+        return
+    yield checks.Finding("settings", "ok", "All can be read.")
+    yield from checks.home(settings)
+    ours = Ours(settings)
+    try:
+        yield from checks.installation(ours)
+    finally:
+        ours.close()

@@ -1,0 +1,52 @@
+"""How fast a destination may be delivered to, as options of ``ours destination``, and as it is shown."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ours.clock import iso
+
+if TYPE_CHECKING:
+    from ours.services.destinations import Destination
+
+OPTIONS = ("max_in_flight", "rate_limit", "retry_schedule", "drain_rate")
+_CLEAR = "none"
+
+
+def limit_options(command: Any) -> Any:
+    for option in (
+        click.option("--drain-rate", metavar="N", help="Dispatches a second once it is resumed; none: all at once."),
+        click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
+                     help="The longest wait after each failed try; none: the usual ten, over 33 hours."),
+        click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
+        click.option("--max-in-flight", metavar="N", help="Tries under way at once, over all workers; none: 64."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def read(options: Mapping[str, str | None]) -> dict[str, Any]:
+    """Those of the options that were given, as the service takes them."""
+    given = {name: text for name, text in options.items() if text is not None}
+    return {name: _value(name, text) for name, text in given.items()}
+
+
+def show(one: "Destination") -> Mapping[str, Any]:
+    """The destination's limits and its breaker."""
+    limits, breaker = one.limits, one.breaker
+    return {
+        "limits": {
+            "maxInFlight": limits.max_in_flight,
+            "rate": limits.rate_limit,
+            "schedule": list(limits.retry_schedule),
+            "drainRate": limits.drain_rate,
+        },
+        "breaker": {"state": breaker.state, "failures": breaker.failures, "until": iso(breaker.until)},
+    }
+
+
+def _value(name: str, text: str) -> Any:
+    if text == _CLEAR:
+        return None
+    return [part.strip() for part in text.split(",")] if name == "retry_schedule" else text

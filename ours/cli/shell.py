@@ -1,0 +1,119 @@
+"""What every verb shares: the installation, opened once; tables or JSON; and errors in one sentence."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ours.errors import Invalid, OursError
+
+if TYPE_CHECKING:
+    from ours.bootstrap import Ours
+    from ours.settings import Settings
+
+ACTOR = "cli"
+Column = Callable[[Mapping[str, Any]], object]
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Shell:
+    """One run of ``ours``."""
+
+    def __init__(self) -> None:
+        self.as_json = False
+
+    @cached_property
+    def settings(self) -> "Settings":
+        from ours import log
+        from ours.settings import load
+
+        settings = load()
+        log.configure("ERROR" if settings.log_level == "INFO" else settings.log_level, settings.log_format)
+        return settings
+
+    @cached_property
+    def ours(self) -> "Ours":
+        """The installation, its database brought up to date."""
+        from ours.bootstrap import Ours
+
+        ours = Ours(self.settings)
+        ours.prepare()
+        return ours
+
+    def close(self) -> None:
+        if "ours" in self.__dict__:
+            self.ours.close()
+
+    def show(self, document: Mapping[str, Any]) -> None:
+        """Print one thing: as JSON if that was asked for, else at length for a terminal."""
+        if self.as_json:
+            click.echo(_dump(document))
+        else:
+            from ours.cli import tables
+
+            tables.print_record(document)
+
+    def show_all(self, documents: Sequence[Mapping[str, Any]], columns: Mapping[str, Column], empty: str) -> None:
+        """Print many things: as a JSON list, or one line each. ``columns``: title → what stands there."""
+        if self.as_json:
+            click.echo(_dump(documents))
+        else:
+            from ours.cli import tables
+
+            tables.print_table(columns, [[column(one) for column in columns.values()] for one in documents], empty)
+
+    def say(self, sentence: str, *, warn: bool = False) -> None:
+        """A word to the person, on stderr, out of the way of what is piped."""
+        click.secho(sentence, err=True, fg="red" if warn else None)
+
+
+pass_shell = click.make_pass_decorator(Shell, ensure=True)
+
+
+def json_option(command: _F) -> _F:
+    """``--json`` for a verb; ``ours --json VERB`` means the same."""
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=_choose_json, help="Print one JSON document on stdout."
+    )(command)
+
+
+def _choose_json(context: click.Context, _parameter: click.Parameter, chosen: bool) -> None:
+    context.ensure_object(Shell).as_json |= chosen
+
+
+class Guarded(click.Group):
+    """Turns errors that a person can mend into one sentence and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        shell, asked = ctx.ensure_object(Shell), "--json" in ctx.args
+        ctx.call_on_close(shell.close)
+        try:
+            return super().invoke(ctx)
+        except OursError as error:
+            raise _Failure(error, as_json=shell.as_json) from error
+        except click.UsageError as error:
+            if shell.as_json or asked:
+                click.echo(_dump({"error": error.format_message(), "code": "usage"}))
+            raise
+
+
+class _Failure(click.ClickException):
+    def __init__(self, error: OursError, *, as_json: bool) -> None:
+        super().__init__(str(error))
+        self._document = _document(error) if as_json else None
+
+    def show(self, file: Any = None) -> None:
+        super().show(file)
+        if self._document:
+            click.echo(_dump(self._document))
+
+
+def _document(error: OursError) -> Mapping[str, Any]:
+    errors = {"errors": error.errors} if isinstance(error, Invalid) and error.errors else {}
+    return {"error": str(error), "code": error.code} | errors
+
+
+def _dump(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False, indent=2)

@@ -1,0 +1,165 @@
+"""``ours source``: the backends that send, and their keys."""
+
+import sys
+from collections.abc import Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.clock import DAY, SECOND, iso, now_ms
+
+if TYPE_CHECKING:
+    from ours.services.sources import Key, Source
+
+_DAY_SECONDS = DAY // SECOND
+
+
+@click.group()
+def source() -> None:
+    """Backends that send events, and their keys."""
+
+
+@source.command()
+@click.argument("name")
+@json_option
+@pass_shell
+def add(shell: Shell, name: str) -> None:
+    """Add a source; prints its live key and its test key."""
+    made = shell.ours.sources.add(name, actor=ACTOR)
+    keys = {"key": made.live_key, "testKey": made.test_key}
+    shell.show({"id": made.source.id, "name": made.source.name, **keys, "status": made.source.status})
+
+
+@source.command("list")
+@json_option
+@pass_shell
+def list_(shell: Shell) -> None:
+    """All sources, with what they sent in the last 24 hours."""
+    columns: dict[str, Column] = {
+        **{name: itemgetter(name) for name in ("id", "name", "status")},
+        "last seen": itemgetter("lastSeenAt"),
+        "live": lambda one: one["live"]["received"],
+        "test": lambda one: one["test"]["received"],
+        "rejected": lambda one: one["live"]["rejected"] + one["test"]["rejected"],
+    }
+    empty = "There is no source yet. Add one with `ours source add NAME`."
+    shell.show_all([_document(one) for one in shell.ours.sources.list()], columns, empty)
+
+
+@source.command()
+@click.argument("name", required=False)
+@json_option
+@pass_shell
+def show(shell: Shell, name: str | None) -> None:
+    """One source with its keys. NAME is its name or id; without it, the only one there is."""
+    found = _find(shell, name)
+    keys = shell.ours.sources.keys(found.id)
+    document = _document(found) | {"key": _newest(keys, "live"), "testKey": _newest(keys, "test")}
+    shell.show(document | {"keys": [_key_document(key) for key in keys]})
+
+
+@source.command()
+@click.argument("name")
+@json_option
+@pass_shell
+def activate(shell: Shell, name: str) -> None:
+    """Take events from a source again."""
+    _show_status(shell, shell.ours.sources.activate(_find(shell, name).id, actor=ACTOR))
+
+
+@source.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Don't ask when the source sent something in the last 24 hours.")
+@json_option
+@pass_shell
+def deactivate(shell: Shell, name: str, yes: bool) -> None:
+    """Refuse a source's keys. What it sent is still delivered."""
+    found = _find(shell, name)
+    _confirm(shell, found, yes)
+    _show_status(shell, shell.ours.sources.deactivate(found.id, actor=ACTOR))
+
+
+@source.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Don't ask when the source sent something in the last 24 hours.")
+@json_option
+@pass_shell
+def delete(shell: Shell, name: str, yes: bool) -> None:
+    """Delete a source for good. Its events stay, and are still delivered."""
+    found = _find(shell, name)
+    _confirm(shell, found, yes)
+    _show_status(shell, shell.ours.sources.delete(found.id, actor=ACTOR))
+
+
+@source.command()
+@click.argument("name")
+@click.option("--mode", type=click.Choice(["live", "test"]), default="live", show_default=True)
+@click.option("--overlap", "seconds", type=int, default=_DAY_SECONDS, show_default=True,
+              help="Seconds for which the old keys of that mode still work.")  # fmt: skip
+@json_option
+@pass_shell
+def rotate(shell: Shell, name: str, mode: str, seconds: int) -> None:
+    """Give a source a new key; the old one works for a while longer."""
+    found = _find(shell, name)
+    key = shell.ours.sources.rotate(found.id, mode, seconds, actor=ACTOR)
+    old = (one.expires_at for one in shell.ours.sources.keys(found.id) if one.mode == mode and one.expires_at)
+    document = {
+        "id": found.id,
+        "name": found.name,
+        "mode": mode,
+        "key": key,
+        "oldKeysExpireAt": iso(max(old, default=None)),
+    }
+    shell.show(document)
+
+
+def _find(shell: Shell, name: str | None) -> "Source":
+    """By name or id; without either, the only one."""
+    from ours.errors import Invalid
+
+    if name is not None:
+        return shell.ours.sources.find(name)
+    there = shell.ours.sources.list()
+    if len(there) != 1:
+        names = ", ".join(f'"{one.name}"' for one in there) or "none yet"
+        raise Invalid(f"Say which source. There are: {names}.")
+    return there[0]
+
+
+def _confirm(shell: Shell, found: "Source", yes: bool) -> None:
+    """Ask a person at a terminal; a script that says it means it."""
+    recent = found.last_seen_at is not None and now_ms() - found.last_seen_at < DAY
+    if recent and not yes and not shell.as_json and sys.stdin.isatty():
+        click.confirm(f'"{found.name}" sent something in the last 24 hours. Go on?', abort=True, err=True)
+
+
+def _newest(keys: "Sequence[Key]", mode: str) -> str | None:
+    now = now_ms()
+    return next((key.text for key in keys if key.mode == mode and key.works(now)), None)
+
+
+def _document(one: "Source") -> dict[str, Any]:
+    volumes = {
+        mode: {"received": volume.received, "duplicate": volume.duplicate, "rejected": volume.rejected}
+        for mode, volume in (("live", one.live), ("test", one.test))
+    }
+    moments = {"createdAt": iso(one.created_at), "lastSeenAt": iso(one.last_seen_at)}
+    return {"id": one.id, "name": one.name, "status": one.status, **moments, "rateLimit": one.rate_limit, **volumes}
+
+
+def _key_document(key: "Key") -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "mode": key.mode,
+        "key": key.text,
+        "createdAt": iso(key.created_at),
+        "expiresAt": iso(key.expires_at),
+        "revokedAt": iso(key.revoked_at),
+        "lastUsedAt": iso(key.last_used_at),
+    }
+
+
+def _show_status(shell: Shell, one: "Source") -> None:
+    shell.show({"id": one.id, "name": one.name, "status": one.status})

@@ -1,0 +1,99 @@
+"""The rules for free-form properties: how many, how deep, how big, and what becomes of what can't be kept as sent."""
+
+import math
+from typing import Any
+
+import orjson
+
+from ours.core.notices import Notices
+from ours.errors import Invalid
+
+MOST_KEYS = 200
+MOST_LEVELS = 5
+MOST_ITEMS = 250
+MOST_NESTING = 100
+LARGEST_NUMBER = 2**53
+UNITS = 1_048_576
+_LONGEST_PATH = 200
+_AS_IT_IS = frozenset({str, float, bool, type(None)})
+
+
+def read(raw: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]:
+    """``raw`` without "" keys, its lists cut to 250 entries, whole numbers beyond 2^53 as text; a warning for each.
+
+    What needs no change is returned as it is, not copied.
+
+    :raises Invalid: above 200 keys, 5 levels of objects (inside lists they don't count) or 1,048,575 UTF-16 units.
+    """
+    bag = _object(raw, path, MOST_LEVELS, MOST_NESTING, notices)
+    if len(bag) > MOST_KEYS:
+        raise Invalid(f"Must have at most {MOST_KEYS} properties; it has {len(bag)}.")
+    check_size(bag)
+    return bag
+
+
+def value(raw: Any, path: str, notices: Notices) -> Any:
+    """One free-form value under the same rules, of any depth up to 100 levels."""
+    clean = raw if type(raw) in _AS_IT_IS else _value(raw, path, math.inf, MOST_NESTING, notices)
+    check_size(clean)
+    return clean
+
+
+def check_size(clean: Any) -> None:
+    """:raises Invalid: when the JSON of a bag or value has 1,048,576 UTF-16 units or more."""
+    data = orjson.dumps(clean)
+    if len(data) >= UNITS and len(data.decode().encode("utf-16-le")) // 2 >= UNITS:
+        raise Invalid(f"Must be shorter than {UNITS:,} characters (UTF-16 units) as JSON.")
+
+
+def _object(raw: dict[str, Any], path: str, levels: float, nesting: int, notices: Notices) -> dict[str, Any]:
+    if levels < 1:
+        raise Invalid(f"Must have at most {MOST_LEVELS} levels of objects; {path} lies deeper.")
+    changed = {
+        key: clean
+        for key, item in raw.items()
+        if type(item) not in _AS_IT_IS
+        and (clean := _value(item, _under(path, key), levels - 1, nesting - 1, notices)) is not item
+    }
+    if "" in raw:
+        notices.add(path, "empty_key")
+        return {key: changed.get(key, item) for key, item in raw.items() if key}
+    return raw | changed if changed else raw
+
+
+def _value(raw: Any, path: str, levels: float, nesting: int, notices: Notices) -> Any:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        return _number(raw, path, notices)
+    if isinstance(raw, dict):
+        return _object(raw, path, levels, _enough(nesting), notices)
+    if isinstance(raw, list):
+        return _list(raw, path, _enough(nesting), notices)
+    return raw
+
+
+def _list(raw: list[Any], path: str, nesting: int, notices: Notices) -> list[Any]:
+    if len(raw) > MOST_ITEMS:
+        notices.add(path, "list_cut")
+        raw = raw[:MOST_ITEMS]
+    if all(type(item) in _AS_IT_IS for item in raw):
+        return raw
+    clean = [_value(item, _under(path, index), math.inf, nesting - 1, notices) for index, item in enumerate(raw)]
+    return clean if any(new is not old for new, old in zip(clean, raw, strict=True)) else raw
+
+
+def _number(raw: int, path: str, notices: Notices) -> int | str:
+    if abs(raw) <= LARGEST_NUMBER:
+        return raw
+    notices.add(path, "number_as_text")
+    return str(raw)
+
+
+def _enough(nesting: int) -> int:
+    if nesting < 1:
+        raise Invalid(f"Must have at most {MOST_NESTING} levels of lists and objects together.")
+    return nesting
+
+
+def _under(path: str, key: str | int) -> str:
+    """The path of a part; of bounded length, or one endless key above many values would cost their product."""
+    return path if len(path) >= _LONGEST_PATH else f"{path}.{key}"[:_LONGEST_PATH]

@@ -1,0 +1,106 @@
+"""The breaker of a destination: stops trying one that fails, feels its way back, and says when its credentials fail."""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from ours.plugin.types import Outcome, Rejected, Retry, Unknown
+
+State = Literal["closed", "open", "half_open"]
+Verdict = Literal["worked", "failed", "refused"]
+
+IN_A_ROW = 10
+"""So many failures in a row open the breaker."""
+REFUSALS_IN_A_ROW = 5
+"""So many refusals of our credentials in a row pause the destination."""
+FIRST_PAUSE = 30_000
+LONGEST_PAUSE = 600_000
+
+_WINDOW = 60_000
+_GRAIN = 5_000
+_FEWEST_TRIES = 40
+
+_UNAUTHORISED = {"http_401", "http_403"}
+# These say something of us, of the event or of the plugin, and nothing of how the destination is.
+_SILENT = {"ssrf_refused", "invalid_request", "response_too_large", "send_failed", "worker_stopped", "lease_lost"}
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """``failures`` and ``refusals`` are those in a row; ``until`` is when an open one may be tried (milliseconds)."""
+
+    state: State = "closed"
+    failures: int = 0
+    refusals: int = 0
+    until: int | None = None
+
+    def may_be_tried(self, now: int) -> bool:
+        """Whether an open breaker's pause is over. A pause longer than any means that the clock was set back."""
+        wait = (self.until or 0) - now
+        return self.state == "open" and not 0 < wait <= LONGEST_PAUSE
+
+    @property
+    def refuses(self) -> bool:
+        """Whether our credentials were refused so often that the destination is to be paused."""
+        return self.refusals >= REFUSALS_IN_A_ROW
+
+    def half_opened(self) -> "Breaker":
+        return replace(self, state="half_open", until=None)
+
+
+CLOSED = Breaker()
+
+
+class Window:
+    """Tries and failures of the last minute, counted in grains of five seconds."""
+
+    def __init__(self) -> None:
+        self._grains: deque[tuple[int, int, int]] = deque()
+
+    def note(self, now: int, *, failed: bool) -> None:
+        start = now - now % _GRAIN
+        tries, failures = 0, 0
+        if self._grains and self._grains[-1][0] == start:
+            _, tries, failures = self._grains.pop()
+        self._grains.append((start, tries + 1, failures + failed))
+        while not 0 <= now - self._grains[0][0] < _WINDOW:
+            self._grains.popleft()
+
+    @property
+    def mostly_failing(self) -> bool:
+        tries = sum(grain[1] for grain in self._grains)
+        failures = sum(grain[2] for grain in self._grains)
+        return tries >= _FEWEST_TRIES and 2 * failures >= tries
+
+
+def verdict_of(outcome: Outcome | None) -> Verdict | None:
+    """What the outcome of a try that was sent says of the destination; None when it says nothing."""
+    code = getattr(outcome, "code", "")
+    if outcome is None or code in _SILENT:
+        return None
+    if isinstance(outcome, Retry | Unknown):
+        return "failed"
+    return "refused" if isinstance(outcome, Rejected) and code in _UNAUTHORISED else "worked"
+
+
+def after(breaker: Breaker, verdict: Verdict, now: int, *, mostly_failing: bool = False) -> Breaker:
+    """The breaker after one more try. Once it is open, or to be paused, what was still under way changes nothing.
+
+    Each opening in a row doubles the pause, from 30 seconds up to ten minutes.
+    """
+    if breaker.state == "open" or breaker.refuses:
+        return breaker
+    if verdict == "worked":
+        return CLOSED
+    if verdict == "refused":
+        return Breaker(refusals=breaker.refusals + 1)
+    failures = breaker.failures + 1
+    if breaker.state == "half_open" or failures >= IN_A_ROW or mostly_failing:
+        failures = max(failures, IN_A_ROW)
+        return Breaker("open", failures, until=now + _pause(failures))
+    return Breaker(failures=failures)
+
+
+def _pause(failures: int) -> int:
+    doubled = min(failures - IN_A_ROW, 10)
+    return min(FIRST_PAUSE << doubled, LONGEST_PAUSE)

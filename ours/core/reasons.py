@@ -1,0 +1,177 @@
+"""Why a dispatch, an attempt or an event is as it is: every code that we give, in words, and what to do about it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One sentence for the reviewer, and one on what to do."""
+
+    words: str
+    remedy: str
+
+
+_NOTHING = "Nothing needs doing."
+_WAITS = "It is tried again by itself; look at the destination if it keeps happening."
+
+REASONS = {
+    # Decided before a try
+    "not_allowed": Reason(
+        "The event is not on this destination's allow list.",
+        "Add the event's name to the allow list if it may leave for this destination; later events then go, and this"
+        " one with `ours replay event ID --to NAME`.",
+    ),
+    "replayed": Reason("Nobody could say whether it arrived, so it was replayed; the replay takes over.", _NOTHING),
+    "destination_off": Reason("The destination was off.", "Turn it on, then replay the event if it should still go."),
+    "destination_paused": Reason("The destination is paused and keeps its backlog.", "Resume the destination."),
+    "destination_removed": Reason("The destination was removed before the event could be delivered.", _NOTHING),
+    "plugin_missing": Reason(
+        "No plugin with this destination's slug is loaded.",
+        "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
+    ),
+    "breaker_open": Reason(
+        "The destination fails, so it is left alone for a while; no try is used up.",
+        "It goes on by itself once one dispatch has got through; look at the destination if it keeps happening.",
+    ),
+    "mapping_invalid": Reason("The destination's mapping can't be read.", "Mend the mapping, then replay."),
+    "settings_invalid": Reason(
+        "The destination's settings do not fit what its plugin asks for.", "Mend the settings, then replay."
+    ),
+    "build_failed": Reason(
+        "The plugin failed while it built the request: a fault in the plugin.",
+        "Read the attempt's message, mend the plugin, then replay.",
+    ),
+    "skipped": Reason("The plugin decided that this event is not for this destination.", _NOTHING),
+    # Happened while trying
+    "timeout": Reason("The destination did not answer in time.", _WAITS),
+    "connect_failed": Reason("No connection to the destination could be made.", _WAITS),
+    "dns_failed": Reason("The destination's host name could not be looked up.", "Check the host name in the settings."),
+    "tls_failed": Reason(
+        "The destination's certificate was refused, or no secure connection could be agreed.",
+        "Check the destination's certificate and the host name in the settings.",
+    ),
+    "connection_lost": Reason("The connection broke before the answer was complete.", _WAITS),
+    "ssrf_refused": Reason(
+        "The destination's address lies in a network that is not public, and such networks are closed to us.",
+        "If it is meant to, name the network in OURS_ALLOW_NETWORKS, then replay.",
+    ),
+    "invalid_request": Reason(
+        "The request can't be sent: its address is no URL that we can use.",
+        "Check the address in the settings, then replay.",
+    ),
+    "response_too_large": Reason(
+        "The destination's answer was larger than we read.",
+        "See in the destination whether the event arrived, then replay it if not.",
+    ),
+    "read_failed": Reason(
+        "The plugin failed while it read the answer: a fault in the plugin.",
+        "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
+    ),
+    "send_failed": Reason(
+        "The plugin failed while it sent: a fault in the plugin.",
+        "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
+    ),
+    "lease_lost": Reason(
+        "The worker ended while it was sending, so nobody heard the answer.",
+        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+    ),
+    "worker_stopped": Reason(
+        "The worker was stopped before the answer came.",
+        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+    ),
+    # How it ended
+    "ambiguous": Reason(
+        "Nobody can say whether it arrived, and the destination can't tell a repeat from a new event.",
+        "See in the destination whether the event arrived, then replay it if not.",
+    ),
+    "rejected": Reason("The destination will not take it.", "Read the attempt's message."),
+    "try_again": Reason("The destination could not take it just then.", _WAITS),
+    "gave_up": Reason(
+        "All tries were used up without success.", "Replay the event once the destination is well again."
+    ),
+    "test_mode": Reason(
+        "It came with a test key: the request was built and kept, and nothing was sent.",
+        "Use the source's live key to have events delivered.",
+    ),
+    "auth_failed": Reason(
+        "The destination refused our credentials several times in a row, so it was paused; its backlog is kept.",
+        "Renew the credentials in the settings, then resume the destination.",
+    ),
+    "forgotten": Reason("The visitor was forgotten before the event could be delivered.", _NOTHING),
+    "expired": Reason("It was held for so long that it was given up.", "Replay the event if it should still go."),
+    # What identity resolution says of an event
+    "visitors_merged": Reason("The event's identifiers named two visitors, which are now one.", _NOTHING),
+    "identifier_conflict:external": Reason(
+        "The event names another externalId than its visitor carries; the visitor keeps its own.",
+        "Check which externalId the backend means: visitors with different ones are never merged.",
+    ),
+    "identifier_conflict:email": Reason(
+        "The event's email belongs to a visitor with another externalId, and stays there.",
+        "Check whether two people share this email.",
+    ),
+    "identifier_conflict:phone": Reason(
+        "The event's phone number belongs to a visitor with another externalId, and stays there.",
+        "Check whether two people share this phone number.",
+    ),
+    "identifier_ignored:external": Reason(
+        "The event names two externalIds; the one in userProperties was not used.", "Send one externalId."
+    ),
+    "identifier_ignored:phone": Reason(
+        "The phone number does not read as one, so no visitor was looked up by it.",
+        "Send 7 to 15 digits with the country code.",
+    ),
+}
+
+_STATUSES = {
+    400: Reason("The destination found the request wrong.", "Read its answer, mend the mapping, then replay."),
+    401: Reason("The destination did not accept our credentials.", "Renew them in the settings, then replay."),
+    403: Reason("The destination does not permit this.", "Check the rights of the credentials, then replay."),
+    404: Reason(
+        "The destination knows no such address.", "Check the address and the ids in the settings, then replay."
+    ),
+    410: Reason("The destination's address is gone for good.", "Ask the receiver for the new address."),
+    413: Reason("The request was too large for the destination.", "Map fewer or smaller fields, then replay."),
+    429: Reason("The destination asks us to slow down.", _WAITS),
+}
+_FAMILIES = {
+    2: Reason("The destination took the request.", _NOTHING),
+    3: Reason(
+        "The destination answered with a redirect, and redirects are never followed.",
+        "Put the final address in the settings.",
+    ),
+    4: Reason(
+        "The destination refused the request.", "Read its answer, mend the mapping or the settings, then replay."
+    ),
+    5: Reason("The destination had a fault of its own.", _WAITS),
+}
+
+
+def describe(code: str | None) -> Reason:
+    """The words for any code. One that we did not give is told to be the plugin's own."""
+    if not code:
+        return Reason("No reason is recorded.", _NOTHING)
+    return REASONS.get(code) or _of_status(code) or Reason(
+        f"The plugin gave the reason “{code}”.", "See the plugin's page and the attempt's message."
+    )  # fmt: skip
+
+
+def _of_status(code: str) -> Reason | None:
+    digits = code.removeprefix("http_")
+    if digits == code or not (digits.isascii() and digits.isdigit()):
+        return None
+    known = _STATUSES.get(int(digits[:4])) or _FAMILIES.get(int(digits[:4]) // 100)
+    return Reason(f"{known.words[:-1]} (status {digits}).", known.remedy) if known else None
+
+
+def tidy(code: object) -> str:
+    """A plugin's code made fit to be stored: printable text of at most 100 characters, empty when there is none."""
+    text = "" if code is None else str(code)
+    return "".join(mark for mark in text[:100] if mark.isprintable())
+
+
+def table() -> str:
+    """All codes as the Markdown table of ``docs/reasons.md``."""
+    rows = REASONS | {f"http_{status}": reason for status, reason in _STATUSES.items()}
+    rows |= {f"http_{hundred}NN": reason for hundred, reason in _FAMILIES.items()}
+    lines = [f"| `{code}` | {reason.words} | {reason.remedy} |" for code, reason in rows.items()]
+    return "\n".join(["| code | what it says | what to do |", "|---|---|---|", *lines])

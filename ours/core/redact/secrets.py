@@ -1,0 +1,77 @@
+"""Masks secrets: by the names of headers and query fields, and by their values in whatever form they turn up."""
+
+import json
+import re
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from urllib.parse import quote, quote_plus, unquote_plus
+
+MASK = "••••"
+_SHORTEST = 4
+_SECRET_NAME = re.compile(r"auth(?!ors?\b)|cookie|credential|key|passw|pwd|secret|session|token", re.I)
+_PUBLIC_NAME = re.compile(r"signature$|^idempotency-key$", re.I)
+_PASSWORD = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.I)
+_QUERY_FIELD = re.compile(r"([?&#])([^=&#]+)=([^&#]*)")
+
+
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Headers with the values of those masked whose name says secret. Signatures stay: they give no secret away."""
+    return {name: MASK if _is_secret(name) else value for name, value in headers.items()}
+
+
+def mask_url(url: str) -> str:
+    """A URL without its password, and without the values of query fields whose name says secret."""
+    return _QUERY_FIELD.sub(_masked_field, _PASSWORD.sub(rf"\1{MASK}@", url))
+
+
+class Masker:
+    """Masks known secrets in text and bytes: as they are, URL-quoted, JSON-escaped, and in base64, however aligned.
+
+    Texts of fewer than 4 characters are no secrets: masking each ``1`` would hide everything but them.
+    Making one takes a while, so keep it as long as the secrets stay the same.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        pattern = "|".join(re.escape(form) for form in sorted(forms, key=len, reverse=True)) or r"(?!)"
+        self._text = re.compile(pattern)
+        self._bytes = re.compile(pattern.encode())
+
+    def text(self, text: str) -> str:
+        return self._text.sub(MASK, text)
+
+    def data(self, data: bytes) -> bytes:
+        return self._bytes.sub(MASK.encode(), data)
+
+    def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """By name and by value."""
+        return {name: self.text(value) for name, value in mask_headers(headers).items()}
+
+    def url(self, url: str) -> str:
+        """By name and by value."""
+        return self.text(mask_url(url))
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
+
+
+def _masked_field(match: re.Match[str]) -> str:
+    mark, name, value = match.groups()
+    return f"{mark}{name}={MASK if _is_secret(unquote_plus(name)) else value}"
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield secret
+    yield from (quote(secret), quote(secret, safe=""), quote_plus(secret))
+    yield from (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    for encode in (b64encode, urlsafe_b64encode):
+        yield encode(secret.encode()).decode()
+        yield from _inside_base64(secret.encode(), encode)
+
+
+def _inside_base64(secret: bytes, encode: Callable[[bytes], bytes]) -> Iterator[str]:
+    """What stays of a secret in base64 of a longer text (``user:secret``), for each place it may begin at."""
+    for before, unsure in ((0, 0), (1, 2), (2, 3)):
+        sure = (before + len(secret)) * 8 // 6
+        yield encode(bytes(before) + secret).decode()[unsure:sure]

@@ -1,0 +1,79 @@
+"""Turns the outcome of a try into the dispatch's next state: done for good, held, or due again at a moment."""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from ours.core.reasons import tidy
+from ours.plugin.types import Delivered, Duplicate, Mode, Outcome, Rejected, Retry, Skipped, Unknown
+
+State = Literal["pending", "sending", "retrying", "held", "delivered", "rejected", "exhausted", "stopped", "sunk"]
+OPEN: frozenset[State] = frozenset({"pending", "sending", "retrying", "held"})
+TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "stopped", "sunk"})
+
+SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
+"""The longest wait in seconds after the first, second, … try: eleven tries, over at most 33 hours."""
+AFTER_CEILING = 24 * 3600.0
+_SENT: frozenset[State] = frozenset({"delivered", "retrying", "exhausted"})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A dispatch's next state. ``due_at`` (milliseconds) is set when, and only when, another try is to come."""
+
+    state: State
+    reason: str | None = None
+    due_at: int | None = None
+
+
+def decide(
+    outcome: Outcome,
+    *,
+    attempt: int,
+    now: int,
+    dispatch_id: str,
+    dedupes: bool,
+    mode: Mode,
+    schedule: Sequence[float] = SCHEDULE,
+) -> Decision:
+    """What follows from the outcome of try number ``attempt`` (from 1), which ended at ``now`` (milliseconds).
+
+    :raises AssertionError: when a test dispatch would be said to have been sent, or ``outcome`` is none. Both are bugs.
+    """
+    match outcome:
+        case Delivered() | Duplicate():
+            decision = Decision("delivered")
+        case Skipped(reason):
+            decision = Decision("stopped", tidy(reason) or "skipped")
+        case Rejected(code):
+            decision = Decision("rejected", tidy(code) or "rejected")
+        case Unknown() if not dedupes:
+            decision = Decision("held", "ambiguous")
+        case Retry(code) | Unknown(code) if attempt > len(schedule):
+            decision = Decision("exhausted", tidy(code) or "gave_up")
+        case Retry(code) | Unknown(code):
+            wait = _asked(outcome) or _jittered(schedule[attempt - 1], f"{dispatch_id}:{attempt}")
+            decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000))
+        case other:
+            assert_never(other)
+    if mode == "test" and decision.state in _SENT:
+        raise AssertionError(f"The test dispatch {dispatch_id} can't become {decision.state}: nothing was sent.")
+    return decision
+
+
+def sunk() -> Decision:
+    """The end of every test dispatch that could be built: the sink kept its request and sent nothing."""
+    return Decision("sunk", "test_mode")
+
+
+def _asked(outcome: Retry | Unknown) -> float | None:
+    """The seconds that the destination asked us to wait, at most 24 hours; None when it asked for nothing sensible."""
+    after = outcome.after if isinstance(outcome, Retry) else None
+    return min(after, AFTER_CEILING) if after is not None and after > 0 else None
+
+
+def _jittered(longest: float, seed: str) -> float:
+    """Anything up to ``longest``, so that what failed together does not come back together; the same for one seed."""
+    return random.Random(seed).uniform(0, longest)  # noqa: S311  spreads load, guards nothing

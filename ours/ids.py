@@ -1,0 +1,23 @@
+"""Makes every id and key. An id is a UUIDv7 as 32 hex digits: its text order is its order in time."""
+
+import secrets
+import string
+
+from uuid_utils import uuid7  # noqa: TID251 - here ids are made
+
+TEST_PREFIX = "test_"
+_ALPHABET = string.ascii_lowercase + string.digits
+
+
+def new_id() -> str:
+    return uuid7().hex
+
+
+def new_key(mode: str) -> str:
+    """An ingest key of 24 random characters (124 bits); a test key is random in its own right and says so."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(24))
+    return TEST_PREFIX + body if mode == "test" else body
+
+
+def new_password() -> str:
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))

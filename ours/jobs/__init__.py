@@ -1,0 +1,1 @@
+"""The RQ door: jobs that drain rows, and the processes that run them."""

@@ -1,0 +1,61 @@
+"""The RQ jobs, one a station. Each drains what waits, lingers to be woken, and makes room after half a minute."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from ours import log
+from ours.bootstrap import Ours
+from ours.errors import Busy
+
+_logger = log.get("jobs")
+_JOB_LIFE = 30.0
+_LINGER = 1.0
+_stop = threading.Event()
+_process: list[Ours] = []
+
+
+def adopt(ours: Ours, stop: threading.Event) -> None:
+    """Give the jobs of this process their installation and the flag that ends them."""
+    global _stop
+    _stop = stop
+    _process[:] = [ours]
+
+
+def route() -> None:
+    """Route accepted events until none waits."""
+    ours = _process[0]
+
+    def work(_seconds: float) -> None:
+        while not _stop.is_set() and ours.route.run():
+            ours.queue.poke("deliver")
+
+    _drain("route", work)
+
+
+def deliver() -> None:
+    """Deliver due dispatches until none is due."""
+    station = _process[0].deliver
+    try:
+        _drain("deliver", lambda seconds: station.drain(_stop, seconds))
+    except RedisError:
+        station.drain(_stop, claim=False)  # whoever stands in for us claims; what we have in hand is ours to end
+        raise
+
+
+def _drain(station: str, work: Callable[[float], None]) -> None:
+    queue = _process[0].queue
+    ends = time.monotonic() + _JOB_LIFE
+    try:
+        while not _stop.is_set() and (left := ends - time.monotonic()) > 0:
+            work(left)
+            queue.linger(station, _LINGER)
+    except Busy as error:
+        _logger.warning("station_interrupted", station=station, error=str(error))
+        _stop.wait(_LINGER)
+    if _stop.is_set():
+        work(0)
+    else:
+        queue.poke(station)

@@ -1,0 +1,112 @@
+"""The worker processes: one RQ queue each, no fork per job; and the scheduler, which needs no queue at all."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from ours import ids, log
+from ours.bootstrap import Ours
+from ours.errors import Busy
+from ours.jobs import stations
+from ours.settings import Settings
+
+_logger = log.get("worker")
+_SWEEP_SECONDS = 1.0
+_STAND_IN_SECONDS = 3.0
+
+
+class StationWorker(SimpleWorker):
+    """An RQ worker that tells the running job when it is to end, and comes back soon after a lost queue."""
+
+    max_connection_wait_time = 2.0
+    stop = threading.Event()
+
+    def handle_warm_shutdown_request(self) -> None:
+        self.stop.set()
+
+
+def run(settings: Settings, station: str) -> None:
+    """Work at ``station`` (``route``, ``deliver`` or ``scheduler``) until SIGTERM."""
+    log.configure(settings.log_level, settings.log_format)
+    ours = Ours(settings)
+    try:
+        if station == "scheduler":
+            _schedule(ours)
+        else:
+            _work(ours, station)
+    finally:
+        ours.close()
+
+
+def _work(ours: Ours, station: str) -> None:
+    """Serve one queue. A queue that is away is waited for; the scheduler stands in meanwhile."""
+    logging.getLogger("rq").setLevel(logging.CRITICAL)
+    stop = StationWorker.stop
+    stations.adopt(ours, stop)
+    while not stop.is_set():
+        _stop_on_signals(stop)
+        if not ours.queue.poke(station):
+            stop.wait(_SWEEP_SECONDS)
+            continue
+        name = f"{station}-{os.uname().nodename}-{os.getpid()}-{ids.new_id()[-8:]}"
+        with suppress(RedisError):
+            worker = StationWorker([station], name=name, connection=ours.queue.redis, serializer=JSONSerializer)
+            worker.work(logging_level="CRITICAL")
+        stop.wait(0.1)
+
+
+def _schedule(ours: Ours) -> None:
+    """Sweep every second; while the queue is away, do the stations' work here."""
+    stop = threading.Event()
+    _stop_on_signals(stop)
+    while not stop.is_set():
+        _attempt(ours.sweep.run)
+        _attempt(ours.retention.tick)
+        if ours.queue.reachable():
+            _attempt(ours.sweep.poke)
+            _attempt(ours.deliver.drain, stop, _SWEEP_SECONDS, claim=False)
+            stop.wait(_SWEEP_SECONDS)
+        else:
+            _stand_in(ours, stop)
+    _attempt(ours.deliver.drain, stop)
+
+
+def _stand_in(ours: Ours, stop: threading.Event) -> None:
+    """Do the stations' work for a while: the queue is away, and the rows are not."""
+    ends = time.monotonic() + _STAND_IN_SECONDS
+    while not stop.is_set() and (left := ends - time.monotonic()) > 0:
+        _attempt(_route_all, ours, stop)
+        _attempt(ours.deliver.drain, stop, left)
+        stop.wait(0.05)
+
+
+def _route_all(ours: Ours, stop: threading.Event) -> None:
+    while not stop.is_set() and ours.route.run():
+        pass
+
+
+def _stop_on_signals(stop: threading.Event) -> None:
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+
+
+def _attempt(work: Any, *args: Any, **options: Any) -> None:
+    """Run one duty; a database that is away is a line in the log, and the next round tries again."""
+    try:
+        work(*args, **options)
+    except Busy as error:
+        _logger.warning("duty_postponed", error=str(error))
+    except Exception:
+        _logger.exception("duty_failed")

@@ -1,0 +1,54 @@
+"""Structured logs. People and secrets never enter them: callers pass ids and codes, and a filter masks what slips."""
+
+import logging
+import re
+import sys
+from typing import Any
+
+import structlog
+
+_MASK = "••••"
+_SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
+_EMAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
+
+
+def redact(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Mask values under a secret's name, and addresses inside any text. Line ends can't forge a second line."""
+    for name, value in entry.items():
+        if _SECRET_NAMES.search(name):
+            entry[name] = _MASK
+        elif isinstance(value, str):
+            entry[name] = _EMAIL.sub(_MASK, value)
+    return entry
+
+
+def configure(level: str = "INFO", style: str = "auto") -> None:
+    """Log to stderr, one event a line, as JSON or as text for a terminal."""
+    as_text = style == "text" or (style == "auto" and sys.stderr.isatty())
+    renderer: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if as_text
+        else structlog.processors.JSONRenderer()
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    if not as_text:
+        shared.append(structlog.processors.format_exc_info)
+    structlog.configure(
+        processors=[*shared, redact, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(
+        level=logging.WARNING, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr, force=True
+    )
+
+
+def get(room: str) -> structlog.stdlib.BoundLogger:
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=room)
+    return logger

@@ -1,0 +1,63 @@
+"""The author's door: everything a destination plugin may see, and nothing behind it."""
+
+from marshmallow import Schema, ValidationError, fields, validate
+from requests import Request, Response
+
+from ours.plugin.destination import Category, Destination, sends_itself
+from ours.plugin.envelope import EVENT_MAPPING, envelope, iso, to_json
+from ours.plugin.inputs import Endpoint, Headers, Secret
+from ours.plugin.reading import by_status, read_json, retry_after
+from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
+from ours.plugin.spec import hookimpl
+from ours.plugin.types import (
+    Delivered,
+    Delivery,
+    Duplicate,
+    Event,
+    Outcome,
+    Rejected,
+    Retry,
+    SecretValue,
+    Skipped,
+    Unknown,
+    Visitor,
+)
+
+__all__ = [
+    "EVENT_MAPPING",
+    "Category",
+    "Delivered",
+    "Delivery",
+    "Destination",
+    "Duplicate",
+    "Endpoint",
+    "Event",
+    "Headers",
+    "Outcome",
+    "Rejected",
+    "Request",
+    "Response",
+    "Retry",
+    "Schema",
+    "Secret",
+    "SecretValue",
+    "SettingInfo",
+    "Skipped",
+    "Unknown",
+    "ValidationError",
+    "Visitor",
+    "by_status",
+    "describe_settings",
+    "dump_settings",
+    "envelope",
+    "fields",
+    "hookimpl",
+    "iso",
+    "load_settings",
+    "read_json",
+    "retry_after",
+    "secrets_of",
+    "sends_itself",
+    "to_json",
+    "validate",
+]

@@ -1,0 +1,68 @@
+"""What a class must be to be admitted as a destination. The registry and the conformance kit ask the same questions."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import get_args
+
+from marshmallow import Schema
+
+from ours.plugin.destination import Category, Destination
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_VARIABLE = re.compile(r"\{\{[^{}]*[^{}\s][^{}]*\}\}")
+_CATEGORIES = get_args(Category)
+
+
+def faults(kind: object) -> list[str]:
+    """All that is wrong with what a plugin announced, in sentences that say how to mend it; empty when nothing is."""
+    if isinstance(kind, Destination):
+        return [f"It announced an instance of {type(kind).__name__}: announce the class itself."]
+    if not (isinstance(kind, type) and issubclass(kind, Destination)):
+        return [f"It announced {kind!r}, which is not a subclass of Destination."]
+    return [sentence for name, (fits, sentence) in _RULES.items() if not fits(getattr(kind, name, None))]
+
+
+def _text(most: int) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, str) and 0 < len(value.strip()) <= most
+
+
+def _is_slug(value: object) -> bool:
+    return isinstance(value, str) and _SLUG.fullmatch(value) is not None
+
+
+def _is_schema(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Schema)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping) and all(_text(200)(name) and _is_template(text) for name, text in value.items())
+
+
+def _is_template(value: object) -> bool:
+    rest = _VARIABLE.sub("", value) if isinstance(value, str) else "{{"
+    return "{{" not in rest and "}}" not in rest
+
+
+_RULES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "slug": (
+        _is_slug,
+        "Its slug must be at most 100 lower-case letters, digits, - and _, the first a letter or digit.",
+    ),
+    "label": (_text(100), 'It needs a label, the name that people see: label = "My system".'),
+    "summary": (
+        lambda value: isinstance(value, str) and len(value) <= 300,
+        "Its summary must be a text of at most 300 characters.",
+    ),
+    "category": (lambda value: value in _CATEGORIES, f"Its category must be one of {', '.join(_CATEGORIES)}."),
+    "version": (_text(40), 'Its version must be a text of at most 40 characters: version = "1".'),
+    "dedupes": (lambda value: isinstance(value, bool), "Its dedupes must be True or False."),
+    "default_mapping": (
+        _is_mapping,
+        'Its default_mapping must map field names to templates: {"text": "{{event.event}}"}.',
+    ),
+    "Settings": (_is_schema, "Its Settings must be a marshmallow schema: class Settings(Schema)."),
+    "build": (
+        lambda value: callable(value) and value is not Destination.build,
+        "It has no build: write build(self, delivery) and return a Request.",
+    ),
+}

@@ -1,0 +1,80 @@
+"""Writes a destination's page from its code, so that the page can't say anything else."""
+
+import inspect
+import json
+from collections.abc import Iterator
+
+from requests import Request
+
+from ours.plugin.destination import Destination
+from ours.plugin.settings import SettingInfo, describe_settings, load_settings
+from ours.plugin.testing import sample_delivery
+
+
+def document(plugin: Destination) -> str:
+    """The page as Markdown: what the destination does, its settings, its mapping, and a request as it is sent."""
+    sections = [f"# {plugin.label}", plugin.summary, _facts(plugin), inspect.cleandoc(type(plugin).__doc__ or "")]
+    sections += [*_adding(plugin), *_settings(plugin), *_mapping(plugin), *_example(plugin)]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _facts(plugin: Destination) -> str:
+    repeats = "can be recognised by the receiver" if plugin.dedupes else "can't be recognised by the receiver"
+    return f"Slug `{plugin.slug}` · category {plugin.category} · version {plugin.version} · repeats {repeats}."
+
+
+def _adding(plugin: Destination) -> Iterator[str]:
+    given = "".join(f" --set {one.name}='{one.example or '…'}'" for one in describe_settings(plugin) if one.required)
+    yield "## Add one"
+    yield f"```sh\nours destination add {plugin.slug} NAME{given} --event 'Order Completed'\n```"
+
+
+def _settings(plugin: Destination) -> Iterator[str]:
+    if settings := describe_settings(plugin):
+        yield "## Settings"
+        yield _table(("setting", "", "what it is"), [(f"`{one.name}`", _nature(one), _told(one)) for one in settings])
+
+
+def _mapping(plugin: Destination) -> Iterator[str]:
+    if plugin.default_mapping:
+        yield "## Default mapping"
+        yield "What you map yourself is laid over this; an empty template takes a field back."
+        yield _table(
+            ("field", "template"), [(f"`{name}`", f"`{text}`") for name, text in plugin.default_mapping.items()]
+        )
+
+
+def _example(plugin: Destination) -> Iterator[str]:
+    """A purchase as it would be sent with the examples of the required settings, where each has one."""
+    required = [one for one in describe_settings(plugin) if one.required]
+    if all(one.example for one in required):
+        settings = load_settings(plugin, {one.name: one.example for one in required})
+        built = plugin.build(sample_delivery(mapping=plugin.default_mapping, settings=settings))
+        if isinstance(built, Request):
+            yield "## What is sent"
+            yield f"```http\n{_shown(built)}\n```"
+
+
+def _shown(request: Request) -> str:
+    ready = request.prepare()
+    body = ready.body.decode() if isinstance(ready.body, bytes) else ready.body or ""
+    if body.startswith("{"):
+        body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+    headers = [f"{name}: {value}" for name, value in ready.headers.items() if name != "Content-Length"]
+    return "\n".join([f"{ready.method} {ready.url}", *headers, "", body])
+
+
+def _nature(setting: SettingInfo) -> str:
+    if setting.required:
+        return "required"
+    return f"default `{setting.default}`" if setting.default is not None else "optional"
+
+
+def _told(setting: SettingInfo) -> str:
+    choices = f" One of {', '.join(f'`{one}`' for one in setting.choices)}." if setting.choices else ""
+    return f"**{setting.label}.** {setting.help}{choices}"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    escaped = [tuple(cell.replace("|", "\\|") for cell in row) for row in rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in [head, ("---",) * len(head), *escaped])

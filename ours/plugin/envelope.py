@@ -1,0 +1,42 @@
+"""The plain shape of an event for systems of your own: what the webhook and the file send, and any plugin may."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ours.plugin.types import Delivery
+
+EVENT_MAPPING: Mapping[str, str] = {
+    "id": "{{event.id}}",
+    "distinctId": "{{event.distinct_id}}",
+    "event": "{{event.event}}",
+    "occurredAt": "{{event.time}}",
+    "userId": "{{event.user_id}}",
+    "externalId": "{{event.external_id}}",
+    "properties": "{{event.event_properties}}",
+}
+"""The default mapping that fills the envelope's ``data``: the event, and of the visitor only the ids."""
+
+
+def envelope(delivery: Delivery) -> dict[str, Any]:
+    """``{"type", "timestamp", "data"}``: the event's name, when it happened, and what the mapping lets out."""
+    return {
+        "type": delivery.event.name,
+        "timestamp": iso(delivery.event.occurred_at),
+        "data": dict(delivery.fields),
+    }
+
+
+def to_json(value: Any) -> bytes:
+    """Compact JSON in UTF-8; the same value always gives the same bytes.
+
+    :raises ValueError: for NaN and Infinity, which JSON has no word for.
+    """
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+
+
+def iso(moment: int) -> str:
+    """``1754874909594`` → ``"2025-08-11T01:15:09.594Z"``."""
+    text = datetime.fromtimestamp(moment / 1000, tz=UTC).isoformat(timespec="milliseconds")
+    return text.removesuffix("+00:00") + "Z"

@@ -1,0 +1,86 @@
+"""What forms, the command line and the docs need to know of a destination's ``Settings``, and the road in and out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from marshmallow import fields, missing, validate
+
+from ours.plugin.destination import Destination
+from ours.plugin.inputs import Headers, Secret
+from ours.plugin.types import SecretValue
+
+Kind = Literal["text", "secret", "url", "number", "boolean", "choice", "headers", "json"]
+_KINDS: tuple[tuple[type[fields.Field[Any]], Kind], ...] = (
+    (Secret, "secret"),
+    (Headers, "headers"),
+    (fields.Url, "url"),
+    (fields.Number, "number"),
+    (fields.Boolean, "boolean"),
+    (fields.Dict, "json"),
+    (fields.List, "json"),
+    (fields.Nested, "json"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingInfo:
+    """One setting, as a person is asked for it. ``choices`` is empty where anything may be said."""
+
+    name: str
+    label: str
+    help: str
+    required: bool
+    secret: bool
+    kind: Kind
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    example: str = ""
+
+
+def describe_settings(plugin: Destination | type[Destination]) -> list[SettingInfo]:
+    """Every setting of a destination, in the order in which its author wrote them."""
+    return [_describe(name, field) for name, field in plugin.Settings().load_fields.items()]
+
+
+def load_settings(plugin: Destination | type[Destination], raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed or unsealed → the values that ``build`` sees. An empty text counts as not given.
+
+    :raises marshmallow.ValidationError: naming every wrong setting.
+    """
+    values: dict[str, Any] = plugin.Settings().load({name: value for name, value in raw.items() if value != ""})
+    return values
+
+
+def dump_settings(plugin: Destination | type[Destination], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as JSON can carry them, secrets in clear: for sealing, and for nothing else."""
+    raw: dict[str, Any] = plugin.Settings().dump(values)
+    return raw
+
+
+def secrets_of(values: Any) -> list[str]:
+    """Every secret inside ``values``, however deep, in clear: what must be masked wherever it turns up."""
+    if isinstance(values, SecretValue):
+        return [values.reveal()] if values.reveal() else []
+    if isinstance(values, Mapping):
+        return [secret for value in values.values() for secret in secrets_of(value)]
+    if isinstance(values, list | tuple | set | frozenset):
+        return [secret for value in values for secret in secrets_of(value)]
+    return []
+
+
+def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:
+    choices = next((tuple(check.choices) for check in field.validators if isinstance(check, validate.OneOf)), ())
+    kind: Kind = next((kind for known, kind in _KINDS if isinstance(field, known)), "choice" if choices else "text")
+    known_default = field.load_default is not missing and not callable(field.load_default)
+    return SettingInfo(
+        name=field.data_key or name,
+        label=str(field.metadata.get("label") or name),
+        help=str(field.metadata.get("help") or ""),
+        required=field.required,
+        secret=kind == "secret",
+        kind=kind,
+        default=field.load_default if known_default and kind != "secret" else None,
+        choices=choices,
+        example=str(field.metadata.get("example") or ""),
+    )

@@ -1,0 +1,161 @@
+"""What every destination must keep, asked as tests. ``docs/plugins.md`` shows the three lines that use it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+from marshmallow import ValidationError
+from requests import Request, Response
+
+from ours.plugin.checking import faults
+from ours.plugin.destination import Destination
+from ours.plugin.settings import describe_settings, dump_settings, load_settings, secrets_of
+from ours.plugin.testing.exchange import (
+    BODIES,
+    MASKS,
+    ODD_HEADERS,
+    STATUSES,
+    Log,
+    answer,
+    check_outcome,
+    check_sendable,
+    expect,
+    prepared,
+    text_of,
+)
+from ours.plugin.testing.hostile import hostile_bags, hostile_values
+from ours.plugin.testing.purity import pure
+from ours.plugin.testing.samples import NOW, SAMPLES, sample_delivery, sample_event
+from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
+
+
+class DestinationContract:
+    """Subclass it, name the class and settings that would work; pytest does the rest."""
+
+    destination: ClassVar[type[Destination]]
+    settings: ClassVar[Mapping[str, Any]]
+    secrets_in_url: ClassVar[bool] = False
+    """Set it only where the vendor takes a secret nowhere else than in the address."""
+
+    def dedupe_id(self, delivery: Delivery) -> str:
+        """What the receiver drops repeats by. Override it where that is not the dispatch's id."""
+        return delivery.id
+
+    def test_the_class_declares_what_the_registry_asks_for(self) -> None:
+        wrong = faults(self.destination)
+        expect(not wrong, " ".join(wrong))
+        expect(bool(self.destination.summary), "It has no summary: say in one sentence what it does.")
+
+    def test_every_setting_has_a_label_and_a_help(self) -> None:
+        for setting in describe_settings(self.destination):
+            expect(
+                bool(setting.help) and setting.label != setting.name,
+                f'The setting {setting.name} needs metadata={{"label": …, "help": …}}.',
+            )
+
+    def test_settings_come_back_from_storage_as_they_were(self) -> None:
+        values = self._loaded()
+        stored = json.loads(json.dumps(dump_settings(self.destination, values)))
+        expect(
+            load_settings(self.destination, stored) == values, "Settings differ once they were dumped and loaded again."
+        )
+
+    def test_secrets_never_show(self) -> None:
+        log = Log()
+        with log.listening():
+            requests = [built for delivery in self._deliveries() if isinstance(built := self._build(delivery), Request)]
+            outcomes = [self._read(answer(401, body)) for body in BODIES]
+        places = {
+            "the address": [] if self.secrets_in_url else [unquote(str(prepared(request).url)) for request in requests],
+            "a log line or a print": log.lines,
+            "an outcome": [repr(outcome) for outcome in outcomes],
+            "the repr of the settings": [repr(self._loaded())],
+            "a complaint about the settings": self._complaints(),
+        }
+        for place, texts in places.items():
+            for secret in secrets_of(self._loaded()):
+                expect(not any(secret in text for text in texts), f"A secret shows in {place}.")
+
+    def test_secrets_are_sent_in_clear_and_not_masked(self) -> None:
+        for delivery in self._deliveries():
+            sent = text_of(self._build(delivery))
+            expect(not any(mask in sent for mask in MASKS), "A masked secret was sent: call .reveal() on it in build.")
+
+    def test_build_is_pure(self) -> None:
+        for delivery in self._deliveries():
+            before = repr(delivery)
+            with pure(self.destination):
+                first, second = self._build(delivery), self._build(delivery)
+            expect(text_of(first) == text_of(second), "Two builds of the same delivery differ.")
+            expect(repr(delivery) == before, "build changed the delivery that it was handed.")
+
+    def test_build_takes_whatever_a_caller_may_send(self) -> None:
+        for delivery in self._hostile_deliveries():
+            built = self._build(delivery)
+            if isinstance(built, Request):
+                check_sendable(built)
+            else:
+                check_outcome(built)
+
+    def test_build_takes_a_delivery_without_any_field(self) -> None:
+        self._build(sample_delivery("minimal", settings=self._loaded(), fields={}))
+
+    def test_every_try_carries_the_id_that_repeats_are_dropped_by(self) -> None:
+        if not self.destination.dedupes:
+            return
+        for delivery in self._deliveries() + self._deliveries(attempt=2, now=NOW + 60_000):
+            built = self._build(delivery)
+            sent = self.dedupe_id(delivery) in text_of(built) or not isinstance(built, Request)
+            expect(sent, "It says dedupes = True, but the request does not carry the id: see dedupe_id.")
+
+    def test_read_understands_any_answer(self) -> None:
+        for status in STATUSES:
+            for body in BODIES:
+                outcome = self._read(answer(status, body, ODD_HEADERS))
+                fine = status < 300 or 400 <= status < 500 or not isinstance(outcome, Delivered | Duplicate)
+                expect(fine, f"An answer {status} can't mean that it was delivered.")
+
+    def test_read_honours_retry_after(self) -> None:
+        for status in (429, 503):
+            outcome = self._read(answer(status, b"", {"Retry-After": "7"}))
+            fine = isinstance(outcome, Retry) and outcome.after == 7
+            expect(fine, f"{status} with Retry-After: 7 must be Retry(…, after=7.0): see retry_after().")
+
+    def _loaded(self) -> dict[str, Any]:
+        return load_settings(self.destination, self.settings)
+
+    def _complaints(self) -> list[str]:
+        return [self._complaint(setting.name) for setting in describe_settings(self.destination)]
+
+    def _complaint(self, name: str) -> str:
+        try:
+            load_settings(self.destination, {**self.settings, name: [{}], "no_such_setting": 1})
+        except ValidationError as error:
+            return str(error)
+        raise AssertionError(f"{name} took a list, and no_such_setting was taken too.")
+
+    def _deliveries(self, **changes: Any) -> list[Delivery]:
+        mapping, settings = self.destination.default_mapping, self._loaded()
+        return [sample_delivery(sample, mapping=mapping, settings=settings, **changes) for sample in SAMPLES]
+
+    def _hostile_deliveries(self) -> Iterator[Delivery]:
+        settings, mapping = self._loaded(), self.destination.default_mapping
+        for bag in hostile_bags():
+            event = sample_event(event_properties=bag, user_properties=bag)
+            yield sample_delivery(event=event, mapping=mapping, settings=settings)
+        for value in hostile_values():
+            fields = dict.fromkeys(mapping, value)
+            name = value if isinstance(value, str) and value.strip() else "Pinged"
+            yield sample_delivery(event=sample_event(name=name), fields=fields, settings=settings)
+
+    def _build(self, delivery: Delivery) -> Request | Rejected | Skipped:
+        built = self.destination().build(delivery)
+        expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.")
+        return built
+
+    def _read(self, response: Response) -> Outcome:
+        outcome = self.destination().read(response)
+        expect(isinstance(outcome, Outcome), f"read returned {outcome!r}, which is no outcome.")
+        check_outcome(outcome)
+        return outcome

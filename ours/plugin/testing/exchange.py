@@ -1,0 +1,115 @@
+"""Looks into requests, answers and outcomes on the contract's behalf."""
+
+import io
+import json
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import NoReturn
+
+from requests import PreparedRequest, Request, Response
+from requests.exceptions import RequestException
+
+from ours.plugin.types import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Unknown
+
+ODD_HEADERS = {
+    "Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
+    "Content-Type": "application/json; charset=x",
+}
+MASKS = ("••••", "\\u2022\\u2022", "%E2%80%A2%E2%80%A2")
+STATUSES = [100, *range(200, 209), *range(300, 309), *range(400, 432), 451, 477, *range(500, 512), 599]
+BODIES = [
+    b"", b" ", b"null", b"true", b"[]", b"{}", b"[[]]", b"5", b"1e999", b"NaN", b'"text"', b'{"error": null}',
+    b'{"error": []}', b'{"error": "text"}', b'{"error": {"code": {}}}', b'{"errors": 5}', b'{"errors": [null]}',
+    b'{"code": "0", "message": []}', b'{"data": [{}]}', b'{"cut": ', b"<html><body>Bad Gateway</body></html>",
+    b"\xff\xfe\x00", b"\xef\xbb\xbf{}", b"[" * 5_000,
+]  # fmt: skip
+
+
+def expect(fine: bool, otherwise: str) -> None:
+    if not fine:
+        raise AssertionError(otherwise)
+
+
+def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Response:
+    response = Response()
+    response.status_code, response.raw = status, io.BytesIO(body)
+    response.headers.update(headers or {})
+    return response
+
+
+def prepared(request: Request) -> PreparedRequest:
+    """The request as it is sent, but for ``auth``, which may look at the clock to sign."""
+    plain = vars(request) | {"auth": None}
+    try:
+        return Request(**plain).prepare()
+    except (RequestException, ValueError) as error:
+        raise AssertionError(f"build returned a request that can't be sent: {error}") from error
+
+
+def text_of(built: Request | Rejected | Skipped) -> str:
+    """All that a request says, to compare and to search."""
+    if not isinstance(built, Request):
+        return repr(built)
+    ready = prepared(built)
+    return f"{ready.method} {ready.url}\n{dict(ready.headers)}\n{_body(ready).decode(errors='replace')}"
+
+
+def check_sendable(request: Request) -> None:
+    """A body of bytes that can be kept and sent again, JSON where it says so, and no header of two lines."""
+    ready = prepared(request)
+    expect(str(ready.url).partition(":")[0] in {"http", "https", "file"}, f"A request can't go to {ready.url}.")
+    for name, value in ready.headers.items():
+        expect(
+            "\n" not in f"{name}{value}" and "\r" not in f"{name}{value}", f"The header {name} has a line end in it."
+        )
+    if "json" in ready.headers.get("Content-Type", ""):
+        json.loads(_body(ready), parse_constant=_no_constant)
+
+
+def check_outcome(outcome: Outcome) -> None:
+    """Codes and messages are texts, and a wait is a sensible number."""
+    match outcome:
+        case Delivered(note) | Duplicate(note):
+            expect(isinstance(note, str), f"The note of {outcome!r} is no text.")
+        case Skipped(code, message) | Rejected(code, message) | Retry(code, message) | Unknown(code, message):
+            expect(bool(code) and isinstance(code, str), f"{outcome!r} needs a code: a short machine word.")
+            expect(isinstance(message, str), f"The message of {outcome!r} is no text.")
+    after = outcome.after if isinstance(outcome, Retry) else None
+    expect(after is None or (math.isfinite(after) and after >= 0), f"{outcome!r} asks for a wait that makes no sense.")
+
+
+class Log(logging.Handler):
+    """Everything that is logged or printed while it listens."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        root, printed = logging.getLogger(), io.StringIO()
+        level = root.level
+        root.addHandler(self)
+        root.setLevel(logging.DEBUG)
+        try:
+            with redirect_stdout(printed), redirect_stderr(printed):
+                yield
+        finally:
+            self.lines.append(printed.getvalue())
+            root.removeHandler(self)
+            root.setLevel(level)
+
+
+def _body(ready: PreparedRequest) -> bytes:
+    body = ready.body or b""
+    expect(isinstance(body, str | bytes), "The body must be text or bytes: it is kept, and sent again at a retry.")
+    return body.encode() if isinstance(body, str) else body
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise AssertionError(f"The body has {name} in it, which is no JSON.")

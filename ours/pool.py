@@ -1,0 +1,72 @@
+"""Runs the ``send`` of destinations that are not HTTP: a few threads for each destination, with a deadline."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from ours.plugin import Outcome, Rejected, Unknown
+
+_THREADS = 4
+_DEADLINE = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    tag: str
+    outcome: Outcome
+    total_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    future: Future[Outcome]
+    started: float
+
+
+class Pool:
+    """A destination that hangs keeps its own threads busy and nobody else's."""
+
+    def __init__(self) -> None:
+        self._executors: dict[int, ThreadPoolExecutor] = {}
+        self._errands: dict[str, _Errand] = {}
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._errands)
+
+    def submit(self, tag: str, destination_id: int, work: Callable[[], Outcome]) -> None:
+        executor = self._executors.get(destination_id)
+        if executor is None:
+            executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"send-{destination_id}")
+            self._executors[destination_id] = executor
+        self._errands[tag] = _Errand(executor.submit(work), time.monotonic())
+
+    def wait(self, timeout: float) -> list[Done]:
+        """Those that ended, or ran out of time, within ``timeout`` seconds."""
+        if not self._errands:
+            return []
+        wait([errand.future for errand in self._errands.values()], timeout, FIRST_COMPLETED)
+        now = time.monotonic()
+        ended = [
+            Done(tag, _outcome(errand), round((now - errand.started) * 1000))
+            for tag, errand in self._errands.items()
+            if errand.future.done() or now - errand.started > _DEADLINE
+        ]
+        for done in ended:
+            self._errands.pop(done.tag).future.cancel()
+        return ended
+
+    def close(self) -> None:
+        for executor in self._executors.values():
+            executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _outcome(errand: _Errand) -> Outcome:
+    if not errand.future.done():
+        return Unknown("timeout", f"It took longer than {_DEADLINE:.0f} seconds.")
+    error = errand.future.exception()
+    if error is not None:
+        return Rejected("send_failed", f"The plugin's send() raised {type(error).__name__}.")
+    outcome: object = errand.future.result()
+    return outcome if isinstance(outcome, Outcome) else Unknown("send_failed", "The plugin's send() gave no outcome.")

@@ -1,0 +1,48 @@
+"""What processes need from the operating system: to die with their parent, and a lock that dies with them."""
+
+import ctypes
+import fcntl
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import IO
+
+from ours.errors import OursError
+
+_PR_SET_PDEATHSIG = 1
+
+
+class AlreadyRunning(OursError):
+    code = "already_running"
+
+
+def bind_to_parent(parent: int) -> None:
+    """Make this process end when process ``parent`` does, however that one ends (kill -9 too)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_watch_parent, args=(parent,), name="parent-watch", daemon=True).start()
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def exclusive(path: Path, what: str) -> IO[bytes]:
+    """Hold ``path`` locked for as long as the returned file stays open; refuse when somebody else holds it."""
+    handle = path.open("ab")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise AlreadyRunning(
+            f"{what} already runs on {path.parent}. Stop it first, or set another OURS_HOME."
+        ) from None
+    return handle

@@ -1,0 +1,118 @@
+"""The RQ queues, and the pokes that say "there is something to do". A lost Redis costs time, never an event.
+
+One job drains many rows and then lingers on a wake key. A poke leaves a token there, and now and then looks whether a
+job is queued, or queues one. So while work comes, each worker has a job at hand; and nothing here is ever the only
+trace of work.
+"""
+
+import math
+import threading
+import time
+from functools import cached_property
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue as RqQueue
+from rq.serializers import JSONSerializer
+
+from ours import log
+from ours.settings import Settings
+
+_logger = log.get("queue")
+_JOB_SECONDS = 300
+_MOST_TOKENS = 8
+_LOOK_SECONDS = 0.2
+_COMPLAIN_SECONDS = 10.0
+_POKE_GAP = 0.002
+
+
+class Queue:
+    def __init__(self, settings: Settings) -> None:
+        self.url = settings.redis_url or f"unix://{settings.queue_socket}"
+        self._looked: dict[str, float] = {}
+        self._complained = -math.inf
+
+    @cached_property
+    def redis(self) -> Redis:
+        """For workers, which block on it."""
+        return Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=2)
+
+    @cached_property
+    def _quick(self) -> Redis:
+        """For pokes, which rather fail than hold anybody up."""
+        return Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
+
+    def poke(self, station: str) -> bool:
+        """Make ``station`` look for work now. False, and a line in the log, when the queue can't be reached."""
+        try:
+            tokens = self._quick.lpush(_wake(station), 1)
+            if tokens > _MOST_TOKENS:
+                self._quick.ltrim(_wake(station), 0, _MOST_TOKENS - 1)
+            if time.monotonic() - self._looked.get(station, -math.inf) > _LOOK_SECONDS:
+                self._queue_one(station)
+                self._looked[station] = time.monotonic()
+        except RedisError as error:
+            self._lost(station, error)
+            return False
+        return True
+
+    def _queue_one(self, station: str) -> None:
+        """See to it that a job is queued."""
+        queue = RqQueue(station, connection=self._quick, serializer=JSONSerializer)
+        if queue.count == 0:
+            job = f"ours.jobs.stations.{station}"
+            queue.enqueue(job, job_timeout=_JOB_SECONDS, result_ttl=0, failure_ttl=3600, description=station)
+
+    def _lost(self, station: str, error: RedisError) -> None:
+        """Say so, once in a while."""
+        self._looked.pop(station, None)
+        if time.monotonic() - self._complained > _COMPLAIN_SECONDS:
+            _logger.warning("poke_lost", station=station, error=type(error).__name__)
+            self._complained = time.monotonic()
+
+    def linger(self, station: str, seconds: float) -> bool:
+        """Wait to be woken; True when somebody did."""
+        return self.redis.blpop([_wake(station)], timeout=seconds) is not None
+
+    def reachable(self) -> bool:
+        try:
+            return bool(self._quick.ping())
+        except RedisError:
+            return False
+
+    def close(self) -> None:
+        for name in ("redis", "_quick"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+class Poker:
+    """Pokes one station from a thread of its own, so that a slow queue never holds up a commit."""
+
+    def __init__(self, queue: Queue, station: str) -> None:
+        self._queue = queue
+        self._station = station
+        self._asked = threading.Event()
+        self._open = True
+        self._thread = threading.Thread(target=self._run, name=f"poke-{station}", daemon=True)
+        self._thread.start()
+
+    def poke(self) -> None:
+        self._asked.set()
+
+    def close(self) -> None:
+        self._open = False
+        self._asked.set()
+        self._thread.join(10)
+
+    def _run(self) -> None:
+        while self._asked.wait() and self._open:
+            self._asked.clear()
+            self._queue.poke(self._station)
+            time.sleep(_POKE_GAP)
+
+
+def _wake(station: str) -> str:
+    return f"ours:wake:{station}"

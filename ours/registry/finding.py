@@ -1,0 +1,80 @@
+"""Where plugins come from: the house's own folder, installed packages, and the operator's drop-in folder."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Literal, NoReturn
+
+from ours import resources
+
+Origin = Literal["built-in", "entry point", "drop-in"]
+GROUP = "ours.destinations"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin that was found and not yet run. ``load`` imports it, and may do anything a stranger's code can do."""
+
+    name: str
+    origin: Origin
+    where: str
+    load: Callable[[], object]
+
+
+def built_in() -> Iterator[Candidate]:
+    return _in_folder(resources.folder("destinations"), "built-in")
+
+
+def installed() -> Iterator[Candidate]:
+    for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
+        yield Candidate(point.name, "entry point", _package(point), point.load)
+
+
+def drop_ins(folder: Path) -> Iterator[Candidate]:
+    try:
+        yield from _in_folder(folder, "drop-in")
+    except OSError as error:
+        yield Candidate(folder.name, "drop-in", str(folder), partial(_fail, error))
+
+
+def _in_folder(folder: Path, origin: Origin) -> Iterator[Candidate]:
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        file = path / "__init__.py" if path.is_dir() else path
+        if path.name[0] not in "._" and file.suffix == ".py" and file.is_file():
+            yield Candidate(path.name.removesuffix(".py"), origin, str(path), partial(_load, origin, path.name, file))
+
+
+def _load(origin: Origin, name: str, file: Path) -> ModuleType:
+    """Run a file as a module under a name of ours, so that no plugin can stand in for anybody's module."""
+    module_name = re.sub(r"\W", "_", f"_ours_{origin}_{name}")
+    spec = spec_from_file_location(module_name, file)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{file} is no Python file")
+    module = module_from_spec(spec)
+    _forget(module_name)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        _forget(module_name)
+        raise
+    return module
+
+
+def _forget(module_name: str) -> None:
+    for known in [known for known in sys.modules if known == module_name or known.startswith(f"{module_name}.")]:
+        del sys.modules[known]
+
+
+def _package(point: EntryPoint) -> str:
+    return f"{point.value} of {point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _fail(error: OSError) -> NoReturn:
+    raise error

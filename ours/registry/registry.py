@@ -1,0 +1,93 @@
+"""Admits plugins in order of origin. The first to claim a slug keeps it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ours import log
+from ours.errors import OursError
+from ours.plugin import Destination
+from ours.registry.finding import Candidate, Origin, built_in, drop_ins, installed
+from ours.registry.trial import Refusal, attempt
+from ours.settings import Settings
+
+
+class PluginBroken(OursError):
+    """A built-in destination can't be loaded: our bug, so nothing starts."""
+
+    code = "plugin_broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An admitted destination: one instance serves all that are configured."""
+
+    slug: str
+    plugin: Destination
+    origin: Origin
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """What was found and not admitted. ``reason`` is for the operator: what is wrong, and how to mend it."""
+
+    name: str
+    origin: Origin
+    where: str
+    reason: str
+
+
+class Registry:
+    """The destinations that can be configured, in the order in which they were admitted."""
+
+    def __init__(self, loaded: Iterable[Loaded], set_aside: Iterable[SetAside] = ()) -> None:
+        self.loaded = tuple(loaded)
+        self.set_aside = tuple(set_aside)
+        self._by_slug = {one.slug: one for one in self.loaded}
+
+    def get(self, slug: str) -> Loaded | None:
+        return self._by_slug.get(slug)
+
+
+def load(settings: Settings) -> Registry:
+    """Find and try every plugin there is.
+
+    :raises PluginBroken: when one of the house's own fails.
+    """
+    registry = _admit([*built_in(), *installed(), *drop_ins(settings.plugins_dir)])
+    for one in registry.set_aside:
+        log.get("registry").warning(
+            "plugin_set_aside", plugin=one.name, origin=one.origin, where=one.where, reason=one.reason
+        )
+    return registry
+
+
+def load_built_in() -> Registry:
+    """The house's own destinations alone, whatever this machine has besides."""
+    return _admit(built_in())
+
+
+def _admit(candidates: Iterable[Candidate]) -> Registry:
+    loaded: dict[str, Loaded] = {}
+    set_aside: list[SetAside] = []
+    for candidate in candidates:
+        plugins, refusals = attempt(candidate)
+        for plugin in plugins:
+            slug = type(plugin).slug
+            if holder := loaded.get(slug):
+                refusals.append(_taken(candidate, holder))
+            else:
+                loaded[slug] = Loaded(slug, plugin, candidate.origin, candidate.where)
+        if refusals and candidate.origin == "built-in":
+            raise PluginBroken(
+                f"The built-in destination {refusals[0].name} can't be loaded: {refusals[0].reason} Reinstall Ours."
+            )
+        set_aside += [SetAside(name, candidate.origin, candidate.where, reason) for name, reason in refusals]
+    return Registry(loaded.values(), set_aside)
+
+
+def _taken(candidate: Candidate, holder: Loaded) -> Refusal:
+    return Refusal(
+        candidate.name,
+        f'The slug "{holder.slug}" is taken by the {holder.origin} {holder.where}. Choose another slug.',
+    )

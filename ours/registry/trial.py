@@ -1,0 +1,118 @@
+"""Tries one plugin, far from all others: pluggy isolates nothing by itself, and a stranger's code may do anything."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pluggy import PluginManager, PluginValidationError
+
+from ours.core.mapping import MappingInvalid, compile_mapping
+from ours.plugin import Destination
+from ours.plugin.checking import faults
+from ours.plugin.spec import HOOK, PROJECT, Spec
+from ours.registry.finding import Candidate
+
+_LONGEST = 500
+
+
+class Refusal(NamedTuple):
+    """What can't be admitted, and a sentence on why and how to mend it."""
+
+    name: str
+    reason: str
+
+
+class Unfit(Exception):
+    """The reason to set something aside."""
+
+
+def attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
+    """Every sound destination of a plugin, and every refusal. Raises nothing but the operator's Ctrl-C."""
+    try:
+        announced = _announced(candidate)
+    except Unfit as verdict:
+        return [], [Refusal(candidate.name, str(verdict))]
+    admitted, refused = [], []
+    for kind in announced:
+        try:
+            admitted.append(_instance(kind))
+        except Unfit as verdict:
+            refused.append(Refusal(f"{candidate.name}:{_name(kind)}", str(verdict)))
+    return admitted, refused
+
+
+def _announced(candidate: Candidate) -> list[Any]:
+    with _guarded("while it was imported"):
+        plugin = candidate.load()
+    manager = PluginManager(PROJECT)
+    manager.add_hookspecs(Spec)
+    with _guarded("while it was registered"):
+        manager.register(plugin)
+        callers = manager.get_hookcallers(plugin)
+        if not callers:
+            raise Unfit(_no_hook(plugin))
+    try:
+        manager.check_pending()
+    except PluginValidationError:
+        unknown = ", ".join(caller.name for caller in callers if not caller.has_spec())
+        raise Unfit(f"It implements {unknown}, which is no hook. The only hook is {HOOK}.") from None
+    with _guarded(f"in {HOOK}"):
+        announced = [kind for result in manager.hook.register_destinations() for kind in _each(result)]
+    if not announced:
+        raise Unfit(f"Its {HOOK} returned no destination: return a list of classes.")
+    return announced
+
+
+def _instance(kind: Any) -> Destination:
+    with _guarded(f"while {_name(kind)} was checked"):
+        if wrong := faults(kind):
+            raise Unfit(" ".join(wrong))
+        destination: Destination = kind()
+        destination.Settings()
+        compile_mapping(destination.default_mapping)
+    return destination
+
+
+def _no_hook(plugin: object) -> str:
+    if callable(getattr(plugin, HOOK, None)):
+        return f"Its {HOOK} is not marked as a hook: decorate it with @hookimpl from ours.plugin."
+    return f"It has no hook: write a function {HOOK} that returns your classes, decorated with @hookimpl."
+
+
+def _each(result: Any) -> list[Any]:
+    if isinstance(result, type):
+        raise Unfit(f"Its {HOOK} returned a class: return a list of classes, [{result.__name__}].")
+    return list(result)
+
+
+@contextmanager
+def _guarded(moment: str) -> Iterator[None]:
+    try:
+        yield
+    except (Unfit, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # SystemExit and worse too: no plugin ends the house
+        raise Unfit(_reason(error, moment)) from error
+
+
+def _reason(error: BaseException, moment: str) -> str:
+    match error:
+        case ModuleNotFoundError(name=str(name)):
+            return (
+                f"It needs the module {name}, which is not installed. Install the package that brings it and restart."
+            )
+        case SystemExit():
+            return f"It tried to end the process (SystemExit) {moment}."
+        case SyntaxError():
+            return f"{Path(error.filename or 'It').name} is not valid Python: line {error.lineno}, {error.msg}."
+        case MappingInvalid():
+            wrong = (f"{field}: {' '.join(sentences)}" for field, sentences in error.errors.items())
+            return f"Its default_mapping can't be read. {' '.join(wrong)}"
+    told = traceback.format_exception_only(error)[-1].strip()
+    return f"It raised an error {moment}: {' '.join(told.split())}"[:_LONGEST]
+
+
+def _name(kind: object) -> str:
+    return kind.__name__ if isinstance(kind, type) else type(kind).__name__

@@ -1,0 +1,148 @@
+"""Takes events in: whose key is it, which row does it become, and is it durable?"""
+
+import hashlib
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from ours import clock, ids
+from ours.core import allow
+from ours.core.incoming import Incoming
+from ours.errors import Busy
+from ours.settings import Settings
+from ours.store import Store, key_hash
+from ours.store.queries import events, sources, volumes
+from ours.store.queries.events import NewEvent
+from ours.store.writer import Writer
+
+_KEY_FRESH = 1.0
+_GAUGE_FRESH = 1.0
+_MB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends: a source, through one of its keys. ``rate_limit`` is requests a second, None for no limit."""
+
+    source_id: int
+    key_id: int
+    mode: str
+    rate_limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of one event. ``differs``: a duplicate whose content is not the first one's."""
+
+    event_id: str
+    distinct_id: str
+    duplicate: bool = False
+    differs: bool = False
+
+
+class Accept:
+    def __init__(self, store: Store, settings: Settings, writer: Writer) -> None:
+        self._store = store
+        self._settings = settings
+        self._writer = writer
+        self._callers: dict[str, tuple[float, Caller | None]] = {}
+        self._room = _Room(store, settings)
+
+    def authenticate(self, key: str) -> Caller | None:
+        """The caller behind a key; None when it is unknown, revoked, expired, or its source is not active.
+
+        An answer is remembered for a second, so a key stops working at most that much after it was revoked.
+        """
+        hashed = key_hash(key)
+        known = self._callers.get(hashed)
+        now = time.monotonic()
+        if known and now - known[0] < _KEY_FRESH:
+            return known[1]
+        with self._store.read() as connection:
+            row = sources.caller_by_hash(connection, hashed, clock.now_ms())
+        caller = Caller(row.source_id, row.key_id, row.mode, row.rate_limit) if row else None
+        if len(self._callers) > 10_000:
+            self._callers.clear()
+        self._callers[hashed] = (now, caller)
+        return caller
+
+    def accept(self, caller: Caller, items: Sequence[Incoming]) -> list[Receipt]:
+        """Store ``items``; returns when they are durable, in their order.
+
+        :raises Busy: when they can't be made durable now. None of them is stored then.
+        """
+        self._room.check()
+        now = clock.now_ms()
+        rows, distinct_ids = [], []
+        for item in items:
+            event_id = ids.new_id()
+            distinct_id = None if item.kind == "identify" else item.distinct_id or event_id
+            rows.append(self._row(caller, item, event_id, distinct_id, now))
+            distinct_ids.append(distinct_id or "")
+        written = self._writer.write(rows, caller.key_id)
+        return [
+            Receipt(result.event_id, distinct_id, result.duplicate, result.differs)
+            for result, distinct_id in zip(written, distinct_ids, strict=True)
+        ]
+
+    def refuse(self, caller: Caller, count: int = 1) -> None:
+        """Count events of a known key that were answered 4xx."""
+        minute = clock.now_ms() // clock.MINUTE * clock.MINUTE
+        self._writer.count(volumes.Cell(minute, caller.source_id, caller.mode, "rejected"), count)
+
+    def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
+        body = item.payload()
+        told = {name: value for name, value in body.items() if name != "warnings"}
+        content = _digest(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)) if item.distinct_id else event_id
+        if distinct_id:
+            body["distinct_id"] = distinct_id
+        return NewEvent(
+            id=event_id,
+            kind=item.kind,
+            mode=caller.mode,
+            source_id=caller.source_id,
+            name=item.name,
+            name_key=allow.name_key(item.name),
+            occurred_at=item.occurred_at,
+            received_at=now,
+            payload=self._store.sealer.seal(orjson.dumps(body), f"events:{event_id}"),
+            hash=_digest(orjson.dumps([caller.mode, item.name, distinct_id])) if distinct_id else "",
+            content=content,
+        )
+
+
+class _Room:
+    """Says no before it hurts: too long a backlog, too little disk. Looks once a second."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._checked = 0.0
+        self._refusal: str | None = None
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        if time.monotonic() - self._checked >= _GAUGE_FRESH and self._lock.acquire(blocking=False):
+            try:
+                self._refusal = self._look()
+                self._checked = time.monotonic()
+            finally:
+                self._lock.release()
+        if self._refusal:
+            raise Busy(self._refusal, retry_after=5)
+
+    def _look(self) -> str | None:
+        if shutil.disk_usage(self._settings.home).free < self._settings.min_free_mb * _MB:
+            return "The disk is nearly full. Make room, or lower OURS_MIN_FREE_MB."
+        with self._store.read() as connection:
+            if events.count_unrouted(connection) >= self._settings.max_backlog:
+                return "Too many events wait to be routed. Check that the route worker runs."
+        return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

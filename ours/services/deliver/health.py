@@ -1,0 +1,72 @@
+"""Learns from tries how destinations fare: keeps their breakers, and pauses those that refuse our credentials."""
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import log
+from ours.core import breaker as breakers
+from ours.core.breaker import CLOSED, Breaker, Verdict, Window
+from ours.services import audit
+from ours.services.deliver.targets import Targets
+from ours.services.deliver.tries import Finished
+from ours.services.destinations import backlog
+from ours.store.queries import destinations
+
+_logger = log.get("deliver")
+_of_destination = attrgetter("destination_id")
+
+
+class Health:
+    """One worker's view. What is in a row is shared by all workers; the rate of failures is each one's own."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._windows: dict[int, Window] = {}
+
+    def learn(self, connection: Connection, finished: Iterable[Finished], now: int) -> None:
+        """Take note of tries that ended. Touches no row of a destination that works and did so before."""
+        told = sorted((one for one in finished if one.verdict), key=_of_destination)
+        for destination_id, group in groupby(told, _of_destination):
+            verdicts = [one.verdict for one in group if one.verdict]
+            window = self._windows.setdefault(destination_id, Window())
+            for verdict in verdicts:
+                window.note(now, failed=verdict == "failed")
+            if set(verdicts) != {"worked"} or self._targets.breaker(destination_id) != CLOSED:
+                self._judge(connection, destination_id, verdicts, now)
+
+    def _judge(self, connection: Connection, destination_id: int, verdicts: Sequence[Verdict], now: int) -> None:
+        row = destinations.locked(connection, destination_id)
+        if row is None or row.status != "on":
+            return
+        before = after = backlog.breaker_of(row)
+        failing = self._windows[destination_id].mostly_failing
+        for verdict in verdicts:
+            after = breakers.after(after, verdict, now, mostly_failing=failing)
+        if after == before:
+            return
+        self._targets.note(destination_id, after)
+        changes = backlog.breaker_columns(after)
+        if after.state != before.state:
+            self._windows.pop(destination_id, None)
+            changes["drained_until"] = None
+            _say(row, after)
+        if after.refuses:
+            changes |= _paused(connection, row, after, now)
+        destinations.change(connection, destination_id, changes)
+
+
+def _say(row: Any, breaker: Breaker) -> None:
+    tell = _logger.warning if breaker.state == "open" else _logger.info
+    tell(f"breaker_{breaker.state}", destination=row.name, failures=breaker.failures, until=breaker.until)
+
+
+def _paused(connection: Connection, row: Any, breaker: Breaker, now: int) -> dict[str, Any]:
+    """Its credentials do not work: no further dispatch is spent on it. What waits is held by the next sweep."""
+    detail = {"reason": "auth_failed", "refusals": breaker.refusals}
+    audit.record(connection, "ours", "pause", f"destination {row.id}", detail)
+    _logger.error("destination_paused", destination=row.name, **detail)
+    return {"status": "paused", "paused_for": "auth_failed", "updated_at": now}

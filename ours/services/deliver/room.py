@@ -1,0 +1,113 @@
+"""How many dispatches of which destination may begin: fair among destinations, within each one's cap and rate."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from ours.core.pacing import Bucket, share_out
+from ours.services.deliver.targets import Target, Targets
+from ours.store.queries import destinations, dispatches
+from ours.store.queries.dispatches import Claimed
+
+_MOST = 512
+_MOST_PER_POOL = 4
+_ALWAYS = 4
+_LOCKED_WAIT = 5
+_LONGEST_WAIT = 1_000
+
+
+class Lease(NamedTuple):
+    """Who takes dispatches in hand, and for how long (milliseconds)."""
+
+    holder: str
+    now: int
+    until: int
+
+
+class Room:
+    """One worker's room. ``throttled``: something is due that may begin within a second, and not yet."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self._resting: dict[int, int] = {}
+        self._turn = 0
+        self.throttled = False
+
+    def wanted(self, connection: Connection, now: int, busy: Mapping[int, int]) -> dict[int, int]:
+        """How many to claim of which destination; ``busy`` says how many of each this worker has under way.
+
+        Each may always have a few under way, however many the others have: nobody waits for strangers to answer.
+        """
+        with_work = dispatches.with_work(connection, now)
+        self.throttled = False
+        if not with_work:
+            return {}
+        self._targets.refresh(connection)
+        wants = {}
+        for destination_id in with_work:
+            target = self._targets.get(destination_id)
+            if target and not self._rests(destination_id, now):
+                wants[destination_id] = max(_most(target) - busy.get(destination_id, 0), 0)
+        self._turn += 1
+        shares = share_out(_MOST - sum(busy.values()), wants, self._turn)
+        for destination_id, want in wants.items():
+            few = min(want, _ALWAYS - busy.get(destination_id, 0))
+            if few > shares.get(destination_id, 0):
+                shares[destination_id] = few
+        return shares
+
+    def claim(self, connection: Connection, wanted: Mapping[int, int], lease: Lease) -> list[Claimed]:
+        claimed = []
+        for destination_id, most in wanted.items():
+            target = self._targets.get(destination_id)
+            if target:
+                claimed += self._claim(connection, target, most, lease)
+        return claimed
+
+    def _claim(self, connection: Connection, target: Target, most: int, lease: Lease) -> list[Claimed]:
+        limits = target.limits
+        if not (limits.capped or limits.rate_limit or self._targets.breaker(target.id).state != "closed"):
+            return _take(connection, target.id, most, limits.max_in_flight, lease)
+        row = destinations.locked(connection, target.id, skip=True)
+        if row is None:
+            self._resting[target.id] = lease.now + _LOCKED_WAIT
+            return []
+        cap = 1 if row.breaker == "half_open" else limits.max_in_flight
+        if not limits.rate_limit:
+            return _take(connection, target.id, most, cap, lease)
+        bucket = _bucket(row, limits.rate_limit, lease.now)
+        claimed = _take(connection, target.id, min(most, bucket.whole), cap, lease)
+        left = bucket.without(len(claimed))
+        destinations.change(connection, target.id, {"rate_tokens": left.tokens, "rate_at": left.at})
+        if not left.whole:
+            self._resting[target.id] = lease.now + min(left.wait, _LONGEST_WAIT)
+        return claimed
+
+    def _rests(self, destination_id: int, now: int) -> bool:
+        """Whether it has no tokens, or another worker was at it a moment ago. A clock set back ends the rest."""
+        if not 0 < self._resting.get(destination_id, 0) - now <= _LONGEST_WAIT:
+            self._resting.pop(destination_id, None)
+            return False
+        self.throttled = True
+        return True
+
+
+def _take(connection: Connection, destination_id: int, most: int, cap: int, lease: Lease) -> list[Claimed]:
+    room = min(most, cap - dispatches.in_hand(connection, destination_id, lease.now)) if most > 0 else 0
+    if room <= 0:
+        return []
+    return dispatches.claim(
+        connection, destination_id, room, holder=lease.holder, now=lease.now, until=lease.until
+    )  # fmt: skip
+
+
+def _most(target: Target) -> int:
+    most = target.limits.max_in_flight
+    return min(most, _MOST_PER_POOL) if target.sends_itself else most
+
+
+def _bucket(row: Any, rate: float, now: int) -> Bucket:
+    if row.rate_tokens is None or row.rate_at is None:
+        return Bucket.full(rate, now)
+    return Bucket(rate, row.rate_tokens, row.rate_at).filled(now)

@@ -1,0 +1,91 @@
+"""The destinations as delivery needs them: plugin, opened settings, compiled mapping. Reopened when they change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError
+from sqlalchemy import Connection, Row
+
+from ours.core.breaker import CLOSED, Breaker
+from ours.core.mapping import Compiled, MappingInvalid, compile_mapping
+from ours.core.redact import Masker
+from ours.errors import Unsealable
+from ours.plugin import Destination, load_settings, secrets_of
+from ours.plugin.destination import sends_itself
+from ours.registry import Registry
+from ours.services.destinations import limits
+from ours.services.destinations.backlog import breaker_of
+from ours.services.destinations.limits import Limits
+from ours.store import Sealer
+from ours.store.queries import destinations
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One destination, ready to build for. ``defect`` is a reason code when it can't be."""
+
+    id: int
+    version: int
+    plugin: Destination
+    settings: Mapping[str, Any]
+    mapping: Compiled
+    masker: Masker
+    limits: Limits
+    defect: str | None = None
+
+    @property
+    def sends_itself(self) -> bool:
+        return sends_itself(self.plugin)
+
+
+class Targets:
+    def __init__(self, registry: Registry, sealer: Sealer) -> None:
+        self._registry = registry
+        self._sealer = sealer
+        self._open: dict[int, Target] = {}
+        self._breakers: dict[int, Breaker] = {}
+
+    def refresh(self, connection: Connection) -> None:
+        """Look which destinations changed; open those anew."""
+        rows = destinations.all_on(connection)
+        current: dict[int, Target] = {}
+        for row in rows:
+            known = self._open.get(row.id)
+            target = known if known and known.version == row.version else self._make(row)
+            if target:
+                current[row.id] = target
+        self._open = current
+        self._breakers = {row.id: breaker_of(row) for row in rows}
+
+    def get(self, destination_id: int) -> Target | None:
+        """None when it is not on, or its plugin is missing."""
+        return self._open.get(destination_id)
+
+    def breaker(self, destination_id: int) -> Breaker:
+        """As last seen."""
+        return self._breakers.get(destination_id, CLOSED)
+
+    def note(self, destination_id: int, breaker: Breaker) -> None:
+        """It is so now."""
+        self._breakers[destination_id] = breaker
+
+    def _make(self, row: Row[Any]) -> Target | None:
+        loaded = self._registry.get(row.slug)
+        if loaded is None:
+            return None
+        plugin = loaded.plugin
+        try:
+            raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
+            settings = load_settings(plugin, raw)
+            mapping = compile_mapping({**plugin.default_mapping, **orjson.loads(row.mapping)})
+        except (ValidationError, Unsealable):
+            return self._broken(row, plugin, "settings_invalid")
+        except MappingInvalid:
+            return self._broken(row, plugin, "mapping_invalid")
+        masker = Masker(secrets_of(settings))
+        return Target(row.id, row.version, plugin, settings, mapping, masker, limits.of_row(row))
+
+    def _broken(self, row: Row[Any], plugin: Destination, defect: str) -> Target:
+        return Target(row.id, row.version, plugin, {}, compile_mapping({}), Masker([]), limits.of_row(row), defect)

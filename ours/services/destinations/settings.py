@@ -1,0 +1,79 @@
+"""A destination's settings on their way in and out: checked by its plugin, merged when changed, masked when shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import ValidationError
+
+from ours.errors import Invalid
+from ours.plugin import Destination, SecretValue, describe_settings, dump_settings, load_settings
+
+MASK = "••••"
+_BLANK = ("", MASK)
+
+
+def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What was typed → JSON values fit to be sealed, secrets in clear. Defaults are left to the plugin.
+
+    :raises Invalid: with the sentences for each setting under ``settings.NAME``.
+    """
+    try:
+        values = dump_settings(plugin, load_settings(plugin, raw))
+    except ValidationError as error:
+        errors = {f"settings.{name}": _sentences(said) for name, said in error.messages_dict.items()}
+        said = " ".join(f"{name}: {' '.join(sentences)}" for name, sentences in errors.items())
+        raise Invalid(f"These settings don't suit {plugin.label}: {said}", errors) from None
+    return {name: value for name, value in values.items() if raw.get(name, "") != ""}
+
+
+def merge(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay what was typed over what is kept. A secret left blank, or as its mask, stays; None clears any setting.
+
+    Headers typed as lines replace the old ones; as a mapping they are added to them.
+    """
+    merged = dict(kept) | dict(typed)
+    for setting in describe_settings(plugin):
+        old, new = kept.get(setting.name), typed.get(setting.name)
+        if old is None or new is None or setting.kind not in {"secret", "headers"}:
+            continue
+        if new in _BLANK:
+            merged[setting.name] = old
+        elif setting.kind == "headers":
+            merged[setting.name] = _merge_headers(old, new)
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """For screens: every secret masked. Without the plugin nobody knows what is secret, so all is masked."""
+    if plugin is not None:
+        try:
+            return dump_settings(plugin, _masked(load_settings(plugin, raw)))
+        except ValidationError:
+            pass
+    return dict.fromkeys(raw, MASK)
+
+
+def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict[str, str]:
+    if isinstance(new, str):
+        pairs = (line.partition(":") for line in new.splitlines() if line.strip())
+        given, base = {name.strip(): value.strip() for name, _, value in pairs}, {}
+    else:
+        given, base = dict(new), dict(old)
+    return base | {name: old.get(name, value) if value in _BLANK else value for name, value in given.items()}
+
+
+def _masked(value: Any) -> Any:
+    if isinstance(value, SecretValue):
+        return MASK
+    if isinstance(value, Mapping):
+        return {name: _masked(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_masked(inner) for inner in value]
+    return value
+
+
+def _sentences(said: Any) -> list[str]:
+    """marshmallow's messages, however deep, as plain sentences."""
+    if isinstance(said, Mapping):
+        return [f"{name}: {sentence}" for name, inner in said.items() for sentence in _sentences(inner)]
+    return [str(sentence) for sentence in said] if isinstance(said, list) else [str(said)]

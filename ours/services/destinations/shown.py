@@ -1,0 +1,54 @@
+"""A destination as people see it, made from its row. Its secrets stay behind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from ours.core.breaker import Breaker
+from ours.plugin import Destination as Plugin
+from ours.services.destinations import limits, settings
+from ours.services.destinations.backlog import breaker_of
+from ours.services.destinations.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A configured place. ``events`` is its allow list as typed; ``loaded`` says whether its plugin is there;
+    ``breaker`` how the destination fares."""
+
+    id: int
+    name: str
+    slug: str
+    status: str
+    paused_for: str | None
+    events: Sequence[str]
+    mapping: Mapping[str, str]
+    settings_shown: Mapping[str, Any]
+    version: int
+    loaded: bool
+    limits: Limits
+    breaker: Breaker
+    created_at: int
+    updated_at: int
+
+
+def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin: Plugin | None) -> Destination:
+    """``opened``: the settings in clear; ``plugin``: None when it is missing."""
+    return Destination(
+        id=row.id,
+        name=row.name,
+        slug=row.slug,
+        status=row.status,
+        paused_for=row.paused_for,
+        events=tuple(events),
+        mapping=orjson.loads(row.mapping),
+        settings_shown=settings.show(plugin, opened),
+        version=row.version,
+        loaded=plugin is not None,
+        limits=limits.of_row(row),
+        breaker=breaker_of(row),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

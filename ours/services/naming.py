@@ -1,0 +1,60 @@
+"""The names that people give to sources and destinations: clean, and no two alike."""
+
+import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ours.errors import Invalid, NotFound
+
+LONGEST = 200
+
+
+class Named(NamedTuple):
+    id: int
+    name: str
+
+
+def is_text(name: str) -> bool:
+    """Whether it has neither control characters nor halves of characters: nothing a database or a screen chokes on."""
+    return not any(unicodedata.category(mark) in {"Cc", "Cs"} for mark in name)
+
+
+def clean(name: str) -> str:
+    """The name without surrounding space.
+
+    :raises Invalid: when it is empty, too long, or is no line of text.
+    """
+    trimmed = name.strip()
+    if not 1 <= len(trimmed) <= LONGEST:
+        raise _invalid(f"A name has 1 to {LONGEST} characters.")
+    if not is_text(trimmed):
+        raise _invalid("A name is one line of text, without control characters.")
+    return trimmed
+
+
+def check_free(name: str, taken: Iterable[Named], own_id: int | None = None) -> None:
+    """:raises Invalid: when another one has that name already, in whatever case."""
+    for other in taken:
+        if other.id != own_id and other.name.casefold() == name.casefold():
+            raise _invalid(f'"{other.name}" exists already. Choose another name.')
+
+
+def find(name_or_id: str | int, among: Iterable[Named], what: str) -> int:
+    """The id that ``name_or_id`` means; an id wins over a name that looks like one.
+
+    :raises NotFound: saying what there is instead.
+    """
+    wanted = str(name_or_id).strip()
+    known = list(among)
+    for found in (
+        [one.id for one in known if str(one.id) == wanted],
+        [one.id for one in known if one.name.casefold() == wanted.casefold()],
+    ):
+        if found:
+            return found[0]
+    there = ", ".join(f'"{one.name}"' for one in known[:20]) or "none yet"
+    raise NotFound(f'There is no {what} "{wanted}". There are: {there}.')
+
+
+def _invalid(sentence: str) -> Invalid:
+    return Invalid(sentence, {"name": [sentence]})

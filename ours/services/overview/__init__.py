@@ -1,0 +1,7 @@
+"""Read models: what screens and the command line show of events, dispatches and figures. Nothing here writes."""
+
+from ours.services.overview.events import Filters, is_id, read_cursor
+from ours.services.overview.service import Overview
+from ours.services.overview.views import Dispatch, Event, Health, Hour, Page, Row
+
+__all__ = ["Dispatch", "Event", "Filters", "Health", "Hour", "Overview", "Page", "Row", "is_id", "read_cursor"]

@@ -1,0 +1,130 @@
+"""Reads one event for its page: what it carries, whose it is, and every dispatch with its attempts."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from ours.core.reasons import describe
+from ours.core.redact import mask_value
+from ours.services.overview import masks
+from ours.services.overview.events import refusals, rows
+from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
+from ours.store import Sealer
+from ours.store.queries import reading_dispatches, reading_events, visitors
+
+_GROUPS = {
+    "event_properties": "Event properties",
+    "user_properties": "User properties",
+    "default_properties": "Default properties",
+    "identity_context": "Identity context",
+}
+
+
+class Details:
+    """Opens what is sealed. ``clear`` says whether the bodies of requests may be shown as they are."""
+
+    def __init__(self, connection: Connection, sealer: Sealer, maskers: masks.Maskers, *, clear: bool) -> None:
+        self._connection = connection
+        self._sealer = sealer
+        self._maskers = maskers
+        self._clear = clear
+
+    def event(self, row: Any) -> Event:
+        payload = self._sealer.open_json(row.payload, f"events:{row.id}")
+        distinct_id = payload.get("distinct_id")
+        return Event(
+            row=rows(self._connection, [row])[0],
+            kind=row.kind,
+            distinct_id=str(mask_value("distinctId", distinct_id)) if distinct_id else None,
+            groups={title: masks.bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
+            warnings=payload.get("warnings") or (),  # type: ignore[arg-type]
+            notes=[(code, describe(code)) for code in (row.notes or "").split(",") if code],
+            visitor=self._visitor(row.visitor_id),
+            dispatches=[*self._dispatches(row.id), *self._refused(row)],
+        )
+
+    def _visitor(self, visitor_id: str | None) -> Visitor | None:
+        row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
+        if row is None:
+            return None
+        profile = self._sealer.open_json(row.profile, f"visitors:{row.id}")
+        facts = {
+            "Visitor id": mask_value("id", profile.get("id")),
+            "externalId": mask_value("externalId", profile.get("external_id")),
+            "Email, hashed": str(profile.get("email_sha256") or "")[:8],
+            "Phone": mask_value("phone", profile.get("phone")),
+        }
+        shown = [(label, str(value)) for label, value in facts.items() if value]
+        return Visitor(row.id, shown, masks.bag(_mapping(profile, "properties")), merged=row.id != visitor_id)
+
+    def _dispatches(self, event_id: str) -> list[Dispatch]:
+        found = reading_dispatches.of_event(self._connection, event_id)
+        tries = self.attempts([row.id for row in found], {row.id: row.destination_id for row in found})
+        return [dispatch(row, tries[row.id]) for row in found]
+
+    def _refused(self, row: Any) -> list[Dispatch]:
+        names = reading_events.destination_names(self._connection)
+        return [
+            Dispatch(
+                id=None,
+                event_id=row.id,
+                destination_id=mark.destination_id,
+                destination=mark.destination,
+                mode=row.mode,
+                state=mark.state,
+                reason=mark.reason,
+                why=describe(mark.reason),
+            )
+            for mark in refusals(row.refused, names)
+        ]
+
+    def attempts(self, ids: Sequence[str], places: Mapping[str, int]) -> Mapping[str, list[Attempt]]:
+        """By dispatch, in order; ``places`` says which destination each dispatch is for."""
+        found: defaultdict[str, list[Attempt]] = defaultdict(list)
+        for row in reading_dispatches.attempts_of(self._connection, ids):
+            before = found[row.dispatch_id]
+            ended = before[-1].started_at + before[-1].duration_ms if before else None
+            exchange = orjson.loads(self._sealer.open(row.exchange, f"attempts:{row.dispatch_id}:{row.number}"))
+            masker = self._maskers.get(self._connection, places[row.dispatch_id])
+            before.append(
+                Attempt(
+                    number=row.number,
+                    started_at=row.started_at,
+                    duration_ms=row.duration_ms,
+                    since_last_ms=max(row.started_at - ended, 0) if ended is not None else None,
+                    outcome=row.outcome,
+                    code=row.code,
+                    status=row.status,
+                    plugin_version=row.plugin_version,
+                    config_version=row.config_version,
+                    request=masks.message(exchange.get("request"), masker, clear=self._clear),
+                    response=masks.message(exchange.get("response"), masker, clear=self._clear),
+                    message=masker.text(exchange.get("message") or ""),
+                )
+            )
+        return found
+
+
+def dispatch(row: Any, tries: Sequence[Attempt]) -> Dispatch:
+    told = row.reason is not None or row.state not in {"delivered", "pending", "sending"}
+    return Dispatch(
+        id=row.id,
+        event_id=row.event_id,
+        destination_id=row.destination_id,
+        destination=row.destination or f"destination {row.destination_id}",
+        mode=row.mode,
+        state=row.state,
+        reason=row.reason,
+        why=describe(row.reason) if told else None,
+        due_at=row.due_at,
+        replay_of=row.replay_of,
+        attempts=tuple(tries),
+    )
+
+
+def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = values.get(name)
+    return found if isinstance(found, Mapping) else {}

@@ -1,0 +1,111 @@
+"""Reads a page of events for screens, with their dispatches at a glance, in a handful of queries whatever its size."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours.core import ranges
+from ours.core.allow import name_key
+from ours.services.overview.views import Mark, Page, Row
+from ours.store.queries import reading_dispatches, visitors
+from ours.store.queries import reading_events as queries
+from ours.store.queries.reading_events import Cursor, Narrowed
+
+REFUSED = ("stopped", "not_allowed")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a person narrows a list to: an exact name (capitals do not matter), a source, a mode, a visitor."""
+
+    name: str | None = None
+    source_id: int | None = None
+    mode: str | None = None
+    visitor_id: str | None = None
+
+
+def read_cursor(text: str | None, *, newer: bool = False) -> Cursor | None:
+    """``"1754874909594-0198…"`` as ``write_cursor`` made it; None when there is none or it was damaged."""
+    moment, _, event_id = (text or "").partition("-")
+    if not (moment.isascii() and moment.isdigit() and len(moment) < 16 and is_id(event_id)):
+        return None
+    return Cursor(int(moment), event_id, newer)
+
+
+def is_id(text: str) -> bool:
+    return len(text) == 32 and all(mark in "0123456789abcdef" for mark in text)
+
+
+def page(connection: Connection, filters: Filters, cursor: Cursor | None, limit: int) -> Page:
+    """The page beside the cursor; without one, the newest."""
+    found = queries.page(connection, _narrowed(connection, filters), cursor, limit + 1)
+    more = len(found) > limit
+    if cursor and cursor.newer:
+        if not more:
+            return page(connection, filters, None, limit)
+        kept, newer, older = found[-limit:], True, True
+    else:
+        kept, newer, older = found[:limit], cursor is not None, more
+    return Page(
+        rows(connection, kept),
+        _write_cursor(kept[0]) if newer and kept else None,
+        _write_cursor(kept[-1]) if older and kept else None,
+    )
+
+
+def _narrowed(connection: Connection, filters: Filters) -> Narrowed:
+    return Narrowed(
+        name_key=name_key(filters.name) if filters.name else None,
+        source_id=filters.source_id,
+        mode=filters.mode,
+        visitors=queries.merged_into(connection, filters.visitor_id) if filters.visitor_id else (),
+    )
+
+
+def rows(connection: Connection, found: Sequence[Any]) -> list[Row]:
+    """The views of these events' rows, in their order."""
+    sources = queries.source_names(connection)
+    destinations = queries.destination_names(connection)
+    marks = _marks(connection, found, destinations)
+    roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
+    return [_row(row, sources, marks[row.id], roots) for row in found]
+
+
+def _row(row: Any, sources: Mapping[int, str], marks: Sequence[Mark], roots: Mapping[str, Any]) -> Row:
+    root = roots.get(row.visitor_id)
+    return Row(
+        id=row.id,
+        name=row.name,
+        mode=row.mode,
+        source_id=row.source_id,
+        source=sources.get(row.source_id, f"source {row.source_id}"),
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        routed=row.routed_at is not None,
+        visitor_id=root.id if root else row.visitor_id,
+        dispatches=tuple(marks),
+    )
+
+
+def _marks(connection: Connection, found: Sequence[Any], names: Mapping[int, str]) -> Mapping[str, list[Mark]]:
+    """By event: its dispatches, then what the allow lists refused."""
+    marks: defaultdict[str, list[Mark]] = defaultdict(list)
+    for row in reading_dispatches.marks(connection, [row.id for row in found]):
+        name = names.get(row.destination_id, f"destination {row.destination_id}")
+        marks[row.event_id].append(Mark(row.id, row.destination_id, name, row.state, row.reason))
+    for row in found:
+        marks[row.id] += refusals(row.refused, names)
+    return marks
+
+
+def refusals(refused: str | None, names: Mapping[int, str]) -> Iterable[Mark]:
+    """What an event's compact record says of destinations whose allow list does not name it."""
+    for number in ranges.read(refused):
+        yield Mark(None, number, names.get(number, f"destination {number}"), *REFUSED)
+
+
+def _write_cursor(row: Any) -> str:
+    return f"{row.occurred_at}-{row.id}"

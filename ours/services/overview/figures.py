@@ -1,0 +1,64 @@
+"""Reads counts for screens: the balance, what came in by hour, where each destination's dispatches stand."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.core import ranges
+from ours.core.balance import Figures, balance
+from ours.core.retry import TERMINAL
+from ours.services.overview.views import Health, Hour, Standing
+from ours.store.queries import ledger, snapshot
+from ours.store.queries import reading_figures as queries
+
+
+def standing(connection: Connection) -> Standing:
+    """The balance and each destination's part in it, counted at one moment."""
+    snapshot.take(connection)
+    found = queries.states(connection)
+    return Standing(balance(_figures(connection, found)), health(found))
+
+
+def _figures(connection: Connection, found: Sequence[Any]) -> Figures:
+    """All that the balance is made of; what retention has deleted is among it."""
+    past = Counter(ledger.totals(connection))
+    states: Counter[str] = Counter({state: past[state] for state in sorted(TERMINAL)})
+    for row in found:
+        states[row.state] += row.count
+    accepted, owed, refused, unrouted = past["accepted"], past["owed"], past["refused"], 0
+    for row in queries.decisions(connection):
+        owed += row.owed or 0
+        refused += len(ranges.read(row.refused)) * row.count
+        if row.kind == "track":
+            accepted += row.count
+            unrouted += 0 if row.is_routed else row.count
+    return Figures(
+        accepted=accepted,
+        owed=owed,
+        refused=refused,
+        replays=past["replays"] + queries.replays(connection),
+        unrouted=unrouted,
+        destinations=queries.count_destinations(connection),
+        states=states,
+    )
+
+
+def health(found: Iterable[Any]) -> defaultdict[int, Health]:
+    """By destination, whether or not it ever had a dispatch; test ones are among them."""
+    parts: defaultdict[int, Health] = defaultdict(lambda: Health(Counter()))
+    for row in found:
+        parts[row.destination_id].states[row.state] += row.count
+    return parts
+
+
+def hours(connection: Connection, now: int, count: int = 24) -> list[Hour]:
+    """The last hours, the oldest first, the running one last; an hour without events is there with zeros."""
+    first = now - now % clock.HOUR - (count - 1) * clock.HOUR
+    found: defaultdict[int, dict[str, int]] = defaultdict(lambda: {"live": 0, "test": 0, "rejected": 0})
+    for row in queries.hours(connection, first, clock.HOUR):
+        found[int(row.hour)][row.mode] += int(row.received)
+        found[int(row.hour)]["rejected"] += int(row.rejected)
+    return [Hour(at, **found[at]) for at in range(first, first + count * clock.HOUR, clock.HOUR)]

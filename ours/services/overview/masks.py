@@ -1,0 +1,82 @@
+"""What a person may see of an event: names and addresses masked, credentials out of requests."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from marshmallow import ValidationError
+from sqlalchemy import Connection
+
+from ours.core.redact import Masker, mask_value
+from ours.errors import Unsealable
+from ours.plugin import load_settings, secrets_of
+from ours.registry import Registry
+from ours.store import Sealer
+from ours.store.queries import destinations
+
+_HIDDEN_BODY = "(not JSON, so it is shown to editors alone)"
+
+
+def bag(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: mask_value(name, value) for name, value in values.items()}
+
+
+class Maskers:
+    """One masker for each destination, made anew when its settings change."""
+
+    def __init__(self, registry: Registry, sealer: Sealer) -> None:
+        self._registry = registry
+        self._sealer = sealer
+        self._made: dict[int, tuple[int, Masker]] = {}
+
+    def get(self, connection: Connection, destination_id: int) -> Masker:
+        row = destinations.one(connection, destination_id)
+        if row is None:
+            return Masker([])
+        known = self._made.get(destination_id)
+        if known is None or known[0] != row.version:
+            known = self._made[destination_id] = (row.version, Masker(self._secrets(row)))
+        return known[1]
+
+    def _secrets(self, row: Any) -> list[str]:
+        """All that its settings hold when nobody knows which of them are secret."""
+        try:
+            raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
+        except Unsealable:
+            return []
+        loaded = self._registry.get(row.slug)
+        try:
+            return secrets_of(load_settings(loaded.plugin, raw)) if loaded else _texts(raw)
+        except ValidationError:
+            return _texts(raw)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for inner in value.values() for text in _texts(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in _texts(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+def message(kept: Mapping[str, Any] | None, masker: Masker, *, clear: bool) -> dict[str, Any] | None:
+    """A request or an answer without credentials; its body in clear only when ``clear``."""
+    if not kept:
+        return None
+    shown = dict(kept)
+    if "url" in shown:
+        shown["url"] = masker.url(str(shown["url"] or ""))
+    shown["headers"] = masker.headers(shown.get("headers") or {})
+    shown["body"] = masker.text(str(shown.get("body") or ""))
+    if not clear:
+        shown["body"] = _veiled(shown["body"])
+    return shown
+
+
+def _veiled(body: str) -> str:
+    if not body:
+        return body
+    try:
+        return orjson.dumps(mask_value("", orjson.loads(body))).decode()
+    except orjson.JSONDecodeError:
+        return _HIDDEN_BODY

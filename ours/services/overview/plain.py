@@ -1,0 +1,90 @@
+"""The same as JSON for the command line: stable keys, moments in ISO 8601, requests exactly as they were kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from ours.clock import iso
+from ours.services.overview.events import rows
+from ours.services.overview.views import Mark
+from ours.store import Sealer
+from ours.store.queries import reading_dispatches, reading_events, visitors
+
+Json = dict[str, Any]
+
+
+def events(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list[Json]:
+    """As ``ours event list`` prints them."""
+    payloads = reading_events.payloads(connection, [row.id for row in found])
+    public = _public_ids(connection, sealer, found)
+    return [
+        {
+            "id": row.id,
+            "event": row.name,
+            "distinctId": sealer.open_json(payloads[row.id], f"events:{row.id}").get("distinct_id"),
+            "mode": row.mode,
+            "occurredAt": iso(row.occurred_at),
+            "receivedAt": iso(row.received_at),
+            "visitorId": public.get(row.visitor_id or ""),
+            "source": row.source,
+            "dispatches": [_mark(mark) for mark in row.dispatches],
+        }
+        for row in rows(connection, found)
+    ]
+
+
+def event(connection: Connection, sealer: Sealer, row: Any) -> Json:
+    """As ``ours event show`` prints it: the same, with all that was sent, and what there is to say."""
+    body = sealer.open_json(row.payload, f"events:{row.id}")
+    carried = {name: body.get(key, {}) for name, key in _CARRIED.items()}
+    notes = [code for code in (row.notes or "").split(",") if code]
+    listed = events(connection, sealer, [row])[0]
+    return listed | {"kind": row.kind, "notes": notes, "warnings": body.get("warnings", [])} | carried
+
+
+_CARRIED = {
+    "eventProperties": "event_properties",
+    "userProperties": "user_properties",
+    "defaultProperties": "default_properties",
+    "identityContext": "identity_context",
+}
+
+
+def dispatch(connection: Connection, sealer: Sealer, row: Any) -> Json:
+    """As ``ours dispatch show`` prints it."""
+    attempts = reading_dispatches.attempts_of(connection, [row.id])
+    return {
+        "id": row.id,
+        "event": row.event_id,
+        "destination": row.destination,
+        "status": row.state,
+        "reason": row.reason,
+        "mode": row.mode,
+        "attempts": [_attempt(sealer, attempt) for attempt in attempts],
+    }
+
+
+def _attempt(sealer: Sealer, row: Any) -> Json:
+    exchange = orjson.loads(sealer.open(row.exchange, f"attempts:{row.dispatch_id}:{row.number}"))
+    return {
+        "number": row.number,
+        "startedAt": iso(row.started_at),
+        "durationMs": row.duration_ms,
+        "request": exchange.get("request"),
+        "response": exchange.get("response"),
+        "outcome": row.outcome,
+        "code": row.code,
+        "message": exchange.get("message") or None,
+    }
+
+
+def _mark(mark: Mark) -> Json:
+    return {"id": mark.id, "destination": mark.destination, "status": mark.state, "reason": mark.reason}
+
+
+def _public_ids(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> Mapping[str, str]:
+    """What callers know each visitor by, by the id of the visitor that it is in the end."""
+    roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
+    return {root.id: str(sealer.open_json(root.profile, f"visitors:{root.id}")["id"]) for root in roots.values()}

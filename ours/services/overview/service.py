@@ -1,0 +1,97 @@
+"""The questions that screens and the command line ask, each answered in one read transaction."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.core.balance import Balance
+from ours.errors import NotFound
+from ours.registry import Registry
+from ours.services.overview import events, figures, plain
+from ours.services.overview.details import Details
+from ours.services.overview.events import Filters
+from ours.services.overview.masks import Maskers
+from ours.services.overview.views import Event, Health, Hour, Page, Standing
+from ours.store import Store
+from ours.store.queries import reading_dispatches, reading_events, reading_figures
+from ours.store.queries.reading_events import Cursor
+
+_GONE = "It may never have been here, or retention has deleted it."
+
+
+class Overview:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._maskers = Maskers(registry, store.sealer)
+
+    def recent_events(self, filters: Filters | None = None, cursor: Cursor | None = None, limit: int = 50) -> Page:
+        """A page of events in the order they occurred, the newest first."""
+        with self._store.read() as connection:
+            return events.page(connection, filters or Filters(), cursor, limit)
+
+    def event(self, event_id: str, *, clear: bool = False) -> Event:
+        """One event with all that became of it, personal values masked; bodies of requests as they are if ``clear``.
+
+        :raises NotFound: when there is none with that id.
+        """
+        with self._store.read() as connection:
+            row = _event(connection, event_id)
+            return Details(connection, self._store.sealer, self._maskers, clear=clear).event(row)
+
+    def event_of(self, dispatch_id: str) -> str:
+        """The id of the event that a dispatch is about.
+
+        :raises NotFound: when there is no such dispatch.
+        """
+        with self._store.read() as connection:
+            return str(_dispatch(connection, dispatch_id).event_id)
+
+    def balance(self) -> Balance:
+        return self.standing().balance
+
+    def standing(self) -> Standing:
+        """The balance with each destination's part in it. It counts everything, so ask for it once."""
+        with self._store.read() as connection:
+            return figures.standing(connection)
+
+    def health(self, destination_id: int | None = None) -> Mapping[int, Health]:
+        """Where the dispatches of all destinations, or of one, stand; any id may be asked for."""
+        with self._store.read() as connection:
+            return figures.health(reading_figures.states(connection, destination_id))
+
+    def hours(self, count: int = 24) -> Sequence[Hour]:
+        """What came in by hour, the oldest first."""
+        with self._store.read() as connection:
+            return figures.hours(connection, clock.now_ms(), count)
+
+    def events_json(self, limit: int = 50) -> list[dict[str, Any]]:
+        """The newest events, as ``ours event list --json`` prints them."""
+        with self._store.read() as connection:
+            found = reading_events.page(connection, reading_events.Narrowed(), None, limit)
+            return plain.events(connection, self._store.sealer, found)
+
+    def event_json(self, event_id: str) -> dict[str, Any]:
+        """:raises NotFound: when there is none with that id."""
+        with self._store.read() as connection:
+            return plain.event(connection, self._store.sealer, _event(connection, event_id))
+
+    def dispatch_json(self, dispatch_id: str) -> dict[str, Any]:
+        """:raises NotFound: when there is none with that id."""
+        with self._store.read() as connection:
+            return plain.dispatch(connection, self._store.sealer, _dispatch(connection, dispatch_id))
+
+
+def _event(connection: Connection, event_id: str) -> Any:
+    row = reading_events.one(connection, event_id) if events.is_id(event_id) else None
+    if row is None:
+        raise NotFound(f"There is no event {event_id[:40]}. {_GONE}")
+    return row
+
+
+def _dispatch(connection: Connection, dispatch_id: str) -> Any:
+    row = reading_dispatches.one(connection, dispatch_id) if events.is_id(dispatch_id) else None
+    if row is None:
+        raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {_GONE}")
+    return row

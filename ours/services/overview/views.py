@@ -1,0 +1,164 @@
+"""The values that screens show: plain, frozen, and without anything left to compute in a template."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ours.core.balance import Balance
+from ours.core.reasons import Reason
+
+STATES = ("delivered", "sunk", "pending", "sending", "retrying", "held", "rejected", "exhausted", "stopped")
+UNDER_WAY = frozenset({"pending", "sending", "retrying"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where one dispatch stands, at a glance. ``id`` is None when the allow list refused the event: no row exists."""
+
+    id: str | None
+    destination_id: int
+    destination: str
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One event in a list. Moments are milliseconds; ``visitor_id`` is a hash and names nobody by itself."""
+
+    id: str
+    name: str
+    mode: str
+    source_id: int
+    source: str
+    occurred_at: int
+    received_at: int
+    routed: bool
+    visitor_id: str | None
+    dispatches: tuple[Mark, ...]
+
+    @property
+    def tally(self) -> list[tuple[str, int, str]]:
+        """(state, how many, the destinations' names), in the order of ``STATES``."""
+        places = {state: [mark.destination for mark in self.dispatches if mark.state == state] for state in STATES}
+        return [(state, len(names), ", ".join(names)) for state, names in places.items() if names]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of rows, and the cursors to the pages beside it (None: there is none)."""
+
+    rows: Sequence[Row]
+    newer: str | None
+    older: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try. ``request`` and ``response`` are redacted; ``since_last_ms`` is the wait before it."""
+
+    number: int
+    started_at: int
+    duration_ms: int
+    since_last_ms: int | None
+    outcome: str
+    code: str | None
+    status: int | None
+    plugin_version: str
+    config_version: int
+    request: Mapping[str, Any] | None
+    response: Mapping[str, Any] | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One dispatch with the reason in words and all its attempts."""
+
+    id: str | None
+    event_id: str
+    destination_id: int
+    destination: str
+    mode: str
+    state: str
+    reason: str | None
+    why: Reason | None
+    due_at: int | None = None
+    replay_of: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Whom an event is about, personal values masked. ``merged``: the event named another one, who is this one now."""
+
+    id: str
+    facts: Sequence[tuple[str, str]]
+    properties: Mapping[str, Any]
+    merged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event with all it carries, and all that became of it."""
+
+    row: Row
+    kind: str
+    distinct_id: str | None
+    groups: Mapping[str, Mapping[str, Any]]
+    warnings: Sequence[Mapping[str, Any]]
+    notes: Sequence[tuple[str, Reason]]
+    visitor: Visitor | None
+    dispatches: Sequence[Dispatch]
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to come by itself."""
+        return self.row.routed and all(dispatch.state not in UNDER_WAY for dispatch in self.dispatches)
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What came in one hour; ``at`` is its start."""
+
+    at: int
+    live: int = 0
+    test: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Where a destination's dispatches stand, test ones among them."""
+
+    states: Counter[str]
+
+    @property
+    def listed(self) -> list[tuple[str, int]]:
+        """The states that any is in, from good to bad."""
+        return [(state, self.states[state]) for state in STATES if self.states[state]]
+
+    @property
+    def delivered(self) -> int:
+        return self.states["delivered"]
+
+    @property
+    def held(self) -> int:
+        return self.states["held"]
+
+    @property
+    def open(self) -> int:
+        return sum(self.states[state] for state in UNDER_WAY)
+
+    @property
+    def failed(self) -> int:
+        return self.states["rejected"] + self.states["exhausted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The balance, and by destination the part it has in it (of what retention has not deleted)."""
+
+    balance: Balance
+    health: Mapping[int, Health]

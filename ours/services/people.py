@@ -1,0 +1,193 @@
+"""People who sign in to the dashboard: who they are, and what they may."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock, ids
+from ours.errors import Invalid, NotFound
+from ours.services import audit, passwords
+from ours.store import Store
+from ours.store.queries import people as queries
+
+ROLES = ("admin", "editor", "viewer")
+FIRST_EMAIL = "admin@localhost"
+_EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who may sign in. A session that was begun under another ``session`` number has ended."""
+
+    id: int
+    email: str
+    role: str
+    must_change: bool
+    session: int
+    created_at: int
+    signed_in_at: int | None
+
+
+class People:
+    """``actor`` is who does it: a person's email, or ``cli``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._passwords = passwords.Passwords()
+
+    def first(self, email: str = FIRST_EMAIL) -> str | None:
+        """Make the first admin and return the password to print; None when there is somebody already."""
+        with self._store.read() as connection:
+            if queries.count(connection):
+                return None
+        try:
+            return self.add(email, "admin", actor="first start")[1]
+        except Invalid:  # another process was faster
+            return None
+
+    def add(self, email: str, role: str, *, password: str | None = None, actor: str) -> tuple[Person, str]:
+        """A new person, and the password to hand over: the one given, or a random one. It must be changed.
+
+        :raises Invalid: when the email is none or taken, the role is unknown, or the password too weak.
+        """
+        email, role = _clean(email), _known(role)
+        password = ids.new_password() if password is None else password
+        passwords.check(password, email, "password")
+        values = {"email": email, "password": self._passwords.hash(password), "role": role, "must_change": True,
+                  "session": 1, "created_at": clock.now_ms()}  # fmt: skip
+        with self._store.write() as connection:
+            person_id = queries.insert_person(connection, values)
+            if person_id is None:
+                raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
+            audit.record(connection, actor, "add", _subject(person_id), {"role": role})
+            return _get(connection, person_id), password
+
+    def list(self) -> Sequence[Person]:
+        """Everybody, by email."""
+        with self._store.read() as connection:
+            return [_person(row) for row in queries.all_people(connection)]
+
+    def get(self, person_id: int) -> Person:
+        """:raises NotFound: when there is nobody with that id."""
+        with self._store.read() as connection:
+            return _get(connection, person_id)
+
+    def find(self, email: str) -> Person:
+        """:raises NotFound: when nobody has that email."""
+        with self._store.read() as connection:
+            row = queries.by_email(connection, _clean(email))
+        if row is None:
+            raise NotFound(f"Nobody has the email {email.strip()}. `ours person list` shows who there is.")
+        return _person(row)
+
+    def sign_in(self, email: str, password: str) -> Person | None:
+        """The person, if the password is theirs. An unknown email takes as long as a wrong password."""
+        folded = _fold(email)
+        with self._store.read() as connection:
+            row = queries.by_email(connection, folded) if _is_email(folded) else None
+        if not self._passwords.match(row and row.password, password) or row is None:
+            return None
+        changes: dict[str, Any] = {"signed_in_at": clock.now_ms()}
+        if self._passwords.is_old(row.password):
+            changes["password"] = self._passwords.hash(password)
+        return self._change(row.id, changes, "sign_in", row.email)
+
+    def change_password(self, person_id: int, old: str, new: str) -> Person:
+        """By the person alone; ends their other sessions (the person returned has the new session number).
+
+        :raises Invalid: when the old password is wrong or the new one too weak.
+        """
+        with self._store.read() as connection:
+            row = _row(connection, person_id)
+        if not self._passwords.match(row.password, old):
+            raise passwords.invalid("The old password is wrong.", "old")
+        if new == old:
+            raise passwords.invalid("The new password is the old one. Choose another.", "new")
+        passwords.check(new, row.email, "new")
+        changes = {"password": self._passwords.hash(new), "must_change": False, "session": row.session + 1}
+        return self._change(person_id, changes, "change_password", row.email)
+
+    def reset(self, email: str, *, actor: str) -> str:
+        """A new password to hand over; it must be changed at the next sign-in, and all sessions end."""
+        person, password = self.find(email), ids.new_password()
+        changes = {"password": self._passwords.hash(password), "must_change": True, "session": person.session + 1}
+        self._change(person.id, changes, "reset_password", actor)
+        return password
+
+    def end_sessions(self, person_id: int, *, actor: str | None = None) -> Person:
+        """Sign the person out everywhere; without ``actor``, at their own wish."""
+        person = self.get(person_id)
+        return self._change(person_id, {"session": person.session + 1}, "end_sessions", actor or person.email)
+
+    def set_role(self, person_id: int, role: str, *, actor: str) -> Person:
+        """:raises Invalid: when nobody would be left who is an admin."""
+        role = _known(role)
+        with self._store.write() as connection:
+            before = _get(connection, person_id)
+            if role != "admin":
+                _check_another_admin(connection, before)
+            queries.change(connection, person_id, {"role": role})
+            audit.record(connection, actor, "set_role", _subject(person_id), {"from": before.role, "to": role})
+            return _get(connection, person_id)
+
+    def remove(self, person_id: int, *, actor: str) -> None:
+        """:raises Invalid: when nobody would be left who is an admin."""
+        with self._store.write() as connection:
+            _check_another_admin(connection, _get(connection, person_id))
+            queries.remove(connection, person_id)
+            audit.record(connection, actor, "remove", _subject(person_id))
+
+    def _change(self, person_id: int, changes: dict[str, Any], verb: str, actor: str) -> Person:
+        with self._store.write() as connection:
+            queries.change(connection, person_id, changes)
+            audit.record(connection, actor, verb, _subject(person_id))
+            return _get(connection, person_id)
+
+
+def _fold(email: str) -> str:
+    return email.strip().lower()
+
+
+def _is_email(folded: str) -> bool:
+    return _EMAIL.fullmatch(folded) is not None and folded.isprintable()
+
+
+def _clean(email: str) -> str:
+    folded = _fold(email)
+    if not _is_email(folded):
+        raise Invalid("That is no email address: it looks like name@example.com.", {"email": ["No email address."]})
+    return folded
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        sentence = f"The role is one of {', '.join(ROLES)}."
+        raise Invalid(sentence, {"role": [sentence]})
+    return role
+
+
+def _check_another_admin(connection: Connection, person: Person) -> None:
+    if person.role == "admin" and queries.count(connection, "admin") == 1:
+        raise Invalid("This is the only admin. Make somebody else an admin first.")
+
+
+def _row(connection: Connection, person_id: int) -> Any:
+    row = queries.one(connection, person_id)
+    if row is None:
+        raise NotFound(f"There is no person {person_id}. `ours person list` shows who there is.")
+    return row
+
+
+def _get(connection: Connection, person_id: int) -> Person:
+    return _person(_row(connection, person_id))
+
+
+def _person(row: Any) -> Person:
+    return Person(**{field.name: getattr(row, field.name) for field in fields(Person)})
+
+
+def _subject(person_id: int) -> str:
+    return f"person {person_id}"

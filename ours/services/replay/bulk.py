@@ -1,0 +1,89 @@
+"""Replays by filter: what it would do, and doing it in short transactions."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict
+
+from ours import clock
+from ours.registry import Registry
+from ours.services import audit, targets
+from ours.services.replay import deciding, making
+from ours.services.replay.views import Filter, Preview
+from ours.store import Store
+from ours.store.queries import replay as queries
+
+_CHUNK = 500
+_AT_ONCE = 64
+_USUAL_MS = 100.0
+
+
+class Bulk:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def preview(self, wanted: Filter) -> Preview:
+        with self._store.read() as connection:
+            known = targets.current(connection, self._registry)
+            groups = queries.groups(connection, wanted)
+            usual = queries.usual_duration(connection) or _USUAL_MS
+        states, barred, places = Counter[str](), Counter[str](), Counter[int]()
+        for group in groups:
+            planned = deciding.decide(known, group.destination_id, group, group.reason)
+            if planned.state == "stopped":
+                barred[planned.reason or ""] += group.count
+            else:
+                states[group.state] += group.count
+                places[group.destination_id] += group.count
+        return Preview(
+            count=states.total(),
+            states=states,
+            oldest=min((group.oldest for group in groups), default=None),
+            newest=max((group.newest for group in groups), default=None),
+            barred=barred,
+            seconds=math.ceil(max(places.values(), default=0) * usual / _AT_ONCE / clock.SECOND),
+        )
+
+    def run(self, wanted: Filter, *, actor: str, limit: int | None, fresh_id: bool) -> int:
+        matching = self.preview(wanted).count
+        detail = {"matching": matching, "limit": limit, "fresh_id": fresh_id} | _told(wanted)
+        left: float = math.inf if limit is None else limit
+        done = 0
+        for ids in self._pages(wanted):
+            with self._store.write() as connection:
+                known = targets.current(connection, self._registry, steady=True)
+                queries.hold_events(connection, queries.event_ids(connection, ids))
+                some = deciding.permitted(known, queries.of_ids(connection, ids, wanted))
+                made = making.repeat(connection, some[: int(min(left, _CHUNK))], fresh_id=fresh_id)
+                if made and not done:
+                    audit.record(connection, actor, "replay", "dispatches", detail)
+            done, left = done + len(made), left - len(made)
+            if left <= 0:
+                break
+        return done
+
+    def _pages(self, wanted: Filter) -> Iterator[list[str]]:
+        """Ids of what matches; none that was made since we began, so that no replay is replayed in turn."""
+        with self._store.read() as connection:
+            upto = queries.newest(connection)
+            known = targets.current(connection, self._registry)
+        for place in known if upto else ():
+            if wanted.destination_id in {None, place}:
+                for state in sorted(wanted.states):
+                    yield from self._lane(wanted, (place, state), upto or "")
+
+    def _lane(self, wanted: Filter, lane: tuple[int, str], upto: str) -> Iterator[list[str]]:
+        ids: list[str] = []
+        while True:
+            with self._store.read() as connection:
+                ids = queries.page(connection, wanted, lane, (ids[-1] if ids else None, upto), _CHUNK)
+            if not ids:
+                return
+            yield ids
+
+
+def _told(wanted: Filter) -> dict[str, object]:
+    """What was asked for, as the audit keeps it."""
+    given = {name: value for name, value in asdict(wanted).items() if value is not None}
+    return given | {"states": sorted(wanted.states)}

@@ -1,0 +1,60 @@
+"""Decides anew about a dispatch that is to be repeated: by the rules of today, and by the same function as routing."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, cast
+
+from ours.core import routing
+from ours.core.incoming import Kind
+from ours.core.retry import OPEN
+from ours.core.routing import Planned, Target
+from ours.errors import Invalid
+from ours.plugin.types import Mode
+from ours.store.queries.replay import Candidate
+
+Targets = Mapping[int, Target]
+_SENTENCES = {
+    "destination_removed": "There is no such destination, or it was removed, and that is for good.",
+    "destination_off": "Its destination is off. Turn it on first.",
+    "not_allowed": "The event is not on the destination's allow list. Add its name there first, if it may leave.",
+    "forgotten": "Its visitor was forgotten, and that is for good.",
+}
+
+
+class Subject(Protocol):
+    """What the rules look at."""
+
+    @property
+    def mode(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+
+
+def decide(known: Targets, destination_id: int, subject: Subject, reason: str | None = None) -> Planned:
+    """Where a replay begins; ``stopped``, with the reason why, when it may not be made at all."""
+    if reason == "forgotten":
+        return Planned(destination_id, "stopped", reason)
+    target = known.get(destination_id)
+    if target is None:
+        return Planned(destination_id, "stopped", "destination_removed")
+    plan = routing.plan(subject.name, cast("Kind", subject.kind), cast("Mode", subject.mode), [target])
+    return plan.dispatches[0] if plan.dispatches else Planned(destination_id, "stopped", "not_allowed")
+
+
+def permitted(known: Targets, old: Iterable[Candidate]) -> list[tuple[Candidate, Planned]]:
+    """Those that may go, each with where its replay begins."""
+    decided = [(one, decide(known, one.destination_id, one, one.reason)) for one in old]
+    return [(one, planned) for one, planned in decided if planned.state != "stopped"]
+
+
+def check(planned: Planned) -> Planned:
+    """:raises Invalid: when a replay may not be made, saying why."""
+    if planned.state == "stopped":
+        raise Invalid(f"It can't be replayed. {_SENTENCES[planned.reason or '']}")
+    return planned
+
+
+def is_under_way(one: Candidate) -> bool:
+    """Whether it may still end by itself, or when its destination is there again."""
+    return one.state in OPEN and (one.state, one.reason) != ("held", "ambiguous")

@@ -1,0 +1,58 @@
+"""Makes new dispatches: those that repeat old ones, and first ones where there was none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock, ids
+from ours.core import ranges
+from ours.core.routing import Planned
+from ours.store.queries import dispatches
+from ours.store.queries import replay as queries
+from ours.store.queries.dispatches import NewDispatch
+from ours.store.queries.replay import Candidate
+
+
+def repeat(connection: Connection, decided: Sequence[tuple[Candidate, Planned]], *, fresh_id: bool) -> list[str]:
+    """Make a new dispatch for each of these; their ids. An ambiguous one is stopped: its replay takes over."""
+    now = clock.now_ms()
+    made = [
+        _dispatch(planned, old.event_id, old.mode, now)._replace(
+            replay_of=old.id, delivery_id=None if fresh_id else old.delivery_id or old.id
+        )
+        for old, planned in decided
+    ]
+    dispatches.insert_many(connection, made)
+    queries.stop_ambiguous(connection, [old.id for old, _ in decided], now)
+    return [one.id for one in made]
+
+
+def first(connection: Connection, event: Any, planned: Planned) -> str:
+    """Make a first dispatch for a routed event; its id.
+
+    It takes the place of the destination's refusal. Where there was none (the destination is younger than the event,
+    say), one more decision is owed. Either way the balance holds.
+    """
+    refused = set(ranges.read(event.refused))
+    owed = event.owed if planned.destination_id in refused else event.owed + 1
+    still = ranges.write(refused - {planned.destination_id}) or None
+    queries.amend(connection, event.id, owed, still)
+    made = _dispatch(planned, event.id, event.mode, clock.now_ms())
+    dispatches.insert_many(connection, [made])
+    return made.id
+
+
+def _dispatch(planned: Planned, event_id: str, mode: str, now: int) -> NewDispatch:
+    return NewDispatch(
+        id=ids.new_id(),
+        event_id=event_id,
+        destination_id=planned.destination_id,
+        mode=mode,
+        state=planned.state,
+        reason=planned.reason,
+        due_at=now if planned.state == "pending" else None,
+        replay_of=None,
+        created_at=now,
+        updated_at=now,
+    )

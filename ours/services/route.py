@@ -1,0 +1,157 @@
+"""The route station: whose is each accepted event, and which destinations is it owed to?
+
+One router at a time for the whole installation, in order of acceptance: so the same events give the same visitors
+whatever the batches, the workers and the crashes. What takes long is done before the write transaction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row
+
+from ours import clock, ids
+from ours.core import identity, ranges, routing
+from ours.core.identity import Book, Facts, Record
+from ours.core.routing import Plan
+from ours.registry import Registry
+from ours.services import targets
+from ours.store import Store
+from ours.store.queries import dispatches, events, visitors
+from ours.store.queries.dispatches import NewDispatch
+from ours.store.queries.events import Routed
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolved:
+    """An event's row and whose it is."""
+
+    row: Row[Any]
+    visitor_id: str
+    notes: list[str]
+
+
+class Route:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def run(self, limit: int = _BATCH) -> int:
+        """Route up to ``limit`` of the events that wait, the oldest first; answers how many.
+
+        None when another process is at it.
+
+        :raises Busy: when the database is away.
+        """
+        with self._store.alone("route") as mine:
+            return self._batch(limit) if mine else 0
+
+    def _batch(self, limit: int) -> int:
+        with self._store.read() as connection:
+            rows = events.unrouted(connection, limit)
+            if not rows:
+                return 0
+            facts = [self._facts(row) for row in rows]
+            book = self._load(connection, facts)
+        resolved = []
+        for row, fact in zip(rows, facts, strict=True):
+            visitor_id, notes = identity.resolve(book, fact)
+            resolved.append(_Resolved(row, visitor_id, notes))
+        sealed = self._sealed(book)
+        with self._store.write() as connection:
+            self._save(connection, book, sealed)
+            self._write_down(connection, resolved, clock.now_ms())
+        return len(rows)
+
+    def _facts(self, row: Row[Any]) -> Facts:
+        body = orjson.loads(self._store.sealer.open(row.payload, f"events:{row.id}"))
+        return Facts(
+            event_id=row.id,
+            mode=row.mode,
+            at=row.received_at,
+            user_id=body.get("user_id"),
+            external_id=body.get("external_id"),
+            email_sha256=body.get("email_sha256"),
+            user_properties=body.get("user_properties", {}),
+        )
+
+    def _load(self, connection: Connection, facts: Sequence[Facts]) -> Book:
+        lookup = self._store.lookup
+        needs = identity.needs(facts, lookup)
+        held = visitors.holders(connection, needs.identifiers)
+        book = Book(lookup, self._records(connection, needs.visitors | set(held.values())), held)
+        while wanted := book.wanted():
+            found = self._records(connection, wanted)
+            if not found:
+                break
+            book.add(found)
+        return book
+
+    def _records(self, connection: Connection, visitor_ids: set[str]) -> list[Record]:
+        return [
+            Record(
+                id=row.id,
+                mode=row.mode,
+                born=row.born,
+                created_at=row.created_at,
+                seen_at=row.seen_at,
+                profile=orjson.loads(self._store.sealer.open(row.profile, f"visitors:{row.id}")),
+                alias_of=row.alias_of,
+            )
+            for row in visitors.by_id(connection, visitor_ids)
+        ]
+
+    def _sealed(self, book: Book) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": record.id,
+                "mode": record.mode,
+                "born": record.born,
+                "alias_of": record.alias_of,
+                "created_at": record.created_at,
+                "seen_at": record.seen_at,
+                "profile": self._store.sealer.seal_json(record.profile, f"visitors:{record.id}"),
+            }
+            for record in book.changes().visitors
+        ]
+
+    def _save(self, connection: Connection, book: Book, sealed: Sequence[dict[str, Any]]) -> None:
+        changes = book.changes()
+        visitors.save(connection, sealed)
+        visitors.hold(connection, [holding._asdict() for holding in changes.holdings])
+        visitors.absorb(connection, changes.absorbed)
+
+    def _write_down(self, connection: Connection, resolved: Sequence[_Resolved], now: int) -> None:
+        """The destinations are held still in this transaction, so that none changes its status in between."""
+        known = list(targets.current(connection, self._registry, steady=True).values())
+        routed, made = [], []
+        for item in resolved:
+            plan = routing.plan(item.row.name, item.row.kind, item.row.mode, known)
+            routed.append(_routed(item, plan))
+            made += [_dispatch(item.row, planned, now) for planned in plan.dispatches]
+        dispatches.insert_many(connection, made)
+        events.mark_routed(connection, routed, now)
+
+
+def _routed(item: _Resolved, plan: Plan) -> Routed:
+    return Routed(
+        item.row.id, item.visitor_id, plan.owed, ranges.write(plan.refused) or None, ",".join(item.notes) or None
+    )
+
+
+def _dispatch(row: Row[Any], planned: routing.Planned, now: int) -> NewDispatch:
+    return NewDispatch(
+        id=ids.new_id(),
+        event_id=row.id,
+        destination_id=planned.destination_id,
+        mode=row.mode,
+        state=planned.state,
+        reason=planned.reason,
+        due_at=now if planned.state == "pending" else None,
+        replay_of=None,
+        created_at=now,
+        updated_at=now,
+    )

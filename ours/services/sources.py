@@ -1,0 +1,206 @@
+"""Sources and their keys: add one, look at them, switch one off, give one a new key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock, ids
+from ours.errors import Invalid, NotFound
+from ours.services import audit, naming
+from ours.store import Store, key_hash
+from ours.store.queries import sources as queries
+from ours.store.queries.sources import NewKey
+
+MODES = ("live", "test")
+LONGEST_OVERLAP = 90 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What arrived: good events, those among them that had arrived before, and those answered 4xx."""
+
+    received: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A backend that sends. ``live`` and ``test`` are its volumes of the last 24 hours; moments in milliseconds."""
+
+    id: int
+    name: str
+    status: str
+    created_at: int
+    rate_limit: int | None
+    last_seen_at: int | None
+    live: Volume
+    test: Volume
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    source: Source
+    live_key: str = field(repr=False)
+    test_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a source. ``text`` is what callers send."""
+
+    id: int
+    mode: str
+    text: str = field(repr=False)
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+    def works(self, now: int) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+
+class Sources:
+    """``actor`` is who does it: a person's email, or ``cli``."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def add(self, name: str, *, actor: str) -> NewSource:
+        """A new source with a live key and a test key that don't tell each other.
+
+        :raises Invalid: when the name is taken or can't be one.
+        """
+        name, now = naming.clean(name), clock.now_ms()
+        with self._store.write() as connection:
+            naming.check_free(name, _names(connection))
+            source_id = queries.insert_source(connection, name, now)
+            live, test = (self._issue(connection, source_id, mode, now) for mode in MODES)
+            audit.record(connection, actor, "add", _subject(source_id), {"name": name})
+        return NewSource(Source(source_id, name, "active", now, None, None, Volume(), Volume()), live, test)
+
+    def list(self) -> Sequence[Source]:
+        """All that are not deleted, the oldest first."""
+        with self._store.read() as connection:
+            volumes = _volumes(connection)
+            return [_source(row, volumes) for row in queries.current(connection)]
+
+    def get(self, source_id: int) -> Source:
+        """Deleted ones too: their events are still there.
+
+        :raises NotFound: when there never was one.
+        """
+        with self._store.read() as connection:
+            return _source(_row(connection, source_id), _volumes(connection))
+
+    def find(self, name_or_id: str | int) -> Source:
+        """:raises NotFound: saying which sources there are."""
+        with self._store.read() as connection:
+            found = naming.find(name_or_id, _names(connection), "source")
+        return self.get(found)
+
+    def keys(self, source_id: int) -> Sequence[Key]:
+        """All that it ever had, the newest first."""
+        with self._store.read() as connection:
+            _row(connection, source_id)
+            rows = queries.keys_of(connection, source_id)
+        return [self._key(row) for row in rows]
+
+    def activate(self, source_id: int, *, actor: str) -> Source:
+        return self._set_status(source_id, "active", "activate", actor)
+
+    def deactivate(self, source_id: int, *, actor: str) -> Source:
+        """Its keys are refused from now on. What was accepted before is still delivered."""
+        return self._set_status(source_id, "deactivated", "deactivate", actor)
+
+    def delete(self, source_id: int, *, actor: str) -> Source:
+        """For good; its events stay."""
+        return self._set_status(source_id, "deleted", "delete", actor)
+
+    def rotate(self, source_id: int, mode: str, overlap_seconds: int, *, actor: str) -> str:
+        """A new key; the old ones of that mode work for ``overlap_seconds`` more.
+
+        :raises Invalid: when the overlap is below zero or above 90 days, or there is no such mode.
+        """
+        if mode not in MODES:
+            raise Invalid("The mode is live or test.", {"mode": ["Must be live or test."]})
+        if not 0 <= overlap_seconds <= LONGEST_OVERLAP:
+            sentence = f"The overlap is 0 to {LONGEST_OVERLAP} seconds (90 days)."
+            raise Invalid(sentence, {"overlap_seconds": [sentence]})
+        now = clock.now_ms()
+        with self._store.write() as connection:
+            _alive(connection, source_id)
+            queries.end_keys(connection, source_id, mode, now + overlap_seconds * clock.SECOND)
+            text = self._issue(connection, source_id, mode, now)
+            detail = {"mode": mode, "overlap_seconds": overlap_seconds}
+            audit.record(connection, actor, "rotate", _subject(source_id), detail)
+        return text
+
+    def revoke_key(self, key_id: int, *, actor: str) -> None:
+        """That key is refused from now on."""
+        with self._store.write() as connection:
+            key = queries.one_key(connection, key_id)
+            if key is None:
+                raise NotFound(f"There is no key {key_id}. The page of its source lists its keys.")
+            if key.revoked_at is None:
+                queries.revoke_key(connection, key_id, clock.now_ms())
+                detail = {"key": key_id, "mode": key.mode}
+                audit.record(connection, actor, "revoke_key", _subject(key.source_id), detail)
+
+    def _issue(self, connection: Connection, source_id: int, mode: str, now: int) -> str:
+        text = ids.new_key(mode)
+        hashed = key_hash(text)
+        sealed = self._store.sealer.seal(text.encode(), _place(hashed))
+        queries.insert_key(connection, NewKey(source_id, mode, hashed, sealed, now))
+        return text
+
+    def _key(self, row: Any) -> Key:
+        text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
+        return Key(row.id, row.mode, text, row.created_at, row.expires_at, row.revoked_at, row.last_used_at)
+
+    def _set_status(self, source_id: int, status: str, verb: str, actor: str) -> Source:
+        with self._store.write() as connection:
+            if _alive(connection, source_id).status != status:
+                queries.set_status(connection, source_id, status)
+                audit.record(connection, actor, verb, _subject(source_id))
+            return _source(_row(connection, source_id), _volumes(connection))
+
+
+def _place(hashed: str) -> str:
+    return f"keys:{hashed}"
+
+
+def _subject(source_id: int) -> str:
+    return f"source {source_id}"
+
+
+def _names(connection: Connection) -> list[naming.Named]:
+    return [naming.Named(row.id, row.name) for row in queries.names(connection)]
+
+
+def _row(connection: Connection, source_id: int) -> Any:
+    row = queries.one(connection, source_id)
+    if row is None:
+        raise NotFound(f"There is no source {source_id}. `ours source list` shows those there are.")
+    return row
+
+
+def _alive(connection: Connection, source_id: int) -> Any:
+    row = _row(connection, source_id)
+    if row.status == "deleted":
+        raise Invalid(f'The source "{row.name}" was deleted, and that is for good. Add a new one.')
+    return row
+
+
+def _volumes(connection: Connection) -> dict[tuple[int, str], Volume]:
+    rows = queries.volumes_since(connection, clock.now_ms() - clock.DAY)
+    return {(row.source_id, row.mode): Volume(int(row.received), int(row.duplicate), int(row.rejected)) for row in rows}
+
+
+def _source(row: Any, volumes: dict[tuple[int, str], Volume]) -> Source:
+    live, test = (volumes.get((row.id, mode), Volume()) for mode in MODES)
+    last_seen_at = max((moment for moment in (row.minute, row.used_at) if moment is not None), default=None)
+    return Source(row.id, row.name, row.status, row.created_at, row.rate_limit, last_seen_at, live, test)

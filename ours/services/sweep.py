@@ -1,0 +1,123 @@
+"""The safety net: frees what dead workers had in hand, puts what waits where it belongs, and pokes whoever has work."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from ours import clock, log
+from ours.core import retry
+from ours.plugin import Unknown
+from ours.queue import Queue
+from ours.registry import Registry
+from ours.services.deliver.exchange import exchange
+from ours.services.destinations import backlog
+from ours.services.destinations.limits import schedule
+from ours.store import Store
+from ours.store.queries import backlog as waiting
+from ours.store.queries import destinations, dispatches, events
+from ours.store.queries.dispatches import NewAttempt, Settled
+
+_logger = log.get("sweep")
+_BATCH = 500
+_LOST = Unknown("lease_lost", "The worker that had it in hand ended before it could record an answer.")
+
+
+class Sweep:
+    def __init__(self, store: Store, registry: Registry, queue: Queue) -> None:
+        self._store = store
+        self._registry = registry
+        self._queue = queue
+
+    def run(self) -> None:
+        """Free, hold and release once.
+
+        :raises Busy: when the database is away.
+        """
+        self._free_lost()
+        self._try_broken()
+        backlog.settle_strays(self._store)
+        self._release_missing_plugins()
+
+    def poke(self) -> None:
+        """Poke every station that has work waiting: what a lost poke left behind is found here."""
+        with self._store.read() as connection:
+            unrouted = events.any_unrouted(connection)
+            due = dispatches.with_work(connection, clock.now_ms())
+        if unrouted:
+            self._queue.poke("route")
+        if due:
+            self._queue.poke("deliver")
+
+    def _free_lost(self) -> None:
+        """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent."""
+        now = clock.now_ms()
+        with self._store.read() as connection:
+            rows = dispatches.lost(connection, now, _BATCH)
+        if not rows:
+            return
+        _logger.warning("leases_lost", count=len(rows))
+        with self._store.write() as connection:
+            for row in rows:
+                dispatches.settle(connection, [self._settled(row, now)], holder=row.lease, now=now)
+            dispatches.record(connection, [self._attempt(row, now) for row in rows])
+
+    def _settled(self, row: Row[Any], now: int) -> Settled:
+        if row.mode == "test":
+            return Settled(row.id, "pending", None, now)
+        decision = retry.decide(
+            _LOST,
+            attempt=row.attempts,
+            now=now,
+            dispatch_id=row.id,
+            dedupes=self._dedupes(row.slug),
+            mode="live",
+            schedule=schedule(row.retry_schedule),
+        )
+        return Settled(row.id, decision.state, decision.reason, decision.due_at)
+
+    def _attempt(self, row: Row[Any], now: int) -> NewAttempt:
+        kept = exchange(None, None, _LOST.message, {})
+        return NewAttempt(
+            dispatch_id=row.id,
+            number=row.attempts,
+            started_at=row.updated_at,
+            duration_ms=now - row.updated_at,
+            outcome="unknown",
+            code=_LOST.code,
+            status=None,
+            plugin_version="",
+            config_version=0,
+            exchange=self._store.sealer.seal_json(kept, f"attempts:{row.id}:{row.attempts}"),
+        )
+
+    def _dedupes(self, slug: str) -> bool:
+        loaded = self._registry.get(slug)
+        return loaded is not None and loaded.plugin.dedupes
+
+    def _release_missing_plugins(self) -> None:
+        """A plugin that was missing is there again: what was held for it goes on."""
+        with self._store.read() as connection:
+            found = waiting.holding(connection, "plugin_missing")
+        for row in found:
+            if self._registry.get(row.slug):
+                with self._store.write() as connection:
+                    backlog.release(connection, destinations.locked(connection, row.id), "plugin_missing")
+
+    def _try_broken(self) -> None:
+        """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""
+        with self._store.read() as connection:
+            found = destinations.with_open_breaker(connection)
+        for row in found:
+            if row.breaker == "half_open" or backlog.breaker_of(row).may_be_tried(clock.now_ms()):
+                with self._store.write() as connection:
+                    _let_one_go(connection, destinations.locked(connection, row.id))
+
+
+def _let_one_go(connection: Connection, row: Any) -> None:
+    breaker = backlog.breaker_of(row)
+    if breaker.may_be_tried(clock.now_ms()):
+        breaker = breaker.half_opened()
+        destinations.change(connection, row.id, backlog.breaker_columns(breaker))
+        _logger.info("breaker_half_open", destination=row.name)
+    if row.status == "on" and breaker.state == "half_open":
+        backlog.probe(connection, row)

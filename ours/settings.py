@@ -1,0 +1,240 @@
+"""The only reader of the environment. Every problem is reported at once, each by the name of its variable."""
+
+import base64
+import binascii
+import hashlib
+import ipaddress
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from ours.errors import SettingsInvalid
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+PREFIX = "OURS_"
+_LONGEST_SOCKET_PATH = 100
+
+
+class _Commas(fields.Field[tuple[Any, ...]]):
+    """Comma-separated parts, each read by ``one``."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[Any, ...]:
+        try:
+            return tuple(self.one(part.strip()) for part in str(value).split(",") if part.strip())
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
+
+    def one(self, part: str) -> Any:
+        raise NotImplementedError
+
+
+class _Networks(_Commas):
+    def one(self, part: str) -> Network:
+        return ipaddress.ip_network(part, strict=False)
+
+
+class _Keys(_Commas):
+    def one(self, part: str) -> bytes:
+        try:
+            key = base64.urlsafe_b64decode(part)
+        except binascii.Error:
+            key = b""
+        if len(key) != 32:
+            raise ValueError("Each key must be 32 bytes in URL-safe base64 (44 characters).")
+        return key
+
+
+class _Folder(fields.Field[Path]):
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Path:
+        return Path(str(value)).expanduser().resolve()
+
+
+def _text(text: str, default: str, *checks: Any) -> fields.String:
+    return fields.String(load_default=default, validate=list(checks), metadata={"text": text})
+
+
+def _count(text: str, default: int, low: int = 0) -> fields.Integer:
+    return fields.Integer(load_default=default, validate=validate.Range(min=low), metadata={"text": text})
+
+
+def _said(text: str, shown: str) -> dict[str, str]:
+    return {"text": text, "shown": shown}
+
+
+_DATABASE = validate.Regexp(
+    r"^$|^postgres(ql)?(\+psycopg)?://|^sqlite:///", error="Must begin with postgresql:// (or be empty)."
+)
+_QUEUE = validate.Regexp(r"^$|^(rediss?|unix)://", error="Must begin with redis://, rediss:// or unix://.")
+
+
+class SettingsSchema(Schema):
+    """Each field is the variable ``OURS_`` + its name in capitals; ``docs/settings.md`` is generated from here."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    home = _Folder(
+        load_default=lambda: Path("data").resolve(),
+        metadata=_said("The data folder; made with mode 0700.", "./data"),
+    )
+    host = _text("The address the web server listens on.", "127.0.0.1")
+    port = _count("The port the web server listens on.", 8000)
+    database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)
+    redis_url = _text(
+        "`redis://…`, `rediss://…` or `unix://…`. Empty: an embedded Valkey in the data folder.", "", _QUEUE
+    )
+    secret_keys = _Keys(
+        load_default=(),
+        metadata=_said(
+            "The key ring that seals secrets and personal data: 32-byte keys in URL-safe base64, comma-separated,"
+            " newest first. Empty: one is made on the first start and kept in the data folder.",
+            "made on first start",
+        ),
+    )
+    plugins_dir = _Folder(
+        load_default=lambda: Path("plugins").resolve(),
+        metadata=_said("The folder of your own destination plugins.", "./plugins"),
+    )
+    allow_networks = _Networks(
+        load_default=(),
+        metadata=_said(
+            "Networks beyond the public Internet that destinations may reach, in CIDR form, comma-separated"
+            " (`127.0.0.0/8,10.1.0.0/16`).",
+            "none",
+        ),
+    )
+    log_level = _text(
+        "`DEBUG`, `INFO`, `WARNING` or `ERROR`.", "INFO", validate.OneOf(["DEBUG", "INFO", "WARNING", "ERROR"])
+    )
+    log_format = _text(
+        "`json`, `text`, or `auto` (text on a terminal).", "auto", validate.OneOf(["auto", "json", "text"])
+    )
+    web_threads = _count("Requests that the web server works on at once.", 24, 1)
+    deliver_workers = _count("Deliver workers that `ours serve` starts.", 1, 1)
+    max_backlog = _count("Events waiting to be routed above which new ones are answered 503.", 1_000_000, 1)
+    min_free_mb = _count("Free disk space (MB) in the data folder below which new events are answered 503.", 200)
+    max_batch_rows = _count("Rows that one `/batch` request may carry.", 1000, 1)
+    max_batch_bytes = _count("Bytes that one `/batch` body may have, unpacked.", 5 * 1024 * 1024, 1)
+    trusted_proxies = _count("How many reverse proxies stand in front and set `X-Forwarded-*`.", 0)
+    keep_events_days = _count(
+        "Days after which a live event is deleted with all that became of it, unless a dispatch is still open."
+        " At least 7: as long as an event is kept, it is not taken a second time.", 90, 7
+    )  # fmt: skip
+    keep_test_days = _count("The same for test events.", 14, 7)
+    keep_attempts_days = _count("Days after which the attempts of dispatches that are done are deleted.", 30, 1)
+    keep_held_days = _count("Days after which a held dispatch is given up: stopped, as expired.", 30, 1)
+    keep_audit_days = _count("Days after which audit entries and the volumes by minute are deleted.", 400, 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the operator decided; see ``SettingsSchema`` for what each means."""
+
+    home: Path
+    host: str
+    port: int
+    database_url: str
+    redis_url: str
+    secret_keys: tuple[bytes, ...]
+    plugins_dir: Path
+    allow_networks: tuple[Network, ...]
+    log_level: str
+    log_format: str
+    web_threads: int
+    deliver_workers: int
+    max_backlog: int
+    min_free_mb: int
+    max_batch_rows: int
+    max_batch_bytes: int
+    trusted_proxies: int
+    keep_events_days: int
+    keep_test_days: int
+    keep_attempts_days: int
+    keep_held_days: int
+    keep_audit_days: int
+
+    @property
+    def embedded_database(self) -> bool:
+        return not self.database_url
+
+    @property
+    def embedded_queue(self) -> bool:
+        return not self.redis_url
+
+    @property
+    def queue_socket(self) -> Path:
+        """Where the embedded Valkey listens: in the data folder, unless that path is too long for a socket."""
+        path = self.home / "queue.sock"
+        if len(str(path)) < _LONGEST_SOCKET_PATH:
+            return path
+        name = hashlib.sha256(str(path).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"ours-{name}.sock"
+
+    @property
+    def address(self) -> str:
+        host = "localhost" if self.host in {"0.0.0.0", "::", "127.0.0.1"} else self.host  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment, make the data folder and, on the first start, the secret key.
+
+    :raises SettingsInvalid: naming every wrong variable.
+    """
+    source = os.environ if environ is None else environ  # noqa: TID251
+    given = {name.removeprefix(PREFIX).lower(): value for name, value in source.items() if name.startswith(PREFIX)}
+    try:
+        values: dict[str, Any] = SettingsSchema().load({name: value for name, value in given.items() if value != ""})
+    except ValidationError as error:
+        problems = {PREFIX + str(name).upper(): " ".join(texts) for name, texts in error.messages_dict.items()}
+        raise SettingsInvalid(problems) from None
+    home: Path = values["home"]
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        values["secret_keys"] = values["secret_keys"] or (_own_key(home / "secret.key"),)
+    except OSError as error:
+        raise SettingsInvalid({"OURS_HOME": f"{home} can't be used: {error.strerror}."}) from None
+    return Settings(**values)
+
+
+def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that begin as ours do and are no setting: misspelt, most likely."""
+    source = os.environ if environ is None else environ  # noqa: TID251
+    known = {PREFIX + name.upper() for name in SettingsSchema().fields}
+    return sorted(name for name in source if name.startswith(PREFIX) and name not in known)
+
+
+def _own_key(path: Path) -> bytes:
+    """The key kept in the data folder; made once, by whichever process is first."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return base64.urlsafe_b64decode(path.read_bytes())
+    with os.fdopen(handle, "wb") as file:
+        key = secrets.token_bytes(32)
+        file.write(base64.urlsafe_b64encode(key))
+    return key
+
+
+def document() -> str:
+    """``docs/settings.md``: every variable, what it is for, and its default."""
+    rows = []
+    for name, item in SettingsSchema().fields.items():
+        default = item.metadata.get("shown", item.load_default) or "–"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {item.metadata['text']} | {default} |")
+    head = (
+        "# Settings\n\nAll are environment variables, read once at the start; problems are reported together."
+        " This page is made from the code (`python -m ours.settings > docs/settings.md`).\n\n"
+        "| variable | what it is for | default |\n|---|---|---|\n"
+    )
+    return head + "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+    print(document(), end="")  # noqa: T201

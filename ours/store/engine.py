@@ -1,0 +1,155 @@
+"""Opens the database: SQLite in the data folder, or PostgreSQL. ``Store`` is what the services hold."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, select
+
+from ours.errors import Busy
+from ours.settings import Settings
+from ours.store.sealing import Lookup, Sealer
+from ours.store.tables import keepsakes
+from ours.store.turnstile import Turnstile
+
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
+            "cache_size=-16000", "secure_delete=FAST", "journal_size_limit=67108864")  # fmt: skip
+_LOOKUP_KEY = "lookup_key"
+
+
+class Store:
+    """One database. ``read()`` and ``write()`` give a connection for one transaction."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.sealer = Sealer(settings.secret_keys)
+        path = settings.home / "ours.db"
+        self.url = _url(settings.database_url) or f"sqlite:///{path}"
+        self.is_sqlite = self.url.startswith("sqlite")
+        file = Path(self.url.removeprefix("sqlite:///"))
+        self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
+        self._file = file if self.is_sqlite else None
+
+    @cached_property
+    def engine(self) -> Engine:
+        if self._file is None:
+            return create_engine(self.url, pool_size=10, max_overflow=30, pool_pre_ping=True, pool_timeout=5,
+                                 connect_args={"connect_timeout": 5, "application_name": "ours"})  # fmt: skip
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+        engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5,
+                               connect_args={"cached_statements": 512})  # fmt: skip
+        event.listen(engine, "connect", _on_connect)
+        event.listen(engine, "begin", _on_begin)
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection to read from.
+
+        :raises Busy: when the database can't be reached.
+        """
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except (exc.OperationalError, exc.TimeoutError) as error:
+            raise Busy(f"The database can't be read just now ({_cause(error)}).") from error
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that commits at the end. On SQLite, writers of all processes take turns.
+
+        :raises Busy: when the database can't be reached or can't be written.
+        """
+        try:
+            with self._turnstile.turn() if self._turnstile else nullcontext():
+                options = {"ours_write": True} if self.is_sqlite else {}
+                with self.engine.connect().execution_options(**options) as connection, connection.begin():
+                    yield connection
+        except (exc.OperationalError, exc.TimeoutError) as error:
+            raise Busy(f"The database can't be written just now ({_cause(error)}).") from error
+
+    @contextmanager
+    def alone(self, station: str) -> Iterator[bool]:
+        """Whether this process is the only one at ``station`` for as long as the block lasts; never waits."""
+        alone = self._alone_by_server(station) if self._file is None else _alone_by_file(self._file.parent, station)
+        with alone as mine:
+            yield mine
+
+    @contextmanager
+    def _alone_by_server(self, station: str) -> Iterator[bool]:
+        number = int.from_bytes(hashlib.sha256(f"ours/{station}".encode()).digest()[:8], signed=True)
+        with self.read() as connection:
+            mine = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
+            try:
+                yield mine
+            finally:
+                if mine:
+                    connection.execute(select(func.pg_advisory_unlock(number)))
+
+    @cached_property
+    def lookup(self) -> Lookup:
+        """The keyed hash for identifiers; its key is made once per installation and kept sealed."""
+        with self.read() as connection:
+            sealed = connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY))
+        if sealed is None:
+            sealed = self._make_lookup_key()
+        return Lookup(self.sealer.open(sealed, _LOOKUP_KEY))
+
+    def _make_lookup_key(self) -> bytes:
+        sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_KEY)
+        try:
+            with self.write() as connection:
+                connection.execute(insert(keepsakes).values(name=_LOOKUP_KEY, sealed=sealed))
+        except exc.IntegrityError:
+            with self.read() as connection:
+                stored: bytes = connection.scalars(
+                    select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)
+                ).one()
+            return stored
+        return sealed
+
+    def close(self) -> None:
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+        if self._turnstile:
+            self._turnstile.close()
+
+
+@contextmanager
+def _alone_by_file(folder: Path, station: str) -> Iterator[bool]:
+    with (folder / f"{station}.lock").open("ab") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def _url(given: str) -> str:
+    for prefix in ("postgresql://", "postgres://"):
+        if given.startswith(prefix):
+            return "postgresql+psycopg://" + given.removeprefix(prefix)
+    return given
+
+
+def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("ours_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _cause(error: exc.SQLAlchemyError) -> str:
+    original = getattr(error, "orig", None) or error
+    return str(original).splitlines()[0] if str(original) else type(original).__name__

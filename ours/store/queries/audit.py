@@ -1,0 +1,20 @@
+"""Writes down who changed what, and reads it back, newest first."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select
+
+from ours.store.tables import audit
+
+
+def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
+    connection.execute(insert(audit).values(entry))
+
+
+def page(connection: Connection, limit: int, before: str | None) -> Sequence[Any]:
+    """At most ``limit`` entries, those older than the entry ``before`` when it is given."""
+    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(audit.c.id < before)
+    return connection.execute(query).all()

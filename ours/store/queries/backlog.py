@@ -1,0 +1,106 @@
+"""Moves what waits for a destination: into hold, out of it, or to its end; in parts, so that locks are short."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, func, or_, select, text, update
+
+from ours.store.tables import destinations, dispatches
+
+_d, _of = dispatches.c, destinations.c
+# In the words of the partial indexes, or they are not used. What waits is pending or retrying.
+_WAITING = text("due_at IS NOT NULL")
+_HELD = text("state = 'held'")
+_MINE = _d.destination_id == _of.id
+
+_RELEASE = (
+    update(dispatches)
+    .where(_d.id == bindparam("key"))
+    .values(state="pending", reason=None, due_at=bindparam("due"), updated_at=bindparam("now"))
+)
+
+
+def strays(connection: Connection) -> Sequence[int]:
+    """The destinations for which something waits, or is held, where status and breaker do not put it."""
+    waiting = select(_d.id).where(_MINE, _WAITING).exists()
+    held = select(_d.id).where(_MINE, _HELD).exists()
+    ended = and_(_of.status.in_(["off", "removed"]), or_(waiting, held))
+    stands = and_(or_(_of.status == "paused", and_(_of.status == "on", _of.breaker == "open")), waiting)
+    flows = and_(
+        _of.status == "on", _of.breaker == "closed", or_(_held_for("destination_paused"), _held_for("breaker_open"))
+    )
+    return connection.scalars(select(_of.id).where(or_(ended, stands, flows)).order_by(_of.id)).all()
+
+
+def holding(connection: Connection, reason: str) -> Sequence[Any]:
+    """Id and slug of the destinations that are on and hold dispatches back for ``reason``."""
+    query = select(_of.id, _of.slug).where(_of.status == "on", _held_for(reason))
+    return connection.execute(query.order_by(_of.id)).all()
+
+
+def count_waiting(connection: Connection, destination_id: int) -> int:
+    return _count(connection, _d.destination_id == destination_id, _WAITING)
+
+
+def count_held(connection: Connection, destination_id: int, reason: str | None = None) -> int:
+    """Held for that reason, or for any."""
+    which = _d.destination_id == destination_id
+    return _count(connection, which if reason is None else and_(which, _d.reason == reason), _HELD)
+
+
+def is_being_tried(connection: Connection, destination_id: int, now: int) -> bool:
+    """Whether a live dispatch is in hand, or due."""
+    live = select(_d.id).where(_d.destination_id == destination_id, _d.mode == "live")
+    kinds = (live.where(_d.lease_until.is_not(None)), live.where(_d.due_at <= now))
+    return any(connection.scalar(kind.limit(1)) is not None for kind in kinds)
+
+
+def hold(connection: Connection, destination_id: int, reason: str, now: int, limit: int) -> int:
+    """Hold up to ``limit`` of what is pending or retrying; what a worker has in hand is left to finish."""
+    to = {"state": "held", "reason": reason, "due_at": None, "updated_at": now}
+    return _move(connection, destination_id, _WAITING, to, limit)
+
+
+def stop(connection: Connection, destination_id: int, reason: str, now: int, limit: int) -> int:
+    """Stop up to ``limit`` of what is pending, retrying or held for whatever reason."""
+    to = {"state": "stopped", "reason": reason, "due_at": None, "updated_at": now}
+    moved = _move(connection, destination_id, _WAITING, to, limit)
+    return moved + (_move(connection, destination_id, _HELD, to, limit - moved) if moved < limit else 0)
+
+
+def release(
+    connection: Connection,
+    destination_id: int,
+    reason: str,
+    dues: Callable[[int], Sequence[int]],
+    *,
+    now: int,
+    limit: int,
+    mode: str | None = None,
+) -> int:
+    """Let up to ``limit`` of what is held for ``reason`` go on, the oldest first; answers how many.
+
+    ``dues`` gives the moments for that many; ``mode`` takes only live or only test ones.
+    """
+    query = select(_d.id).where(_HELD, _d.destination_id == destination_id, _d.reason == reason)
+    if mode:
+        query = query.where(_d.mode == mode)
+    ids = connection.scalars(query.order_by(_d.id).limit(limit).with_for_update(skip_locked=True)).all()
+    if ids:
+        moments = zip(ids, dues(len(ids)), strict=True)
+        connection.execute(_RELEASE, [{"key": key, "due": due, "now": now} for key, due in moments])
+    return len(ids)
+
+
+def _held_for(reason: str) -> ColumnElement[bool]:
+    return select(_d.id).where(_MINE, _HELD, _d.reason == reason).exists()
+
+
+def _count(connection: Connection, *which: Any) -> int:
+    return connection.scalar(select(func.count()).select_from(dispatches).where(*which)) or 0
+
+
+def _move(connection: Connection, destination_id: int, was: Any, to: dict[str, Any], limit: int) -> int:
+    some = select(_d.id).where(_d.destination_id == destination_id, was).limit(limit)
+    query: Update = update(dispatches).where(_d.id.in_(some.with_for_update(skip_locked=True)))
+    return connection.execute(query.values(to)).rowcount

@@ -1,0 +1,93 @@
+"""Destinations and their allow lists."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from ours.store.tables import allowed, destinations
+
+_NOT_REMOVED = select(destinations).where(destinations.c.status != "removed").order_by(destinations.c.id)
+_STEADY = _NOT_REMOVED.with_for_update(read=True)
+_ON = _NOT_REMOVED.where(destinations.c.status == "on")
+_ALLOWED = select(allowed.c.destination_id, allowed.c.name_key)
+
+
+class Current(NamedTuple):
+    """A destination that is not removed. ``settings`` is sealed, ``mapping`` JSON, ``allowed`` the keys of its list."""
+
+    id: int
+    name: str
+    slug: str
+    status: str
+    breaker: str
+    settings: bytes
+    mapping: str
+    version: int
+    allowed: frozenset[str]
+
+
+def all_current(connection: Connection, *, steady: bool = False) -> list[Current]:
+    """All that routing needs to know, by id; ``steady``: none changes its status before this transaction ends."""
+    keys: dict[int, set[str]] = {}
+    found = connection.execute(_STEADY if steady else _NOT_REMOVED).all()
+    for row in connection.execute(_ALLOWED):
+        keys.setdefault(row.destination_id, set()).add(row.name_key)
+    return [
+        Current(row.id, row.name, row.slug, row.status, row.breaker, row.settings, row.mapping, row.version,
+                frozenset(keys.get(row.id, ())))
+        for row in found
+    ]  # fmt: skip
+
+
+def all_on(connection: Connection) -> Sequence[Any]:
+    """Those that deliver, by id."""
+    return connection.execute(_ON).all()
+
+
+def rows(connection: Connection) -> Sequence[Any]:
+    """Those not removed, by id."""
+    return connection.execute(_NOT_REMOVED).all()
+
+
+def one(connection: Connection, destination_id: int) -> Any | None:
+    """Removed ones too."""
+    return connection.execute(select(destinations).where(destinations.c.id == destination_id)).one_or_none()
+
+
+def locked(connection: Connection, destination_id: int, *, skip: bool = False) -> Any | None:
+    """The row, which nobody else changes before this transaction ends; ``skip``: None when somebody has it locked."""
+    query = select(destinations).where(destinations.c.id == destination_id).with_for_update(skip_locked=skip)
+    return connection.execute(query).one_or_none()
+
+
+def with_open_breaker(connection: Connection) -> Sequence[Any]:
+    """Those that are on and whose breaker is not closed, by id."""
+    broken = _NOT_REMOVED.where(destinations.c.status == "on", destinations.c.breaker != "closed")
+    return connection.execute(broken).all()
+
+
+def allowed_names(connection: Connection) -> dict[int, list[str]]:
+    """Each destination's allow list as it was typed."""
+    names: dict[int, list[str]] = {}
+    for row in connection.execute(select(allowed).order_by(allowed.c.name)):
+        names.setdefault(row.destination_id, []).append(row.name)
+    return names
+
+
+def insert_destination(connection: Connection, values: Mapping[str, Any]) -> int:
+    """The new id. Its settings are sealed for that id, so they follow in a second step (``change``)."""
+    fixed = {"status": "on", "settings": b"", "version": 1}
+    return int(connection.scalars(insert(destinations).values(fixed | dict(values)).returning(destinations.c.id)).one())
+
+
+def change(connection: Connection, destination_id: int, values: Mapping[str, Any]) -> None:
+    connection.execute(update(destinations).where(destinations.c.id == destination_id).values(dict(values)))
+
+
+def replace_allowed(connection: Connection, destination_id: int, names: Mapping[str, str]) -> None:
+    """``names``: key → event name as typed."""
+    connection.execute(delete(allowed).where(allowed.c.destination_id == destination_id))
+    if names:
+        entries = [{"destination_id": destination_id, "name_key": key, "name": name} for key, name in names.items()]
+        connection.execute(insert(allowed), entries)

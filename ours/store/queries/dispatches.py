@@ -1,0 +1,190 @@
+"""The life of a dispatch in SQL: made, claimed under a lease, recorded, given back."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, bindparam, func, select, update
+
+from ours.store import bulk
+from ours.store.tables import destinations, dispatches
+
+_d = dispatches.c
+
+
+class NewDispatch(NamedTuple):
+    id: str
+    event_id: str
+    destination_id: int
+    mode: str
+    state: str
+    reason: str | None
+    due_at: int | None
+    replay_of: str | None
+    created_at: int
+    updated_at: int
+    delivery_id: str | None = None
+
+
+class Claimed(NamedTuple):
+    """A dispatch in hand. ``attempt`` is the number of the try that begins, ``delivery_id`` what receivers are told."""
+
+    id: str
+    event_id: str
+    destination_id: int
+    mode: str
+    attempt: int
+    created_at: int
+    delivery_id: str
+
+
+class Settled(NamedTuple):
+    """Where a try left its dispatch."""
+
+    id: str
+    state: str
+    reason: str | None
+    due_at: int | None
+
+
+class NewAttempt(NamedTuple):
+    dispatch_id: str
+    number: int
+    started_at: int
+    duration_ms: int
+    outcome: str
+    code: str | None
+    status: int | None
+    plugin_version: str
+    config_version: int
+    exchange: bytes
+
+
+def insert_many(connection: Connection, rows: Iterable[NewDispatch]) -> None:
+    bulk.insert(connection, "dispatches", (*NewDispatch._fields, "attempts"), [(*row, 0) for row in rows])
+
+
+_DUE = and_(_d.destination_id == destinations.c.id, _d.due_at <= bindparam("now"))
+_WITH_WORK = (
+    select(destinations.c.id)
+    .where(destinations.c.status == "on", destinations.c.breaker != "open", select(_d.id).where(_DUE).exists())
+    .order_by(destinations.c.id)
+)
+
+
+def with_work(connection: Connection, now: int) -> list[int]:
+    """The destinations that may be tried and have something due."""
+    return list(connection.scalars(_WITH_WORK, {"now": now}))
+
+
+_IN_HAND = select(func.count()).where(_d.destination_id == bindparam("of"), _d.lease_until >= bindparam("now"))
+
+
+def in_hand(connection: Connection, destination_id: int, now: int) -> int:
+    """How many dispatches of a destination all workers together have in hand."""
+    return connection.scalar(_IN_HAND, {"of": destination_id, "now": now}) or 0
+
+
+_MAY_BE_TRIED = select(destinations.c.id).where(
+    destinations.c.id == bindparam("of"), destinations.c.status == "on", destinations.c.breaker != "open"
+)
+_NEXT = (
+    select(_d.id)
+    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _MAY_BE_TRIED.exists())
+    .order_by(_d.due_at, _d.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+_CLAIM = (
+    update(dispatches)
+    .where(_d.id.in_(_NEXT))
+    .values(
+        state="sending",
+        attempts=_d.attempts + 1,
+        due_at=None,
+        lease=bindparam("holder"),
+        lease_until=bindparam("until"),
+        updated_at=bindparam("now"),
+    )
+    .returning(
+        _d.id,
+        _d.event_id,
+        _d.destination_id,
+        _d.mode,
+        _d.attempts,
+        _d.created_at,
+        func.coalesce(_d.delivery_id, _d.id),
+    )
+)
+
+
+def claim(
+    connection: Connection, destination_id: int, most: int, *, holder: str, now: int, until: int
+) -> list[Claimed]:
+    """Take up to ``most`` due dispatches of one destination into hand, the longest due first.
+
+    None when the destination was paused, or its breaker opened, in the meantime.
+    """
+    values = {"of": destination_id, "most": most, "holder": holder, "now": now, "until": until}
+    return [Claimed(*row) for row in connection.execute(_CLAIM, values)]
+
+
+_SETTLE = (
+    update(dispatches)
+    .where(_d.id == bindparam("key"), _d.lease == bindparam("holder"))
+    .values(
+        state=bindparam("to"),
+        reason=bindparam("why"),
+        due_at=bindparam("due"),
+        lease=None,
+        lease_until=None,
+        updated_at=bindparam("now"),
+    )
+)
+
+
+def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now: int) -> None:
+    """Record where the tries of ``holder`` ended. One whose lease was lost meanwhile is left as it is."""
+    if rows:
+        connection.execute(
+            _SETTLE,
+            [
+                {"key": row.id, "to": row.state, "why": row.reason, "due": row.due_at, "holder": holder, "now": now}
+                for row in rows
+            ],
+        )
+
+
+_TOLD = ("duration_ms", "outcome", "code", "status", "exchange")
+_OVERWRITE = bulk.overwrite(("dispatch_id", "number"), _TOLD)
+
+
+def record(connection: Connection, rows: Sequence[NewAttempt]) -> None:
+    """Keep the tries. One that the sweep had given up for lost is overwritten by what really came of it."""
+    bulk.insert(connection, "attempts", NewAttempt._fields, rows, _OVERWRITE)
+
+
+def give_back(connection: Connection, ids: Sequence[str], *, holder: str, now: int) -> None:
+    """Put dispatches back that were claimed and not sent: as if never touched."""
+    connection.execute(
+        update(dispatches)
+        .where(_d.id.in_(ids), _d.lease == holder)
+        .values(state="pending", attempts=_d.attempts - 1, due_at=now, lease=None, lease_until=None, updated_at=now)
+    )
+
+
+def renew(connection: Connection, *, holder: str, until: int) -> None:
+    connection.execute(
+        update(dispatches).where(_d.lease == holder, _d.lease_until.is_not(None)).values(lease_until=until)
+    )
+
+
+def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:
+    """Dispatches whose holder has not renewed its lease: it died, or it hangs."""
+    columns = (_d.id, _d.mode, _d.attempts, _d.lease, _d.updated_at, destinations.c.slug, destinations.c.retry_schedule)
+    return connection.execute(
+        select(*columns)
+        .join(destinations, destinations.c.id == _d.destination_id)
+        .where(_d.lease_until < now)
+        .order_by(_d.lease_until)
+        .limit(limit)
+    ).all()

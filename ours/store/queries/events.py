@@ -1,0 +1,137 @@
+"""Takes events in, hands the unrouted ones out, and writes down where each one went."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from ours.store import bulk
+from ours.store.queries.chunks import batched
+from ours.store.tables import events
+from ours.store.tables.types import plain
+
+__all__ = ["Connection", "First", "NewEvent", "Routed", "count_unrouted", "insert_new", "mark_routed", "unrouted"]
+
+
+class NewEvent(NamedTuple):
+    """An event's row before it is stored. ``hash`` and ``content`` guard against taking it twice (empty: no guard)."""
+
+    id: str
+    kind: str
+    mode: str
+    source_id: int
+    name: str
+    name_key: str
+    occurred_at: int
+    received_at: int
+    payload: bytes
+    hash: str
+    content: str
+
+
+_STORED = NewEvent._fields.index("hash")  # what comes before is the event's row
+
+
+class First(NamedTuple):
+    """Which event was the first with a distinctId, and the hash of what it said."""
+
+    event_id: str
+    content: str
+
+
+class Routed(NamedTuple):
+    """What the route station writes into an event's row."""
+
+    key: str
+    visitor: str
+    owes: int
+    refuses: str | None
+    says: str | None
+
+
+def insert_new(connection: Connection, rows: Sequence[NewEvent]) -> dict[str, First]:
+    """Store the rows that nobody stored before; answers the first holder of each guarded hash."""
+    own: dict[str, First] = {}
+    for row in rows:
+        if row.hash:
+            own.setdefault(row.hash, First(row.id, row.content))
+    firsts = own | (_claim(connection, rows[0].received_at, own) if own else {})
+    fresh = [row[:_STORED] for row in rows if not row.hash or firsts[row.hash].event_id == row.id]
+    bulk.insert(connection, "events", NewEvent._fields[:_STORED], fresh)
+    return firsts
+
+
+def _claim(connection: Connection, when: int, own: dict[str, First]) -> dict[str, First]:
+    """Claim the hashes that are free; answers who holds the others.
+
+    On SQLite nobody else writes meanwhile, so looking comes first. On PostgreSQL somebody may: the insert itself says
+    which were free. Sorted, so that two processes can't wait for each other in a ring.
+    """
+    if connection.dialect.name == "sqlite":
+        taken = _holders(connection, list(own))
+        ending, free = "", {hash_: first for hash_, first in own.items() if hash_ not in taken}
+    else:
+        taken, ending, free = {}, "ON CONFLICT DO NOTHING RETURNING hash", own
+    values = [(hash_, first.event_id, first.content, when) for hash_, first in sorted(free.items())]
+    won = bulk.insert(connection, "seen", ("hash", "event_id", "content", "received_at"), values, ending)
+    if ending and len(won) < len(own):
+        claimed = {plain(row.hash) for row in won}
+        taken = _holders(connection, [hash_ for hash_ in own if hash_ not in claimed])
+    return taken
+
+
+def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
+    rows = bulk.find(connection, "SELECT hash, event_id, content FROM seen WHERE hash IN", hashes)
+    return {plain(hash_): First(plain(event_id), plain(content)) for hash_, event_id, content in rows}
+
+
+_UNROUTED = (
+    select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
+           events.c.occurred_at, events.c.received_at, events.c.payload)
+    .where(text("routed_at IS NULL"))
+    .order_by(events.c.id)
+    .limit(bindparam("most"))
+)  # fmt: skip
+
+_MARK = (
+    update(events)
+    .where(events.c.id == bindparam("key"))
+    .values(
+        routed_at=bindparam("at"),
+        visitor_id=bindparam("visitor"),
+        owed=bindparam("owes"),
+        refused=bindparam("refuses"),
+        notes=bindparam("says"),
+    )
+)
+
+
+def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
+    """The oldest events that wait to be routed, in order of acceptance."""
+    return connection.execute(_UNROUTED, {"most": limit}).all()
+
+
+def any_unrouted(connection: Connection) -> bool:
+    return connection.scalar(select(events.c.id).where(text("routed_at IS NULL")).limit(1)) is not None
+
+
+_BY_ID = select(events).where(events.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
+    """The events' rows by their ids."""
+    rows: dict[str, Any] = {}
+    for part in batched(ids, 500):
+        rows.update({row.id: row for row in connection.execute(_BY_ID, {"ids": part})})
+    return rows
+
+
+def count_unrouted(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(events).where(text("routed_at IS NULL"))) or 0
+
+
+def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:
+    connection.execute(
+        _MARK,
+        [row._asdict() | {"at": now} for row in rows],
+    )

@@ -1,0 +1,20 @@
+"""What the database says about the time, to compare with what the clock says."""
+
+from sqlalchemy import Connection, select, text
+
+from ours.store.tables import events
+
+_NOW = {
+    "postgresql": "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)",
+    "sqlite": "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)",
+}
+
+
+def now(connection: Connection) -> int:
+    """The database's own clock, in milliseconds."""
+    return int(connection.scalar(text(_NOW[connection.dialect.name])) or 0)
+
+
+def newest_event(connection: Connection) -> int | None:
+    """When the last event was received."""
+    return connection.scalar(select(events.c.received_at).order_by(events.c.id.desc()).limit(1))

@@ -1,0 +1,43 @@
+"""People who sign in to the dashboard."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from ours.store.tables import people
+
+
+def all_people(connection: Connection) -> Sequence[Any]:
+    return connection.execute(select(people).order_by(people.c.email)).all()
+
+
+def one(connection: Connection, person_id: int) -> Any | None:
+    return connection.execute(select(people).where(people.c.id == person_id)).one_or_none()
+
+
+def by_email(connection: Connection, email: str) -> Any | None:
+    return connection.execute(select(people).where(people.c.email == email)).one_or_none()
+
+
+def count(connection: Connection, role: str | None = None) -> int:
+    query = select(func.count()).select_from(people)
+    return connection.scalar(query if role is None else query.where(people.c.role == role)) or 0
+
+
+def insert_person(connection: Connection, values: dict[str, Any]) -> int | None:
+    """The new id; None when somebody has that email already."""
+    try:
+        with connection.begin_nested():
+            return int(connection.scalars(insert(people).values(values).returning(people.c.id)).one())
+    except IntegrityError:
+        return None
+
+
+def change(connection: Connection, person_id: int, values: dict[str, Any]) -> None:
+    connection.execute(update(people).where(people.c.id == person_id).values(values))
+
+
+def remove(connection: Connection, person_id: int) -> None:
+    connection.execute(delete(people).where(people.c.id == person_id))

@@ -1,0 +1,36 @@
+"""Reads dispatches and their attempts for screens."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ours.store.tables import attempts, destinations, dispatches
+
+_d = dispatches.c
+_MARK = (_d.id, _d.event_id, _d.destination_id, _d.state, _d.reason)
+
+
+def marks(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """Where the dispatches of these events stand, in the order they were made, all in one query."""
+    return connection.execute(select(*_MARK).where(_d.event_id.in_(event_ids)).order_by(_d.event_id, _d.id)).all()
+
+
+def of_event(connection: Connection, event_id: str) -> Sequence[Any]:
+    """The event's dispatches whole, each with its destination's ``destination``, ``slug`` and ``status``."""
+    return connection.execute(_whole().where(_d.event_id == event_id).order_by(_d.created_at, _d.id)).all()
+
+
+def one(connection: Connection, dispatch_id: str) -> Any | None:
+    return connection.execute(_whole().where(_d.id == dispatch_id)).one_or_none()
+
+
+def attempts_of(connection: Connection, dispatch_ids: Sequence[str]) -> Sequence[Any]:
+    """All attempts of these dispatches, each dispatch's in their order."""
+    query = select(attempts).where(attempts.c.dispatch_id.in_(dispatch_ids))
+    return connection.execute(query.order_by(attempts.c.dispatch_id, attempts.c.number)).all()
+
+
+def _whole() -> Any:
+    where = dispatches.outerjoin(destinations, destinations.c.id == _d.destination_id)
+    return select(dispatches, destinations.c.name.label("destination"), destinations.c.slug).select_from(where)

@@ -1,0 +1,151 @@
+"""Finds dispatches that may be replayed, and holds them and their events still meanwhile.
+
+A pair is one event and one destination. Its dispatches are a chain, each repeating the one before (a unique index
+sees to it), and only the last of the chain may be repeated: so nothing is replayed twice by one wish.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import eq, ge, lt
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, update
+
+from ours.core.retry import TERMINAL
+from ours.store.tables import attempts, dispatches, events
+from ours.store.tables.dispatches import TROUBLE
+
+FAILED = frozenset({"rejected", "exhausted", "stopped", "held"})
+_d, _e, _later = dispatches.c, events.c, dispatches.alias("later")
+_COLUMNS = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _d.reason, _d.delivery_id, _e.name, _e.kind)
+_IS_LAST = ~select(_later.c.id).where(_later.c.replay_of == _d.id).exists()
+_AMBIGUOUS = and_(_d.state == "held", _d.reason == "ambiguous")
+_REPLAYABLE = and_(_IS_LAST, or_(_d.state.in_(TERMINAL), _AMBIGUOUS))
+
+
+class Candidate(NamedTuple):
+    """A dispatch with what is needed to decide anew about it."""
+
+    id: str
+    event_id: str
+    destination_id: int
+    mode: str
+    state: str
+    reason: str | None
+    delivery_id: str | None
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which dispatches. ``since`` and ``until`` (milliseconds) are about when they were made; None: any."""
+
+    destination_id: int | None = None
+    states: frozenset[str] = FAILED
+    reason: str | None = None
+    since: int | None = None
+    until: int | None = None
+    mode: str | None = None
+
+
+def hold_events(connection: Connection, event_ids: Iterable[str]) -> Sequence[Any]:
+    """The events that are (still) there; none is deleted or replayed by others before the transaction ends."""
+    query = select(_e.id, _e.mode, _e.kind, _e.name, _e.routed_at, _e.owed, _e.refused).order_by(_e.id)
+    return connection.execute(query.where(_e.id.in_(set(event_ids))).with_for_update(key_share=True)).all()
+
+
+def pair_of(connection: Connection, dispatch_id: str) -> tuple[str, int] | None:
+    """The pair that a dispatch belongs to."""
+    row = connection.execute(select(_d.event_id, _d.destination_id).where(_d.id == dispatch_id)).one_or_none()
+    return (row.event_id, row.destination_id) if row else None
+
+
+def last_of(connection: Connection, event_id: str, destination_id: int) -> Candidate | None:
+    """The pair's last dispatch, in whatever state."""
+    query = _candidates().where(_d.event_id == event_id, _d.destination_id == destination_id, _IS_LAST)
+    row = connection.execute(query.with_for_update(of=dispatches)).one_or_none()
+    return Candidate(*row) if row else None
+
+
+def of_event(connection: Connection, event_id: str) -> list[Candidate]:
+    """Those of the event that may be replayed and were not delivered."""
+    return _held_still(connection, _candidates().where(_d.event_id == event_id, _d.state != "delivered", _REPLAYABLE))
+
+
+def of_ids(connection: Connection, ids: Sequence[str], wanted: Filter) -> list[Candidate]:
+    """Of these dispatches, those that match now and may be replayed."""
+    return _held_still(connection, _candidates().where(_d.id.in_(ids), *_chosen(wanted)))
+
+
+def event_ids(connection: Connection, ids: Sequence[str]) -> set[str]:
+    return set(connection.scalars(select(_d.event_id).where(_d.id.in_(ids))))
+
+
+def newest(connection: Connection) -> str | None:
+    """The id of the dispatch that was made last."""
+    return connection.scalar(select(_d.id).order_by(_d.id.desc()).limit(1))
+
+
+def page(
+    connection: Connection, wanted: Filter, lane: tuple[int, str], between: tuple[str | None, str], limit: int
+) -> list[str]:
+    """The next ids of one lane, a destination and a state: they lie together in the index of trouble."""
+    (destination_id, state), (after, upto) = lane, between
+    query = select(_d.id).where(_d.destination_id == destination_id, _d.state == state, *_chosen(wanted))
+    if state in FAILED:
+        query = query.where(TROUBLE)
+    if after is not None:
+        query = query.where(_d.id > after)
+    return list(connection.scalars(query.where(_d.id <= upto).order_by(_d.id).limit(limit)))
+
+
+def groups(connection: Connection, wanted: Filter) -> Sequence[Any]:
+    """All that match, counted by what decides whether and how they may go."""
+    kinds = (_d.destination_id, _d.mode, _d.state, _d.reason, _e.name, _e.kind)
+    figures = (func.count().label("count"), func.min(_d.created_at).label("oldest"),
+               func.max(_d.created_at).label("newest"))  # fmt: skip
+    query = select(*kinds, *figures).join(events, _e.id == _d.event_id)
+    query = query.where(*_chosen(wanted))
+    if wanted.states <= FAILED:
+        query = query.where(TROUBLE)
+    return connection.execute(query.group_by(*kinds)).all()
+
+
+def usual_duration(connection: Connection, tries: int = 200) -> float | None:
+    """Milliseconds that the latest tries took, on average."""
+    latest = select(attempts.c.duration_ms).order_by(attempts.c.started_at.desc()).limit(tries).subquery()
+    mean = connection.scalar(select(func.avg(latest.c.duration_ms)))
+    return None if mean is None else float(mean)
+
+
+def stop_ambiguous(connection: Connection, ids: Sequence[str], now: int) -> None:
+    """What nobody could say of whether it had arrived is stopped, for its replay takes over."""
+    query = update(dispatches).where(_d.id.in_(ids), _AMBIGUOUS)
+    connection.execute(query.values(state="stopped", reason="replayed", updated_at=now))
+
+
+def amend(connection: Connection, event_id: str, owed: int, refused: str | None) -> None:
+    """Write down that one more of the event's decisions is a dispatch."""
+    connection.execute(update(events).where(_e.id == event_id).values(owed=owed, refused=refused))
+
+
+def _candidates() -> Select[Any]:
+    return select(*_COLUMNS).join(events, _e.id == _d.event_id)
+
+
+def _held_still(connection: Connection, query: Select[Any]) -> list[Candidate]:
+    rows = connection.execute(query.order_by(_d.id).with_for_update(of=dispatches))
+    return [Candidate(*row) for row in rows]
+
+
+def _chosen(wanted: Filter) -> list[ColumnElement[bool]]:
+    bounds: tuple[tuple[ColumnElement[Any], Callable[..., ColumnElement[bool]], Any], ...] = (
+        (_d.destination_id, eq, wanted.destination_id),
+        (_d.reason, eq, wanted.reason),
+        (_d.mode, eq, wanted.mode),
+        (_d.created_at, ge, wanted.since),
+        (_d.created_at, lt, wanted.until),
+    )
+    given = [compare(column, bound) for column, compare, bound in bounds if bound is not None]
+    return [_REPLAYABLE, _d.state.in_(wanted.states), *given]

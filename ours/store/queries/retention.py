@@ -1,0 +1,116 @@
+"""Finds what has been kept for long enough, and deletes it. Every function touches a few hundred rows at most."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Connection, bindparam, case, delete, func, select, text, tuple_, update
+
+from ours.core.retry import OPEN
+from ours.store.tables import attempts, audit, dispatches, events, seen, volumes
+
+_a, _d, _e = attempts.c, dispatches.c, events.c
+# In the words of the partial indexes, or they are not used.
+_TEST = text("mode = 'test'")
+_HELD = text("state = 'held'")
+_DELETE_ATTEMPT = delete(attempts).where(_a.dispatch_id == bindparam("of"), _a.number == bindparam("nth"))
+
+
+class Aged(NamedTuple):
+    """An event as retention sees it. ``rows`` is about how many its deletion deletes; ``open`` counts dispatches."""
+
+    id: str
+    mode: str
+    received_at: int
+    routed_at: int | None
+    rows: int
+    open: int
+
+
+class Tried(NamedTuple):
+    """An attempt, with its dispatch's state."""
+
+    started_at: int
+    dispatch_id: str
+    number: int
+    state: str | None
+
+
+def aged(connection: Connection, after: str | None, limit: int, *, test_only: bool) -> list[Aged]:
+    """The next events in order of acceptance, however old they are."""
+    some = select(_e.id, _e.mode, _e.received_at, _e.routed_at).order_by(_e.id).limit(limit)
+    if test_only:
+        some = some.where(_TEST)
+    if after is not None:
+        some = some.where(_e.id > after)
+    part = some.subquery().c
+    rows = 2 + func.count(_d.id) + func.coalesce(func.sum(_d.attempts), 0)
+    still_open = func.coalesce(func.sum(case((_d.state.in_(OPEN), 1), else_=0)), 0)
+    query = select(part.id, part.mode, part.received_at, part.routed_at, rows, still_open)
+    joined = query.outerjoin(dispatches, _d.event_id == part.id)
+    grouped = joined.group_by(part.id, part.mode, part.received_at, part.routed_at).order_by(part.id)
+    return [Aged(*row) for row in connection.execute(grouped)]
+
+
+def lock_closed(connection: Connection, event_ids: Sequence[str]) -> list[str]:
+    """Of the events, those that are routed and owe nothing more; none gets a replay before the transaction ends."""
+    mine = select(_e.id).where(_e.id.in_(event_ids), _e.routed_at.is_not(None)).with_for_update(skip_locked=True)
+    locked = connection.scalars(mine).all()
+    still_open = select(_d.event_id).where(_d.event_id.in_(locked), _d.state.in_(OPEN))
+    return sorted(set(locked) - set(connection.scalars(still_open)))
+
+
+def decisions(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """Mode, kind, owed and refused of each event."""
+    return connection.execute(select(_e.mode, _e.kind, _e.owed, _e.refused).where(_e.id.in_(event_ids))).all()
+
+
+def states(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """The events' dispatches, counted by mode and state, and how many of them are replays."""
+    query = select(_d.mode, _d.state, func.count().label("count"), func.count(_d.replay_of).label("replays"))
+    return connection.execute(query.where(_d.event_id.in_(event_ids)).group_by(_d.mode, _d.state)).all()
+
+
+def delete_events(connection: Connection, event_ids: Sequence[str]) -> None:
+    """With all that hangs on them, so that nothing is left that names an event which is gone."""
+    theirs = select(_d.id).where(_d.event_id.in_(event_ids))
+    connection.execute(delete(attempts).where(_a.dispatch_id.in_(theirs)))
+    connection.execute(delete(dispatches).where(_d.event_id.in_(event_ids)))
+    connection.execute(delete(seen).where(seen.c.event_id.in_(event_ids)))
+    connection.execute(delete(events).where(_e.id.in_(event_ids)))
+
+
+def tried(connection: Connection, before: int, after: Tried | None, limit: int) -> list[Tried]:
+    """The next attempts that began ``before`` then, the oldest first."""
+    place = (_a.started_at, _a.dispatch_id, _a.number)
+    query = select(*place, _d.state).outerjoin(dispatches, _d.id == _a.dispatch_id).where(_a.started_at < before)
+    if after is not None:
+        passed = tuple_(*after[:3], types=[column.type for column in place])
+        query = query.where(_a.started_at >= after.started_at, tuple_(*place) > passed)
+    return [Tried(*row) for row in connection.execute(query.order_by(*place).limit(limit))]
+
+
+def delete_attempts(connection: Connection, rows: Sequence[Tried]) -> None:
+    """One by one: a list of pairs would make SQLite read the whole table."""
+    connection.execute(_DELETE_ATTEMPT, [{"of": row.dispatch_id, "nth": row.number} for row in rows])
+
+
+def expire_held(connection: Connection, before: int, now: int, limit: int) -> int:
+    """Stop what has been held since ``before``; answers how many."""
+    oldest = select(_d.id).where(_HELD, _d.updated_at < before).order_by(_d.updated_at, _d.id).limit(limit)
+    query = update(dispatches).where(_d.id.in_(oldest.with_for_update(skip_locked=True)))
+    return connection.execute(query.values(state="stopped", reason="expired", updated_at=now)).rowcount
+
+
+def delete_volumes(connection: Connection, before: int, limit: int) -> int:
+    return _delete_oldest(connection, volumes.c.minute, before, limit)
+
+
+def delete_audit(connection: Connection, before: int, limit: int) -> int:
+    return _delete_oldest(connection, audit.c.at, before, limit)
+
+
+def _delete_oldest(connection: Connection, moment: Column[int], before: int, limit: int) -> int:
+    """About ``limit`` rows, the oldest first: those of one moment go together."""
+    oldest = select(moment).where(moment < before).order_by(moment).limit(limit).subquery()
+    upto = select(func.max(oldest.c[0])).scalar_subquery()
+    return connection.execute(delete(moment.table).where(moment <= upto)).rowcount

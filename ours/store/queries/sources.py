@@ -1,0 +1,93 @@
+"""Sources and their keys: who may send, and what each sent lately."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, ScalarSelect, Select, func, insert, or_, select, update
+
+from ours.store.tables import keys, sources, volumes
+
+
+class NewKey(NamedTuple):
+    """A key's row before it is stored."""
+
+    source_id: int
+    mode: str
+    hash: str
+    sealed: bytes
+    created_at: int
+
+
+def caller_by_hash(connection: Connection, hash_: str, now: int) -> Any | None:
+    """Who holds this key (source_id, key_id, mode, rate_limit, expires_at), if it may be used now."""
+    query = (
+        select(keys.c.source_id, keys.c.id.label("key_id"), keys.c.mode, sources.c.rate_limit, keys.c.expires_at)
+        .join(sources, sources.c.id == keys.c.source_id)
+        .where(keys.c.hash == hash_, keys.c.revoked_at.is_(None), sources.c.status == "active")
+        .where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > now))
+    )
+    return connection.execute(query).one_or_none()
+
+
+def insert_source(connection: Connection, name: str, now: int) -> int:
+    query = insert(sources).values(name=name, status="active", created_at=now).returning(sources.c.id)
+    return int(connection.scalars(query).one())
+
+
+def insert_key(connection: Connection, key: NewKey) -> None:
+    connection.execute(insert(keys).values(key._asdict()))
+
+
+def names(connection: Connection) -> Sequence[Any]:
+    """Id and name of each source that is not deleted."""
+    query = select(sources.c.id, sources.c.name).where(sources.c.status != "deleted").order_by(sources.c.id)
+    return connection.execute(query).all()
+
+
+def current(connection: Connection) -> Sequence[Any]:
+    """All that are not deleted, with ``minute`` and ``used_at``: the newest traces of use."""
+    return connection.execute(_seen().where(sources.c.status != "deleted").order_by(sources.c.id)).all()
+
+
+def one(connection: Connection, source_id: int) -> Any | None:
+    """As ``current`` has it, deleted or not."""
+    return connection.execute(_seen().where(sources.c.id == source_id)).one_or_none()
+
+
+def _seen() -> Select[Any]:
+    return select(sources, _newest(volumes.c.minute).label("minute"), _newest(keys.c.last_used_at).label("used_at"))
+
+
+def _newest(moment: Any) -> ScalarSelect[Any]:
+    of_source = select(func.max(moment)).where(moment.table.c.source_id == sources.c.id)
+    return of_source.correlate(sources).scalar_subquery()
+
+
+def volumes_since(connection: Connection, since: int) -> Sequence[Any]:
+    """Sums of received, duplicate and rejected by source and mode."""
+    figures = [func.sum(volumes.c[name]).label(name) for name in ("received", "duplicate", "rejected")]
+    query = select(volumes.c.source_id, volumes.c.mode, *figures).where(volumes.c.minute >= since)
+    return connection.execute(query.group_by(volumes.c.source_id, volumes.c.mode)).all()
+
+
+def keys_of(connection: Connection, source_id: int) -> Sequence[Any]:
+    """Newest first."""
+    return connection.execute(select(keys).where(keys.c.source_id == source_id).order_by(keys.c.id.desc())).all()
+
+
+def one_key(connection: Connection, key_id: int) -> Any | None:
+    return connection.execute(select(keys).where(keys.c.id == key_id)).one_or_none()
+
+
+def set_status(connection: Connection, source_id: int, status: str) -> None:
+    connection.execute(update(sources).where(sources.c.id == source_id).values(status=status))
+
+
+def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> None:
+    """Let the keys of that mode expire at ``at``, except those that end sooner."""
+    query = update(keys).where(keys.c.source_id == source_id, keys.c.mode == mode, keys.c.revoked_at.is_(None))
+    connection.execute(query.where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > at)).values(expires_at=at))
+
+
+def revoke_key(connection: Connection, key_id: int, now: int) -> None:
+    connection.execute(update(keys).where(keys.c.id == key_id).values(revoked_at=now))

@@ -1,0 +1,15 @@
+"""The tables, one file per noun. ``metadata`` is what the migrations must arrive at (a test compares)."""
+
+from ours.store.tables.destinations import allowed, destinations
+from ours.store.tables.dispatches import attempts, dispatches
+from ours.store.tables.events import events, seen
+from ours.store.tables.ledger import ledger
+from ours.store.tables.people import audit, keepsakes, people
+from ours.store.tables.sources import keys, sources, volumes
+from ours.store.tables.types import metadata
+from ours.store.tables.visitors import identifiers, visitors
+
+__all__ = [
+    "allowed", "attempts", "audit", "destinations", "dispatches", "events", "identifiers", "keepsakes", "keys",
+    "ledger", "metadata", "people", "seen", "sources", "visitors", "volumes",
+]  # fmt: skip

@@ -1,0 +1,49 @@
+"""Events as received, and what guards against taking one twice."""
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, String, Table, Text, text
+
+from ours.store.tables.types import Id, Moment, Number, metadata
+
+_SHOWN = text("kind = 'track'")
+_TEST = text("mode = 'test'")
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    Column("mode", String(4), nullable=False),
+    Column("source_id", Number, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("name_key", String(32), nullable=False, comment="Hash of the folded name"),
+    Column("occurred_at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("payload", LargeBinary, nullable=False, comment="Sealed: all else that the caller sent"),
+    # Written by the route station; what was refused may still be sent by a replay:
+    Column("routed_at", Moment),
+    Column("visitor_id", Id),
+    Column("owed", Integer, comment="Destinations that a decision was made for"),
+    Column("refused", Text, comment="Those whose allow list does not name the event, as ranges: 1-3,7"),
+    Column("notes", Text, comment="What identity resolution found worth saying, as codes"),
+    CheckConstraint("kind IN ('track', 'identify')", name="kind"),
+    CheckConstraint("mode IN ('live', 'test')", name="mode"),
+    Index(
+        "ix_events_unrouted", "id", sqlite_where=text("routed_at IS NULL"), postgresql_where=text("routed_at IS NULL")
+    ),
+    Index("ix_events_test", "id", sqlite_where=_TEST, postgresql_where=_TEST),
+    Index("ix_events_occurred_at", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("ix_events_name_key", "name_key", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("ix_events_source_id", "source_id", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("ix_events_mode", "mode", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("ix_events_visitor_id", "visitor_id", "occurred_at", "id"),
+)
+
+seen = Table(
+    "seen",
+    metadata,
+    Column("hash", Id, primary_key=True, comment="Of mode, event name and distinctId"),
+    Column("event_id", Id, nullable=False, index=True),
+    Column("content", Id, nullable=False, comment="Of what was sent, to tell a repeat from a clash"),
+    Column("received_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)

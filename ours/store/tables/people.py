@@ -1,0 +1,39 @@
+"""People who sign in to the dashboard, what they did, and what the installation remembers about itself."""
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Integer, LargeBinary, String, Table, Text
+
+from ours.store.tables.types import Id, Moment, Number, metadata
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("email", String(320), nullable=False, unique=True, comment="Lower case"),
+    Column("password", String(200), nullable=False, comment="argon2id"),
+    Column("role", String(8), nullable=False),
+    Column("must_change", Boolean, nullable=False, comment="The password was printed or given by somebody else"),
+    Column("session", Integer, nullable=False, comment="Raised to end all sessions of this person"),
+    Column("created_at", Moment, nullable=False),
+    Column("signed_in_at", Moment),
+    CheckConstraint("role IN ('admin', 'editor', 'viewer')", name="role"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Moment, nullable=False, index=True),
+    Column("actor", String(320), nullable=False, comment="A person's email, or cli"),
+    Column("verb", String(40), nullable=False),
+    Column("subject", String(120), nullable=False, comment="source 3, destination 2, …; never personal data"),
+    Column("detail", Text, nullable=False),
+)
+
+keepsakes = Table(
+    "keepsakes",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)

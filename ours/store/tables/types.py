@@ -1,0 +1,42 @@
+"""Column types that mean the same on SQLite and PostgreSQL."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CHAR, BigInteger, Dialect, Integer, MetaData, Uuid
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Numbers people can say aloud (sources, destinations, …). Only INTEGER makes SQLite number the rows itself.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+Moment = BigInteger
+
+
+class Id(TypeDecorator[str]):
+    """32 hex digits: text on SQLite, the native 16-byte ``uuid`` on PostgreSQL."""
+
+    impl = CHAR(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Uuid(as_uuid=True) if dialect.name == "postgresql" else CHAR(32))
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        return UUID(hex=value) if value is not None and dialect.name == "postgresql" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
+        return value if value is None else plain(value)
+
+
+def plain(value: UUID | str) -> str:
+    """An id as the driver gives it, as 32 hex digits."""
+    return value.hex if isinstance(value, UUID) else value

@@ -1,0 +1,183 @@
+"""The group commit: one thread per web process commits what many requests brought, in one transaction.
+
+A request waits until its rows are on disk. Nothing waits on purpose: a batch is what came while the last was written.
+"""
+
+import queue
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+
+from sqlalchemy import exc
+
+from ours import clock, log
+from ours.errors import Busy
+from ours.store.engine import Store
+from ours.store.queries import events, volumes
+from ours.store.queries.events import NewEvent
+
+_logger = log.get("writer")
+_MOST_ROWS = 2_000
+_MOST_WAITING = 10_000
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one event: its id, or that of the first with the same distinctId."""
+
+    event_id: str
+    duplicate: bool = False
+    differs: bool = False
+
+
+def _closed() -> Lock:
+    """A lock that is taken: the cheapest thing one thread can wait on until another lets go."""
+    gate = Lock()
+    gate.acquire()
+    return gate
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One request's rows, waiting for their commit."""
+
+    rows: Sequence[NewEvent]
+    tally: Mapping[volumes.Cell, int]
+    key_id: int | None = None
+    result: list[Written] | Exception | None = None
+    _gate: Lock = field(default_factory=_closed)
+
+    def finish(self, result: list[Written] | Exception) -> None:
+        self.result = result
+        self._gate.release()
+
+    def wait(self, seconds: float) -> bool:
+        return self._gate.acquire(timeout=seconds)
+
+
+class Writer:
+    """``write`` from any thread; ``close`` when no more will come."""
+
+    def __init__(self, store: Store, after_commit: Callable[[], None]) -> None:
+        self._store = store
+        self._after_commit = after_commit
+        self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
+        self._used: dict[int, int] = {}
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+        self._thread.start()
+
+    def write(self, rows: Sequence[NewEvent], key_id: int) -> list[Written]:
+        """Store ``rows``; returns when they are durable, in their order.
+
+        :raises Busy: when they can't be made durable now. None of them is stored then.
+        """
+        entry = _Entry(rows, {}, key_id)
+        self._submit(entry)
+        if not entry.wait(_PATIENCE):
+            raise Busy("The database took too long to answer.")
+        if isinstance(entry.result, Exception):
+            raise entry.result
+        return entry.result or []
+
+    def count(self, cell: volumes.Cell, rejected: int) -> None:
+        """Add refused events to the source's volume, with whatever commit comes next."""
+        self._submit(_Entry((), {cell._replace(figure="rejected"): rejected}))
+
+    def close(self) -> None:
+        self._waiting.put(None)
+        self._thread.join(10)
+
+    def _submit(self, entry: _Entry) -> None:
+        if self._waiting.qsize() >= _MOST_WAITING:
+            raise Busy("More events are waiting to be stored than can be taken.")
+        self._waiting.put(entry)
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            batch, running = self._gather()
+            if batch:
+                self._commit(batch)
+
+    def _gather(self) -> tuple[list[_Entry], bool]:
+        """All that waits now, up to a bound; False when this was the end."""
+        batch: list[_Entry] = []
+        size = 0
+        entry = self._waiting.get()
+        while entry is not None:
+            batch.append(entry)
+            size += len(entry.rows)
+            if size >= _MOST_ROWS:
+                return batch, True
+            try:
+                entry = self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, True
+        return batch, False
+
+    def _commit(self, batch: list[_Entry]) -> None:
+        try:
+            results = self._write(batch)
+        except Busy as error:
+            for entry in batch:
+                entry.finish(error)
+            return
+        except Exception as error:
+            if len(batch) > 1:
+                for entry in batch:
+                    self._commit([entry])
+                return
+            _logger.exception("commit_failed", error=type(error).__name__)
+            batch[0].finish(_poison(error))
+            return
+        for entry, result in zip(batch, results, strict=True):
+            entry.finish(result)
+        if any(entry.rows for entry in batch):
+            self._after_commit()
+
+    def _write(self, batch: list[_Entry]) -> list[list[Written]]:
+        now = clock.now_ms()
+        rows = [row for entry in batch for row in entry.rows]
+        with self._store.write() as connection:
+            firsts = events.insert_new(connection, rows)
+            written = [_written(row, firsts) for row in rows]
+            tally = _tally(rows, written, now - now % clock.MINUTE)
+            for entry in batch:
+                tally.update(entry.tally)
+            volumes.add(connection, tally)
+            self._note_use(connection, {entry.key_id for entry in batch if entry.key_id}, now)
+        results = iter(written)
+        return [[next(results) for _ in entry.rows] for entry in batch]
+
+    def _note_use(self, connection: events.Connection, key_ids: set[int], now: int) -> None:
+        """Keep each key's last use, to the minute."""
+        stale = [key_id for key_id in key_ids if now - self._used.get(key_id, 0) >= clock.MINUTE]
+        if stale:
+            volumes.note_use(connection, stale, now)
+            self._used.update(dict.fromkeys(stale, now))
+
+
+def _tally(rows: Sequence[NewEvent], written: Sequence[Written], minute: int) -> Counter[volumes.Cell]:
+    tally: Counter[volumes.Cell] = Counter()
+    for (source_id, mode), count in Counter((row.source_id, row.mode) for row in rows).items():
+        tally[volumes.Cell(minute, source_id, mode, "received")] = count
+    for row, result in zip(rows, written, strict=True):
+        if result.duplicate:
+            tally[volumes.Cell(minute, row.source_id, row.mode, "duplicate")] += 1
+    return tally
+
+
+def _written(row: NewEvent, firsts: dict[str, events.First]) -> Written:
+    first = firsts.get(row.hash)
+    if first is None or first.event_id == row.id:
+        return Written(row.id)
+    return Written(first.event_id, duplicate=True, differs=first.content != row.content)
+
+
+def _poison(error: Exception) -> Exception:
+    if isinstance(error, exc.DBAPIError):
+        return Busy(f"The database refuses this event ({type(error.orig).__name__}).")
+    return Busy("This event could not be stored; the log says why.")

@@ -1,0 +1,119 @@
+"""Forks the children, restarts the one that falls, and ends them all."""
+
+import math
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ours import log, processes
+
+_logger = log.get("supervisor")
+_GRACE = 4.5
+_TICK = 0.05
+_LONGEST_PAUSE = 5.0
+_SETTLED = 30.0
+
+
+@dataclass(slots=True)
+class Child:
+    name: str
+    run: Callable[[], None]
+    pid: int = 0
+    started: float = 0.0
+    pause: float = 0.1
+    due: float = 0.0
+
+
+class Family:
+    """Children of this process. They share what it imported, lead sessions of their own (so that Ctrl-C reaches only
+    us), and die when we do."""
+
+    def __init__(self) -> None:
+        self._children: list[Child] = []
+        self._stopping = False
+
+    def add(self, name: str, run: Callable[[], None]) -> None:
+        self._children.append(Child(name, run))
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def mind(self) -> None:
+        """Restart whoever falls, until ``stop``; then end them all."""
+        self.until(lambda: False)
+        self._end()
+
+    def until(self, true: Callable[[], bool], seconds: float = math.inf) -> None:
+        """Mind the children until something is so, for ``seconds`` at most."""
+        ends = time.monotonic() + seconds
+        while not self._stopping and time.monotonic() < ends:
+            self._reap()
+            self._fork_due()
+            if true():
+                return
+            time.sleep(_TICK)
+
+    def _fork_due(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if not child.pid and now >= child.due:
+                _fork(child)
+
+    def _reap(self) -> None:
+        for child in self._children:
+            if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
+                lived = time.monotonic() - child.started
+                child.pause = 0.1 if lived > _SETTLED else min(child.pause * 2, _LONGEST_PAUSE)
+                child.due = time.monotonic() + child.pause
+                child.pid = 0
+                if not self._stopping:
+                    _logger.warning("child_restarts", child=child.name, lived_seconds=round(lived, 1))
+
+    def _end(self) -> None:
+        """First those that take work in, then the queue below them."""
+        patience = time.monotonic() + _GRACE
+        workers, below = self._children[::-1], [child for child in self._children if child.name == "valkey"]
+        _signal([child for child in workers if child not in below], signal.SIGTERM)
+        while any(child.pid for child in workers if child not in below) and time.monotonic() < patience:
+            self._reap()
+            time.sleep(0.02)
+        _signal(self._children, signal.SIGKILL)
+        for child in self._children:
+            if child.pid:
+                os.waitpid(child.pid, 0)
+
+
+def _signal(children: list[Child], number: int) -> None:
+    for child in children:
+        if child.pid:
+            os.kill(child.pid, number)
+
+
+def _fork(child: Child) -> None:
+    parent = os.getpid()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child.started = time.monotonic()
+    child.pid = os.fork()
+    if child.pid:
+        return
+    status = 1
+    try:
+        os.setsid()
+        processes.bind_to_parent(parent)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        child.run()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - the last frame of this process: say it and go
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

@@ -1,0 +1,49 @@
+"""What a person sees when the server starts. Passwords and keys are printed at the first start only."""
+
+from dataclasses import dataclass
+
+from ours.bootstrap import Ours
+from ours.settings import Settings
+
+FIRST_PERSON = "admin@localhost"
+FIRST_SOURCE = "My backend"
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    password: str
+    live_key: str
+    test_key: str
+
+
+def first_start(ours: Ours) -> Greeting | None:
+    """Make the first person and the first source; None when there is somebody already."""
+    password = ours.people.first(FIRST_PERSON)
+    if password is None:
+        return None
+    made = ours.sources.add(FIRST_SOURCE, actor="first start")
+    return Greeting(password, made.live_key, made.test_key)
+
+
+def say(settings: Settings, greeting: Greeting | None) -> None:
+    lines = ["", f"  Ours is running.   Dashboard  {settings.address}"]
+    if greeting:
+        lines += [
+            f"                     Sign in    {FIRST_PERSON}   {greeting.password}   (change it after signing in)",
+            f"                     Live key   {greeting.live_key}",
+            f"                     Test key   {greeting.test_key}",
+            "",
+            "  Shown this once; later: `ours source show`. Send a first event:",
+            "",
+            *(f"    {line}" for line in curl(settings.address, greeting.test_key)),
+        ]
+    lines += ["", "  Ctrl-C stops everything.", ""]
+    print("\n".join(lines), flush=True)  # noqa: T201 - this is for the person at the terminal
+
+
+def curl(address: str, key: str) -> list[str]:
+    return [
+        f"curl -X POST {address}/api/v1/track \\",
+        '  -H "Content-Type: application/json" \\',
+        f"""  -d '{{"token": "{key}", "event": "Purchase", "userId": "user123", "properties": {{"amount": 99.99}}}}'""",
+    ]

@@ -1,0 +1,45 @@
+"""Builds the response that a plugin reads from what came over the wire."""
+
+from collections.abc import Iterable
+from email.utils import formatdate
+
+import requests
+from requests.utils import get_encoding_from_headers
+
+from ours import clock
+
+
+class CappedResponse(requests.Response):
+    """A response whose body may have been cut at the sender's limit."""
+
+    def __init__(self, body: bytes, *, truncated: bool) -> None:
+        super().__init__()
+        self.truncated = truncated
+        self._content = body
+        self._content_consumed = True  # nothing is left to be read from a socket
+
+
+def read_head(response: requests.Response, lines: Iterable[bytes]) -> None:
+    """Fill in what ``lines`` say: a status line and headers, perhaps interim answers before and trailers after them.
+
+    A response without a ``Date`` gets one, so that a date in ``Retry-After`` can be read without a clock.
+    """
+    blocks = b"".join(lines).decode("latin-1").replace("\r\n", "\n").split("\n\n")
+    status_line, *headers = [block for block in blocks if block.startswith("HTTP/")][-1].split("\n")
+    response.reason = status_line.split(" ", 2)[2] if status_line.count(" ") > 1 else ""
+    for name, value in _pairs(headers):
+        response.headers[name] = value
+    if "Date" not in response.headers:
+        response.headers["Date"] = formatdate(clock.now_ms() / 1000, usegmt=True)
+    response.encoding = get_encoding_from_headers(response.headers)
+
+
+def _pairs(headers: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """Name and value of each header; one that comes several times is joined by commas, as HTTP says."""
+    pairs: dict[str, tuple[str, str]] = {}
+    for header in headers:
+        name, _, value = header.partition(":")
+        value = value.strip()
+        lowered = name.lower()
+        pairs[lowered] = (name, f"{pairs[lowered][1]}, {value}" if lowered in pairs else value)
+    return pairs.values()

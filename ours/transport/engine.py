@@ -1,0 +1,102 @@
+"""``Transport``: takes requests by tag, keeps them all in flight at once, and hands back answers as they end."""
+
+import ssl
+import time
+
+import pycurl
+import requests
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from ours.core.answer import Answer, Failure, Timing
+from ours.settings import Network
+from ours.transport import outgoing
+from ours.transport.exchange import Exchange, Limits
+from ours.transport.guard import Guard
+from ours.transport.loop import Loop
+
+
+class Transport:
+    """Belongs to one thread of one process: make it after a fork, never before.
+
+    Connections are kept and used again. When one turns out to have died before any of the answer came, the request is
+    sent once more on another, and never oftener: so the receiver may, rarely, see it twice.
+    """
+
+    def __init__(
+        self,
+        allow_networks: tuple[Network, ...] = (),
+        *,
+        connect_timeout: float = 5.0,
+        total_timeout: float = 20.0,
+        max_response: int = 65_536,
+    ) -> None:
+        authorities = ssl.get_default_verify_paths().cafile or DEFAULT_CA_BUNDLE_PATH
+        self._guard = Guard(allow_networks)
+        self._limits = Limits(connect_timeout, total_timeout, max_response, authorities)
+        self._loop = Loop()
+        self._spare: list[Exchange] = []
+        self._flying: dict[str, Exchange] = {}
+        self._by_handle: dict[pycurl.Curl, Exchange] = {}
+        self._answers: list[Answer] = []
+
+    @property
+    def in_flight(self) -> int:
+        """Requests whose answer was not handed out yet."""
+        return len(self._flying) + len(self._answers)
+
+    def submit(self, tag: str, request: requests.PreparedRequest) -> None:
+        """Take ``request`` and return at once; ``wait`` sends it. ``tag`` must be unique among those in flight."""
+        if tag in self._flying:
+            raise ValueError(f"The tag {tag} is in flight already.")
+        try:
+            checked = outgoing.check(request)
+        except outgoing.Unsendable as problem:
+            failure = Failure(problem.code, str(problem), arrived=False)
+            self._answers.append(Answer(tag, None, failure, Timing(0, 0)))
+            return
+        exchange = self._spare.pop() if self._spare else self._new_exchange()
+        exchange.load(tag, request, checked)
+        self._flying[tag] = exchange
+        self._loop.add(exchange.handle)
+
+    def wait(self, timeout: float) -> list[Answer]:
+        """Drive what is in flight for at most ``timeout`` seconds; return as soon as something has ended.
+
+        With nothing in flight it returns an empty list at once.
+        """
+        end = time.monotonic() + timeout
+        while self._flying:
+            self._loop.turn(0.0 if self._answers else max(end - time.monotonic(), 0.0))
+            for handle, code, detail in self._loop.finished():
+                exchange = self._by_handle[handle]
+                self._answers.append(exchange.finish(code, detail))
+                self._land(exchange)
+            if self._answers or time.monotonic() >= end:
+                break
+        answers, self._answers = self._answers, []
+        return answers
+
+    def abandon(self, tag: str) -> None:
+        """Drop a request: its connection is closed and no answer comes. A tag that is not in flight is ignored."""
+        self._answers = [answer for answer in self._answers if answer.tag != tag]
+        if tag in self._flying:
+            self._land(self._flying[tag])
+
+    def close(self) -> None:
+        """Drop everything that is in flight and close every connection."""
+        for exchange in list(self._flying.values()):
+            self._land(exchange)
+        for exchange in self._spare:
+            exchange.handle.close()
+        self._spare.clear()
+        self._by_handle.clear()
+        self._loop.close()
+
+    def _new_exchange(self) -> Exchange:
+        exchange = Exchange(self._guard, self._limits)
+        self._by_handle[exchange.handle] = exchange
+        return exchange
+
+    def _land(self, exchange: Exchange) -> None:
+        self._loop.remove(exchange.handle)
+        self._spare.append(self._flying.pop(exchange.tag))

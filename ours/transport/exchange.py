@@ -1,0 +1,131 @@
+"""One libcurl handle and what the request in it has brought so far. It serves one request after another."""
+
+import socket
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pycurl
+import requests
+
+import ours
+from ours.core.answer import Answer, Failure, Timing
+from ours.transport import failures
+from ours.transport.answers import CappedResponse, read_head
+from ours.transport.guard import Guard
+from ours.transport.outgoing import Outgoing
+
+IDLE_SECONDS = 30  # a connection that was idle for longer is not used again: the other side may have forgotten it
+MOST_SENDINGS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds until the connection stands and until all is over; bytes of the body that are read."""
+
+    connect_timeout: float
+    total_timeout: float
+    max_response: int
+    authorities: str
+
+
+class Exchange:
+    """Libcurl calls ``_open``, ``_before_sending`` and ``_write``; what they return makes it go on or give up."""
+
+    def __init__(self, guard: Guard, limits: Limits) -> None:
+        self.tag = ""
+        self._guard = guard
+        self._room = limits.max_response
+        self._lines: list[bytes] = []
+        self._chunks: list[bytes] = []
+        self._refused: list[str] = []
+        self.handle = pycurl.Curl()
+        for option, value in self._fixed_options(limits):
+            self.handle.setopt(option, value)
+
+    def load(self, tag: str, request: requests.PreparedRequest, outgoing: Outgoing) -> None:
+        """Make the handle ready to send ``outgoing``, which is ``request`` as libcurl takes it."""
+        self.tag, self._request = tag, request
+        self._lines.clear()
+        self._chunks.clear()
+        self._refused.clear()
+        self._body_bytes = self._sendings = 0
+        self._truncated = self._opened = False
+        setopt = self.handle.setopt
+        setopt(pycurl.HTTPGET, 1)  # takes back NOBODY and the body of the request before
+        setopt(pycurl.URL, outgoing.url)
+        setopt(pycurl.CUSTOMREQUEST, outgoing.method)
+        setopt(pycurl.HTTPHEADER, outgoing.headers)
+        if outgoing.method == "HEAD":
+            setopt(pycurl.NOBODY, 1)
+        if outgoing.body is not None:
+            setopt(pycurl.POSTFIELDS, outgoing.body)
+
+    def finish(self, code: int, detail: str) -> Answer:
+        """The answer, now that libcurl is done with result ``code`` (0 is success)."""
+        seconds = self.handle.getinfo(pycurl.TOTAL_TIME)
+        timing = Timing(round(self.handle.getinfo(pycurl.PRETRANSFER_TIME) * 1000), round(seconds * 1000))
+        if code and not self._truncated:
+            return Answer(self.tag, None, self._failure(code, detail), timing)
+        return Answer(self.tag, self._response(seconds), None, timing)
+
+    def _response(self, seconds: float) -> CappedResponse:
+        response = CappedResponse(b"".join(self._chunks), truncated=self._truncated)
+        response.status_code = self.handle.getinfo(pycurl.RESPONSE_CODE)
+        response.url = self._request.url or ""
+        response.request = self._request
+        response.elapsed = timedelta(seconds=seconds)
+        read_head(response, self._lines)
+        return response
+
+    def _failure(self, code: int, detail: str) -> Failure:
+        # Counts over libcurl's own second try too, so what was sent on a lost connection is never forgotten.
+        if self.handle.getinfo(pycurl.REQUEST_SIZE):
+            return failures.after_sending(code, detail, self._lines)
+        if self._refused and not self._opened:
+            return failures.refused(self._refused)
+        return failures.before_sending(code, detail)
+
+    def _open(self, _purpose: int, address: Any) -> int:
+        """Open a socket for the very address that libcurl is about to connect to, if the guard permits it."""
+        host = address.addr[0]
+        if not self._guard.permits(host):
+            self._refused.append(host)
+            return pycurl.SOCKET_BAD
+        self._opened = True
+        try:
+            return socket.socket(address.family, address.socktype, address.protocol).detach()
+        except OSError:  # no descriptor left: libcurl reports that it could not connect
+            return pycurl.SOCKET_BAD
+
+    def _before_sending(self, *_addresses: object) -> int:
+        """Libcurl sends again, up to five times, when connections used before turn out to be dead. Once is enough."""
+        self._sendings += 1
+        return pycurl.PREREQFUNC_OK if self._sendings <= MOST_SENDINGS else pycurl.PREREQFUNC_ABORT
+
+    def _write(self, chunk: bytes) -> int | None:
+        left = self._room - self._body_bytes
+        self._body_bytes += len(chunk)
+        self._truncated = len(chunk) > left
+        self._chunks.append(chunk[:left] if self._truncated else chunk)
+        return 0 if self._truncated else None
+
+    def _fixed_options(self, limits: Limits) -> list[tuple[int, Any]]:
+        return [
+            (pycurl.NOSIGNAL, 1),
+            (pycurl.PROXY, ""),  # the environment's proxies would hide the real address from the guard
+            (pycurl.FOLLOWLOCATION, 0),
+            (pycurl.PATH_AS_IS, 1),
+            (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+            (pycurl.USERAGENT, f"ours/{ours.__version__}"),
+            (pycurl.CONNECTTIMEOUT_MS, round(limits.connect_timeout * 1000)),
+            (pycurl.TIMEOUT_MS, round(limits.total_timeout * 1000)),
+            (pycurl.MAXAGE_CONN, IDLE_SECONDS),
+            (pycurl.SSL_VERIFYPEER, 1),
+            (pycurl.SSL_VERIFYHOST, 2),
+            (pycurl.CAINFO, limits.authorities),
+            (pycurl.OPENSOCKETFUNCTION, self._open),
+            (pycurl.PREREQFUNCTION, self._before_sending),
+            (pycurl.HEADERFUNCTION, self._lines.append),  # libcurl itself caps them, at 300 KiB
+            (pycurl.WRITEFUNCTION, self._write),
+        ]

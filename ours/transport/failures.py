@@ -1,0 +1,67 @@
+"""Says in our words why libcurl brought no response, and whether the request may have arrived all the same."""
+
+import pycurl
+
+from ours.core.answer import Failure
+
+_TOO_LARGE = 100  # CURLE_TOO_LARGE, for which pycurl has no name
+_MAX_HEADERS = 300 * 1024  # libcurl's own limit
+_INVALID = {pycurl.E_URL_MALFORMAT, pycurl.E_UNSUPPORTED_PROTOCOL, pycurl.E_BAD_FUNCTION_ARGUMENT}
+_TLS = {
+    pycurl.E_SSL_CONNECT_ERROR,
+    pycurl.E_PEER_FAILED_VERIFICATION,
+    pycurl.E_SSL_CIPHER,
+    pycurl.E_SSL_CACERT_BADFILE,
+    pycurl.E_SSL_ISSUER_ERROR,
+    pycurl.E_SSL_CERTPROBLEM,
+    pycurl.E_SSL_INVALIDCERTSTATUS,
+}
+_TOO_LARGE_ANSWER = "response_too_large", "The answer has more headers than can be read; the request was taken."
+
+
+def before_sending(code: int, detail: str) -> Failure:
+    """The failure of a request of which not one byte was sent. ``code`` and ``detail`` are libcurl's."""
+    word, sentence = _before(code)
+    return Failure(word, _with(sentence, detail), arrived=False)
+
+
+def after_sending(code: int, detail: str, lines: list[bytes]) -> Failure:
+    """The failure of a request that was sent, in part or whole. ``lines`` are those of the answer that had come."""
+    too_large = code == _TOO_LARGE or sum(map(len, lines)) > _MAX_HEADERS
+    word, sentence = _TOO_LARGE_ANSWER if too_large else _after(code)
+    if lines:
+        sentence += f" It had begun to answer: {lines[0].decode('latin-1').strip()[:80]}."
+    if code == pycurl.E_ABORTED_BY_CALLBACK:
+        detail = "sent twice, over connections that had been used before"
+    return Failure(word, _with(sentence, detail), arrived=True)
+
+
+def refused(addresses: list[str]) -> Failure:
+    """The guard let none of the host's ``addresses`` pass."""
+    message = (
+        f"The destination's address {', '.join(addresses)} is not on the public Internet."
+        " If it may be reached, add its network to OURS_ALLOW_NETWORKS."
+    )
+    return Failure("ssrf_refused", message, arrived=False)
+
+
+def _before(code: int) -> tuple[str, str]:
+    if code == pycurl.E_COULDNT_RESOLVE_HOST:
+        return "dns_failed", "The destination's host name has no address. Check how it is spelt."
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return "timeout", "No connection in time. Check that the destination runs and that no firewall is in the way."
+    if code in _TLS:
+        return "tls_failed", "No secure connection. Check the destination's certificate."
+    if code in _INVALID:
+        return "invalid_request", "The destination's URL can't be used. Check how it is spelt."
+    return "connect_failed", "No connection. Check that the destination runs and that no firewall is in the way."
+
+
+def _after(code: int) -> tuple[str, str]:
+    if code == pycurl.E_OPERATION_TIMEDOUT:
+        return "timeout", "The destination did not answer in time; it may have taken the request."
+    return "connection_lost", "The connection broke before the whole answer was there; the request may have been taken."
+
+
+def _with(sentence: str, detail: str) -> str:
+    return f"{sentence} ({detail.rstrip('.')})" if detail else sentence

@@ -1,0 +1,57 @@
+"""Drives libcurl's sockets from one thread: sleeps until one of them is ready or a timer is due, and no longer."""
+
+import select
+import time
+from collections.abc import Iterator
+
+import pycurl
+
+_EVENTS = {
+    pycurl.POLL_IN: select.POLLIN,
+    pycurl.POLL_OUT: select.POLLOUT,
+    pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
+}
+_IDLE_CONNECTIONS = 512
+
+
+class Loop:
+    """``poll`` rather than ``epoll``: sockets come and go with every request, which costs it no system call."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._due: float | None = None
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
+        self._multi.setopt(pycurl.M_MAXCONNECTS, _IDLE_CONNECTIONS)
+        self.add = self._multi.add_handle
+        self.remove = self._multi.remove_handle
+        self.close = self._multi.close
+
+    def turn(self, timeout: float) -> None:
+        """Let every socket that becomes ready within ``timeout`` seconds make progress; return after the first lot."""
+        if self._due is not None:
+            timeout = min(timeout, max(self._due - time.monotonic(), 0.0))
+        for descriptor, events in self._poll.poll(timeout * 1000):
+            ready_to_write = pycurl.CSELECT_OUT if events & select.POLLOUT else 0
+            ready_to_read = pycurl.CSELECT_IN if events & ~select.POLLOUT else 0
+            self._multi.socket_action(descriptor, ready_to_read | ready_to_write)
+        if self._due is not None and time.monotonic() >= self._due:
+            self._due = None
+            self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+
+    def finished(self) -> Iterator[tuple[pycurl.Curl, int, str]]:
+        """Handles that are done, each with libcurl's result (0 is success) and what libcurl says of it."""
+        _, succeeded, failed = self._multi.info_read()
+        for handle in succeeded:
+            yield handle, 0, ""
+        yield from failed
+
+    def _watch(self, wanted: int, descriptor: int, _multi: object, _kept: object) -> None:
+        if wanted == pycurl.POLL_REMOVE:
+            self._poll.unregister(descriptor)
+        else:
+            self._poll.register(descriptor, _EVENTS[wanted])
+
+    def _set_timer(self, milliseconds: int) -> None:
+        self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000

@@ -1,0 +1,27 @@
+"""The web door: a Flask app with two blueprints, ``ingest`` (what backends post) and ``show`` (what people look at)."""
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from ours.bootstrap import Ours
+from ours.resources import folder
+from ours.settings import load
+
+
+def create_app(ours: Ours | None = None) -> Flask:
+    """The application for any WSGI server. Without ``ours`` it reads the environment and migrates the database."""
+    from ours.web import health, ingest, security, show
+
+    if ours is None:
+        ours = Ours(load())
+        ours.prepare()
+    app = Flask("ours.web", template_folder=str(folder("templates")), static_folder="static")
+    app.config.update(SECRET_KEY=ours.session_keys[0], SECRET_KEY_FALLBACKS=ours.session_keys[1:])
+    app.extensions["ours"] = ours
+    if ours.settings.trusted_proxies:
+        count = ours.settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    security.init_app(app)
+    for room in (health, ingest, show):
+        app.register_blueprint(room.blueprint)
+    return app

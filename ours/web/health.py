@@ -1,0 +1,28 @@
+"""``/health/live``: this process answers. ``/health/ready``: it can make an event durable, too."""
+
+from flask import Blueprint, Response, jsonify
+
+from ours.errors import Busy
+from ours.store import migrate
+from ours.web.current import ours
+
+blueprint = Blueprint("health", __name__, url_prefix="/health")
+
+
+@blueprint.get("/live")
+def live() -> Response:
+    return jsonify(status="ok")
+
+
+@blueprint.get("/ready")
+def ready() -> tuple[Response, int]:
+    """503 with the reason when the database is away or not migrated. A queue that is away only costs time."""
+    here = ours()
+    try:
+        migrated = migrate.is_current(here.store)
+    except Busy as error:
+        return jsonify(status="unavailable", database=str(error)), 503
+    queue = "ok" if here.queue.reachable() else "away: deliveries go on, more slowly"
+    if not migrated:
+        return jsonify(status="unavailable", database="needs `ours db upgrade`", queue=queue), 503
+    return jsonify(status="ok", database="ok", queue=queue), 200

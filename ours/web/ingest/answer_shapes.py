@@ -1,0 +1,86 @@
+"""The answers of the ingest API as JSON Schema, and which headers go with them."""
+
+from typing import Any
+
+from ours.core.notices import WARNINGS
+from ours.web.ingest.answers import PROBLEMS, ROW_PROBLEMS
+
+Shape = dict[str, Any]
+
+_TEXT: Shape = {"type": "string"}
+_COUNT: Shape = {"type": "integer", "minimum": 0}
+_WARNINGS: Shape = {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}
+_ERRORS: Shape = {
+    "type": "object",
+    "description": "What is wrong, by the dotted path of the field.",
+    "additionalProperties": {"type": "array", "items": _TEXT},
+}
+_EVENT: Shape = {"eventId": _TEXT, "distinctId": _TEXT}
+
+
+def _object(properties: Shape, *optional: str) -> Shape:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [name for name in properties if name not in optional],
+        "additionalProperties": False,
+    }
+
+
+def _row(success: bool, properties: Shape, *optional: str) -> Shape:
+    return _object({"index": _COUNT, "success": {"const": success}, **properties}, *optional)
+
+
+ANSWERS: dict[str, Shape] = {
+    "TrackAnswer": _object(
+        {"success": {"const": True}, **_EVENT, "duplicate": {"const": True}, "warnings": _WARNINGS},
+        "duplicate",
+        "warnings",
+    ),
+    "IdentifyAnswer": _object({"success": {"const": True}, "warnings": _WARNINGS}, "warnings"),
+    "BatchAnswer": _object(
+        {
+            "success": {"type": "boolean", "description": "Whether at least one row was taken."},
+            "accepted": _COUNT,
+            "failed": _COUNT,
+            "results": {"type": "array", "items": {"$ref": "#/components/schemas/RowAnswer"}},
+            "warnings": _WARNINGS,
+        },
+        "warnings",
+    ),
+    "RowAnswer": {
+        "oneOf": [
+            _row(True, {**_EVENT, "duplicate": {"type": "boolean"}, "warnings": _WARNINGS}),
+            _row(False, {"code": {"enum": [*ROW_PROBLEMS]}, "message": _TEXT, "errors": _ERRORS}, "errors"),
+        ]
+    },
+    "Warning": _object({"field": _TEXT, "code": {"enum": [*WARNINGS]}, "message": _TEXT}),
+    "Error": {
+        "type": "object",
+        "properties": {
+            "success": {"const": False},
+            "error": {**_TEXT, "description": "One plain sentence."},
+            "code": {"enum": [*PROBLEMS]},
+            "errors": _ERRORS,
+            "limit": {**_COUNT, "description": "The limit that was exceeded: bytes or rows."},
+        },
+        "required": ["success", "error", "code"],
+        "description": "A batch that could not be stored carries `accepted`, `failed` and `results`, too.",
+    },
+}
+
+HEADERS: dict[str, Shape] = {
+    "X-RateLimit-Limit": {"description": "Requests a second that the source may send.", "schema": _COUNT},
+    "X-RateLimit-Remaining": {"description": "Requests that are left now.", "schema": _COUNT},
+    "X-RateLimit-Reset": {"description": "Seconds until all of them are there again.", "schema": _COUNT},
+    "Retry-After": {"description": "Seconds to wait before sending again.", "schema": _COUNT},
+    "Allow": {"description": "The methods that are answered.", "schema": _TEXT},
+    "WWW-Authenticate": {"description": "How a key is sent.", "schema": _TEXT},
+}
+RATE_HEADERS = tuple(name for name in HEADERS if name.startswith("X-RateLimit-"))
+SENT_WITH = {
+    401: ("WWW-Authenticate",),
+    405: ("Allow",),
+    429: ("Retry-After", *RATE_HEADERS),
+    503: ("Retry-After",),
+}

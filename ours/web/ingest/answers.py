@@ -1,0 +1,131 @@
+"""What the ingest API answers, and every code an answer can carry: one registry, which ``docs/errors.md`` repeats."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from flask import Response
+
+from ours.core.incoming import Notice
+from ours.core.notices import notice
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One kind of refusal: its HTTP status, what it means, and what the caller does about it."""
+
+    status: int
+    meaning: str
+    remedy: str
+
+
+PROBLEMS: Mapping[str, Problem] = {
+    "not_found": Problem(
+        404,
+        "There is no such address.",
+        "Use `/api/v1/track`, `/api/v1/identify`, `/api/v1/batch` or `/api/v1/openapi`.",
+    ),
+    "method_not_allowed": Problem(
+        405,
+        "The address exists, but not for this method.",
+        "Use a method that the `Allow` header names: POST, or GET for `/openapi`.",
+    ),
+    "too_large": Problem(
+        413,
+        "The body is larger than `limit` bytes, unpacked or as sent.",
+        "Send less at once: shorter properties, or a batch in parts.",
+    ),
+    "too_many_rows": Problem(413, "The batch has more than `limit` rows.", "Send the batch in parts."),
+    "unsupported_media_type": Problem(
+        415,
+        "The body is not sent as JSON, or is packed in a way other than gzip.",
+        "Send `Content-Type: application/json`, and no `Content-Encoding` or `gzip`.",
+    ),
+    "invalid_json": Problem(
+        400,
+        "The body can't be unpacked or read as a JSON object.",
+        "Send one JSON object in UTF-8, without NaN, Infinity or NUL. The message says where reading stopped.",
+    ),
+    "missing_key": Problem(
+        401,
+        "No key was sent.",
+        "Send the source's key as `token` in the body, as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
+    ),
+    "conflicting_keys": Problem(401, "Keys that differ were sent.", "Send the key once."),
+    "invalid_key": Problem(
+        401,
+        "The key is unknown, revoked or expired, or its source is deactivated.",
+        "Copy the key from the source's Install page. Sending again with the same key does not help.",
+    ),
+    "rate_limited": Problem(
+        429,
+        "The source sends more requests a second than its limit.",
+        "Wait for `Retry-After` seconds and send again; send batches.",
+    ),
+    "invalid_fields": Problem(
+        400,
+        "One or more fields are missing or wrong.",
+        "Mend every field that `errors` names. Sending the same body again does not help.",
+    ),
+    "unavailable": Problem(
+        503,
+        "Nothing can be made durable just now, so nothing was taken.",
+        "Wait for `Retry-After` seconds and send again with the same `distinctId`.",
+    ),
+    "internal_error": Problem(
+        500,
+        "Something broke on our side, and was logged.",
+        "Send again later with the same `distinctId`; if it stays, tell the operator.",
+    ),
+}
+
+ROW_PROBLEMS: Mapping[str, Problem] = {
+    "invalid_event": Problem(
+        207,
+        "This row of the batch is wrong and was not taken; the others are not touched by it.",
+        "Mend the fields that the row's `errors` names, and send this row again.",
+    ),
+    "queue_failed": Problem(
+        503,
+        "This row could not be made durable just now.",
+        "Wait for `Retry-After` seconds and send this row again with the same `distinctId`.",
+    ),
+}
+
+
+class Refusal(Exception):
+    """Raised to answer an error. ``limit`` is the one that was exceeded."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        errors: Mapping[str, list[str]] | None = None,
+        limit: int | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+        self.errors, self.limit, self.headers = errors, limit, headers
+
+    def response(self) -> Response:
+        body: dict[str, Any] = {"success": False, "error": self.message, "code": self.code}
+        if self.errors:
+            body["errors"] = self.errors
+        if self.limit is not None:
+            body["limit"] = self.limit
+        return answer(body, PROBLEMS[self.code].status, self.headers)
+
+
+def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """``body`` as JSON."""
+    return Response(orjson.dumps(body), status, dict(headers or {}), content_type="application/json")
+
+
+def listed(warnings: tuple[Notice, ...], differs: bool = False) -> list[dict[str, str]]:
+    """``warnings`` for an answer; ``differs`` adds the one that only storing can find."""
+    if differs:
+        warnings += (notice("distinctId", "duplicate_differs"),)
+    return [{"field": one.field, "code": one.code, "message": one.message} for one in warnings]

@@ -1,0 +1,90 @@
+"""``/batch``: many events in one request, where one row's fault spoils no other."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+
+from ours import clock
+from ours.core.incoming import Incoming
+from ours.errors import Busy, Invalid
+from ours.web.current import ours
+from ours.web.ingest.answers import Refusal, answer, listed
+from ours.web.ingest.schemas import BATCH_BODY, BATCH_ROW
+
+if TYPE_CHECKING:
+    from ours.services.accept import Caller, Receipt
+
+Row = Incoming | Invalid
+Result = dict[str, Any]
+
+
+def take(caller: "Caller", body: dict[str, Any]) -> Response:
+    """200 when every row was taken, 207 when some or none, 503 when nothing could be made durable."""
+    now = clock.now_ms()
+    values, notices = BATCH_BODY.read(body, now)
+    _check_count(values["events"])
+    rows = [_read(row, now) for row in values["events"]]
+    good = [row for row in rows if isinstance(row, Incoming)]
+    try:
+        receipts = ours().accept.accept(caller, good) if good else []
+    except Busy as problem:
+        return _unavailable(rows, problem)
+    failed = len(rows) - len(good)
+    if failed:
+        ours().accept.refuse(caller, failed)
+    said = _summary(len(good), [*_results(rows, iter(receipts))])
+    if warnings := notices.all():
+        said["warnings"] = listed(warnings)
+    return answer(said, 207 if failed else 200)
+
+
+def _check_count(rows: Sequence[Any]) -> None:
+    most = ours().settings.max_batch_rows
+    if len(rows) > most:
+        raise Refusal("too_many_rows", f"The batch has {len(rows):,} rows; {most:,} may be sent at once.", limit=most)
+
+
+def _read(row: Any, now: int) -> Row:
+    if not isinstance(row, dict):
+        return Invalid("The row must be an object.")
+    try:
+        return BATCH_ROW.incoming(row, now)
+    except Invalid as problem:
+        return problem
+
+
+def _results(rows: Sequence[Row], receipts: "Iterator[Receipt]") -> Iterator[Result]:
+    for index, row in enumerate(rows):
+        yield _failed(index, row) if isinstance(row, Invalid) else _taken(index, row, next(receipts))
+
+
+def _taken(index: int, row: Incoming, receipt: "Receipt") -> Result:
+    return {
+        "index": index,
+        "success": True,
+        "eventId": receipt.event_id,
+        "distinctId": receipt.distinct_id,
+        "duplicate": receipt.duplicate,
+        "warnings": listed(row.warnings, receipt.differs),
+    }
+
+
+def _failed(index: int, problem: Invalid) -> Result:
+    result = {"index": index, "success": False, "code": "invalid_event", "message": str(problem)}
+    return result | {"errors": problem.errors} if problem.errors else result
+
+
+def _summary(accepted: int, results: list[Result]) -> Result:
+    return {"success": accepted > 0, "accepted": accepted, "failed": len(results) - accepted, "results": results}
+
+
+def _unavailable(rows: Sequence[Row], problem: Busy) -> Response:
+    results = [
+        _failed(index, row)
+        if isinstance(row, Invalid)
+        else {"index": index, "success": False, "code": "queue_failed", "message": str(problem)}
+        for index, row in enumerate(rows)
+    ]
+    said = _summary(0, results) | {"error": str(problem), "code": "unavailable"}
+    return answer(said, 503, {"Retry-After": str(problem.retry_after)})

@@ -1,0 +1,76 @@
+"""Reads a request's body: no larger than it may be, of a type we know, unpacked with care, and a JSON object."""
+
+import zlib
+from typing import Any
+
+from flask import Request
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from ours.core import wire
+from ours.web.ingest.answers import Refusal
+
+_GZIP = 16 + zlib.MAX_WBITS
+_PACKINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
+
+
+def read(request: Request, limit: int) -> dict[str, Any]:
+    """The JSON object of the body, of at most ``limit`` bytes both as sent and unpacked.
+
+    :raises Refusal: 413, 415 or 400, checked in this order.
+    """
+    data = _bytes(request, limit)
+    if _is_packed(request):
+        data = _unpack(data, limit)
+    try:
+        body = wire.read(data)
+    except wire.Unreadable as problem:
+        raise Refusal("invalid_json", str(problem)) from None
+    if not isinstance(body, dict):
+        raise Refusal("invalid_json", "The body must be a JSON object.")
+    return body
+
+
+def _bytes(request: Request, limit: int) -> bytes:
+    """The body as sent. One byte too many is read: a chunked body is silently cut at werkzeug's own limit."""
+    request.max_content_length = limit + 1
+    try:
+        data = request.get_data(cache=False)
+    except RequestEntityTooLarge:
+        raise _too_large(limit) from None
+    except ClientDisconnected:
+        raise Refusal("invalid_json", "The body ended before the length that was announced.") from None
+    if len(data) > limit:
+        raise _too_large(limit)
+    return data
+
+
+def _is_packed(request: Request) -> bool:
+    """Whether the body is gzip.
+
+    :raises Refusal: 415 when it is neither plain nor gzip, or not JSON. Without a type it is taken for JSON.
+    """
+    kind = request.mimetype
+    if kind and kind != "application/json" and not kind.endswith("+json"):
+        raise Refusal("unsupported_media_type", "The Content-Type must be application/json.")
+    packed = _PACKINGS.get(request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower())
+    if packed is None:
+        raise Refusal("unsupported_media_type", "The Content-Encoding must be gzip, or none.")
+    return packed
+
+
+def _unpack(data: bytes, limit: int) -> bytes:
+    """Unpacks no further than one byte beyond the limit, however much the body would become."""
+    unpacker = zlib.decompressobj(_GZIP)
+    try:
+        plain = unpacker.decompress(data, limit + 1)
+    except zlib.error:
+        raise Refusal("invalid_json", "The body is not valid gzip, though its Content-Encoding says so.") from None
+    if len(plain) > limit:
+        raise _too_large(limit)
+    if not unpacker.eof or unpacker.unused_data:
+        raise Refusal("invalid_json", "The gzip body is cut short, or something follows its end.")
+    return plain
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal("too_large", f"The body is larger than {limit:,} bytes. Send less at once.", limit=limit)

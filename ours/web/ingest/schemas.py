@@ -1,0 +1,192 @@
+"""The ingest contract. What these schemas say is what is validated, and what ``/api/v1/openapi`` publishes."""
+
+from functools import cached_property
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
+
+from ours.core import bags, phones, properties
+from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, USER_PROPERTIES
+from ours.core.incoming import IDENTIFY, Incoming
+from ours.core.notices import Notices
+from ours.errors import Invalid
+from ours.web.ingest.fields import Anything, Bag, Current, Email, Key, Moment, Properties, Reading, Rows, Text
+
+NAMERS = ("userId", "externalId", "email")
+NOBODY = "No identifier was sent. Send at least one of userId, externalId and email."
+Body = dict[str, Any]
+
+
+class Contract(Schema):
+    """A body whose unknown keys are ignored with a warning."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        return frozenset(field.data_key or name for name, field in self.fields.items())
+
+    def read(self, body: Body, now: int) -> tuple[Body, Notices]:
+        """The values by attribute, without nulls, and the warnings.
+
+        :raises Invalid: with every wrong field, by its dotted path.
+        """
+        reading = Reading(now)
+        try:
+            with Current(reading):
+                loaded: Body = self.load(body)
+        except ValidationError as error:
+            errors = flatten(error.messages_dict)
+            raise Invalid(sentence(errors), errors) from None
+        if not body.keys() <= self.names:
+            for key in body:
+                if key not in self.names:
+                    reading.notices.add(key, "unknown_field")
+        return {name: value for name, value in loaded.items() if value is not None}, reading.notices
+
+
+class Person(Contract):
+    """Whom it is about: at least one identifier must be there."""
+
+    user_id = Text("userId", "Our id of the visitor, used as it is, without look-up.", longest=400)
+    external_id = Text("externalId", "Your own id of this person.", longest=400, coerce=True)
+    email_sha256 = Email("email", "An identifier: hashed on arrival, and never kept in clear.", longest=1000)
+    user_properties = Properties(
+        "userProperties",
+        "Facts about the visitor: a value sets, null clears, an empty text is ignored. Keys that are not known join"
+        " `custom_properties`, which merge.",
+        catalogue=USER_PROPERTIES,
+        read=properties.user,
+    )
+    default_properties = Properties(
+        "defaultProperties",
+        "Page, device and campaign of the event. Keys that are not known are kept.",
+        catalogue=DEFAULT_PROPERTIES,
+        read=properties.default,
+    )
+    identity_context = Properties(
+        "identityContext",
+        "The network of the person, not of your server. Both fields must be sent.",
+        catalogue=IDENTITY_CONTEXT,
+        read=properties.identity_context,
+    )
+
+    @validates_schema(skip_on_field_errors=False, pass_original=True)
+    def somebody_is_named(self, data: Body, original: Body, **_: Any) -> None:
+        if not _named(data) and all(original.get(name) is None for name in NAMERS):
+            raise ValidationError({name: [NOBODY] for name in NAMERS})
+
+
+class Event(Person):
+    """Something that happened."""
+
+    name = Text(
+        "event",
+        "The event's name. It leaves only for destinations whose allow list names it.",
+        longest=1000,
+        required=True,
+        validate=validate.NoneOf([IDENTIFY], error="Must not be $identify: send that to /identify."),
+    )
+    occurred_at = Moment("time", "When it happened, in milliseconds since 1970, at most 7 days ago. Missing: now.")
+    distinct_id = Text(
+        "distinctId",
+        "The event's own id: a second event with the same name and distinctId is a duplicate. Made by us when missing.",
+        longest=400,
+        coerce=True,
+    )
+    event_properties = Bag("eventProperties", "Facts about the event.")
+    properties = Bag("properties", "Another name for eventProperties. Sent both, they merge and eventProperties wins.")
+
+    def incoming(self, body: Body, now: int) -> Incoming:
+        """:raises Invalid: with every wrong field, by its dotted path."""
+        values, notices = self.read(body, now)
+        values.pop("token", None)
+        values.setdefault("occurred_at", now)
+        other = values.pop("properties", None)
+        if other is not None:
+            values["event_properties"] = _merge(other, values.get("event_properties", {}), notices)
+        return Incoming(**values, warnings=notices.all())
+
+
+class Track(Event):
+    """The body of ``/track``."""
+
+    token = Key("token", "The source's key, unless a header carries it.", longest=250)
+
+
+class Row(Event):
+    """One row of ``/batch``."""
+
+    token = Anything("token", "Ignored: the batch carries the key.")
+    distinct_id = Text("distinctId", "As in /track, but required.", longest=400, coerce=True, required=True)
+
+
+class Identify(Person):
+    """The body of ``/identify``."""
+
+    token = Key("token", "The source's key, unless a header carries it.", longest=250)
+    user_properties = Properties(
+        "userProperties",
+        "Facts about the visitor, as in /track, but required.",
+        catalogue=USER_PROPERTIES,
+        read=properties.user,
+        required=True,
+    )
+
+    def incoming(self, body: Body, now: int) -> Incoming:
+        """:raises Invalid: with every wrong field, by its dotted path."""
+        values, notices = self.read(body, now)
+        values.pop("token", None)
+        return Incoming(kind="identify", name=IDENTIFY, occurred_at=now, **values, warnings=notices.all())
+
+
+class Batch(Contract):
+    """The body of ``/batch``."""
+
+    token = Key("token", "The source's key, unless a header carries it.", longest=250)
+    events = Rows("events", "The rows, each read by itself.", required=True)
+
+
+TRACK_BODY, IDENTIFY_BODY, BATCH_BODY, BATCH_ROW = Track(), Identify(), Batch(), Row()
+
+
+def flatten(messages: dict[str, Any], above: str = "") -> dict[str, list[str]]:
+    """Nested messages by dotted path; a part named "" is the whole."""
+    flat: dict[str, list[str]] = {}
+    for key, found in messages.items():
+        path = ".".join(part for part in (above, key) if part)
+        flat |= flatten(found, path) if isinstance(found, dict) else {path: list(found)}
+    return flat
+
+
+def sentence(errors: dict[str, list[str]]) -> str:
+    """What is wrong, in one sentence."""
+    if len(errors) == 1:
+        [(path, texts)] = errors.items()
+        return f"{path}: {texts[0]}"
+    if all(texts == [NOBODY] for texts in errors.values()):
+        return NOBODY
+    return f"{len(errors)} fields are wrong: {', '.join(errors)}."
+
+
+def _named(data: Body) -> bool:
+    facts = data.get("user_properties") or {}
+    return bool(
+        data.get("user_id")
+        or data.get("external_id")
+        or data.get("email_sha256")
+        or facts.get("email")
+        or facts.get("external_id")
+        or phones.normalise(facts.get("phone_number"))
+    )
+
+
+def _merge(other: Body, explicit: Body, notices: Notices) -> Body:
+    for key in other.keys() & explicit.keys():
+        if other[key] != explicit[key]:
+            notices.add(f"properties.{key}", "overridden", "eventProperties")
+    try:
+        return bags.read(other | explicit, "eventProperties", notices)
+    except Invalid as problem:
+        raise Invalid(f"eventProperties: {problem}", {"eventProperties": [str(problem)]}) from None

@@ -1,0 +1,142 @@
+"""Writes the ingest schemas down as JSON Schema, from the very fields that validate, so that the two can't differ."""
+
+from functools import singledispatch
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from ours.core import bags
+from ours.core.catalogues import Catalogue, Known
+from ours.web.ingest.fields import Anything, Bag, Moment, Properties, Rows, Said, Text
+from ours.web.ingest.schemas import NAMERS, Person, Row
+
+Shape = dict[str, Any]
+
+
+def of_schema(schema: Schema) -> Shape:
+    """One body: its fields, the required ones, and, where it is about somebody, that an identifier must be there.
+
+    Not so for a row: a batch with rows that name nobody is a good request, answered 207.
+    """
+    shape: Shape = {
+        "type": "object",
+        "description": (type(schema).__doc__ or "").strip(),
+        "properties": {field.data_key or name: _described(field) for name, field in schema.fields.items()},
+        "additionalProperties": True,
+    }
+    if required := [field.data_key for field in schema.fields.values() if field.required]:
+        shape["required"] = required
+    if isinstance(schema, Person) and not isinstance(schema, Row):
+        shape["anyOf"] = _anybody()
+    return shape
+
+
+def of_catalogue(catalogue: Catalogue) -> Shape:
+    shape: Shape = {
+        "type": "object",
+        "properties": {name: _known(known) for name, known in catalogue.items()},
+        "additionalProperties": True,
+    }
+    required = [name for name, known in catalogue.items() if known.required]
+    return shape | {"required": required} if required else shape
+
+
+def reference(name: str) -> Shape:
+    return {"$ref": f"#/components/schemas/{component(name)}"}
+
+
+def component(name: str) -> str:
+    """``userProperties`` → ``UserProperties``."""
+    return name[0].upper() + name[1:]
+
+
+def _described(field: fields.Field[Any]) -> Shape:
+    return {"description": field.metadata["description"]} | _shape(field)
+
+
+@singledispatch
+def _shape(field: fields.Field[Any]) -> Shape:
+    raise TypeError(f"{type(field).__name__} has no shape: say in shapes.py how the contract writes it down")
+
+
+@_shape.register
+def _(field: Text) -> Shape:
+    return _nullable(field, _text(field.known) | {"minLength": 1, "pattern": r"\S"})
+
+
+@_shape.register
+def _(_: Anything) -> Shape:
+    return {}
+
+
+@_shape.register
+def _(_: Moment) -> Shape:
+    milliseconds = {"type": "number", "minimum": 0, "examples": [1754874909594]}
+    return {"anyOf": [milliseconds, {"description": "Anything else means now; all but null with a warning."}]}
+
+
+@_shape.register
+def _(field: Bag) -> Shape:
+    return _nullable(field, _bag())
+
+
+@_shape.register
+def _(field: Properties) -> Shape:
+    shape = reference(field.data_key or "")
+    return shape if field.required else {"anyOf": [shape, {"type": "null"}]}
+
+
+@_shape.register
+def _(_: Rows) -> Shape:
+    return {"type": "array", "minItems": 1, "items": reference("row")}
+
+
+def _known(known: Known) -> Shape:
+    match known.kind:
+        case "text":
+            return _text(known) if known.required else _or_null(_text(known))
+        case "object":
+            return {"anyOf": [_bag(), *_NOTHING]}
+        case "any":
+            return {}
+        case kind:
+            return {"anyOf": [{"type": kind}, *_NOTHING]}
+
+
+_NOTHING: list[Shape] = [{"type": "null"}, {"const": ""}]
+
+
+def _text(known: Known) -> Shape:
+    shape: Shape = {"type": ["string", "number", "boolean"] if known.coerce else ["string"]}
+    return shape if known.max_length is None else shape | {"maxLength": known.max_length}
+
+
+def _bag() -> Shape:
+    return {
+        "type": ["object"],
+        "additionalProperties": True,
+        "description": f"At most {bags.MOST_KEYS} properties and {bags.MOST_LEVELS} levels of objects.",
+    }
+
+
+def _nullable(field: Said[Any], shape: Shape) -> Shape:
+    return shape if field.required else _or_null(shape)
+
+
+def _or_null(shape: Shape) -> Shape:
+    return shape | {"type": [*shape["type"], "null"]}
+
+
+_SAID: Shape = {"type": ["string", "number", "boolean"], "pattern": r"\S"}
+_PHONE: Shape = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
+_NAMING_FACTS = {"email": _SAID, "external_id": _SAID, "phone_number": _PHONE}
+
+
+def _anybody() -> list[Shape]:
+    """One of the identifiers must be there, be it inside ``userProperties``."""
+    inside = (_with("userProperties", {"type": "object"} | _with(*fact)) for fact in _NAMING_FACTS.items())
+    return [*(_with(name, _SAID) for name in NAMERS), *inside]
+
+
+def _with(name: str, shape: Shape) -> Shape:
+    return {"required": [name], "properties": {name: shape}}

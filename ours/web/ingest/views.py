@@ -1,0 +1,103 @@
+"""The doors for backends: ``/track``, ``/identify``, ``/batch``, and the document that describes them."""
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response
+from flask.blueprints import BlueprintSetupState
+
+from ours import clock, log
+from ours.errors import Busy, Invalid
+from ours.web.current import ours
+from ours.web.ingest import openapi
+from ours.web.ingest.answers import Refusal, answer, listed
+from ours.web.ingest.batch import take
+from ours.web.ingest.guard import LIMITS, serve
+from ours.web.ingest.limits import Limits
+from ours.web.ingest.schemas import IDENTIFY_BODY, TRACK_BODY
+
+if TYPE_CHECKING:
+    from ours.services.accept import Caller
+
+LARGEST = 1024 * 1024
+ALLOWED = {"track": "POST", "identify": "POST", "batch": "POST", "openapi": "GET, HEAD"}
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
+
+blueprint = Blueprint("ingest", __name__, url_prefix="/api/v1")
+_as_it_is = {"strict_slashes": False, "provide_automatic_options": False}
+
+
+@blueprint.record
+def _count_per_app(state: BlueprintSetupState) -> None:
+    state.app.extensions[LIMITS] = Limits()
+
+
+@blueprint.post("/track", **_as_it_is)
+def track() -> Response:
+    return serve(LARGEST, _track)
+
+
+@blueprint.post("/identify", **_as_it_is)
+def identify() -> Response:
+    return serve(LARGEST, _identify)
+
+
+@blueprint.post("/batch", **_as_it_is)
+def batch() -> Response:
+    return serve(ours().settings.max_batch_bytes, take)
+
+
+@blueprint.get("/openapi", **_as_it_is)
+def describe() -> Response:
+    settings = ours().settings
+    return answer(openapi.document(LARGEST, settings.max_batch_bytes, settings.max_batch_rows))
+
+
+@blueprint.route("/<path:rest>", methods=_METHODS, **_as_it_is)
+def elsewhere(rest: str) -> Response:
+    """Whatever the doors above don't take: 405 at their addresses, 404 anywhere else."""
+    allowed = ALLOWED.get(rest.rstrip("/"))
+    if allowed:
+        raise Refusal("method_not_allowed", f"Only {allowed} is answered here.", headers={"Allow": allowed})
+    raise Refusal("not_found", "There is no such address. See /api/v1/openapi.")
+
+
+def _track(caller: "Caller", body: dict[str, Any]) -> Response:
+    incoming = TRACK_BODY.incoming(body, clock.now_ms())
+    [receipt] = ours().accept.accept(caller, [incoming])
+    said: dict[str, Any] = {"success": True, "eventId": receipt.event_id, "distinctId": receipt.distinct_id}
+    if receipt.duplicate:
+        said["duplicate"] = True
+    if incoming.warnings or receipt.differs:
+        said["warnings"] = listed(incoming.warnings, receipt.differs)
+    return answer(said)
+
+
+def _identify(caller: "Caller", body: dict[str, Any]) -> Response:
+    incoming = IDENTIFY_BODY.incoming(body, clock.now_ms())
+    ours().accept.accept(caller, [incoming])
+    said: dict[str, Any] = {"success": True}
+    if incoming.warnings:
+        said["warnings"] = listed(incoming.warnings)
+    return answer(said)
+
+
+@blueprint.errorhandler(Refusal)
+def _refused(refusal: Refusal) -> Response:
+    return refusal.response()
+
+
+@blueprint.errorhandler(Invalid)
+def _invalid(problem: Invalid) -> Response:
+    return Refusal("invalid_fields", str(problem), errors=problem.errors).response()
+
+
+@blueprint.errorhandler(Busy)
+def _busy(problem: Busy) -> Response:
+    headers = {"Retry-After": str(problem.retry_after)}
+    return Refusal("unavailable", str(problem), headers=headers).response()
+
+
+@blueprint.errorhandler(Exception)
+def _broken(_: Exception) -> Response:
+    log.get("web.ingest").exception("a request failed")
+    return Refusal("internal_error", "Something broke on our side. It was logged; send again later.").response()

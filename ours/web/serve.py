@@ -1,0 +1,64 @@
+"""Runs the app under granian: one worker process, as many threads as may wait for a commit at once."""
+
+import gc
+import multiprocessing
+import os
+import socket
+
+from flask import Flask
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+
+from ours import log, processes
+from ours.bootstrap import Ours
+from ours.settings import Settings
+from ours.web import create_app
+
+_DRAIN_SECONDS = 4
+
+
+def answers(settings: Settings) -> bool:
+    """Whether somebody listens where we serve."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104
+    try:
+        socket.create_connection((host, settings.port), timeout=0.2).close()
+    except OSError:
+        return False
+    return True
+
+
+def run(settings: Settings) -> None:
+    """Serve until SIGTERM. A second web process on one SQLite file is refused."""
+    log.configure(settings.log_level, settings.log_format)
+    lock = processes.exclusive(settings.home / "web.lock", "A web server") if settings.embedded_database else None
+    parent = os.getpid()
+    multiprocessing.set_start_method("fork", force=True)  # what is imported is shared with granian's worker
+
+    def load(_target: str) -> Flask:
+        """Called in granian's own worker process, which must not outlive us."""
+        processes.bind_to_parent(parent)
+        app = create_app(Ours(settings))
+        gc.collect()
+        gc.freeze()  # what lives as long as the process is not looked at again and again
+        return app
+
+    server = Granian(
+        "ours.web:create_app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        blocking_threads=settings.web_threads,
+        blocking_threads_idle_timeout=600,
+        backlog=2048,
+        backpressure=settings.web_threads * 8,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        respawn_failed_workers=True,
+        respawn_interval=0.1,
+        workers_kill_timeout=_DRAIN_SECONDS,
+        log_enabled=False,
+    )
+    server.serve(target_loader=load)
+    if lock:
+        lock.close()

@@ -1,0 +1,38 @@
+"""What people look at: the dashboard. One file per screen; ``door`` says who may pass."""
+
+from typing import Any
+
+from flask.blueprints import BlueprintSetupState
+
+from ours import __version__
+from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on the blueprint
+    audit,
+    destinations,
+    errors,
+    events,
+    formats,
+    install,
+    overview,
+    people,
+    playground,
+    plugins,
+    reference,
+    sign_in,
+    sources,
+)
+from ours.web.show.door import blueprint, may, whoever
+from ours.web.show.throttle import Throttle
+
+__all__ = ["blueprint"]
+
+
+@blueprint.record_once
+def _prepare(state: BlueprintSetupState) -> None:
+    state.app.extensions["throttle"] = Throttle()
+    state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
+
+
+@blueprint.app_context_processor
+def _known_everywhere() -> dict[str, Any]:
+    """What every page may use. Nothing of it asks the database."""
+    return {"me": whoever(), "may": may, "version": __version__}

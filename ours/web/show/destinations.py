@@ -1,0 +1,112 @@
+"""Destinations: the catalogue, one's form as its plugin asks for it, and what may be done to one."""
+
+from typing import Any
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ours.errors import Invalid
+from ours.plugin import Destination as Plugin
+from ours.plugin import describe_settings
+from ours.services.destinations import Destination
+from ours.web.current import ours
+from ours.web.show import destination_form as forms
+from ours.web.show.door import page, person
+from ours.web.show.probe import send_test_event
+from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
+
+
+@page("/destinations", "viewer")
+def destinations() -> str:
+    here = ours()
+    return render_template(
+        "destinations/destinations.html", destinations=here.destinations.list(), health=here.overview.health()
+    )
+
+
+@page("/destinations/add", "editor")
+def catalogue() -> str:
+    return render_template("destinations/catalogue.html", loaded=ours().registry.loaded)
+
+
+@page("/destinations/add/<slug>", "editor", ["GET", "POST"])
+def add_destination(slug: str) -> ResponseReturnValue:
+    loaded = ours().registry.get(slug) or abort(404, f"There is no plugin “{slug}”. The list of plugins shows why.")
+    plugin = loaded.plugin
+    if request.method == "GET":
+        return _form(plugin, forms.blank(plugin), {})
+    typed = forms.read(request.form, describe_settings(plugin))
+    try:
+        made = ours().destinations.add(
+            slug, typed.name, typed.settings, events=typed.events, mapping=typed.mapping, actor=person().email
+        )
+    except Invalid as error:
+        return _form(plugin, typed, error.errors), 400
+    flash(f"{made.name} is there, and on. Send a test event to see what would be sent.", "good")
+    return redirect(url_for("show.destination", destination_id=made.id))
+
+
+@page("/destinations/<int:destination_id>", "viewer", ["GET"])
+def destination(destination_id: int) -> str:
+    found = ours().destinations.get(destination_id)
+    plugin = _plugin(found.slug)
+    return render_template(
+        "destinations/destination.html",
+        destination=found,
+        plugin=plugin,
+        infos=describe_settings(plugin) if plugin else (),
+        health=ours().overview.health(destination_id)[destination_id],
+        verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
+    )
+
+
+@page("/destinations/<int:destination_id>/edit", "editor", ["GET", "POST"])
+def edit_destination(destination_id: int) -> ResponseReturnValue:
+    found = ours().destinations.get(destination_id)
+    plugin = _plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
+    if request.method == "GET":
+        return _form(plugin, forms.of(found), {}, found)
+    typed = forms.read(request.form, describe_settings(plugin))
+    try:
+        ours().destinations.update(
+            destination_id, name=typed.name, settings=typed.settings, events=typed.events, mapping=typed.mapping,
+            actor=person().email,
+        )  # fmt: skip
+    except Invalid as error:
+        return _form(plugin, typed, error.errors, found), 400
+    flash("Saved. What is sent from now on goes by it.", "good")
+    return redirect(url_for("show.destination", destination_id=destination_id))
+
+
+@page("/destinations/<int:destination_id>/test", "editor", ["POST"])
+def test_destination(destination_id: int) -> ResponseReturnValue:
+    """A test event like any other: it goes the whole road, and the sink keeps what would have been sent."""
+    ours().destinations.get(destination_id)
+    receipt = send_test_event(request.form.get("event", ""))
+    return redirect(url_for("show.event", event_id=receipt.event_id))
+
+
+@page("/destinations/<int:destination_id>/<verb>", "editor", ["GET", "POST"])
+def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
+    found = ours().destinations.get(destination_id)
+    change = DESTINATION.get(verb) or abort(404)
+    if request.method == "GET":
+        health = ours().overview.health(destination_id)[destination_id]
+        return render_template("destinations/confirm.html", destination=found, verb=change, health=health)
+    change.act(ours().destinations, destination_id, actor=person().email)
+    flash(f"{found.name} {change.done}", "good")
+    if verb == "remove":
+        return redirect(url_for("show.destinations"))
+    return redirect(url_for("show.destination", destination_id=destination_id))
+
+
+def _plugin(slug: str) -> Plugin | None:
+    loaded = ours().registry.get(slug)
+    return loaded.plugin if loaded else None
+
+
+def _form(plugin: Plugin, typed: forms.Typed, errors: Any, found: Destination | None = None) -> str:
+    infos = describe_settings(plugin)
+    return render_template(
+        "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found
+    )

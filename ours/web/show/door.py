@@ -1,0 +1,74 @@
+"""The one blueprint of the dashboard, and who may pass: each page says the role it needs, or it is nobody's."""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, Literal
+
+from flask import Blueprint, abort, current_app, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user as session_holder
+
+from ours.services.people import Person
+
+Role = Literal["anyone", "viewer", "editor", "admin"]
+RANKS: dict[str, int] = {"anyone": 0, "viewer": 1, "editor": 2, "admin": 3}
+_BEFORE_CHANGE = {"show.password", "show.sign_out"}
+
+blueprint = Blueprint("show", __name__)
+View = Callable[..., ResponseReturnValue]
+
+
+def page(rule: str, role: Role, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
+    """Put a view at ``rule`` for everybody of at least ``role``. A form's view takes ``GET`` and ``POST``."""
+
+    def register(view: View) -> View:
+        @wraps(view)
+        def guarded(**values: Any) -> ResponseReturnValue:
+            refusal = _refusal(role)
+            if refusal and "HX-Request" in request.headers:  # a part of a page: let the browser ask for all of it
+                return "", 401, {"HX-Refresh": "true"}
+            return refusal or view(**values)
+
+        guarded.needed_role = role  # type: ignore[attr-defined]
+        blueprint.add_url_rule(rule, view.__name__, guarded, methods=list(methods))
+        return view
+
+    return register
+
+
+def _refusal(role: Role) -> ResponseReturnValue | None:
+    """What is answered instead of the page; None when the person may have it."""
+    if role == "anyone":
+        return None
+    if not session_holder.is_authenticated:
+        found: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        return found
+    if person().must_change and request.endpoint not in _BEFORE_CHANGE:
+        return redirect(url_for("show.password"))
+    if not may(role):
+        abort(403, f"This needs the role {role}; yours is {person().role}. An admin can give you another.")
+    return None
+
+
+def person() -> Person:
+    """Who is signed in. Only for pages that need a role."""
+    holder: Person = session_holder.person
+    return holder
+
+
+def whoever() -> Person | None:
+    """Who is signed in, if somebody is, and if that can be found out."""
+    return None if g.get("broken") or not session_holder.is_authenticated else person()
+
+
+def may(role: str) -> bool:
+    """Whether the person signed in has at least that role."""
+    found = whoever()
+    return found is not None and RANKS[found.role] >= RANKS[role]
+
+
+@blueprint.after_request
+def _never_kept(response: Any) -> Any:
+    """Pages show what is personal: nothing on the way or in the browser keeps them."""
+    response.headers["Cache-Control"] = "no-store"
+    return response

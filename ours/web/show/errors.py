@@ -1,0 +1,56 @@
+"""What a person sees when something can't be shown: what is wrong, and how to go on."""
+
+from flask import g, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from ours.errors import Busy, Invalid, NotFound
+from ours.web.show.door import blueprint
+
+_MACHINES = ("/api/", "/health/", "/static/")
+_WORDS = {
+    400: ("This can't be read", "Go back, check what you typed, and try again."),
+    403: ("This is not yours to do", "An admin can give you another role."),
+    404: ("There is nothing here", "The address may be mistyped, or what was here is gone."),
+    405: ("Not this way", "This address takes something else. Go back and use the page's own buttons."),
+    413: ("That is too much at once", "Send less."),
+    503: ("Not just now", "Try again in a moment."),
+    500: ("Something broke on our side", "It was written to the log. Try again in a moment."),
+}
+_STALE = "This form is no longer good: the page was open for too long, or you signed in anew. Reload it and try again."
+
+
+@blueprint.app_errorhandler(HTTPException)
+def http_error(error: HTTPException) -> ResponseReturnValue:
+    """The dashboard's answer for whatever no other room answers; machines get the plain one."""
+    if request.path.startswith(_MACHINES) or error.code is None:
+        return error
+    said = error.description if error.description != type(error).description else None
+    return _page(said, error.code)
+
+
+@blueprint.app_errorhandler(CSRFError)
+def stale(_: CSRFError) -> ResponseReturnValue:
+    return _page(_STALE, 400)
+
+
+@blueprint.errorhandler(NotFound)
+def not_found(error: NotFound) -> ResponseReturnValue:
+    return _page(str(error), 404)
+
+
+@blueprint.errorhandler(Invalid)
+def invalid(error: Invalid) -> ResponseReturnValue:
+    return _page(str(error), 400)
+
+
+@blueprint.errorhandler(Busy)
+def busy(error: Busy) -> ResponseReturnValue:
+    return _page(f"{error} Try again in a moment.", 503)
+
+
+def _page(sentence: str | None, status: int) -> ResponseReturnValue:
+    g.broken = status >= 500  # the page that says so asks the database nothing
+    title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
+    return render_template("errors/error.html", title=title, sentence=sentence or usual, status=status), status

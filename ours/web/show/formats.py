@@ -1,0 +1,140 @@
+"""How values look on a page: moments, numbers, states, properties."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+from markupsafe import Markup, escape
+
+from ours import clock
+from ours.core.redact import mask_url
+from ours.web.show.door import blueprint
+
+_TONES = {
+    "delivered": "good", "duplicate": "good", "active": "good", "on": "good",
+    "pending": "busy", "sending": "busy",
+    "retrying": "warn", "retry": "warn", "held": "warn", "paused": "warn", "unknown": "warn",
+    "rejected": "bad", "exhausted": "bad",
+    "sunk": "test",
+    "stopped": "faint",
+}  # fmt: skip
+_UNITS = ((clock.DAY, "d"), (clock.HOUR, "h"), (clock.MINUTE, "min"), (clock.SECOND, "s"))
+_MOST_LINES = 500
+_TICKED = re.compile(r"`([^`]+)`")
+
+
+@blueprint.app_template_filter()
+def tone(state: str) -> str:
+    """The colour of a state: good, busy, warn, bad, test, or none."""
+    return _TONES.get(state, "")
+
+
+@blueprint.app_template_filter()
+def moment(value: int | None) -> Markup:
+    """A ``<time>`` in UTC, which the script turns into the reader's own zone."""
+    text = clock.iso(value)
+    if text is None:
+        return Markup('<span class="muted">never</span>')
+    return Markup('<time datetime="{}">{} UTC</time>').format(text, text[:19].replace("T", " "))
+
+
+@blueprint.app_template_filter()
+def ago(value: int | None) -> Markup:
+    """``3 min ago``, with the moment on hover."""
+    text = clock.iso(value)
+    if value is None or text is None:
+        return Markup('<span class="muted">never</span>')
+    hover = f"{text[:19].replace('T', ' ')} UTC"
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(text, hover, _since(clock.now_ms() - value))
+
+
+def _since(passed: int) -> str:
+    for length, unit in _UNITS:
+        if passed >= length:
+            return f"{passed // length} {unit} ago"
+    return "just now"
+
+
+@blueprint.app_template_filter()
+def ticked(text: str) -> Markup:
+    """Text in which `what stands between backticks` is code."""
+    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+@blueprint.app_template_filter()
+def without_secrets(address: str) -> str:
+    """A URL with its password and the query fields that sound secret masked."""
+    return mask_url(address)
+
+
+@blueprint.app_template_filter()
+def span(milliseconds: int) -> str:
+    """``212 ms``, ``4.0 s``, ``5.2 min``, ``1.5 h``."""
+    for length, unit in ((clock.HOUR, "h"), (clock.MINUTE, "min"), (clock.SECOND, "s")):
+        if milliseconds >= length:
+            return f"{milliseconds / length:.1f} {unit}"
+    return f"{milliseconds} ms"
+
+
+@blueprint.app_template_filter()
+def grouped(number: int) -> str:
+    """``12,345``"""
+    return f"{number:,}"
+
+
+@blueprint.app_template_filter()
+def pretty(value: Any) -> str:
+    """JSON for reading. Text that is JSON is laid out, any other text left as it is."""
+    if isinstance(value, str):
+        try:
+            value = orjson.loads(value)
+        except orjson.JSONDecodeError:
+            return str(value)
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+@blueprint.app_template_filter()
+def http_request(kept: Mapping[str, Any]) -> str:
+    """A request as it goes over the wire, its JSON laid out."""
+    return _message(f"{kept.get('method')} {kept.get('url')}", kept)
+
+
+@blueprint.app_template_filter()
+def http_answer(kept: Mapping[str, Any]) -> str:
+    return _message(f"HTTP {kept.get('status')}", kept)
+
+
+def _message(first: str, kept: Mapping[str, Any]) -> str:
+    headers = [f"{name}: {value}" for name, value in (kept.get("headers") or {}).items()]
+    return "\n".join([first, *headers, "", pretty(kept.get("body") or "")]).rstrip()
+
+
+@blueprint.app_template_filter()
+def brief(value: Any) -> str:
+    """A value in a line of prose: lists with commas, everything else as JSON would say it."""
+    if isinstance(value, list):
+        return ", ".join(brief(inner) for inner in value) or "none"
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@blueprint.app_template_filter()
+def lines(bag: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Nested properties as ``("cart.items[0].price", "9.5")``; a very long bag is cut."""
+    found: list[tuple[str, str]] = []
+    for line in _walk("", bag):
+        if len(found) == _MOST_LINES:
+            return [*found, ("…", "There is more: see the JSON.")]
+        found.append(line)
+    return found
+
+
+def _walk(path: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Mapping) and value:
+        for name, inner in value.items():
+            yield from _walk(f"{path}.{name}" if path else str(name), inner)
+    elif isinstance(value, list) and value:
+        for place, inner in enumerate(value):
+            yield from _walk(f"{path}[{place}]", inner)
+    else:
+        yield path, brief(value)

@@ -1,0 +1,55 @@
+"""People: who may sign in, and what they may do."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ours.errors import Invalid
+from ours.services.people import ROLES
+from ours.web.current import ours
+from ours.web.show.door import page, person
+
+
+@page("/people", "admin")
+def people() -> str:
+    return _list()
+
+
+@page("/people/add", "admin", ["POST"])
+def add_person() -> ResponseReturnValue:
+    """The new password is shown this once, on the answer itself: it stands in no address and in no cookie."""
+    try:
+        made, password = ours().people.add(
+            request.form.get("email", ""), request.form.get("role", ""), actor=person().email
+        )
+    except Invalid as error:
+        return _list(errors=error.errors), 400
+    return _list(handed=(made.email, password))
+
+
+@page("/people/<int:person_id>/reset", "admin", ["POST"])
+def reset_person(person_id: int) -> str:
+    found = ours().people.get(person_id)
+    return _list(handed=(found.email, ours().people.reset(found.email, actor=person().email)))
+
+
+@page("/people/<int:person_id>/role", "admin", ["POST"])
+def set_role(person_id: int) -> ResponseReturnValue:
+    changed = ours().people.set_role(person_id, request.form.get("role", ""), actor=person().email)
+    flash(f"{changed.email} is {changed.role} from now on.", "good")
+    return redirect(url_for("show.people"))
+
+
+@page("/people/<int:person_id>/remove", "admin", ["GET", "POST"])
+def remove_person(person_id: int) -> ResponseReturnValue:
+    found = ours().people.get(person_id)
+    if request.method == "GET":
+        return render_template("people/remove.html", found=found)
+    ours().people.remove(person_id, actor=person().email)
+    flash(f"{found.email} can no longer sign in.", "good")
+    return redirect(url_for("show.people"))
+
+
+def _list(errors: dict[str, list[str]] | None = None, handed: tuple[str, str] | None = None) -> str:
+    return render_template(
+        "people/people.html", people=ours().people.list(), roles=ROLES, errors=errors or {}, handed=handed
+    )

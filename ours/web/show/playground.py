@@ -1,0 +1,108 @@
+"""The Playground: send a body through the real door and see what it answers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import current_app, render_template, request
+from flask.typing import ResponseReturnValue
+
+from ours import clock
+from ours.errors import Invalid
+from ours.services.sources import Key, Source
+from ours.web.current import ours
+from ours.web.show.door import page
+from ours.web.show.snippets import IDENTIFY, TRACK
+from ours.web.show.sources import working_key
+
+_ENDPOINTS = ("track", "identify")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    name: str
+    label: str
+    endpoint: str
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the door answered. ``event_id`` leads to the event, when one was taken."""
+
+    status: str
+    body: str
+    event_id: str | None
+
+    @property
+    def good(self) -> bool:
+        return self.status.startswith("2")
+
+
+def _examples() -> dict[str, Example]:
+    yesterday = clock.now_ms() - clock.DAY
+    made = (
+        Example("purchase", "A purchase", "track", TRACK),
+        Example("backfill", "Something that happened yesterday", "track", {**TRACK, "time": yesterday}),
+        Example(
+            "once", "Never counted twice", "track",
+            {"event": "Order Paid", "distinctId": "order-1001", "externalId": "customer-77",
+             "eventProperties": {"total": 249.5, "currency": "EUR", "items": [{"sku": "A-1", "quantity": 2}]}},
+        ),
+        Example(
+            "lead", "A form filled in", "track",
+            {"event": "Form Submitted", "email": "ada@example.com", "eventProperties": {"form": "newsletter"},
+             "userProperties": {"first_name": "Ada", "consent": {"analytics": True}}},
+        ),
+        Example("identify", "Who a visitor is", "identify", IDENTIFY),
+    )  # fmt: skip
+    return {example.name: example for example in made}
+
+
+@page("/playground", "editor", ["GET", "POST"])
+def playground() -> ResponseReturnValue:
+    examples = _examples()
+    example = examples.get(request.args.get("example", ""), examples["purchase"])
+    keys, key_id = _keys(), request.form.get("key", type=int)
+    endpoint = request.form.get("endpoint", example.endpoint)
+    body = request.form.get("body", json.dumps(example.body, indent=2))
+    return render_template(
+        "playground/playground.html",
+        keys=keys,
+        key_id=key_id,
+        endpoint=endpoint,
+        body=body,
+        examples=examples.values(),
+        example=example,
+        answer=_send(keys, key_id, endpoint, body) if request.method == "POST" else None,
+    )
+
+
+def _keys() -> dict[int, tuple[Source, Key]]:
+    """The keys that work now, by id, each source's test key first."""
+    found = {}
+    for source in ours().sources.list():
+        keys = ours().sources.keys(source.id) if source.status == "active" else ()
+        for mode in ("test", "live"):
+            if key := working_key(keys, mode):
+                found[key.id] = (source, key)
+    return found
+
+
+def _send(keys: dict[int, tuple[Source, Key]], key_id: int | None, endpoint: str, body: str) -> Answer:
+    """Post it to this very application, as a backend would; the key goes in a header."""
+    if key_id not in keys or endpoint not in _ENDPOINTS:
+        raise Invalid("Pick a key and an endpoint. A key that stopped working meanwhile is no longer listed.")
+    client = current_app.test_client(use_cookies=False)
+    answer = client.post(
+        f"/api/v1/{endpoint}",
+        base_url=request.url_root,
+        data=body.encode(),
+        headers={"Authorization": f"Bearer {keys[key_id][1].text}", "Content-Type": "application/json"},
+    )
+    said = answer.get_json(silent=True)
+    event_id = said.get("eventId") if isinstance(said, dict) else None
+    return Answer(
+        f"{answer.status_code} {HTTPStatus(answer.status_code).phrase}", answer.get_data(as_text=True), event_id
+    )

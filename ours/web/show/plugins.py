@@ -1,0 +1,12 @@
+"""Plugins: which are loaded, and which were set aside and why."""
+
+from flask import render_template
+
+from ours.web.current import ours
+from ours.web.show.door import page
+
+
+@page("/plugins", "viewer")
+def plugins() -> str:
+    registry = ours().registry
+    return render_template("plugins/plugins.html", loaded=registry.loaded, set_aside=registry.set_aside)

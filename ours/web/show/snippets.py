@@ -1,0 +1,63 @@
+"""Lines to paste that send a first event, with a source's own key in them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from textwrap import indent
+
+from flask import request
+
+from ours.services.sources import Key
+from ours.web.show.door import may
+
+TRACK = {"event": "Purchase", "userId": "user123", "properties": {"amount": 99.99, "product": "Premium Plan"}}
+IDENTIFY = {"userId": "user123", "userProperties": {"first_name": "John", "custom_properties": {"plan": "premium"}}}
+
+_PYTHON = """\
+# pip install oursprivacy-client
+from ours_privacy import OursPrivacy
+
+client = OursPrivacy(base_url="{base}")
+
+client.track.event(
+    token="{token}",
+    event="Purchase",
+    user_id="user123",
+    event_properties={{"amount": 99.99, "product": "Premium Plan"}},
+)
+client.visitor.upsert(
+    token="{token}",
+    user_id="user123",
+    user_properties={{"first_name": "John", "custom_properties": {{"plan": "premium"}}}},
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Snippets:
+    """A key as this person may see it, and code that sends with it."""
+
+    key: str = field(repr=False)
+    track: str = field(repr=False)
+    identify: str = field(repr=False)
+    python: str = field(repr=False)
+
+
+def snippets(key: Key) -> Snippets:
+    token, base = shown_key(key), f"{request.url_root}api/v1"
+    return Snippets(
+        key=token,
+        track=_curl(f"{base}/track", {"token": token, **TRACK}),
+        identify=_curl(f"{base}/identify", {"token": token, **IDENTIFY}),
+        python=_PYTHON.format(base=base, token=token),
+    )
+
+
+def shown_key(key: Key) -> str:
+    """Whole to those who may change things; to a viewer, its beginning."""
+    return key.text if may("editor") else f"{key.text[:8]}…"
+
+
+def _curl(url: str, body: Mapping[str, object]) -> str:
+    laid_out = indent(json.dumps(body, indent=2), "  ").lstrip()
+    return f"curl -X POST {url} \\\n  -H 'Content-Type: application/json' \\\n  -d '{laid_out}'"

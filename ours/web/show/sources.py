@@ -1,0 +1,90 @@
+"""Sources: add one, see its keys and what it sends, switch it off or delete it."""
+
+from collections.abc import Sequence
+
+from flask import abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ours import clock
+from ours.errors import Invalid
+from ours.services.sources import MODES, Key
+from ours.web.current import ours
+from ours.web.show.door import page, person
+from ours.web.show.snippets import shown_key, snippets
+from ours.web.show.verbs import SOURCE, SOURCE_OFFERS
+
+OVERLAPS = {"1 hour": 1, "1 day": 24, "7 days": 168}
+"""For how many hours an old key may work beside the new one."""
+
+
+@page("/sources", "viewer")
+def sources() -> str:
+    return _list({})
+
+
+@page("/sources/add", "editor", ["POST"])
+def add_source() -> ResponseReturnValue:
+    try:
+        made = ours().sources.add(request.form.get("name", ""), actor=person().email)
+    except Invalid as error:
+        return _list(error.errors), 400
+    flash("The source is there. Both keys work at once: paste a line below into a terminal.", "good")
+    return redirect(url_for("show.source", source_id=made.source.id))
+
+
+def _list(errors: dict[str, list[str]]) -> str:
+    return render_template("sources/sources.html", sources=ours().sources.list(), errors=errors)
+
+
+@page("/sources/<int:source_id>", "viewer")
+def source(source_id: int) -> str:
+    found, now = ours().sources.get(source_id), clock.now_ms()
+    keys = ours().sources.keys(source_id)
+    return render_template(
+        "sources/source.html",
+        source=found,
+        keys=[(key, shown_key(key), key.works(now)) for key in keys],
+        snippets={mode: snippets(key) for mode in ("test", "live") if (key := working_key(keys, mode))},
+        overlaps=list(OVERLAPS),
+        verbs=[SOURCE[name] for name in SOURCE_OFFERS.get(found.status, ())],
+    )
+
+
+def working_key(keys: Sequence[Key], mode: str) -> Key | None:
+    """The newest key of that mode that is accepted now."""
+    now = clock.now_ms()
+    return next((key for key in keys if key.mode == mode and key.works(now)), None)
+
+
+@page("/sources/<int:source_id>/<verb>", "editor", ["GET", "POST"])
+def change_source(source_id: int, verb: str) -> ResponseReturnValue:
+    """First what it will do, then, posted, do it. Keys used within a day must be owned up to."""
+    found = ours().sources.get(source_id)
+    change = SOURCE.get(verb) or abort(404)
+    used_at = _last_use(source_id) if change.grave else None
+    unsure = used_at is not None and not request.form.get("sure")
+    if request.method == "GET" or unsure:
+        shown = {"source": found, "verb": change, "used_at": used_at, "unsure": unsure and request.method == "POST"}
+        return render_template("sources/confirm.html", **shown), 400 if shown["unsure"] else 200
+    change.act(ours().sources, source_id, actor=person().email)
+    flash(f"{found.name} {change.done}", "good")
+    return redirect(url_for("show.sources") if verb == "delete" else url_for("show.source", source_id=source_id))
+
+
+@page("/sources/<int:source_id>/rotate", "editor", ["POST"])
+def rotate_key(source_id: int) -> ResponseReturnValue:
+    """A new key of the mode asked for; the old ones work on for the overlap chosen."""
+    overlap, mode = OVERLAPS.get(request.form.get("overlap", "")), request.form.get("mode", "")
+    if overlap is None or mode not in MODES:
+        abort(400)
+    ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().email)
+    flash(
+        f"There is a new {mode} key. The old one works on for the time you chose; its last use is shown below.", "good"
+    )
+    return redirect(url_for("show.source", source_id=source_id))
+
+
+def _last_use(source_id: int) -> int | None:
+    """When one of its keys was last used, if that was within a day."""
+    used = max((key.last_used_at or 0 for key in ours().sources.keys(source_id)), default=0)
+    return used if used > clock.now_ms() - clock.DAY else None

@@ -1,0 +1,158 @@
+"""The dashboard in a real browser: live, without a script, on a phone, and with nothing to complain of."""
+
+import threading
+
+import pytest
+from playwright.sync_api import Browser, Page, StorageState, expect
+
+from ours import clock
+from ours.bootstrap import Ours
+from ours.core.incoming import Incoming
+from tests.browser.conftest import sign_in
+from tests.browser.pictures import pages
+from tests.browser.seed import PASSWORD, Seeded
+
+pytestmark = pytest.mark.browser
+
+
+def _work(ours: Ours) -> None:
+    while ours.route.run():
+        pass
+    ours.deliver.drain(threading.Event(), 20)
+
+
+def test_no_page_breaks_the_policy_or_asks_anybody_else(page: Page, seeded: Seeded, address: str) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    for path in pages(seeded).values():
+        page.goto(path)
+    assert [text for text in said if "404" not in text] == []  # one of the pages is a missing one
+    assert {url for url in asked if not url.startswith(address)} == set()
+
+
+def test_a_new_event_shows_by_itself_and_so_does_where_it_went(page: Page, ours: Ours) -> None:
+    page.goto("/playground")
+    page.get_by_label("Key").select_option(label="CRM sync · test")
+    page.get_by_label("Body").fill('{"event": "Seen Live", "userId": "u1"}')
+    other = page.context.new_page()
+    other.goto("/events")
+    expect(other.get_by_text("Seen Live")).to_have_count(0)
+    page.get_by_role("button", name="Send").click()
+    expect(other.get_by_role("link", name="Seen Live")).to_be_visible()
+    row = other.get_by_role("row").filter(has_text="Seen Live")
+    expect(row).to_contain_text("not routed yet")
+    _work(ours)
+    expect(row).to_contain_text("1 sunk")
+    expect(row).to_contain_text("Test")
+
+
+def test_pausing_stops_the_refreshing(page: Page) -> None:
+    asked: list[str] = []
+    page.goto("/events")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text("Paused")).to_be_visible()
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(3_500)
+    assert asked == []
+    with page.expect_request(lambda request: "/events/rows" in request.url, timeout=8_000):
+        page.get_by_role("button", name="Resume").click()
+
+
+def test_the_event_page_follows_its_dispatches(page: Page, ours: Ours) -> None:
+    page.goto("/destinations/1")
+    page.get_by_label("Event", exact=True).fill("Try Me")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", name="Not routed yet")).to_be_visible()
+    _work(ours)
+    expect(page.get_by_text("What would have been sent").first).to_be_visible()
+
+
+def test_times_are_the_readers_own_with_utc_on_hover(page: Page, seeded: Seeded) -> None:
+    page.goto(f"/events/{seeded.event_id}")
+    moment = page.locator("time").first
+    assert "UTC" not in moment.inner_text()
+    assert (moment.get_attribute("title") or "").endswith(" UTC")
+
+
+def test_a_key_is_copied_with_one_click(page: Page, seeded: Seeded, ours: Ours) -> None:
+    page.goto(f"/sources/{seeded.source_id}")
+    page.get_by_role("button", name="Copy").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    keys = {key.text for key in ours.sources.keys(seeded.source_id)}
+    assert page.evaluate("navigator.clipboard.readText()") in keys
+
+
+def test_everything_works_without_a_script(chromium: Browser, address: str, seeded: Seeded) -> None:
+    context = chromium.new_context(base_url=address, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, seeded.email)
+    page.get_by_role("link", name="Recent events").click()
+    page.get_by_label("Mode").select_option("test")
+    page.get_by_role("button", name="Filter").click()
+    rows = page.get_by_role("row")
+    assert rows.count() - 1 == page.locator(".test-tag").count() > 0
+    expect(page.get_by_role("button", name="Pause")).to_have_count(0)
+    expect(page.locator("time").first).to_contain_text("UTC")
+    page.goto(f"/sources/{seeded.source_id}")
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    page.goto("/destinations/add/webhook")
+    page.get_by_label("Name", exact=True).fill("Scriptless")
+    page.get_by_label("Address").fill("https://example.com/")
+    page.get_by_label("None yet").check()
+    page.get_by_role("button", name="Add Webhook").click()
+    expect(page.get_by_role("heading", name="Scriptless")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_sticks_out(
+    chromium: Browser, ours: Ours, address: str, seeded: Seeded, session: StorageState, scheme: str
+) -> None:
+    long = scheme[0] * 199
+    source = ours.sources.add(long, actor="cli")
+    caller = ours.accept.authenticate(source.test_key)
+    assert caller
+    item = Incoming(name=long * 5, occurred_at=clock.now_ms(), user_id="u1", event_properties={long: {long: long}})
+    event_id = ours.accept.accept(caller, [item])[0].event_id
+    settings = {"url": "https://example.com/" + long}
+    hook = ours.destinations.add("webhook", long, settings, events=[long], mapping={long: long}, actor="cli").id
+    mine = (f"/events/{event_id}", f"/sources/{source.source.id}", f"/destinations/{hook}", f"/destinations/{hook}/off")
+    context = chromium.new_context(
+        base_url=address,
+        storage_state=session,
+        viewport={"width": 360, "height": 740},
+        color_scheme=scheme,  # type: ignore[arg-type]
+    )
+    page = context.new_page()
+    page.goto("/")
+    page.get_by_text("Menu").click()
+    expect(page.get_by_role("link", name="Recent events")).to_be_visible()
+    for path in (*pages(seeded).values(), *mine):
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth") == 360, path
+    ours.destinations.remove(hook, actor="cli")
+    context.close()
+
+
+def test_a_page_left_open_shows_nothing_more_once_the_session_has_ended(
+    chromium: Browser, ours: Ours, address: str
+) -> None:
+    person, given = ours.people.add("gone@example.com", "viewer", actor="cli")
+    ours.people.change_password(person.id, given, PASSWORD)
+    context = chromium.new_context(base_url=address)
+    page = context.new_page()
+    sign_in(page, person.email)
+    page.goto("/events")
+    ours.people.end_sessions(person.id)
+    page.wait_for_url("**/sign-in?next=*")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+
+
+def test_the_keyboard_reaches_the_content_first(page: Page) -> None:
+    page.goto("/events")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()

@@ -1,0 +1,82 @@
+"""``ours demo``: a stream that the server takes without a warning, through the front door."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from werkzeug.serving import make_server
+
+from ours.bootstrap import Ours
+from ours.cli.stream import calls
+from ours.clock import DAY, now_ms
+from ours.web import create_app
+from tests.cli.conftest import Terminal
+
+
+@pytest.fixture
+def address(ours: Ours) -> Iterator[str]:
+    """A running web server."""
+    server = make_server("127.0.0.1", 0, create_app(ours), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_same_seed_invents_the_same_stream() -> None:
+    assert list(calls(100, 10**12, seed=3)) == list(calls(100, 10**12, seed=3))
+    assert list(calls(100, 10**12, seed=3)) != list(calls(100, 10**12, seed=4))
+
+
+def test_the_stream_has_every_kind_of_call() -> None:
+    stream = list(calls(400, 10**12))
+    names = {call.body.get("event", "identify") for call in stream}
+    assert names == {"Page Viewed", "Product Added", "Purchase", "Lead", "identify"}
+    times = [call.body["time"] for call in stream if "time" in call.body]
+    assert 50 < len(times) < 250
+    assert all(10**12 - 6 * DAY < moment <= 10**12 for moment in times)
+    sent = [call.body["distinctId"] for call in stream if call.endpoint == "track"]
+    assert 0 < len(sent) - len(set(sent)) < 40
+
+
+def test_the_server_takes_every_call_without_a_warning(ours: Ours) -> None:
+    client, key = create_app(ours).test_client(), ours.sources.add("Shop", actor="test").test_key
+    for call in calls(60, now_ms()):
+        answer = client.post(f"/api/v1/{call.endpoint}", json=call.body, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200, answer.text
+        assert "warnings" not in answer.json
+
+
+def test_the_demo_makes_its_source_and_sends_test_events(terminal: Terminal, ours: Ours, address: str) -> None:
+    words = ("demo", "--events", "120", "--rate", "0", "--url", address)
+    said = terminal.json(*words)
+    assert (said["address"], said["mode"], said["sent"], said["refused"]) == (address, "test", 120, 0)
+    assert said["accepted"] == 120
+    assert said["duplicates"] > 0
+    source = ours.sources.find("Demo")
+    assert source.test.received > 50
+    assert source.live.received == 0
+    terminal.json(*words)
+    assert [one.name for one in ours.sources.list()] == ["Demo"]
+
+
+def test_the_demo_sends_with_a_given_key(terminal: Terminal, ours: Ours, address: str) -> None:
+    made = ours.sources.add("Shop", actor="test")
+    said = terminal.json("demo", "--events", "3", "--rate", "0", "--url", address, "--key", made.live_key)
+    assert (said["mode"], said["accepted"]) == ("live", 3)
+    assert len(ours.sources.list()) == 1
+
+
+def test_the_demo_keeps_to_its_rate(terminal: Terminal, address: str) -> None:
+    started = now_ms()
+    terminal.json("demo", "--events", "11", "--rate", "20", "--url", address)
+    assert now_ms() - started >= 500
+
+
+def test_a_demo_without_a_server_or_a_good_key_says_so(terminal: Terminal, ours: Ours, address: str) -> None:
+    assert "ours serve" in terminal.json("demo", "--url", "http://127.0.0.1:9", status=1)["error"]
+    assert "refused the key" in terminal.json("demo", "--url", address, "--key", "unknown", status=1)["error"]
+    ours.sources.deactivate(ours.sources.find("Demo").id, actor="test")
+    assert "deactivated" in terminal.json("demo", "--url", address, status=1)["error"]

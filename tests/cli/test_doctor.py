@@ -1,0 +1,106 @@
+"""``ours doctor``: each thing that can be wrong is found, and how to mend it is said."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+
+from ours.bootstrap import Ours
+from ours.clock import HOUR, now_ms
+from ours.core.incoming import Incoming
+from ours.store import migrate
+from ours.store.tables import dispatches
+from tests.cli.conftest import KEY_OF_TESTS, Terminal
+
+
+@pytest.fixture(autouse=True)
+def _only_known_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("OURS_") and name != "OURS_HOME":
+            monkeypatch.delenv(name)
+
+
+def found(terminal: Terminal, status: str, exit_status: int = 0) -> dict[str, str]:
+    """The findings of that status: name → message and how to mend it."""
+    findings: list[dict[str, Any]] = terminal.json("doctor", status=exit_status)
+    return {one["name"]: f"{one['message']} {one['mend']}" for one in findings if one["status"] == status}
+
+
+def test_a_fresh_home_is_well_but_for_the_server_that_does_not_run(terminal: Terminal) -> None:
+    assert found(terminal, "fail") == {}
+    assert list(found(terminal, "warn")) == ["queue"]
+    well = {"settings", "data folder", "disk", "database", "clock", "tables", "secret keys", "plugins", "balance"}
+    assert set(found(terminal, "ok")) == well
+    assert "ours serve" in terminal.text("doctor")
+
+
+def test_wrong_and_unknown_settings(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_PROT", "8000")
+    assert "OURS_PROT" in found(terminal, "warn")["settings"]
+    monkeypatch.setenv("OURS_PORT", "http")
+    assert "OURS_PORT" in found(terminal, "fail", 1)["settings"]
+
+
+def test_a_data_folder_that_others_may_read(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "home").chmod(0o755)
+    assert "chmod 700" in found(terminal, "fail", 1)["data folder"]
+
+
+def test_a_disk_that_is_nearly_full(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_MIN_FREE_MB", str(10**9))
+    assert "refused" in found(terminal, "fail", 1)["disk"]
+
+
+def test_tables_of_another_version(terminal: Terminal, ours: Ours) -> None:
+    migrate.downgrade(ours.store, "base")
+    assert "ours db upgrade" in found(terminal, "fail", 1)["tables"]
+
+
+def test_a_secret_key_that_was_lost(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    _ = ours.store.lookup
+    monkeypatch.setenv("OURS_SECRET_KEYS", KEY_OF_TESTS)
+    assert "OURS_SECRET_KEYS" in found(terminal, "fail", 1)["secret keys"]
+
+
+def test_a_database_that_is_away(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    assert "OURS_DATABASE_URL" in found(terminal, "fail", 1)["database"]
+
+
+def test_a_queue_that_is_away(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_REDIS_URL", "redis://127.0.0.1:1")
+    assert "OURS_REDIS_URL" in found(terminal, "warn")["queue"]
+
+
+def test_postgresql_is_looked_at_too(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS_DATABASE_URL", make_database_url("postgresql"))
+    assert found(terminal, "fail") == {}
+    assert {"database", "clock", "tables", "balance"} <= set(found(terminal, "ok"))
+
+
+def test_a_clock_that_was_set_back(terminal: Terminal, ours: Ours) -> None:
+    with time_machine.travel(now_ms() / 1000 + 2 * HOUR / 1000, tick=True):
+        caller = ours.accept.authenticate(ours.sources.add("Shop", actor="test").live_key)
+        assert caller is not None
+        ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
+    assert "future" in found(terminal, "fail", 1)["clock"]
+
+
+def test_plugins_that_were_set_aside(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "broken.py").write_text("raise RuntimeError('no such luck')\n")
+    monkeypatch.setenv("OURS_PLUGINS_DIR", str(tmp_path))
+    assert "no such luck" in found(terminal, "warn")["plugins"]
+
+
+def test_held_dispatches_and_a_balance_that_is_off(terminal: Terminal, ours: Ours) -> None:
+    held = {"id": "1" * 32, "event_id": "2" * 32, "destination_id": 1, "mode": "live", "state": "held"}
+    with ours.store.write() as connection:
+        connection.execute(sa.insert(dispatches).values(held | {"attempts": 0, "created_at": 1, "updated_at": 1}))
+    assert "1 dispatches are held" in found(terminal, "warn", 1)["backlog"]
+    assert "off by -1" in found(terminal, "fail", 1)["balance"]

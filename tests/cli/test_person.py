@@ -1,0 +1,25 @@
+"""``ours person``."""
+
+from ours.bootstrap import Ours
+from tests.cli.conftest import Terminal
+
+
+def test_an_added_person_signs_in_with_the_printed_password(terminal: Terminal, ours: Ours) -> None:
+    made = terminal.json("person", "add", "Jane@example.com", "--role", "editor")
+    assert (made["email"], made["role"]) == ("jane@example.com", "editor")
+    assert ours.people.sign_in("jane@example.com", made["password"])
+    fresh = terminal.json("person", "reset", "jane@example.com")
+    assert ours.people.sign_in("jane@example.com", made["password"]) is None
+    assert ours.people.sign_in("jane@example.com", fresh["password"])
+
+
+def test_people_are_listed_given_roles_and_removed(terminal: Terminal) -> None:
+    terminal.json("person", "add", "jane@example.com")
+    terminal.json("person", "add", "tom@example.com", "--role", "viewer")
+    assert terminal.json("person", "role", "tom@example.com", "admin")["role"] == "admin"
+    assert terminal.json("person", "remove", "jane@example.com")["removed"] is True
+    listed = terminal.json("person", "list")
+    assert [(one["email"], one["role"], one["mustChangePassword"]) for one in listed] == [
+        ("tom@example.com", "admin", True)
+    ]
+    assert "only admin" in terminal.json("person", "remove", "tom@example.com", status=1)["error"]

@@ -1,0 +1,103 @@
+"""What holds for every verb: fast help, JSON, errors, and a database that is brought up to date."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from ours.cli import cli
+from tests.cli.conftest import Terminal
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def verbs(group: click.Group = cli, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    found = []
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        here = (*path, name)
+        found += verbs(command, here) if isinstance(command, click.Group) else [(here, command)]
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path, _ in verbs()], ids=" ".join)
+def test_every_verb_explains_itself(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(cli, [*path, "--help"])
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) > 4
+
+
+def test_every_verb_that_shows_something_speaks_json() -> None:
+    silent = {("serve",), ("web",), ("worker",), ("db", "revise")}
+    for path, command in verbs():
+        has_json = any("--json" in parameter.opts for parameter in command.params)
+        assert has_json == (path not in silent), path
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = "import sys; from ours.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert not loaded & {"sqlalchemy", "flask", "rich", "requests", "rq", "marshmallow", "pycurl", "ours.bootstrap"}
+
+
+def test_json_may_stand_before_the_verb(terminal: Terminal) -> None:
+    result = terminal.run("--json", "source", "list")
+    assert json.loads(result.stdout) == []
+
+
+def test_an_error_is_one_sentence_and_status_1(terminal: Terminal) -> None:
+    result = terminal.run("source", "show", "Shop")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == 'Error: There is no source "Shop". There are: none yet.\n'
+
+
+def test_an_error_in_json_names_the_fields(terminal: Terminal) -> None:
+    said = terminal.json("source", "add", " ", status=1)
+    assert said == {"error": said["error"], "code": "invalid", "errors": {"name": [said["error"]]}}
+
+
+def test_a_mistyped_verb_or_option_is_json_too_when_that_was_asked_for(terminal: Terminal) -> None:
+    for words in (("source", "list", "--nonsense"), ("source", "nonsense"), ("nonsense",)):
+        assert terminal.json(*words, status=2)["code"] == "usage"
+
+
+def test_wrong_settings_are_named(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_PORT", "http")
+    said = terminal.json("source", "list", status=1)
+    assert said["code"] == "settings_invalid"
+    assert "OURS_PORT" in said["error"]
+
+
+def test_a_verb_on_an_empty_home_makes_the_database(tmp_path: Path) -> None:
+    result = CliRunner().invoke(cli, ["source", "add", "Shop", "--json"], catch_exceptions=False)
+    assert json.loads(result.stdout)["name"] == "Shop"
+    assert (tmp_path / "home" / "ours.db").exists()
+
+
+def test_verbs_work_on_postgresql(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal.json("source", "add", "On SQLite")
+    monkeypatch.setenv("OURS_DATABASE_URL", make_database_url("postgresql"))
+    terminal.json("source", "add", "On PostgreSQL")
+    assert [one["name"] for one in terminal.json("source", "list")] == ["On PostgreSQL"]
+
+
+def test_a_database_that_is_away_is_one_sentence(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+    assert terminal.json("source", "list", status=1)["code"] == "unavailable"
+
+
+def test_upgrading_says_whether_there_was_anything_to_do(tmp_path: Path) -> None:
+    runner = CliRunner()
+    first, second = (runner.invoke(cli, ["db", "upgrade", "--json"], catch_exceptions=False) for _ in range(2))
+    assert [json.loads(result.stdout)["upgraded"] for result in (first, second)] == [True, False]

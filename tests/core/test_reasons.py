@@ -1,0 +1,55 @@
+"""Every code has words."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ours.core.reasons import REASONS, describe, table, tidy
+
+DOC = Path(__file__).parents[2] / "docs" / "reasons.md"
+
+
+def test_the_page_of_reasons_is_the_registry() -> None:
+    assert DOC.read_text(encoding="utf-8").endswith(f"\n\n{table()}\n")
+
+
+@pytest.mark.parametrize("code", REASONS)
+def test_words_and_remedies_are_sentences(code: str) -> None:
+    for sentence in (REASONS[code].words, REASONS[code].remedy):
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert "|" not in sentence
+
+
+def test_the_remedy_for_a_refused_address_names_the_setting() -> None:
+    assert "OURS_ALLOW_NETWORKS" in describe("ssrf_refused").remedy
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 404, 418, 429, 500, 503])
+def test_an_http_code_tells_its_status(status: int) -> None:
+    assert str(status) in describe(f"http_{status}").words
+    assert "plugin" not in describe(f"http_{status}").words
+
+
+@pytest.mark.parametrize("code", ["http_", "http_x", "http_999999999999", "http_-1", "http_٥٠٣", "no_email"])
+def test_any_other_word_is_told_to_be_the_plugins(code: str) -> None:
+    assert describe(code).words == f"The plugin gave the reason “{code}”."
+
+
+@given(st.text() | st.none())
+def test_there_is_always_an_answer(code: str | None) -> None:
+    assert describe(code).words.endswith(".")
+    assert describe(code).remedy.endswith(".")
+
+
+@given(st.text(max_size=300) | st.integers() | st.none())
+def test_a_tidy_code_can_be_stored(code: object) -> None:
+    assert len(tidy(code)) <= 100
+    assert "\0" not in tidy(code)
+
+
+def test_a_plain_code_is_tidy_already() -> None:
+    assert tidy("http_503") == "http_503"
+    assert tidy(2804003) == "2804003"

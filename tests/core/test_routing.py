@@ -1,0 +1,79 @@
+"""Where an event goes."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ours.core.allow import ALL, name_key
+from ours.core.routing import Plan, Planned, Target, plan
+
+TARGETS = st.lists(
+    st.builds(
+        Target,
+        destination_id=st.integers(1, 1000),
+        status=st.sampled_from(["on", "paused", "off"]),
+        plugin_present=st.booleans(),
+        allowed=st.sets(st.sampled_from([ALL, name_key("Purchase"), name_key("$identify")])),
+        breaker_open=st.booleans(),
+    ),
+    unique_by=lambda target: target.destination_id,
+    max_size=8,
+)
+
+
+def target(number: int, **changed: object) -> Target:
+    values = {"status": "on", "plugin_present": True, "allowed": {ALL}} | changed
+    return Target(number, **values)  # type: ignore[arg-type]
+
+
+def test_a_destination_that_is_on_gets_a_dispatch_that_waits() -> None:
+    assert plan("Purchase", "track", "live", [target(1)]) == Plan(1, [], [Planned(1, "pending")])
+
+
+def test_an_event_that_is_not_listed_is_refused_and_still_owed() -> None:
+    assert plan("Purchase", "track", "live", [target(1, allowed=())]) == Plan(1, [1], [])
+
+
+def test_paused_and_orphaned_destinations_keep_their_backlog_and_off_ones_stop() -> None:
+    targets = [target(1, status="paused"), target(2, plugin_present=False), target(3, status="off")]
+    assert plan("Purchase", "track", "live", targets).dispatches == [
+        Planned(1, "held", "destination_paused"),
+        Planned(2, "held", "plugin_missing"),
+        Planned(3, "stopped", "destination_off"),
+    ]
+
+
+def test_behind_an_open_breaker_it_waits_unless_something_else_keeps_it() -> None:
+    targets = [
+        target(1, breaker_open=True),
+        target(2, breaker_open=True, status="paused"),
+        target(3, breaker_open=True, status="off"),
+    ]
+    assert plan("Purchase", "track", "live", targets).dispatches == [
+        Planned(1, "held", "breaker_open"),
+        Planned(2, "held", "destination_paused"),
+        Planned(3, "stopped", "destination_off"),
+    ]
+
+
+def test_an_identify_is_owed_only_where_it_is_listed() -> None:
+    listed = target(2, allowed={name_key("$identify")})
+    assert plan("$identify", "identify", "live", [target(1), listed]) == Plan(1, [], [Planned(2, "pending")])
+
+
+@given(TARGETS)
+def test_every_destination_gets_exactly_one_decision(targets: list[Target]) -> None:
+    made = plan("Purchase", "track", "live", targets)
+    decided = made.refused + [dispatch.destination_id for dispatch in made.dispatches]
+    assert sorted(decided) == sorted(target.destination_id for target in targets)
+    assert made.owed == len(targets)
+
+
+@given(TARGETS, st.sampled_from([("Purchase", "track"), ("$identify", "identify")]))
+def test_both_modes_take_the_same_road(targets: list[Target], event: tuple[str, str]) -> None:
+    assert plan(*event, "live", targets) == plan(*event, "test", targets)  # type: ignore[arg-type]
+
+
+@given(TARGETS)
+def test_whatever_does_not_simply_wait_says_why(targets: list[Target]) -> None:
+    for dispatch in plan("Purchase", "track", "live", targets).dispatches:
+        assert (dispatch.reason is None) == (dispatch.state == "pending")

@@ -1,0 +1,128 @@
+"""The webhook, checked against the library that its receivers would use."""
+
+import base64
+import json
+from typing import Any, ClassVar
+
+import pytest
+import time_machine
+from hypothesis import given, settings, strategies
+from standardwebhooks import Webhook as Receiver
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from destinations.webhook import Webhook, sign
+from ours.plugin import Delivered, Rejected, Request, Retry, SecretValue, ValidationError, load_settings
+from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing.exchange import answer
+from ours.plugin.testing.samples import NOW
+
+URL = "https://hooks.example.com/ours?team=7"
+OLD, NEW = ("whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"o", b"n"))
+
+
+class TestWebhook(DestinationContract):
+    destination = Webhook
+    settings: ClassVar = {"url": URL, "secret": NEW, "previous_secret": OLD, "headers": {"X-Team": "the-team's-own"}}
+
+
+def build(raw: dict[str, Any], **changes: Any) -> Request:
+    values = load_settings(Webhook, {"url": URL} | raw)
+    return Webhook().build(sample_delivery(settings=values, **changes))
+
+
+def verify(request: Request, secret: str) -> Any:
+    with time_machine.travel(NOW / 1000, tick=False):
+        return Receiver(secret).verify(request.data, request.headers)
+
+
+def test_the_vector_of_the_standard_gives_its_signature() -> None:
+    secret = SecretValue("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    signed = sign(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert signed == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+def test_a_receiver_verifies_the_request_and_reads_the_event() -> None:
+    assert verify(build({"secret": NEW}), NEW) == {
+        "type": "Order Completed",
+        "timestamp": "2026-11-18T11:06:35.000Z",
+        "data": {
+            "id": "019a0000000070008000000000000001",
+            "distinctId": "order-1001",
+            "event": "Order Completed",
+            "occurredAt": "2026-11-18T11:06:35.000Z",
+            "userId": "019a0000000070008000000000000101",
+            "externalId": "customer-7",
+            "properties": sample_event().event_properties,
+        },
+    }
+
+
+@settings(max_examples=25, deadline=None)
+@given(strategies.dictionaries(strategies.text(), strategies.text() | strategies.integers() | strategies.booleans()))
+def test_any_properties_arrive_signed_and_unchanged(bag: dict[str, Any]) -> None:
+    assert verify(build({"secret": NEW}, event=sample_event(event_properties=bag)), NEW)["data"]["properties"] == bag
+
+
+def test_while_a_secret_is_rotated_receivers_verify_with_either() -> None:
+    request = build({"secret": NEW, "previous_secret": OLD})
+    assert verify(request, NEW) == verify(request, OLD)
+    with pytest.raises(WebhookVerificationError):
+        verify(build({"secret": NEW}), OLD)
+
+
+def test_without_a_secret_the_request_says_nothing_of_a_signature() -> None:
+    assert "webhook-signature" not in build({}).headers
+
+
+def test_a_second_try_has_the_same_id_and_a_later_timestamp() -> None:
+    first, second = build({"secret": NEW}), build({"secret": NEW}, attempt=2, now=NOW + 90_500)
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert int(second.headers["webhook-timestamp"]) - int(first.headers["webhook-timestamp"]) == 90
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+
+
+def test_the_body_is_compact_json_in_utf8() -> None:
+    body = build({}, fields={"name": "Zoë"}).data
+    assert '"data":{"name":"Zoë"}}'.encode() in body
+    assert json.loads(body)["data"] == {"name": "Zoë"}
+
+
+def test_extra_headers_are_sent_but_never_over_ours() -> None:
+    ready = build({"headers": "X-Team: seven\nContent-Type: text/plain\nWebhook-Id: forged"}).prepare()
+    assert ready.headers["X-Team"] == "seven"
+    assert ready.headers["Content-Type"] == "application/json"
+    assert ready.headers["webhook-id"] == sample_delivery().id
+
+
+def test_the_method_can_be_put() -> None:
+    assert build({"method": "PUT"}).method == "PUT"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        NEW.removeprefix("whsec_"),
+        "whsec_",
+        "whsec_not base64",
+        "whsec_" + base64.b64encode(b"x" * 23).decode(),
+        "whsec_" + base64.b64encode(b"x" * 65).decode(),
+    ],
+)
+def test_a_wrong_secret_is_refused_with_how_to_make_a_right_one(secret: str) -> None:
+    with pytest.raises(ValidationError, match="openssl rand -base64 32") as refusal:
+        load_settings(Webhook, {"url": URL, "secret": secret})
+    assert secret == "whsec_" or secret not in str(refusal.value)
+
+
+def test_a_receiver_that_is_gone_is_a_final_answer_with_advice() -> None:
+    outcome = Webhook().read(answer(410))
+    assert isinstance(outcome, Rejected)
+    assert "switch this destination off" in outcome.message
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, Delivered), (204, Delivered), (301, Rejected), (400, Rejected), (429, Retry), (503, Retry)],
+)
+def test_every_other_answer_goes_by_its_status(status: int, kind: type) -> None:
+    assert isinstance(Webhook().read(answer(status)), kind)

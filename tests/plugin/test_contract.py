@@ -1,0 +1,242 @@
+"""The conformance kit finds each fault it promises to find, and passes what is sound."""
+
+import datetime as dt
+import logging
+import random
+import secrets
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import datetime as moment
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from ours.plugin import (
+    Delivered,
+    Delivery,
+    Destination,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    Schema,
+    Secret,
+    Skipped,
+    fields,
+    to_json,
+)
+from ours.plugin.testing import DestinationContract
+
+SETTINGS = {"token": "tok-123456"}
+URL = "https://a.example/"
+_count = iter(range(10**6))
+
+
+class Sound(Destination):
+    slug = "sound"
+    label = "Sound"
+    summary = "Does what it should."
+    dedupes = True
+    default_mapping: ClassVar = {"text": "{{event.event}}", "bag": "{{event.event_properties}}"}
+
+    class Settings(Schema):
+        token = Secret(required=True, metadata={"label": "Token", "help": "Where to find it."})
+
+    def build(self, delivery: Delivery) -> Any:
+        headers = {
+            "X-Token": delivery.settings["token"].reveal(),
+            "X-Id": delivery.id,
+            "Content-Type": "application/json",
+        }
+        return Request("POST", URL, headers=headers, data=to_json(dict(delivery.fields)))
+
+
+class TestSound(DestinationContract):
+    destination = Sound
+    settings: ClassVar = SETTINGS
+
+
+class TestSkipsAll(DestinationContract):
+    """A destination may find that no event is for it."""
+
+    destination = type("SkipsAll", (Sound,), {"build": lambda *_: Skipped("not_mine")})
+    settings: ClassVar = SETTINGS
+
+
+class TestDedupesByAnotherId(DestinationContract):
+    destination = type(
+        "ByDistinctId",
+        (Sound,),
+        {"build": lambda _, delivery: Request("POST", URL, json={"id": delivery.event.distinct_id})},
+    )
+    settings: ClassVar = SETTINGS
+
+    def dedupe_id(self, delivery: Delivery) -> str:
+        return delivery.event.distinct_id
+
+
+class TestSecretInTheAddress(DestinationContract):
+    destination = type(
+        "InAddress",
+        (Sound,),
+        {
+            "build": lambda _, one: Request(
+                "POST", URL, params={"key": one.settings["token"].reveal()}, json={"id": one.id}
+            )
+        },
+    )
+    settings: ClassVar = SETTINGS
+    secrets_in_url = True
+
+
+def checks_of(kind: type[Destination]) -> Iterator[Callable[[], None]]:
+    contract = type("Contract", (DestinationContract,), {"destination": kind, "settings": SETTINGS})
+    return (getattr(contract(), name) for name in dir(contract) if name.startswith("test_"))
+
+
+def complaints(kind: type[Destination]) -> str:
+    """What the kit says, or what the destination's own code raised, test by test."""
+    said = []
+    for test in checks_of(kind):
+        try:
+            test()
+        except Exception as error:
+            said.append(f"{type(error).__name__}: {error}")
+    return "\n".join(said)
+
+
+def posting(**sent: Callable[[Delivery], Any]) -> type[Destination]:
+    """A destination that is sound but for one part of its request."""
+
+    def build(_: Destination, delivery: Delivery) -> Request:
+        request: Request = Sound().build(delivery)
+        for name, value in sent.items():
+            setattr(request, name, value(delivery))
+        return request
+
+    return type("Posting", (Sound,), {"build": build})
+
+
+def reading(read: Callable[[Response], Any]) -> type[Destination]:
+    return type("Reading", (Sound,), {"read": lambda _, response: read(response)})
+
+
+def secret(delivery: Delivery) -> str:
+    return str(delivery.settings["token"].reveal())
+
+
+def printing(delivery: Delivery) -> bytes:
+    print(secret(delivery))
+    return delivery.id.encode()
+
+
+def logging_it(delivery: Delivery) -> bytes:
+    logging.getLogger("vendor").debug("token %s", secret(delivery))
+    return delivery.id.encode()
+
+
+def changing(delivery: Delivery) -> bytes:
+    delivery.event.event_properties["seen"] = delivery.id  # type: ignore[index]
+    return delivery.id.encode()
+
+
+def hashed(delivery: Delivery) -> str:
+    return f"{delivery.id}{delivery.fields.get('text')}"
+
+
+IMPURE: dict[str, Callable[[Delivery], Any]] = {
+    "time": lambda _: str(time.time()),
+    "time_ns": lambda _: str(time.time_ns()),
+    "datetime.now": lambda _: str(dt.datetime.now()),
+    "datetime.now imported": lambda _: str(moment.now(dt.UTC).date()),
+    "date.today": lambda _: str(dt.date.today()),
+    "random": lambda _: str(random.random()),
+    "uuid4": lambda _: str(uuid.uuid4()),
+    "token_hex": lambda _: secrets.token_hex(),
+    "socket": lambda _: str(socket.socket()),
+    "open": lambda _: Path(__file__).read_text(),
+}
+WRONG: dict[str, tuple[type[Destination], str]] = {
+    "no summary": (type("Silent", (Sound,), {"summary": ""}), "It has no summary"),
+    "a bad slug": (type("Shouting", (Sound,), {"slug": "LOUD"}), "Its slug must be"),
+    "a secret in the address": (
+        posting(params=lambda one: {"key": secret(one)}), "A secret shows in the address.",
+    ),
+    "a secret printed": (posting(data=printing), "A secret shows in a log line or a print."),
+    "a secret logged": (posting(data=logging_it), "A secret shows in a log line or a print."),
+    "a masked secret": (
+        posting(headers=lambda one: {"X-Id": one.id}, data=lambda one: f"{one.settings['token']}".encode()),
+        "A masked secret was sent",
+    ),
+    "a masked secret in JSON": (
+        posting(data=lambda _: None, json=lambda one: {"token": f"{one.settings['token']}"}),
+        "A masked secret was sent",
+    ),
+    "a counter": (posting(data=lambda _: str(next(_count))), "Two builds of the same delivery differ."),
+    "a changed delivery": (posting(data=changing), "build changed the delivery"),
+    "no id": (posting(headers=lambda _: {}), "the request does not carry the id"),
+    "a header of two lines": (
+        posting(headers=lambda one: {"X-Id": one.id, "X-Text": str(one.fields.get("text"))}), "can't be sent",
+    ),
+    "a body that runs out": (posting(data=lambda one: iter([one.id.encode()])), "The body must be text or bytes"),
+    "NaN in the body": (posting(data=lambda _: b'{"a": NaN}'), "The body has NaN in it"),
+    "another protocol": (posting(url=lambda _: "ftp://a.example/"), "A request can't go to ftp://a.example/"),
+    "a number for a request": (type("Numeric", (Sound,), {"build": lambda *_: 5}), "build returned 5, not a Request."),
+    "a field taken for granted": (posting(data=lambda one: one.fields["text"]), "KeyError: 'text'"),
+    "text taken for granted": (posting(data=lambda one: to_json(one.fields.get("text", "").strip())), "AttributeError"),
+    "a reason that is no text": (
+        type("Wordless", (Sound,), {"build": lambda *_: Rejected("")}), "needs a code: a short machine word.",
+    ),
+    "a number for an outcome": (reading(lambda _: 5), "read returned 5, which is no outcome."),
+    "JSON taken for granted": (reading(lambda response: response.json() and Delivered()), "JSONDecodeError"),
+    "a 500 that was delivered": (reading(lambda _: Delivered()), "An answer 300 can't mean that it was delivered."),
+    "a wait ignored": (reading(lambda _: Retry("slow")), "429 with Retry-After: 7 must be Retry"),
+    "a wait that makes no sense": (reading(lambda _: Retry("slow", "", float("nan"))), "a wait that makes no sense"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "complaint"), WRONG.values(), ids=WRONG)
+def test_the_kit_finds(kind: type[Destination], complaint: str) -> None:
+    assert complaint in complaints(kind)
+
+
+@pytest.mark.parametrize("name", IMPURE)
+def test_the_kit_finds_that_build_calls(name: str) -> None:
+    contract = type(
+        "Contract", (DestinationContract,), {"destination": posting(data=IMPURE[name]), "settings": SETTINGS}
+    )
+    with pytest.raises(AssertionError, match=f"build called {name.removesuffix(' imported')}. It must be pure"):
+        contract().test_build_is_pure()
+
+
+def test_the_kit_asks_for_labels_and_helps() -> None:
+    class Bare(Sound):
+        class Settings(Schema):
+            token = Secret(required=True)
+
+    assert "The setting token needs metadata" in complaints(Bare)
+
+
+def test_the_kit_finds_settings_that_do_not_survive_storage() -> None:
+    class Shifting(Sound):
+        class Settings(Sound.Settings):
+            size = fields.Function(
+                serialize=lambda _: 1,
+                deserialize=lambda value: value + 1,
+                metadata={"label": "Size", "help": "How big."},
+            )
+
+    contract = type(
+        "Contract", (DestinationContract,), {"destination": Shifting, "settings": {"token": "t", "size": 5}}
+    )
+    with pytest.raises(AssertionError, match="Settings differ"):
+        contract().test_settings_come_back_from_storage_as_they_were()
+
+
+def test_clock_and_chance_are_back_after_a_check() -> None:
+    before = (time.time, dt.datetime, moment, random.random, socket.socket, open)
+    complaints(Sound)
+    assert (time.time, dt.datetime, moment, random.random, socket.socket, open) == before

@@ -1,0 +1,115 @@
+"""The docs say what the code does: their listings are its files, their tables its names, their pages its words."""
+
+import dataclasses
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import ours.plugin
+import ours.plugin.testing
+from ours.plugin import Delivery, Destination, Event, Skipped, fields
+from ours.plugin.document import document
+from ours.registry import load, load_built_in
+from ours.registry.__main__ import write_pages
+from ours.settings import Settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+EXAMPLES = DOCS / "examples"
+GUIDE = (DOCS / "plugins.md").read_text()
+
+
+def section(title: str) -> str:
+    return re.split(r"\n#{2,3} ", GUIDE.split(f"# {title}\n", 1)[1], maxsplit=1)[0]
+
+
+def rows(text: str) -> set[str]:
+    """The names in the first column of the tables in ``text``."""
+    first = re.findall(r"^\| (`[^|]+`) \|", text, re.MULTILINE)
+    return {name for cell in first for name in re.findall(r"`(\w+)", cell)}
+
+
+def public(kind: type) -> set[str]:
+    return {name for name in {*vars(kind), *inspect.get_annotations(kind)} if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("file", ["chat.py", "test_chat.py"])
+def test_the_tutorials_listings_are_the_example_files(file: str) -> None:
+    assert f"```python\n{(EXAMPLES / file).read_text().strip()}\n```" in GUIDE
+
+
+def test_the_tutorial_opens_with_a_whole_plugin_of_25_lines() -> None:
+    lines = (EXAMPLES / "chat.py").read_text().splitlines()
+    assert len(lines) <= 25
+    assert GUIDE.index(lines[0]) < 200
+
+
+def test_the_reference_names_every_declaration_of_a_destination_and_no_other() -> None:
+    assert rows(section("The class")) == public(Destination)
+
+
+def test_the_reference_names_every_attribute_of_a_delivery_and_its_event() -> None:
+    expected = {field.name for kind in (Delivery, Event) for field in dataclasses.fields(kind)}
+    assert rows(section("The delivery")) - {"Delivery", "Event"} == expected
+
+
+def test_every_public_name_of_the_door_and_of_the_kit_is_in_the_guide() -> None:
+    names = {*ours.plugin.__all__, *ours.plugin.testing.__all__}
+    assert {name for name in names if not re.search(rf"\b{name}\b", GUIDE)} == set()
+    assert ours.plugin.fields is fields
+
+
+@pytest.mark.parametrize("one", load_built_in().loaded, ids=lambda one: str(one.slug))
+def test_each_built_in_has_its_page(one: object) -> None:
+    page = DOCS / "destinations" / f"{one.slug}.md"  # type: ignore[attr-defined]
+    expected = document(one.plugin)  # type: ignore[attr-defined]
+    assert page.read_text() == expected, "Regenerate the pages: python -m ours.registry docs/destinations"
+
+
+def test_the_pages_are_written_by_one_command(tmp_path: Path) -> None:
+    write_pages(tmp_path / "pages")
+    assert {page.stem for page in (tmp_path / "pages").iterdir()} == {one.slug for one in load_built_in().loaded}
+
+
+def test_a_destination_without_settings_or_examples_has_a_page_too() -> None:
+    class Bare(Destination):
+        slug = "bare"
+        label = "Bare"
+
+        def build(self, delivery: Delivery) -> Skipped:
+            return Skipped("not_mine")
+
+    assert document(Bare()).startswith("# Bare\n\nSlug `bare` ")
+
+
+def test_the_example_is_loaded_as_a_drop_in(make_settings: Callable[..., Settings], tmp_path: Path) -> None:
+    plugins = tmp_path / "plugins"
+    plugins.mkdir()
+    shutil.copy(EXAMPLES / "chat.py", plugins)
+    registry = load(make_settings())
+    assert registry.set_aside == ()
+    found = registry.get("chat")
+    assert found is not None
+    assert (found.origin, found.plugin.label) == ("drop-in", "Team chat")
+
+
+def test_the_examples_own_test_passes_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    for file in EXAMPLES.glob("*.py"):
+        shutil.copy(file, tmp_path)
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", str(tmp_path)],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(DOCS.parent)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert " passed" in run.stdout

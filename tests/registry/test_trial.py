@@ -1,0 +1,145 @@
+"""Every way in which a plugin can fail sets it aside, alone, with a sentence that helps its author."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ours.registry import Registry, load
+from ours.settings import Settings
+
+CLASS = """
+from ours.plugin import Destination, Request, Schema, fields, hookimpl
+
+class Good(Destination):
+    slug = "good"
+    label = "Good"
+    def build(self, delivery):
+        return Request("POST", "https://example.com/")
+"""
+HOOK = CLASS + "\n@hookimpl\ndef register_destinations():\n    "
+BAD = (
+    CLASS
+    + """
+class Bad(Good):
+    slug = "bad"
+    {}
+
+@hookimpl
+def register_destinations():
+    return [Bad, Good]
+"""
+)
+
+MODULES = {
+    "raises at import": (
+        "x = 1\n1 / 0",
+        "It raised an error while it was imported: ZeroDivisionError: division by zero",
+    ),
+    "exits at import": ("import sys\nsys.exit(3)", "It tried to end the process (SystemExit) while it was imported."),
+    "is no Python": ("x = 1\ndef oops(:\n", "mine.py is not valid Python: line 2, invalid syntax."),
+    "lacks a module": ("import no_such_stripe.api", "It needs the module no_such_stripe, which is not installed."),
+    "is empty": ("", "It has no hook: write a function register_destinations"),
+    "forgot the mark": (
+        CLASS + "def register_destinations():\n    return [Good]",
+        "Its register_destinations is not marked as a hook: decorate it with @hookimpl",
+    ),
+    "misspelt the hook": (
+        CLASS + "@hookimpl\ndef register_destination():\n    return [Good]",
+        "It implements register_destination, which is no hook. The only hook is register_destinations.",
+    ),
+    "takes arguments": (CLASS + "@hookimpl\ndef register_destinations(app):\n    return [Good]", "It raised an error"),
+    "raises in the hook": (HOOK + "raise ValueError('no\\nluck')", "in register_destinations: ValueError: no luck"),
+    "exits in the hook": (
+        HOOK + "raise SystemExit",
+        "It tried to end the process (SystemExit) in register_destinations.",
+    ),
+    "raises midway": (HOOK + "yield Good\n    raise OSError('late')", "in register_destinations: OSError: late"),
+    "has a strange error": (
+        CLASS + "class Odd(Exception):\n    def __str__(self): raise self\nraise Odd",
+        "Odd: <exception str() failed>",
+    ),
+    "returns nothing": (HOOK + "pass", "Its register_destinations returned no destination"),
+    "returns an empty list": (HOOK + "return []", "Its register_destinations returned no destination"),
+    "returns the class": (HOOK + "return Good", "return a list of classes, [Good]."),
+    "returns a number": (HOOK + "return 5", "TypeError: 'int' object is not iterable"),
+}
+CLASSES = {
+    "slug = 'Has Capitals'": "Its slug must be",
+    "slug = None": "Its slug must be",
+    "label = ' '": "It needs a label",
+    "summary = None": "Its summary must be",
+    "category = 'fun'": "Its category must be one of advertising, analytics, crm, infrastructure.",
+    "version = 2": "Its version must be",
+    "dedupes = 'yes'": "Its dedupes must be True or False.",
+    "Settings = dict": "Its Settings must be a marshmallow schema",
+    "default_mapping = ['a']": "Its default_mapping must map field names to templates",
+    "default_mapping = {'a': '{{event.event'}": "Its default_mapping must map field names to templates",
+    "default_mapping = {'a': 5}": "Its default_mapping must map field names to templates",
+    "default_mapping = {'a': '{{event.nope}}'}": "Its default_mapping can't be read. a: There is no “event.nope”.",
+    "build = Destination.build": "It has no build",
+    "def __init__(self): raise KeyError('x')": "It raised an error while Bad was checked: KeyError: 'x'",
+    "def __init__(self): raise SystemExit": "It tried to end the process (SystemExit) while Bad was checked.",
+    "class Settings(Schema):\n        def __init__(self): 1 / 0": "ZeroDivisionError",
+}
+
+
+@pytest.fixture
+def tried(make_settings: Callable[..., Settings], tmp_path: Path) -> Callable[[str], Registry]:
+    def write(text: str) -> Registry:
+        folder = tmp_path / "plugins"
+        folder.mkdir()
+        (folder / "mine.py").write_text(text)
+        (folder / "neighbour.py").write_text(HOOK.replace('"good"', '"neighbour"') + "return [Good]")
+        return load(make_settings())
+
+    return write
+
+
+@pytest.mark.parametrize(("text", "reason"), MODULES.values(), ids=MODULES)
+def test_a_plugin_that(text: str, reason: str, tried: Callable[[str], Registry]) -> None:
+    registry = tried(text)
+    [verdict] = registry.set_aside
+    assert (verdict.name, verdict.origin) == ("mine", "drop-in")
+    assert verdict.where.endswith("mine.py")
+    assert reason in verdict.reason
+    assert "\n" not in verdict.reason
+    assert registry.get("neighbour") is not None
+
+
+@pytest.mark.parametrize(("fault", "reason"), CLASSES.items(), ids=CLASSES)
+def test_a_wrong_class_is_set_aside_and_spoils_no_other(
+    fault: str, reason: str, tried: Callable[[str], Registry]
+) -> None:
+    registry = tried(BAD.format(fault))
+    [verdict] = registry.set_aside
+    assert verdict.name == "mine:Bad"
+    assert reason in verdict.reason
+    assert registry.get("bad") is None
+    assert registry.get("good") is not None
+
+
+def test_all_faults_of_a_class_are_told_at_once(tried: Callable[[str], Registry]) -> None:
+    [verdict] = tried(BAD.format("label = ''; version = ''")).set_aside
+    assert "label" in verdict.reason
+    assert "version" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("returned", "name", "reason"),
+    [
+        ("Good()", "mine:Good", "It announced an instance of Good: announce the class itself."),
+        ("'good'", "mine:str", "It announced 'good', which is not a subclass of Destination."),
+        ("int", "mine:int", "It announced <class 'int'>, which is not a subclass of Destination."),
+    ],
+)
+def test_what_is_no_class_of_ours_is_set_aside(
+    returned: str, name: str, reason: str, tried: Callable[[str], Registry]
+) -> None:
+    [verdict] = tried(HOOK + f"return [{returned}]").set_aside
+    assert (verdict.name, verdict.reason) == (name, reason)
+
+
+def test_the_operators_own_interrupt_is_not_swallowed(tried: Callable[[str], Registry]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        tried("raise KeyboardInterrupt")

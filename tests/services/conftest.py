@@ -1,0 +1,84 @@
+"""A whole installation in one process: the stations are run by hand, one step at a time."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours import clock
+from ours.core.incoming import Incoming
+from ours.registry import Registry, load
+from ours.services.accept import Accept, Caller, Receipt
+from ours.services.deliver import Deliver
+from ours.services.destinations import Destinations
+from ours.services.route import Route
+from ours.services.sources import Sources
+from ours.settings import Settings
+from ours.store import Store
+from ours.store.tables import dispatches
+from ours.store.writer import Writer
+from tests.receiver import Receiver
+
+
+@dataclass
+class Place:
+    """Accept, route and deliver against a real store and a real receiver."""
+
+    store: Store
+    settings: Settings
+    registry: Registry
+    accept: Accept
+    route: Route
+    deliver: Deliver
+    destinations: Destinations
+    callers: dict[str, Caller]
+
+    def track(self, name: str = "Purchase", mode: str = "live", **changes: Any) -> Receipt:
+        item = Incoming(**({"name": name, "occurred_at": clock.now_ms(), "user_id": "u1"} | changes))
+        return self.accept.accept(self.callers[mode], [item])[0]
+
+    def identify(self, mode: str = "live", **changes: Any) -> None:
+        item = Incoming(kind="identify", name="$identify", occurred_at=clock.now_ms(), **changes)
+        self.accept.accept(self.callers[mode], [item])
+
+    def work(self) -> None:
+        """Route and deliver all that is due now."""
+        while self.route.run():
+            pass
+        self.deliver.drain(threading.Event(), 20)
+
+    def webhook(self, receiver: Receiver, name: str = "Hook", **options: Any) -> int:
+        options = {"events": ["*"], "actor": "cli"} | options
+        return int(self.destinations.add("webhook", name, {"url": receiver.url}, **options).id)
+
+    def states(self) -> dict[str, int]:
+        """How many dispatches are in each state."""
+        with self.store.read() as connection:
+            query = sa.select(dispatches.c.state, sa.func.count()).group_by(dispatches.c.state)
+            return {state: count for state, count in connection.execute(query)}  # noqa: C416
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
+def place(store: Store, make_settings: Callable[..., Settings]) -> Iterator[Place]:
+    settings = make_settings(allow_networks="127.0.0.0/8")
+    registry = load(settings)
+    writer = Writer(store, lambda: None)
+    accept = Accept(store, settings, writer)
+    made = Sources(store).add("Shop", actor="cli")
+    callers = {"live": accept.authenticate(made.live_key), "test": accept.authenticate(made.test_key)}
+    deliver = Deliver(store, registry, settings)
+    yield Place(
+        store, settings, registry, accept, Route(store, registry), deliver, Destinations(store, registry),
+        {mode: caller for mode, caller in callers.items() if caller},
+    )  # fmt: skip
+    deliver.close()
+    writer.close()

@@ -1,0 +1,114 @@
+"""The door's service: keys, receipts, and the refusals that come before it hurts."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from ours import clock
+from ours.core.incoming import Incoming
+from ours.errors import Busy
+from ours.services.accept import Accept, Caller
+from ours.services.sources import Sources
+from ours.settings import Settings
+from ours.store import Store
+from ours.store.tables import events
+from ours.store.writer import Writer
+
+
+@pytest.fixture
+def settings(make_settings: Callable[..., Settings]) -> Settings:
+    return make_settings(max_backlog=3)
+
+
+@pytest.fixture
+def accept(store: Store, settings: Settings) -> Iterator[Accept]:
+    writer = Writer(store, lambda: None)
+    yield Accept(store, settings, writer)
+    writer.close()
+
+
+def purchase(**changes: object) -> Incoming:
+    return Incoming(**({"name": "Purchase", "occurred_at": clock.now_ms(), "user_id": "u1"} | changes))  # type: ignore[arg-type]
+
+
+def test_a_live_key_and_a_test_key_name_their_source_and_mode(store: Store, accept: Accept) -> None:
+    made = Sources(store).add("Shop", actor="cli")
+    live, test = accept.authenticate(made.live_key), accept.authenticate(made.test_key)
+    assert live
+    assert test
+    assert (live.mode, test.mode) == ("live", "test")
+    assert live.source_id == test.source_id == made.source.id
+    assert made.test_key.startswith("test_")
+    assert made.live_key not in made.test_key
+
+
+def test_an_unknown_key_is_nobody(accept: Accept) -> None:
+    assert accept.authenticate("nonsense") is None
+
+
+def test_a_deactivated_sources_key_stops_within_a_second(
+    store: Store, accept: Accept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.accept._KEY_FRESH", 0.0)
+    sources = Sources(store)
+    made = sources.add("Shop", actor="cli")
+    assert accept.authenticate(made.live_key)
+    sources.deactivate(made.source.id, actor="cli")
+    assert accept.authenticate(made.live_key) is None
+
+
+def test_an_event_without_a_distinct_id_gets_one_and_can_be_repeated_by_it(accept: Accept) -> None:
+    caller = Caller(1, 1, "live")
+    (first,) = accept.accept(caller, [purchase()])
+    (again,) = accept.accept(caller, [purchase(distinct_id=first.distinct_id)])
+    assert again.duplicate
+    assert again.event_id == first.event_id
+
+
+def test_the_same_distinct_id_under_another_name_or_mode_is_another_event(accept: Accept) -> None:
+    live, test = Caller(1, 1, "live"), Caller(1, 2, "test")
+    receipts = [
+        *accept.accept(live, [purchase(distinct_id="o1"), purchase(distinct_id="o1", name="Refund")]),
+        *accept.accept(test, [purchase(distinct_id="o1")]),
+    ]
+    assert not any(receipt.duplicate for receipt in receipts)
+
+
+def test_a_repeat_with_other_content_says_that_it_differs(accept: Accept) -> None:
+    caller = Caller(1, 1, "live")
+    accept.accept(caller, [purchase(distinct_id="o1", event_properties={"amount": 1, "currency": "EUR"})])
+    same, other = accept.accept(
+        caller,
+        [
+            purchase(distinct_id="o1", event_properties={"currency": "EUR", "amount": 1}),
+            purchase(distinct_id="o1", event_properties={"amount": 2}),
+        ],
+    )
+    assert (same.differs, other.differs) == (False, True)
+
+
+def test_what_the_caller_sent_is_unreadable_on_disk(store: Store, accept: Accept) -> None:
+    accept.accept(Caller(1, 1, "live"), [purchase(user_properties={"email": "jane@example.com"})])
+    with store.read() as connection:
+        row = connection.execute(sa.select(events)).one()
+    assert b"jane" not in row.payload
+    assert b"jane@example.com" in store.sealer.open(row.payload, f"events:{row.id}")
+
+
+def test_too_long_a_backlog_is_refused_before_anything_is_stored(
+    accept: Accept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.accept._GAUGE_FRESH", 0.0)
+    caller = Caller(1, 1, "live")
+    accept.accept(caller, [purchase() for _ in range(3)])
+    with pytest.raises(Busy, match="route worker"):
+        accept.accept(caller, [purchase()])
+
+
+def test_too_little_disk_is_refused(store: Store, make_settings: Callable[..., Settings]) -> None:
+    writer = Writer(store, lambda: None)
+    accept = Accept(store, make_settings(min_free_mb=10**9), writer)
+    with pytest.raises(Busy, match="disk"):
+        accept.accept(Caller(1, 1, "live"), [purchase()])
+    writer.close()

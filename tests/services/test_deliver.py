@@ -1,0 +1,289 @@
+"""The deliver station and the sweep: from due dispatches to what a receiver got and what was written down."""
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+from standardwebhooks import Webhook
+
+from ours import clock
+from ours.queue import Queue
+from ours.registry import Registry
+from ours.services.deliver import Deliver
+from ours.services.deliver.drain import LEASE
+from ours.services.sweep import Sweep
+from ours.store.tables import attempts, dispatches
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def last(place: Place) -> "sa.Row[tuple[object, ...]]":
+    with place.store.read() as connection:
+        return connection.execute(sa.select(dispatches).order_by(dispatches.c.id.desc())).first()  # type: ignore[return-value]
+
+
+def tries(place: Place) -> list[dict[str, object]]:
+    """Every attempt, with what was kept of it opened."""
+    with place.store.read() as connection:
+        rows = connection.execute(sa.select(attempts).order_by(attempts.c.dispatch_id, attempts.c.number)).all()
+    opened = place.store.sealer.open_json
+    return [
+        row._asdict() | {"exchange": opened(row.exchange, f"attempts:{row.dispatch_id}:{row.number}")} for row in rows
+    ]
+
+
+def test_a_live_event_arrives_signed_and_says_what_it_should(place: Place, receiver: Receiver) -> None:
+    place.destinations.add("webhook", "Hook", {"url": receiver.url, "secret": SECRET}, events=["*"], actor="cli")
+    receipt = place.track("Purchase", distinct_id="order-1", event_properties={"amount": 99.99})
+    place.work()
+    (request,) = receiver.requests
+    body = Webhook(SECRET).verify(request.body, dict(request.headers))
+    assert body["type"] == "Purchase"
+    assert body["data"]["id"] == receipt.event_id
+    assert body["data"]["distinctId"] == "order-1"
+    assert body["data"]["userId"] == "u1"
+    assert body["data"]["properties"] == {"amount": 99.99}
+    assert place.states() == {"delivered": 1}
+    assert request.headers["webhook-id"] == last(place).id
+
+
+def test_a_test_event_is_sunk_with_its_exact_request_and_nothing_is_sent(place: Place, receiver: Receiver) -> None:
+    place.destinations.add("webhook", "Hook", {"url": receiver.url, "secret": SECRET}, events=["*"], actor="cli")
+    place.track(mode="test", event_properties={"amount": 1})
+    place.work()
+    assert receiver.requests == []
+    assert receiver.connections == 0
+    assert place.states() == {"sunk": 1}
+    kept = tries(place)[0]["exchange"]["request"]  # type: ignore[index]
+    assert Webhook(SECRET).verify(kept["body"], kept["headers"])["data"]["properties"] == {"amount": 1}
+
+
+def test_the_database_itself_refuses_a_delivered_test_dispatch(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track(mode="test")
+    place.work()
+    with pytest.raises(sa.exc.IntegrityError), place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="delivered"))
+
+
+def test_what_identify_said_is_there_for_later_events_that_map_it(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver, mapping={"plan": "{{visitor.custom_properties.plan}}", "city": "{{visitor.city}}"})
+    place.identify(user_id="u1", user_properties={"city": "Bern", "custom_properties": {"plan": "premium"}})
+    place.identify(user_id="u1", user_properties={"city": None})
+    place.track(user_id="u1")
+    place.work()
+    data = json.loads(receiver.requests[0].body)["data"]
+    assert data["plan"] == "premium"
+    assert "city" not in data
+
+
+def test_a_failure_is_tried_again_at_its_time_and_every_try_is_kept(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    receiver.answer(503, times=1, headers={"Retry-After": "120"})
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        place.track()
+        place.work()
+        row = last(place)
+        assert (row.state, row.reason, row.attempts) == ("retrying", "http_503", 1)
+        assert row.due_at == clock.now_ms() + 120_000
+        traveller.shift(119)
+        place.work()
+        assert len(receiver.requests) == 1
+        traveller.shift(1)
+        place.work()
+    assert place.states() == {"delivered": 1}
+    assert [(one["number"], one["outcome"], one["status"]) for one in tries(place)] == [
+        (1, "retry", 503),
+        (2, "delivered", 200),
+    ]
+    assert receiver.requests[0].headers["webhook-id"] == receiver.requests[1].headers["webhook-id"]
+
+
+def test_a_refusal_for_good_is_rejected_with_its_answer_kept(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    receiver.answer(400, body=b"no such thing")
+    place.track()
+    place.work()
+    assert (last(place).state, last(place).reason) == ("rejected", "http_400")
+    assert tries(place)[0]["exchange"]["response"]["body"] == "no such thing"  # type: ignore[index]
+
+
+def test_a_private_address_is_refused_and_says_which_setting_allows_it(place: Place, receiver: Receiver) -> None:
+    from ours.settings import load
+
+    closed = load({"OURS_HOME": str(place.settings.home), "OURS_SECRET_KEYS": ""})
+    place.webhook(receiver)
+    place.track()
+    place.route.run()
+    guarded = Deliver(place.store, place.registry, closed)
+    guarded.drain(threading.Event(), 5)
+    guarded.close()
+    assert (last(place).state, last(place).reason) == ("rejected", "ssrf_refused")
+    assert "OURS_ALLOW_NETWORKS" in tries(place)[0]["exchange"]["message"]  # type: ignore[index]
+    assert receiver.connections == 0
+
+
+def test_secrets_are_masked_in_what_is_kept_of_live_requests(place: Place, receiver: Receiver) -> None:
+    settings = {"url": receiver.url, "secret": SECRET, "headers": {"X-Team": "sesame-open"}}
+    place.destinations.add("webhook", "Hook", settings, events=["*"], actor="cli")
+    receiver.answer(400, body=b"you sent sesame-open")
+    place.track()
+    place.work()
+    assert receiver.requests[0].headers["X-Team"] == "sesame-open"
+    assert "sesame-open" not in json.dumps(tries(place)[0]["exchange"])
+
+
+def test_the_file_destination_writes_a_line(place: Place, tmp_path: Path) -> None:
+    place.destinations.add("file", "File", {"folder": str(tmp_path / "out")}, events=["*"], actor="cli")
+    place.track("Purchase")
+    place.track("Purchase", mode="test")
+    place.work()
+    (file,) = (tmp_path / "out").iterdir()
+    (line,) = file.read_text().splitlines()
+    assert json.loads(line)["data"]["event"] == "Purchase"
+    assert place.states() == {"delivered": 1, "sunk": 1}
+
+
+def test_a_hanging_destination_does_not_hold_up_the_others(place: Place, receiver: Receiver) -> None:
+    with Receiver() as hanging:
+        hanging.answer(hang=True)
+        place.webhook(hanging, "Hangs")
+        place.webhook(receiver, "Works")
+        for _ in range(100):
+            place.track()
+        while place.route.run():
+            pass
+        place.deliver.drain(threading.Event(), 3)
+        assert len(receiver.requests) == 100
+        assert place.states()["delivered"] == 100
+
+
+def test_pausing_keeps_the_backlog_and_resuming_delivers_it(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.track()
+    place.route.run()
+    place.destinations.pause(hook, actor="cli")
+    place.work()
+    assert place.states() == {"held": 1}
+    place.destinations.resume(hook, actor="cli")
+    place.work()
+    assert place.states() == {"delivered": 1}
+    assert len(receiver.requests) == 1
+
+
+def test_two_workers_never_send_the_same_dispatch(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    for _ in range(300):
+        place.track()
+    while place.route.run():
+        pass
+    other = Deliver(place.store, place.registry, place.settings)
+    workers = [threading.Thread(target=one.drain, args=(threading.Event(), 20)) for one in (place.deliver, other)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    other.close()
+    seen = [request.headers["webhook-id"] for request in receiver.requests]
+    assert len(seen) == len(set(seen)) == 300
+    assert place.states() == {"delivered": 300}
+
+
+@pytest.fixture
+def sweep(place: Place) -> Iterator[Sweep]:
+    queue = Queue(place.settings)
+    yield Sweep(place.store, place.registry, queue)
+    queue.close()
+
+
+def abandoned(place: Place, receiver: Receiver) -> None:
+    """A dispatch that was claimed by a worker which is no more."""
+    place.webhook(receiver)
+    place.track()
+    place.route.run()
+    dead = Deliver(place.store, place.registry, place.settings)
+    dead._turn(claim=True)
+    dead.close()
+    assert place.states() == {"sending": 1}
+
+
+def test_the_sweep_frees_what_a_dead_worker_had_in_hand(place: Place, receiver: Receiver, sweep: Sweep) -> None:
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        abandoned(place, receiver)
+        sweep.run()
+        assert place.states() == {"sending": 1}
+        traveller.shift(LEASE / 1000 + 1)
+        sweep.run()
+        assert (last(place).state, last(place).reason) == ("retrying", "lease_lost")
+        traveller.shift(10)
+        place.work()
+    assert place.states() == {"delivered": 1}
+    assert [one["outcome"] for one in tries(place)] == ["unknown", "delivered"]
+
+
+def test_an_ambiguous_try_is_held_where_the_destination_does_not_dedupe(
+    place: Place, receiver: Receiver, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    webhook = place.registry.get("webhook")
+    assert webhook
+    monkeypatch.setattr(type(webhook.plugin), "dedupes", False)
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        abandoned(place, receiver)
+        traveller.shift(LEASE / 1000 + 1)
+        sweep.run()
+    assert (last(place).state, last(place).reason) == ("held", "ambiguous")
+
+
+def test_what_was_held_for_a_missing_plugin_goes_on_when_it_is_back(
+    place: Place, receiver: Receiver, sweep: Sweep
+) -> None:
+    from ours.services.route import Route
+
+    place.webhook(receiver)
+    place.track()
+    Route(place.store, Registry([])).run()
+    sweep.run()
+    place.work()
+    assert place.states() == {"delivered": 1}
+
+
+def test_a_stopped_worker_gives_up_gracefully_and_calls_the_open_try_unknown(place: Place, receiver: Receiver) -> None:
+    receiver.answer(hang=True)
+    place.webhook(receiver)
+    place.track()
+    place.route.run()
+    stop = threading.Event()
+    worker = threading.Thread(target=place.deliver.drain, args=(stop,))
+    worker.start()
+    receiver.wait_for(1)
+    stop.set()
+    worker.join(5)
+    assert not worker.is_alive()
+    assert (last(place).state, last(place).reason) == ("retrying", "worker_stopped")
+
+
+def test_a_plugin_that_raises_spoils_only_its_own_dispatch(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.webhook(receiver)
+    webhook = place.registry.get("webhook")
+    assert webhook
+    build = type(webhook.plugin).build
+
+    def moody(self: object, delivery: object) -> object:
+        if delivery.event.name == "Bad":  # type: ignore[attr-defined]
+            raise RuntimeError("jane@example.com")
+        return build(self, delivery)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(webhook.plugin), "build", moody)
+    place.track("Bad")
+    place.track("Good")
+    place.work()
+    assert place.states() == {"delivered": 1, "rejected": 1}
+    assert "jane" not in json.dumps([one["exchange"] for one in tries(place)])

@@ -1,0 +1,325 @@
+"""Read models: pages of events, one event with all that became of it, figures, and the shapes of the command line."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ours import clock
+from ours.errors import NotFound
+from ours.services.overview import Filters, Overview, Row, read_cursor
+from ours.store.queries.reading_events import Narrowed, page
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+
+@pytest.fixture
+def overview(place: Place) -> Overview:
+    return Overview(place.store, place.registry)
+
+
+@contextmanager
+def _statements(place: Place) -> Iterator[list[str]]:
+    """What was asked of the database while the block ran."""
+    asked: list[str] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        asked.append(statement)
+
+    sa.event.listen(place.store.engine, "before_cursor_execute", note)
+    yield asked
+    sa.event.remove(place.store.engine, "before_cursor_execute", note)
+
+
+def _walk(overview: Overview, filters: Filters, limit: int) -> list[Row]:
+    """All pages, the newest first."""
+    found = overview.recent_events(filters, None, limit)
+    rows = list(found.rows)
+    while found.older:
+        found = overview.recent_events(filters, read_cursor(found.older), limit)
+        rows += found.rows
+    return rows
+
+
+def test_events_come_by_when_they_occurred_not_by_when_they_came(place: Place, overview: Overview) -> None:
+    now = clock.now_ms()
+    for name, age in (("middle", 5_000), ("oldest", 9_000), ("newest", 0)):
+        place.track(name, occurred_at=now - age)
+    assert [row.name for row in overview.recent_events().rows] == ["newest", "middle", "oldest"]
+
+
+def test_an_identify_is_no_event_of_the_list(place: Place, overview: Overview) -> None:
+    place.identify(user_id="u1")
+    assert not overview.recent_events().rows
+    assert not overview.events_json()
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(limit=st.integers(1, 9), start=st.integers(0, 29))
+def test_pages_meet_without_gap_or_overlap_in_both_directions(
+    place: Place, overview: Overview, limit: int, start: int
+) -> None:
+    if not overview.recent_events().rows:
+        moment = clock.now_ms()
+        for number in range(30):
+            place.track(f"E{number}", occurred_at=moment - number // 4)
+    everything = overview.recent_events(limit=100).rows
+    assert [row.id for row in _walk(overview, Filters(), limit)] == [row.id for row in everything]
+    edge = everything[start]
+    cursor = f"{edge.occurred_at}-{edge.id}"
+    older = overview.recent_events(None, read_cursor(cursor), limit).rows
+    assert [row.id for row in older] == [row.id for row in everything[start + 1 : start + 1 + limit]]
+    if start > limit:
+        newer = overview.recent_events(None, read_cursor(cursor, newer=True), limit).rows
+        assert [row.id for row in newer] == [row.id for row in everything[start - limit : start]]
+
+
+def test_filters_narrow_alone_and_together(place: Place, overview: Overview) -> None:
+    for name, mode, user_id in (("Purchase", "live", "u1"), ("purchase ", "test", "u1"), ("Lead", "live", "u2")):
+        place.track(name, mode, user_id=user_id)
+    place.work()
+    rows = overview.recent_events().rows
+    whose = {row.name: row.visitor_id for row in rows}
+
+    def names(**filters: Any) -> list[str]:
+        return sorted(row.name for row in overview.recent_events(Filters(**filters)).rows)
+
+    assert names(name=" PURCHASE") == ["Purchase", "purchase "]
+    assert names(mode="live") == ["Lead", "Purchase"]
+    assert names(source_id=rows[0].source_id) == ["Lead", "Purchase", "purchase "]
+    assert names(source_id=99) == []
+    assert names(visitor_id=whose["Lead"]) == ["Lead"]
+    assert names(name="purchase", mode="test") == ["purchase "]
+    assert names(name="purchase", visitor_id=whose["Lead"]) == []
+
+
+def test_a_merged_visitor_has_the_events_of_both(place: Place, overview: Overview) -> None:
+    place.track("Before", user_id=None, external_id="c-1")
+    place.track("Elsewhere", user_id=None, email_sha256="a" * 64)
+    place.work()
+    place.track("Both", user_id=None, external_id="c-1", email_sha256="a" * 64)
+    place.work()
+    rows = overview.recent_events().rows
+    assert len({row.visitor_id for row in rows}) == 1
+    assert len(overview.recent_events(Filters(visitor_id=rows[0].visitor_id)).rows) == 3
+    assert {row["visitorId"] for row in overview.events_json()} == {overview.events_json()[0]["visitorId"]}
+    merged = [overview.event(row.id).visitor for row in rows]
+    assert sorted(visitor.merged for visitor in merged if visitor) == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("narrowed", "index"),
+    [
+        (Narrowed(), "ix_events_occurred_at"),
+        (Narrowed(name_key="a" * 32), "ix_events_name_key"),
+        (Narrowed(source_id=1), "ix_events_source_id"),
+        (Narrowed(mode="test"), "ix_events_mode"),
+        (Narrowed(visitors=("a" * 32,)), "ix_events_visitor_id"),
+    ],
+)
+@pytest.mark.parametrize("cursor", [None, "1754874909594-" + "a" * 32])
+@pytest.mark.parametrize("newer", [False, True])
+def test_each_filter_alone_walks_its_index_and_sorts_nothing(
+    place: Place, narrowed: Narrowed, index: str, cursor: str | None, newer: bool
+) -> None:
+    if not place.store.is_sqlite:
+        pytest.skip("asks SQLite's planner")
+    with _statements(place) as asked, place.store.read() as connection:
+        page(connection, narrowed, read_cursor(cursor, newer=newer), 50)
+    [statement] = [text for text in asked if text.startswith("SELECT")]
+    with place.store.read() as connection:
+        values = tuple("1" for _ in range(statement.count("?")))
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any(f"USING INDEX {index}" in step for step in plan), plan
+    assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+def test_a_page_takes_as_many_queries_however_long_it_is(place: Place, overview: Overview, receiver: Receiver) -> None:
+    for number in range(3):
+        place.webhook(receiver, f"Hook {number}")
+    for number in range(30):
+        place.track(user_id=f"u{number}")
+    place.work()
+    counts = []
+    for limit in (2, 30):
+        with _statements(place) as asked:
+            assert len(overview.recent_events(limit=limit).rows) == limit
+            counts.append(len(asked))
+    assert counts[0] == counts[1] < 8
+
+
+def test_dispatches_stand_beside_each_event_refused_ones_too(
+    place: Place, overview: Overview, receiver: Receiver
+) -> None:
+    place.webhook(receiver, "All")
+    place.webhook(receiver, "Partner", events=["Other"])
+    place.webhook(receiver, "Nobody", events=[])
+    receipt = place.track()
+    assert overview.recent_events().rows[0].dispatches == ()
+    place.work()
+    [row] = overview.recent_events().rows
+    marks = [(mark.destination, mark.state, mark.reason, mark.id is None) for mark in row.dispatches]
+    assert marks == [
+        ("All", "delivered", None, False),
+        ("Partner", "stopped", "not_allowed", True),
+        ("Nobody", "stopped", "not_allowed", True),
+    ]
+    assert row.tally == [("delivered", 1, "All"), ("stopped", 2, "Partner, Nobody")]
+    states = [(one.destination, one.state) for one in overview.event(receipt.event_id).dispatches]
+    assert states == [(mark.destination, mark.state) for mark in row.dispatches]
+
+
+def test_an_event_tells_each_attempt_with_the_wait_before_it(
+    place: Place, overview: Overview, receiver: Receiver
+) -> None:
+    receiver.answer(503, times=1, headers={"Retry-After": "1"}, body=b"busy")
+    place.webhook(receiver)
+    event_id = place.track(event_properties={"amount": 5}).event_id
+    place.work()
+    found = overview.event(event_id)
+    [dispatch] = found.dispatches
+    assert not found.settled
+    assert (dispatch.state, dispatch.reason) == ("retrying", "http_503")
+    assert dispatch.why
+    assert dispatch.why.words.startswith("The destination had a fault of its own")
+    with place.store.write() as connection:
+        connection.execute(sa.text("UPDATE dispatches SET due_at = 1"))
+    place.work()
+    found = overview.event(event_id, clear=True)
+    first, second = found.dispatches[0].attempts
+    assert found.settled
+    assert (first.outcome, first.status, first.since_last_ms) == ("retry", 503, None)
+    assert (second.outcome, second.status) == ("delivered", 200)
+    assert second.since_last_ms is not None
+    assert first.response
+    assert first.response["body"] == "busy"
+    assert first.request
+    assert first.request["url"] == f"{receiver.url}/"
+    veiled = overview.event(event_id).dispatches[0].attempts[0].response
+    assert veiled
+    assert "busy" not in veiled["body"]
+    assert found.groups == {"Event properties": {"amount": 5}}
+
+
+def test_the_sealed_email_is_shown_by_its_first_digits_only(place: Place, overview: Overview) -> None:
+    event_id = place.track(email_sha256="5e884898da28047151d0e56f8dc62927").event_id
+    place.work()
+    visitor = overview.event(event_id).visitor
+    assert visitor
+    assert dict(visitor.facts) == {"Visitor id": "u1", "Email, hashed": "5e884898"}
+
+
+def test_what_identity_resolution_found_is_told_in_words(place: Place, overview: Overview) -> None:
+    place.track(user_id=None, external_id="c-1", email_sha256="a" * 64)
+    place.track("Later", user_id=None, external_id="c-2", email_sha256="a" * 64)
+    place.work()
+    [row] = overview.recent_events(Filters(name="later")).rows
+    [(code, reason)] = overview.event(row.id).notes
+    assert code == "identifier_conflict:email"
+    assert "stays there" in reason.words
+
+
+def test_the_list_for_the_command_line_has_its_keys(place: Place, overview: Overview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver, "Hook")
+    place.webhook(receiver, "Nobody", events=[])
+    place.track(distinct_id="order-1", occurred_at=1754874909594)
+    place.work()
+    [listed] = overview.events_json()
+    [sent, refused] = listed.pop("dispatches")
+    assert listed.pop("receivedAt").endswith("Z")
+    assert len(listed.pop("id")) == 32
+    assert listed == {
+        "event": "Purchase",
+        "distinctId": "order-1",
+        "mode": "live",
+        "occurredAt": "2025-08-11T01:15:09.594Z",
+        "visitorId": "u1",
+        "source": "Shop",
+    }
+    assert sent.items() >= {"destination": "Hook", "status": "delivered", "reason": None}.items()
+    assert refused == {"id": None, "destination": "Nobody", "status": "stopped", "reason": "not_allowed"}
+    assert hook == overview.recent_events().rows[0].dispatches[0].destination_id
+
+
+def test_one_event_for_the_command_line_carries_all_that_was_sent(place: Place, overview: Overview) -> None:
+    event_id = place.track(event_properties={"amount": 5}, user_properties={"first_name": "Ada"}).event_id
+    shown = overview.event_json(event_id)
+    assert shown["visitorId"] is None
+    assert shown["eventProperties"] == {"amount": 5}
+    assert shown["userProperties"] == {"first_name": "Ada"}
+    assert shown.keys() >= overview.events_json()[0].keys()
+
+
+@pytest.mark.parametrize(("mode", "status"), [("live", "delivered"), ("test", "sunk")])
+def test_a_dispatch_for_the_command_line_shows_its_attempts(
+    place: Place, overview: Overview, receiver: Receiver, mode: str, status: str
+) -> None:
+    place.webhook(receiver)
+    place.track(mode=mode)
+    place.work()
+    [mark] = overview.recent_events().rows[0].dispatches
+    assert mark.id
+    shown = overview.dispatch_json(mark.id)
+    assert (shown["id"], shown["status"], shown["mode"]) == (mark.id, status, mode)
+    [attempt] = shown["attempts"]
+    assert {"number", "startedAt", "durationMs", "request", "response", "outcome"} <= attempt.keys()
+    assert attempt["request"]["method"] == "POST"
+    assert attempt["request"]["headers"]["webhook-id"] == mark.id
+    assert (attempt["response"] is None) == (mode == "test")
+    assert len(receiver.requests) == (mode == "live")
+
+
+def test_the_balance_is_even_before_and_after_each_station(
+    place: Place, overview: Overview, receiver: Receiver
+) -> None:
+    receiver.answer(422, path="/broken")
+    place.webhook(receiver)
+    place.destinations.add("webhook", "Broken", {"url": f"{receiver.url}/broken"}, events=["*"], actor="cli")
+    place.webhook(receiver, "Nobody", events=[])
+    for mode in ("live", "test"):
+        place.track(mode=mode)
+    place.identify(user_id="u1")
+    before = overview.balance()
+    assert (before.accepted, before.expected, before.pending, before.difference) == (2, 6, 6, 0)
+    place.work()
+    after = asdict(overview.balance())
+    assert overview.balance().difference == 0
+    assert {state: count for state, count in after.items() if count} == {
+        "accepted": 2, "expected": 6, "delivered": 1, "rejected": 1, "sunk": 2, "stopped": 2,
+    }  # fmt: skip
+
+
+def test_health_counts_the_states_of_each_destination(place: Place, overview: Overview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    for _ in range(3):
+        place.track()
+    place.track(mode="test")
+    place.work()
+    health = overview.health()
+    assert health[hook].states == Counter(delivered=3, sunk=1)
+    assert health[hook].listed == [("delivered", 3), ("sunk", 1)]
+    assert (health[99].open, health[99].failed, health[99].listed) == (0, 0, [])
+
+
+def test_hours_are_without_gaps_and_end_with_the_running_one(place: Place, overview: Overview) -> None:
+    place.track()
+    place.track(mode="test")
+    hours = overview.hours(5)
+    assert len(hours) == 5
+    assert all(later.at - earlier.at == clock.HOUR for earlier, later in pairwise(hours))
+    assert 0 <= clock.now_ms() - hours[-1].at < clock.HOUR
+    assert sum(hour.live for hour in hours) == sum(hour.test for hour in hours) == 1
+
+
+@pytest.mark.parametrize("wrong", ["", "abc", "0" * 32, "'; DROP TABLE events", "G" * 32])
+def test_what_is_not_there_is_not_found(overview: Overview, wrong: str) -> None:
+    for ask in (overview.event, overview.event_json, overview.dispatch_json, overview.event_of):
+        with pytest.raises(NotFound, match="retention has deleted it"):
+            ask(wrong)

@@ -1,0 +1,106 @@
+"""The route station: one decision for every destination, in order of acceptance, by one router at a time."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import sqlalchemy as sa
+
+from ours.services.route import Route
+from ours.store.queries.events import any_unrouted
+from ours.store.tables import dispatches, events, identifiers, visitors
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+
+def rows(place: Place, *columns: sa.ColumnElement[object]) -> list[tuple[object, ...]]:
+    with place.store.read() as connection:
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(columns[0]))]
+
+
+def waiting(place: Place) -> bool:
+    with place.store.read() as connection:
+        return any_unrouted(connection)
+
+
+def test_an_event_gets_one_dispatch_for_each_destination_that_may_have_it(place: Place, receiver: Receiver) -> None:
+    all_, listed = place.webhook(receiver, "All"), place.webhook(receiver, "Listed", events=["purchase"])
+    nothing = place.webhook(receiver, "Nothing", events=[])
+    place.track("Purchase")
+    assert place.route.run() == 1
+    made = rows(place, dispatches.c.destination_id, dispatches.c.state, dispatches.c.reason)
+    assert made == [(all_, "pending", None), (listed, "pending", None)]
+    assert rows(place, events.c.owed, events.c.refused) == [(3, str(nothing))]
+
+
+def test_paused_and_off_destinations_get_a_dispatch_that_says_why_it_waits(place: Place, receiver: Receiver) -> None:
+    paused, off = place.webhook(receiver, "Paused"), place.webhook(receiver, "Off")
+    place.destinations.pause(paused, actor="cli")
+    place.destinations.turn_off(off, actor="cli")
+    place.track()
+    place.route.run()
+    made = rows(place, dispatches.c.destination_id, dispatches.c.state, dispatches.c.reason)
+    assert made == [(paused, "held", "destination_paused"), (off, "stopped", "destination_off")]
+
+
+def test_an_identify_makes_a_visitor_and_owes_nothing_unless_listed(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver, "All")
+    wants = place.webhook(receiver, "Wants", events=["$identify"])
+    place.identify(user_id="u1", user_properties={"first_name": "Jane"})
+    place.route.run()
+    assert rows(place, dispatches.c.destination_id) == [(wants,)]
+    assert rows(place, events.c.owed, events.c.refused) == [(1, None)]
+    assert len(rows(place, visitors.c.id)) == 1
+
+
+def test_identifiers_join_events_of_one_person_and_stay_apart_by_mode(place: Place) -> None:
+    place.track(user_id=None, external_id="c1", email_sha256="e" * 64)
+    place.track(user_id=None, email_sha256="e" * 64)
+    place.track(mode="test", user_id=None, email_sha256="e" * 64)
+    place.route.run()
+    by_mode = rows(place, events.c.mode, events.c.visitor_id)
+    live = {visitor for mode, visitor in by_mode if mode == "live"}
+    test = {visitor for mode, visitor in by_mode if mode == "test"}
+    assert len(live) == len(test) == 1
+    assert live != test
+    assert len(rows(place, identifiers.c.hash)) == 3
+
+
+def test_batches_give_the_same_visitors_whatever_their_size(place: Place) -> None:
+    place.track(user_id=None, email_sha256="a" * 64)
+    place.track(user_id=None, user_properties={"phone_number": "+1 555 010 0000"})
+    place.track(user_id=None, email_sha256="a" * 64, user_properties={"phone_number": "0015550100000"})
+    while place.route.run(1):
+        pass
+    merged = {row[0] for row in rows(place, visitors.c.id, visitors.c.alias_of) if row[1] is None}
+    assert len(merged) == 1
+    holders = {row[1] for row in rows(place, identifiers.c.hash, identifiers.c.visitor_id)}
+    assert holders == merged
+
+
+def test_racing_routers_route_each_event_once(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    for _ in range(60):
+        place.track(user_id=None, external_id="same")
+    gate = threading.Barrier(4)
+
+    def run(_: int) -> int:
+        router, done = Route(place.store, place.registry), 0
+        gate.wait()
+        while waiting(place):
+            done += router.run(5)
+        return done
+
+    with ThreadPoolExecutor(4) as threads:
+        counts = list(threads.map(run, range(4)))
+    assert sum(counts) == 60
+    assert len(rows(place, dispatches.c.id)) == 60
+    assert len(rows(place, visitors.c.id)) == 1
+
+
+def test_a_destination_whose_plugin_is_missing_holds_its_events(place: Place, receiver: Receiver) -> None:
+    from ours.registry import Registry
+
+    place.webhook(receiver)
+    place.track()
+    Route(place.store, Registry([])).run()
+    assert rows(place, dispatches.c.state, dispatches.c.reason) == [("held", "plugin_missing")]

@@ -1,0 +1,124 @@
+"""The group commit: durable before it answers, one commit for many, no poison spreads, no event is taken twice."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from ours import ids
+from ours.errors import Busy
+from ours.store import Store
+from ours.store.queries import volumes
+from ours.store.queries.events import NewEvent
+from ours.store.tables import events, seen
+from ours.store.tables import volumes as volume_rows
+from ours.store.writer import Writer
+
+
+def digest(number: int) -> str:
+    return f"{number:032x}"
+
+
+def row(hash_: str = "", **changes: object) -> NewEvent:
+    made = NewEvent(ids.new_id(), "track", "live", 1, "Purchase", digest(5), 1, 2, b"sealed", hash_, digest(7))
+    return made._replace(**changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def commits() -> list[int]:
+    return []
+
+
+@pytest.fixture
+def writer(store: Store, commits: list[int]) -> Iterator[Writer]:
+    opened = Writer(store, lambda: commits.append(1))
+    yield opened
+    opened.close()
+
+
+def stored(store: Store) -> list[str]:
+    with store.read() as connection:
+        return list(connection.scalars(sa.select(events.c.id).order_by(events.c.id)))
+
+
+def test_what_was_answered_is_stored(store: Store, writer: Writer, commits: list[int]) -> None:
+    new = row(digest(1))
+    (written,) = writer.write([new], key_id=1)
+    assert written.event_id == new.id
+    assert not written.duplicate
+    assert stored(store) == [new.id]
+    assert commits == [1]
+
+
+def test_a_second_event_with_the_same_hash_is_the_first_one_again(store: Store, writer: Writer) -> None:
+    first, again = row(digest(1)), row(digest(1))
+    other = row(digest(1), content=digest(8))
+    writer.write([first], key_id=1)
+    same, different = writer.write([again, other], key_id=1)
+    assert (same.event_id, same.duplicate, same.differs) == (first.id, True, False)
+    assert (different.event_id, different.duplicate, different.differs) == (first.id, True, True)
+    assert stored(store) == [first.id]
+
+
+def test_duplicates_within_one_request_are_seen(store: Store, writer: Writer) -> None:
+    rows = [row(digest(1)), row(digest(1)), row(digest(2))]
+    assert [item.duplicate for item in writer.write(rows, key_id=1)] == [False, True, False]
+    assert len(stored(store)) == 2
+
+
+def test_many_racing_requests_make_one_event_of_each_hash(store: Store, writer: Writer) -> None:
+    second = Writer(store, lambda: None)  # another web process, as far as the database can tell
+    try:
+        with ThreadPoolExecutor(16) as threads:
+            answers = list(
+                threads.map(lambda n: (writer, second)[n % 2].write([row(digest(n % 10))], key_id=1)[0], range(200))
+            )
+    finally:
+        second.close()
+    assert sum(not answer.duplicate for answer in answers) == 10
+    assert len(stored(store)) == 10
+    assert {answer.event_id for answer in answers} == set(stored(store))
+
+
+def test_one_poison_row_fails_alone(store: Store, writer: Writer) -> None:
+    gate = threading.Barrier(20)
+
+    def send(number: int) -> bool:
+        gate.wait()
+        try:
+            writer.write([row(digest(number), kind="poison" if number == 7 else "track")], key_id=1)
+        except Busy:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(send, range(20)))
+    assert [number for number, good in enumerate(answers) if not good] == [7]
+    assert len(stored(store)) == 19
+
+
+def test_volumes_count_received_duplicate_and_rejected_by_minute(store: Store, writer: Writer) -> None:
+    writer.write([row(digest(1)), row(digest(1))], key_id=1)
+    writer.count(volumes.Cell(0, 1, "live", "rejected"), 3)
+    writer.write([row(mode="test")], key_id=1)
+    with store.read() as connection:
+        figures = [sa.func.sum(volume_rows.c[name]) for name in ("received", "duplicate", "rejected")]
+        query = sa.select(volume_rows.c.mode, *figures).group_by(volume_rows.c.mode).order_by(volume_rows.c.mode)
+        assert [tuple(line) for line in connection.execute(query)] == [("live", 2, 1, 3), ("test", 1, 0, 0)]
+
+
+def test_an_event_without_a_hash_is_never_a_duplicate(store: Store, writer: Writer) -> None:
+    writer.write([row(), row()], key_id=1)
+    assert len(stored(store)) == 2
+    with store.read() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(seen)) == 0
+
+
+def test_a_database_that_refuses_is_busy_and_nothing_is_half_stored(store: Store, writer: Writer) -> None:
+    with store.write() as connection:
+        connection.exec_driver_sql("DROP TABLE seen" if store.is_sqlite else "DROP TABLE seen CASCADE")
+    with pytest.raises(Busy):
+        writer.write([row(digest(1))], key_id=1)
+    assert stored(store) == []

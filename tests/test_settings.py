@@ -1,0 +1,52 @@
+"""Settings: all problems at once, each by its name; the page of documentation is the code's."""
+
+from pathlib import Path
+
+import pytest
+
+from ours import settings
+from ours.errors import SettingsInvalid
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_wrong_setting_is_named_at_once(tmp_path: Path) -> None:
+    wrong = {
+        "OURS_HOME": str(tmp_path),
+        "OURS_PORT": "eighty",
+        "OURS_ALLOW_NETWORKS": "10.0.0.0/99",
+        "OURS_SECRET_KEYS": "short",
+        "OURS_REDIS_URL": "ftp://x",
+        "OURS_LOG_LEVEL": "LOUD",
+    }
+    with pytest.raises(SettingsInvalid) as caught:
+        settings.load(wrong)
+    assert set(caught.value.problems) == set(wrong) - {"OURS_HOME"}
+
+
+def test_the_first_start_makes_a_closed_folder_and_one_lasting_key(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    first = settings.load({"OURS_HOME": str(home)})
+    again = settings.load({"OURS_HOME": str(home)})
+    assert first.secret_keys == again.secret_keys
+    assert home.stat().st_mode & 0o777 == 0o700
+    assert (home / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_home_that_cannot_be_used_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsInvalid, match="OURS_HOME"):
+        settings.load({"OURS_HOME": str(tmp_path / "file" / "data")})
+
+
+def test_an_empty_variable_means_the_default(tmp_path: Path) -> None:
+    assert settings.load({"OURS_HOME": str(tmp_path), "OURS_PORT": ""}).port == 8000
+
+
+def test_the_queues_socket_fits_into_a_socket_address(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 60) / ("e" * 60)
+    assert len(str(settings.load({"OURS_HOME": str(deep)}).queue_socket)) < 104
+
+
+def test_the_page_about_settings_is_what_the_code_says() -> None:
+    assert (ROOT / "docs" / "settings.md").read_text() == settings.document()

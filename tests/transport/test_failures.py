@@ -1,0 +1,149 @@
+"""How a request can fail, and whether it may have arrived all the same."""
+
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from ours.core.answer import Answer, Failure
+from ours.transport import Transport
+from tests.receiver import Receiver
+
+Fail = Callable[..., Failure]
+Prepare = Callable[..., requests.PreparedRequest]
+Send = Callable[..., Answer]
+
+
+@pytest.fixture
+def fail(send: Send) -> Fail:
+    """The failure of one request."""
+
+    def failing(what: str | requests.PreparedRequest, **how: object) -> Failure:
+        answer = send(what, **how)
+        assert answer.response is None
+        assert answer.failure is not None
+        return answer.failure
+
+    return failing
+
+
+def prepared_for(url: str) -> requests.PreparedRequest:
+    """A request to a URL that ``prepare()`` itself would not take."""
+    request = requests.Request("POST", "http://127.0.0.1/").prepare()
+    request.url = url
+    return request
+
+
+@pytest.fixture
+def deaf() -> Iterator[str]:
+    """The URL of a listener whose queue is full: a connection to it is neither made nor refused."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        callers = [socket.socket() for _ in range(4)]
+        for caller in callers:
+            caller.setblocking(False)
+            caller.connect_ex(address)
+        yield f"http://127.0.0.1:{address[1]}"
+        for caller in callers:
+            caller.close()
+
+
+def test_no_answer_in_time_may_have_arrived(receiver: Receiver, impatient: Transport, fail: Fail) -> None:
+    receiver.answer(hang=True)
+    failure = fail(receiver.url, over=impatient)
+    assert (failure.code, failure.arrived) == ("timeout", True)
+
+
+def test_half_an_answer_in_time_may_have_arrived_and_says_how_it_began(
+    receiver: Receiver, impatient: Transport, fail: Fail
+) -> None:
+    receiver.answer(202, body=b"x" * 100, pause=0.05)
+    failure = fail(receiver.url, over=impatient)
+    assert (failure.code, failure.arrived) == ("timeout", True)
+    assert "HTTP/1.1 202 Accepted" in failure.message
+
+
+def test_no_connection_in_time_has_not_arrived(deaf: str, impatient: Transport, fail: Fail) -> None:
+    failure = fail(deaf, over=impatient)
+    assert (failure.code, failure.arrived) == ("timeout", False)
+
+
+def test_a_refused_connection_has_not_arrived(receiver: Receiver, fail: Fail) -> None:
+    receiver.close()
+    failure = fail(receiver.url)
+    assert (failure.code, failure.arrived) == ("connect_failed", False)
+
+
+def test_an_unknown_host_has_not_arrived(fail: Fail) -> None:
+    failure = fail("http://nobody.invalid/")
+    assert (failure.code, failure.arrived) == ("dns_failed", False)
+    assert "nobody.invalid" in failure.message
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:99999", "[::1", "exa%00mple.com"])
+def test_a_host_that_can_not_be_is_an_invalid_request(fail: Fail, host: str) -> None:
+    failure = fail(prepared_for(f"http://{host}/"))
+    assert (failure.code, failure.arrived) == ("invalid_request", False)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"reset": True},
+        {"body": b"x" * 100, "cut": 50},
+        {"raw": b""},
+        {"raw": b"HTTP/1.1 20"},
+        {"raw": b"SSH-2.0\r\n"},
+    ],
+)
+def test_a_connection_that_breaks_may_have_arrived(receiver: Receiver, fail: Fail, how: dict[str, object]) -> None:
+    receiver.answer(**how)  # type: ignore[arg-type]
+    failure = fail(receiver.url)
+    assert (failure.code, failure.arrived) == ("connection_lost", True)
+    assert len(receiver.requests) == 1
+
+
+@pytest.mark.parametrize("header", [b"X: " + b"a" * 150_000, b"\r\n".join([b"X: " + b"a" * 1000] * 400)])
+def test_an_answer_with_endless_headers_is_given_up(receiver: Receiver, fail: Fail, header: bytes) -> None:
+    receiver.answer(raw=b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n")
+    failure = fail(receiver.url)
+    assert (failure.code, failure.arrived) == ("response_too_large", True)
+
+
+def test_a_request_on_a_connection_that_died_is_sent_again(receiver: Receiver, send: Send) -> None:
+    send(receiver.url)
+    receiver.answer(reset=True, times=1)
+    assert send(receiver.url).failure is None
+    assert len(receiver.requests) == 3
+
+
+def test_a_request_is_sent_twice_at_most(
+    receiver: Receiver, transport: Transport, prepare: Prepare, fail: Fail
+) -> None:
+    receiver.answer(delay=0.1)
+    for number in range(5):
+        transport.submit(str(number), prepare(receiver.url))
+    while transport.in_flight:
+        transport.wait(1)
+    assert receiver.connections == 5
+    receiver.answer(raw=b"")
+    failure = fail(receiver.url)
+    assert (failure.code, failure.arrived) == ("connection_lost", True)
+    assert len(receiver.requests) == 5 + 2
+
+
+def test_a_receiver_that_dies_with_the_request_in_hand_may_have_taken_it(
+    receiver: Receiver, transport: Transport, prepare: Prepare, send: Send
+) -> None:
+    send(receiver.url)
+    receiver.answer(hang=True)
+    transport.submit("late", prepare(receiver.url))
+    transport.wait(0.05)
+    receiver.wait_for(2)
+    receiver.close()
+    (answer,) = transport.wait(2)
+    assert answer.failure is not None
+    assert (answer.failure.code, answer.failure.arrived) == ("connection_lost", True)

@@ -1,0 +1,137 @@
+"""Many events in one request: one row's fault spoils no other."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+Post = Callable[..., TestResponse]
+
+
+def row(number: int = 1, **more: Any) -> dict[str, Any]:
+    return {"event": "A", "userId": "u", "distinctId": f"d{number}"} | more
+
+
+def test_all_good_rows_answer_200_with_a_receipt_each(post: Post, accept: Any) -> None:
+    answer = post("batch", events=[row(1), row(2, properties={"a": 1})])
+    assert answer.status_code == 200
+    body = answer.get_json()
+    assert (body["success"], body["accepted"], body["failed"]) == (True, 2, 0)
+    assert body["results"][1] == {
+        "index": 1, "success": True, "eventId": f"{1:032x}", "distinctId": "d2", "duplicate": False, "warnings": [],
+    }  # fmt: skip
+    assert [item.distinct_id for item in accept.items] == ["d1", "d2"]
+
+
+def test_a_wrong_row_fails_alone_and_names_its_fields(post: Post, accept: Any) -> None:
+    answer = post("batch", events=[row(1), {"event": 5, "email": []}, "x", row(2)])
+    assert answer.status_code == 207
+    body = answer.get_json()
+    assert (body["success"], body["accepted"], body["failed"]) == (True, 2, 2)
+    assert [one["success"] for one in body["results"]] == [True, False, False, True]
+    wrong = body["results"][1]
+    assert wrong["code"] == "invalid_event"
+    assert set(wrong["errors"]) == {"event", "email", "distinctId"}
+    assert all(path in wrong["message"] for path in wrong["errors"])
+    assert (len(accept.items), accept.refused) == (2, 2)
+
+
+def test_none_good_is_207_without_success(post: Post, accept: Any) -> None:
+    answer = post("batch", events=[{}, None])
+    assert (answer.status_code, answer.get_json()["success"], answer.get_json()["accepted"]) == (207, False, 0)
+    assert accept.refused == 2
+
+
+def test_a_row_needs_a_distinct_id(post: Post) -> None:
+    answer = post("batch", events=[{"event": "A", "userId": "u"}])
+    assert answer.get_json()["results"][0]["errors"] == {"distinctId": ["Must be sent."]}
+
+
+def test_a_rows_own_token_is_ignored(post: Post) -> None:
+    answer = post("batch", events=[row(token="another"), row(2, token=5)])
+    assert answer.status_code == 200
+    assert [one["warnings"] for one in answer.get_json()["results"]] == [[], []]
+
+
+def test_a_duplicate_counts_as_accepted_within_a_batch_too(post: Post) -> None:
+    body = post("batch", events=[row(), row(), row(eventProperties={"a": 1})]).get_json()
+    assert body["accepted"] == 3
+    assert [one["duplicate"] for one in body["results"]] == [False, True, True]
+    assert len({one["eventId"] for one in body["results"]}) == 1
+    assert body["results"][2]["warnings"][0]["code"] == "duplicate_differs"
+
+
+def test_a_rows_warnings_are_its_own(post: Post) -> None:
+    body = post("batch", events=[row(1, colour="red"), row(2)], colour="red").get_json()
+    assert [[one["field"] for one in result["warnings"]] for result in body["results"]] == [["colour"], []]
+    assert [one["field"] for one in body["warnings"]] == ["colour"]
+
+
+@pytest.mark.parametrize("given", [{}, {"events": []}, {"events": None}, {"events": {"0": {}}}, {"events": "x"}])
+def test_no_rows_is_a_400(post: Post, accept: Any, given: dict[str, Any]) -> None:
+    answer = post("batch", **given)
+    assert (answer.status_code, set(answer.get_json()["errors"])) == (400, {"events"})
+    assert accept.refused == 1
+
+
+def test_too_many_rows_is_a_413_with_the_limit(post: Post, accept: Any) -> None:
+    assert post("batch", events=[row(n) for n in range(5)]).status_code == 200
+    answer = post("batch", events=[row(n) for n in range(6)])
+    assert (answer.status_code, answer.get_json()["code"], answer.get_json()["limit"]) == (413, "too_many_rows", 5)
+    assert accept.refused == 1
+
+
+def test_when_nothing_can_be_stored_every_row_says_so(post: Post, accept: Any) -> None:
+    accept.busy = True
+    answer = post("batch", events=[row(), {}])
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    body = answer.get_json()
+    assert (body["success"], body["code"], body["accepted"], body["failed"]) == (False, "unavailable", 0, 2)
+    assert [one["code"] for one in body["results"]] == ["queue_failed", "invalid_event"]
+    assert accept.refused == 0
+
+
+WEIGH = """
+import gzip, sys
+from types import SimpleNamespace
+from flask import Flask
+from ours.services.accept import Caller
+from ours.web import ingest
+
+def rss(line):
+    with open("/proc/self/status") as status:
+        return next(int(text.split()[1]) for text in status if text.startswith(line)) / 1024
+
+def take(body):
+    service = SimpleNamespace(authenticate=lambda key: Caller(1, 1, "live"), refuse=lambda caller, count=1: None)
+    app = Flask("weigh")
+    app.extensions["ours"] = SimpleNamespace(
+        accept=service, settings=SimpleNamespace(max_batch_bytes=5 << 20, max_batch_rows=1000)
+    )
+    app.register_blueprint(ingest.blueprint)
+    return app.test_client().post("/api/v1/batch", data=body, headers={"Content-Encoding": "gzip"})
+
+most = 5 << 20
+body = b'{"token":"k","events":[{"eventProperties":{"a":[' + b'{"":{}},' * 49_000 + b'"ab",' * 440_000
+body += b'"' + b"x" * (most - len(body) - 10) + b'"]}}]}'
+packed = gzip.compress(body, 1)
+del body
+take(gzip.compress(b"{}"))
+with open("/proc/self/clear_refs", "w") as file:
+    file.write("5")
+before = rss("VmRSS")
+status = take(packed).status_code
+print(status, rss("VmHWM") - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_body_of_5_mib_costs_less_than_100_mib() -> None:
+    run = subprocess.run([sys.executable, "-c", WEIGH], capture_output=True, text=True, check=True, timeout=60)
+    status, mebibytes = run.stdout.split()
+    assert status == "207"
+    assert float(mebibytes) < 100

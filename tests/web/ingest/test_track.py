@@ -1,0 +1,211 @@
+"""One event over the wire: what is taken, what is answered, and what every refusal says."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from ours import clock
+
+Post = Callable[..., TestResponse]
+EVENT: dict[str, Any] = {"event": "Purchase", "userId": "u1"}
+
+
+def codes(answer: TestResponse) -> dict[str, str]:
+    return {one["field"]: one["code"] for one in answer.get_json()["warnings"]}
+
+
+def test_an_event_is_taken_and_its_ids_come_back(post: Post, accept: Any) -> None:
+    answer = post("track", **EVENT, distinctId=" order-1 ")
+    assert answer.status_code == 200
+    assert answer.get_json() == {"success": True, "eventId": "0" * 32, "distinctId": "order-1"}
+    [item] = accept.items
+    assert (item.kind, item.name, item.user_id, item.distinct_id) == ("track", "Purchase", "u1", "order-1")
+
+
+def test_without_a_distinct_id_one_is_made(post: Post) -> None:
+    assert post("track", **EVENT).get_json()["distinctId"]
+
+
+def test_a_duplicate_says_so_and_keeps_the_first_id(post: Post) -> None:
+    first, second = (post("track", **EVENT, distinctId="d").get_json() for _ in range(2))
+    assert second == first | {"duplicate": True}
+
+
+def test_a_duplicate_with_other_content_warns(post: Post) -> None:
+    post("track", **EVENT, distinctId="d")
+    answer = post("track", **EVENT, distinctId="d", eventProperties={"a": 1})
+    assert answer.get_json()["duplicate"] is True
+    assert codes(answer) == {"distinctId": "duplicate_differs"}
+
+
+def test_every_wrong_field_is_named_at_once(post: Post, accept: Any) -> None:
+    answer = post(
+        "track",
+        event=" ",
+        email=5,
+        time="yesterday",
+        userProperties={"city": [1], "firstName": {}},
+        defaultProperties={"screen_width": "wide", "fv": 1},
+        eventProperties=[],
+        identityContext={"ip": "1.2.3.4"},
+    )
+    assert answer.status_code == 400
+    body = answer.get_json()
+    assert body["success"] is False
+    assert body["code"] == "invalid_fields"
+    assert set(body["errors"]) == {
+        "event", "email", "userProperties.city", "userProperties.firstName", "defaultProperties.screen_width",
+        "defaultProperties.fv", "eventProperties", "identityContext.userAgent",
+    }  # fmt: skip
+    assert all(path in body["error"] for path in body["errors"])
+    assert (accept.items, accept.refused) == ([], 1)
+
+
+def test_one_wrong_field_is_told_in_one_sentence(post: Post) -> None:
+    assert post("track", userId="u").get_json()["error"] == "event: Must be sent."
+
+
+@pytest.mark.parametrize("facts", [None, {}, {"city": "Oslo"}, {"email": ""}, {"phone_number": "none"}])
+def test_without_an_identifier_the_three_are_named(post: Post, facts: Any) -> None:
+    answer = post("track", event="A", userId=None, userProperties=facts)
+    assert answer.status_code == 400
+    assert set(answer.get_json()["errors"]) == {"userId", "externalId", "email"}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"userId": "u"},
+        {"externalId": 4711},
+        {"email": "a@b.co"},
+        {"userProperties": {"email": "a@b.co"}},
+        {"userProperties": {"externalId": 1}},
+        {"userProperties": {"phone_number": 15550100000}},
+    ],
+)
+def test_any_one_identifier_is_enough(post: Post, named: dict[str, Any]) -> None:
+    assert post("track", event="A", **named).status_code == 200
+
+
+def test_a_missing_name_and_a_missing_identifier_are_both_told(post: Post) -> None:
+    assert set(post("track").get_json()["errors"]) == {"event", "userId", "externalId", "email"}
+
+
+def test_of_the_email_only_the_hash_stays(post: Post, accept: Any) -> None:
+    post("track", event="A", email="  Ann@Example.COM ")
+    assert accept.items[0].email_sha256 == sha256(b"ann@example.com").hexdigest()
+    assert "ann@example" not in repr(accept.items[0]).lower()
+
+
+def test_an_email_that_is_no_address_is_hashed_with_a_warning(post: Post, accept: Any) -> None:
+    assert codes(post("track", event="A", email="Ann")) == {"email": "email_not_an_address"}
+    assert accept.items[0].email_sha256 == sha256(b"ann").hexdigest()
+
+
+@pytest.mark.parametrize("email", [5, True, [], {}, "", "  ", "a" * 1001])
+def test_an_email_that_is_no_text_is_refused(post: Post, email: Any) -> None:
+    assert "email" in post("track", event="A", userId="u", email=email).get_json()["errors"]
+
+
+def test_numbers_become_text_where_an_id_is_asked_for(post: Post, accept: Any) -> None:
+    post("track", event="A", externalId=10**30, distinctId=12.0)
+    assert (accept.items[0].external_id, accept.items[0].distinct_id) == ("1" + "0" * 30, "12")
+
+
+@pytest.mark.parametrize(
+    ("field", "longest"), [("event", 1000), ("userId", 400), ("externalId", 400), ("distinctId", 400)]
+)
+def test_names_and_ids_have_a_greatest_length(post: Post, field: str, longest: int) -> None:
+    assert post("track", **EVENT | {field: "x" * longest}).status_code == 200
+    assert field in post("track", **EVENT | {field: "x" * (longest + 1)}).get_json()["errors"]
+
+
+def test_identify_is_no_event(post: Post) -> None:
+    assert "/identify" in post("track", **EVENT | {"event": " $identify "}).get_json()["error"]
+    assert post("track", **EVENT | {"event": "$deep_link_opened"}).status_code == 200
+
+
+def test_properties_is_another_name_for_event_properties(post: Post, accept: Any) -> None:
+    answer = post("track", **EVENT, properties={"amount": 99.99, "product": "Premium Plan"})
+    assert "warnings" not in answer.get_json()
+    assert accept.items[0].event_properties == {"amount": 99.99, "product": "Premium Plan"}
+
+
+def test_sent_under_both_names_they_merge_and_event_properties_win(post: Post, accept: Any) -> None:
+    answer = post("track", **EVENT, properties={"a": 1, "b": 1, "c": 3}, eventProperties={"b": 2, "c": 3})
+    assert accept.items[0].event_properties == {"a": 1, "b": 2, "c": 3}
+    assert codes(answer) == {"properties.b": "overridden"}
+
+
+def test_both_names_together_obey_the_limit_of_one(post: Post) -> None:
+    first, second = ({f"{half}{n}": n for n in range(150)} for half in "ab")
+    answer = post("track", **EVENT, properties=first, eventProperties=second)
+    assert answer.get_json()["errors"] == {"eventProperties": ["Must have at most 200 properties; it has 300."]}
+
+
+def test_unknown_fields_are_ignored_with_a_warning(post: Post) -> None:
+    answer = post("track", **EVENT, colour="red", identityContext={"ip": "::1", "userAgent": "x", "port": 1})
+    assert codes(answer) == {"colour": "unknown_field", "identityContext.port": "unknown_field"}
+
+
+def test_what_a_field_changes_is_told_and_kept_with_the_event(post: Post, accept: Any) -> None:
+    answer = post("track", **EVENT, userProperties={"firstName": "Ann", "plan": "x", "city": ""}, time="now")
+    assert codes(answer) == {
+        "userProperties.firstName": "renamed",
+        "userProperties.plan": "moved",
+        "userProperties.city": "empty_ignored",
+        "time": "time_ignored",
+    }
+    assert {one.field for one in accept.items[0].warnings} == set(codes(answer))
+
+
+def test_a_null_group_is_as_good_as_none(post: Post, accept: Any) -> None:
+    names = ["eventProperties", "userProperties", "defaultProperties", "identityContext", "properties", "time"]
+    assert "warnings" not in post("track", **EVENT, **dict.fromkeys(names)).get_json()
+    assert accept.items[0].user_properties == {}
+
+
+def test_the_network_of_the_person_is_kept(post: Post, accept: Any) -> None:
+    post("track", **EVENT, identityContext={"ip": " 203.0.113.7 ", "userAgent": "Mozilla"})
+    assert accept.items[0].identity_context == {"ip": "203.0.113.7", "userAgent": "Mozilla"}
+
+
+def test_an_empty_part_of_the_network_is_ignored_with_a_warning(post: Post, accept: Any) -> None:
+    answer = post("track", **EVENT, identityContext={"ip": "::1", "userAgent": ""})
+    assert codes(answer) == {"identityContext.userAgent": "empty_ignored"}
+    assert accept.items[0].identity_context == {"ip": "::1"}
+
+
+@pytest.mark.parametrize("context", [{}, {"ip": None, "userAgent": "x"}, {"userAgent": "x"}, {"ip": 1}, "x"])
+def test_half_a_network_is_refused(post: Post, context: Any) -> None:
+    assert any(
+        path.startswith("identityContext")
+        for path in post("track", **EVENT, identityContext=context).get_json()["errors"]
+    )
+
+
+def test_when_it_happened_is_kept(post: Post, accept: Any) -> None:
+    before = clock.now_ms()
+    post("track", **EVENT, time=before - 5000)
+    post("track", **EVENT)
+    assert accept.items[0].occurred_at == before - 5000
+    assert accept.items[1].occurred_at >= before
+
+
+def test_when_nothing_can_be_made_durable_it_is_503_and_not_the_callers_fault(post: Post, accept: Any) -> None:
+    accept.busy = True
+    answer = post("track", **EVENT)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert answer.get_json() == {"success": False, "error": "The disk is nearly full.", "code": "unavailable"}
+    assert accept.refused == 0
+
+
+def test_our_own_fault_is_a_500_that_tells_nothing(post: Post, accept: Any, client: FlaskClient) -> None:
+    del accept.callers
+    answer = post("track", **EVENT)
+    assert (answer.status_code, answer.get_json()["code"]) == (500, "internal_error")
+    assert "callers" not in answer.text

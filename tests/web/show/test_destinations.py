@@ -1,0 +1,135 @@
+"""Destinations: the form as the plugin asks for it, the choice of events, and what may be done."""
+
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from ours.bootstrap import Ours
+from tests.web.show.conftest import Browser
+
+FORM: dict[str, Any] = {"name": "Warehouse", "settings.url": "https://example.com/hook", "choice": "all"}
+
+
+def _add(browser: Browser, **changes: Any) -> Any:
+    return browser.post("/destinations/add/webhook", **FORM | changes)
+
+
+def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
+    page = editor.page("/destinations/add/webhook")
+    for part in ('name="settings.url" type="url"', 'name="settings.secret" type="password"', 'name="settings.method"'):
+        assert part in page
+    assert "checked" not in page  # which events may leave is the operator's to say
+    assert '<span class="none">Nothing leaves for this destination' in page
+
+
+@pytest.mark.parametrize(
+    ("chosen", "events"),
+    [
+        ({"choice": "all"}, ["*"]),
+        ({"choice": "all", "identify": "on"}, ["$identify", "*"]),
+        ({"choice": "these", "names": "Purchase\r\n\r\n Lead \r\n"}, ["Lead", "Purchase"]),
+        ({"choice": "none", "names": "Purchase"}, []),
+        ({"choice": ""}, []),
+    ],
+)
+def test_only_the_chosen_events_may_leave(
+    editor: Browser, here: Ours, chosen: dict[str, str], events: list[str]
+) -> None:
+    assert _add(editor, **chosen).status_code == 200
+    assert sorted(here.destinations.get(1).events) == events
+
+
+def test_these_without_a_name_is_asked_again(editor: Browser, here: Ours) -> None:
+    answer = _add(editor, choice="these", names=" \n")
+    assert answer.status_code == 400
+    assert "Name at least one event" in answer.text
+    assert not here.destinations.list()
+
+
+def test_what_was_typed_stays_in_the_form_and_each_fault_stands_beside_its_field(editor: Browser) -> None:
+    answer = _add(editor, **{"settings.url": "no address", "map_field": "plan", "map_template": "{{"})
+    assert answer.status_code == 400
+    page = unescape(answer.text)
+    assert 'value="no address"' in page
+    assert 'id="settings.url-wrong"' in page
+    assert 'value="{{"' in page
+    answer = _add(editor, map_field="plan", map_template="{{")
+    assert '<p class="wrong"><code>plan</code>' in answer.text
+
+
+def test_mapping_rows_are_kept_and_empty_ones_left_out(editor: Browser, here: Ours) -> None:
+    form = MultiDict(FORM.items())
+    for name, template in (("plan", "{{visitor.custom_properties.plan}}"), ("", ""), ("fixed", "yes")):
+        form.add("map_field", name)
+        form.add("map_template", template)
+    editor.post("/destinations/add/webhook", **form.to_dict(flat=False))
+    assert here.destinations.get(1).mapping == {"plan": "{{visitor.custom_properties.plan}}", "fixed": "yes"}
+
+
+def test_a_secret_left_empty_stays_and_is_never_shown(editor: Browser, here: Ours) -> None:
+    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    _add(editor, **{"settings.secret": secret})
+    page = editor.page("/destinations/1/edit")
+    assert secret not in page
+    assert secret not in editor.page("/destinations/1")
+    editor.post("/destinations/1/edit", **FORM | {"name": "Renamed", "settings.secret": ""})
+    found = here.destinations.get(1)
+    assert found.name == "Renamed"
+    assert found.settings_shown["secret"] == "••••"
+
+
+def test_editing_begins_with_what_stands(editor: Browser) -> None:
+    _add(editor, choice="these", names="Purchase\nLead", identify="on", map_field="plan", map_template="pro")
+    page = editor.page("/destinations/1/edit")
+    assert 'value="these" checked' in page
+    assert 'name="identify" checked' in page
+    assert "Lead\nPurchase</textarea>" in page or "Purchase\nLead</textarea>" in page
+    assert 'value="plan"' in page
+
+
+def test_an_empty_allow_list_is_said_in_red_where_the_destination_is_seen(editor: Browser) -> None:
+    _add(editor, choice="none")
+    assert '<span class="none">none: nothing leaves</span>' in editor.page("/destinations")
+    assert "Nothing leaves for this destination: its allow list is empty." in editor.page("/destinations/1")
+    assert "has an empty allow list: nothing leaves for it." in editor.page("/")
+
+
+def test_it_is_paused_resumed_turned_off_and_on_and_removed(editor: Browser, here: Ours) -> None:
+    _add(editor)
+    for verb, status in (("pause", "paused"), ("resume", "on"), ("off", "off"), ("on", "on"), ("remove", "removed")):
+        assert editor.get(f"/destinations/1/{verb}").status_code == 200
+        assert here.destinations.get(1).status != status or verb == "resume"
+        assert editor.post(f"/destinations/1/{verb}").status_code == 200
+        assert here.destinations.get(1).status == status
+    assert editor.post("/destinations/1/pause").status_code == 400
+
+
+def test_a_test_event_goes_the_whole_road_and_nowhere_for_real(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    editor.post("/destinations/add/file", name="Copy", choice="all", **{"settings.folder": str(folder)})
+    page = editor.post("/destinations/1/test", event="Try me").text
+    assert "Try me" in page
+    assert '<span class="test-tag">Test</span>' in page
+    work()
+    [row] = here.overview.recent_events().rows
+    assert [mark.state for mark in row.dispatches] == ["sunk"]
+    assert not list(folder.glob("*")) if folder.exists() else True
+
+
+def test_a_test_event_without_a_source_or_a_name_is_refused_in_a_sentence(editor: Browser, here: Ours) -> None:
+    _add(editor)
+    assert "no active source has one. Add a source first." in editor.post("/destinations/1/test", event="Try").text
+    here.sources.add("Shop", actor="cli")
+    assert editor.post("/destinations/1/test", event=" ").status_code == 400
+
+
+def test_an_unknown_plugin_is_404(editor: Browser) -> None:
+    answer = editor.get("/destinations/add/nothing")
+    assert answer.status_code == 404
+    assert "There is no plugin “nothing”." in answer.text

@@ -1,0 +1,199 @@
+"""Recent Events and the event page, as a person without a script sees them."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from pathlib import Path
+
+import pytest
+
+from ours import clock
+from ours.bootstrap import Ours
+from tests.receiver import Receiver
+from tests.web.show.conftest import Browser
+
+Send = Callable[..., str]
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
+
+
+def _names(page: str) -> list[str]:
+    return re.findall(r'<a id="event-\w+"[^>]*><bdi>([^<]*)</bdi>', page)
+
+
+def test_events_stand_in_the_order_they_occurred_and_test_ones_say_so(editor: Browser, send: Send) -> None:
+    now = clock.now_ms()
+    send("Second", occurred_at=now - 5_000)
+    send("Third", "test", occurred_at=now - 9_000)
+    send("First", occurred_at=now)
+    page = editor.page("/events")
+    assert _names(page) == ["First", "Second", "Third"]
+    assert page.count('class="test-tag"') == page.count('<tr class="is-test">') == 1
+
+
+def test_filters_narrow_and_stay_in_the_form_and_in_the_address_of_the_next_page(editor: Browser, send: Send) -> None:
+    for number in range(60):
+        send("Purchase", "test" if number % 2 else "live", occurred_at=clock.now_ms() - number)
+    send("Other", "test")
+    page = editor.page("/events?name=PURCHASE&mode=test")
+    assert _names(page) == ["Purchase"] * 30
+    assert "<option selected>test</option>" in page
+    assert 'value="PURCHASE"' in page
+    page = editor.page("/events?name=purchase")
+    older = re.search(r'href="([^"]+)" rel="next"', page)
+    assert older
+    assert "name=purchase" in older[1]
+    assert len(_names(editor.page(unescape(older[1])))) == 10
+
+
+def test_going_older_and_newer_again_shows_the_same_page(editor: Browser, send: Send) -> None:
+    moment = clock.now_ms()
+    for number in range(120):
+        send(f"E{number:03}", occurred_at=moment - number // 3)  # many at one moment
+    first = editor.page("/events")
+    second = editor.page(_link(first, "next"))
+    third = editor.page(_link(second, "next"))
+    assert len({*_names(first), *_names(second), *_names(third)}) == 120
+    assert _names(editor.page(_link(third, "prev"))) == _names(second)
+    assert _names(editor.page(_link(second, "prev"))) == _names(first)
+
+
+def _link(page: str, rel: str) -> str:
+    found = re.search(rf'href="([^"]+)" rel="{rel}"', page)
+    assert found
+    return unescape(found[1])
+
+
+def test_only_the_first_page_refreshes_itself(editor: Browser, send: Send) -> None:
+    for _ in range(51):
+        send()
+    first = editor.page("/events")
+    assert 'hx-trigger="every 3s"' in first
+    assert "hx-trigger" not in editor.page(_link(first, "next"))
+
+
+def test_the_refreshing_rows_come_only_when_something_changed(editor: Browser, send: Send, work: Work) -> None:
+    send()
+    rows = re.search(r'hx-get="([^"]+)"', editor.page("/events"))
+    assert rows
+    address = unescape(rows[1])
+    assert editor.get(address).status_code == 204
+    work()
+    changed = editor.get(address)
+    assert changed.status_code == 200
+    assert "<html" not in changed.text
+
+
+@pytest.mark.parametrize("query", ["before=x", "before=1-zz", "source=abc", "mode=both", "visitor=%27--", "after=-1-0"])
+def test_a_damaged_address_shows_the_first_page(editor: Browser, send: Send, query: str) -> None:
+    send("Purchase")
+    assert _names(editor.page(f"/events?{query}")) == ["Purchase"]
+
+
+def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    receiver.answer(503, body=b'{"error": "moving"}')
+    here.destinations.add("webhook", "Warehouse", {"url": receiver.url}, events=["*"], actor="cli")
+    here.destinations.add("webhook", "Partner", {"url": receiver.url}, events=[], actor="cli")
+    event_id = send("Purchase", event_properties={"cart": {"items": [{"sku": "A-1"}]}})
+    work()
+    page = unescape(editor.page(f"/events/{event_id}"))
+    assert "cart.items[0].sku" in page
+    assert "The destination had a fault of its own (status 503)." in page
+    assert '"error": "moving"' in page
+    assert "The event is not on this destination's allow list." in page
+    assert "Add the event's name to the allow list" in page
+
+
+def test_the_event_page_of_a_test_event_shows_what_would_have_been_sent(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    here.destinations.add("webhook", "Warehouse", {"url": receiver.url}, events=["*"], actor="cli")
+    event_id = send("Purchase", "test")
+    work()
+    page = editor.page(f"/events/{event_id}")
+    assert "What would have been sent" in page
+    assert f"POST {receiver.url}" in page
+    assert receiver.requests == []
+
+
+def test_an_event_under_way_refreshes_itself_until_all_is_settled(editor: Browser, send: Send, work: Work) -> None:
+    event_id = send()
+    page = editor.page(f"/events/{event_id}")
+    address = re.search(r'hx-get="([^"]+)"', page)
+    assert "Not routed yet" in page
+    assert address
+    assert editor.get(unescape(address[1])).status_code == 204
+    work()
+    assert "hx-get" not in editor.get(unescape(address[1])).text
+
+
+def test_people_stay_masked_and_out_of_addresses_and_titles(editor: Browser, send: Send, work: Work) -> None:
+    event_id = send(
+        user_id=None,
+        external_id="ada@example.com",
+        distinct_id="ada@example.com",
+        email_sha256="5e884898da28047151d0e56f8dc62927",
+        user_properties={"first_name": "Adalberta", "email": "ada@example.com", "phone_number": "+15550100000"},
+        identity_context={"ip": "203.0.113.7"},
+    )
+    work()
+    for path in ("/events", f"/events/{event_id}"):
+        page = editor.page(path)
+        for secret in ("ada@example.com", "Adalberta", "15550100000", "203.0.113.7", "5e884898d"):
+            assert secret not in page, (path, secret)
+        assert "<title>Event · Ours" in page or "<title>Recent events · Ours" in page
+    assert "a•••@e•••.com" in editor.page(f"/events/{event_id}")
+
+
+def test_a_viewer_sees_bodies_without_what_is_personal(
+    browser_of: Callable[[str], Browser], here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    mapping = {"email": "{{visitor.email}}"}
+    here.destinations.add("webhook", "Warehouse", {"url": receiver.url}, events=["*"], mapping=mapping, actor="cli")
+    event_id = send(user_properties={"email": "ada@example.com"})
+    work()
+    assert b"ada@example.com" in receiver.requests[0].body
+    path = f"/events/{event_id}"
+    assert "ada@example.com" in browser_of("editor").page(path)
+    assert "ada@example.com" not in browser_of("viewer").page(path)
+
+
+def test_secrets_of_a_destination_are_nowhere_on_its_events(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    headers = {"X-Team": "canary-4711"}
+    settings = {"url": f"{receiver.url}/?token=canary-0815", "headers": headers}
+    made = here.destinations.add("webhook", "Warehouse", settings, events=["*"], actor="cli")
+    ids = [send("Purchase", mode) for mode in ("live", "test")]
+    work()
+    assert receiver.requests[0].headers["X-Team"] == "canary-4711"
+    for path in (*(f"/events/{one}" for one in ids), f"/destinations/{made.id}", f"/destinations/{made.id}/edit"):
+        assert "canary-4711" not in editor.page(path), path
+    for path in (*(f"/events/{one}" for one in ids), f"/destinations/{made.id}"):
+        assert "canary-0815" not in editor.page(path), path
+
+
+def test_a_dispatch_is_found_on_its_events_page(
+    editor: Browser, here: Ours, send: Send, work: Work, tmp_path: Path
+) -> None:
+    here.destinations.add("file", "Copy", {"folder": str(tmp_path / "copy")}, events=["*"], actor="cli")
+    event_id = send()
+    work()
+    [mark] = here.overview.recent_events().rows[0].dispatches
+    answer = editor.get(f"/dispatches/{mark.id}")
+    assert answer.location == f"/events/{event_id}#dispatch-{mark.id}"
+    assert f'id="dispatch-{mark.id}"' in editor.page(f"/events/{event_id}")
+
+
+@pytest.mark.parametrize("path", ["/events/abc", f"/events/{'0' * 32}", "/dispatches/abc", f"/dispatches/{'f' * 32}"])
+def test_what_is_not_there_is_404_in_a_sentence(editor: Browser, path: str) -> None:
+    answer = editor.get(path)
+    assert answer.status_code == 404
+    assert "It may never have been here, or retention has deleted it." in answer.text

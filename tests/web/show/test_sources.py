@@ -1,0 +1,153 @@
+"""Sources, their keys, the lines to paste, and the Playground."""
+
+import re
+import shlex
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+
+from ours.bootstrap import Ours
+from tests.web.show.conftest import Browser
+
+
+def _pasted(page: str, id_: str) -> tuple[str, str]:
+    """The address and the body of a curl line as a shell would read it."""
+    found = re.search(rf'<pre id="{id_}"[^>]*>(.*?)</pre>', page, re.S)
+    assert found
+    words = shlex.split(unescape(found[1]))
+    return words[3], words[-1]
+
+
+def test_adding_a_source_shows_both_keys_and_lines_that_work_when_pasted(editor: Browser, here: Ours) -> None:
+    page = editor.post("/sources/add", name="Shop backend").text
+    [source] = here.sources.list()
+    assert source.name == "Shop backend"
+    for key in here.sources.keys(source.id):
+        assert key.text in page
+    for line in ("track-test", "identify-test", "track-live", "identify-live"):
+        address, body = _pasted(page, line)
+        path = address.removeprefix("http://localhost")
+        answer = editor.client.post(path, data=body, content_type="application/json")
+        assert answer.get_json()["success"] is True, line
+    assert {row.mode for row in here.overview.recent_events().rows} == {"live", "test"}
+
+
+def test_a_name_that_is_taken_is_said_beside_its_field(editor: Browser) -> None:
+    editor.post("/sources/add", name="Shop")
+    answer = editor.post("/sources/add", name="shop")
+    assert answer.status_code == 400
+    assert '"Shop" exists already.' in unescape(answer.text)
+    assert 'value="shop"' in answer.text
+
+
+def test_a_viewer_sees_no_whole_key(browser_of: Callable[[str], Browser], here: Ours) -> None:
+    made = here.sources.add("Shop", actor="cli")
+    viewer = browser_of("viewer")
+    for path in (f"/sources/{made.source.id}", "/install", "/install?mode=live"):
+        page = viewer.page(path)
+        assert made.live_key not in page
+        assert made.test_key not in page
+    assert made.test_key in browser_of("editor").page("/install")
+
+
+def test_a_source_in_use_is_deactivated_only_by_somebody_who_knows(
+    editor: Browser, here: Ours, send: Callable[..., str]
+) -> None:
+    send()
+    path = "/sources/1/deactivate"
+    assert "In use:" in editor.page(path)
+    refused = editor.post(path)
+    assert refused.status_code == 400
+    assert "Tick this to go on." in refused.text
+    assert here.sources.get(1).status == "active"
+    assert "Shop is deactivated." in editor.post(path, sure="yes").text
+    assert here.sources.get(1).status == "deactivated"
+
+
+def test_a_source_nobody_uses_needs_no_tick(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    assert "In use:" not in editor.page("/sources/1/deactivate")
+    editor.post("/sources/1/deactivate")
+    editor.post("/sources/1/activate")
+    assert here.sources.get(1).status == "active"
+    editor.post("/sources/1/delete")
+    assert here.sources.get(1).status == "deleted"
+    assert [entry.actor for entry in here.audit.list(3)] == ["editor@example.com"] * 3
+
+
+def test_a_deleted_source_is_not_brought_back(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    here.sources.delete(1, actor="cli")
+    answer = editor.post("/sources/1/activate")
+    assert answer.status_code == 400
+    assert "was deleted, and that is for good" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/sources/9", "/sources/9/delete", "/sources/1/explode", "/destinations/9"])
+def test_what_is_not_there_is_404(editor: Browser, here: Ours, path: str) -> None:
+    here.sources.add("Shop", actor="cli")
+    assert editor.get(path).status_code == 404
+
+
+def test_install_begins_with_the_test_key_and_speaks_python_that_compiles(editor: Browser, here: Ours) -> None:
+    made = here.sources.add("Shop", actor="cli")
+    page = editor.page("/install")
+    assert made.test_key in page
+    assert made.live_key not in page
+    python = re.search(r'<pre id="python"[^>]*>(.*?)</pre>', page, re.S)
+    assert python
+    compile(unescape(python[1]), "snippet", "exec")
+    assert 'base_url="http://localhost/api/v1"' in unescape(python[1])
+
+
+def test_the_playground_sends_through_the_real_door_and_leads_to_the_event(editor: Browser, here: Ours) -> None:
+    made = here.sources.add("Shop", actor="cli")
+    test_key = next(key for key in here.sources.keys(made.source.id) if key.mode == "test")
+    answer = editor.post("/playground", key=test_key.id, endpoint="track", body='{"event": "Tried", "userId": "u1"}')
+    [row] = here.overview.recent_events().rows
+    assert (row.name, row.mode) == ("Tried", "test")
+    assert "200 OK" in answer.text
+    assert f'href="/events/{row.id}"' in answer.text
+    assert test_key.text not in answer.text
+
+
+def test_the_playground_shows_what_the_door_has_against_a_body(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    for body, status in (("{", "400 Bad Request"), ('{"userId": "u1"}', "400 Bad Request"), ("é", "400")):
+        answer = editor.post("/playground", key=1, endpoint="track", body=body)
+        assert answer.status_code == 200
+        assert status in answer.text
+        assert "See the event" not in answer.text
+    assert editor.post("/playground", key=77, endpoint="track", body="{}").status_code == 400
+    assert editor.post("/playground", key=1, endpoint="../people", body="{}").status_code == 400
+
+
+@pytest.mark.parametrize("example", ["purchase", "backfill", "once", "lead", "identify"])
+def test_every_example_is_taken_without_a_warning(editor: Browser, here: Ours, example: str) -> None:
+    here.sources.add("Shop", actor="cli")
+    page = editor.page(f"/playground?example={example}")
+    body = re.search(r'<textarea id="body"[^>]*>(.*?)</textarea>', page, re.S)
+    endpoint = re.search(r'<option value="(\w+)" selected>POST', page)
+    assert body
+    assert endpoint
+    answer = editor.post("/playground", key=2, endpoint=endpoint[1], body=unescape(body[1]))
+    assert "200 OK" in answer.text
+    assert "warnings" not in answer.text
+
+
+def test_the_playground_without_a_key_says_where_to_get_one(editor: Browser) -> None:
+    assert "No key to send with" in editor.page("/playground")
+
+
+def test_a_new_key_comes_with_an_overlap_in_which_the_old_one_works(here: Ours, editor: Browser) -> None:
+    made = here.sources.add("Rotated", actor="cli")
+    page = editor.post(f"/sources/{made.source.id}/rotate", mode="live", overlap="1 day").get_data(as_text=True)
+    assert "There is a new live key" in page
+    old, new = here.accept.authenticate(made.live_key), here.sources.keys(made.source.id)[0]
+    assert old
+    assert here.accept.authenticate(new.text)
+    assert new.text != made.live_key
+    expiring = [key for key in here.sources.keys(made.source.id) if key.expires_at]
+    assert [key.text for key in expiring] == [made.live_key]
+    assert editor.post(f"/sources/{made.source.id}/rotate", mode="live", overlap="for ever").status_code == 400

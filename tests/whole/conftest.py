@@ -1,0 +1,149 @@
+"""Whole servers: ``ours serve`` as an operator starts it, in a data folder of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+WITHIN = 30.0
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def until(what: Callable[[], Any], within: float = WITHIN, every: float = 0.05) -> Any:
+    """Ask until the answer is true; fails with the last answer."""
+    ends = time.monotonic() + within
+    while True:
+        answer = what()
+        if answer:
+            return answer
+        if time.monotonic() > ends:
+            pytest.fail(f"not within {within} s: {what!r} answered {answer!r}")
+        time.sleep(every)
+
+
+@dataclass
+class Server:
+    """A running ``ours serve`` and the verbs of its command line."""
+
+    home: Path
+    port: int
+    environ: dict[str, str]
+    process: subprocess.Popen[str] | None = None
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.home.parent / f"{self.home.name}.log"
+
+    def start(self) -> "Server":
+        log = self.log.open("a")
+        begun = self.log.stat().st_size
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "ours", "serve"], cwd=ROOT, env=self.environ, stdout=log, stderr=log, text=True
+        )
+        log.close()
+        until(lambda: self.ready() and b"Ours is running" in self.log.read_bytes()[begun:])
+        return self
+
+    def ready(self) -> bool:
+        if self.process and self.process.poll() is not None:
+            pytest.fail(f"the server ended:\n{self.log.read_text()}")
+        try:
+            return requests.get(f"{self.url}/health/ready", timeout=2).status_code == 200
+        except requests.ConnectionError:
+            return False
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """End it; answers after how many seconds it had ended."""
+        assert self.process
+        begun = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(15)
+        return time.monotonic() - begun
+
+    def family(self) -> list[psutil.Process]:
+        assert self.process
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def key(self, mode: str = "live") -> str:
+        found = re.search(rf"{mode.capitalize()} key\s+(\S+)", self.log.read_text())
+        assert found, self.log.read_text()
+        return found[1]
+
+    def ours(self, *words: str) -> Any:
+        """A verb of the command line with ``--json``; its document."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ours", *words, "--json"],
+            cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr + done.stdout
+        return json.loads(done.stdout)
+
+    def post(self, path: str, body: dict[str, Any], **options: Any) -> requests.Response:
+        return requests.post(f"{self.url}/api/v1/{path}", json=body, timeout=30, **options)
+
+    def track(self, event: str, *, mode: str = "live", **body: Any) -> requests.Response:
+        return self.post("track", {"token": self.key(mode), "event": event, "userId": "user123"} | body)
+
+    def balance(self) -> dict[str, int]:
+        return dict(self.ours("balance"))
+
+    def settled(self, **expected: int) -> dict[str, int]:
+        """Wait until nothing is under way and these figures hold; answers the balance."""
+
+        def reached() -> dict[str, int] | None:
+            figures = self.balance()
+            open_ = figures["pending"] + figures["sending"] + figures["retrying"]
+            done = not open_ and all(figures[name] == count for name, count in expected.items())
+            return figures if done else None
+
+        figures = until(reached, within=60, every=0.3)
+        assert figures["difference"] == 0, figures
+        return dict(figures)
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """``make_server(allow_networks="127.0.0.0/8")`` starts a server; all are ended with the test."""
+    made: list[Server] = []
+
+    def make(name: str = "home", **settings: Any) -> Server:
+        home, port = tmp_path / name, free_port()
+        given = {"home": home, "port": port, "plugins_dir": tmp_path / "plugins", "log_format": "json"} | settings
+        environ = {k: v for k, v in os.environ.items() if not k.startswith("OURS_")}
+        environ |= {f"OURS_{k.upper()}": str(v) for k, v in given.items()}
+        server = Server(home, port, environ)
+        made.append(server)
+        return server.start()
+
+    yield make
+    for server in made:
+        if server.process and server.process.poll() is None:
+            server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Server]) -> Server:
+    return make_server(allow_networks="127.0.0.0/8")

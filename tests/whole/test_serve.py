@@ -1,0 +1,105 @@
+"""``ours serve`` as an operator meets it: what it prints, how it ends, and that nothing outlives it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import psutil
+import pytest
+import requests
+
+from tests.whole.conftest import ROOT, Server, free_port, until
+
+pytestmark = pytest.mark.slow
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+
+
+def refused(server: Server) -> bool:
+    try:
+        requests.get(f"{server.url}/health/live", timeout=1)
+    except requests.ConnectionError:
+        return True
+    return False
+
+
+def test_the_first_start_prints_what_a_newcomer_needs_and_later_starts_do_not(
+    make_server: Callable[..., Server],
+) -> None:
+    server = make_server()
+    said = server.log.read_text()
+    assert server.key("test").startswith("test_")
+    assert "admin@localhost" in said
+    assert "curl -X POST" in said
+    server.stop()
+    server.log.write_text("")
+    server.start()
+    assert "Live key" not in server.log.read_text()
+    shown = server.ours("source", "list")
+    assert [source["name"] for source in shown] == ["My backend"]
+
+
+def test_the_data_folder_is_closed_to_others(server: Server) -> None:
+    assert server.home.stat().st_mode & 0o777 == 0o700
+    for name in ("ours.db", "secret.key"):
+        assert (server.home / name).stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_of_it_within_five_seconds(server: Server, number: signal.Signals) -> None:
+    server.track("Purchase")
+    family = server.family()
+    assert len(family) >= 5
+    assert server.stop(number) < 5
+    assert gone(family)
+    assert refused(server)
+
+
+def test_nothing_outlives_a_killed_supervisor_and_the_next_start_works(server: Server) -> None:
+    assert server.track("Purchase").status_code == 200
+    family = server.family()
+    server.stop(signal.SIGKILL)
+    until(lambda: gone(family), within=5)
+    server.start()
+    server.settled(accepted=1)
+
+
+def test_every_killed_child_is_replaced(server: Server) -> None:
+    for child in server.family():
+        if child.is_running():
+            os.kill(child.pid, signal.SIGKILL)
+    until(server.ready)
+    assert server.track("Purchase").status_code == 200
+    server.settled(accepted=1)
+
+
+def refused_start(environ: dict[str, str]) -> str:
+    """What `ours serve` says when it does not start."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ours", "serve"],
+        cwd=ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_second_server_on_the_same_data_folder_is_refused_in_words(server: Server) -> None:
+    assert "already runs" in refused_start(server.environ | {"OURS_PORT": str(free_port())})
+
+
+def test_wrong_settings_are_all_named_at_once() -> None:
+    said = refused_start(
+        {**os.environ, "OURS_PORT": "eighty", "OURS_ALLOW_NETWORKS": "10.0.0.0/99", "OURS_REDIS_URL": "ftp://x"}
+    )
+    for name in ("OURS_PORT", "OURS_ALLOW_NETWORKS", "OURS_REDIS_URL"):
+        assert name in said
