@@ -13,6 +13,11 @@ def new_id() -> str:
     return uuid7().hex
 
 
+def floor(moment: int) -> str:
+    """The id before every id that is made at ``moment`` (milliseconds) or later."""
+    return f"{moment:012x}".ljust(32, "0")
+
+
 def new_key(mode: str) -> str:
     """An ingest key of 24 random characters (124 bits); a test key is random in its own right and says so."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(24))

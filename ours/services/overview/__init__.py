@@ -2,6 +2,7 @@
 
 from ours.services.overview.events import Filters, is_id, read_cursor
 from ours.services.overview.service import Overview
+from ours.services.overview.sieve import Sieve
 from ours.services.overview.views import Dispatch, Event, Health, Hour, Page, Row
 
-__all__ = ["Dispatch", "Event", "Filters", "Health", "Hour", "Overview", "Page", "Row", "is_id", "read_cursor"]
+__all__ = ["Dispatch", "Event", "Filters", "Health", "Hour", "Overview", "Page", "Row", "Sieve", "is_id", "read_cursor"]

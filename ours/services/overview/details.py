@@ -63,7 +63,8 @@ class Details:
     def _dispatches(self, event_id: str) -> list[Dispatch]:
         found = reading_dispatches.of_event(self._connection, event_id)
         tries = self.attempts([row.id for row in found], {row.id: row.destination_id for row in found})
-        return [dispatch(row, tries[row.id]) for row in found]
+        replays = {row.replay_of: row.id for row in found if row.replay_of}
+        return [dispatch(row, tries[row.id], replays.get(row.id)) for row in found]
 
     def _refused(self, row: Any) -> list[Dispatch]:
         names = reading_events.destination_names(self._connection)
@@ -108,7 +109,7 @@ class Details:
         return found
 
 
-def dispatch(row: Any, tries: Sequence[Attempt]) -> Dispatch:
+def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dispatch:
     told = row.reason is not None or row.state not in {"delivered", "pending", "sending"}
     return Dispatch(
         id=row.id,
@@ -121,6 +122,7 @@ def dispatch(row: Any, tries: Sequence[Attempt]) -> Dispatch:
         why=describe(row.reason) if told else None,
         due_at=row.due_at,
         replay_of=row.replay_of,
+        replayed_by=replayed_by,
         attempts=tuple(tries),
     )
 

@@ -9,22 +9,31 @@ from sqlalchemy import Connection
 
 from ours.core import ranges
 from ours.core.allow import name_key
+from ours.services.overview.sieve import Sieve
 from ours.services.overview.views import Mark, Page, Row
+from ours.store import Sealer
 from ours.store.queries import reading_dispatches, visitors
 from ours.store.queries import reading_events as queries
 from ours.store.queries.reading_events import Cursor, Narrowed
 
 REFUSED = ("stopped", "not_allowed")
+MOST_SEARCHED = 2_000
+_PART = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a person narrows a list to: an exact name (capitals do not matter), a source, a mode, a visitor."""
+    """What a person narrows a list to: an exact name (capitals do not matter), a source, a mode, a visitor, a window
+    of time (milliseconds; ``since`` belongs to it, ``until`` does not), and what only a look at each event tells.
+    """
 
     name: str | None = None
     source_id: int | None = None
     mode: str | None = None
     visitor_id: str | None = None
+    since: int | None = None
+    until: int | None = None
+    sieve: Sieve | None = None
 
 
 def read_cursor(text: str | None, *, newer: bool = False) -> Cursor | None:
@@ -39,13 +48,15 @@ def is_id(text: str) -> bool:
     return len(text) == 32 and all(mark in "0123456789abcdef" for mark in text)
 
 
-def page(connection: Connection, filters: Filters, cursor: Cursor | None, limit: int) -> Page:
+def page(connection: Connection, sealer: Sealer, filters: Filters, cursor: Cursor | None, limit: int) -> Page:
     """The page beside the cursor; without one, the newest."""
+    if filters.sieve:
+        return _sieved(connection, sealer, filters, filters.sieve, cursor, limit)
     found = queries.page(connection, _narrowed(connection, filters), cursor, limit + 1)
     more = len(found) > limit
     if cursor and cursor.newer:
         if not more:
-            return page(connection, filters, None, limit)
+            return page(connection, sealer, filters, None, limit)
         kept, newer, older = found[-limit:], True, True
     else:
         kept, newer, older = found[:limit], cursor is not None, more
@@ -56,11 +67,32 @@ def page(connection: Connection, filters: Filters, cursor: Cursor | None, limit:
     )
 
 
+def _sieved(
+    connection: Connection, sealer: Sealer, filters: Filters, sieve: Sieve, cursor: Cursor | None, limit: int
+) -> Page:
+    """Looks through the events one by one, no further than so many at a time; ``older`` goes on from there."""
+    narrowed, searched = _narrowed(connection, filters), 0
+    here = None if cursor and cursor.newer else cursor
+    kept: list[Any] = []
+    while searched < MOST_SEARCHED and len(kept) <= limit:
+        part = queries.page(connection, narrowed, here, _PART)
+        kept += sieve.keep(connection, sealer, part)
+        searched += len(part)
+        if len(part) < _PART:
+            here = None
+            break
+        here = Cursor(part[-1].occurred_at, part[-1].id)
+    edge = kept[limit - 1] if len(kept) > limit else here
+    return Page(rows(connection, kept[:limit]), None, _write_cursor(edge) if edge else None, searched)
+
+
 def _narrowed(connection: Connection, filters: Filters) -> Narrowed:
     return Narrowed(
         name_key=name_key(filters.name) if filters.name else None,
         source_id=filters.source_id,
         mode=filters.mode,
+        since=filters.since,
+        until=filters.until,
         visitors=queries.merged_into(connection, filters.visitor_id) if filters.visitor_id else (),
     )
 

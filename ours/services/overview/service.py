@@ -1,6 +1,6 @@
 """The questions that screens and the command line ask, each answered in one read transaction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,14 +9,16 @@ from ours import clock
 from ours.core.balance import Balance
 from ours.errors import NotFound
 from ours.registry import Registry
-from ours.services.overview import events, figures, plain
+from ours.services.overview import events, figures, plain, trouble
 from ours.services.overview.details import Details
-from ours.services.overview.events import Filters
+from ours.services.overview.events import Filters, read_cursor
 from ours.services.overview.masks import Maskers
-from ours.services.overview.views import Event, Health, Hour, Page, Standing
+from ours.services.overview.trouble import Trouble
+from ours.services.overview.views import Event, Health, Hour, Page, Row, Standing
 from ours.store import Store
 from ours.store.queries import reading_dispatches, reading_events, reading_figures
 from ours.store.queries.reading_events import Cursor
+from ours.store.queries.replay import Filter
 
 _GONE = "It may never have been here, or retention has deleted it."
 
@@ -29,7 +31,18 @@ class Overview:
     def recent_events(self, filters: Filters | None = None, cursor: Cursor | None = None, limit: int = 50) -> Page:
         """A page of events in the order they occurred, the newest first."""
         with self._store.read() as connection:
-            return events.page(connection, filters or Filters(), cursor, limit)
+            return events.page(connection, self._store.sealer, filters or Filters(), cursor, limit)
+
+    def all_events(self, filters: Filters, most: int) -> Iterator[Row]:
+        """The rows of ``recent_events``, page after page, ``most`` at most."""
+        cursor, left = None, most
+        while left > 0:
+            page = self.recent_events(filters, cursor, min(left, 500))
+            yield from page.rows
+            left -= max(len(page.rows), page.searched or 0)
+            cursor = read_cursor(page.older)
+            if cursor is None:
+                return
 
     def event(self, event_id: str, *, clear: bool = False) -> Event:
         """One event with all that became of it, personal values masked; bodies of requests as they are if ``clear``.
@@ -39,6 +52,11 @@ class Overview:
         with self._store.read() as connection:
             row = _event(connection, event_id)
             return Details(connection, self._store.sealer, self._maskers, clear=clear).event(row)
+
+    def trouble(self, wanted: Filter, before: str | None = None, limit: int = 50) -> Trouble:
+        """A page of dispatches that did not simply arrive, the newest first; ``before`` is a cursor."""
+        with self._store.read() as connection:
+            return trouble.page(connection, wanted, before if events.is_id(before or "") else None, limit)
 
     def event_of(self, dispatch_id: str) -> str:
         """The id of the event that a dispatch is about.

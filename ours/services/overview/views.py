@@ -7,6 +7,7 @@ from typing import Any
 
 from ours.core.balance import Balance
 from ours.core.reasons import Reason
+from ours.core.retry import OPEN
 
 STATES = ("delivered", "sunk", "pending", "sending", "retrying", "held", "rejected", "exhausted", "stopped")
 UNDER_WAY = frozenset({"pending", "sending", "retrying"})
@@ -47,11 +48,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page of rows, and the cursors to the pages beside it (None: there is none)."""
+    """A page of rows, and the cursors to the pages beside it (None: there is none).
+
+    ``searched``: how many events were looked through for it, where each had to be looked at.
+    """
 
     rows: Sequence[Row]
     newer: str | None
     older: str | None
+    searched: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,14 @@ class Dispatch:
     why: Reason | None
     due_at: int | None = None
     replay_of: str | None = None
+    replayed_by: str | None = None
     attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it has ended, or nobody can say how, and nothing repeats it yet."""
+        ended = self.state not in OPEN or (self.state, self.reason) == ("held", "ambiguous")
+        return self.id is not None and self.replayed_by is None and ended
 
 
 @dataclass(frozen=True, slots=True)

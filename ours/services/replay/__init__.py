@@ -1,6 +1,6 @@
 """Replay: send again what ended. The old dispatch stays as it ended; a new one names it and goes the usual road."""
 
 from ours.services.replay.service import Replay
-from ours.services.replay.views import Filter, Preview
+from ours.services.replay.views import FAILED, Filter, Preview
 
-__all__ = ["Filter", "Preview", "Replay"]
+__all__ = ["FAILED", "Filter", "Preview", "Replay"]

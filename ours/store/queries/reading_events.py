@@ -23,6 +23,8 @@ class Narrowed:
     source_id: int | None = None
     mode: str | None = None
     visitors: tuple[str, ...] = ()
+    since: int | None = None
+    until: int | None = None
 
 
 class Cursor(NamedTuple):
@@ -54,6 +56,10 @@ def _conditions(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
         yield _e.source_id == narrowed.source_id
     if narrowed.mode is not None:
         yield _e.mode == narrowed.mode
+    if narrowed.since is not None:
+        yield _e.occurred_at >= narrowed.since
+    if narrowed.until is not None:
+        yield _e.occurred_at < narrowed.until
     if len(narrowed.visitors) == 1:
         yield _e.visitor_id == narrowed.visitors[0]
     elif narrowed.visitors:

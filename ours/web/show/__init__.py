@@ -8,8 +8,10 @@ from ours import __version__
 from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on the blueprint
     audit,
     destinations,
+    dispatches,
     errors,
     events,
+    exports,
     formats,
     install,
     overview,

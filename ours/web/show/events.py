@@ -2,19 +2,27 @@
 
 import hashlib
 
-from flask import redirect, render_template, request, url_for
+from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
-from ours.services.overview import Filters, is_id, read_cursor
+from ours.services.overview import read_cursor
+from ours.services.overview.views import STATES
 from ours.web.current import ours
 from ours.web.show.door import may, page
+from ours.web.show.event_filters import asked
 
 _ROWS = 50
 
 
 @page("/events", "viewer")
 def events() -> str:
-    return render_template("events/events.html", sources=ours().sources.list(), **_rows())
+    return render_template(
+        "events/events.html",
+        sources=ours().sources.list(),
+        destinations=ours().destinations.list(),
+        states=STATES,
+        **_rows(),
+    )
 
 
 @page("/events/rows", "viewer")
@@ -25,21 +33,10 @@ def event_rows() -> ResponseReturnValue:
 
 
 def _rows() -> dict[str, object]:
-    filters = _filters()
+    wanted = asked()
     cursor = read_cursor(request.args.get("after"), newer=True) or read_cursor(request.args.get("before"))
-    found = ours().overview.recent_events(filters, cursor, _ROWS)
-    given = {name: value for name in ("name", "source", "mode", "visitor") if (value := request.args.get(name))}
-    return {"page": found, "given": given, "seen": _digest(found), "narrowed": bool(given), "filters": filters}
-
-
-def _filters() -> Filters:
-    mode = request.args.get("mode")
-    return Filters(
-        name=request.args.get("name", "").strip() or None,
-        source_id=request.args.get("source", type=int),
-        mode=mode if mode in {"live", "test"} else None,
-        visitor_id=visitor if is_id(visitor := request.args.get("visitor", "")) else None,
-    )
+    found = ours().overview.recent_events(wanted.filters, cursor, _ROWS)
+    return {"page": found, "asked": wanted, "seen": _digest(found), "first": cursor is None and not found.newer}
 
 
 @page("/events/<event_id>", "viewer")
@@ -56,13 +53,6 @@ def event_dispatches(event_id: str) -> ResponseReturnValue:
     if request.args.get("seen") == seen:
         return "", 204
     return render_template("events/dispatches.html", event=found, seen=seen)
-
-
-@page("/dispatches/<dispatch_id>", "viewer")
-def dispatch(dispatch_id: str) -> ResponseReturnValue:
-    """A dispatch is shown on its event's page."""
-    event_id = ours().overview.event_of(dispatch_id)
-    return redirect(url_for("show.event", event_id=event_id, _anchor=f"dispatch-{dispatch_id}"))
 
 
 def _digest(shown: object) -> str:

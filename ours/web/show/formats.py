@@ -1,6 +1,7 @@
 """How values look on a page: moments, numbers, states, properties."""
 
 import re
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -98,6 +99,17 @@ def pretty(value: Any) -> str:
 def http_request(kept: Mapping[str, Any]) -> str:
     """A request as it goes over the wire, its JSON laid out."""
     return _message(f"{kept.get('method')} {kept.get('url')}", kept)
+
+
+@blueprint.app_template_filter()
+def as_curl(kept: Mapping[str, Any]) -> str:
+    """A request as a command for a shell."""
+    lines = [f"curl -X {kept.get('method')} {shlex.quote(str(kept.get('url')))}"]
+    headers = (kept.get("headers") or {}).items()
+    lines += [f"  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers if name != "Content-Length"]
+    if body := kept.get("body"):
+        lines.append(f"  --data-raw {shlex.quote(str(body))}")
+    return " \\\n".join(lines)
 
 
 @blueprint.app_template_filter()

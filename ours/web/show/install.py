@@ -1,7 +1,9 @@
 """Install: a source's keys, and code to paste that sends with them."""
 
 from flask import render_template, request
+from flask.typing import ResponseReturnValue
 
+from ours.services.overview import Filters, Row
 from ours.web.current import ours
 from ours.web.show.door import page
 from ours.web.show.snippets import snippets
@@ -17,4 +19,25 @@ def install() -> str:
     mode = "live" if request.args.get("mode") == "live" else "test"
     keys = ours().sources.keys(chosen.id) if chosen else ()
     made = {each: snippets(key) for each in ("live", "test") if (key := working_key(keys, each))}
-    return render_template("install/install.html", sources=sources, chosen=chosen, mode=mode, made=made)
+    return render_template(
+        "install/install.html",
+        sources=sources,
+        chosen=chosen,
+        mode=mode,
+        made=made,
+        first=_latest(chosen.id, mode) if chosen else None,
+    )
+
+
+@page("/install/<int:source_id>/<mode>/first", "viewer")
+def first_event(source_id: int, mode: str) -> ResponseReturnValue:
+    """The part of the page that waits for an event; 204 while none has come."""
+    found = _latest(source_id, mode)
+    if found is None:
+        return "", 204
+    return render_template("install/first.html", chosen=ours().sources.get(source_id), mode=mode, first=found)
+
+
+def _latest(source_id: int, mode: str) -> Row | None:
+    rows = ours().overview.recent_events(Filters(source_id=source_id, mode=mode), limit=1).rows
+    return rows[0] if rows else None

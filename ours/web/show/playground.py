@@ -16,7 +16,7 @@ from ours.web.show.door import page
 from ours.web.show.snippets import IDENTIFY, TRACK
 from ours.web.show.sources import working_key
 
-_ENDPOINTS = ("track", "identify")
+_ENDPOINTS = ("track", "identify", "batch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,11 @@ def _examples() -> dict[str, Example]:
              "userProperties": {"first_name": "Ada", "consent": {"analytics": True}}},
         ),
         Example("identify", "Who a visitor is", "identify", IDENTIFY),
+        Example(
+            "batch", "Many at once, one of them wrong", "batch",
+            {"events": [{"event": "Order Paid", "distinctId": "order-2001", "userId": "user123"},
+                        {"event": "Order Paid", "userId": "user123"}]},
+        ),
     )  # fmt: skip
     return {example.name: example for example in made}
 
@@ -70,6 +75,7 @@ def playground() -> ResponseReturnValue:
     return render_template(
         "playground/playground.html",
         keys=keys,
+        endpoints=_ENDPOINTS,
         key_id=key_id,
         endpoint=endpoint,
         body=body,

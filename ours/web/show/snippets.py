@@ -33,6 +33,26 @@ client.visitor.upsert(
 """
 
 
+_NODE = """\
+// npm install @oursprivacy/server-sdk
+import OursPrivacy from "@oursprivacy/server-sdk";
+
+const client = new OursPrivacy({{ baseURL: "{base}" }});
+
+await client.track.event({{
+  token: "{token}",
+  event: "Purchase",
+  userId: "user123",
+  eventProperties: {{ amount: 99.99, product: "Premium Plan" }},
+}});
+await client.visitor.upsert({{
+  token: "{token}",
+  userId: "user123",
+  userProperties: {{ first_name: "John", custom_properties: {{ plan: "premium" }} }},
+}});
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Snippets:
     """A key as this person may see it, and code that sends with it."""
@@ -41,6 +61,7 @@ class Snippets:
     track: str = field(repr=False)
     identify: str = field(repr=False)
     python: str = field(repr=False)
+    node: str = field(repr=False)
 
 
 def snippets(key: Key) -> Snippets:
@@ -50,6 +71,7 @@ def snippets(key: Key) -> Snippets:
         track=_curl(f"{base}/track", {"token": token, **TRACK}),
         identify=_curl(f"{base}/identify", {"token": token, **IDENTIFY}),
         python=_PYTHON.format(base=base, token=token),
+        node=_NODE.format(base=base, token=token),
     )
 
 

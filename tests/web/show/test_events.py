@@ -197,3 +197,89 @@ def test_what_is_not_there_is_404_in_a_sentence(editor: Browser, path: str) -> N
     answer = editor.get(path)
     assert answer.status_code == 404
     assert "It may never have been here, or retention has deleted it." in answer.text
+
+
+def test_events_are_found_by_where_their_dispatches_stand(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    one = here.destinations.add("webhook", "One", {"url": receiver.url}, events=["Purchase"], actor="cli").id
+    two = here.destinations.add("webhook", "Two", {"url": receiver.url}, events=["Purchase", "Lead"], actor="cli").id
+    for name in ("Purchase", "Lead", "Other"):
+        send(name)
+    work()
+    assert _names(editor.page(f"/events?destination={one}&state=delivered")) == ["Purchase"]
+    assert _names(editor.page(f"/events?destination={two}&state=delivered")) == ["Lead", "Purchase"]
+    assert _names(editor.page(f"/events?destination={one}&state=stopped")) == ["Other", "Lead"]
+    assert _names(editor.page("/events?state=held")) == []
+
+
+def test_events_are_found_by_a_property_and_by_their_address(editor: Browser, send: Send) -> None:
+    send("Right", event_properties={"cart": {"items": [{"sku": "A-1", "price": 9.5}]}})
+    send("Wrong", event_properties={"cart": {"items": [{"sku": "B-2", "price": 9.75}]}})
+    send("Paged", default_properties={"current_url": "https://shop.example.com/Checkout?step=2"})
+    assert _names(editor.page("/events?property=cart.items.0.sku=A-1")) == ["Right"]
+    assert _names(editor.page("/events?property=cart.items.0.price=9.5")) == ["Right"]
+    assert _names(editor.page("/events?property=cart.items=9.5")) == []
+    assert _names(editor.page("/events?url=/checkout")) == ["Paged"]
+
+
+def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> None:
+    now = clock.now_ms()
+    send("Now", occurred_at=now)
+    send("Before", occurred_at=now - 2 * clock.HOUR)
+    edge = (clock.iso(now - clock.HOUR) or "")[:16]
+    assert _names(editor.page(f"/events?from={edge}")) == ["Now"]
+    assert _names(editor.page(f"/events?to={edge}")) == ["Before"]
+    assert _names(editor.page("/events?from=yesterday")) == ["Now", "Before"]
+
+
+def test_a_search_goes_no_further_than_it_says_and_on_from_there(
+    editor: Browser, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.overview.events.MOST_SEARCHED", 20)
+    monkeypatch.setattr("ours.services.overview.events._PART", 10)
+    now = clock.now_ms()
+    for number in range(45):
+        send("Far" if number == 44 else "Near", event_properties={"n": number}, occurred_at=now - number)
+    page = editor.page("/events?property=n=44")
+    looked = 0
+    while not _names(page):
+        looked += 1
+        assert "20 events were looked through" in page
+        page = editor.page(_link(page, "next"))
+    assert looked == 2
+    assert _names(page) == ["Far"]
+
+
+def test_a_person_is_not_looked_for_in_an_address_that_is_kept(editor: Browser) -> None:
+    answer = editor.get("/events?property=email=ada@example.com")
+    assert answer.status_code == 400
+    assert "names a person" in answer.text
+    assert "ada@example.com" not in answer.text
+
+
+def test_what_is_shown_can_be_had_as_a_file(editor: Browser, send: Send) -> None:
+    send("=HYPERLINK(1)", user_properties={"email": "ada@example.com"})
+    send("Purchase", "test", external_id="ada@example.com")
+    table = editor.get("/events.csv")
+    assert table.headers["Content-Disposition"] == 'attachment; filename="events.csv"'
+    head, first, second = table.text.splitlines()
+    assert head == "id,occurredAt,receivedAt,event,mode,source,visitor,dispatches"
+    assert ",Purchase,test,Shop," in first
+    assert ",'=HYPERLINK(1),live,Shop," in second
+    assert "ada@" not in table.text
+    [row] = editor.get("/events.json?mode=test").get_json()
+    assert (row["event"], row["mode"], row["dispatches"]) == ("Purchase", "test", [])
+
+
+def test_the_install_page_waits_for_the_first_event_and_shows_it(editor: Browser, send: Send) -> None:
+    page = editor.page("/install")
+    address = re.search(r'hx-get="(/install/\d+/test/first)"', page)
+    assert address
+    assert "Nothing has come with this source's test key yet." in page
+    assert editor.get(address[1]).status_code == 204
+    send("Live one")
+    assert editor.get(address[1]).status_code == 204
+    send("Test one", "test")
+    assert "Test one" in editor.get(address[1]).text
+    assert "it works" in editor.page("/install")

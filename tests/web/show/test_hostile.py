@@ -78,7 +78,16 @@ def _carried(text: str) -> dict[str, Any]:
 
 
 def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
-    yield from ("/", "/events", "/sources", "/destinations", "/destinations/add", "/destinations/add/webhook")
+    yield from (
+        "/",
+        "/events",
+        "/dispatches",
+        "/dispatches/replay",
+        "/sources",
+        "/destinations",
+        "/destinations/add",
+        "/destinations/add/webhook",
+    )
     yield from (
         "/destinations/add/file",
         "/plugins",
@@ -89,6 +98,7 @@ def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
         "/password",
         "/reference",
     )
+    yield "/install/1/live/first"
     for event_id in event_ids:
         yield from (f"/events/{event_id}", f"/events/{event_id}/dispatches")
     for source in here.sources.list():

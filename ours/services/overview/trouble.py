@@ -1,0 +1,84 @@
+"""Reads what never arrived, for the page that lists it: the newest first, and counted by why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from ours.core.reasons import Reason, describe
+from ours.store.queries import reading_events
+from ours.store.queries import reading_trouble as queries
+from ours.store.queries.replay import Filter
+
+MOST_COUNTED = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """One dispatch that did not simply arrive. Moments are milliseconds; ``due_at``: when it is tried again."""
+
+    id: str
+    event_id: str
+    event: str
+    destination_id: int
+    destination: str
+    mode: str
+    state: str
+    reason: str | None
+    why: Reason
+    attempts: int
+    due_at: int | None
+    created_at: int
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """How many of a destination's dispatches are in that state for that reason; ``more``: at least so many."""
+
+    destination_id: int
+    destination: str
+    state: str
+    reason: str | None
+    why: Reason
+    count: int
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A page of them, the cursor to the older ones (None: there is none), and the causes, the most frequent first."""
+
+    rows: Sequence[Stuck]
+    older: str | None
+    causes: Sequence[Cause]
+
+
+def page(connection: Connection, wanted: Filter, before: str | None, limit: int) -> Trouble:
+    names = reading_events.destination_names(connection)
+    found = queries.page(connection, wanted, before, limit + 1)
+    rows = [
+        Stuck(
+            id=row.id,
+            event_id=row.event_id,
+            event=row.name,
+            destination_id=row.destination_id,
+            destination=names[row.destination_id],
+            mode=row.mode,
+            state=row.state,
+            reason=row.reason,
+            why=describe(row.reason),
+            attempts=row.attempts,
+            due_at=row.due_at,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+        )
+        for row in found[:limit]
+    ]
+    causes = [
+        Cause(row.destination_id, names[row.destination_id], row.state, row.reason, describe(row.reason), row.count,
+              row.count >= MOST_COUNTED)
+        for row in queries.reasons(connection, wanted, MOST_COUNTED)
+    ]  # fmt: skip
+    causes.sort(key=lambda cause: (-cause.count, cause.destination, cause.state))
+    return Trouble(rows, rows[-1].id if len(found) > limit else None, causes)

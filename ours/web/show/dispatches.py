@@ -1,0 +1,98 @@
+"""Dispatches: what never arrived and why; and sending again, one or all that a filter finds."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ours import clock
+from ours.services.replay import FAILED, Filter
+from ours.web.current import ours
+from ours.web.show.door import page, person
+
+STATES = ("retrying", "held", "rejected", "exhausted", "stopped")
+AGES = {"1h": ("last hour", clock.HOUR), "24h": ("last 24 hours", clock.DAY), "7d": ("last 7 days", 7 * clock.DAY),
+        "30d": ("last 30 days", 30 * clock.DAY)}  # fmt: skip
+MOST_AT_ONCE = 10_000
+_ROWS = 50
+_NAMES = ("state", "destination", "reason", "mode", "age")
+
+
+@page("/dispatches", "viewer")
+def dispatches() -> str:
+    given = _given(request.args)
+    found = ours().overview.trouble(_filter(given), request.args.get("before"), _ROWS)
+    return render_template(
+        "dispatches/dispatches.html",
+        page=found,
+        given=given,
+        states=STATES,
+        ages=AGES,
+        destinations=ours().destinations.list(),
+        replayable=given.get("state", "rejected") in FAILED,
+    )
+
+
+@page("/dispatches/replay", "editor", ["GET", "POST"])
+def replay_many() -> ResponseReturnValue:
+    """Says what would happen first; the form of that page does it."""
+    given = _given(request.values)
+    wanted = _filter(given, FAILED)
+    if request.method == "GET":
+        places = {one.id: one.name for one in ours().destinations.list()}
+        return render_template(
+            "dispatches/replay.html", given=given, preview=ours().replay.preview(wanted), most=MOST_AT_ONCE,
+            place=places.get(wanted.destination_id or 0), ages=AGES,
+        )  # fmt: skip
+    done = ours().replay.many(
+        wanted, actor=person().email, limit=MOST_AT_ONCE, fresh_id=request.form.get("id") == "fresh"
+    )
+    flash(f"{done:,} will be sent again." if done else "Nothing matches any more: nothing was replayed.", "good")
+    return redirect(url_for("show.dispatches", _external=False, **given))
+
+
+@page("/dispatches/<dispatch_id>", "viewer")
+def dispatch(dispatch_id: str) -> ResponseReturnValue:
+    """A dispatch is shown on its event's page."""
+    return _its_event(dispatch_id)
+
+
+@page("/dispatches/<dispatch_id>/replay", "editor", ["POST"])
+def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
+    made = ours().replay.one(dispatch_id, actor=person().email)
+    flash("It is sent again: see the new dispatch.", "good")
+    return _its_event(made)
+
+
+@page("/events/<event_id>/send/<int:destination_id>", "editor", ["POST"])
+def send_event_to(event_id: str, destination_id: int) -> ResponseReturnValue:
+    """To a destination that the event has not been to, if its allow list names the event today."""
+    return _its_event(ours().replay.event_to(event_id, destination_id, actor=person().email))
+
+
+def _its_event(dispatch_id: str) -> ResponseReturnValue:
+    event_id = ours().overview.event_of(dispatch_id)
+    return redirect(url_for("show.event", event_id=event_id, _anchor=f"dispatch-{dispatch_id}"))
+
+
+def _given(values: Mapping[str, Any]) -> dict[str, str]:
+    """What was asked for and can be."""
+    given = {name: value.strip() for name in _NAMES if (value := values.get(name, "").strip())}
+    fits = {"state": STATES, "mode": ("live", "test"), "age": AGES}
+    return {
+        name: value
+        for name, value in given.items()
+        if value in fits.get(name, [value]) and (name != "destination" or (value.isdecimal() and len(value) < 10))
+    }
+
+
+def _filter(given: Mapping[str, str], states: frozenset[str] = frozenset(STATES)) -> Filter:
+    age = AGES.get(given.get("age", ""))
+    return Filter(
+        destination_id=int(given["destination"]) if "destination" in given else None,
+        states=frozenset({given["state"]}) & states if "state" in given else states,
+        reason=given.get("reason"),
+        since=clock.now_ms() - age[1] if age else None,
+        mode=given.get("mode"),
+    )

@@ -1,0 +1,65 @@
+"""What the address of Recent Events asks for: read once, and written back into its links and its form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from flask import request
+
+from ours.core.redact import mask_value
+from ours.errors import Invalid
+from ours.services.overview import Filters, Sieve, is_id
+from ours.services.overview.views import STATES
+
+_NAMES = ("name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
+RARE = frozenset({"from", "to", "destination", "state", "property", "url"})
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``given`` is what the address says, by name, for links and forms; ``filters`` what it means."""
+
+    given: Mapping[str, str]
+    filters: Filters
+
+    @property
+    def rare(self) -> bool:
+        """Whether any of the filters is used that the form keeps folded away."""
+        return not RARE.isdisjoint(self.given)
+
+
+def asked() -> Asked:
+    """:raises Invalid: for a property that names a person: an address is kept in histories and logs."""
+    args = request.args
+    given = {name: value[:_LONGEST] for name in _NAMES if (value := args.get(name, "").strip())}
+    mode, visitor = given.get("mode"), given.get("visitor", "")
+    return Asked(
+        given,
+        Filters(
+            name=given.get("name"),
+            source_id=args.get("source", type=int),
+            mode=mode if mode in {"live", "test"} else None,
+            visitor_id=visitor if is_id(visitor) else None,
+            since=_moment(given.get("from")),
+            until=_moment(given.get("to")),
+            sieve=_sieve(given, args.get("destination", type=int)),
+        ),
+    )
+
+
+def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:
+    path, _, value = (part.strip() for part in given.get("property", "").partition("="))
+    if path and mask_value(path, value) != value:
+        raise Invalid(f"“{path}” names a person, and what an address says is kept. Find the visitor instead.")
+    state = given.get("state")
+    sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, given.get("url"))
+    return None if sieve == Sieve() else sieve
+
+
+def _moment(text: str | None) -> int | None:
+    """``2026-11-26T14:30`` in UTC, as the browser's field writes it."""
+    try:
+        return int(datetime.fromisoformat(text or "").replace(tzinfo=UTC).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,167 @@
+"""The page of what never arrived, and sending again from it, as a person without a script sees them."""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+
+import pytest
+
+from ours.bootstrap import Ours
+from tests.receiver import Receiver
+from tests.web.show.conftest import Browser
+
+Send = Callable[..., str]
+Work = Callable[[], None]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
+def refusing(here: Ours, receiver: Receiver) -> int:
+    """A destination that refuses everything, and one that is told nothing."""
+    receiver.answer(422, body=b"{}")
+    here.destinations.add("webhook", "Partner", {"url": receiver.url}, events=[], actor="cli")
+    return here.destinations.add("webhook", "Warehouse", {"url": receiver.url}, events=["*"], actor="cli").id
+
+
+def _listed(page: str) -> list[str]:
+    return re.findall(r'#dispatch-\w+"><bdi class="clip">([^<]*)<', page)
+
+
+def test_with_nothing_in_trouble_it_says_that_all_has_arrived(editor: Browser, send: Send, work: Work) -> None:
+    send()
+    work()
+    page = editor.page("/dispatches")
+    assert "All has arrived" in page
+    assert "Replay all" not in page
+
+
+def test_what_did_not_arrive_stands_there_newest_first_and_counted_by_why(
+    editor: Browser, send: Send, work: Work, refusing: int
+) -> None:
+    for name in ("First", "Second", "Third"):
+        send(name)
+    work()
+    page = editor.page("/dispatches")
+    assert _listed(page) == ["Third", "Second", "First"]
+    assert "The destination refused the request (status 422)." in page
+    assert re.search(r'data-label="Dispatches">3</td>', page)
+
+
+def test_filters_narrow_the_list_and_the_causes(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    send("Live one")
+    send("Test one", "test")
+    work()
+    other = here.destinations.find("Partner").id
+    assert _listed(editor.page(f"/dispatches?state=rejected&destination={refusing}&mode=live&age=1h")) == ["Live one"]
+    for query in ("state=held", f"destination={other}", "mode=test", "reason=http_500"):
+        page = editor.page(f"/dispatches?{query}")
+        assert _listed(page) == []
+        assert "Nothing fits" in page
+
+
+@pytest.mark.parametrize("query", ["state=sunk", "destination=x", "destination=99999999999", "age=9y", "before=zz"])
+def test_a_damaged_address_shows_all(editor: Browser, send: Send, work: Work, refusing: int, query: str) -> None:
+    send("Purchase")
+    work()
+    assert _listed(editor.page(f"/dispatches?{query}")) == ["Purchase"]
+
+
+def test_older_ones_are_a_page_away(editor: Browser, send: Send, work: Work, refusing: int) -> None:
+    for number in range(60):
+        send(f"E{number:02}")
+    work()
+    first = editor.page("/dispatches")
+    older = re.search(r'href="([^"]+)" rel="next"', first)
+    assert older
+    listed = _listed(first) + _listed(editor.page(unescape(older[1])))
+    assert listed == [f"E{number:02}" for number in reversed(range(60))]
+
+
+def test_all_that_match_are_replayed_after_a_look_at_what_would_happen(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver, refusing: int
+) -> None:
+    for _ in range(3):
+        send()
+    work()
+    receiver.answer(200)
+    page = editor.page(f"/dispatches/replay?state=rejected&destination={refusing}")
+    assert "<b>3</b>" in page
+    sent = len(receiver.requests)
+    answer = editor.post("/dispatches/replay", state="rejected", destination=str(refusing), id="same")
+    assert "3 will be sent again." in answer.text
+    work()
+    assert len(receiver.requests) == sent + 3
+    assert {one.headers["webhook-id"] for one in receiver.requests[:sent]} == {
+        one.headers["webhook-id"] for one in receiver.requests[sent:]
+    }
+    assert "All has arrived" in editor.page("/dispatches")
+    assert here.overview.balance().difference == 0
+
+
+def test_a_replay_of_nothing_says_so(editor: Browser) -> None:
+    assert "None that matches can be replayed now." in editor.page("/dispatches/replay")
+    assert "nothing was replayed" in editor.post("/dispatches/replay").text
+
+
+def test_one_dispatch_is_replayed_from_its_event(
+    editor: Browser, send: Send, work: Work, receiver: Receiver, refusing: int
+) -> None:
+    event_id = send()
+    work()
+    receiver.answer(200)
+    button = re.search(r'action="(/dispatches/\w+/replay)"', editor.page(f"/events/{event_id}"))
+    assert button
+    page = editor.post(button[1]).text
+    assert "It is sent again" in page
+    assert "repeated by" in page
+    work()
+    assert len(receiver.requests) == 2
+
+
+def test_an_event_is_sent_to_a_destination_that_refused_it_once_it_is_allowed(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver, refusing: int
+) -> None:
+    event_id = send("Purchase")
+    work()
+    other = here.destinations.find("Partner").id
+    address = f"/events/{event_id}/send/{other}"
+    assert address in editor.page(f"/events/{event_id}")
+    refused = editor.post(address)
+    assert refused.status_code == 400
+    assert "not on the destination&#39;s allow list" in refused.text
+    here.destinations.update(other, events=["Purchase"], actor="cli")
+    assert editor.post(address).status_code == 200
+    work()
+    assert len(receiver.requests) == 2
+
+
+def test_a_request_can_be_copied_as_curl_without_its_secrets(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    settings = {"url": receiver.url, "headers": {"X-Team": "canary-4711"}}
+    here.destinations.add("webhook", "Warehouse", settings, events=["*"], actor="cli")
+    event_id = send("Purchase")
+    work()
+    [command] = re.findall(r'<pre id="curl-[^"]+" hidden>([^<]*)</pre>', editor.page(f"/events/{event_id}"))
+    command = unescape(command)
+    assert command.startswith(f"curl -X POST {receiver.url}/ \\\n  -H ")
+    assert "canary-4711" not in command
+    assert "--data-raw '{" in command
+
+
+def test_a_viewer_may_look_and_not_send(
+    browser_of: Callable[[str], Browser], send: Send, work: Work, refusing: int
+) -> None:
+    event_id = send()
+    work()
+    viewer = browser_of("viewer")
+    assert "Replay" not in viewer.page("/dispatches").replace("Replays", "")
+    assert "/replay" not in viewer.page(f"/events/{event_id}")
+    assert viewer.get("/dispatches/replay").status_code == 403
