@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from ours import clock
@@ -31,6 +32,47 @@ def test_no_page_breaks_the_policy_or_asks_anybody_else(page: Page, seeded: Seed
         page.goto(path)
     assert [text for text in said if "404" not in text] == []  # one of the pages is a missing one
     assert {url for url in asked if not url.startswith(address)} == set()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_a_serious_barrier(page: Page, seeded: Seeded, scheme: str) -> None:
+    """Labels, contrast, landmarks, names of buttons: what axe-core can tell."""
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    found = {}
+    for name, path in pages(seeded).items():
+        page.goto(path)
+        grave = [one for one in Axe().run(page).response["violations"] if one["impact"] in {"serious", "critical"}]
+        if grave:
+            found[name] = [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in grave]
+    assert found == {}
+
+
+def test_what_is_sent_from_the_playground_is_followed_there(page: Page, ours: Ours) -> None:
+    page.goto("/playground")
+    page.get_by_label("Key").select_option(label="CRM sync · test")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_role("heading", name="Not routed yet")).to_be_visible()
+    _work(ours)
+    expect(page.get_by_text("What would have been sent").first).to_be_visible()
+
+
+def test_install_turns_green_when_the_first_event_comes(page: Page, ours: Ours) -> None:
+    made = ours.sources.add("Just made", actor="cli")
+    page.goto(f"/install?source={made.source.id}")
+    expect(page.get_by_text("Waiting for your first event")).to_be_visible()
+    caller = ours.accept.authenticate(made.test_key)
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Hello", occurred_at=clock.now_ms(), user_id="u1")])
+    expect(page.get_by_text("it works")).to_be_visible()
+    expect(page.get_by_role("link", name="Hello")).to_be_visible()
+
+
+def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Ours) -> None:
+    page.goto("/dispatches?state=rejected")
+    page.get_by_role("link", name="Replay all that match").click()
+    page.get_by_role("button", name="Replay").click()
+    expect(page.get_by_text("will be sent again.")).to_be_visible()
+    _work(ours)
 
 
 def test_a_new_event_shows_by_itself_and_so_does_where_it_went(page: Page, ours: Ours) -> None:
