@@ -17,6 +17,8 @@ from ours.store.writer import Writer
 
 if TYPE_CHECKING:
     from ours.queue import Poker, Queue
+    from ours.services.alerts import Alerts
+    from ours.services.conservation import Conservation
     from ours.services.deliver import Deliver
     from ours.services.reconcile import Reconcile
     from ours.services.replay import Replay
@@ -91,6 +93,18 @@ class Ours:
         from ours.services.reconcile import Reconcile
 
         return Reconcile(self.store)
+
+    @cached_property
+    def conservation(self) -> "Conservation":
+        from ours.services.conservation import Conservation
+
+        return Conservation(self.store)
+
+    @cached_property
+    def alerts(self) -> "Alerts":
+        from ours.services.alerts import Alerts
+
+        return Alerts(self.store, self.registry, self.settings)
 
     @cached_property
     def sources(self) -> Sources:

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import ipaddress
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -12,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from ours.errors import SettingsInvalid
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PREFIX = "OURS_"
 _LONGEST_SOCKET_PATH = 100
+_ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 
 
 class _Commas(fields.Field[tuple[Any, ...]]):
@@ -50,6 +52,13 @@ class _Keys(_Commas):
         return key
 
 
+class _Addresses(_Commas):
+    def one(self, part: str) -> str:
+        if not _ADDRESS.fullmatch(part):
+            raise ValueError(f'"{part}" is no e-mail address.')
+        return part
+
+
 class _Folder(fields.Field[Path]):
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Path:
         return Path(str(value)).expanduser().resolve()
@@ -70,6 +79,8 @@ def _said(text: str, shown: str) -> dict[str, str]:
 _DATABASE = validate.Regexp(
     r"^$|^postgres(ql)?(\+psycopg)?://|^sqlite:///", error="Must begin with postgresql:// (or be empty)."
 )
+_SMTP = validate.Regexp(r"^$|^smtps?://[^/\s]+$", error="Must read smtp://user:password@host:587 or smtps://….")
+_WEBHOOK = validate.Regexp(r"^$|^https?://\S+$", error="Must begin with https:// or http://.")
 _QUEUE = validate.Regexp(r"^$|^(rediss?|unix)://", error="Must begin with redis://, rediss:// or unix://.")
 
 
@@ -129,7 +140,26 @@ class SettingsSchema(Schema):
     keep_test_days = _count("The same for test events.", 14, 7)
     keep_attempts_days = _count("Days after which the attempts of dispatches that are done are deleted.", 30, 1)
     keep_held_days = _count("Days after which a held dispatch is given up: stopped, as expired.", 30, 1)
-    keep_audit_days = _count("Days after which audit entries and the volumes by minute are deleted.", 400, 1)
+    keep_audit_days = _count(
+        "Days after which audit entries, closed alerts and the volumes by minute are deleted.", 400, 1
+    )
+    alert_webhook = _text(
+        "Where alerts are posted as JSON: a Slack webhook's address, or your own. In your own network, it must be"
+        " allowed by OURS_ALLOW_NETWORKS as destinations must.", "", _WEBHOOK
+    )  # fmt: skip
+    alert_email = _Addresses(
+        load_default=(), metadata=_said("Who gets alerts by e-mail, comma-separated. Needs OURS_SMTP_URL.", "nobody")
+    )
+    alert_from = _text("The sender of those e-mails.", "ours@localhost", validate.Regexp(_ADDRESS))
+    smtp_url = _text(
+        "The mail server: `smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. No password is sent"
+        " unencrypted.", "", _SMTP
+    )  # fmt: skip
+
+    @validates_schema(skip_on_field_errors=True)
+    def _mail_needs_a_server(self, data: dict[str, Any], **_: Any) -> None:
+        if data["alert_email"] and not data["smtp_url"]:
+            raise ValidationError("Needs OURS_SMTP_URL.", "alert_email")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +188,10 @@ class Settings:
     keep_attempts_days: int
     keep_held_days: int
     keep_audit_days: int
+    alert_webhook: str
+    alert_email: tuple[str, ...]
+    alert_from: str
+    smtp_url: str
 
     @property
     def embedded_database(self) -> bool:

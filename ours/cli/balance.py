@@ -1,13 +1,16 @@
 """``ours balance``: whether every decision that is owed was made, once."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ours.cli.shell import Shell, json_option, pass_shell
+from ours.clock import iso
 
 if TYPE_CHECKING:
+    from ours.services.conservation import Watched
     from ours.services.reconcile import Fault
 
 
@@ -20,12 +23,24 @@ def balance(shell: Shell, check: bool, full: bool) -> None:
     """What was accepted, what that owes, and where it stands. The difference is 0."""
     figures = shell.ours.overview.balance()
     document: dict[str, Any] = asdict(figures) | {"difference": figures.difference}
+    document["watched"] = _watched(shell.ours.conservation.watched())
     if check or full:
         faults = shell.ours.reconcile.check(None) if full else shell.ours.reconcile.check()
         document["faults"] = [_document(fault) for fault in faults]
     shell.show(document)
     if document.get("faults"):
         click.get_current_context().exit(1)
+
+
+def _watched(found: "Watched") -> Mapping[str, Any]:
+    """What the scheduler's own check found last."""
+    return {
+        "at": iso(found.at),
+        "difference": found.difference,
+        "events": found.events,
+        "wholeAt": iso(found.whole_at),
+        "faults": [_document(fault) for fault in found.faults],
+    }
 
 
 def _document(fault: "Fault") -> dict[str, Any]:

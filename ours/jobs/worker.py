@@ -22,6 +22,7 @@ from ours.settings import Settings
 _logger = log.get("worker")
 _SWEEP_SECONDS = 1.0
 _STAND_IN_SECONDS = 3.0
+_WATCH_SECONDS = 5.0
 
 
 class StationWorker(SimpleWorker):
@@ -68,6 +69,8 @@ def _schedule(ours: Ours) -> None:
     """Sweep every second; while the queue is away, do the stations' work here."""
     stop = threading.Event()
     _stop_on_signals(stop)
+    watch = threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True)
+    watch.start()
     while not stop.is_set():
         _attempt(ours.sweep.run)
         _attempt(ours.retention.tick)
@@ -78,6 +81,14 @@ def _schedule(ours: Ours) -> None:
         else:
             _stand_in(ours, stop)
     _attempt(ours.deliver.drain, stop)
+    watch.join(1.0)
+
+
+def _watch(ours: Ours, stop: threading.Event) -> None:
+    """Check conservation and tell alerts, beside the sweep: a large count or a slow mail server takes its time."""
+    while not stop.wait(_WATCH_SECONDS):
+        _attempt(ours.conservation.tick)
+        _attempt(ours.alerts.run)
 
 
 def _stand_in(ours: Ours, stop: threading.Event) -> None:

@@ -34,6 +34,19 @@ class Reconcile:
         """
         return [fault for some in self._ranges(limit) for fault in self._faults(some)]
 
+    def slice(self, upto: str | None) -> tuple[list[Fault], int, str | None]:
+        """The faults of the next range below ``upto`` (None: from the newest on), its size, and where the next begins.
+
+        The place is None when the range was the last.
+        """
+        with self._store.read() as connection:
+            upto = upto or queries.newest(connection)
+            if upto is None:
+                return [], 0, None
+            some = queries.range_upto(connection, upto, _RANGE)
+            size = queries.size(connection, some)
+        return self._faults(some), size, some.after
+
     def _ranges(self, limit: int | None) -> Iterator[Range]:
         left: float = math.inf if limit is None else limit
         with self._store.read() as connection:

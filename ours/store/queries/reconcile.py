@@ -37,6 +37,12 @@ def range_upto(connection: Connection, upto: str, size: int) -> Range:
     return Range(connection.scalar(older.offset(size).limit(1)), upto)
 
 
+def size(connection: Connection, some: Range) -> int:
+    """How many events the range holds."""
+    query = select(func.count()).select_from(events).where(_e.id <= some.upto)
+    return connection.scalar(query if some.after is None else query.where(_e.id > some.after)) or 0
+
+
 def kinds(connection: Connection, some: Range) -> list[Kept]:
     """Every different state of affairs among the routed events of the range."""
     each = _each(some)

@@ -8,8 +8,9 @@ from ours.store.tables.people import audit, keepsakes, people
 from ours.store.tables.sources import keys, sources, volumes
 from ours.store.tables.types import metadata
 from ours.store.tables.visitors import identifiers, visitors
+from ours.store.tables.watch import alerts, checks
 
 __all__ = [
-    "allowed", "attempts", "audit", "destinations", "dispatches", "events", "identifiers", "keepsakes", "keys",
-    "ledger", "metadata", "people", "seen", "sources", "visitors", "volumes",
+    "alerts", "allowed", "attempts", "audit", "checks", "destinations", "dispatches", "events", "identifiers",
+    "keepsakes", "keys", "ledger", "metadata", "people", "seen", "sources", "visitors", "volumes",
 ]  # fmt: skip

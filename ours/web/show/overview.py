@@ -1,15 +1,23 @@
 """The first page: is all well, how much comes in, does it arrive?"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from flask import render_template, url_for
 
+from ours import clock
+from ours.services.alerts import Alert
+from ours.services.conservation import Watched
 from ours.services.destinations import Destination
 from ours.services.overview import Health
 from ours.web.current import ours
 from ours.web.show.bars import bars
 from ours.web.show.door import page
+
+_STALE = 10 * clock.MINUTE
+_GRAVE = {"balance", "lost", "disk", "paused", "plugin"}
+_NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +28,25 @@ class Concern:
     name: str
     words: str
     address: str
+    since: int | None = None
 
 
 @page("/", "viewer")
 def overview() -> str:
     here = ours()
     destinations, standing = here.destinations.list(), here.overview.standing()
+    alerts, watched = here.alerts.list(), here.conservation.watched()
+    told = {one.subject for one in alerts}
     return render_template(
         "overview/overview.html",
-        attention=[*_plugins(), *_destinations(destinations, standing.health)],
+        attention=[
+            *_alerts(alerts),
+            *_watch(watched),
+            *_plugins(told),
+            *_destinations(destinations, standing.health, told),
+        ],
         balance=standing.balance,
+        watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),
         destinations=destinations,
@@ -37,17 +54,41 @@ def overview() -> str:
     )
 
 
-def _plugins() -> Iterator[Concern]:
+def _alerts(alerts: Sequence[Alert]) -> Iterator[Concern]:
+    for one in alerts:
+        tone, place = "bad" if one.kind in _GRAVE else "warn", one.destination_id
+        name = _NAMES.get(one.kind) or "Destination"
+        yield Concern(tone, name, f"{one.words} {one.remedy}", _address(one.kind, place), one.opened_at)
+
+
+def _address(kind: str, destination_id: int | None) -> str:
+    if destination_id is not None:
+        return url_for("show.destination", destination_id=destination_id)
+    return url_for("show.plugins" if kind == "plugin" else "show.overview")
+
+
+def _watch(watched: Watched) -> Iterator[Concern]:
+    if watched.at is not None and clock.now_ms() - watched.at > _STALE:
+        words = "has not checked the balance for a while. See that `ours worker scheduler` runs."
+        yield Concern("bad", "The scheduler", words, url_for("show.overview"), watched.at)
+
+
+def _plugins(told: AbstractSet[str]) -> Iterator[Concern]:
     for one in ours().registry.set_aside:
+        if f"plugin {one.name}"[:100] in told:
+            continue
         yield Concern("bad", one.name, f"is a plugin that was set aside. {one.reason}", url_for("show.plugins"))
 
 
-def _destinations(destinations: Sequence[Destination], health: Mapping[int, Health]) -> Iterator[Concern]:
+def _destinations(
+    destinations: Sequence[Destination], health: Mapping[int, Health], told: AbstractSet[str]
+) -> Iterator[Concern]:
+    """What alerts do not tell of: a person did it, or may well mean it."""
     for one in destinations:
         address = url_for("show.destination", destination_id=one.id)
         if not one.loaded:
             yield Concern("bad", one.name, f"has no plugin: “{one.slug}” is not loaded. Its backlog is held.", address)
-        elif one.status == "paused":
+        elif one.status == "paused" and f"destination {one.id}" not in told:
             yield Concern("warn", one.name, f"is paused, and holds {health[one.id].held:,}.", address)
         elif not one.events:
             yield Concern("warn", one.name, "has an empty allow list: nothing leaves for it.", address)

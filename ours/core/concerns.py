@@ -1,0 +1,114 @@
+"""What is not as it should be with an installation, in words that name no visitor; and how such a concern is told."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring"]
+Stage = Literal["opened", "still", "resolved", "test"]
+
+_REMEDIES: dict[str, str] = {
+    "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
+    "paused": "Renew its credentials, then resume it. Its backlog is kept.",
+    "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
+    "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
+    "disk": "Make room, or lower OURS_MIN_FREE_MB.",
+    "backlog": "Check that the route worker runs, and add processors or a faster disk.",
+    "plugin": "`ours plugin list` says why. Mend it and start again; what is owed through it is held.",
+    "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
+}
+_LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
+_MOST_LINES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """``subject`` says of what: ``destination 3``, ``plugin crm``, or nothing when it is about the whole."""
+
+    kind: Kind
+    subject: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What is told of a concern; ``since`` in milliseconds."""
+
+    kind: str
+    subject: str
+    stage: Stage
+    words: str
+    since: int
+
+    @property
+    def line(self) -> str:
+        said = _LEADS[self.stage] + self.words
+        return f"{said} {remedy(self.kind)}".rstrip() if self.stage in {"opened", "still"} else said
+
+
+def remedy(kind: str) -> str:
+    return _REMEDIES.get(kind, "")
+
+
+def title(news: Sequence[News]) -> str:
+    """One line for all of it."""
+    first = _LEADS[news[0].stage] + news[0].words
+    return first if len(news) == 1 else f"{first} (and {len(news) - 1} more)"
+
+
+def text(news: Sequence[News]) -> str:
+    """A line for each, so that what happens at once is one message."""
+    lines = [one.line for one in news[:_MOST_LINES]]
+    return "\n".join([*lines, *([f"… and {len(news) - _MOST_LINES} more."] if len(news) > _MOST_LINES else [])])
+
+
+def failing(destination_id: int, name: str, failures: int) -> Concern:
+    words = f"“{name}” fails: {failures:,} tries in a row. What it is owed is held."
+    return Concern("failing", _destination(destination_id), words)
+
+
+def paused(destination_id: int, name: str) -> Concern:
+    return Concern("paused", _destination(destination_id), f"“{name}” refused our credentials and was paused.")
+
+
+def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:
+    words = f"“{name}” has {count:,} dispatches on hold that are given up within {_days(days)}."
+    return Concern("expiring", _destination(destination_id), words)
+
+
+def balance(difference: int) -> Concern:
+    said = f"{difference:,} decisions are missing" if difference > 0 else f"{-difference:,} decisions are too many"
+    return Concern("balance", "", f"The balance is not zero: {said}.")
+
+
+def lost(faults: int) -> Concern:
+    return Concern("lost", "", f"{faults:,} pairs of event and destination are missing or stand twice.")
+
+
+def disk(free_mb: int, least_mb: int) -> Concern:
+    after = "new events are refused" if free_mb < least_mb else f"below {least_mb:,} MB new events are refused"
+    return Concern("disk", "", f"The data folder's disk is nearly full: {_roughly(free_mb)} are free; {after}.")
+
+
+def backlog(waiting: int, most: int) -> Concern:
+    share = min(100 * waiting // most, 100) // 10 * 10
+    words = f"The backlog is over {share} % of its limit: at {most:,} events new ones are refused."
+    return Concern("backlog", "", words)
+
+
+def plugin(name: str, reason: str) -> Concern:
+    return Concern("plugin", f"plugin {name}"[:100], f"The plugin {name} was set aside. {reason}")
+
+
+def _destination(destination_id: int) -> str:
+    return f"destination {destination_id}"
+
+
+def _days(days: int) -> str:
+    return "a day" if days <= 1 else f"{days} days"
+
+
+def _roughly(mb: int) -> str:
+    """Two digits, so that the words do not change with every file."""
+    size = 10 ** max(len(str(mb)) - 2, 0)
+    return f"{mb // size * size:,} MB"

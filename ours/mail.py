@@ -1,0 +1,70 @@
+"""Sends a plain e-mail through the operator's mail server."""
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+from urllib.parse import unquote, urlsplit
+
+_SECONDS = 10
+_PORTS = {"smtp": 587, "smtps": 465}
+
+
+class Mailer:
+    """``url``: ``smtp://user:password@host:587`` (encrypted when the server can) or ``smtps://…:465`` (always)."""
+
+    def __init__(self, url: str, sender: str, recipients: Sequence[str]) -> None:
+        parts = urlsplit(url)
+        self._host, self._port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        self._encrypted = parts.scheme == "smtps"
+        self._sender, self._recipients = sender, list(recipients)
+
+    def send(self, subject: str, text: str) -> str | None:
+        """Why the mail server did not take it; None when it did. Nothing of it tells the password."""
+        try:
+            with self._connect() as server:
+                server.send_message(self._message(subject, text), self._sender, self._recipients)
+        except smtplib.SMTPAuthenticationError:
+            return "The mail server refused the user or password in OURS_SMTP_URL."
+        except smtplib.SMTPResponseException as error:
+            return f"The mail server answered {error.smtp_code}."
+        except (OSError, smtplib.SMTPException) as error:
+            return f"The mail server can't be used ({type(error).__name__})."
+        return None
+
+    def _connect(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
+        if self._encrypted:
+            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_SECONDS, context=context)
+        else:
+            server = smtplib.SMTP(self._host, self._port, timeout=_SECONDS)
+        try:
+            server.ehlo()
+            encrypted = self._encrypted
+            if not encrypted and server.has_extn("starttls"):
+                server.starttls(context=context)
+                encrypted = True
+            if self._user:
+                self._sign_in(server, encrypted=encrypted)
+        except BaseException:
+            server.close()
+            raise
+        return server
+
+    def _sign_in(self, server: smtplib.SMTP, *, encrypted: bool) -> None:
+        if not encrypted:
+            raise smtplib.SMTPNotSupportedError("No password goes over a connection that is not encrypted.")
+        server.login(self._user, self._password)
+
+    def _message(self, subject: str, text: str) -> EmailMessage:
+        message = EmailMessage()
+        message["Subject"] = " ".join(subject.split())[:200]
+        message["From"] = self._sender
+        message["To"] = ", ".join(self._recipients)
+        message["Date"] = formatdate()
+        message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2] or "ours")
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(text)
+        return message

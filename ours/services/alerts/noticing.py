@@ -1,0 +1,73 @@
+"""Looks what is not well just now. Cheap: it may be asked every few seconds, whatever the tables hold."""
+
+import math
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.core import concerns
+from ours.core.concerns import Concern
+from ours.registry import Registry
+from ours.services.conservation import Watched, watched
+from ours.settings import Settings
+from ours.store import Store
+from ours.store.queries import alerts as queries
+from ours.store.queries import destinations, events
+
+_MB = 1024 * 1024
+_DISK_MARGIN = 5
+_LAST_TENTH = 0.9
+
+
+def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern]:
+    """:raises Busy: when the database is away."""
+    with store.read() as connection:
+        found = [
+            *_destinations(destinations.rows(connection)),
+            *_expiring(connection, settings.keep_held_days),
+            *_backlog(connection, settings.max_backlog),
+            *_conservation(watched(connection)),
+        ]
+    return [*found, *_plugins(registry), *_disk(settings)]
+
+
+def _destinations(rows: Any) -> Iterator[Concern]:
+    for row in rows:
+        if row.status == "on" and row.breaker != "closed":
+            yield concerns.failing(row.id, row.name, row.breaker_failures)
+        elif row.status == "paused" and row.paused_for:
+            yield concerns.paused(row.id, row.name)
+
+
+def _expiring(connection: Connection, keep_days: int) -> Iterator[Concern]:
+    """What is in the last tenth of the time for which it is held."""
+    age = int(keep_days * clock.DAY * _LAST_TENTH)
+    days = math.ceil((keep_days * clock.DAY - age) / clock.DAY)
+    for row in queries.held_since(connection, clock.now_ms() - age):
+        yield concerns.expiring(row.id, row.name, row.count, days)
+
+
+def _backlog(connection: Connection, most: int) -> Iterator[Concern]:
+    waiting = events.count_unrouted(connection)
+    if waiting >= max(most // 2, 1):
+        yield concerns.backlog(waiting, most)
+
+
+def _conservation(found: Watched) -> Iterator[Concern]:
+    if found.difference:
+        yield concerns.balance(found.difference)
+    if found.faults:
+        yield concerns.lost(len(found.faults))
+
+
+def _plugins(registry: Registry) -> Iterator[Concern]:
+    return (concerns.plugin(one.name, one.reason) for one in registry.set_aside)
+
+
+def _disk(settings: Settings) -> Iterator[Concern]:
+    free = shutil.disk_usage(settings.home).free // _MB
+    if free < _DISK_MARGIN * settings.min_free_mb:
+        yield concerns.disk(free, settings.min_free_mb)

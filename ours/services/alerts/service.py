@@ -1,0 +1,157 @@
+"""Opens, closes and tells alerts. One process at a time does it; what was noticed and told is in the rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ours import clock, log
+from ours.core.concerns import Concern, News, Stage, remedy
+from ours.registry import Registry
+from ours.services.alerts.channels import channels
+from ours.services.alerts.noticing import notice
+from ours.settings import Settings
+from ours.store import Store
+from ours.store.queries import alerts as queries
+
+_logger = log.get("alerts")
+_CALM = clock.MINUTE
+"""It must be well for so long before an alert is closed."""
+_AGAIN = clock.DAY
+_RETRY = clock.MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Moments are milliseconds. ``problem``: why it could not be told by some channel the last time."""
+
+    id: int
+    kind: str
+    subject: str
+    words: str
+    opened_at: int
+    closed_at: int | None
+    told_at: int | None
+    problem: str | None
+
+    @property
+    def remedy(self) -> str:
+        return remedy(self.kind)
+
+    @property
+    def destination_id(self) -> int | None:
+        kind, _, number = self.subject.partition(" ")
+        return int(number) if kind == "destination" else None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a message on one channel; ``problem`` is None when it was taken."""
+
+    channel: str
+    problem: str | None
+
+
+class Alerts:
+    def __init__(self, store: Store, registry: Registry, settings: Settings) -> None:
+        self._store = store
+        self._registry = registry
+        self._settings = settings
+
+    def run(self) -> None:
+        """Look, and tell what is to be told.
+
+        :raises Busy: when the database is away.
+        """
+        with self._store.alone("alerts") as mine:
+            if mine:
+                self._look()
+                self._tell()
+
+    def list(self, *, closed: bool = False, limit: int = 100) -> Sequence[Alert]:
+        """Those that last, the oldest first; with ``closed``, the newest first and the past ones too."""
+        with self._store.read() as connection:
+            rows = queries.latest(connection, limit) if closed else queries.open_ones(connection)
+        return [_alert(row) for row in rows]
+
+    def test(self) -> Sequence[Told]:
+        """Send a message by every channel; empty when none is set up."""
+        words = "this is what an alert looks like. All is well."
+        return self._send([News("test", "", "test", words, clock.now_ms())])
+
+    def _look(self) -> None:
+        now, found = clock.now_ms(), notice(self._store, self._registry, self._settings)
+        with self._store.read() as connection:
+            known = queries.open_ones(connection)
+        changes, new = _changes(known, found, now), _new(known, found, now)
+        if not (changes or new):
+            return
+        with self._store.write() as connection:
+            for alert_id, values in changes.items():
+                queries.change(connection, alert_id, values)
+            queries.insert_alerts(connection, new)
+            queries.delete_closed(connection, now - self._settings.keep_audit_days * clock.DAY)
+        for row in new:
+            _logger.warning("alert_opened", kind=row["kind"], subject=row["subject"])
+
+    def _tell(self) -> None:
+        now = clock.now_ms()
+        with self._store.read() as connection:
+            rows = queries.due(connection, now, now + _AGAIN)
+        told = self._send([_news(row) for row in rows]) if rows else []
+        if not told:
+            return
+        problem = " ".join(f"{one.channel}: {one.problem}" for one in told if one.problem) or None
+        taken = any(one.problem is None for one in told)
+        with self._store.write() as connection:
+            for row in rows:
+                queries.change(connection, row.id, _after(row, now, taken=taken) | {"problem": problem})
+
+    def _send(self, news: Sequence[News]) -> Sequence[Told]:
+        told = [Told(channel.name, channel.tell(news)) for channel in channels(self._settings)]
+        for one in told:
+            if one.problem:
+                _logger.error("alert_not_told", channel=one.channel, problem=one.problem)
+        return told
+
+
+def _changes(known: Iterable[Any], found: Iterable[Concern], now: int) -> dict[int, dict[str, Any]]:
+    """By alert, what is to be written down: its words are others, it is well, it is over."""
+    concerns = {(one.kind, one.subject): one for one in found}
+    changes: dict[int, dict[str, Any]] = {}
+    for row in known:
+        concern = concerns.get((row.kind, row.subject))
+        if concern:
+            if row.well_at is not None or row.words != concern.words:
+                changes[row.id] = {"well_at": None, "words": concern.words}
+        elif row.well_at is None:
+            changes[row.id] = {"well_at": now}
+        elif not 0 <= now - row.well_at < _CALM:
+            changes[row.id] = {"closed_at": now, "due_at": now if row.told_at else None}
+    return changes
+
+
+def _new(known: Iterable[Any], found: Iterable[Concern], now: int) -> list[dict[str, Any]]:
+    there = {(row.kind, row.subject) for row in known}
+    fresh = {(one.kind, one.subject): one for one in found if (one.kind, one.subject) not in there}
+    return [
+        {"kind": one.kind, "subject": one.subject, "words": one.words, "opened_at": now, "due_at": now}
+        for one in fresh.values()
+    ]
+
+
+def _after(row: Any, now: int, *, taken: bool) -> dict[str, Any]:
+    """What telling it does to an alert: told again in a day while it lasts, in a minute when no channel took it."""
+    if not taken:
+        return {"due_at": now + _RETRY}
+    return {"told_at": now, "due_at": None if row.closed_at else now + _AGAIN}
+
+
+def _news(row: Any) -> News:
+    stage: Stage = "resolved" if row.closed_at else "still" if row.told_at else "opened"
+    return News(row.kind, row.subject, stage, row.words, row.opened_at)
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(
+        row.id, row.kind, row.subject, row.words, row.opened_at, row.closed_at, row.told_at, row.problem
+    )  # fmt: skip

@@ -1,0 +1,50 @@
+"""Alerts, from the moment something is not well until its end has been told; and what else the watch asks for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
+
+from ours.store.tables import alerts, destinations, dispatches
+from ours.store.tables.watch import DUE, OPEN
+
+_a, _d = alerts.c, dispatches.c
+_HELD = text("state = 'held'")  # in the words of the partial index, or it is not used
+
+
+def open_ones(connection: Connection) -> Sequence[Any]:
+    """Those that last, the oldest first."""
+    return connection.execute(select(alerts).where(OPEN).order_by(_a.id)).all()
+
+
+def due(connection: Connection, now: int, farthest: int) -> Sequence[Any]:
+    """Those that are to be told now. One due after ``farthest`` was put off by a clock that has been set back since."""
+    which = or_(_a.due_at <= now, _a.due_at > farthest)
+    return connection.execute(select(alerts).where(DUE, which).order_by(_a.id)).all()
+
+
+def latest(connection: Connection, limit: int) -> Sequence[Any]:
+    """The newest, closed ones too."""
+    return connection.execute(select(alerts).order_by(_a.id.desc()).limit(limit)).all()
+
+
+def insert_alerts(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        connection.execute(insert(alerts), [dict(row) for row in rows])
+
+
+def change(connection: Connection, alert_id: int, values: Mapping[str, Any]) -> None:
+    connection.execute(update(alerts).where(_a.id == alert_id).values(dict(values)))
+
+
+def delete_closed(connection: Connection, before: int) -> None:
+    connection.execute(delete(alerts).where(_a.closed_at < before))
+
+
+def held_since(connection: Connection, moment: int) -> Sequence[Any]:
+    """Id, name and ``count`` of the destinations that have held dispatches since before that moment."""
+    held = select(_d.destination_id, func.count().label("count")).where(_HELD, _d.updated_at < moment)
+    counted = held.group_by(_d.destination_id).subquery()
+    query = select(destinations.c.id, destinations.c.name, counted.c["count"])
+    joined = query.join(counted, counted.c.destination_id == destinations.c.id)
+    return connection.execute(joined.order_by(destinations.c.id)).all()

@@ -1,0 +1,54 @@
+"""What is told of a concern: one line each, and no more than a message can bear."""
+
+import pytest
+
+from ours.core import concerns
+from ours.core.concerns import Concern, News, Stage
+
+
+def news(stage: Stage = "opened", words: str = "“Hook” fails.") -> News:
+    return News("failing", "destination 1", stage, words, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("stage", "begins", "remedied"),
+    [("opened", "“Hook”", True), ("still", "Still: “Hook”", True), ("resolved", "Resolved: “Hook”", False)],
+)
+def test_a_line_says_where_it_stands_and_what_to_do_while_it_lasts(stage: Stage, begins: str, remedied: bool) -> None:
+    line = news(stage).line
+    assert line.startswith(begins)
+    assert line.endswith(concerns.remedy("failing")) is remedied
+
+
+def test_many_at_once_are_one_message_of_bounded_length() -> None:
+    many = [news(words=f"“Hook {number}” fails.") for number in range(50)]
+    lines = concerns.text(many).splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "… and 30 more."
+    assert concerns.title(many) == "“Hook 0” fails. (and 49 more)"
+    assert concerns.title(many[:1]) == "“Hook 0” fails."
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (concerns.balance(3), "3 decisions are missing"),
+        (concerns.balance(-1_200), "1,200 decisions are too many"),
+        (concerns.disk(987, 200), "980 MB are free; below 200 MB new events are refused"),
+        (concerns.disk(9, 200), "9 MB are free; new events are refused"),
+        (concerns.backlog(567_000, 1_000_000), "over 50 % of its limit"),
+        (concerns.expiring(1, "Hook", 2_000, 3), "2,000 dispatches on hold that are given up within 3 days"),
+        (concerns.expiring(1, "Hook", 2, 1), "within a day"),
+    ],
+)
+def test_the_words_say_how_bad_it_is(found: Concern, words: str) -> None:
+    assert words in found.words
+
+
+def test_every_kind_has_a_remedy() -> None:
+    made = [
+        concerns.failing(1, "Hook", 10), concerns.paused(1, "Hook"), concerns.balance(1), concerns.lost(1),
+        concerns.disk(1, 2), concerns.backlog(1, 2), concerns.plugin("crm", "No."), concerns.expiring(1, "Hook", 1, 1),
+    ]  # fmt: skip
+    assert all(concerns.remedy(one.kind) for one in made)
+    assert len({one.kind for one in made}) == len(made)

@@ -1,0 +1,300 @@
+"""Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+import orjson
+import pytest
+import sqlalchemy as sa
+import time_machine
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from ours import clock
+from ours.plugin import Rejected, Retry
+from ours.registry import Registry
+from ours.registry.registry import SetAside
+from ours.services.alerts import Alert, Alerts
+from ours.services.conservation import Conservation
+from ours.settings import Settings
+from ours.store.tables import destinations, dispatches
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+from tests.services.scripted import Scripted, deliver, route_all, scripted, sweep_of
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def now() -> Iterator[time_machine.Traveller]:
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        yield traveller
+
+
+class Mailbox:
+    """A mail server's handler: keeps what it takes, and refuses when told to."""
+
+    def __init__(self) -> None:
+        self.mails: list[EmailMessage] = []
+        self.refuses = False
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+        if self.refuses:
+            return "451 Not now"
+        assert isinstance(envelope.content, bytes)
+        self.mails.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        return "250 OK"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, int]]:
+    box = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = Controller(box, hostname="127.0.0.1", port=port)
+    server.start()
+    yield box, port
+    server.stop()
+
+
+@pytest.fixture
+def alerts_of(place: Place) -> Callable[..., Alerts]:
+    """Alerts with these settings, on the place's database."""
+
+    def make(**changes: Any) -> Alerts:
+        return Alerts(place.store, place.registry, replace(place.settings, min_free_mb=0, **changes))
+
+    return make
+
+
+def said(receiver: Receiver) -> list[Any]:
+    return [orjson.loads(one.body) for one in receiver.requests]
+
+
+def stages(receiver: Receiver) -> list[str]:
+    return [alert["state"] for document in said(receiver) for alert in document["alerts"]]
+
+
+def failing(place: Place) -> int:
+    """A destination whose breaker is open."""
+    place = scripted(place)
+    hook = place.destinations.add("scripted", "Hook", {}, events=["*"], actor="cli").id
+    Scripted.outcomes.extend([Retry("http_503", "Later.")] * 10)
+    for _ in range(10):
+        place.track()
+    route_all(place)
+    deliver(place)
+    return hook
+
+
+def kinds(found: list[Alert] | Any) -> list[str]:
+    return [one.kind for one in found]
+
+
+def test_a_calm_installation_has_none(place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    alerts.run()
+    assert list(alerts.list()) == []
+    assert receiver.requests == []
+
+
+def test_a_failing_destination_is_told_once_again_after_a_day_and_when_it_is_well(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    hook, alerts = failing(place), alerts_of(alert_webhook=receiver.url)
+    for _ in range(3):
+        alerts.run()
+        now.shift(60)
+    (document,) = said(receiver)
+    (alert,) = document["alerts"]
+    assert alert["kind"] == "failing"
+    assert alert["subject"] == f"destination {hook}"
+    assert "“Hook” fails: 10 tries in a row." in document["text"]
+    assert "u1" not in receiver.requests[0].body.decode()
+    now.shift(DAY)
+    alerts.run()
+    assert stages(receiver) == ["opened", "still"]
+
+    sweep_of(place).run()
+    deliver(place)
+    for _ in range(4):
+        alerts.run()
+        now.shift(40)
+    assert stages(receiver) == ["opened", "still", "resolved"]
+    assert said(receiver)[-1]["text"].startswith("Resolved: “Hook” fails")
+    assert list(alerts.list()) == []
+    assert kinds(alerts.list(closed=True)) == ["failing"]
+
+
+def test_what_is_well_for_a_moment_only_is_neither_resolved_nor_told_anew(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    hook, alerts = failing(place), alerts_of(alert_webhook=receiver.url)
+    for state in ("open", "closed", "open", "closed", "open"):
+        with place.store.write() as connection:
+            connection.execute(sa.update(destinations).where(destinations.c.id == hook).values(breaker=state))
+        alerts.run()
+        now.shift(40)
+    assert stages(receiver) == ["opened"]
+
+
+def test_a_destination_that_we_paused_and_one_that_a_person_paused(
+    place: Place, alerts_of: Callable[..., Alerts]
+) -> None:
+    place = scripted(place)
+    for name in ("Refuses", "Rests"):
+        place.destinations.add("scripted", name, {}, events=[name], actor="cli")
+    place.destinations.pause(2, actor="cli")
+    Scripted.outcomes.extend([Rejected("http_401", "Who are you?")] * 5)
+    for _ in range(5):
+        place.track("Refuses")
+    route_all(place)
+    deliver(place)
+    alerts = alerts_of()
+    alerts.run()
+    (alert,) = alerts.list()
+    assert (alert.kind, alert.destination_id) == ("paused", 1)
+
+
+def test_a_lost_decision_is_told_by_the_balance_and_by_name(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver
+) -> None:
+    place.webhook(receiver)
+    place.track()
+    route_all(place)
+    with place.store.write() as connection:
+        connection.execute(sa.delete(dispatches))
+    Conservation(place.store).tick()
+    alerts = alerts_of()
+    alerts.run()
+    assert sorted(kinds(alerts.list())) == ["balance", "lost"]
+
+
+def test_disk_backlog_plugins_and_what_is_held_for_long(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.pause(hook, actor="cli")
+    place.track()
+    route_all(place)
+    now.shift(28 * DAY)
+    place.track()
+    place.registry = Registry([], [SetAside("crm", "drop-in", "plugins/crm.py", "It raised SyntaxError.")])
+    tight = replace(place.settings, min_free_mb=10**9, max_backlog=2)
+    alerts = Alerts(place.store, place.registry, tight)
+    alerts.run()
+    found = {one.kind: one.words for one in alerts.list()}
+    assert set(found) == {"expiring", "backlog", "plugin", "disk"}
+    assert "1 dispatches on hold that are given up within 3 days" in found["expiring"]
+    assert "SyntaxError" in found["plugin"]
+
+
+def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> None:
+    place.track()
+    Alerts(
+        place.store, place.registry,
+        replace(place.settings, min_free_mb=10**9, max_backlog=2, alert_webhook=receiver.url),
+    ).run()  # fmt: skip
+    (document,) = said(receiver)
+    assert len(document["alerts"]) == len(document["text"].splitlines()) == 2
+
+
+def test_what_no_channel_took_is_told_later(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    failing(place)
+    receiver.answer(500, times=1)
+    alerts = alerts_of(alert_webhook=receiver.url)
+    alerts.run()
+    assert alerts.list()[0].problem == "webhook: The webhook answered 500."
+    assert alerts.list()[0].told_at is None
+    alerts.run()
+    assert len(receiver.requests) == 1
+    now.shift(61)
+    alerts.run()
+    assert stages(receiver) == ["opened", "opened"]
+    assert alerts.list()[0].problem is None
+
+
+def test_an_alert_that_ended_before_it_could_be_told_is_not_told_at_all(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    hook = failing(place)
+    alerts_of().run()  # nobody to tell
+    place.destinations.turn_off(hook, actor="cli")
+    for _ in range(3):
+        alerts_of().run()
+        now.shift(61)
+    alerts_of(alert_webhook=receiver.url).run()
+    assert receiver.requests == []
+
+
+def test_the_clock_set_back_delays_nothing(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    failing(place)
+    alerts = alerts_of(alert_webhook=receiver.url)
+    alerts.run()
+    now.shift(-30 * DAY)
+    alerts.run()
+    assert stages(receiver) == ["opened", "still"]
+
+
+def test_by_mail(place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]) -> None:
+    failing(place)
+    box, port = mailbox
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com", "b@example.com")}
+    box.refuses = True
+    alerts = alerts_of(**mail)
+    assert alerts.test()[0].problem == "The mail server answered 451."
+    box.refuses = False
+    alerts.run()
+    (mail_,) = box.mails
+    assert str(mail_["Subject"]).startswith("[Ours] “Hook” fails: 10 tries")
+    assert mail_["To"] == "a@example.com, b@example.com"
+    assert "It is probed and goes on by itself." in mail_.get_content()
+
+
+def test_a_password_is_never_sent_in_clear_and_a_server_that_is_away_is_a_problem_in_words(
+    place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]
+) -> None:
+    box, port = mailbox
+    for url in (f"smtp://user:secret@127.0.0.1:{port}", "smtp://127.0.0.1:9", f"smtps://127.0.0.1:{port}"):
+        (told,) = alerts_of(smtp_url=url, alert_email=("a@example.com",)).test()
+        assert told.problem
+        assert "secret" not in told.problem
+    assert box.mails == []
+
+
+def test_the_webhook_goes_through_the_guard(
+    place: Place, make_settings: Callable[..., Settings], receiver: Receiver
+) -> None:
+    guarded = replace(make_settings(alert_webhook=receiver.url), allow_networks=())
+    (told,) = Alerts(place.store, place.registry, guarded).test()
+    assert told.problem is not None
+    assert "OURS_ALLOW_NETWORKS" in told.problem
+    assert receiver.requests == []
+
+
+def test_two_schedulers_tell_it_once(place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver) -> None:
+    failing(place)
+    with place.store.alone("alerts") as mine:
+        assert mine
+        alerts_of(alert_webhook=receiver.url).run()
+    assert receiver.requests == []
+    for _ in range(2):
+        alerts_of(alert_webhook=receiver.url).run()
+    assert len(receiver.requests) == 1
+
+
+def test_a_backlog_is_a_concern_from_half_its_limit_on(place: Place, alerts_of: Callable[..., Alerts]) -> None:
+    for count, expected in ((4, []), (1, ["backlog"])):
+        for _ in range(count):
+            place.track()
+        alerts = alerts_of(max_backlog=10)
+        alerts.run()
+        assert kinds(alerts.list()) == expected

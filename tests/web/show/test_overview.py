@@ -1,0 +1,65 @@
+"""The overview: what needs attention now, and what the continuous check found."""
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+from ours.bootstrap import Ours
+from ours.store.tables import checks, destinations, dispatches
+from tests.web.show.conftest import Browser
+
+
+def _hook(here: Ours) -> int:
+    return here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="t").id
+
+
+def _put(here: Ours, **values: object) -> None:
+    with here.store.write() as connection:
+        connection.execute(sa.update(destinations).values(values))
+
+
+def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Browser, here: Ours) -> None:
+    hook = _hook(here)
+    _put(here, breaker="open", breaker_failures=12)
+    here.alerts.run()
+    page = editor.page("/")
+    assert "Needs attention now" in page
+    assert "“Hook” fails: 12 tries in a row." in page
+    assert f'<a href="/destinations/{hook}">' in page
+
+
+def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor: Browser, here: Ours) -> None:
+    _hook(here)
+    _put(here, status="paused", paused_for="auth_failed")
+    assert "is paused, and holds 0." in editor.page("/")
+    here.alerts.run()
+    page = editor.page("/")
+    assert "refused our credentials and was paused" in page
+    assert "is paused, and holds 0." not in page
+
+
+def test_the_check_says_when_it_looked_and_names_what_is_missing(
+    editor: Browser, here: Ours, send: Callable[..., str]
+) -> None:
+    assert "Checked by itself" not in editor.page("/")
+    _hook(here)
+    event_id = send()
+    here.route.run()
+    here.conservation.tick()
+    assert "nothing missing, nothing twice" in editor.page("/")
+    with here.store.write() as connection:
+        connection.execute(sa.delete(dispatches))
+    here.conservation.strike()
+    here.conservation.walk()
+    page = editor.page("/")
+    assert "1 missing or doubled" in page
+    assert f'<a class="mono" href="/events/{event_id}">' in page
+    assert "for destination 1" in page
+
+
+def test_a_scheduler_that_does_not_check_is_said_to_be_away(editor: Browser, here: Ours) -> None:
+    here.conservation.tick()
+    assert "The scheduler" not in editor.page("/")
+    with here.store.write() as connection:
+        connection.execute(sa.update(checks).values(at=checks.c.at - 11 * 60_000))
+    assert "See that <code>ours worker scheduler</code> runs." in editor.page("/")
