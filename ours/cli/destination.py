@@ -148,7 +148,37 @@ _status_verb("pause", "pause", "Hold what waits for it and what comes.")
 _status_verb("resume", "resume", "After a pause: deliver what was held, and what comes.")
 _status_verb("off", "turn_off", "Stop what waits for it and what comes.")
 _status_verb("on", "turn_on", "Deliver what comes. What was stopped stays stopped.")
-_status_verb("remove", "remove", "Remove it for good: stop what waits for it, erase its settings.")
+
+
+@destination.command()
+@click.argument("name")
+@click.option(
+    "--pending",
+    type=click.Choice(["stop", "deliver-first"]),
+    help="What becomes of dispatches that wait or are held. Must be said when there are any.",
+)
+@json_option
+@pass_shell
+def remove(shell: Shell, name: str, pending: str | None) -> None:
+    """Remove it for good, and erase its settings.
+
+    With --pending deliver-first, it takes nothing new, and is removed as soon as what waits is delivered.
+    """
+    found = shell.ours.destinations.find(name)
+    health = shell.ours.overview.health(found.id)[found.id]
+    if pending is None and (waiting := health.open + health.held):
+        pending = _ask(shell, found, waiting)
+    removed = shell.ours.destinations.remove(found.id, actor=ACTOR, deliver_first=pending == "deliver-first")
+    shell.show(_brief(removed) | {"leaving": removed.leaving})
+
+
+def _ask(shell: Shell, one: "Destination", waiting: int) -> str:
+    said = f'{waiting} dispatches for "{one.name}" wait or are held.'
+    if shell.as_json:
+        raise Invalid(f"{said} Say what becomes of them: --pending stop, or --pending deliver-first.")
+    shell.say(said)
+    answer = click.prompt("What becomes of them?", type=click.Choice(["stop", "deliver-first"]), err=True)
+    return str(answer)
 
 
 def _events(every: str | None, names: Sequence[str], none: bool) -> list[str] | None:
@@ -179,12 +209,14 @@ def _warn_if_nothing_leaves(shell: Shell, one: "Destination") -> None:
 
 def _standing(document: Mapping[str, Any]) -> str:
     """Status, and what else there is to know at a glance."""
+    if document["leaving"]:
+        return f"{document['status']} (leaving)"
     if document["status"] == "on" and document["breaker"]["state"] != "closed":
         return "on (failing)"
     return f"{document['status']} ({document['pausedFor']})" if document["pausedFor"] else str(document["status"])
 
 
-def _brief(one: "Destination") -> Mapping[str, Any]:
+def _brief(one: "Destination") -> dict[str, Any]:
     return {"id": one.id, "name": one.name, "type": one.slug, "status": one.status}
 
 
@@ -192,6 +224,7 @@ def _document(one: "Destination") -> Mapping[str, Any]:
     return {
         **_brief(one),
         "pausedFor": one.paused_for,
+        "leaving": one.leaving,
         "events": list(one.events),
         "settings": dict(one.settings_shown),
         "mapping": dict(one.mapping),

@@ -10,7 +10,7 @@ from ours.plugin import Unknown
 from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.deliver.exchange import exchange
-from ours.services.destinations import backlog
+from ours.services.destinations import Destinations, backlog
 from ours.services.destinations.limits import schedule
 from ours.store import Store
 from ours.store.queries import backlog as waiting
@@ -37,6 +37,7 @@ class Sweep:
         self._try_broken()
         backlog.settle_strays(self._store)
         self._release_missing_plugins()
+        Destinations(self._store, self._registry).remove_drained()
 
     def poke(self) -> None:
         """Poke every station that has work waiting: what a lost poke left behind is found here."""

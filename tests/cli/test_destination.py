@@ -3,6 +3,7 @@
 import pytest
 
 from ours.bootstrap import Ours
+from ours.core.incoming import Incoming
 from tests.cli.conftest import Terminal
 
 URL = "url=https://example.com/hook"
@@ -54,6 +55,23 @@ def test_the_status_verbs_show_the_new_status(terminal: Terminal) -> None:
     verbs = {"pause": "paused", "resume": "on", "off": "off", "on": "on", "remove": "removed"}
     assert {verb: terminal.json("destination", verb, "Hook")["status"] for verb in verbs} == verbs
     assert terminal.json("destination", "list") == []
+
+
+def test_removing_asks_what_becomes_of_what_waits(terminal: Terminal, ours: Ours) -> None:
+    terminal.json("destination", "add", "webhook", "Hook", "--set", URL, "--events", "*")
+    made = ours.sources.add("Shop", actor="test")
+    caller = ours.accept.authenticate(made.live_key)
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Purchase", occurred_at=1_000, user_id="u")])
+    ours.route.run()
+    said = terminal.json("destination", "remove", "Hook", status=1)["error"]
+    assert said.startswith('1 dispatches for "Hook" wait or are held.')
+    assert "--pending deliver-first" in said
+    assert terminal.json("destination", "remove", "Hook", "--pending", "deliver-first") == {
+        "id": 1, "name": "Hook", "type": "webhook", "status": "on", "leaving": True,
+    }  # fmt: skip
+    assert "on (leaving)" in terminal.text("destination", "list")
+    assert terminal.json("destination", "remove", "Hook", "--pending", "stop")["status"] == "removed"
 
 
 def test_an_update_changes_only_what_is_given(terminal: Terminal) -> None:

@@ -1,5 +1,6 @@
 """One try at one dispatch: from a plugin's request to what is written down about it."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ class Try:
     started_at: int
     made: Request | None = None
     request: PreparedRequest | None = None
+    build_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ def build(attempt: Try) -> Outcome | None:
     letter, target = attempt.letter, attempt.target
     if target.defect:
         return Rejected(target.defect, "Mend the destination's settings or mapping, then replay.")
+    begun = time.perf_counter()
     delivery = Delivery(
         id=letter.claimed.delivery_id,
         event=letter.event,
@@ -72,6 +75,8 @@ def build(attempt: Try) -> Outcome | None:
         cause = type(error).__name__
         _logger.warning("build_failed", plugin=target.plugin.slug, dispatch=letter.claimed.id, error=cause)
         return Rejected("build_failed", f"The plugin's build() raised {cause}.")
+    finally:
+        attempt.build_ms = round((time.perf_counter() - begun) * 1000)
     return None
 
 
@@ -118,6 +123,7 @@ def _write_up(
     request = kept_request(attempt.request, claimed.mode, target.masker) if attempt.request else None
     timing = {
         "queue_ms": max(attempt.started_at - claimed.created_at, 0),
+        "build_ms": attempt.build_ms,
         "connect_ms": answer.timing.connect_ms if answer else 0,
         "total_ms": answer.timing.total_ms if answer else now - attempt.started_at,
     }

@@ -7,14 +7,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
-from ours.errors import Invalid, NotFound
+from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
-from ours.services.destinations import backlog, shown, typed
+from ours.services.destinations import backlog, leaving, shown, typed
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.limits import read as read_limits
 from ours.services.destinations.shown import Destination
+from ours.services.destinations.standing import alive, known
 from ours.store import Store
 from ours.store.queries import destinations as queries
 
@@ -98,7 +99,7 @@ class Destinations:
         :raises Invalid: as ``add`` does; nothing is changed then.
         """
         with self._store.write() as connection:
-            row = _alive(connection, destination_id)
+            row = alive(queries.one(connection, destination_id), destination_id)
             changes = self._changes(row, settings, mapping) | read_limits(limits)
             if name is not None:
                 changes["name"] = naming.clean(name)
@@ -106,6 +107,7 @@ class Destinations:
             changed = sorted(changes)
             if events is not None:
                 changed.append("events")
+                changes |= {"leaving_since": None} if events else {}
                 queries.replace_allowed(connection, destination_id, typed.allow_list(events))
             changes |= {"version": row.version + 1, "updated_at": clock.now_ms()}
             queries.change(connection, destination_id, changes)
@@ -128,9 +130,21 @@ class Destinations:
         """Deliver what comes. What was stopped stays stopped."""
         return self._set_status(destination_id, "on", "turn_on", actor)
 
-    def remove(self, destination_id: int, *, actor: str) -> Destination:
-        """For good: stop what waits or is held, and erase the settings."""
+    def remove(self, destination_id: int, *, actor: str, deliver_first: bool = False) -> Destination:
+        """For good: stop what waits or is held, and erase the settings.
+
+        ``deliver_first``: take nothing new, deliver what waits (resumed, if it was paused), and then remove it. Giving
+        it an allow list again takes that back.
+        """
+        if deliver_first:
+            leaving.begin(self._store, destination_id, actor)
+            return self.get(destination_id)
         return self._set_status(destination_id, "removed", "remove", actor)
+
+    def remove_drained(self) -> None:
+        """Remove those that were to be removed once all was delivered, and for which all is."""
+        for destination_id in leaving.drained(self._store):
+            self.remove(destination_id, actor="ours")
 
     def settle_strays(self) -> int:
         """Move what began to wait while a status changed (a try that ended, say) to where the status puts it."""
@@ -138,7 +152,7 @@ class Destinations:
 
     def _set_status(self, destination_id: int, status: str, verb: str, actor: str) -> Destination:
         with self._store.write() as connection:
-            row = _alive(connection, destination_id)
+            row = alive(queries.one(connection, destination_id), destination_id)
             if row.status == "off" and verb in {"pause", "resume"}:
                 raise Invalid(f'"{row.name}" is off. Turn it on first.')
             if row.status != status:
@@ -193,17 +207,7 @@ def _names(connection: Connection) -> list[naming.Named]:
 
 
 def _row(connection: Connection, destination_id: int) -> Any:
-    row = queries.one(connection, destination_id)
-    if row is None:
-        raise NotFound(f"There is no destination {destination_id}. `ours destination list` shows those there are.")
-    return row
-
-
-def _alive(connection: Connection, destination_id: int) -> Any:
-    row = _row(connection, destination_id)
-    if row.status == "removed":
-        raise Invalid(f'The destination "{row.name}" was removed, and that is for good. Add a new one.')
-    return row
+    return known(queries.one(connection, destination_id), destination_id)
 
 
 def _place(destination_id: int) -> str:

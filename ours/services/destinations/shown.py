@@ -16,7 +16,7 @@ from ours.services.destinations.limits import Limits
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A configured place. ``events`` is its allow list as typed; ``loaded`` says whether its plugin is there;
-    ``breaker`` how the destination fares."""
+    ``breaker`` how the destination fares; ``leaving``: it is removed as soon as what waits is delivered."""
 
     id: int
     name: str
@@ -30,6 +30,7 @@ class Destination:
     loaded: bool
     limits: Limits
     breaker: Breaker
+    leaving: bool
     created_at: int
     updated_at: int
 
@@ -49,6 +50,7 @@ def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin:
         loaded=plugin is not None,
         limits=limits.of_row(row),
         breaker=breaker_of(row),
+        leaving=row.leaving_since is not None and row.status != "removed",
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

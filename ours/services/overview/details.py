@@ -104,6 +104,7 @@ class Details:
                     request=masks.message(exchange.get("request"), masker, clear=self._clear),
                     response=masks.message(exchange.get("response"), masker, clear=self._clear),
                     message=masker.text(exchange.get("message") or ""),
+                    timing=exchange.get("timing") or {},
                 )
             )
         return found

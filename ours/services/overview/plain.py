@@ -72,12 +72,20 @@ def _attempt(sealer: Sealer, row: Any) -> Json:
         "number": row.number,
         "startedAt": iso(row.started_at),
         "durationMs": row.duration_ms,
+        "timing": _timing(exchange.get("timing") or {}),
+        "pluginVersion": row.plugin_version or None,
+        "settingsVersion": row.config_version or None,
         "request": exchange.get("request"),
         "response": exchange.get("response"),
         "outcome": row.outcome,
         "code": row.code,
         "message": exchange.get("message") or None,
     }
+
+
+def _timing(kept: Mapping[str, int]) -> Json:
+    """``queue_ms`` → ``queueMs``: since the dispatch was made, building, connecting, and all of sending."""
+    return {f"{name.removesuffix('_ms')}Ms": value for name, value in kept.items()}
 
 
 def _mark(mark: Mark) -> Json:

@@ -61,7 +61,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try. ``request`` and ``response`` are redacted; ``since_last_ms`` is the wait before it."""
+    """One try. ``request`` and ``response`` are redacted; ``since_last_ms`` is the wait before it.
+
+    ``timing`` splits it: ``queue_ms`` (since the dispatch was made), ``build_ms``, ``connect_ms``, ``total_ms``.
+    """
 
     number: int
     started_at: int
@@ -75,6 +78,7 @@ class Attempt:
     request: Mapping[str, Any] | None
     response: Mapping[str, Any] | None
     message: str
+    timing: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

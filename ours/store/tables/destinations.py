@@ -28,6 +28,7 @@ destinations = Table(
     Column("rate_tokens", Float),
     Column("rate_at", Moment, comment="When the tokens were counted"),
     Column("drained_until", Moment, comment="Up to when the released backlog is spread"),
+    Column("leaving_since", Moment, comment="Removed as soon as what waits is delivered; since when"),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     CheckConstraint("breaker IN ('closed', 'open', 'half_open')", name="breaker"),

@@ -90,9 +90,15 @@ def test_destination(destination_id: int) -> ResponseReturnValue:
 def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     found = ours().destinations.get(destination_id)
     change = DESTINATION.get(verb) or abort(404)
-    if request.method == "GET":
-        health = ours().overview.health(destination_id)[destination_id]
-        return render_template("destinations/confirm.html", destination=found, verb=change, health=health)
+    health = ours().overview.health(destination_id)[destination_id]
+    unsaid = verb == "remove" and bool(health.open or health.held) and "pending" not in request.form
+    if request.method == "GET" or unsaid:
+        page = render_template("destinations/confirm.html", destination=found, verb=change, health=health)
+        return page, 400 if request.method == "POST" else 200
+    if verb == "remove" and request.form.get("pending") == "deliver-first":
+        ours().destinations.remove(destination_id, actor=person().email, deliver_first=True)
+        flash(f"{found.name} takes nothing new. It is removed as soon as what waits is delivered.", "good")
+        return redirect(url_for("show.destination", destination_id=destination_id))
     change.act(ours().destinations, destination_id, actor=person().email)
     flash(f"{found.name} {change.done}", "good")
     if verb == "remove":

@@ -90,5 +90,7 @@ def _destinations(
             yield Concern("bad", one.name, f"has no plugin: “{one.slug}” is not loaded. Its backlog is held.", address)
         elif one.status == "paused" and f"destination {one.id}" not in told:
             yield Concern("warn", one.name, f"is paused, and holds {health[one.id].held:,}.", address)
+        elif one.leaving:
+            yield Concern("warn", one.name, "is being removed: what waits is delivered first.", address)
         elif not one.events:
             yield Concern("warn", one.name, "has an empty allow list: nothing leaves for it.", address)

@@ -94,7 +94,7 @@ DESTINATION = _by_name(
         "remove",
         "Remove",
         (
-            "What waits or is held is stopped, its settings and secrets are erased, and this can't be taken back.",
+            "It takes nothing more, its settings and secrets are erased, and this can't be taken back.",
             "Its dispatches so far stay in the record.",
         ),
         "is removed.",

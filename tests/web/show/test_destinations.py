@@ -108,6 +108,21 @@ def test_it_is_paused_resumed_turned_off_and_on_and_removed(editor: Browser, her
     assert editor.post("/destinations/1/pause").status_code == 400
 
 
+def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
+    _add(editor)
+    send()
+    here.route.run()
+    assert "Under way now: 1. Held: 0. What becomes of them?" in editor.page("/destinations/1/remove")
+    assert editor.post("/destinations/1/remove").status_code == 400
+    page = editor.post("/destinations/1/remove", pending="deliver-first").text
+    assert "is removed as soon as what waits is delivered" in page
+    assert here.destinations.get(1).leaving
+    assert "is being removed: what waits is delivered first." in editor.page("/")
+    editor.post("/destinations/1/remove", pending="stop")
+    assert here.destinations.get(1).status == "removed"
+    assert here.overview.health()[1].states == {"stopped": 1}
+
+
 def test_a_test_event_goes_the_whole_road_and_nowhere_for_real(
     editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], tmp_path: Path
 ) -> None:

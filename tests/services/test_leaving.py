@@ -1,0 +1,65 @@
+"""Removing a destination that is still owed something: deliver it first, and lose nothing on the way."""
+
+from ours.services.overview import Overview
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+from tests.services.scripted import deliver, die, route_all, scripted, sweep_of
+
+
+def test_what_waits_is_delivered_and_then_it_is_removed(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.track()
+    route_all(place)
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    sweep_of(place).run()
+    assert place.destinations.get(hook).leaving
+    place.track()
+    route_all(place)
+    deliver(place)
+    assert len(receiver.requests) == 1
+    sweep_of(place).run()
+    gone = place.destinations.get(hook)
+    assert (gone.status, gone.leaving, gone.settings_shown) == ("removed", False, {})
+    assert place.states() == {"delivered": 1}
+    assert Overview(place.store, place.registry).balance().difference == 0
+
+
+def test_a_paused_backlog_is_resumed_for_it(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.pause(hook, actor="cli")
+    place.track()
+    place.track(mode="test")
+    route_all(place)
+    assert place.states() == {"held": 2}
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    deliver(place)
+    sweep_of(place).run()
+    assert place.states() == {"delivered": 1, "sunk": 1}
+    assert place.destinations.get(hook).status == "removed"
+
+
+def test_what_a_worker_has_in_hand_is_waited_for(place: Place) -> None:
+    hook = scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli").id
+    place.track()
+    route_all(place)
+    die(place)
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    sweep_of(place).run()
+    assert place.destinations.get(hook).status == "on"
+
+
+def test_nothing_waiting_it_goes_at_the_next_sweep_and_one_that_is_off_too(place: Place, receiver: Receiver) -> None:
+    hooks = [place.webhook(receiver, name) for name in ("On", "Off")]
+    place.destinations.turn_off(hooks[1], actor="cli")
+    for hook in hooks:
+        place.destinations.remove(hook, actor="cli", deliver_first=True)
+    sweep_of(place).run()
+    assert [place.destinations.get(hook).status for hook in hooks] == ["removed", "removed"]
+
+
+def test_events_given_to_it_again_take_it_back(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    place.destinations.update(hook, events=["*"], actor="cli")
+    sweep_of(place).run()
+    assert place.destinations.get(hook).status == "on"
