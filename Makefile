@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.run-ready
 READY_DEV := .venv/.dev-ready
 
-.PHONY: run test check lint types contracts format bench lock screenshots clean
+.PHONY: run test check lint types contracts format bench chaos lock screenshots clean
 
 run: $(READY)  ## set everything up and serve
 	@exec $(BIN)/ours serve
@@ -30,6 +30,9 @@ format: $(READY_DEV)
 
 bench: $(READY_DEV)  ## our server, a naive twin and a bare echo, side by side
 	$(BIN)/python -m bench
+
+chaos: $(READY_DEV)  ## two minutes of kills under load, on both databases: nothing may be lost
+	$(BIN)/python -m tests.chaos
 
 lock: $(READY_DEV)  ## resolve the dependencies anew
 	$(BIN)/python -m pip install -q uv

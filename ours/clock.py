@@ -13,6 +13,20 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251
 
 
+class Jumps:
+    """Notices when the clock is set: it moved otherwise than time passed."""
+
+    def __init__(self) -> None:
+        self._wall, self._passed = now_ms(), time.monotonic()
+
+    def since_last(self) -> int:
+        """By how many milliseconds it was set since this was asked last; negative: back."""
+        wall, passed = now_ms(), time.monotonic()
+        jump = (wall - self._wall) - round((passed - self._passed) * 1000)
+        self._wall, self._passed = wall, passed
+        return jump
+
+
 def iso(moment: int | None) -> str | None:
     """``1754874909594`` → ``"2025-08-11T01:15:09.594Z"``; None stays None."""
     if moment is None:

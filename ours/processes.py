@@ -13,6 +13,7 @@ from typing import IO
 from ours.errors import OursError
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_NAME = 15
 
 
 class AlreadyRunning(OursError):
@@ -27,6 +28,12 @@ def bind_to_parent(parent: int) -> None:
         threading.Thread(target=_watch_parent, args=(parent,), name="parent-watch", daemon=True).start()
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def show_name(name: str) -> None:
+    """Let ``ps`` and ``top`` show this process as ``ours:NAME``, where that can be had."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, f"ours:{name}".encode()[:15], 0, 0, 0)
 
 
 def _watch_parent(parent: int) -> None:

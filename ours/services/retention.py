@@ -23,6 +23,8 @@ _CHUNK = 500
 _WINDOW = 250
 _REST = 60.0
 _BREATH = 10.0
+_FAR = clock.HOUR
+_CAUTION = 3600.0
 
 Duty = Callable[[int], bool]
 
@@ -32,11 +34,18 @@ class Retention:
         self._store = store
         self._settings = settings
         self._next = 0.0
+        self._jumps = clock.Jumps()
         self._at_event: dict[str, str | None] = {}
         self._at_attempt: Tried | None = None
 
     def tick(self) -> None:
-        """Run, if it is time: a minute after all was done, sooner when some was left."""
+        """Run, if it is time: a minute after all was done, sooner when some was left.
+
+        When the clock was set forward far, nothing is deleted for an hour: it may be wrong, and be set right again.
+        """
+        if self._jumps.since_last() > _FAR:
+            _logger.warning("clock_was_set_forward", rests_seconds=_CAUTION)
+            self._next = time.monotonic() + _CAUTION
         if time.monotonic() >= self._next:
             done = self.run()
             self._next = time.monotonic() + (_REST if done else _BREATH)

@@ -9,6 +9,7 @@ from ours.core import retry
 from ours.plugin import Unknown
 from ours.queue import Queue
 from ours.registry import Registry
+from ours.services.deliver.drain import LEASE
 from ours.services.deliver.exchange import exchange
 from ours.services.destinations import Destinations, backlog
 from ours.services.destinations.limits import schedule
@@ -19,6 +20,8 @@ from ours.store.queries.dispatches import NewAttempt, Settled
 
 _logger = log.get("sweep")
 _BATCH = 500
+_SLACK = 30 * clock.SECOND
+"""So far may the clocks of two machines be apart."""
 _LOST = Unknown("lease_lost", "The worker that had it in hand ended before it could record an answer.")
 
 
@@ -27,12 +30,15 @@ class Sweep:
         self._store = store
         self._registry = registry
         self._queue = queue
+        self._jumps = clock.Jumps()
+        self._set_back = True  # for all that is known at the start
 
     def run(self) -> None:
         """Free, hold and release once.
 
         :raises Busy: when the database is away.
         """
+        self._mend_moments()
         self._free_lost()
         self._try_broken()
         backlog.settle_strays(self._store)
@@ -48,6 +54,16 @@ class Sweep:
             self._queue.poke("route")
         if due:
             self._queue.poke("deliver")
+
+    def _mend_moments(self) -> None:
+        """The clock was set back: what was written in what is now the future would wait until then, so it is moved."""
+        self._set_back |= self._jumps.since_last() < -_SLACK
+        while self._set_back:
+            with self._store.write() as connection:
+                moved = dispatches.pull_back(connection, clock.now_ms(), _SLACK, LEASE, _BATCH)
+            self._set_back = moved == _BATCH
+            if moved:
+                _logger.warning("clock_was_set_back", dispatches=moved)
 
     def _free_lost(self) -> None:
         """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent."""

@@ -22,6 +22,7 @@ from ours.store.turnstile import Turnstile
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
             "cache_size=-16000", "secure_delete=FAST", "journal_size_limit=67108864")  # fmt: skip
 _LOOKUP_KEY = "lookup_key"
+_READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
 
 
 class Store:
@@ -73,6 +74,10 @@ class Store:
                     yield connection
         except (exc.OperationalError, exc.TimeoutError) as error:
             raise Busy(f"The database can't be written just now ({_cause(error)}).") from error
+        except exc.InternalError as error:
+            if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
+                raise
+            raise Busy(f"The database is read-only just now ({_cause(error)}).") from error
 
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:

@@ -105,6 +105,7 @@ def _fork(child: Child) -> None:
     try:
         os.setsid()
         processes.bind_to_parent(parent)
+        processes.show_name(child.name)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_DFL)
         child.run()

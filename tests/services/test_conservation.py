@@ -6,6 +6,7 @@ A machine drives a whole installation by chance and compares it, after each step
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -19,10 +20,13 @@ from ours import clock
 from ours.core.retry import TERMINAL
 from ours.plugin import Delivered, Outcome, Rejected, Retry, Skipped, Unknown
 from ours.services.overview import Overview
+from ours.services.replay import Filter, Replay
+from ours.services.retention import Retention
 from ours.store.tables import attempts, dispatches
 from tests.services.conftest import Place
 from tests.services.scripted import Scripted, deliver, die, route_all, scripted, sweep_of
 
+REPLAYABLE = frozenset({"rejected", "exhausted", "stopped", "held", "delivered", "sunk"})
 OUTCOMES: list[Outcome] = [
     Delivered(),
     Skipped("not_mine"),
@@ -53,6 +57,7 @@ class Installation(RuleBasedStateMachine):
         ]
         self.events: list[str] = []
         self.ended: dict[str, tuple[str, str | None]] = {}
+        self.replays = Replay(place.store, place.registry)
         self.opened = ExitStack()
         self.clock = self.opened.enter_context(time_machine.travel(clock.now_ms() / 1000, tick=False))
 
@@ -84,6 +89,30 @@ class Installation(RuleBasedStateMachine):
         with self._nothing_spent_on_the_closed_off():
             die(self.place)
 
+    @rule(states=st.sets(st.sampled_from(sorted(REPLAYABLE)), min_size=1), limit=st.integers(1, 4), fresh=st.booleans())
+    def replay(self, states: set[str], limit: int, fresh: bool) -> None:
+        """Makes new dispatches that name old ones, as many as it says, and none for what may not go."""
+        before = {row.id for row in self._rows()}
+        wanted = Filter(states=frozenset(states))
+        may = self.replays.preview(wanted)
+        done = self.replays.many(wanted, actor="cli", limit=limit, fresh_id=fresh)
+        made = [row for row in self._rows() if row.id not in before]
+        assert done == len(made) == min(limit, may.count)
+        assert all(row.replay_of in before and row.state in {"pending", "held"} for row in made)
+        for row in made:
+            if self.ended.get(row.replay_of) is None:  # it was held as ambiguous, and its replay took over
+                self.ended[row.replay_of] = ("stopped", "replayed")
+
+    @rule(which=WHICH)
+    def give_up_holding(self, which: int) -> None:
+        """What has been held for too long is stopped; nothing else is."""
+        held = {row.id for row in self._rows() if row.state == "held" and row.updated_at < clock.now_ms() - 86_400_000}
+        if which:
+            self.clock.shift(2 * 86_400)
+            held = {row.id for row in self._rows() if row.state == "held"}
+        Retention(self.place.store, replace(self.place.settings, keep_held_days=1)).run()
+        assert {row.id for row in self._rows() if row.id in held and row.reason == "expired"} == held
+
     @rule()
     def sweep(self) -> None:
         sweep_of(self.place).run()
@@ -105,11 +134,9 @@ class Installation(RuleBasedStateMachine):
             if row.state in TERMINAL:
                 self.ended[row.id] = (row.state, row.reason)
         with self.place.store.read() as connection:
-            pairs = connection.execute(
-                sa.select(dispatches.c.event_id, dispatches.c.destination_id, sa.func.count()).group_by(
-                    dispatches.c.event_id, dispatches.c.destination_id
-                )
-            ).all()
+            firsts = sa.select(dispatches.c.event_id, dispatches.c.destination_id, sa.func.count())
+            firsts = firsts.where(dispatches.c.replay_of.is_(None))
+            pairs = connection.execute(firsts.group_by(dispatches.c.event_id, dispatches.c.destination_id)).all()
         assert all(count == 1 for _, _, count in pairs)
         assert {event for event, _, _ in pairs} <= set(self.events)
         assert len(pairs) % len(self.hooks) == 0
@@ -118,7 +145,20 @@ class Installation(RuleBasedStateMachine):
     def the_difference_is_zero(self) -> None:
         balance = Overview(self.place.store, self.place.registry).balance()
         assert balance.difference == 0
-        assert balance.expected == len(self.events) * len(self.hooks)
+        replays = sum(row.replay_of is not None for row in self._rows())
+        assert balance.expected == len(self.events) * len(self.hooks) + replays
+
+    @invariant()
+    def no_chain_of_replays_forks_and_only_its_last_is_open(self) -> None:
+        rows = self._rows()
+        repeated = Counter(row.replay_of for row in rows if row.replay_of)
+        assert all(count == 1 for count in repeated.values())
+        assert all(row.state in TERMINAL for row in rows if row.id in repeated)
+
+    @invariant()
+    def what_is_a_test_is_never_sent(self) -> None:
+        delivered = {row.delivery_id or row.id for row in self._rows() if row.mode == "test"}
+        assert not delivered & set(Scripted.sent)
 
     @invariant()
     def every_try_that_ended_is_kept_and_none_is_counted_twice(self) -> None:
@@ -132,7 +172,7 @@ class Installation(RuleBasedStateMachine):
     def whatever_is_held_or_stopped_has_a_reason_to(self) -> None:
         reasons = {
             "held": {"destination_paused", "breaker_open", "ambiguous"},
-            "stopped": {"destination_off", "not_mine"},
+            "stopped": {"destination_off", "not_mine", "replayed", "expired"},
         }
         assert all(row.reason in reasons[row.state] for row in self._rows() if row.state in reasons)
 
@@ -148,7 +188,7 @@ class Installation(RuleBasedStateMachine):
             assert waiting <= {("held", "ambiguous")}
             self.each_pair_stands_once_and_what_ended_stays_ended()
             self.the_difference_is_zero()
-            assert len(self._rows()) == len(self.events) * len(self.hooks)
+            assert sum(row.replay_of is None for row in self._rows()) == len(self.events) * len(self.hooks)
 
     def _mend(self) -> None:
         Scripted.outcomes.clear()
@@ -181,7 +221,7 @@ def test_whatever_happens_each_dispatch_is_in_one_state_and_the_balance_is_zero(
 ) -> None:
     monkeypatch.setattr(Installation, "place", place, raising=False)
     chosen = settings(
-        max_examples=10 if engine_kind == "sqlite" else 6,
+        max_examples=8 if engine_kind == "sqlite" else 4,
         stateful_step_count=20,
         deadline=None,
         suppress_health_check=list(HealthCheck),

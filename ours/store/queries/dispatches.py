@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, select, update
 
 from ours.store import bulk
 from ours.store.tables import destinations, dispatches
@@ -176,6 +176,23 @@ def renew(connection: Connection, *, holder: str, until: int) -> None:
     connection.execute(
         update(dispatches).where(_d.lease == holder, _d.lease_until.is_not(None)).values(lease_until=until)
     )
+
+
+def pull_back(connection: Connection, now: int, slack: int, lease: int, limit: int) -> int:
+    """Let what was written down in the future wait as long from now as it was to wait then; how many, up to ``limit``.
+
+    A lease is cut to its usual length, which its holder renews if it lives. Reads the whole table.
+    """
+    open_ = _d.state.in_(("pending", "retrying", "sending", "held"))
+    ahead = select(_d.id).where(_d.updated_at > now + slack, open_).limit(limit).with_for_update(skip_locked=True)
+    waits = case((_d.due_at > _d.updated_at, _d.due_at - _d.updated_at), else_=0)
+    values = {
+        "due_at": case((_d.due_at.is_not(None), now + waits), else_=None),
+        "lease_until": case((_d.lease_until.is_not(None), now + lease), else_=None),
+        "updated_at": now,
+    }
+    query = update(dispatches).where(_d.id.in_(ahead))
+    return connection.execute(query.values(values)).rowcount
 
 
 def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:

@@ -1,0 +1,300 @@
+"""A full disk, a read-only database, a database that is away, a clock that is set: waited for, never lost."""
+
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+
+from ours import clock
+from ours.errors import Busy
+from ours.plugin import Retry
+from ours.services.deliver import Deliver
+from ours.services.overview import Overview
+from ours.services.retention import Retention
+from ours.services.sweep import Sweep
+from ours.settings import Settings
+from ours.store import Store, migrate
+from ours.store.tables import dispatches, events
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+from tests.services.conftest import place as make_place
+from tests.services.scripted import Scripted, deliver, die, route_all, scripted, sweep_of
+
+HOUR = 3600
+
+
+@contextmanager
+def read_only(store: Store) -> Iterator[None]:
+    """Every connection refuses writes, as a file system gone read-only or a standby server would have it."""
+    word = "query_only = {}" if store.is_sqlite else "default_transaction_read_only = {}"
+    verb = "PRAGMA" if store.is_sqlite else "SET"
+
+    def say(connection: sa.engine.interfaces.DBAPIConnection, value: str) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"{verb} {word.format(value)}")
+        cursor.close()
+        if not store.is_sqlite:
+            connection.commit()
+
+    def close(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
+        say(connection, "on")
+
+    def open_(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
+        say(connection, "off")
+
+    sa.event.listen(store.engine, "checkout", close)
+    yield
+    sa.event.remove(store.engine, "checkout", close)
+    sa.event.listen(store.engine, "checkout", open_)
+
+
+@contextmanager
+def full(store: Store) -> Iterator[None]:
+    """The database may not grow by one page, as on a full disk."""
+
+    def fill(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count = 1")  # type: ignore[attr-defined]
+
+    def empty(connection: sa.engine.interfaces.DBAPIConnection, *_: object) -> None:
+        connection.execute("PRAGMA max_page_count = 4294967294")  # type: ignore[attr-defined]
+
+    sa.event.listen(store.engine, "checkout", fill)
+    yield
+    sa.event.remove(store.engine, "checkout", fill)
+    sa.event.listen(store.engine, "checkout", empty)
+
+
+def stored(place: Place) -> int:
+    with place.store.read() as connection:
+        return connection.scalar(sa.select(sa.func.count()).select_from(events)) or 0
+
+
+def assert_all_is_delivered(place: Place, receiver: Receiver, count: int) -> None:
+    deliver(place)
+    assert place.states() == {"delivered": count}
+    assert len({one.headers["webhook-id"] for one in receiver.requests}) == count
+    assert Overview(place.store, place.registry).balance().difference == 0
+
+
+def test_a_read_only_database_refuses_and_the_stations_wait(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track()
+    with read_only(place.store):
+        with pytest.raises(Busy):
+            place.track()
+        with pytest.raises(Busy):
+            place.route.run()
+        with pytest.raises(Busy):
+            Retention(place.store, place.settings).run()
+    assert stored(place) == 1
+    route_all(place)
+    with read_only(place.store), pytest.raises(Busy):
+        deliver(place)
+    assert receiver.requests == []
+    assert_all_is_delivered(place, receiver, 1)
+
+
+def test_an_answer_that_can_not_be_written_down_is_kept_until_it_can(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track()
+    route_all(place)
+    receiver.answer(delay=0.3)
+    with pytest.raises(Busy), ReadOnlyOnceSent(place, receiver):
+        deliver(place)
+    assert place.deliver.in_flight == 1
+    assert place.states() == {"sending": 1}
+    assert_all_is_delivered(place, receiver, 1)
+    assert len(receiver.requests) == 1
+
+
+class ReadOnlyOnceSent:
+    """Makes the database read-only as soon as the receiver has the request."""
+
+    def __init__(self, place: Place, receiver: Receiver) -> None:
+        self._gate = read_only(place.store)
+        self._watch = threading.Thread(target=self._run, args=(receiver,))
+
+    def _run(self, receiver: Receiver) -> None:
+        receiver.wait_for(1)
+        self._gate.__enter__()
+
+    def __enter__(self) -> None:
+        self._watch.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._watch.join()
+        self._gate.__exit__(None, None, None)
+
+
+def test_a_full_disk_refuses_and_nothing_is_half_stored(place: Place, receiver: Receiver, engine_kind: str) -> None:
+    if engine_kind != "sqlite":
+        pytest.skip("a full PostgreSQL says so by the same error class as one that is away")
+    place.webhook(receiver)
+    taken, refusal = 0, ""
+    with full(place.store):
+        for _ in range(300):
+            try:
+                place.track(event_properties={"note": "x" * 2000})
+                taken += 1
+            except Busy as busy:
+                refusal = str(busy)
+                break
+        else:
+            pytest.fail("it never filled up")
+        with pytest.raises(Busy):
+            place.track(event_properties={"note": "x" * 9000})
+    assert "full" in refusal
+    assert stored(place) == taken
+    place.track()
+    route_all(place)
+    assert_all_is_delivered(place, receiver, taken + 1)
+
+
+def test_the_clock_set_back_keeps_nobody_waiting(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    sweep = sweep_of(place)
+    sweep.run()
+    with time_machine.travel(clock.now_ms() / 1000 + HOUR, tick=False):
+        for _ in range(3):
+            place.track()
+        route_all(place)
+        die(place)
+        place.track()
+        route_all(place)
+        sweep.run()
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        deliver(place)
+        assert receiver.requests == []
+        sweep.run()
+        deliver(place)
+        assert len(receiver.requests) == 1
+        traveller.shift(16)
+        sweep.run()
+        traveller.shift(6)
+        assert_all_is_delivered(place, receiver, 4)
+
+
+def test_a_clock_that_was_set_back_while_nothing_ran_is_noticed_at_the_start(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    with time_machine.travel(clock.now_ms() / 1000 + HOUR):
+        place.track()
+        route_all(place)
+    sweep_of(place).run()
+    assert_all_is_delivered(place, receiver, 1)
+
+
+def test_a_retry_waits_as_long_from_now_as_it_was_to_wait(place: Place) -> None:
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    now = clock.now_ms()
+    with time_machine.travel((now + HOUR * 1000) / 1000, tick=False):
+        Scripted.outcomes.append(Retry("http_503", "Later.", 40.0))
+        place.track()
+        route_all(place)
+        deliver(place)
+    with time_machine.travel(now / 1000, tick=False):
+        sweep_of(place).run()
+        with place.store.read() as connection:
+            assert connection.scalar(sa.select(dispatches.c.due_at)) == clock.now_ms() + 40_000
+
+
+def test_the_clock_set_forward_frees_leases_early_and_loses_nothing(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track()
+    route_all(place)
+    die(place)
+    with time_machine.travel(clock.now_ms() / 1000 + 24 * HOUR, tick=False) as traveller:
+        sweep_of(place).run()
+        traveller.shift(6)
+        assert_all_is_delivered(place, receiver, 1)
+
+
+def test_the_clock_set_forward_a_year_deletes_nothing_for_an_hour(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    retention = Retention(place.store, place.settings)
+    with time_machine.travel(clock.now_ms() / 1000 + 365 * 24 * HOUR):
+        retention.tick()
+        assert stored(place) == 1
+    retention.tick()
+    assert stored(place) == 1
+    with time_machine.travel(clock.now_ms() / 1000 + 365 * 24 * HOUR):
+        Retention(place.store, place.settings).tick()  # a process that starts then takes the clock at its word
+        assert stored(place) == 0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="pg"))
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(made))
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.mark.slow
+def test_postgresql_stopped_and_started_in_mid_load(
+    folder: Path, make_settings: Callable[..., Settings], receiver: Receiver
+) -> None:
+    from tests.chaos.power import Database
+
+    database = Database(folder)
+    settings = make_settings(database_url=database.url, allow_networks="127.0.0.0/8")
+    store = Store(settings)
+    migrate.upgrade(store)
+    places = make_place.__wrapped__(store, make_settings)  # type: ignore[attr-defined]
+    place: Place = next(places)
+    place.webhook(receiver)
+    other = Deliver(place.store, place.registry, settings)
+    accepted, refused, stop = set[str](), [0], threading.Event()
+
+    def send() -> None:
+        while not stop.is_set():
+            try:
+                accepted.add(place.track().event_id)
+            except Busy as busy:
+                refused[0] += busy.retry_after > 0
+                time.sleep(0.05)
+
+    def station(step: Callable[[], object]) -> None:
+        while not stop.is_set():
+            with suppress(Busy):
+                step()
+            time.sleep(0.02)
+
+    sweep: Sweep = sweep_of(place)
+    steps = (place.route.run, lambda: deliver(place, 1), lambda: other.drain(threading.Event(), 1), sweep.run)
+    threads = [threading.Thread(target=send), *(threading.Thread(target=station, args=(step,)) for step in steps)]
+    try:
+        for thread in threads:
+            thread.start()
+        time.sleep(0.7)
+        database.stop()
+        time.sleep(0.7)
+        before = len(accepted)
+        database.start()
+        ends = time.monotonic() + 15
+        while len(accepted) < before + 20 and time.monotonic() < ends:
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert refused[0] > 0
+    assert len(accepted) >= before + 20
+    other.drain(threading.Event(), 5, claim=False)
+    place.work()
+    assert stored(place) == len(accepted) == place.states()["delivered"]
+    assert len({one.headers["webhook-id"] for one in receiver.requests}) == len(accepted)
+    other.close()
+    with suppress(StopIteration):
+        next(places)
+    store.close()
+    database.close()
