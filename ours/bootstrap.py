@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ours.services.conservation import Conservation
     from ours.services.deliver import Deliver
     from ours.services.reconcile import Reconcile
-    from ours.services.replay import Replay
+    from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention
     from ours.services.route import Route
     from ours.services.sweep import Sweep
@@ -87,6 +87,12 @@ class Ours:
         from ours.services.replay import Replay
 
         return Replay(self.store, self.registry)
+
+    @cached_property
+    def paced_replays(self) -> "PacedReplays":
+        from ours.services.replay import PacedReplays
+
+        return PacedReplays(self.store, self.registry)
 
     @cached_property
     def reconcile(self) -> "Reconcile":

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench import children
 
-_PATIENCE = 180.0
+_PATIENCE = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,10 +21,11 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """How many arrived, in how many seconds, preparation not counted."""
+    """How many arrived, in how many seconds, preparation not counted; the sender's memory at its highest, with it."""
 
     count: int
     seconds: float
+    peak_mib: float = 0.0
 
     @property
     def rate(self) -> float:

@@ -1,5 +1,6 @@
 """Our deliver station: claims, maps, builds, sends, reads, and records every attempt, from one process."""
 
+import resource
 import threading
 import time
 
@@ -12,6 +13,7 @@ from ours.core.incoming import Incoming
 from ours.settings import load
 
 _CHUNK = 1000
+_KIB = 1024
 
 
 def run(order: Order) -> Sent:
@@ -24,7 +26,8 @@ def run(order: Order) -> Sent:
         begun = time.monotonic()
         ours.deliver.drain(threading.Event())
         seconds = time.monotonic() - begun
-        return Sent(count=ours.overview.balance().delivered, seconds=seconds)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB
+        return Sent(count=ours.overview.balance().delivered, seconds=seconds, peak_mib=peak)
     finally:
         ours.close()
 

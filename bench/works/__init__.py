@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bench.finding import Finding, Plan
-from bench.works import batch, deliver, idle, latency, sustained, track
+from bench.works import backlog, batch, deliver, idle, isolation, latency, sustained, track
 
 Say = Callable[[str], None]
 
@@ -13,5 +13,7 @@ WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "deliver": deliver.run,
     "latency": latency.run,
     "sustained": sustained.run,
+    "backlog": backlog.run,
+    "isolation": isolation.run,
     "memory": idle.run,
 }

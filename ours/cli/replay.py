@@ -1,17 +1,18 @@
 """``ours replay``: send again what ended."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
 from ours.clock import DAY, HOUR, MINUTE, iso, now_ms
 
 if TYPE_CHECKING:
-    from ours.services.replay import Preview
+    from ours.services.replay import Filter, Paced, Preview
 
 _STATES = click.Choice(["rejected", "exhausted", "stopped", "held", "delivered", "sunk"])
 _AGES = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -70,35 +71,105 @@ def event(shell: Shell, id: str, to: str | None, fresh_id: bool) -> None:
     shell.show({"event": id, "dispatches": made})
 
 
+def _narrowing(command: Any) -> Any:
+    """The options that say which dispatches."""
+    for option in (
+        click.option("--yes", is_flag=True, help="Do it, without asking."),
+        click.option("--limit", type=click.IntRange(1), help="At most so many."),
+        click.option("--mode", type=click.Choice(["live", "test"])),
+        click.option("--until", type=_Moment(), help="Only those made before that moment."),
+        click.option("--since", type=_Moment(),
+                     help="Only those made since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d."),
+        click.option("--reason", metavar="CODE", help="Only those with this reason, such as http_500."),
+        click.option("--state", "states", type=_STATES, multiple=True, required=True,
+                     help="How they ended; may be repeated."),
+        click.option("--destination", metavar="NAME", help="Its name or id; all destinations when left out."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
 @replay.command()
-@click.option("--destination", metavar="NAME", help="Its name or id; all destinations when left out.")
-@click.option("--state", "states", type=_STATES, multiple=True, required=True, help="How they ended; may be repeated.")
-@click.option("--reason", metavar="CODE", help="Only those with this reason, such as http_500.")
-@click.option(
-    "--since", type=_Moment(), help="Only those made since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d."
-)
-@click.option("--until", type=_Moment(), help="Only those made before that moment.")
-@click.option("--mode", type=click.Choice(["live", "test"]))
-@click.option("--limit", type=click.IntRange(1), help="At most so many.")
-@click.option("--yes", is_flag=True, help="Do it, without asking.")
+@_narrowing
 @_fresh
 @json_option
 @pass_shell
-def many(
-    shell: Shell, /, destination: str | None, states: Sequence[str], yes: bool, fresh_id: bool, **narrow: Any
-) -> None:
-    """Replay all that match. Shows first what would happen, and asks; with --json, it asks for --yes."""
+def many(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narrow: Any) -> None:
+    """Replay all that match, now. Shows first what would happen, and asks; with --json, it asks for --yes."""
+    wanted = _filter(shell, narrow)
+    preview, yes = _agreed(shell, wanted, yes)
+    done = shell.ours.replay.many(wanted, actor=ACTOR, limit=limit, fresh_id=fresh_id) if yes else 0
+    shell.show((_document(preview) if shell.as_json else {}) | {"replayed": done})
+
+
+@replay.command()
+@_narrowing
+@_fresh
+@json_option
+@pass_shell
+def start(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narrow: Any) -> None:
+    """Replay all that match, little by little. The scheduler does it: 500 a second at most, and you may pause it."""
+    wanted = _filter(shell, narrow)
+    preview, yes = _agreed(shell, wanted, yes)
+    begun = shell.ours.paced_replays.start(wanted, actor=ACTOR, limit=limit, fresh_id=fresh_id) if yes else None
+    shell.show((_document(preview) if shell.as_json else {}) | {"replay": _paced(begun) if begun else None})
+
+
+@replay.command("list")
+@json_option
+@pass_shell
+def list_(shell: Shell) -> None:
+    """The replays that were started, the newest first, and how far they are."""
+    columns: dict[str, Column] = {name: itemgetter(name) for name in ("id", "state", "made", "matching", "startedAt")}
+    columns["states"] = lambda one: ", ".join(one["states"])
+    shell.show_all([_paced(one) for one in shell.ours.paced_replays.list()], columns, "None was started.")
+
+
+def _turn(verb: str, state: Literal["running", "paused", "cancelled"], text: str) -> None:
+    @replay.command(verb, help=text)
+    @click.argument("id", type=int)
+    @json_option
+    @pass_shell
+    def turn(shell: Shell, id: int) -> None:
+        shell.show(_paced(shell.ours.paced_replays.turn(id, state, actor=ACTOR)))
+
+
+_turn("pause", "paused", "Make no more dispatches for now; those made go their way.")
+_turn("resume", "running", "Go on where it was.")
+_turn("cancel", "cancelled", "Make no more, for good.")
+
+
+def _filter(shell: Shell, narrow: Mapping[str, Any]) -> "Filter":
     from ours.services.replay import Filter
 
-    limit = narrow.pop("limit")
+    given = dict(narrow)
+    destination, states = given.pop("destination"), frozenset(given.pop("states"))
     place = shell.ours.destinations.find(destination).id if destination else None
-    wanted = Filter(destination_id=place, states=frozenset(states), **narrow)
+    return Filter(destination_id=place, states=states, **given)
+
+
+def _agreed(shell: Shell, wanted: "Filter", yes: bool) -> "tuple[Preview, bool]":
+    """What would happen, and whether that is wanted."""
     preview = shell.ours.replay.preview(wanted)
     if not (yes or shell.as_json):
         shell.show(_document(preview))
         yes = preview.count > 0 and click.confirm("Replay them?", err=True)
-    done = shell.ours.replay.many(wanted, actor=ACTOR, limit=limit, fresh_id=fresh_id) if yes else 0
-    shell.show((_document(preview) if shell.as_json else {}) | {"replayed": done})
+    return preview, yes
+
+
+def _paced(one: "Paced") -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "state": one.state,
+        "states": sorted(one.wanted.states),
+        "destination": one.wanted.destination_id,
+        "reason": one.wanted.reason,
+        "matching": one.matching,
+        "limit": one.most,
+        "made": one.made,
+        "startedAt": iso(one.created_at),
+        "updatedAt": iso(one.updated_at),
+    }
 
 
 def _document(preview: "Preview") -> dict[str, Any]:

@@ -74,6 +74,7 @@ def _schedule(ours: Ours) -> None:
     while not stop.is_set():
         _attempt(ours.sweep.run)
         _attempt(ours.retention.tick)
+        _attempt(ours.paced_replays.tick)
         if ours.queue.reachable():
             _attempt(ours.sweep.poke)
             _attempt(ours.deliver.drain, stop, _SWEEP_SECONDS, claim=False)

@@ -56,6 +56,26 @@ def test_an_event_is_replayed_or_sent_where_it_was_refused(terminal: Terminal, o
     assert terminal.json("balance")["difference"] == 0
 
 
+def test_a_replay_that_was_started_is_listed_paused_resumed_and_cancelled(
+    terminal: Terminal, ours: Ours, source: NewSource
+) -> None:
+    reject(ours, source)
+    many = ("replay", "start", "--state", "rejected", "--reason", "http_400", "--since", "1h")
+    assert terminal.json(*many)["replay"] is None
+    begun = terminal.json(*many, "--yes")["replay"]
+    assert (begun["state"], begun["matching"], begun["made"]) == ("running", 1, 0)
+    assert terminal.json("replay", "pause", "1")["state"] == "paused"
+    ours.paced_replays.tick()
+    assert terminal.json("replay", "list")[0]["made"] == 0
+    assert terminal.json("replay", "resume", "1")["state"] == "running"
+    ours.paced_replays.tick()
+    ours.paced_replays.tick()
+    done = terminal.json("replay", "list")[0]
+    assert (done["state"], done["made"]) == ("done", 1)
+    assert terminal.json("replay", "cancel", "1", status=1)["error"] == "Replay 1 is done."
+    assert terminal.json("replay", "pause", "7", status=1)["code"] == "not_found"
+
+
 def test_many_are_shown_first_and_replayed_when_that_is_wanted(
     terminal: Terminal, ours: Ours, source: NewSource
 ) -> None:

@@ -296,7 +296,7 @@ def test_a_preview_tells_what_may_arrive_twice(place: Place, receiver: Receiver,
 def test_many_are_replayed_in_chunks_and_a_second_time_none(
     place: Place, receiver: Receiver, replay: Replay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bulk, "_CHUNK", 3)
+    monkeypatch.setattr(bulk, "CHUNK", 3)
     place.webhook(receiver, "A")
     place.webhook(receiver, "B")
     old = rejected(place, 4)
@@ -333,7 +333,7 @@ def test_a_replay_that_ends_at_once_is_not_replayed_by_the_same_wish(
         return made
 
     monkeypatch.setattr(making, "repeat", end_at_once)
-    monkeypatch.setattr(bulk, "_CHUNK", 1)
+    monkeypatch.setattr(bulk, "CHUNK", 1)
     assert replay.many(Filter(), actor="cli") == 3
 
 

@@ -2,8 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+
+from sqlalchemy import Connection
 
 from ours import clock
 from ours.registry import Registry
@@ -13,7 +15,7 @@ from ours.services.replay.views import Filter, Preview
 from ours.store import Store
 from ours.store.queries import replay as queries
 
-_CHUNK = 500
+CHUNK = 500
 _AT_ONCE = 64
 _USUAL_MS = 100.0
 
@@ -52,16 +54,20 @@ class Bulk:
         done = 0
         for ids in self._pages(wanted):
             with self._store.write() as connection:
-                known = targets.current(connection, self._registry, steady=True)
-                queries.hold_events(connection, queries.event_ids(connection, ids))
-                some = deciding.permitted(known, queries.of_ids(connection, ids, wanted))
-                made = making.repeat(connection, some[: int(min(left, _CHUNK))], fresh_id=fresh_id)
+                made = self.take(connection, wanted, ids, int(min(left, CHUNK)), fresh_id=fresh_id)
                 if made and not done:
                     audit.record(connection, actor, "replay", "dispatches", detail)
-            done, left = done + len(made), left - len(made)
+            done, left = done + made, left - made
             if left <= 0:
                 break
         return done
+
+    def take(self, connection: Connection, wanted: Filter, ids: Sequence[str], most: int, *, fresh_id: bool) -> int:
+        """Repeat up to ``most`` of these that match still and may go; how many."""
+        known = targets.current(connection, self._registry, steady=True)
+        queries.hold_events(connection, queries.event_ids(connection, ids))
+        some = deciding.permitted(known, queries.of_ids(connection, ids, wanted))
+        return len(making.repeat(connection, some[:most], fresh_id=fresh_id))
 
     def _pages(self, wanted: Filter) -> Iterator[list[str]]:
         """Ids of what matches; none that was made since we began, so that no replay is replayed in turn."""
@@ -77,7 +83,7 @@ class Bulk:
         ids: list[str] = []
         while True:
             with self._store.read() as connection:
-                ids = queries.page(connection, wanted, lane, (ids[-1] if ids else None, upto), _CHUNK)
+                ids = queries.page(connection, wanted, lane, (ids[-1] if ids else None, upto), CHUNK)
             if not ids:
                 return
             yield ids

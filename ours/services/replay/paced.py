@@ -1,0 +1,143 @@
+"""Replays by filter that the scheduler does, a slice a second. They can be paused, resumed and cancelled.
+
+A slice and the note of how far it came are one transaction: killed at any moment, it goes on where it was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import orjson
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.errors import Invalid, NotFound
+from ours.registry import Registry
+from ours.services import audit, targets
+from ours.services.replay.bulk import CHUNK, Bulk
+from ours.services.replay.views import Filter
+from ours.store import Store
+from ours.store.queries import replay as matching
+from ours.store.queries import replays as queries
+
+_ENDED = {"done", "cancelled"}
+_PAGES = 10
+"""So many pages are looked through in one slice when all on them is barred."""
+Place = tuple[int, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """One such replay. ``matching`` is how many matched when it began, ``made`` how many were made so far."""
+
+    id: int
+    state: str
+    actor: str
+    wanted: Filter
+    most: int | None
+    fresh_id: bool
+    matching: int
+    made: int
+    created_at: int
+    updated_at: int
+
+
+class PacedReplays:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+        self._bulk = Bulk(store, registry)
+
+    def start(self, wanted: Filter, *, actor: str, limit: int | None = None, fresh_id: bool = False) -> Paced:
+        """Begin one; what comes from now on is left alone."""
+        now, count = clock.now_ms(), self._bulk.preview(wanted).count
+        with self._store.write() as connection:
+            values = {"state": "running", "actor": actor, "wanted": _write(wanted), "most": limit, "fresh_id": fresh_id,
+                      "matching": count, "made": 0, "upto": matching.newest(connection), "created_at": now,
+                      "updated_at": now}  # fmt: skip
+            replay_id = queries.insert_replay(connection, values)
+            audit.record(connection, actor, "replay", f"replay {replay_id}", {"matching": count, "limit": limit})
+            return _paced(queries.locked(connection, replay_id))
+
+    def list(self, limit: int = 50) -> Sequence[Paced]:
+        """The newest first."""
+        with self._store.read() as connection:
+            return [_paced(row) for row in queries.latest(connection, limit)]
+
+    def turn(self, replay_id: int, state: Literal["running", "paused", "cancelled"], *, actor: str) -> Paced:
+        """Pause it, let it go on, or end it. What it made already goes its way.
+
+        :raises NotFound: when there is none with that id.
+        :raises Invalid: when it has ended.
+        """
+        with self._store.write() as connection:
+            row = queries.locked(connection, replay_id)
+            if row is None:
+                raise NotFound(f"There is no replay {replay_id}. `ours replay list` shows those there are.")
+            if row.state in _ENDED:
+                raise Invalid(f"Replay {replay_id} is {row.state}.")
+            queries.change(connection, replay_id, {"state": state, "updated_at": clock.now_ms()})
+            audit.record(connection, actor, f"replay_{state}", f"replay {replay_id}", {"made": row.made})
+            return _paced(queries.locked(connection, replay_id))
+
+    def tick(self) -> None:
+        """Do one slice of each that runs. One process at a time does it.
+
+        :raises Busy: when the database is away.
+        """
+        with self._store.read() as connection:
+            going = queries.running(connection)
+        for replay_id in going:
+            with self._store.write() as connection:
+                row = queries.locked(connection, replay_id)
+                if row and row.state == "running":
+                    queries.change(connection, replay_id, self._slice(connection, row))
+
+    def _slice(self, connection: Connection, row: Any) -> dict[str, Any]:
+        """Make up to a chunk of them; what to note down."""
+        wanted = _read(row.wanted)
+        left = CHUNK if row.most is None else min(row.most - row.made, CHUNK)
+        place: Place | None = tuple(orjson.loads(row.place)) if row.place else None
+        made, over = 0, left <= 0
+        for _ in range(_PAGES):
+            if over or made:
+                break
+            ids, place = self._page(connection, wanted, place, row.upto)
+            over = not ids
+            made = self._bulk.take(connection, wanted, ids, left, fresh_id=row.fresh_id) if ids else 0
+        return {
+            "made": row.made + made,
+            "place": orjson.dumps(place).decode() if place else None,
+            "state": "done" if over or row.made + made == row.most else "running",
+            "updated_at": clock.now_ms(),
+        }
+
+    def _page(
+        self, connection: Connection, wanted: Filter, place: Place | None, upto: str | None
+    ) -> tuple[Sequence[str], Place | None]:
+        """The next ids after ``place``, in lanes of destination and state, and the place after them."""
+        for destination_id in sorted(targets.current(connection, self._registry)) if upto else ():
+            for state in sorted(wanted.states):
+                lane = (destination_id, state)
+                passed = place is not None and lane < place[:2]
+                if passed or wanted.destination_id not in {None, destination_id}:
+                    continue
+                after = place[2] if place is not None and lane == place[:2] else None
+                ids = matching.page(connection, wanted, lane, (after, upto or ""), CHUNK)
+                if ids:
+                    return ids, (destination_id, state, ids[-1])
+        return [], place
+
+
+def _write(wanted: Filter) -> str:
+    return orjson.dumps(asdict(wanted) | {"states": sorted(wanted.states)}).decode()
+
+
+def _read(text: str) -> Filter:
+    values = orjson.loads(text)
+    return Filter(**values | {"states": frozenset(values["states"])})
+
+
+def _paced(row: Any) -> Paced:
+    return Paced(row.id, row.state, row.actor, _read(row.wanted), row.most, row.fresh_id, row.matching, row.made,
+                 row.created_at, row.updated_at)  # fmt: skip
