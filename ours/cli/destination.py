@@ -131,7 +131,10 @@ def list_(shell: Shell) -> None:
 @pass_shell
 def show(shell: Shell, name: str) -> None:
     """One destination; its secrets stay hidden. NAME is its name or id."""
-    shell.show(_document(shell.ours.destinations.find(name)))
+    found = shell.ours.destinations.find(name)
+    health = shell.ours.overview.health(found.id)[found.id]
+    waiting = {"count": health.open + health.held, "oldest": iso(shell.ours.overview.oldest_waiting(found.id))}
+    shell.show({**_document(found), "waiting": waiting})
 
 
 def _status_verb(verb: str, method: str, text: str) -> None:

@@ -35,6 +35,7 @@ def pages(seeded: Seeded) -> dict[str, str]:
         "destinations": "/destinations",
         "destination": f"/destinations/{seeded.destination_id}",
         "destination-off": f"/destinations/{seeded.destination_id}/off",
+        "destination-remove": f"/destinations/{seeded.destination_id}/remove",
         "destination-edit": f"/destinations/{seeded.destination_id}/edit",
         "catalogue": "/destinations/add",
         "destination-add": "/destinations/add/webhook",

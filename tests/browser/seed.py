@@ -58,6 +58,8 @@ def seed(ours: Ours, receiver: Receiver) -> Seeded:
     last = ours.accept.accept(callers[0], [_purchase("order-4711")])[0]
     test = ours.accept.accept(callers[2], [_purchase("order-4712")])[0]
     _work(ours)
+    ours.conservation.tick()
+    ours.alerts.run()
     return Seeded("ada@example.com", last.event_id, test.event_id, shop.source.id, hook)
 
 

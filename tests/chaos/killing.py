@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import redis
 
-from tests.whole.conftest import Server
+from tests.whole.conftest import Server, until
 
+_LONG = {"everything", "database"}  # they last, and hurt from their beginning on
 _PROCESSES = ("web", "route", "deliver-1", "deliver-2", "scheduler")
 
 
@@ -47,16 +48,24 @@ class Killer:
             self._left = list(self._ways)
             self._dice.shuffle(self._left)
         victim = self._left.pop()
-        blow = Blow(victim, time.monotonic())
+        begun = time.monotonic()
         self._ways[victim]()
+        blow = Blow(victim, begun if victim in _LONG else time.monotonic())
         self.blows.append(blow)
         return blow
 
     def _kill(self, name: str) -> None:
+        """It may just be starting again after another blow: then wait until it is there."""
+        until(lambda: self._killed(name), every=0.02)
+
+    def _killed(self, name: str) -> int:
+        killed = 0
         for process in self._server.family():
             with suppress(psutil.NoSuchProcess):
                 if _name(process) == name[:15]:
                     process.kill()
+                    killed += 1
+        return killed
 
     def _flush(self) -> None:
         with redis.Redis(unix_socket_path=str(self._server.home / "queue.sock")) as client, suppress(redis.RedisError):

@@ -13,6 +13,7 @@ def test_a_short_storm_loses_nothing() -> None:
     plan = Plan(seed=7, seconds=4, gap=1, patience=60, hangs=False, only=("deliver-1", "web", "scheduler", "flush"))
     verdict = run(plan, "sqlite", print)
     assert verdict.holds, verdict
+    assert sum(verdict.kills.values()) >= 3
     assert verdict.delivered + verdict.refused == verdict.owed
 
 

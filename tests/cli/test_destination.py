@@ -64,6 +64,9 @@ def test_removing_asks_what_becomes_of_what_waits(terminal: Terminal, ours: Ours
     assert caller
     ours.accept.accept(caller, [Incoming(name="Purchase", occurred_at=1_000, user_id="u")])
     ours.route.run()
+    waiting = terminal.json("destination", "show", "Hook")["waiting"]
+    assert waiting["count"] == 1
+    assert waiting["oldest"] is not None
     said = terminal.json("destination", "remove", "Hook", status=1)["error"]
     assert said.startswith('1 dispatches for "Hook" wait or are held.')
     assert "--pending deliver-first" in said

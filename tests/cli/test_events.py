@@ -46,7 +46,11 @@ def test_a_test_dispatch_shows_what_would_have_been_sent(terminal: Terminal, our
     dispatch = terminal.json("event", "show", purchase)["dispatches"][0]
     shown = terminal.json("dispatch", "show", dispatch["id"])
     assert (shown["id"], shown["status"], shown["mode"]) == (dispatch["id"], "sunk", "test")
-    assert shown["attempts"][0]["request"]["url"] == "https://example.com/hook"
+    attempt = shown["attempts"][0]
+    assert attempt["request"]["url"] == "https://example.com/hook"
+    assert set(attempt["timing"]) == {"queueMs", "buildMs", "connectMs", "totalMs"}
+    assert attempt["settingsVersion"] == 1
+    assert attempt["pluginVersion"]
 
 
 def test_the_balance_is_zero(terminal: Terminal, ours: Ours, source: NewSource) -> None:
@@ -54,7 +58,7 @@ def test_the_balance_is_zero(terminal: Terminal, ours: Ours, source: NewSource) 
     take(ours, source, "Lead", 1_000)
     figures = "accepted expected pending sending retrying delivered rejected exhausted stopped held sunk difference"
     balance = terminal.json("balance")
-    assert set(balance) == set(figures.split())
+    assert set(balance) == {*figures.split(), "watched"}
     assert (balance["accepted"], balance["expected"], balance["sunk"], balance["stopped"]) == (2, 2, 1, 1)
     assert balance["difference"] == 0
 

@@ -16,7 +16,7 @@ from ours.services.overview.masks import Maskers
 from ours.services.overview.trouble import Trouble
 from ours.services.overview.views import Event, Health, Hour, Page, Row, Standing
 from ours.store import Store
-from ours.store.queries import reading_dispatches, reading_events, reading_figures
+from ours.store.queries import backlog, reading_dispatches, reading_events, reading_figures
 from ours.store.queries.reading_events import Cursor
 from ours.store.queries.replay import Filter
 
@@ -78,6 +78,11 @@ class Overview:
         """Where the dispatches of all destinations, or of one, stand; any id may be asked for."""
         with self._store.read() as connection:
             return figures.health(reading_figures.states(connection, destination_id))
+
+    def oldest_waiting(self, destination_id: int) -> int | None:
+        """When the oldest dispatch that waits or is held for a destination was made; None when none does."""
+        with self._store.read() as connection:
+            return backlog.oldest(connection, destination_id)
 
     def hours(self, count: int = 24) -> Sequence[Hour]:
         """What came in by hour, the oldest first."""

@@ -58,6 +58,13 @@ def count_held(connection: Connection, destination_id: int, reason: str | None =
     return _count(connection, which if reason is None else and_(which, _d.reason == reason), _HELD)
 
 
+def oldest(connection: Connection, destination_id: int) -> int | None:
+    """When the oldest of what waits or is held was made."""
+    mine = select(func.min(_d.created_at)).where(_d.destination_id == destination_id)
+    found = [connection.scalar(mine.where(kind)) for kind in (_WAITING, _HELD)]
+    return min((moment for moment in found if moment is not None), default=None)
+
+
 def is_being_tried(connection: Connection, destination_id: int, now: int) -> bool:
     """Whether a live dispatch is in hand, or due."""
     live = select(_d.id).where(_d.destination_id == destination_id, _d.mode == "live")

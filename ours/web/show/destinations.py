@@ -56,6 +56,7 @@ def destination(destination_id: int) -> str:
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
         health=ours().overview.health(destination_id)[destination_id],
+        oldest=ours().overview.oldest_waiting(destination_id),
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
     )
 
