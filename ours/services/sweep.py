@@ -59,11 +59,14 @@ class Sweep:
         """The clock was set back: what was written in what is now the future would wait until then, so it is moved."""
         self._set_back |= self._jumps.since_last() < -_SLACK
         while self._set_back:
-            with self._store.write() as connection:
-                moved = dispatches.pull_back(connection, clock.now_ms(), _SLACK, LEASE, _BATCH)
-            self._set_back = moved == _BATCH
-            if moved:
-                _logger.warning("clock_was_set_back", dispatches=moved)
+            now = clock.now_ms()
+            with self._store.read() as connection:
+                ids = dispatches.ahead(connection, now + _SLACK, _BATCH)
+            if ids:
+                _logger.warning("clock_was_set_back", dispatches=len(ids))
+                with self._store.write() as connection:
+                    dispatches.pull_back(connection, ids, now, LEASE)
+            self._set_back = bool(ids)
 
     def _free_lost(self) -> None:
         """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, select, text, update
 
 from ours.store import bulk
 from ours.store.tables import destinations, dispatches
@@ -178,21 +178,25 @@ def renew(connection: Connection, *, holder: str, until: int) -> None:
     )
 
 
-def pull_back(connection: Connection, now: int, slack: int, lease: int, limit: int) -> int:
-    """Let what was written down in the future wait as long from now as it was to wait then; how many, up to ``limit``.
+def ahead(connection: Connection, moment: int, limit: int) -> Sequence[str]:
+    """Dispatches that wait or are in hand and were last written down after ``moment``. Reads all that are open."""
+    kinds = (text("due_at IS NOT NULL"), text("lease_until IS NOT NULL"))
+    found = (select(_d.id).where(kind, _d.updated_at > moment).limit(limit) for kind in kinds)
+    return [dispatch_id for query in found for dispatch_id in connection.scalars(query)]
 
-    A lease is cut to its usual length, which its holder renews if it lives. Reads the whole table.
+
+def pull_back(connection: Connection, ids: Sequence[str], now: int, lease: int) -> None:
+    """Let these wait as long from now as they were to wait when they were written down.
+
+    A lease gets its usual length, which its holder renews if it lives.
     """
-    open_ = _d.state.in_(("pending", "retrying", "sending", "held"))
-    ahead = select(_d.id).where(_d.updated_at > now + slack, open_).limit(limit).with_for_update(skip_locked=True)
     waits = case((_d.due_at > _d.updated_at, _d.due_at - _d.updated_at), else_=0)
     values = {
         "due_at": case((_d.due_at.is_not(None), now + waits), else_=None),
         "lease_until": case((_d.lease_until.is_not(None), now + lease), else_=None),
         "updated_at": now,
     }
-    query = update(dispatches).where(_d.id.in_(ahead))
-    return connection.execute(query.values(values)).rowcount
+    connection.execute(update(dispatches).where(_d.id.in_(ids), _d.updated_at > now).values(values))
 
 
 def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:
