@@ -25,6 +25,7 @@ def pages(seeded: Seeded) -> dict[str, str]:
         "event-test": f"/events/{seeded.test_event_id}",
         "events-more": "/events?state=rejected&property=currency=EUR",
         "dispatches": "/dispatches",
+        "replays": "/replays",
         "dispatches-replay": "/dispatches/replay?state=rejected",
         "sources": "/sources",
         "source": f"/sources/{seeded.source_id}",

@@ -12,6 +12,7 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.services.accept import Caller
+from ours.services.replay import Filter
 from tests.receiver import Receiver
 
 _EVENTS = ("Page Viewed", "Product Viewed", "Product Added", "Checkout Started", "Purchase", "Form Submitted",
@@ -58,6 +59,7 @@ def seed(ours: Ours, receiver: Receiver) -> Seeded:
     last = ours.accept.accept(callers[0], [_purchase("order-4711")])[0]
     test = ours.accept.accept(callers[2], [_purchase("order-4712")])[0]
     _work(ours)
+    ours.paced_replays.start(Filter(states=frozenset({"rejected"})), actor="ada@example.com", limit=30)
     ours.conservation.tick()
     ours.alerts.run()
     return Seeded("ada@example.com", last.event_id, test.event_id, shop.source.id, hook)

@@ -19,6 +19,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     playground,
     plugins,
     reference,
+    replays,
     sign_in,
     sources,
 )

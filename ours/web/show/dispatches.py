@@ -45,9 +45,12 @@ def replay_many() -> ResponseReturnValue:
             "dispatches/replay.html", given=given, preview=ours().replay.preview(wanted), most=MOST_AT_ONCE,
             place=places.get(wanted.destination_id or 0), ages=AGES,
         )  # fmt: skip
-    done = ours().replay.many(
-        wanted, actor=person().email, limit=MOST_AT_ONCE, fresh_id=request.form.get("id") == "fresh"
-    )
+    fresh_id = request.form.get("id") == "fresh"
+    if request.form.get("pace") == "slow":
+        begun = ours().paced_replays.start(wanted, actor=person().email, fresh_id=fresh_id)
+        flash(f"Replay {begun.id} has begun.", "good")
+        return redirect(url_for("show.replays"))
+    done = ours().replay.many(wanted, actor=person().email, limit=MOST_AT_ONCE, fresh_id=fresh_id)
     flash(f"{done:,} will be sent again." if done else "Nothing matches any more: nothing was replayed.", "good")
     return redirect(url_for("show.dispatches", _external=False, **given))
 

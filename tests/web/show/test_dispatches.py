@@ -105,6 +105,24 @@ def test_all_that_match_are_replayed_after_a_look_at_what_would_happen(
     assert here.overview.balance().difference == 0
 
 
+def test_little_by_little_it_can_be_paused_resumed_and_cancelled(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    send()
+    work()
+    assert "None yet" in editor.page("/replays")
+    page = editor.post("/dispatches/replay", state="rejected", destination=str(refusing), pace="slow").text
+    assert "Replay 1 has begun." in page
+    assert "0 of 1" in page
+    for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
+        page = editor.post(f"/replays/1/{verb}").text
+        assert here.paced_replays.list()[0].state == state
+    assert "Cancel replay 1" not in page
+    assert editor.post("/replays/1/pause").status_code == 400
+    assert editor.post("/replays/1/burn").status_code == 404
+    assert editor.post("/replays/9/pause").status_code == 404
+
+
 def test_a_replay_of_nothing_says_so(editor: Browser) -> None:
     assert "None that matches can be replayed now." in editor.page("/dispatches/replay")
     assert "nothing was replayed" in editor.post("/dispatches/replay").text

@@ -83,6 +83,7 @@ def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
         "/events",
         "/dispatches",
         "/dispatches/replay",
+        "/replays",
         "/sources",
         "/destinations",
         "/destinations/add",
