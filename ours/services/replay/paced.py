@@ -41,6 +41,11 @@ class Paced:
     created_at: int
     updated_at: int
 
+    @property
+    def goal(self) -> int:
+        """How many it will have made in the end, unless something changes meanwhile."""
+        return self.matching if self.most is None else min(self.matching, self.most)
+
 
 class PacedReplays:
     def __init__(self, store: Store, registry: Registry) -> None:
