@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import time_machine
 
 from ours.bootstrap import Ours
-from ours.clock import now_ms
+from ours.clock import iso, now_ms
 from ours.store.queries import volumes
 from tests.cli.conftest import Terminal
 
@@ -58,17 +59,23 @@ def test_rotating_shows_the_new_key_and_when_the_old_ones_end(terminal: Terminal
     assert (shown["key"], shown["testKey"]) == (made["key"], turned["key"])
 
 
+def typed(answer: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """``ours source …`` at a terminal, where a person answers."""
+    keyboard, stdin = pty.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+    command = [sys.executable, "-m", "ours", "source", *words]
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=30, check=False)
+    os.close(keyboard)
+    os.close(stdin)
+    return done
+
+
 @pytest.mark.parametrize(("answer", "status"), [("y", "deactivated"), ("n", "active")])
 def test_a_person_is_asked_before_a_busy_source_is_deactivated(ours: Ours, answer: str, status: str) -> None:
     made = ours.sources.add("Shop", actor="test").source
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.id)], now_ms())
-    keyboard, stdin = pty.openpty()
-    os.write(keyboard, f"{answer}\n".encode())
-    command = [sys.executable, "-m", "ours", "source", "deactivate", "Shop"]
-    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=30, check=False)
-    os.close(keyboard)
-    os.close(stdin)
+    done = typed(answer, "deactivate", "Shop")
     assert "last 24 hours" in done.stderr
     assert done.returncode == (0 if answer == "y" else 1)
     assert ours.sources.get(made.id).status == status
@@ -80,3 +87,53 @@ def test_people_see_a_table(terminal: Terminal) -> None:
     seen = terminal.text("source", "list")
     assert "[red]Shop[/red]" in seen
     assert "\u202e" not in seen
+
+
+def test_the_overlap_is_said_as_people_say_it(terminal: Terminal) -> None:
+    old = terminal.json("source", "add", "Shop")["key"]
+    for words, seconds in (("7d", 604_800), ("90m", 5_400), ("60", 60)):
+        with time_machine.travel(1_800_000_000, tick=False):
+            turned = terminal.json("source", "rotate", "Shop", "--overlap", words)
+        [ends] = [key["expiresAt"] for key in terminal.json("source", "show", "Shop")["keys"] if key["key"] == old]
+        assert ends == iso((1_800_000_000 + seconds) * 1000)
+        old = turned["key"]
+    assert "no length of time" in terminal.json("source", "rotate", "Shop", "--overlap", "soon", status=2)["error"]
+    assert "90 days" in terminal.json("source", "rotate", "Shop", "--overlap", "91d", status=1)["error"]
+
+
+def test_one_key_is_revoked_by_its_id(terminal: Terminal, ours: Ours) -> None:
+    terminal.json("source", "add", "Other")
+    made = terminal.json("source", "add", "Shop")
+    turned = terminal.json("source", "rotate", "Shop", "--overlap", "7d")
+    old = next(key for key in terminal.json("source", "show", "Shop")["keys"] if key["key"] == made["key"])
+    revoked = terminal.json("source", "revoke", "Shop", str(old["id"]))
+    assert (revoked["source"], revoked["id"], revoked["revokedAt"][-1]) == ("Shop", old["id"], "Z")
+    assert ours.accept.authenticate(made["key"]) is None
+    assert ours.accept.authenticate(turned["key"])
+    assert "has no key 1" in terminal.json("source", "revoke", "Shop", "1", status=1)["error"]
+
+
+def test_a_limit_is_set_and_lifted(terminal: Terminal, ours: Ours) -> None:
+    made = terminal.json("source", "add", "Shop")
+    assert terminal.json("source", "limit", "Shop", "50")["rateLimit"] == 50
+    caller = ours.accept.authenticate(made["key"])
+    assert caller
+    assert caller.rate_limit == 50
+    assert terminal.json("source", "limit", "Shop", "none")["rateLimit"] is None
+    for wrong in ("0", "many", "1.5"):
+        assert "limit" in terminal.json("source", "limit", "Shop", wrong, status=1)["error"]
+
+
+@pytest.mark.parametrize("verb", ["revoke", "rotate"])
+def test_a_person_is_asked_before_a_key_in_use_ends(ours: Ours, verb: str) -> None:
+    made = ours.sources.add("Shop", actor="test")
+    key = next(key for key in ours.sources.keys(made.source.id) if key.mode == "live")
+    with ours.store.write() as connection:
+        volumes.note_use(connection, [key.id], now_ms())
+    words = [str(key.id)] if verb == "revoke" else ["--overlap", "0"]
+    for answer in ("n", "y"):
+        done = typed(answer, verb, "Shop", *words)
+        assert "used in the last 24 hours" in done.stderr
+        [now] = [one for one in ours.sources.keys(made.source.id) if one.id == key.id]
+        assert now.works(now_ms() + 1) is (answer == "n")
+    assert "24 hours" not in typed("", verb, "Shop", *words, "--yes").stderr
