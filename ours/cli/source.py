@@ -180,8 +180,12 @@ def _confirm_keys(shell: Shell, keys: "Sequence[Key]", yes: bool) -> None:
 
 
 def _ask(shell: Shell, sentence: str, yes: bool) -> None:
-    if not yes and not shell.as_json and sys.stdin.isatty():
+    if not yes and not shell.as_json and _at_terminal():
         click.confirm(f"{sentence} Go on?", abort=True, err=True)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _newest(keys: "Sequence[Key]", mode: str) -> str | None:

@@ -59,23 +59,17 @@ def test_rotating_shows_the_new_key_and_when_the_old_ones_end(terminal: Terminal
     assert (shown["key"], shown["testKey"]) == (made["key"], turned["key"])
 
 
-def typed(answer: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """``ours source …`` at a terminal, where a person answers."""
-    keyboard, stdin = pty.openpty()
-    os.write(keyboard, f"{answer}\n".encode())
-    command = [sys.executable, "-m", "ours", "source", *words]
-    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=30, check=False)
-    os.close(keyboard)
-    os.close(stdin)
-    return done
-
-
 @pytest.mark.parametrize(("answer", "status"), [("y", "deactivated"), ("n", "active")])
 def test_a_person_is_asked_before_a_busy_source_is_deactivated(ours: Ours, answer: str, status: str) -> None:
     made = ours.sources.add("Shop", actor="test").source
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.id)], now_ms())
-    done = typed(answer, "deactivate", "Shop")
+    keyboard, stdin = pty.openpty()
+    os.write(keyboard, f"{answer}\n".encode())
+    command = [sys.executable, "-m", "ours", "source", "deactivate", "Shop"]
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, timeout=30, check=False)
+    os.close(keyboard)
+    os.close(stdin)
     assert "last 24 hours" in done.stderr
     assert done.returncode == (0 if answer == "y" else 1)
     assert ours.sources.get(made.id).status == status
@@ -125,15 +119,27 @@ def test_a_limit_is_set_and_lifted(terminal: Terminal, ours: Ours) -> None:
 
 
 @pytest.mark.parametrize("verb", ["revoke", "rotate"])
-def test_a_person_is_asked_before_a_key_in_use_ends(ours: Ours, verb: str) -> None:
+def test_a_person_is_asked_before_a_key_in_use_ends(
+    terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
     made = ours.sources.add("Shop", actor="test")
     key = next(key for key in ours.sources.keys(made.source.id) if key.mode == "live")
+    words = ("source", verb, "Shop", *([str(key.id)] if verb == "revoke" else ["--overlap", "0"]))
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id], now_ms())
-    words = [str(key.id)] if verb == "revoke" else ["--overlap", "0"]
     for answer in ("n", "y"):
-        done = typed(answer, verb, "Shop", *words)
-        assert "used in the last 24 hours" in done.stderr
+        asked = terminal.run(*words, typed=f"{answer}\n")
+        assert "used in the last 24 hours" in asked.stderr
         [now] = [one for one in ours.sources.keys(made.source.id) if one.id == key.id]
         assert now.works(now_ms() + 1) is (answer == "n")
-    assert "24 hours" not in typed("", verb, "Shop", *words, "--yes").stderr
+    assert "24 hours" not in terminal.run(*words).stderr
+
+
+def test_who_says_yes_is_not_asked(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
+    made = ours.sources.add("Shop", actor="test")
+    with ours.store.write() as connection:
+        volumes.note_use(connection, [key.id for key in ours.sources.keys(made.source.id)], now_ms())
+    for words in (("rotate", "Shop", "--overlap", "0"), ("revoke", "Shop", "2"), ("deactivate", "Shop")):
+        assert terminal.run("source", *words, "--yes").exit_code == 0
