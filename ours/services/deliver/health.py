@@ -11,8 +11,8 @@ from ours import log
 from ours.core import breaker as breakers
 from ours.core.breaker import CLOSED, Breaker, Verdict, Window
 from ours.services import audit
+from ours.services.deliver.records import Finished
 from ours.services.deliver.targets import Targets
-from ours.services.deliver.tries import Finished
 from ours.services.destinations import backlog
 from ours.store.queries import destinations
 

@@ -26,7 +26,8 @@ class NewDispatch(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """A dispatch in hand. ``attempt`` is the number of the try that begins, ``delivery_id`` what receivers are told."""
+    """A dispatch in hand. ``attempt`` is the number of the try that begins, ``spared`` how many before it did not count
+    for its retry schedule, ``delivery_id`` what receivers are told."""
 
     id: str
     event_id: str
@@ -35,15 +36,17 @@ class Claimed(NamedTuple):
     attempt: int
     created_at: int
     delivery_id: str
+    spared: int = 0
 
 
 class Settled(NamedTuple):
-    """Where a try left its dispatch."""
+    """Where a try left its dispatch. ``spared`` is 1 when the try does not count for the retry schedule."""
 
     id: str
     state: str
     reason: str | None
     due_at: int | None
+    spared: int = 0
 
 
 class NewAttempt(NamedTuple):
@@ -113,6 +116,7 @@ _CLAIM = (
         _d.attempts,
         _d.created_at,
         func.coalesce(_d.delivery_id, _d.id),
+        _d.spared,
     )
 )
 
@@ -125,7 +129,7 @@ def claim(
     None when the destination was paused, or its breaker opened, in the meantime.
     """
     values = {"of": destination_id, "most": most, "holder": holder, "now": now, "until": until}
-    return [Claimed(*row) for row in connection.execute(_CLAIM, values)]
+    return sorted(Claimed(*row) for row in connection.execute(_CLAIM, values))
 
 
 _SETTLE = (
@@ -135,6 +139,7 @@ _SETTLE = (
         state=bindparam("to"),
         reason=bindparam("why"),
         due_at=bindparam("due"),
+        spared=_d.spared + bindparam("more"),
         lease=None,
         lease_until=None,
         updated_at=bindparam("now"),
@@ -148,10 +153,31 @@ def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now:
         connection.execute(
             _SETTLE,
             [
-                {"key": row.id, "to": row.state, "why": row.reason, "due": row.due_at, "holder": holder, "now": now}
+                {
+                    "key": row.id,
+                    "to": row.state,
+                    "why": row.reason,
+                    "due": row.due_at,
+                    "more": row.spared,
+                    "holder": holder,
+                    "now": now,
+                }
                 for row in rows
             ],
         )
+
+
+_GO_ON = (
+    update(dispatches)
+    .where(_d.id == bindparam("key"), _d.lease == bindparam("holder"))
+    .values(attempts=_d.attempts + 1, spared=_d.spared + 1, updated_at=bindparam("now"))
+)
+
+
+def go_on(connection: Connection, ids: Sequence[str], *, holder: str, now: int) -> None:
+    """A try of each ended that counts for nothing, and the next has begun under the same lease."""
+    if ids:
+        connection.execute(_GO_ON, [{"key": one, "holder": holder, "now": now} for one in ids])
 
 
 _TOLD = ("duration_ms", "outcome", "code", "status", "exchange")
@@ -201,7 +227,16 @@ def pull_back(connection: Connection, ids: Sequence[str], now: int, lease: int) 
 
 def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:
     """Dispatches whose holder has not renewed its lease: it died, or it hangs."""
-    columns = (_d.id, _d.mode, _d.attempts, _d.lease, _d.updated_at, destinations.c.slug, destinations.c.retry_schedule)
+    columns = (
+        _d.id,
+        _d.mode,
+        _d.attempts,
+        _d.spared,
+        _d.lease,
+        _d.updated_at,
+        destinations.c.slug,
+        destinations.c.retry_schedule,
+    )
     return connection.execute(
         select(*columns)
         .join(destinations, destinations.c.id == _d.destination_id)

@@ -20,6 +20,7 @@ dispatches = Table(
     Column("state", String(10), nullable=False),
     Column("reason", String(100), comment="Why it is in this state, as a code; see docs/reasons.md"),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("spared", Integer, nullable=False, server_default="0", comment="Attempts left out of its retry schedule"),
     Column("due_at", Moment, comment="When the next try may start; null when none is to come"),
     Column("lease", String(64), comment="The worker that has it in hand"),
     Column("lease_until", Moment),
