@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from ours.core.retry import asked
 from ours.plugin.types import Outcome, Retry, Unauthorized, Unknown
 
 State = Literal["closed", "open", "half_open"]
@@ -90,7 +91,7 @@ def _verdict(outcome: Outcome) -> Verdict | None:
     match outcome:
         case Unauthorized():
             return "refused"
-        case Retry(throttle=True, after=after) if after:
+        case Retry(throttle=True) if asked(outcome):
             return None
         case Retry() | Unknown():
             return "failed"

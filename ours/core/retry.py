@@ -71,13 +71,13 @@ def decide(
             decision = Decision("rejected", tidy(code) or "rejected")
         case Unknown() if not dedupes:
             decision = Decision("held", "ambiguous")
-        case Retry(code, throttle=True) if _asked(outcome) and spared < MOST_SPARED:
-            wait = _asked(outcome) or 0
+        case Retry(code, throttle=True) if asked(outcome) and spared < MOST_SPARED:
+            wait = asked(outcome) or 0
             decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000), spared=True)
         case Retry(code) | Unauthorized(code) | Unknown(code) if attempt > len(schedule):
             decision = Decision("exhausted", tidy(code) or "gave_up")
         case Retry(code) | Unauthorized(code) | Unknown(code):
-            wait = _asked(outcome) or _jittered(schedule[attempt - 1], f"{dispatch_id}:{attempt}")
+            wait = asked(outcome) or _jittered(schedule[attempt - 1], f"{dispatch_id}:{attempt}")
             decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000))
         case other:
             assert_never(other)
@@ -91,10 +91,10 @@ def sunk() -> Decision:
     return Decision("sunk", "test_mode")
 
 
-def _asked(outcome: Outcome) -> float | None:
+def asked(outcome: Outcome) -> float | None:
     """The seconds that the destination asked us to wait, at most 24 hours; None when it asked for nothing sensible."""
-    after = outcome.after if isinstance(outcome, Retry) else None
-    return min(after, AFTER_CEILING) if after is not None and after > 0 else None
+    after: object = outcome.after if isinstance(outcome, Retry) else None
+    return min(float(after), AFTER_CEILING) if isinstance(after, int | float) and after > 0 else None
 
 
 def _jittered(longest: float, seed: str) -> float:

@@ -50,7 +50,7 @@ def write_up(
                 _attempt(one, outcome, decision, kept, now, seal),
                 one.target.id,
                 verdict,
-                outcome.after if isinstance(outcome, Retry) and outcome.throttle else None,
+                retry.asked(outcome) if isinstance(outcome, Retry) and outcome.throttle and one.live else None,
             )
         )
         verdict = None
@@ -108,4 +108,4 @@ def _message(outcome: Outcome | None) -> str:
         return "Test mode: this is the request that would have been sent. Nothing was."
     if isinstance(outcome, Split):
         return f"Not taken together with the others: it was sent again with fewer. {outcome.message}".strip()
-    return outcome.note if isinstance(outcome, Delivered | Duplicate) else outcome.message
+    return str(outcome.note if isinstance(outcome, Delivered | Duplicate) else outcome.message)

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text, update
 
 from ours.store import bulk
+from ours.store.queries.destinations import LONGEST_REST
 from ours.store.tables import destinations, dispatches
 
 _d = dispatches.c
@@ -67,10 +68,15 @@ def insert_many(connection: Connection, rows: Iterable[NewDispatch]) -> None:
 
 
 _DUE = and_(_d.destination_id == destinations.c.id, _d.due_at <= bindparam("now"))
+_rests = destinations.c.rests_until
+# A rest longer than any means that the clock was set back.
+_MAY_BE_TRIED = and_(
+    destinations.c.status == "on",
+    destinations.c.breaker != "open",
+    or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("now") + LONGEST_REST),
+)
 _WITH_WORK = (
-    select(destinations.c.id)
-    .where(destinations.c.status == "on", destinations.c.breaker != "open", select(_d.id).where(_DUE).exists())
-    .order_by(destinations.c.id)
+    select(destinations.c.id).where(_MAY_BE_TRIED, select(_d.id).where(_DUE).exists()).order_by(destinations.c.id)
 )
 
 
@@ -87,12 +93,10 @@ def in_hand(connection: Connection, destination_id: int, now: int) -> int:
     return connection.scalar(_IN_HAND, {"of": destination_id, "now": now}) or 0
 
 
-_MAY_BE_TRIED = select(destinations.c.id).where(
-    destinations.c.id == bindparam("of"), destinations.c.status == "on", destinations.c.breaker != "open"
-)
+_OF_IT = select(destinations.c.id).where(destinations.c.id == bindparam("of"), _MAY_BE_TRIED)
 _NEXT = (
     select(_d.id)
-    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _MAY_BE_TRIED.exists())
+    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _OF_IT.exists())
     .order_by(_d.due_at, _d.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -126,7 +130,7 @@ def claim(
 ) -> list[Claimed]:
     """Take up to ``most`` due dispatches of one destination into hand, the longest due first.
 
-    None when the destination was paused, or its breaker opened, in the meantime.
+    None when the destination was paused, its breaker opened, or it asked for a rest in the meantime.
     """
     values = {"of": destination_id, "most": most, "holder": holder, "now": now, "until": until}
     return sorted(Claimed(*row) for row in connection.execute(_CLAIM, values))
