@@ -4,7 +4,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 from requests import Request, Response
 
 from ours.plugin.batching import Batching
-from ours.plugin.destination import Category, Destination, sends_itself
+from ours.plugin.destination import API_VERSION, Category, Destination, sends_itself
 from ours.plugin.envelope import EVENT_MAPPING, envelope, iso, to_json
 from ours.plugin.inputs import Endpoint, Headers, Secret
 from ours.plugin.reading import by_status, rate_limit_after, read_json, retry_after
@@ -28,6 +28,7 @@ from ours.plugin.types import (
 )
 
 __all__ = [
+    "API_VERSION",
     "EVENT_MAPPING",
     "Batching",
     "Category",

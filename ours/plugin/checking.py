@@ -67,6 +67,11 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     ),
     "category": (lambda value: value in _CATEGORIES, f"Its category must be one of {', '.join(_CATEGORIES)}."),
     "version": (_text(40), 'Its version must be a text of at most 40 characters: version = "1".'),
+    "max_age": (
+        lambda value: value is None or (isinstance(value, int | float) and value > 0),
+        "Its max_age must be a number of seconds, or None.",
+    ),
+    "ordered": (lambda value: isinstance(value, bool), "Its ordered must be True or False."),
     "dedupes": (lambda value: isinstance(value, bool), "Its dedupes must be True or False."),
     "default_mapping": (
         _is_mapping,

@@ -13,6 +13,10 @@ from ours.plugin.types import Delivery, Outcome, Rejected, Skipped
 Category = Literal["advertising", "analytics", "crm", "infrastructure"]
 
 
+API_VERSION = 1
+"""The version of this door. It rises when a plugin written for it would have to change."""
+
+
 class Destination:
     """Subclass this, return the class from ``register_destinations``, and you have a plugin.
 
@@ -33,6 +37,10 @@ class Destination:
     """True when the receiver drops a second delivery with the same id. Says whether an unanswered try is repeated."""
     default_mapping: ClassVar[Mapping[str, str]] = {}
     """Destination field → template. What the operator maps is laid over this."""
+    max_age: ClassVar[float | None] = None
+    """Seconds. An event that happened longer ago is stopped as ``too_old``, and ``build`` is not asked."""
+    ordered: ClassVar[bool] = False
+    """True: what a visitor did arrives in order, so the next event waits until the one before has ended."""
     batching: ClassVar[Batching | None] = None
     """How much goes into one request. Then write ``item`` and ``pack``; ``build`` follows from them."""
 

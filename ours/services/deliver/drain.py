@@ -58,11 +58,12 @@ class Deliver:
         ends = time.monotonic() + seconds
         while not stop.is_set() and time.monotonic() < ends:
             self._outbox.collect(_TICK)
+            ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
             claimed = self._turn(claim=claim)
             self._begin(claimed)
-            if not (claimed or self.in_flight or (claim and self._room.throttled)):
+            if not (claimed or ended or self.in_flight or (claim and self._room.throttled)):
                 return
-            if not (claimed or self._outbox.on_their_way):
+            if not (claimed or ended or self._outbox.on_their_way):
                 stop.wait(_TICK)
         if stop.is_set():
             self._end_of_shift()

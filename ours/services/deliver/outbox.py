@@ -46,7 +46,9 @@ class Outbox:
         """Send it: at once, or with the others of its batch."""
         self.busy[one.target.id] += 1
         batching = one.target.plugin.batching
-        if batching is None or not one.travels_in_batches:
+        if (outcome := tries.refusal(one)) is not None:
+            self._conclude(Parcel([one]), [outcome])
+        elif batching is None or not one.travels_in_batches:
             self._send(Parcel([one]))
         elif (outcome := tries.make_item(one)) is not None:
             self._conclude(Parcel([one]), [outcome])

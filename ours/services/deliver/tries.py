@@ -47,7 +47,7 @@ class Try:
     @property
     def travels_in_batches(self) -> bool:
         """A test event does not: its request shows it alone."""
-        return self.live and self.target.plugin.batching is not None and self.target.defect is None
+        return self.live and self.target.plugin.batching is not None
 
     def goes_on(self) -> None:
         """It was not taken with the others, which is no fault of its own: the next try begins at once."""
@@ -91,6 +91,16 @@ class Parcel:
         return [Parcel(list(part), rounds) for part in (again[:middle], again[middle:]) if part]
 
 
+def refusal(one: Try) -> Outcome | None:
+    """Why the plugin is not even asked, if so."""
+    if one.target.defect:
+        return Rejected(one.target.defect, "Mend the destination's settings or mapping, then replay.")
+    max_age, age = one.target.plugin.max_age, one.started_at - one.letter.event.occurred_at
+    if max_age is not None and age > max_age * 1000:
+        return Skipped("too_old", f"It happened {age // 1000} seconds ago; this destination takes {max_age:.0f}.")
+    return None
+
+
 def make_item(one: Try) -> Outcome | None:
     """Have the plugin make the try's item. An outcome means that there is nothing to send."""
 
@@ -108,9 +118,6 @@ def make_item(one: Try) -> Outcome | None:
 def make_request(parcel: Parcel) -> Outcome | None:
     """Have the plugin build the request. An outcome means that there is nothing to send; a plugin's bug is one, too."""
     first = parcel.tries[0]
-    target = first.target
-    if target.defect:
-        return Rejected(target.defect, "Mend the destination's settings or mapping, then replay.")
     verb = "pack" if first.travels_in_batches else "build"
 
     def make() -> Outcome | None:

@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, text, update
 
 from ours.store import bulk
 from ours.store.queries.destinations import LONGEST_REST
 from ours.store.tables import destinations, dispatches
+from ours.store.tables.dispatches import OPEN
 
 _d = dispatches.c
 
@@ -24,6 +25,7 @@ class NewDispatch(NamedTuple):
     created_at: int
     updated_at: int
     delivery_id: str | None = None
+    lane: str | None = None
 
 
 class Claimed(NamedTuple):
@@ -67,6 +69,20 @@ def insert_many(connection: Connection, rows: Iterable[NewDispatch]) -> None:
     bulk.insert(connection, "dispatches", (*NewDispatch._fields, "attempts"), [(*row, 0) for row in rows])
 
 
+_earlier = dispatches.alias("earlier")
+_BEHIND = (
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.destination_id == _d.destination_id,
+        _earlier.c.lane == _d.lane,
+        _earlier.c.id < _d.id,
+        OPEN,
+        or_(_earlier.c.reason.is_(None), _earlier.c.reason != "ambiguous"),
+    )
+    .correlate(dispatches)
+)
+# Where order matters, one at a time of each visitor. What may have arrived had its turn.
+_FREE = or_(_d.lane.is_(None), not_(_BEHIND.exists()))
 _DUE = and_(_d.destination_id == destinations.c.id, _d.due_at <= bindparam("now"))
 _rests = destinations.c.rests_until
 # A rest longer than any means that the clock was set back.
@@ -75,9 +91,8 @@ _MAY_BE_TRIED = and_(
     destinations.c.breaker != "open",
     or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("now") + LONGEST_REST),
 )
-_WITH_WORK = (
-    select(destinations.c.id).where(_MAY_BE_TRIED, select(_d.id).where(_DUE).exists()).order_by(destinations.c.id)
-)
+_HAS_WORK = select(_d.id).where(_DUE, _FREE).exists()
+_WITH_WORK = select(destinations.c.id).where(_MAY_BE_TRIED, _HAS_WORK).order_by(destinations.c.id)
 
 
 def with_work(connection: Connection, now: int) -> list[int]:
@@ -96,7 +111,7 @@ def in_hand(connection: Connection, destination_id: int, now: int) -> int:
 _OF_IT = select(destinations.c.id).where(destinations.c.id == bindparam("of"), _MAY_BE_TRIED)
 _NEXT = (
     select(_d.id)
-    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _OF_IT.exists())
+    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _FREE, _OF_IT.exists())
     .order_by(_d.due_at, _d.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
