@@ -7,8 +7,8 @@ from marshmallow import Schema
 from requests import Request, Response
 
 from ours.plugin.batching import Batching
-from ours.plugin.reading import by_status
-from ours.plugin.types import Delivery, Outcome, Rejected, Skipped
+from ours.plugin.reading import by_status, oauth_token
+from ours.plugin.types import Delivery, Outcome, Rejected, Skipped, Token
 
 Category = Literal["advertising", "analytics", "crm", "infrastructure"]
 
@@ -73,6 +73,18 @@ class Destination:
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:  # noqa: ARG002
         """What the answer means: one outcome for all, or a list with one for each of ``items``, in their order."""
         return self.read(response)
+
+    def token_request(self, settings: Mapping[str, Any], now: int) -> Request | None:  # noqa: ARG002
+        """The request that fetches an access token; None when none is needed. Pure: ``now`` (milliseconds) is the time.
+
+        The token is kept until shortly before it expires, and fetched once more when it is refused. Requests are sent
+        with ``Authorization: Bearer TOKEN``, unless they have an ``Authorization`` of their own.
+        """
+        return None
+
+    def read_token(self, response: Response) -> Token | Outcome:
+        """The token, or why there is none. The default reads ``access_token`` and ``expires_in``, as OAuth says."""
+        return oauth_token(response)
 
     def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome | Sequence[Outcome]:
         """Only for what is not HTTP (a file, a bucket, a table): do what ``request`` says. Live mode only.

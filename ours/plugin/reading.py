@@ -7,7 +7,7 @@ from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry, Unauthorized
+from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Token, Unauthorized
 
 _TRANSIENT = {408, 425}
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
@@ -65,6 +65,18 @@ def rate_limit_after(response: Response) -> float | None:
         return asked
     waits = (_until_reset(response, name) for name in _RESETS)
     return next((wait for wait in waits if wait is not None), None)
+
+
+def oauth_token(response: Response) -> Token | Outcome:
+    """The access token of an OAuth answer. One that will not give it refuses our credentials, however it says so."""
+    outcome, answer = by_status(response), read_json(response)
+    if isinstance(outcome, Retry):
+        return outcome
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if isinstance(outcome, Delivered) and isinstance(token, str) and token:
+        seconds = answer.get("expires_in")
+        return Token(SecretValue(token), float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3600.0)
+    return Unauthorized("no_token", f"No access token was given (status {response.status_code}).")
 
 
 def _until_reset(response: Response, name: str) -> float | None:

@@ -25,8 +25,10 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
+    SecretValue,
     Skipped,
     Split,
+    Token,
     fields,
     to_json,
 )
@@ -250,6 +252,14 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "a batch delivered by a 500": (
         batching(read_batch=lambda *_: Delivered()), "An answer 300 can't mean that events were delivered.",
     ),
+    "a token request with a clock": (
+        batching(token_request=lambda *_: Request("POST", URL, data=str(time.time()))), "build called time",
+    ),
+    "a number for a token request": (batching(token_request=lambda *_: 5), "token_request returned 5"),
+    "a token out of an error": (
+        batching(read_token=lambda *_: Token(SecretValue("t"), 60.0)), "made a token of an answer",
+    ),
+    "a text for a token": (batching(read_token=lambda *_: "t"), "neither a Token nor an outcome"),
     "a wait that makes no sense": (reading(lambda _: Retry("slow", "", float("nan"))), "a wait that makes no sense"),
 }  # fmt: skip
 

@@ -3,7 +3,19 @@
 import pytest
 from hypothesis import example, given, settings, strategies
 
-from ours.plugin import Delivered, Rejected, Retry, Unauthorized, by_status, rate_limit_after, read_json, retry_after
+from ours.plugin import (
+    Delivered,
+    Rejected,
+    Retry,
+    SecretValue,
+    Token,
+    Unauthorized,
+    by_status,
+    oauth_token,
+    rate_limit_after,
+    read_json,
+    retry_after,
+)
 from ours.plugin.testing.exchange import answer
 
 SENT = "Mon, 23 Nov 2026 12:00:00 GMT"
@@ -80,6 +92,20 @@ def test_a_rate_limits_reset_is_understood_as_seconds_or_as_a_moment(
     headers: dict[str, str], seconds: float | None
 ) -> None:
     assert rate_limit_after(answer(429, b"", headers)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b'{"access_token": "t", "expires_in": 60}', Token(SecretValue("t"), 60.0)),
+        (200, b'{"access_token": "t"}', Token(SecretValue("t"), 3600.0)),
+        (200, b"{}", Unauthorized("no_token", "No access token was given (status 200).")),
+        (400, b'{"error": "invalid_grant"}', Unauthorized("no_token", "No access token was given (status 400).")),
+        (500, b"", Retry("http_500", "The destination answered 500.")),
+    ],
+)
+def test_an_oauth_answer_gives_a_token_or_says_whose_fault_it_is(status: int, body: bytes, said: object) -> None:
+    assert oauth_token(answer(status, body)) == said
 
 
 @settings(max_examples=100, deadline=None)

@@ -28,10 +28,11 @@ from ours.plugin.testing.exchange import (
 from ours.plugin.testing.hostile import hostile_bags, hostile_values
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW, SAMPLES, sample_delivery, sample_event
+from ours.plugin.testing.tokens import TokenChecks
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
 
 
-class DestinationContract(BatchChecks):
+class DestinationContract(BatchChecks, TokenChecks):
     """Subclass it, name the class and settings that would work; pytest does the rest."""
 
     destination: ClassVar[type[Destination]]

@@ -12,6 +12,7 @@ from ours.services.deliver import reading, records, tries
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.records import Finished, Seal
 from ours.services.deliver.targets import Target
+from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
 from ours.transport import Transport
@@ -27,6 +28,7 @@ class Outbox:
         self._seal = seal
         self._sink = Sink()
         self._pool = Pool()
+        self._tokens = Tokens(transport)
         self._batches = Batches()
         self._flying: dict[str, Parcel] = {}
         self._flying_to: Counter[int] = Counter()
@@ -40,15 +42,21 @@ class Outbox:
     @property
     def on_their_way(self) -> int:
         """Requests whose answer is yet to come."""
-        return len(self._flying)
+        return len(self._flying) + self._tokens.under_way
 
     def add(self, one: Try) -> None:
         """Send it: at once, or with the others of its batch."""
         self.busy[one.target.id] += 1
-        batching = one.target.plugin.batching
         if (outcome := tries.refusal(one)) is not None:
             self._conclude(Parcel([one]), [outcome])
-        elif batching is None or not one.travels_in_batches:
+        else:
+            self._start(one)
+
+    def _start(self, one: Try) -> None:
+        batching = one.target.plugin.batching
+        if not self._tokens.give(one, clock.now_ms()):
+            return
+        if batching is None or not one.travels_in_batches:
             self._send(Parcel([one]))
         elif (outcome := tries.make_item(one)) is not None:
             self._conclude(Parcel([one]), [outcome])
@@ -67,11 +75,22 @@ class Outbox:
                 self._landed(done.tag, done.said)
         if self._transport.in_flight:
             for answer in self._transport.wait(0 if self.finished else timeout):
-                self._landed(answer.tag, None, answer)
+                if not self._tokens.take(answer, clock.now_ms()):
+                    self._landed(answer.tag, None, answer)
+        self._go_on_with_tokens()
+
+    def _go_on_with_tokens(self) -> None:
+        ready, self._tokens.ready = self._tokens.ready, []
+        for waited, outcome in ready:
+            if outcome is not None:
+                self._conclude(Parcel(waited, asked=True), [outcome] * len(waited))
+            else:
+                for one in waited:
+                    self._start(one)
 
     def give_up(self) -> list[Try]:
         """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back."""
-        unsent = self._batches.clear()
+        unsent = self._batches.clear() + self._tokens.clear()
         unsent += [one for queue in self._queues.values() for parcel in queue for one in parcel.tries]
         self._queues.clear()
         self.busy.subtract(one.target.id for one in unsent)
@@ -141,11 +160,17 @@ class Outbox:
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
         """Write down what came of it; what was not taken with the others travels again in smaller parcels."""
         self.finished += records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
-        again = [one for one, outcome in zip(parcel.tries, outcomes, strict=True) if isinstance(outcome, Split)]
-        self.busy[parcel.target.id] -= len(parcel.tries) - len(again)
-        for one in again:
+        ended = list(zip(parcel.tries, outcomes, strict=True))
+        apart = [one for one, outcome in ended if isinstance(outcome, Split)]
+        anew = [one for one, outcome in ended if one.wants_new_token(outcome)]
+        self.busy[parcel.target.id] -= len(ended) - len(apart) - len(anew)
+        for one in apart + anew:
             one.goes_on()
-        for smaller in parcel.smaller(again):
+        for one in anew:
+            one.renewed = True
+            self._tokens.forget(one)
+            self._start(one)
+        for smaller in parcel.smaller(apart):
             self._send(smaller)
 
 

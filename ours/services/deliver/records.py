@@ -40,7 +40,7 @@ def write_up(
 ) -> list[Finished]:
     """Write up the tries of a parcel, an outcome for each; None: the sink kept its request."""
     kept = Kept.of(parcel, answer)
-    verdict = verdict_of([one for one in outcomes if one]) if parcel.request else None
+    verdict = _verdict(parcel, outcomes) if parcel.request or parcel.asked else None
     found = []
     for one, outcome in zip(parcel.tries, outcomes, strict=True):
         decision = _decision(one, outcome, now)
@@ -57,6 +57,12 @@ def write_up(
     return found
 
 
+def _verdict(parcel: Parcel, outcomes: Sequence[Outcome | None]) -> Verdict | None:
+    """A token that ran out says nothing of the destination."""
+    tried = zip(parcel.tries, outcomes, strict=True)
+    return verdict_of([outcome for one, outcome in tried if outcome and not one.wants_new_token(outcome)])
+
+
 def _settled(one: Try, decision: Decision) -> Settled:
     return Settled(one.id, decision.state, decision.reason, decision.due_at, int(decision.spared))
 
@@ -65,7 +71,7 @@ def _decision(one: Try, outcome: Outcome | None, now: int) -> Decision | None:
     """What follows for the dispatch; None when it goes on."""
     if outcome is None:
         return retry.sunk()
-    if isinstance(outcome, Split):
+    if one.stays(outcome):
         return None
     return retry.decide(
         outcome,

@@ -40,6 +40,10 @@ class Target:
         return sends_itself(self.plugin)
 
     @property
+    def fetches_token(self) -> bool:
+        return type(self.plugin).token_request is not Destination.token_request
+
+    @property
     def batches(self) -> bool:
         return self.plugin.batching is not None
 

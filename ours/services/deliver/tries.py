@@ -1,6 +1,6 @@
 """One try at one dispatch, and the parcel it travels in: alone, or with others of a batching destination."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ from requests import PreparedRequest, Request
 
 from ours import log
 from ours.core.mapping import context_of
-from ours.plugin import Delivery, Outcome, Rejected, Skipped, to_json
+from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
 from ours.services.deliver.letters import Letter
 from ours.services.deliver.targets import Target
 
@@ -18,9 +18,10 @@ _PATIENT_ROUNDS = 8
 
 @dataclass(slots=True)
 class Try:
-    """A try under way. ``number`` grows, and ``spared`` with it, each time it has to travel again in a smaller parcel.
+    """A try under way. ``number`` grows, and ``spared`` with it, each time it has to be sent again at once.
 
-    ``item`` is its part of a batching destination's request, ``group`` says with whom it may travel.
+    ``token`` is the access token that it needs; ``renewed``: it has its second one. ``item`` and ``body`` are its part
+    of a batching destination's request, ``group`` says with whom it may travel.
     """
 
     letter: Letter
@@ -28,6 +29,8 @@ class Try:
     started_at: int
     number: int
     spared: int
+    token: SecretValue | None = None
+    renewed: bool = False
     item: Any = None
     body: bytes = b""
     group: str = ""
@@ -49,18 +52,28 @@ class Try:
         """A test event does not: its request shows it alone."""
         return self.live and self.target.plugin.batching is not None
 
+    def stays(self, outcome: Outcome | None) -> bool:
+        """Whether it stays in hand, for the outcome is no fault of its own and the next try begins at once."""
+        return isinstance(outcome, Split) or self.wants_new_token(outcome)
+
+    def wants_new_token(self, outcome: Outcome | None) -> bool:
+        return isinstance(outcome, Unauthorized) and self.live and self.token is not None and not self.renewed
+
     def goes_on(self) -> None:
-        """It was not taken with the others, which is no fault of its own: the next try begins at once."""
         self.number += 1
         self.spared += 1
 
 
 @dataclass(slots=True)
 class Parcel:
-    """What goes into one request. ``made`` is the plugin's request, ``request`` what goes on the wire."""
+    """What goes into one request. ``made`` is the plugin's request, ``request`` what goes on the wire.
+
+    ``asked``: the destination was asked for a token for it.
+    """
 
     tries: list[Try]
     rounds: int = 0
+    asked: bool = False
     made: Request | None = None
     request: PreparedRequest | None = None
 
@@ -126,10 +139,16 @@ def make_request(parcel: Parcel) -> Outcome | None:
             return made
         if not isinstance(made, Request):
             return Rejected("build_failed", f"The plugin's {verb}() gave no request.")
+        if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
+            made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
         parcel.made, parcel.request = made, made.prepare()
         return None
 
     return _guarded(first, verb, make)
+
+
+def _names(headers: Iterable[str], name: str) -> bool:
+    return any(one.lower() == name for one in headers)
 
 
 def _made(parcel: Parcel) -> object:
@@ -148,6 +167,7 @@ def _delivery(one: Try) -> Delivery:
         settings=one.target.settings,
         attempt=one.number,
         now=one.started_at,
+        token=one.token,
     )
 
 
