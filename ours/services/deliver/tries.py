@@ -10,6 +10,7 @@ from ours import log
 from ours.core.mapping import context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
 from ours.services.deliver.letters import Letter
+from ours.services.deliver.preparing import prepare
 from ours.services.deliver.targets import Target
 
 _logger = log.get("deliver")
@@ -141,7 +142,7 @@ def make_request(parcel: Parcel) -> Outcome | None:
             return Rejected("build_failed", f"The plugin's {verb}() gave no request.")
         if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
             made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
-        parcel.made, parcel.request = made, made.prepare()
+        parcel.made, parcel.request = made, prepare(made)
         return None
 
     return _guarded(first, verb, make)
