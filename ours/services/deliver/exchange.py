@@ -52,7 +52,7 @@ class Kept:
         if request and self.items > 1:
             request = request | {"body": self.masker.text(_text(one.body)[:_KEPT]), "together": self.items}
         queued = max(one.started_at - one.letter.claimed.created_at, 0)
-        timing = {"queue_ms": queued, "connect_ms": self.connect_ms, "total_ms": took}
+        timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
         return exchange(request, self.response, self.masker.text(message), timing)
 
 

@@ -1,5 +1,6 @@
 """One try at one dispatch, and the parcel it travels in: alone, or with others of a batching destination."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ class Try:
     spared: int
     token: SecretValue | None = None
     renewed: bool = False
+    build_ms: int = 0
     item: Any = None
     body: bytes = b""
     group: str = ""
@@ -126,7 +128,7 @@ def make_item(one: Try) -> Outcome | None:
         one.item, one.body, one.group = item, to_json(item), str(plugin.group(delivery))
         return None
 
-    return _guarded(one, "item", make)
+    return _guarded([one], "item", make)
 
 
 def make_request(parcel: Parcel) -> Outcome | None:
@@ -145,7 +147,7 @@ def make_request(parcel: Parcel) -> Outcome | None:
         parcel.made, parcel.request = made, prepare(made)
         return None
 
-    return _guarded(first, verb, make)
+    return _guarded(parcel.tries, verb, make)
 
 
 def _names(headers: Iterable[str], name: str) -> bool:
@@ -172,10 +174,16 @@ def _delivery(one: Try) -> Delivery:
     )
 
 
-def _guarded(one: Try, verb: str, make: Callable[[], Outcome | None]) -> Outcome | None:
+def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]) -> Outcome | None:
+    """Have the plugin do its part, and see how long that takes."""
+    one, begun = tries[0], time.perf_counter()
     try:
         return make()
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
         cause = type(error).__name__
         _logger.warning("build_failed", plugin=one.target.plugin.slug, dispatch=one.id, error=cause)
         return Rejected("build_failed", f"The plugin's {verb}() raised {cause}.")
+    finally:
+        took = round((time.perf_counter() - begun) * 1000)
+        for each in tries:
+            each.build_ms += took
