@@ -96,4 +96,5 @@ def batching(place: Place, receiver: Receiver, kind: type[Lists] = Lists, **decl
     place.route = Route(place.store, place.registry)
     place.deliver = Deliver(place.store, place.registry, place.settings)
     place.destinations = Destinations(place.store, place.registry)
-    return int(place.destinations.add("lists", "Lists", {"url": receiver.url}, events=["*"], actor="cli").id)
+    settings, limits = {"url": receiver.url}, {"retry_schedule": [86_400]}  # so that no retry comes during a test
+    return int(place.destinations.add("lists", "Lists", settings, events=["*"], limits=limits, actor="cli").id)

@@ -171,8 +171,7 @@ def test_a_bad_event_is_found_by_halves_and_the_others_arrive(place: Place, judg
 
 
 def test_tries_that_only_searched_use_up_no_retry(place: Place, judge: Judge) -> None:
-    hook = batching(place, judge, atomic=True)
-    place.destinations.update(hook, limits={"retry_schedule": [60]}, actor="cli")
+    batching(place, judge, atomic=True)
     fill(place, "Bad", *["Good"] * 7)
     judge.answer(503, times=1)
     place.work()

@@ -65,7 +65,8 @@ def guarded(place: Place, receiver: Receiver, kind: type[Destination] = Guarded)
     place.deliver = Deliver(place.store, place.registry, place.settings)
     place.destinations = Destinations(place.store, place.registry)
     settings = {"url": receiver.url, "key": "k-123456"}
-    return int(place.destinations.add("guarded", "G", settings, events=["*"], actor="cli").id)
+    limits = {"retry_schedule": [86_400]}  # so that no retry comes during a test
+    return int(place.destinations.add("guarded", "G", settings, events=["*"], limits=limits, actor="cli").id)
 
 
 def asked(receiver: Receiver) -> int:
