@@ -61,9 +61,11 @@ def init_app(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.extend(_FOR_MACHINES if request.blueprint == "ingest" else HEADERS)
+    headers = response.headers
+    for name, value in (_FOR_MACHINES if request.blueprint == "ingest" else HEADERS).items():
+        headers.add(name, value)
     if request.is_secure:
-        response.headers.extend(_TLS_ONLY)
+        headers.extend(_TLS_ONLY)
     return response
 
 

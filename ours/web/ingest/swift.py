@@ -12,7 +12,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from ours.core import bags, timing
+from ours.core import bags, properties, timing
 from ours.core.properties import WHITESPACE
 from ours.errors import Invalid
 from ours.web.ingest.fields import ADDRESS, Anything, Bag, Email, Key, Moment, Properties, Reading, Rows, Text
@@ -130,11 +130,13 @@ def _(field: Bag) -> Read:
 
 @_reader.register
 def _(field: Properties) -> Read:
-    path = field.name or ""
+    path, may_be_plain = field.name or "", not any(known.required for known in field.catalogue.values())
 
     def read(value: Any, reading: Reading) -> dict[str, Any]:
         if type(value) is not dict:
             raise Doubt
+        if may_be_plain and properties.are_plain(value, field.catalogue):
+            return value
         found = field.read(value, path, reading.notices)
         if found.problems:
             raise Doubt
