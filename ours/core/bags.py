@@ -70,7 +70,10 @@ def _is_plain(raw: Any, depth: int) -> bool:
         return kind in AS_IT_IS
     if not plain or not depth:
         return False
-    return all(type(part) in AS_IT_IS or _is_plain(part, depth - 1) for part in parts)
+    for part in parts:  # noqa: SIM110 - twice as fast as all() here, and every request comes by
+        if type(part) not in AS_IT_IS and not _is_plain(part, depth - 1):
+            return False
+    return True
 
 
 def _object(raw: dict[str, Any], path: str, levels: float, nesting: int, notices: Notices) -> dict[str, Any]:

@@ -32,9 +32,10 @@ def read(request: Request, limit: int) -> dict[str, Any]:
 
 def _bytes(request: Request, limit: int) -> bytes:
     """The body as sent."""
-    length = request.content_length
-    if length is None:
+    announced = request.environ.get("CONTENT_LENGTH", "")
+    if not announced.isdecimal() or "HTTP_TRANSFER_ENCODING" in request.environ:
         return _streamed(request, limit)
+    length = int(announced[:16])
     if length > limit:
         raise _too_large(limit)
     # Not through request.stream: it asks at least twice, and under load each time the interpreter must be won back.
