@@ -45,9 +45,15 @@ def find(target: Target, query: str, values: Sequence[str]) -> list[Any]:
 
 def change(target: Target, query: str, to: Any, values: Sequence[Any]) -> None:
     """Run ``query``, an update that ends in ``IN``, for ``values``; ``{}`` in it stands for ``to``."""
-    statement = query.format(_mark(target))
+    statement = query.replace("{}", _mark(target))
     for part in _parts(values):
         _run(target, f"{statement} {_marks(target, part)}", (to, *part))
+
+
+def repeat(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run ``statement`` for each of ``rows``; ``{}`` in it stands for a value. For who shares no interpreter."""
+    if rows:
+        connection.exec_driver_sql(statement.replace("{}", _mark(connection)), list(rows))
 
 
 def _run(target: Target, statement: str, values: tuple[Any, ...]) -> Any:

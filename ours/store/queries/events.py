@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from ours.store import bulk
 from ours.store.queries.chunks import batched
@@ -85,17 +85,7 @@ _UNROUTED = (
     .limit(bindparam("most"))
 )  # fmt: skip
 
-_MARK = (
-    update(events)
-    .where(events.c.id == bindparam("key"))
-    .values(
-        routed_at=bindparam("at"),
-        visitor_id=bindparam("visitor"),
-        owed=bindparam("owes"),
-        refused=bindparam("refuses"),
-        notes=bindparam("says"),
-    )
-)
+_MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {}, routed_at = {} WHERE id = {}"
 
 
 def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
@@ -123,7 +113,4 @@ def count_unrouted(connection: Connection) -> int:
 
 
 def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:
-    connection.execute(
-        _MARK,
-        [row._asdict() | {"at": now} for row in rows],
-    )
+    bulk.repeat(connection, _MARK, [(row.visitor, row.owes, row.refuses, row.says, now, row.key) for row in rows])
