@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
-from ours.store.lane import Hand
+from ours.store.hand import Hand
 
 T = TypeVar("T")
 Target = Connection | Hand

@@ -85,11 +85,10 @@ class Store:
 
     @cached_property
     def failures(self) -> tuple[type[Exception], ...]:
-        """What the driver itself raises when the database can't be used just now."""
-        driver = self.engine.dialect.loaded_dbapi
-        if self.is_sqlite:
-            return exc.TimeoutError, driver.OperationalError
-        return exc.TimeoutError, driver.OperationalError, driver.errors.lookup(_READ_ONLY)
+        """What is raised beneath SQLAlchemy when the database can't be used just now."""
+        driver: Any = self.engine.dialect.loaded_dbapi
+        raised = exc.TimeoutError, exc.OperationalError, driver.OperationalError
+        return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
 
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:

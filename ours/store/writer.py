@@ -13,7 +13,7 @@ from threading import Lock
 from ours import clock, log
 from ours.errors import Busy
 from ours.store.engine import Store
-from ours.store.lane import Hand, Lane
+from ours.store.hand import Hand, by_hand
 from ours.store.queries import events, volumes
 from ours.store.queries.events import NewEvent
 
@@ -61,7 +61,7 @@ class Writer:
     """``write`` from any thread; ``close`` when no more will come."""
 
     def __init__(self, store: Store, after_commit: Callable[[], None]) -> None:
-        self._lane = Lane(store)
+        self._store = store
         self._after_commit = after_commit
         self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._used: dict[int, int] = {}
@@ -100,7 +100,6 @@ class Writer:
             batch, running = self._gather()
             if batch:
                 self._commit(batch)
-        self._lane.close()
 
     def _gather(self) -> tuple[list[_Entry], bool]:
         """All that waits now, up to a bound; False when this was the end."""
@@ -141,7 +140,7 @@ class Writer:
     def _write(self, batch: list[_Entry]) -> list[list[Written]]:
         now = clock.now_ms()
         rows = [row for entry in batch for row in entry.rows]
-        with self._lane.transaction() as hand:
+        with by_hand(self._store) as hand:
             firsts = events.insert_new(hand, rows) if rows else {}
             written = [_written(row, firsts) for row in rows]
             tally = _tally(rows, written, now - now % clock.MINUTE)
