@@ -11,6 +11,7 @@ from flask_wtf.csrf import CSRFProtect
 from ours.errors import NotFound
 from ours.services.people import Person
 from ours.web.current import ours
+from ours.web.ingest.answers import Answer
 
 _SESSION_SECONDS = 12 * 3600
 _POLICY = {
@@ -31,10 +32,6 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-}
-_FOR_MACHINES = {
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
 }
 _TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
@@ -61,7 +58,9 @@ def init_app(app: Flask) -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.extend(_FOR_MACHINES if request.blueprint == "ingest" else HEADERS)
+    """The ingest API's answers have their own."""
+    if not isinstance(response, Answer):
+        response.headers.extend(HEADERS)
     if request.is_secure:
         response.headers.extend(_TLS_ONLY)
     return response
