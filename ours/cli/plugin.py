@@ -21,11 +21,13 @@ def plugin() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All plugins: those loaded, and those set aside with the reason."""
+    """All plugins: those loaded, those whose extra is not installed, and those set aside with the reason."""
     registry = shell.ours.registry
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("name", "status", "label", "origin")}
     columns["where, and why"] = lambda one: " · ".join(filter(None, (one["where"], one["reason"])))
-    documents = [_loaded(one) for one in registry.loaded] + [_set_aside(one) for one in registry.set_aside]
+    documents = [_loaded(one) for one in registry.loaded]
+    documents += [_not_loaded(one, "not installed") for one in registry.uninstalled]
+    documents += [_not_loaded(one, "set aside") for one in registry.set_aside]
     shell.show_all(documents, columns, "There is no plugin.")
 
 
@@ -39,17 +41,19 @@ def _loaded(one: "Loaded") -> Mapping[str, Any]:
         "origin": one.origin,
         "where": one.where,
         "reason": None,
+        "install": None,
     }
 
 
-def _set_aside(one: "SetAside") -> Mapping[str, Any]:
+def _not_loaded(one: "SetAside", status: str) -> Mapping[str, Any]:
     return {
         "name": one.name,
         "slug": None,
-        "status": "set aside",
+        "status": status,
         "label": None,
         "version": None,
         "origin": one.origin,
         "where": one.where,
         "reason": one.reason,
+        "install": one.install,
     }

@@ -56,10 +56,11 @@ def text_of(built: Request | Rejected | Skipped) -> str:
     return f"{ready.method} {ready.url}\n{dict(ready.headers)}\n{_body(ready).decode(errors='replace')}"
 
 
-def check_sendable(request: Request) -> None:
+def check_sendable(request: Request, *, over_http: bool = True) -> None:
     """A body of bytes that can be kept and sent again, JSON where it says so, and no header of two lines."""
     ready = prepared(request)
-    expect(str(ready.url).partition(":")[0] in {"http", "https", "file"}, f"A request can't go to {ready.url}.")
+    scheme = str(ready.url).partition(":")[0]
+    expect(scheme in {"http", "https"} or not over_http, f"A request can't go to {ready.url}.")
     for name, value in ready.headers.items():
         expect(
             "\n" not in f"{name}{value}" and "\r" not in f"{name}{value}", f"The header {name} has a line end in it."
