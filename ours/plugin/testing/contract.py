@@ -155,6 +155,10 @@ class DestinationContract(BatchChecks, TokenChecks, Promises):
         expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.")
         return built
 
+    def sent(self, delivery: Delivery) -> str:
+        """All that the request for ``delivery`` says."""
+        return text_of(self._build(delivery))
+
     def _read(self, response: Response) -> Outcome:
         outcome = self.destination().read(response)
         expect(isinstance(outcome, Outcome), f"read returned {outcome!r}, which is no outcome.")
