@@ -1,0 +1,101 @@
+"""Google's Data Manager: a token for a signed claim, then the whole request or none of it, the wrong events named."""
+
+import base64
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs
+
+from ours.plugin.testing.doubles.server import Answer, Call, Double
+
+_PATH = re.compile(r"/v\d+/events:ingest")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_MOST = 2000
+_TYPES = "type.googleapis.com/google.rpc."
+
+
+class GoogleDataManagerDouble(Double):
+    """``kept`` are the events that it took, repeats dropped; ``tokens`` how many it gave.
+
+    ``key`` is a service account whose token address is this server: give it to the destination.
+    """
+
+    def __init__(self, private_key: str = "") -> None:
+        super().__init__()
+        self.tokens = 0
+        self.revoked = False
+        self._private_key = private_key
+        self._seen: set[str] = set()
+
+    @property
+    def key(self) -> str:
+        parts = {"client_email": "ours@example.iam.gserviceaccount.com", "private_key": self._private_key}
+        return json.dumps(parts | {"type": "service_account", "token_uri": f"{self.url}/token"})
+
+    def answer(self, call: Call) -> Answer:
+        if call.path == "/token":
+            return self._token(call)
+        if not _PATH.fullmatch(call.path):
+            return Answer(404, b"<html>Not Found</html>")
+        if self.revoked or call.headers.get("Authorization") != f"Bearer token-{self.tokens}":
+            return _error(401, "UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED")
+        return self._ingest(call.json if isinstance(call.json, dict) else {})
+
+    def _token(self, call: Call) -> Answer:
+        form = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
+        claim = _claim(form.get("assertion", ""))
+        if claim.get("aud") != f"{self.url}/token" or "datamanager" not in str(claim.get("scope")):
+            return Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT."})
+        self.tokens += 1
+        self.revoked = False
+        return Answer(200, {"access_token": f"token-{self.tokens}", "expires_in": 3599, "token_type": "Bearer"})
+
+    def _ingest(self, body: Mapping[str, Any]) -> Answer:
+        events = body.get("events") or []
+        if not 1 <= len(events) <= _MOST or not body.get("destinations"):
+            return _error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT")
+        if any("userData" in event for event in events) and body.get("encoding") != "HEX":
+            return _error(400, "INVALID_ARGUMENT", "ENCODING_REQUIRED")
+        if wrong := list(_violations(events)):
+            return _error(400, "INVALID_ARGUMENT", "INVALID_ARGUMENT", wrong)
+        if not body.get("validateOnly"):
+            for event in events:
+                if event["transactionId"] not in self._seen:
+                    self._seen.add(event["transactionId"])
+                    self.kept.append(event)
+        return Answer(200, {"requestId": f"request-{len(self.calls)}"})
+
+
+def _violations(events: list[Any]) -> Iterator[Mapping[str, str]]:
+    for index, event in enumerate(events):
+        where, people = f"events[{index}]", (event.get("userData") or {}).get("userIdentifiers", [])
+        if not event.get("eventTimestamp"):
+            yield {"field": f"{where}.event_timestamp", "reason": "EVENT_TIME_INVALID", "description": "Invalid time."}
+        if not people and not {"gclid", "gbraid", "wbraid"} & (event.get("adIdentifiers") or {}).keys():
+            yield {"field": where, "reason": "NO_IDENTIFIERS_PROVIDED", "description": "No identifiers."}
+        if "currency" in event and not _CURRENCY.fullmatch(event["currency"]):
+            yield {"field": f"{where}.currency", "reason": "INVALID_CURRENCY_CODE", "description": "Invalid code."}
+        for number, person in enumerate(people):
+            hashes = [person.get("emailAddress"), person.get("phoneNumber")]
+            hashes += [person.get("address", {}).get(name) for name in ("givenName", "familyName")]
+            if any(one and not _HASH.fullmatch(one) for one in hashes):
+                field = f"{where}.user_data.user_identifiers[{number}]"
+                yield {"field": field, "reason": "INVALID_SHA256_FORMAT", "description": "Not a SHA-256."}
+
+
+def _error(status: int, word: str, reason: str, violations: list[Mapping[str, str]] | None = None) -> Answer:
+    details: list[Any] = [{"@type": f"{_TYPES}ErrorInfo", "domain": "datamanager.googleapis.com", "reason": reason}]
+    if violations:
+        details = [{"@type": f"{_TYPES}BadRequest", "fieldViolations": violations}]
+    return Answer(status, {"error": {"code": status, "status": word, "message": "Refused.", "details": details}})
+
+
+def _claim(assertion: str) -> Mapping[str, Any]:
+    part = assertion.split(".")[1] if assertion.count(".") == 2 else ""
+    try:
+        claim = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except ValueError:
+        return {}
+    return claim if isinstance(claim, dict) else {}
