@@ -49,10 +49,10 @@ class S3(Destination):
     An object's name follows from the deliveries in it, so the same ones sent again overwrite it. After a failure they
     may come in another company: keep the first line of each `id`.
 
-    It takes Amazon S3, and with an *endpoint* MinIO, Cloudflare R2, Google Cloud Storage
-    (`https://storage.googleapis.com`, with HMAC keys) and others. Without keys, the machine's own credentials are used
-    (an instance's role, the AWS variables and files). The credentials need `s3:PutObject` and nothing else. Ours
-    connects wherever the endpoint says, networks of your own too.
+    It works with boto3 (`pip install 'ours[s3]'`), and takes Amazon S3; with an *endpoint* also MinIO, Cloudflare R2,
+    Google Cloud Storage (`https://storage.googleapis.com`, with HMAC keys) and others. Without keys, the machine's own
+    credentials are used (an instance's role, the AWS variables and files). They need `s3:PutObject` and nothing else.
+    Ours connects wherever the endpoint says, networks of your own too.
 
     | answer | what follows |
     |---|---|
@@ -114,7 +114,7 @@ class S3(Destination):
                 Bucket=settings["bucket"], Key=key, Body=body, ContentType="application/gzip", **extra
             )
         except ClientError as error:
-            return verdict(error.response)
+            return verdict(error.response, request.data.count(b"\n"))
         except BotoCoreError as error:
             return unanswered(error)
         return Delivered(key)
@@ -143,13 +143,13 @@ def _client(endpoint: str | None, region: str, key_id: str | None, secret: Secre
     return boto3.session.Session().client("s3", region_name=region, endpoint_url=endpoint, config=config, **keys)
 
 
-def verdict(response: Mapping[str, Any]) -> Outcome:
+def verdict(response: Mapping[str, Any], count: int = 1) -> Outcome:
     code = str(response.get("Error", {}).get("Code") or "unknown")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
     said = f"The storage answered {code} ({status})."
     if code in CONFIGURED_WRONG:
         return Unauthorized(code, f"{said} Look at bucket, region, keys and their rights.")
-    if code == "EntityTooLarge":
+    if code == "EntityTooLarge" and count > 1:
         return Split(code, said)
     if code in FOR_NOW or status >= 500 or status == 429:
         return Retry(code, said, throttle=code in TOO_FAST or status == 429)

@@ -92,12 +92,17 @@ def test_a_storage_that_can_not_be_reached_is_a_retry() -> None:
         ("InternalError", 500, Retry("InternalError", "The storage answered InternalError (500).")),
         ("RequestTimeout", 400, Retry("RequestTimeout", "The storage answered RequestTimeout (400).")),
         ("EntityTooLarge", 400, Split("EntityTooLarge", "The storage answered EntityTooLarge (400).")),
+        ("EntityTooLarge", 413, Split("EntityTooLarge", "The storage answered EntityTooLarge (413).")),
         ("KeyTooLongError", 400, Rejected("KeyTooLongError", "The storage answered KeyTooLongError (400).")),
         ("", 502, Retry("unknown", "The storage answered unknown (502).")),
     ],
 )
 def test_the_verdict_goes_by_the_code(code: str, status: int, expected: object) -> None:
-    assert verdict({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}) == expected
+    assert verdict({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, 2) == expected
+
+
+def test_an_object_that_is_too_large_by_itself_is_final() -> None:
+    assert isinstance(verdict({"Error": {"Code": "EntityTooLarge"}}), Rejected)
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "SignatureDoesNotMatch", "PermanentRedirect", "403"])
