@@ -18,7 +18,6 @@ from ours.plugin import (
     Schema,
     Secret,
     Skipped,
-    Split,
     Unknown,
     by_status,
     hookimpl,
@@ -125,8 +124,6 @@ class Mixpanel(Destination):
         failed = answer.get("failed_records") if isinstance(answer, dict) else None
         if response.status_code in (200, 400) and isinstance(failed, list) and failed:
             return by_index(failed, len(items))
-        if response.status_code == 413 and len(items) > 1:
-            return Split("http_413", "The request was too large for Mixpanel.")
         if response.ok and isinstance(answer, dict) and (answer.get("error") or answer.get("status") == 0):
             return Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
         return by_status(response)

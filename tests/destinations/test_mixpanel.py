@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import pytest
 
 from destinations.mixpanel import Mixpanel
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Split, Unauthorized, Unknown, load_settings
+from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
@@ -137,7 +137,6 @@ def test_failures_that_name_nobody_leave_all_unknown(indexes: tuple[Any, ...]) -
         (200, b'{"error": "bad", "status": 0}', Rejected),
         (400, b'{"error": "some", "status": 0}', Rejected),
         (401, b"{}", Unauthorized),
-        (413, b"{}", Split),
         (429, b"{}", Retry),
         (503, b"{}", Retry),
     ],

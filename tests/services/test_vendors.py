@@ -1,0 +1,209 @@
+"""The vendors' destinations all the way: accepted, routed, packed, sent over real HTTP, and read back from a double."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+
+from ours import clock
+from ours.plugin.testing.doubles import Answer, Double
+from ours.plugin.testing.doubles.ga4 import GA4Double
+from ours.plugin.testing.doubles.meta import MetaDouble
+from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
+from ours.services.overview import Overview
+from ours.store.tables import dispatches
+from tests.services.conftest import Place
+
+D = TypeVar("D", bound=Double)
+META = {"dataset_id": "123456789012345", "access_token": "a-token"}
+GA4 = {"measurement_id": "G-AB12CD34EF", "api_secret": "a-secret"}
+WHO = {"email": "jane@example.com", "user_agent": "Mozilla/5.0"}
+SEEN_BY = {"ip": "192.0.2.7", "userAgent": "Mozilla/5.0"}
+PAGE = {"current_url": "https://shop.example.com/cart?coupon=7"}
+
+
+@pytest.fixture
+def engine_kind() -> str:
+    """SQL is not what these are about."""
+    return "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches wait a moment only for company."""
+    for one in place.registry.loaded:
+        if one.plugin.batching:
+            monkeypatch.setattr(type(one.plugin), "batching", replace(one.plugin.batching, linger=0.05))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def add(place: Place, slug: str, double: Double, **settings: Any) -> None:
+    place.destinations.add(slug, "Vendor", {"endpoint": double.url, **settings}, events=["*", "$identify"], actor="cli")
+
+
+def buy(place: Place, distinct_id: str, mode: str = "live", **changes: Any) -> None:
+    given = {"user_id": "u1", "distinct_id": distinct_id, "user_properties": WHO, "identity_context": SEEN_BY,
+             "default_properties": PAGE, "event_properties": {"value": 9.5, "currency": "EUR"}}  # fmt: skip
+    place.track("Purchase", mode, **(given | changes))
+
+
+def ended(place: Place) -> dict[str, tuple[str, str | None]]:
+    """By distinctId, how each dispatch stands. The balance is right, whatever happened."""
+    assert Overview(place.store, place.registry).balance().difference == 0
+    with place.store.read() as connection:
+        rows = connection.execute(sa.text(
+            "SELECT e.id, d.state, d.reason FROM dispatches d, events e WHERE e.id = d.event_id ORDER BY e.id"
+        )).all()  # fmt: skip
+    return {f"{number}": (state, reason) for number, (_, state, reason) in enumerate(rows)}
+
+
+def again(place: Place) -> None:
+    """What waits for its time is due."""
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).where(dispatches.c.state == "retrying").values(due_at=1))
+    place.work()
+
+
+DONE = ("delivered", None)
+
+
+def test_meta_takes_a_batch_of_hashed_purchases_and_drops_a_repeat(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor, **META)
+    for distinct_id in ("a", "b", "a"):
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.calls) == 1
+    assert sorted(event["event_id"] for event in vendor.kept) == ["a", "b"]
+    assert b"jane@example.com" not in vendor.calls[0].body
+    assert vendor.kept[0]["event_source_url"] == "https://shop.example.com/"
+
+
+def test_meta_refuses_a_whole_batch_for_one_event_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble(now=time.time() + 2 * 86_400))
+    add(place, "meta", vendor, **META)
+    for distinct_id in "abcdefg":
+        buy(place, distinct_id)
+    buy(place, "old", occurred_at=clock.now_ms() - 6 * clock.DAY)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 7, ("rejected", "meta_100_2804003")]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abcdefg")
+
+
+def test_meta_throttles_and_the_events_wait_and_arrive(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor, **META)
+    said = {"error": {"code": 4, "message": "Application request limit reached", "is_transient": True}}
+    vendor.then(Answer(400, said))
+    buy(place, "a")
+    place.work()
+    assert [state for state, _ in ended(place).values()] == ["retrying"]
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.kept) == 1
+
+
+def test_meta_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble(token="another"))
+    add(place, "meta", vendor, **META)
+    buy(place, "a")
+    for _ in range(6):
+        place.work()
+        again(place)
+    [destination] = place.destinations.list()
+    assert (destination.status, vendor.kept) == ("paused", [])
+    place.destinations.update(destination.id, settings={"access_token": "another"}, actor="cli")
+    place.destinations.resume(destination.id, actor="cli")
+    place.work()
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_a_test_event_reaches_no_vendor(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor, **META)
+    buy(place, "a", mode="test")
+    place.work()
+    assert set(ended(place).values()) == {("sunk", "test_mode")}
+    assert vendor.calls == []
+
+
+def test_mixpanel_keeps_the_good_and_names_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    add(place, "mixpanel", vendor, token="a-token")
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "ancient", occurred_at=5)
+    place.work()
+    assert len(vendor.calls) == 1
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, ("rejected", "invalid_properties_time")]
+    assert sorted(event["properties"]["$insert_id"] for event in vendor.kept) == list("abc")
+
+
+def test_mixpanel_imports_nothing_twice_after_an_answer_that_got_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    add(place, "mixpanel", vendor, token="a-token")
+    buy(place, "a")
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+    assert vendor.calls[0].body == vendor.calls[1].body
+
+
+def test_mixpanel_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    mapping = {"$set.company": "{{visitor.company_name}}"}
+    settings = {"endpoint": vendor.url, "token": "a-token"}
+    place.destinations.add("mixpanel", "M", settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert vendor.profiles == {"u1": {"company": "Example GmbH"}}
+
+
+def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    add(place, "mixpanel", vendor, token="a-token")
+    vendor.then(Answer(401, {"code": 401}), Answer(429, {"code": 429}))
+    buy(place, "a")
+    place.work()
+    again(place)
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.calls) == 3
+
+
+def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GA4Double())
+    add(place, "ga4", vendor, **GA4)
+    buy(place, "a")
+    buy(place, "b", event_properties={"value": 1})
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, ("rejected", "VALUE_REQUIRED")]
+    [event] = vendor.kept
+    assert event["name"] == "purchase"
+
+
+def test_google_analytics_validation_server_is_asked_when_told_so(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GA4Double())
+    add(place, "ga4", vendor, **GA4, validate_only="true")
+    vendor.then(Answer(200, {"validationMessages": [
+        {"fieldPath": "events[0].name", "description": "No.", "validationCode": "NAME_RESERVED"}]}))  # fmt: skip
+    buy(place, "a")
+    place.work()
+    buy(place, "b")
+    place.work()
+    assert list(ended(place).values()) == [("rejected", "NAME_RESERVED"), DONE]
+    assert vendor.kept == []
