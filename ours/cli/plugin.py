@@ -1,5 +1,6 @@
 """``ours plugin``: which destination plugins there are, and what helps to write one."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
@@ -126,6 +127,36 @@ def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str
         shell.show(document)
     else:
         kit.print_try(document)
+
+
+@plugin.command()
+@click.argument("name")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Where to listen, on this machine; none: anywhere."
+)
+@click.option("--calls", type=click.IntRange(1), help="Stop after so many requests; none: until it is interrupted.")
+@json_option
+@pass_shell
+def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
+    """Stand in for a vendor on this machine. NAME is a plugin's slug.
+
+    It answers with that vendor's limits and errors, as far as its contract is known. Ours must be allowed to reach
+    it: OURS_ALLOW_NETWORKS=127.0.0.0/8.
+    """
+    import threading
+
+    from ours.cli import double as doubles
+
+    done = threading.Event()
+    kind = doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json)
+    with kind(port) as standing:
+        told = doubles.told(name, standing)
+        if shell.as_json:
+            shell.show(told)
+        else:
+            click.echo(f"{told['url']} stands in for {name}. Let Ours deliver to it with:\n\n  {told['add']}\n")
+        with contextlib.suppress(KeyboardInterrupt):
+            done.wait()
 
 
 def _loaded(one: "Loaded") -> Mapping[str, Any]:

@@ -2,13 +2,20 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
-from ours.registry import Registry, SetAside
+from ours.cli import double as doubles
+from ours.plugin import load_settings
+from ours.registry import Registry, SetAside, load_built_in
 from tests.cli.conftest import Terminal
 
 BROKEN = """
@@ -126,6 +133,33 @@ def test_a_try_takes_identifies_and_samples_and_says_why_nothing_is_sent(termina
     document = terminal.json("plugin", "try", str(tmp_path / "chat.py"), "--map", "text=")
     assert (document["outcome"], document["code"], document["request"]) == ("rejected", "no_text", None)
     assert "rejected: no_text." in terminal.text("plugin", "try", str(tmp_path / "chat.py"), "--map", "text=")
+
+
+def test_a_double_stands_in_for_a_vendor_and_shows_what_came(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    said: list[str] = []
+    words = ("plugin", "double", "mixpanel", "--port", str(port), "--calls", "1", "--json")
+    runner = threading.Thread(target=lambda: said.append(terminal.run(*words).output))
+    runner.start()
+    session = requests.Session()
+    session.mount("http://", HTTPAdapter(max_retries=Retry(10, backoff_factor=0.1)))
+    answer = session.post(f"http://127.0.0.1:{port}/engage", json=[{"$token": "a-token", "$distinct_id": "u1"}])
+    runner.join(10)
+    assert answer.json() == {"error": None, "status": 1}
+    told, _, calls = said[0].rpartition("}\n{")
+    assert json.loads(told + "}")["settings"] == {"endpoint": f"http://127.0.0.1:{port}", "token": "a-token"}
+    assert json.loads("{" + calls) == {"method": "POST", "path": "/engage", "status": 200, "kept": 0}
+
+
+def test_every_double_is_named_for_a_plugin_and_reached_with_settings_that_it_takes(terminal: Terminal) -> None:
+    loaded = {one.slug: one.plugin for one in load_built_in().loaded}
+    assert doubles.names() == ["ga4", "google_data_manager", "meta", "mixpanel"]
+    for name in doubles.names():
+        with doubles.find(name)() as standing:
+            told = doubles.told(name, standing)
+            assert load_settings(loaded[name], told["settings"])["endpoint"] == standing.url
+    assert "There is no double" in terminal.json("plugin", "double", "webhook", status=1)["error"]
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"event": 5}'])

@@ -19,8 +19,6 @@ from ours.store.tables import dispatches
 from tests.services.conftest import Place
 
 D = TypeVar("D", bound=Double)
-META = {"dataset_id": "123456789012345", "access_token": "a-token"}
-GA4 = {"measurement_id": "G-AB12CD34EF", "api_secret": "a-secret"}
 WHO = {"email": "jane@example.com", "user_agent": "Mozilla/5.0"}
 SEEN_BY = {"ip": "192.0.2.7", "userAgent": "Mozilla/5.0"}
 PAGE = {"current_url": "https://shop.example.com/cart?coupon=7"}
@@ -47,7 +45,8 @@ def stack() -> Iterator[ExitStack]:
 
 
 def add(place: Place, slug: str, double: Double, **settings: Any) -> None:
-    place.destinations.add(slug, "Vendor", {"endpoint": double.url, **settings}, events=["*", "$identify"], actor="cli")
+    given = {**double.settings, **settings}
+    place.destinations.add(slug, "Vendor", given, events=["*", "$identify"], actor="cli")
 
 
 def buy(place: Place, distinct_id: str, mode: str = "live", **changes: Any) -> None:
@@ -78,7 +77,7 @@ DONE = ("delivered", None)
 
 def test_meta_takes_a_batch_of_hashed_purchases_and_drops_a_repeat(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MetaDouble())
-    add(place, "meta", vendor, **META)
+    add(place, "meta", vendor)
     for distinct_id in ("a", "b", "a"):
         buy(place, distinct_id)
     place.work()
@@ -91,7 +90,7 @@ def test_meta_takes_a_batch_of_hashed_purchases_and_drops_a_repeat(place: Place,
 
 def test_meta_refuses_a_whole_batch_for_one_event_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MetaDouble(now=time.time() + 2 * 86_400))
-    add(place, "meta", vendor, **META)
+    add(place, "meta", vendor)
     for distinct_id in "abcdefg":
         buy(place, distinct_id)
     buy(place, "old", occurred_at=clock.now_ms() - 6 * clock.DAY)
@@ -102,7 +101,7 @@ def test_meta_refuses_a_whole_batch_for_one_event_and_only_that_one_is_rejected(
 
 def test_meta_throttles_and_the_events_wait_and_arrive(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MetaDouble())
-    add(place, "meta", vendor, **META)
+    add(place, "meta", vendor)
     said = {"error": {"code": 4, "message": "Application request limit reached", "is_transient": True}}
     vendor.then(Answer(400, said))
     buy(place, "a")
@@ -115,7 +114,7 @@ def test_meta_throttles_and_the_events_wait_and_arrive(place: Place, stack: Exit
 
 def test_meta_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MetaDouble(token="another"))
-    add(place, "meta", vendor, **META)
+    add(place, "meta", vendor, access_token="the-old-one")
     buy(place, "a")
     for _ in range(6):
         place.work()
@@ -131,7 +130,7 @@ def test_meta_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStac
 
 def test_a_test_event_reaches_no_vendor(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MetaDouble())
-    add(place, "meta", vendor, **META)
+    add(place, "meta", vendor)
     buy(place, "a", mode="test")
     place.work()
     assert set(ended(place).values()) == {("sunk", "test_mode")}
@@ -140,7 +139,7 @@ def test_a_test_event_reaches_no_vendor(place: Place, stack: ExitStack) -> None:
 
 def test_mixpanel_keeps_the_good_and_names_the_bad(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MixpanelDouble())
-    add(place, "mixpanel", vendor, token="a-token")
+    add(place, "mixpanel", vendor)
     for distinct_id in "abc":
         buy(place, distinct_id)
     buy(place, "ancient", occurred_at=5)
@@ -152,7 +151,7 @@ def test_mixpanel_keeps_the_good_and_names_the_bad(place: Place, stack: ExitStac
 
 def test_mixpanel_imports_nothing_twice_after_an_answer_that_got_lost(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MixpanelDouble())
-    add(place, "mixpanel", vendor, token="a-token")
+    add(place, "mixpanel", vendor)
     buy(place, "a")
     place.work()
     with place.store.write() as connection:
@@ -165,8 +164,7 @@ def test_mixpanel_imports_nothing_twice_after_an_answer_that_got_lost(place: Pla
 def test_mixpanel_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MixpanelDouble())
     mapping = {"$set.company": "{{visitor.company_name}}"}
-    settings = {"endpoint": vendor.url, "token": "a-token"}
-    place.destinations.add("mixpanel", "M", settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.destinations.add("mixpanel", "M", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
     place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
     place.work()
     assert set(ended(place).values()) == {DONE}
@@ -175,7 +173,7 @@ def test_mixpanel_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitSt
 
 def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MixpanelDouble())
-    add(place, "mixpanel", vendor, token="a-token")
+    add(place, "mixpanel", vendor)
     vendor.then(Answer(401, {"code": 401}), Answer(429, {"code": 429}))
     buy(place, "a")
     place.work()
@@ -187,7 +185,7 @@ def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack
 
 def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(GA4Double())
-    add(place, "ga4", vendor, **GA4)
+    add(place, "ga4", vendor)
     buy(place, "a")
     buy(place, "b", event_properties={"value": 1})
     place.work()
@@ -198,7 +196,7 @@ def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack
 
 def test_google_analytics_validation_server_is_asked_when_told_so(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(GA4Double())
-    add(place, "ga4", vendor, **GA4, validate_only="true")
+    add(place, "ga4", vendor, validate_only="true")
     vendor.then(Answer(200, {"validationMessages": [
         {"fieldPath": "events[0].name", "description": "No.", "validationCode": "NAME_RESERVED"}]}))  # fmt: skip
     buy(place, "a")

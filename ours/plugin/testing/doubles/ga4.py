@@ -13,6 +13,10 @@ _RESERVED = {"session_start", "first_visit", "user_engagement", "app_remove", "a
 class GA4Double(Double):
     """``kept`` is what reports would show: of what is wrong, nothing."""
 
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return {"endpoint": self.url, "measurement_id": "G-AB12CD34EF", "api_secret": "a-secret"}
+
     def answer(self, call: Call) -> Answer:
         messages = list(_messages(call.json))
         if call.path == "/debug/mp/collect":

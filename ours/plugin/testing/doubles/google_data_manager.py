@@ -7,6 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from ours.plugin.testing.doubles.server import Answer, Call, Double
 
 _PATH = re.compile(r"/v\d+/events:ingest")
@@ -17,22 +23,27 @@ _TYPES = "type.googleapis.com/google.rpc."
 
 
 class GoogleDataManagerDouble(Double):
-    """``kept`` are the events that it took, repeats dropped; ``tokens`` how many it gave.
+    """``kept`` are the events that it took, repeats dropped; ``tokens`` how many it gave. ``revoked``: the last one is
+    good no more."""
 
-    ``key`` is a service account whose token address is this server: give it to the destination.
-    """
-
-    def __init__(self, private_key: str = "") -> None:
-        super().__init__()
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(port)
         self.tokens = 0
         self.revoked = False
-        self._private_key = private_key
+        self._private = rsa.generate_private_key(65537, 2048)
         self._seen: set[str] = set()
 
     @property
+    def settings(self) -> Mapping[str, str]:
+        return {"endpoint": self.url, "service_account": self.key, "account_id": "1234567890",
+                "conversion_action_id": "987654321"}  # fmt: skip
+
+    @property
     def key(self) -> str:
-        parts = {"client_email": "ours@example.iam.gserviceaccount.com", "private_key": self._private_key}
-        return json.dumps(parts | {"type": "service_account", "token_uri": f"{self.url}/token"})
+        """A service account's, whose token address is this server."""
+        pem = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+        parts = {"type": "service_account", "client_email": "ours@example.iam.gserviceaccount.com"}
+        return json.dumps(parts | {"private_key": pem, "token_uri": f"{self.url}/token"})
 
     def answer(self, call: Call) -> Answer:
         if call.path == "/token":
@@ -45,12 +56,22 @@ class GoogleDataManagerDouble(Double):
 
     def _token(self, call: Call) -> Answer:
         form = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
-        claim = _claim(form.get("assertion", ""))
+        claim = self._claim(form.get("assertion", ""))
         if claim.get("aud") != f"{self.url}/token" or "datamanager" not in str(claim.get("scope")):
             return Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT."})
         self.tokens += 1
         self.revoked = False
         return Answer(200, {"access_token": f"token-{self.tokens}", "expires_in": 3599, "token_type": "Bearer"})
+
+    def _claim(self, assertion: str) -> Mapping[str, Any]:
+        """What a JSON Web Token says; nothing when it was not signed with the key."""
+        said, _, signature = assertion.rpartition(".")
+        try:
+            self._private.public_key().verify(_decoded(signature), said.encode(), PKCS1v15(), SHA256())
+            claim: Mapping[str, Any] = json.loads(_decoded(said.partition(".")[2]))
+        except (InvalidSignature, ValueError):
+            return {}
+        return claim
 
     def _ingest(self, body: Mapping[str, Any]) -> Answer:
         events = body.get("events") or []
@@ -92,10 +113,5 @@ def _error(status: int, word: str, reason: str, violations: list[Mapping[str, st
     return Answer(status, {"error": {"code": status, "status": word, "message": "Refused.", "details": details}})
 
 
-def _claim(assertion: str) -> Mapping[str, Any]:
-    part = assertion.split(".")[1] if assertion.count(".") == 2 else ""
-    try:
-        claim = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-    except ValueError:
-        return {}
-    return claim if isinstance(claim, dict) else {}
+def _decoded(part: str) -> bytes:
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))

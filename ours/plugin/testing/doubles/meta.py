@@ -19,11 +19,15 @@ class MetaDouble(Double):
     ``now`` (seconds) is the moment from which its window of seven days is counted.
     """
 
-    def __init__(self, token: str = "a-token", now: float = 0.0) -> None:  # noqa: S107 - a test's
-        super().__init__()
+    def __init__(self, port: int = 0, *, token: str = "a-token", now: float = 0.0) -> None:  # noqa: S107 - a test's
+        super().__init__(port)
         self.test_kept: list[Any] = []
         self._token, self._now = token, now
         self._seen: set[tuple[str, str]] = set()
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return {"endpoint": self.url, "dataset_id": "123456789012345", "access_token": self._token}
 
     def answer(self, call: Call) -> Answer:
         if not _PATH.fullmatch(call.path):

@@ -15,11 +15,15 @@ _FROM, _UNTIL = 31_536_000_000, 4_102_444_800_000
 class MixpanelDouble(Double):
     """``kept`` are the events, repeats dropped; ``profiles`` what is known of each person."""
 
-    def __init__(self, token: str = "a-token") -> None:  # noqa: S107 - a test's
-        super().__init__()
+    def __init__(self, port: int = 0, *, token: str = "a-token") -> None:  # noqa: S107 - a test's
+        super().__init__(port)
         self.profiles: dict[str, dict[str, Any]] = {}
         self._token = token
         self._seen: set[tuple[Any, ...]] = set()
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        return {"endpoint": self.url, "token": self._token}
 
     def answer(self, call: Call) -> Answer:
         if len(call.body) > _LARGEST:

@@ -39,18 +39,23 @@ class Double:
     ``then(Answer(429), …)`` lays answers in its way: they are given once each, before its own again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.calls: list[Call] = []
         self.kept: list[Any] = []
         self._laid: deque[Answer] = deque()
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="double", daemon=True)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """The settings with which a destination reaches it and is let in."""
+        return {"endpoint": self.url}
 
     def answer(self, call: Call) -> Answer:
         """What the vendor would answer."""
