@@ -20,7 +20,6 @@ from ours.plugin import (
     Schema,
     Secret,
     Split,
-    Token,
     Unauthorized,
     by_status,
     fields,
@@ -31,7 +30,7 @@ from ours.plugin import (
     to_json,
     validate,
 )
-from ours.plugin.google import is_service_account, read_access_token, service_account_request
+from ours.plugin.google import is_service_account, service_account_request
 from ours.plugin.identifiers import google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, number, text
 
@@ -136,9 +135,6 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
 
     def token_request(self, settings: Mapping[str, Any], now: int) -> Request:
         return service_account_request(settings["service_account"], SCOPE, now)
-
-    def read_token(self, response: Response) -> Token | Outcome:
-        return read_access_token(response)
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings

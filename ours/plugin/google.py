@@ -7,13 +7,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from marshmallow import ValidationError
-from requests import Request, Response
+from requests import Request
 
 from ours.plugin.envelope import to_json
-from ours.plugin.identifiers import plain
-from ours.plugin.reading import by_status, read_json
-from ours.plugin.types import Delivered, Outcome, Retry, SecretValue, Token, Unauthorized
-from ours.plugin.values import number
+from ours.plugin.types import SecretValue
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -46,19 +43,6 @@ def service_account_request(key: SecretValue, scope: str, now: int) -> Request:
         "exp": issued + _HOUR,
     }
     return Request("POST", parts["token_uri"], data={"grant_type": _GRANT, "assertion": _signed(claim, parts)})
-
-
-def read_access_token(response: Response) -> Token | Outcome:
-    """What ``read_token`` may return for an answer of OAuth 2.0."""
-    answer = read_json(response)
-    known = answer if isinstance(answer, dict) else {}
-    if response.status_code == 200 and isinstance(known.get("access_token"), str):
-        return Token(SecretValue(known["access_token"]), float(number(known.get("expires_in")) or _HOUR))
-    if response.status_code in (400, 401, 403):
-        word = plain(known.get("error")) or f"http_{response.status_code}"
-        return Unauthorized(word, "No access token was given: look at the key.")
-    outcome = by_status(response)
-    return Retry("no_token", "The answer has no access token in it.") if isinstance(outcome, Delivered) else outcome
 
 
 def _read(text: str) -> dict[str, str]:

@@ -16,9 +16,7 @@ from ours.plugin import (
     Delivery,
     Rejected,
     Retry,
-    SecretValue,
     Split,
-    Token,
     Unauthorized,
     ValidationError,
     load_settings,
@@ -136,16 +134,6 @@ def test_the_token_is_asked_for_with_a_claim_that_google_can_verify() -> None:
         "iss": KEY["client_email"], "aud": KEY["token_uri"], "scope": "https://www.googleapis.com/auth/datamanager",
         "iat": NOW // 1000, "exp": NOW // 1000 + 3600,
     }  # fmt: skip
-
-
-def test_the_answer_for_a_token_is_read() -> None:
-    given = plugin.read_token(answer(200, b'{"access_token": "ya29.x", "expires_in": 3599}'))
-    assert given == Token(SecretValue("ya29.x"), 3599.0)
-    assert plugin.read_token(answer(400, b'{"error": "invalid_grant"}')) == Unauthorized(
-        "invalid_grant", "No access token was given: look at the key."
-    )
-    assert isinstance(plugin.read_token(answer(200, b"<html>")), Retry)
-    assert isinstance(plugin.read_token(answer(503)), Retry)
 
 
 def refused(status: int, word: str, *details: dict[str, Any]) -> Any:

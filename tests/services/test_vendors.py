@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
 from ours.plugin.testing.doubles.ga4 import GA4Double
+from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.services.overview import Overview
@@ -205,3 +206,56 @@ def test_google_analytics_validation_server_is_asked_when_told_so(place: Place, 
     place.work()
     assert list(ended(place).values()) == [("rejected", "NAME_RESERVED"), DONE]
     assert vendor.kept == []
+
+
+def test_google_ads_gives_a_token_for_a_claim_and_takes_hashed_conversions(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    add(place, "google_data_manager", vendor)
+    for distinct_id in ("a", "b", "a"):
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert [call.path for call in vendor.calls] == ["/token", "/v1/events:ingest"]
+    assert sorted(event["transactionId"] for event in vendor.kept) == ["a", "b"]
+    assert b"jane" not in vendor.calls[1].body
+
+
+def test_google_ads_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    mapping = {"gclid": "{{event.event_properties.click}}", "email": ""}
+    place.destinations.add("google_data_manager", "G", vendor.settings, events=["*"], mapping=mapping, actor="cli")
+    for distinct_id, click in (("a", "1"), ("b", "no click!"), ("c", "3")):
+        buy(place, distinct_id, event_properties={"click": click})
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, DONE, ("rejected", "INVALID_CLICK_ID")]
+    assert sorted(event["transactionId"] for event in vendor.kept) == ["a", "c"]
+    assert len([call for call in vendor.calls if "ingest" in call.path]) == 2
+
+
+def test_google_ads_token_that_is_good_no_more_is_renewed_at_once(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    add(place, "google_data_manager", vendor)
+    buy(place, "a")
+    place.work()
+    vendor.revoked = True
+    buy(place, "b")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (vendor.tokens, len(vendor.kept)) == (2, 2)
+
+
+def test_google_ads_refuses_a_key_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    other = stack.enter_context(GoogleDataManagerDouble())
+    stranger = other.key.replace(other.url, vendor.url)
+    add(place, "google_data_manager", vendor, service_account=stranger)
+    buy(place, "a")
+    place.work()
+    assert [state for state, _ in ended(place).values()] == ["retrying"]
+    [destination] = place.destinations.list()
+    place.destinations.update(destination.id, settings={"service_account": vendor.key}, actor="cli")
+    quota = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": []}}
+    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 3599}), Answer(429, quota))
+    again(place)
+    again(place)
+    assert set(ended(place).values()) == {DONE}

@@ -17,6 +17,7 @@ from ours.plugin.testing.doubles.server import Answer, Call, Double
 
 _PATH = re.compile(r"/v\d+/events:ingest")
 _HASH = re.compile(r"[0-9a-f]{64}")
+_CLICK = re.compile(r"[\w-]{1,500}", re.ASCII)
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _MOST = 2000
 _TYPES = "type.googleapis.com/google.rpc."
@@ -96,6 +97,8 @@ def _violations(events: list[Any]) -> Iterator[Mapping[str, str]]:
             yield {"field": f"{where}.event_timestamp", "reason": "EVENT_TIME_INVALID", "description": "Invalid time."}
         if not people and not {"gclid", "gbraid", "wbraid"} & (event.get("adIdentifiers") or {}).keys():
             yield {"field": where, "reason": "NO_IDENTIFIERS_PROVIDED", "description": "No identifiers."}
+        if not _CLICK.fullmatch((event.get("adIdentifiers") or {}).get("gclid", "none")):
+            yield {"field": f"{where}.ad_identifiers.gclid", "reason": "INVALID_CLICK_ID", "description": "No click."}
         if "currency" in event and not _CURRENCY.fullmatch(event["currency"]):
             yield {"field": f"{where}.currency", "reason": "INVALID_CURRENCY_CODE", "description": "Invalid code."}
         for number, person in enumerate(people):
