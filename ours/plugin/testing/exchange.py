@@ -25,6 +25,11 @@ BODIES = [
     b'{"code": "0", "message": []}', b'{"data": [{}]}', b'{"cut": ', b"<html><body>Bad Gateway</body></html>",
     b"\xff\xfe\x00", b"\xef\xbb\xbf{}", b"[" * 5_000,
 ]  # fmt: skip
+_TELLING = (200, 207, 400, 401, 429, 503)
+_PLAIN = (b"", b"{}", b"<html><body>Bad Gateway</body></html>")
+ANSWERS = [*((status, body) for status in STATUSES for body in _PLAIN),
+           *((status, body) for status in _TELLING for body in BODIES if body not in _PLAIN)]  # fmt: skip
+"""Every status with a plain body, and every body with the statuses that vendors give it: not all of the product."""
 
 
 def expect(fine: bool, otherwise: str) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -27,11 +28,11 @@ class GoogleDataManagerDouble(Double):
     """``kept`` are the events that it took, repeats dropped; ``tokens`` how many it gave. ``revoked``: the last one is
     good no more."""
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, private: rsa.RSAPrivateKey | None = None) -> None:
         super().__init__(port)
         self.tokens = 0
         self.revoked = False
-        self._private = rsa.generate_private_key(65537, 2048)
+        self._private = private or _private_key()
         self._seen: set[str] = set()
 
     @property
@@ -114,6 +115,12 @@ def _error(status: int, word: str, reason: str, violations: list[Mapping[str, st
     if violations:
         details = [{"@type": f"{_TYPES}BadRequest", "fieldViolations": violations}]
     return Answer(status, {"error": {"code": status, "status": word, "message": "Refused.", "details": details}})
+
+
+@cache
+def _private_key() -> rsa.RSAPrivateKey:
+    """One for all doubles of a process: making one takes a while."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 def _decoded(part: str) -> bytes:
