@@ -60,6 +60,8 @@ class S3(Destination):
     | `AccessDenied`, wrong or expired keys, no such bucket, another region | after five in a row, it pauses |
     | `EntityTooLarge` | sent in smaller parts |
     | all else | rejected |
+
+    Proven against a server that speaks S3; not yet run against the vendors.
     """
 
     slug = "s3"
@@ -67,7 +69,7 @@ class S3(Destination):
     summary = "Writes events as gzip JSON Lines into a bucket of S3, MinIO, R2 or Google Cloud Storage."
     dedupes = True
     needs = ("boto3",)
-    batching = Batching(max_items=10_000, max_bytes=16_000_000, linger=30.0)
+    batching = Batching(max_items=10_000, max_bytes=16_000_000, linger=10.0)
     default_mapping = EVENT_MAPPING
 
     class Settings(Schema):

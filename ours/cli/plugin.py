@@ -46,10 +46,9 @@ def new(shell: Shell, name: str, folder: Path) -> None:
 
     files = scaffold.write(name, folder)
     shell.show({"slug": name, "files": [str(file) for file in files]})
-    shell.say(
-        f"Next: run pytest on the test; `ours plugin try {files[0]}` shows what it sends; copy {files[0].name} into"
-        f" {shell.settings.plugins_dir} and restart Ours."
-    )
+    there = folder.resolve() == shell.settings.plugins_dir.resolve()
+    step = "restart Ours" if there else f"copy {files[0].name} into {shell.settings.plugins_dir} and restart Ours"
+    shell.say(f"Next: `ours plugin check {files[0]}`; `ours plugin try {files[0]}` shows what it sends; {step}.")
 
 
 _settings = click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
