@@ -38,9 +38,9 @@ def surface() -> str:
             lines.append(f"Destination.{name}({', '.join(inspect.signature(value).parameters)})")
     lines += [f"Destination.{name}" for name in sorted(inspect.get_annotations(Destination))]
     for room in [identifiers, values, google]:
-        helpers = inspect.getmembers(room, lambda one, name=room.__name__: getattr(one, "__module__", "") == name)
+        members = inspect.getmembers(room, lambda one, name=room.__name__: getattr(one, "__module__", "") == name)
         short = room.__name__.removeprefix("ours.plugin.")
-        taken = {name: ", ".join(inspect.signature(one).parameters) for name, one in helpers if name[0] != "_"}
+        taken = {name: ", ".join(inspect.signature(one).parameters) for name, one in members if name[0] != "_"}
         lines += [f"{short}.{name}({names})" for name, names in taken.items()]
     for kit in [testing, doubles]:
         lines += [f"{kit.__name__.removeprefix('ours.plugin.')}.{name}" for name in sorted(kit.__all__)]
