@@ -116,7 +116,8 @@ class GA4(Destination):
             "help": "Sends to Google's validation server, which keeps nothing and says what is wrong."})  # fmt: skip
         debug_mode = fields.Boolean(load_default=False, metadata={
             "label": "Debug mode", "help": "Shows the events in DebugView."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(r"[A-Za-z]{2}\Z"), metadata={
+        phone_region = fields.String(validate=validate.Regexp(
+            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
 

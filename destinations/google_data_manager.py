@@ -118,17 +118,20 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
         login_account_id = fields.String(validate=validate.Regexp(r"\d{10}\Z", error="Must be ten digits."),
             metadata={"label": "Manager account",
             "help": "Its id, when access was given to a manager of the account."})  # fmt: skip
-        conversion_action_id = fields.String(required=True, validate=validate.Regexp(r"\d{1,20}\Z"), metadata={
+        conversion_action_id = fields.String(required=True, validate=validate.Regexp(
+            r"\d{1,20}\Z", error="Must be a number."), metadata={
             "label": "Conversion action", "example": "987654321",
             "help": "Its id: the number in the address of its page in Google Ads."})  # fmt: skip
         event_source = fields.String(load_default="WEB", validate=validate.OneOf(SOURCES), metadata={
             "label": "Event source", "help": "Where the conversions happen."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(r"[A-Za-z]{2}\Z"), metadata={
+        phone_region = fields.String(validate=validate.Regexp(
+            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         validate_only = fields.Boolean(load_default=False, metadata={
             "label": "Validate only", "help": "Google checks the events and keeps none."})  # fmt: skip
-        api_version = fields.String(load_default="v1", validate=validate.Regexp(r"v\d{1,3}\w{0,10}\Z"), metadata={
+        api_version = fields.String(load_default="v1", validate=validate.Regexp(
+            r"v\d{1,3}\w{0,10}\Z", error="Must be a version, such as v1."), metadata={
             "label": "API version", "help": "As in the address of the API."})  # fmt: skip
         endpoint = Endpoint(load_default="https://datamanager.googleapis.com", metadata={
             "label": "Endpoint", "help": "Another address than Google's own."})  # fmt: skip

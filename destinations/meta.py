@@ -134,12 +134,14 @@ class Meta(Destination):
         external_id_key = Secret(metadata={
             "label": "External id key",
             "help": "Hashes external ids under this key, so that Meta can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(r"[A-Za-z]{2}\Z"), metadata={
+        phone_region = fields.String(validate=validate.Regexp(
+            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         test_event_code = fields.String(metadata={
             "label": "Test event code", "help": "From Test events in the Events Manager."})  # fmt: skip
-        api_version = fields.String(load_default="v26.0", validate=validate.Regexp(r"v\d{1,3}(\.\d)?\Z"), metadata={
+        api_version = fields.String(load_default="v26.0", validate=validate.Regexp(
+            r"v\d{1,3}(\.\d)?\Z", error="Must be a version, such as v26.0."), metadata={
             "label": "API version", "help": "Meta retires a version after about two years."})  # fmt: skip
         endpoint = Endpoint(load_default="https://graph.facebook.com", metadata={
             "label": "Endpoint", "help": "Another address than Meta's own, such as a gateway of yours."})  # fmt: skip

@@ -80,6 +80,8 @@ def tried(plugin: Destination, event: Event, given: Mapping[str, Any], mapping: 
     fields = compile_mapping({**plugin.default_mapping, **mapping}).apply(context_of(event, sample_visitor(event)))
     delivery = Delivery(id=ids.new_id(), event=event, fields=fields, settings=settings, now=clock.now_ms())
     built = plugin.build(delivery)
+    if isinstance(built, Request) and plugin.token_request(settings, delivery.now) is not None:
+        built.headers = {"Authorization": "Bearer …", **built.headers}
     about = {"plugin": plugin.slug, "event": event.name, "fields": fields}
     if isinstance(built, Request):
         return about | {"outcome": "request", "request": _shown(built.prepare(), Masker(secrets_of(settings)))}

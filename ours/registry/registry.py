@@ -1,7 +1,7 @@
 """Admits plugins in order of origin. The first to claim a slug keeps it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ours import log
@@ -100,7 +100,7 @@ def _admit(candidates: Iterable[Candidate]) -> Registry:
             if candidate.origin != "built-in":
                 set_aside.append(aside)
             elif install:
-                uninstalled.append(aside)
+                uninstalled.append(replace(aside, name=candidate.name))
             else:
                 raise PluginBroken(f"The built-in destination {name} can't be loaded: {reason} Reinstall Ours.")
     return Registry(loaded.values(), set_aside, uninstalled)

@@ -124,6 +124,15 @@ def test_a_try_shows_the_request_for_a_callers_event_with_secrets_masked(termina
     )
 
 
+def test_a_try_shows_where_an_access_token_would_be(terminal: Terminal) -> None:
+    with doubles.find("google_data_manager")() as standing:
+        settings = [word for name, value in standing.settings.items() for word in ("--set", f"{name}={value}")]
+    shown = terminal.json("plugin", "try", "google_data_manager", *settings)
+    assert shown["request"]["headers"]["Authorization"] == "••••"
+    checked = terminal.run("plugin", "check", "google_data_manager", *settings)
+    assert (checked.exit_code, checked.stderr) == (0, "")
+
+
 def test_a_try_takes_identifies_and_samples_and_says_why_nothing_is_sent(terminal: Terminal, tmp_path: Path) -> None:
     file = tmp_path / "identify.json"
     file.write_text('{"userId": "u", "userProperties": {"email": "jane@example.com"}}')

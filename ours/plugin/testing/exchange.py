@@ -93,7 +93,7 @@ def _check_words(outcome: Outcome, code: str, message: str) -> None:
 
 
 class Log(logging.Handler):
-    """Everything that is logged or printed while it listens."""
+    """Everything that is logged or printed while it listens; nobody else hears it."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -105,15 +105,15 @@ class Log(logging.Handler):
     @contextmanager
     def listening(self) -> Iterator[None]:
         root, printed = logging.getLogger(), io.StringIO()
-        level = root.level
-        root.addHandler(self)
+        level, handlers = root.level, root.handlers
+        root.handlers = [self]
         root.setLevel(logging.DEBUG)
         try:
             with redirect_stdout(printed), redirect_stderr(printed):
                 yield
         finally:
             self.lines.append(printed.getvalue())
-            root.removeHandler(self)
+            root.handlers = handlers
             root.setLevel(level)
 
 
