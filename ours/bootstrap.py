@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ours.services.alerts import Alerts
     from ours.services.conservation import Conservation
     from ours.services.deliver import Deliver
+    from ours.services.metrics import Counting, Metrics
     from ours.services.reconcile import Reconcile
     from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention
@@ -131,6 +132,18 @@ class Ours:
     @cached_property
     def overview(self) -> Overview:
         return Overview(self.store, self.registry)
+
+    @cached_property
+    def metrics(self) -> "Metrics":
+        from ours.services.metrics import Metrics
+
+        return Metrics(self.store, self.registry, self.queue, self.settings)
+
+    @cached_property
+    def counting(self) -> "Counting":
+        from ours.services.metrics import Counting
+
+        return Counting(self.store)
 
     @cached_property
     def _poker(self) -> "Poker":

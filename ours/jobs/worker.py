@@ -75,6 +75,7 @@ def _schedule(ours: Ours) -> None:
         _attempt(ours.sweep.run)
         _attempt(ours.retention.tick)
         _attempt(ours.paced_replays.tick)
+        _attempt(ours.counting.tick)
         if ours.queue.reachable():
             _attempt(ours.sweep.poke)
             _attempt(ours.deliver.drain, stop, _SWEEP_SECONDS, claim=False)
