@@ -117,6 +117,11 @@ class Store:
             sealed = self._make_lookup_key()
         return Lookup(self.sealer.open(sealed, _LOOKUP_KEY))
 
+    def check_keys(self, connection: Connection) -> None:
+        """:raises Unsealable: when our secret keys don't open what is stored."""
+        if sealed := connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)):
+            self.sealer.open(sealed, _LOOKUP_KEY)
+
     def _make_lookup_key(self) -> bytes:
         sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_KEY)
         try:

@@ -50,7 +50,7 @@ class Counting:
     def count_on(self, seconds: float = _SECONDS) -> None:
         """Add up what is over, for about ``seconds`` at most: after a long silence the rest follows next time."""
         ends = time.monotonic() + seconds
-        while self._count_minute() and time.monotonic() < ends:
+        while self._count_next() and time.monotonic() < ends:
             pass
 
     def count_balance(self) -> Balance:
@@ -63,17 +63,17 @@ class Counting:
             counters.note(connection, BALANCE, clock.now_ms())
         return balance
 
-    def _count_minute(self) -> bool:
-        """The next minute in which anything happened: read first and then added, so that the lock is short.
+    def _count_next(self) -> bool:
+        """The next minute in which anything happened, or the next hour while far behind; answers whether there is more.
 
-        Answers whether there may be more.
+        It is read first and then added, so that the lock is short.
         """
         over = (clock.now_ms() - LAG) // clock.MINUTE * clock.MINUTE
         with self._store.read() as connection:
             was = counters.noted(connection, COUNTED)
             first = counters.first_after(connection, was)
             start = over if first is None else min(first // clock.MINUTE * clock.MINUTE, over)
-            end = min(start + clock.MINUTE, over)
+            end = min(start + (clock.HOUR if over - start > clock.DAY else clock.MINUTE), over)
             if end <= was:
                 return False
             counted = counters.between(connection, start, end)
