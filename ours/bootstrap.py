@@ -20,6 +20,7 @@ from ours.store.writer import Writer
 if TYPE_CHECKING:
     from ours.queue import Poker, Queue
     from ours.services.alerts import Alerts
+    from ours.services.apply import Configuration
     from ours.services.backup import Backup
     from ours.services.conservation import Conservation
     from ours.services.deliver import Deliver
@@ -148,6 +149,14 @@ class Ours:
         from ours.services.backup import Backup
 
         return Backup(self.store, again=())
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        from ours.services.apply import Configuration
+        from ours.services.apply.destinations import DestinationsSection
+        from ours.services.apply.sources import SourcesSection
+
+        return Configuration([SourcesSection(self.sources), DestinationsSection(self.destinations, self.registry)])
 
     @cached_property
     def metrics(self) -> "Metrics":

@@ -249,6 +249,11 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     return sorted(name for name in source if name.startswith(PREFIX) and name not in known)
 
 
+def variables() -> Mapping[str, str]:
+    """The environment, for configuration files that refer to it."""
+    return os.environ  # noqa: TID251
+
+
 def _own_key(path: Path) -> bytes:
     """The key kept in the data folder; made once, by whichever process is first."""
     try:
