@@ -6,7 +6,9 @@ import yaml
 
 from tests.cli.conftest import Terminal
 
-FILE = "ours: 1\nsources: {Shop: {}}\ndestinations: {Archive: {type: file, settings: {folder: /tmp/x}, events: ['*']}}\n"
+FILE = (
+    "ours: 1\nsources: {Shop: {}}\ndestinations: {Archive: {type: file, settings: {folder: /tmp/x}, events: ['*']}}\n"
+)
 
 
 def test_a_script_must_say_yes_and_a_plan_changes_nothing(terminal: Terminal, tmp_path: Path) -> None:
