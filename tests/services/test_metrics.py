@@ -10,6 +10,7 @@ import time_machine
 
 from ours import clock
 from ours.queue import Queue
+from ours.services.conservation import Conservation
 from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample
 from ours.store.queries import counters
 from ours.store.tables import attempts
@@ -129,6 +130,7 @@ def test_the_balance_is_counted_apart_and_its_age_is_told(place: Place, receiver
     place.work()
     assert ("balance_difference",) not in metrics()
     Counting(place.store).tick()
+    Conservation(place.store).strike()
     place.track()
     with time_machine.travel(time.time() + 30, tick=True):
         now = metrics()
@@ -149,6 +151,7 @@ def test_every_sample_is_in_the_catalogue(place: Place, receiver: Receiver, metr
     place.track()
     place.work()
     Counting(place.store).tick()
+    Conservation(place.store).strike()
     found = metrics().values()
     assert all(len(one.labels) == len(CATALOGUE[one.metric].labels) for one in found)
     assert {one.metric for one in found} == set(CATALOGUE) - {"dispatches_open"}

@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 from ours import __version__, clock
 from ours.queue import Queue
 from ours.registry import Registry
-from ours.services.metrics.counting import BALANCE, COUNTED, SCHEDULER
+from ours.services.conservation import last_balance
+from ours.services.metrics.counting import COUNTED, SCHEDULER
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import counters, events, reading_figures, sources
@@ -75,9 +76,9 @@ class Metrics:
             yield Sample("destination_on", place.status == "on", (*label, place.status))
         yield Sample("events_unrouted", events.count_unrouted(connection))
         yield Sample("events_unrouted_age_seconds", _age(reading_figures.oldest_unrouted(connection), now))
-        for name, what in (("balance_age_seconds", BALANCE), ("scheduler_age_seconds", SCHEDULER)):
-            if moment := counters.noted(connection, what):
-                yield Sample(name, _age(moment, now))
+        if seen := counters.noted(connection, SCHEDULER):
+            yield Sample("scheduler_age_seconds", _age(seen, now))
+        yield from _balance(connection, now)
 
     def _from_here(self) -> Iterator[Sample]:
         yield Sample("queue_up", self._queue.reachable())
@@ -106,15 +107,10 @@ class _Names:
 def _totals(counted: Iterable[Counted], names: _Names) -> Iterator[Sample]:
     totals: Counter[tuple[str, tuple[str, ...]]] = Counter()
     for one in counted:
-        match one.name:
-            case "events":
-                totals[f"events_{one.what}_total", (names.source(one.of), one.mode)] += one.count
-            case "attempts":
-                totals["attempts_total", (names.destination(one.of), one.mode, one.what)] += one.count
-            case "balance" if one.what == "difference":
-                totals["balance_difference", ()] += one.count
-            case "balance":
-                totals["balance", (one.what,)] += one.count
+        if one.name == "events":
+            totals[f"events_{one.what}_total", (names.source(one.of), one.mode)] += one.count
+        elif one.name == "attempts":
+            totals["attempts_total", (names.destination(one.of), one.mode, one.what)] += one.count
     yield from (Sample(name, value, labels) for (name, labels), value in totals.items())
 
 
@@ -135,6 +131,14 @@ def _buckets(parts: Iterable[Counted]) -> list[tuple[str, int]]:
     bounds = [*(f"{bound / clock.SECOND:g}" for bound in BOUNDS), "+Inf"]
     running = 0
     return [(bound, running := running + counts[place]) for place, bound in enumerate(bounds)]
+
+
+def _balance(connection: Connection, now: int) -> Iterator[Sample]:
+    at, figures = last_balance(connection)
+    if at is not None:
+        yield Sample("balance_age_seconds", _age(at, now))
+        yield Sample("balance_difference", figures.pop("difference"))
+        yield from (Sample("balance", count, (name,)) for name, count in figures.items())
 
 
 def _open(connection: Connection, names: _Names) -> Iterator[Sample]:

@@ -1,9 +1,9 @@
 """Counts what happened between two moments, and keeps what was counted. Reads by time, never a whole table."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Select, case, delete, func, select, text
+from sqlalchemy import Connection, Select, case, func, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from ours.store.tables import attempts, counters, dispatches, volumes
@@ -75,12 +75,6 @@ def note(connection: Connection, what: str, moment: int) -> None:
 def add(connection: Connection, rows: Iterable[Counted]) -> None:
     if given := [asdict(row) for row in sorted(rows)]:
         connection.execute(_ADD, given)
-
-
-def replace(connection: Connection, name: str, rows: Sequence[Counted]) -> None:
-    """Let these be all the figures of that name."""
-    connection.execute(delete(counters).where(counters.c.name == name))
-    add(connection, rows)
 
 
 def _events(connection: Connection, start: int, end: int) -> list[Counted]:
