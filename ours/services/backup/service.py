@@ -16,7 +16,7 @@ from ours.store import Store, migrate
 from ours.store.queries import snapshot, whole
 
 Again = Callable[[Store], object]
-_WORTHLESS = frozenset({"counters", "keepsakes"})
+_WORTHLESS = frozenset({"checks", "counters", "keepsakes"})
 """What an installation makes by itself before it has anything to keep."""
 
 
