@@ -161,7 +161,9 @@ def test_a_file_that_is_no_whole_backup_is_refused(lived: Place, make_empty: Mak
     rows = [number for number, line in enumerate(lines) if line.startswith(b"[")]
     harmed = {
         "cut": good[:-20],
-        "flip": good[:300] + bytes([good[300] ^ 1]) + good[301:],
+        **{f"flip {at}": good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in (30, 300, 900, len(good) - 6)},
+        "a row that is none": gzip.compress(b"".join([*lines[: rows[0]], b"[1]\n", *lines[rows[0] + 1 :]])),
+        "more": gzip.compress(b"".join([*lines, b"{}\n"])),
         "short": gzip.compress(b"".join(lines[:-1])),
         "count": gzip.compress(b"".join(lines[: rows[3]] + lines[rows[3] + 1 :])),
         "none": b"hello",

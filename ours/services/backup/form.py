@@ -92,13 +92,9 @@ def reading(path: Path) -> Iterator[Reading]:
     try:
         with gzip.open(path, "rb") as file:
             lines = _Lines(path, file)
-            head = lines.take()
-            if not isinstance(head, dict) or head.get("what") != NAME:
-                raise Invalid(f"{path} is no backup of ours.")
-            if head["version"] > VERSION:
-                raise Invalid(f"{path} was made by a newer version of ours. Update first.")
+            head = _head(path, lines)
             counts: dict[str, int] = {}
-            yield Reading(Head(head["revision"], head["at"], head["sequences"]), _sections(lines, counts), counts)
+            yield Reading(head, _sections(lines, counts), counts)
     except (EOFError, gzip.BadGzipFile, zlib.error, orjson.JSONDecodeError):
         raise Invalid(f"{path} is damaged, or not a whole backup.") from None
     except OSError as error:
@@ -107,6 +103,15 @@ def reading(path: Path) -> Iterator[Reading]:
 
 def is_binary(kind: TypeEngine[Any]) -> bool:
     return isinstance(kind, LargeBinary)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """``binary``: the places of those that hold bytes."""
+
+    table: str
+    names: Sequence[str]
+    binary: Sequence[int]
 
 
 class _Lines:
@@ -125,28 +130,57 @@ class _Lines:
             raise Invalid(f"{self._path} ends too soon: it is not a whole backup.")
         return orjson.loads(line)
 
-    def rows(self, binary: Sequence[int], counts: dict[str, int], name: str) -> Iterator[Sequence[Any]]:
+    def rows(self, section: "_Columns", counts: dict[str, int]) -> Iterator[Sequence[Any]]:
         while isinstance(row := self.take(), list):
-            for place in binary:
-                if row[place] is not None:
-                    row[place] = base64.b64decode(row[place])
-            counts[name] += 1
+            if len(row) != len(section.names):
+                raise self.refuse()
+            with self.understood():
+                for place in section.binary:
+                    row[place] = None if row[place] is None else base64.b64decode(row[place])
+            counts[section.table] += 1
             yield row
         self._back.append(row)
 
+    def more(self) -> bool:
+        """Whether anything follows; also reads the checksum, which stands at the end."""
+        return bool(self._file.read(1))
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """The checksum stands at the very end: until then a damaged line can be anything."""
+        try:
+            yield
+        except (TypeError, ValueError, LookupError, AttributeError):
+            raise self.refuse() from None
+
     def refuse(self) -> Invalid:
-        return Invalid(f"{self._path} is damaged: its counts don't agree with its rows.")
+        return Invalid(f"{self._path} is damaged: a line is not what it should be.")
+
+
+def _head(path: Path, lines: _Lines) -> Head:
+    head = lines.take()
+    if not isinstance(head, dict) or head.get("what") != NAME:
+        raise Invalid(f"{path} is no backup of ours.")
+    with lines.understood():
+        if head["version"] > VERSION:
+            raise Invalid(f"{path} was made by a newer version of ours. Update first.")
+        return Head(str(head["revision"]), int(head["at"]), dict(head["sequences"]))
 
 
 def _sections(lines: _Lines, counts: dict[str, int]) -> Iterator[Section]:
-    while "table" in (line := lines.take()):
-        name, columns = line["table"], line["columns"]
-        counts[name] = 0
-        rows = lines.rows([columns.index(one) for one in line["bytes"]], counts, name)
-        yield Section(name, columns, rows)
+    while True:
+        line = lines.take()
+        with lines.understood():
+            if "counts" in line:
+                break
+            names = [str(name) for name in line["columns"]]
+            section = _Columns(str(line["table"]), names, [names.index(one) for one in line["bytes"]])
+        counts[section.table] = 0
+        rows = lines.rows(section, counts)
+        yield Section(section.table, section.names, rows)
         for _ in rows:
             pass  # whoever did not want them all
-    if line.get("counts") != counts:
+    if line["counts"] != counts or lines.more():
         raise lines.refuse()
 
 
