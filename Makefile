@@ -5,7 +5,7 @@ READY := .venv/.run-ready
 READY_DEV := .venv/.dev-ready
 CLIENT := .venv/clients/2.1.0
 
-.PHONY: run test check lint types contracts format bench chaos lock screenshots clean
+.PHONY: run test check lint types contracts format bench chaos lock screenshots wheel clean
 
 run: $(READY)  ## set everything up and serve
 	@exec $(BIN)/ours serve
@@ -40,6 +40,9 @@ lock: $(READY_DEV)  ## resolve the dependencies anew
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group build -o locks/run.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group dev -o locks/dev.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --no-deps locks/client-2.1.in -o locks/client-2.1.txt
+
+wheel: $(READY)  ## dist/ours-….whl, which runs anywhere outside this folder
+	$(BIN)/python -m hatchling build -t wheel -d dist
 
 clean:
 	rm -rf .venv build dist

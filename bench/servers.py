@@ -100,6 +100,20 @@ def postgres(home: Path) -> Iterator[str]:
 
 
 @contextmanager
+def ours_web_on(home: Path, environ: Mapping[str, str], key: str) -> Iterator[Server]:
+    """A web server on an installation that is prepared already, with a data folder of its own."""
+    home.mkdir()
+    given = {**environ, "OURS_HOME": str(home / "data")}
+
+    def words(port: int) -> list[str]:
+        given["OURS_PORT"] = str(port)
+        return children.python("ours", "web")
+
+    with _server(words, home, "/health/ready", given, key) as server:
+        yield server
+
+
+@contextmanager
 def ours_serve(base: Path, hooks: Sequence[str] = ()) -> Iterator[Server]:
     """The whole process tree, with a webhook destination for each of ``hooks``."""
     with folder(base) as home, _ours("serve", home, {}, hooks) as server:

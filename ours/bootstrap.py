@@ -3,6 +3,7 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ours import processes
 from ours.registry import Registry
 from ours.registry import load as load_registry
 from ours.services.accept import Accept
@@ -13,13 +14,17 @@ from ours.services.people import People
 from ours.services.sources import Sources
 from ours.settings import Settings
 from ours.store import Store, derive, migrate
+from ours.store.queries import whole
 from ours.store.writer import Writer
 
 if TYPE_CHECKING:
     from ours.queue import Poker, Queue
     from ours.services.alerts import Alerts
+    from ours.services.apply import Configuration
+    from ours.services.backup import Backup
     from ours.services.conservation import Conservation
     from ours.services.deliver import Deliver
+    from ours.services.metrics import Counting, Metrics
     from ours.services.reconcile import Reconcile
     from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention
@@ -38,6 +43,13 @@ class Ours:
         """Bring the database to the present shape."""
         if not migrate.is_current(self.store):
             migrate.upgrade(self.store)
+
+    def is_served(self) -> bool:
+        """Whether a server runs on this database."""
+        if self.store.is_sqlite:
+            return any(processes.is_held(self.settings.home / name) for name in ("serve.lock", "web.lock"))
+        with self.store.read() as connection:
+            return whole.others(connection) > 0
 
     @cached_property
     def session_keys(self) -> list[str]:
@@ -131,6 +143,32 @@ class Ours:
     @cached_property
     def overview(self) -> Overview:
         return Overview(self.store, self.registry)
+
+    @cached_property
+    def backup(self) -> "Backup":
+        from ours.services.backup import Backup
+
+        return Backup(self.store, again=())
+
+    @cached_property
+    def configuration(self) -> "Configuration":
+        from ours.services.apply import Configuration
+        from ours.services.apply.destinations import DestinationsSection
+        from ours.services.apply.sources import SourcesSection
+
+        return Configuration([SourcesSection(self.sources), DestinationsSection(self.destinations, self.registry)])
+
+    @cached_property
+    def metrics(self) -> "Metrics":
+        from ours.services.metrics import Metrics
+
+        return Metrics(self.store, self.registry, self.queue, self.settings)
+
+    @cached_property
+    def counting(self) -> "Counting":
+        from ours.services.metrics import Counting
+
+        return Counting(self.store)
 
     @cached_property
     def _poker(self) -> "Poker":

@@ -53,3 +53,15 @@ def exclusive(path: Path, what: str) -> IO[bytes]:
             f"{what} already runs on {path.parent}. Stop it first, or set another OURS_HOME."
         ) from None
     return handle
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds ``path`` locked."""
+    if not path.exists():
+        return False
+    with path.open("rb") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

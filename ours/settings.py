@@ -9,7 +9,7 @@ import re
 import secrets
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,10 @@ class SettingsSchema(Schema):
     max_batch_rows = _count("Rows that one `/batch` request may carry.", 1000, 1)
     max_batch_bytes = _count("Bytes that one `/batch` body may have, unpacked.", 5 * 1024 * 1024, 1)
     trusted_proxies = _count("How many reverse proxies stand in front and set `X-Forwarded-*`.", 0)
+    metrics_token = _text(
+        "What a monitor must send to read `/metrics`, as `Authorization: Bearer …`. Empty: only this machine may ask.",
+        "",
+    )
     keep_events_days = _count(
         "Days after which a live event is deleted with all that became of it, unless a dispatch is still open."
         " At least 7: as long as an event is kept, it is not taken a second time.", 90, 7
@@ -183,6 +187,7 @@ class Settings:
     max_batch_rows: int
     max_batch_bytes: int
     trusted_proxies: int
+    metrics_token: str = field(repr=False)
     keep_events_days: int
     keep_test_days: int
     keep_attempts_days: int
@@ -242,6 +247,11 @@ def unknown(environ: Mapping[str, str] | None = None) -> list[str]:
     source = os.environ if environ is None else environ  # noqa: TID251
     known = {PREFIX + name.upper() for name in SettingsSchema().fields}
     return sorted(name for name in source if name.startswith(PREFIX) and name not in known)
+
+
+def variables() -> Mapping[str, str]:
+    """The environment, for configuration files that refer to it."""
+    return os.environ  # noqa: TID251
 
 
 def _own_key(path: Path) -> bytes:

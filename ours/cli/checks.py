@@ -3,29 +3,19 @@
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from ours.bootstrap import Ours
+from ours.cli import liveness, safety
+from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
 from ours.errors import Busy, Unsealable
 from ours.settings import Settings, unknown
 from ours.store import migrate
 from ours.store.queries import events, moments
 
-Status = Literal["ok", "warn", "fail"]
 _MB = 1024 * 1024
 _DRIFT = 2 * SECOND
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``mend`` says what to do; empty when all is well."""
-
-    name: str
-    status: Status
-    message: str
-    mend: str = ""
+_PRIVATE = (".", "secret.key", "ours.db", "ours.db-wal")
 
 
 def environment(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
@@ -38,8 +28,7 @@ def environment(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
 
 def home(settings: Settings) -> Iterator[Finding]:
     """The data folder is ours alone, and has room."""
-    key = settings.home / "secret.key"
-    for path in (settings.home, key):
+    for path in (settings.home / name for name in _PRIVATE):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             mode = "700" if path.is_dir() else "600"
             yield Finding("data folder", "fail", f"Others may read {path}.", f"chmod {mode} {path}")
@@ -72,7 +61,11 @@ def database(ours: Ours) -> Iterator[Finding]:
 
 
 def tables(ours: Ours) -> Iterator[Finding]:
-    if migrate.is_current(ours.store):
+    if migrate.is_ahead(ours.store):
+        yield Finding(
+            "tables", "warn", "A newer version of ours has migrated them; this one goes on.", "Update this machine too."
+        )
+    elif migrate.is_current(ours.store):
         yield Finding("tables", "ok", "They have the present shape.")
     else:
         yield Finding("tables", "fail", "They are of another version.", "ours db upgrade")
@@ -137,8 +130,10 @@ def installation(ours: Ours) -> Iterator[Finding]:
         yield from database(ours)
         shaped = list(tables(ours))
         yield from shaped
-        later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (past, secrets, work)
-        for check in later if shaped[0].status == "ok" else ():
+        later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (
+            safety.durability, past, secrets, work, liveness.scheduler, liveness.waiting, liveness.destinations,
+        )  # fmt: skip
+        for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)
     except Busy as error:
         yield Finding("database", "fail", str(error), "Check that it runs, and OURS_DATABASE_URL.")

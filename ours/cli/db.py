@@ -27,6 +27,34 @@ def upgrade(shell: Shell) -> None:
     shell.show({"upgraded": not was_current, "current": True})
 
 
+@db.command()
+@click.argument("url")
+@click.option("--running", is_flag=True, help="Although a server runs: what it accepts meanwhile is not copied.")
+@json_option
+@pass_shell
+def copy(shell: Shell, url: str, running: bool) -> None:
+    """Copy everything into the empty database at URL (postgresql://… or sqlite:///…), and compare.
+
+    Stop the server first, and start it on the new OURS_DATABASE_URL afterwards. Use the same secret keys.
+    """
+    from dataclasses import replace
+
+    from ours.cli.backup import finish
+    from ours.errors import Invalid
+    from ours.settings import SettingsSchema
+    from ours.store import Store
+
+    if SettingsSchema().validate({"database_url": url}) or not url:
+        raise Invalid("The address begins with postgresql:// or sqlite:///.")
+    if not running and shell.ours.is_served():
+        raise Invalid("A server or worker runs on this database. Stop it first, or it accepts what is not copied.")
+    to = Store(replace(shell.settings, database_url=url))
+    try:
+        finish(shell, shell.ours.backup.copy(to))
+    finally:
+        to.close()
+
+
 @db.command(hidden=True)
 @click.argument("message")
 @pass_shell

@@ -11,7 +11,7 @@ from ours.cli.shell import Column, Shell, json_option, pass_shell
 from ours.errors import SettingsInvalid
 
 if TYPE_CHECKING:
-    from ours.cli.checks import Finding
+    from ours.cli.finding import Finding
 
 
 @click.command()
@@ -29,17 +29,20 @@ def doctor(shell: Shell) -> None:
 
 def _examine(shell: Shell) -> "Iterator[Finding]":
     from ours.bootstrap import Ours
-    from ours.cli import checks
+    from ours.cli import checks, safety
+    from ours.cli.finding import Finding
 
     yield from checks.environment()
     try:
         settings = shell.settings
     except SettingsInvalid as error:
         for name, problem in error.problems.items():
-            yield checks.Finding("settings", "fail", f"{name}: {problem}", "Correct it; see docs/settings.md.")
+            yield Finding("settings", "fail", f"{name}: {problem}", "Correct it; see docs/settings.md.")
         return
-    yield checks.Finding("settings", "ok", "All can be read.")
+    yield Finding("settings", "ok", "All can be read.")
     yield from checks.home(settings)
+    for check in (safety.exposure, safety.keys, safety.code):
+        yield from check(settings)
     ours = Ours(settings)
     try:
         yield from checks.installation(ours)

@@ -23,6 +23,7 @@ _logger = log.get("worker")
 _SWEEP_SECONDS = 1.0
 _STAND_IN_SECONDS = 3.0
 _WATCH_SECONDS = 5.0
+_TERM_SECONDS = 30.0
 
 
 class StationWorker(SimpleWorker):
@@ -66,21 +67,14 @@ def _work(ours: Ours, station: str) -> None:
 
 
 def _schedule(ours: Ours) -> None:
-    """Sweep every second; while the queue is away, do the stations' work here."""
+    """Be the active scheduler, or stand by until the active one is gone."""
     stop = threading.Event()
     _stop_on_signals(stop)
     watch = threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True)
     watch.start()
     while not stop.is_set():
-        _attempt(ours.sweep.run)
-        _attempt(ours.retention.tick)
-        _attempt(ours.paced_replays.tick)
-        if ours.queue.reachable():
-            _attempt(ours.sweep.poke)
-            _attempt(ours.deliver.drain, stop, _SWEEP_SECONDS, claim=False)
+        if not _attempt(_lead, ours, stop):
             stop.wait(_SWEEP_SECONDS)
-        else:
-            _stand_in(ours, stop)
     _attempt(ours.deliver.drain, stop)
     watch.join(1.0)
 
@@ -90,6 +84,29 @@ def _watch(ours: Ours, stop: threading.Event) -> None:
     while not stop.wait(_WATCH_SECONDS):
         _attempt(ours.conservation.tick)
         _attempt(ours.alerts.run)
+
+
+def _lead(ours: Ours, stop: threading.Event) -> bool:
+    """For a term, do what one process of the whole installation does; answers whether we were the one."""
+    with ours.store.alone("scheduler") as active:
+        ends = time.monotonic() + _TERM_SECONDS
+        while active and not stop.is_set() and time.monotonic() < ends:
+            _do_duties(ours, stop)
+    return active
+
+
+def _do_duties(ours: Ours, stop: threading.Event) -> None:
+    """Sweep every second; while the queue is away, do the stations' work here."""
+    _attempt(ours.sweep.run)
+    _attempt(ours.retention.tick)
+    _attempt(ours.paced_replays.tick)
+    _attempt(ours.counting.tick)
+    if ours.queue.reachable():
+        _attempt(ours.sweep.poke)
+        _attempt(ours.deliver.drain, stop, _SWEEP_SECONDS, claim=False)
+        stop.wait(_SWEEP_SECONDS)
+    else:
+        _stand_in(ours, stop)
 
 
 def _stand_in(ours: Ours, stop: threading.Event) -> None:
@@ -114,11 +131,12 @@ def _stop_on_signals(stop: threading.Event) -> None:
         signal.signal(number, end)
 
 
-def _attempt(work: Any, *args: Any, **options: Any) -> None:
+def _attempt(work: Any, *args: Any, **options: Any) -> Any:
     """Run one duty; a database that is away is a line in the log, and the next round tries again."""
     try:
-        work(*args, **options)
+        return work(*args, **options)
     except Busy as error:
         _logger.warning("duty_postponed", error=str(error))
     except Exception:
         _logger.exception("duty_failed")
+    return None

@@ -5,7 +5,7 @@ What was found is kept in rows, so that a restart goes on where it was, and ever
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
@@ -88,7 +88,7 @@ class Conservation:
             struck = figures.standing(connection).balance
         if struck.difference:
             _logger.error("balance_off", difference=struck.difference)
-        self._put("balance", {"difference": struck.difference})
+        self._put("balance", asdict(struck) | {"difference": struck.difference})
 
     def walk(self) -> None:
         """Compare the next slice of events with their dispatches; after the oldest the newest comes again."""
@@ -117,6 +117,12 @@ def watched(connection: Connection) -> Watched:
     walk = _walk(connection)
     faults = list(dict.fromkeys([*walk.found, *walk.faults]))[:_NAMED]
     return Watched(at, orjson.loads(result).get("difference", 0), faults, walk.events, walk.whole_at)
+
+
+def last_balance(connection: Connection) -> tuple[int | None, dict[str, int]]:
+    """When the balance was struck last, and its figures; None: not yet."""
+    at, result = queries.all_of(connection).get("balance", (None, "{}"))
+    return at, orjson.loads(result)
 
 
 def _walk(connection: Connection) -> _Walk:

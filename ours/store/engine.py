@@ -23,6 +23,11 @@ _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_tim
             "cache_size=-16000", "secure_delete=FAST", "journal_size_limit=67108864")  # fmt: skip
 _LOOKUP_KEY = "lookup_key"
 _READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
+# A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
+_CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle": 10, "keepalives_interval": 5,
+            "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
+_ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
+                "SET tcp_user_timeout = 25000")  # fmt: skip
 
 
 class Store:
@@ -40,8 +45,10 @@ class Store:
     @cached_property
     def engine(self) -> Engine:
         if self._file is None:
-            return create_engine(self.url, pool_size=10, max_overflow=30, pool_pre_ping=True, pool_timeout=5,
-                                 connect_args={"connect_timeout": 5, "application_name": "ours"})  # fmt: skip
+            engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_pre_ping=True, pool_timeout=5,
+                                   connect_args=_CONNECT)  # fmt: skip
+            event.listen(engine, "connect", _on_connect_to_server)
+            return engine
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5,
                                connect_args={"cached_statements": 512})  # fmt: skip
@@ -101,6 +108,7 @@ class Store:
     def _alone_by_server(self, station: str) -> Iterator[bool]:
         number = int.from_bytes(hashlib.sha256(f"ours/{station}".encode()).digest()[:8], signed=True)
         with self.read() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")  # held for long, perhaps: no open transaction
             mine = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
             try:
                 yield mine
@@ -116,6 +124,11 @@ class Store:
         if sealed is None:
             sealed = self._make_lookup_key()
         return Lookup(self.sealer.open(sealed, _LOOKUP_KEY))
+
+    def check_keys(self, connection: Connection) -> None:
+        """:raises Unsealable: when our secret keys don't open what is stored."""
+        if sealed := connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)):
+            self.sealer.open(sealed, _LOOKUP_KEY)
 
     def _make_lookup_key(self) -> bytes:
         sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_KEY)
@@ -159,6 +172,11 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_connect_to_server(connection: Any, _record: Any) -> None:
+    connection.execute("; ".join(_ALIVE_THERE))
+    connection.commit()
 
 
 def _on_begin(connection: Connection) -> None:

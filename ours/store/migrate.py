@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 
 from ours.store.engine import Store
 
 _FOLDER = Path(__file__).parent / "migrations"
+_LOCK = 0x6F757273  # "ours"
 
 
 def upgrade(store: Store, revision: str = "head") -> None:
@@ -18,16 +19,44 @@ def downgrade(store: Store, revision: str) -> None:
     _run(store, "downgrade", revision)
 
 
+def move(store: Store, revision: str) -> None:
+    """Up or down to that revision, wherever the database is."""
+    with store.read() as connection:
+        here = _revision(connection)
+    (downgrade if here > revision else upgrade)(store, revision)
+
+
 def revise(store: Store, message: str) -> None:
     """Write a new migration from the difference between database and tables (for developers)."""
-    _run(store, "revision", message=message, autogenerate=True, rev_id=f"{int(_head()) + 1:04}")
+    _run(store, "revision", message=message, autogenerate=True, rev_id=f"{int(head()) + 1:04}")
 
 
 def is_current(store: Store) -> bool:
+    """Whether the database has all that this code needs.
+
+    It may be ahead: in a rolling update the newest process migrates, and the others go on (docs/deploy.md says how
+    migrations see to that).
+    """
     with store.read() as connection:
-        if not inspect(connection).has_table("alembic_version"):
-            return False
-        return bool(connection.scalar(text("SELECT version_num FROM alembic_version")) == _head())
+        return _revision(connection) >= head()
+
+
+def is_ahead(store: Store) -> bool:
+    """Whether a newer version of ours has migrated the database."""
+    with store.read() as connection:
+        return _revision(connection) > head()
+
+
+def head() -> str:
+    """The newest migration; their files are numbered."""
+    return max((file.name.partition("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*.py")), default="0000")
+
+
+def _revision(connection: Connection) -> str:
+    """The database's; empty for one without tables."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return connection.scalar(text("SELECT version_num FROM alembic_version")) or ""
 
 
 def _run(store: Store, verb: str, *args: Any, **options: Any) -> None:
@@ -37,10 +66,7 @@ def _run(store: Store, verb: str, *args: Any, **options: Any) -> None:
     config = Config(attributes={})
     config.set_main_option("script_location", str(_FOLDER))
     with store.write() as connection:
+        if connection.dialect.name == "postgresql":  # several processes may start at once; SQLite's take turns anyway
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config.attributes["connection"] = connection
         getattr(command, verb)(config, *args, **options)
-
-
-def _head() -> str:
-    """The newest migration; their files are numbered."""
-    return max((file.name.partition("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*.py")), default="0000")

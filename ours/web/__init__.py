@@ -11,7 +11,7 @@ from ours.web.app import App
 
 def create_app(ours: Ours | None = None) -> Flask:
     """The application for any WSGI server. Without ``ours`` it reads the environment and migrates the database."""
-    from ours.web import health, ingest, security, show
+    from ours.web import health, ingest, metrics, security, show
 
     if ours is None:
         ours = Ours(load())
@@ -23,6 +23,6 @@ def create_app(ours: Ours | None = None) -> Flask:
         count = ours.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     security.init_app(app)
-    for room in (health, ingest, show):
+    for room in (health, ingest, metrics, show):
         app.register_blueprint(room.blueprint)
     return app

@@ -1,5 +1,6 @@
 """``ours doctor``: each thing that can be wrong is found, and how to mend it is said."""
 
+import base64
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,10 @@ import time_machine
 from ours.bootstrap import Ours
 from ours.clock import HOUR, now_ms
 from ours.core.incoming import Incoming
-from ours.store import migrate
+from ours.services.metrics import Counting
+from ours.settings import load
+from ours.store import Store, migrate
+from ours.store.queries import destinations
 from ours.store.tables import dispatches
 from tests.cli.conftest import KEY_OF_TESTS, Terminal
 
@@ -34,6 +38,7 @@ def test_a_fresh_home_is_well_but_for_the_server_that_does_not_run(terminal: Ter
     assert found(terminal, "fail") == {}
     assert list(found(terminal, "warn")) == ["queue"]
     well = {"settings", "data folder", "disk", "database", "clock", "tables", "secret keys", "plugins", "balance"}
+    well |= {"exposure", "secret strength"}
     assert set(found(terminal, "ok")) == well
     assert "ours serve" in terminal.text("doctor")
 
@@ -104,3 +109,79 @@ def test_held_dispatches_and_a_balance_that_is_off(terminal: Terminal, ours: Our
         connection.execute(sa.insert(dispatches).values(held | {"attempts": 0, "created_at": 1, "updated_at": 1}))
     assert "1 dispatches are held" in found(terminal, "warn", 1)["backlog"]
     assert "off by -1" in found(terminal, "fail", 1)["balance"]
+
+
+def test_a_server_that_the_network_reaches_in_clear(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_HOST", "0.0.0.0")
+    monkeypatch.setenv("OURS_METRICS_TOKEN", "short")
+    found_ = terminal.json("doctor")
+    told = [f"{one['message']} {one['mend']}" for one in found_ if (one["name"], one["status"]) == ("exposure", "warn")]
+    assert "OURS_TRUSTED_PROXIES" in told[0]
+    assert "OURS_METRICS_TOKEN" in told[1]
+    monkeypatch.setenv("OURS_TRUSTED_PROXIES", "1")
+    assert "proxy is in front" in found(terminal, "ok")["exposure"]
+
+
+def test_a_secret_key_that_somebody_made_up(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_SECRET_KEYS", base64.urlsafe_b64encode(b"password" * 4).decode())
+    assert "openssl" in found(terminal, "fail", 1)["secret strength"]
+
+
+def test_a_plugins_folder_that_anybody_may_write(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    folder.chmod(0o777)
+    monkeypatch.setenv("OURS_PLUGINS_DIR", str(folder))
+    assert "chmod o-w" in found(terminal, "fail", 1)["plugins folder"]
+
+
+def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, ours: Ours) -> None:
+    Counting(ours.store).tick()
+    assert "at work" in found(terminal, "ok")["scheduler"]
+    caller = ours.accept.authenticate(ours.sources.add("Shop", actor="test").live_key)
+    assert caller is not None
+    ours.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="test")
+    ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
+    ours.route.run()
+    ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="2")])
+    with time_machine.travel(now_ms() / 1000 + HOUR / 1000, tick=True):
+        warned = terminal.json("doctor")
+    told = [one["message"] for one in warned if one["status"] == "warn"]
+    assert any("No scheduler" in message for message in told)
+    assert any("waited 36" in message for message in told)
+    assert any("Archive has had something due" in message for message in told)
+
+
+def test_a_destination_without_its_plugin_or_its_credentials(terminal: Terminal, ours: Ours) -> None:
+    gone = ours.destinations.add("file", "Gone", {"folder": "/nowhere"}, events=[], actor="test")
+    paused = ours.destinations.add("file", "Paused", {"folder": "/nowhere"}, events=[], actor="test")
+    with ours.store.write() as connection:
+        destinations.change(connection, gone.id, {"slug": "vanished"})
+        destinations.change(connection, paused.id, {"status": "paused", "paused_for": "auth_failed"})
+    assert "vanished" in found(terminal, "fail", 1)["destinations"]
+    assert "ours destination resume" in found(terminal, "warn", 1)["destinations"]
+
+
+def test_tables_that_a_newer_version_has_migrated(terminal: Terminal, ours: Ours) -> None:
+    with ours.store.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    assert "Update this machine" in found(terminal, "warn")["tables"]
+    assert "balance" in found(terminal, "ok")
+
+
+def test_a_postgresql_that_would_lose_what_was_answered(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_database_url("postgresql")
+    monkeypatch.setenv("OURS_DATABASE_URL", url)
+    store = Store(load())
+    with store.write() as connection:
+        name = connection.scalar(sa.text("SELECT current_database()"))
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET statement_timeout = 500"))
+    store.close()
+    warned = [one["message"] for one in terminal.json("doctor") if one["name"] == "PostgreSQL"]
+    assert any("synchronous_commit is off" in message for message in warned)
+    assert any("statement_timeout is 500 ms" in message for message in warned)

@@ -1,11 +1,22 @@
-"""The migrations arrive at the tables, and walk down and up again."""
+"""The migrations arrive at the tables, and walk down and up again; and code of the version before goes on meanwhile."""
 
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from ours.store import Store, migrate
+from ours.store.queries import whole
 from ours.store.tables import metadata
+from tests.conftest import ENGINES
+
+Shape = dict[str, dict[str, bool]]
 
 
 def test_the_migrations_arrive_at_exactly_the_tables(store: Store) -> None:
@@ -19,3 +30,80 @@ def test_every_migration_walks_down_and_up_again(store: Store) -> None:
     assert set(sa.inspect(store.engine).get_table_names()) <= {"alembic_version"}
     migrate.upgrade(store)
     assert migrate.is_current(store)
+
+
+def shape(store: Store) -> Shape:
+    """By table, its columns, and whether a row may leave each out."""
+    inspector = sa.inspect(store.engine)
+    return {
+        table: {
+            column["name"]: bool(column["nullable"] or column["default"] or column.get("autoincrement") is True)
+            for column in inspector.get_columns(table)
+        }
+        for table in inspector.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def faults(before: Shape, after: Shape) -> list[str]:
+    """What code that knows only ``before`` would stumble over."""
+    gone = [f"{table}.{column}" for table, columns in before.items() for column in columns
+            if column not in after.get(table, {})]  # fmt: skip
+    demanded = [f"{table}.{column}" for table in before for column, free in after.get(table, {}).items()
+                if column not in before[table] and not free]  # fmt: skip
+    return [f"{name} is gone" for name in gone] + [f"{name} is demanded" for name in demanded]
+
+
+def test_each_migration_lets_the_version_before_go_on(store: Store) -> None:
+    """Expand, then contract: only a migration that says ``contracts`` may take away what no version in use needs."""
+    folder = Path(migrate.__file__).parent / "migrations"
+    scripts = list(ScriptDirectory(str(folder)).walk_revisions())[::-1]
+    assert [script.revision for script in scripts] == [f"{number + 1:04}" for number in range(len(scripts))]
+    migrate.downgrade(store, "base")
+    for script in scripts:
+        before = shape(store)
+        migrate.upgrade(store, script.revision)
+        assert faults(before, shape(store)) == list(getattr(script.module, "contracts", [])), script.revision
+
+
+def test_a_shape_that_the_version_before_would_stumble_over_is_seen() -> None:
+    before = {"events": {"id": False, "name": False}, "old": {"id": False}}
+    after = {"events": {"id": False, "mode": False, "note": True}, "new": {"id": False}}
+    assert faults(before, after) == ["events.name is gone", "old.id is gone", "events.mode is demanded"]
+
+
+def test_a_database_that_a_newer_version_migrated_serves_the_older_one(store: Store) -> None:
+    with store.write() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+        connection.execute(sa.text("ALTER TABLE events ADD COLUMN later TEXT"))
+    assert migrate.is_current(store)
+    assert migrate.is_ahead(store)
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_many_processes_that_start_at_once_migrate_once(
+    kind: str, make_settings: Any, make_database_url: Callable[[str], str]
+) -> None:
+    stores = [Store(make_settings(database_url=make_database_url(kind)))]
+    migrate.downgrade(stores[0], "base")
+    stores += [Store(make_settings(database_url=stores[0].url if kind == "postgresql" else "")) for _ in range(3)]
+    problems: list[BaseException] = []
+
+    def start(store: Store) -> None:
+        try:
+            if not migrate.is_current(store):
+                migrate.upgrade(store)
+        except BaseException as problem:
+            problems.append(problem)
+
+    threads = [threading.Thread(target=start, args=(store,)) for store in stores]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    with stores[0].read() as connection:
+        assert whole.filled(connection) == []
+    assert migrate.is_current(stores[0])
+    for store in stores:
+        store.close()

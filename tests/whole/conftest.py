@@ -49,6 +49,8 @@ class Server:
     environ: dict[str, str]
     process: subprocess.Popen[str] | None = None
     said: list[str] = field(default_factory=list)
+    command: tuple[str, ...] = (sys.executable, "-m", "ours")
+    folder: Path = ROOT
 
     @property
     def url(self) -> str:
@@ -62,7 +64,7 @@ class Server:
         log = self.log.open("a")
         begun = self.log.stat().st_size
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "ours", "serve"], cwd=ROOT, env=self.environ, stdout=log, stderr=log, text=True
+            [*self.command, "serve"], cwd=self.folder, env=self.environ, stdout=log, stderr=log, text=True
         )
         log.close()
         until(lambda: self.ready() and b"Ours is running" in self.log.read_bytes()[begun:])
@@ -96,8 +98,8 @@ class Server:
     def ours(self, *words: str) -> Any:
         """A verb of the command line with ``--json``; its document."""
         done = subprocess.run(
-            [sys.executable, "-m", "ours", *words, "--json"],
-            cwd=ROOT, env=self.environ, capture_output=True, text=True, timeout=60, check=False,
+            [*self.command, *words, "--json"],
+            cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr + done.stdout
         return json.loads(done.stdout)
@@ -127,15 +129,18 @@ class Server:
 
 @contextmanager
 def servers(folder: Path) -> Iterator[Callable[..., Server]]:
-    """``make("home", allow_networks="127.0.0.0/8")`` starts a server; all are ended with the block."""
+    """``make("home", allow_networks="127.0.0.0/8")`` starts a server; all are ended with the block.
+
+    ``command`` and ``cwd``: another installation of ours, started elsewhere.
+    """
     made: list[Server] = []
 
-    def make(name: str = "home", **settings: Any) -> Server:
+    def make(name: str = "home", *, command: tuple[str, ...] = (), cwd: Path = ROOT, **settings: Any) -> Server:
         home, port = folder / name, free_port()
         given = {"home": home, "port": port, "plugins_dir": folder / "plugins", "log_format": "json"} | settings
         environ = {k: v for k, v in os.environ.items() if not k.startswith("OURS_")}
         environ |= {f"OURS_{k.upper()}": str(v) for k, v in given.items()}
-        server = Server(home, port, environ)
+        server = Server(home, port, environ, command=command or Server.command, folder=cwd)
         made.append(server)
         return server.start()
 

@@ -75,6 +75,11 @@ class Destinations:
         with self._store.read() as connection:
             return self._get(connection, destination_id)
 
+    def kept(self, destination_id: int) -> Mapping[str, Any]:
+        """Its settings in clear, to compare them with others; never to be shown."""
+        with self._store.read() as connection:
+            return self._open(_row(connection, destination_id))
+
     def find(self, name_or_id: str | int) -> Destination:
         """:raises NotFound: saying which destinations there are."""
         with self._store.read() as connection:

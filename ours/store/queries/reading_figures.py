@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from ours.store.tables import destinations, dispatches, events, volumes
 
@@ -41,3 +41,28 @@ def hours(connection: Connection, since: int, hour: int) -> Sequence[Any]:
     figures = [func.sum(volumes.c[name]).label(name) for name in ("received", "rejected")]
     query = select(start, volumes.c.mode, *figures).where(volumes.c.minute >= since)
     return connection.execute(query.group_by(start, volumes.c.mode)).all()
+
+
+# In the words of the partial indexes, or they are not used.
+_OPEN = ("due_at IS NOT NULL", "lease_until IS NOT NULL", "state = 'held'")
+
+
+def open_states(connection: Connection) -> Sequence[Any]:
+    """As ``states``, of what is pending, retrying, sending or held; reads only those."""
+    query = select(_d.destination_id, _d.mode, _d.state, func.count().label("count"))
+    parts = (query.where(text(one)).group_by(_d.destination_id, _d.mode, _d.state) for one in _OPEN)
+    return [row for part in parts for row in connection.execute(part)]
+
+
+def oldest_due(connection: Connection) -> Sequence[Any]:
+    """For each destination that is not removed: name, status, breaker, and since when its oldest dispatch is due."""
+    oldest = select(func.min(_d.due_at)).where(_d.destination_id == destinations.c.id, text("due_at IS NOT NULL"))
+    of = destinations.c
+    query = select(of.id, of.name, of.status, of.breaker, oldest.scalar_subquery().label("due_at"))
+    return connection.execute(query.where(of.status != "removed").order_by(of.id)).all()
+
+
+def oldest_unrouted(connection: Connection) -> int | None:
+    """When the event was received that has waited longest to be routed."""
+    query = select(_e.received_at).where(text("routed_at IS NULL")).order_by(_e.id).limit(1)
+    return connection.scalar(query)

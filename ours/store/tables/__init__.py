@@ -1,5 +1,6 @@
 """The tables, one file per noun. ``metadata`` is what the migrations must arrive at (a test compares)."""
 
+from ours.store.tables.counters import counters
 from ours.store.tables.destinations import allowed, destinations
 from ours.store.tables.dispatches import attempts, dispatches
 from ours.store.tables.events import events, seen
@@ -12,6 +13,7 @@ from ours.store.tables.visitors import identifiers, visitors
 from ours.store.tables.watch import alerts, checks
 
 __all__ = [
-    "alerts", "allowed", "attempts", "audit", "checks", "destinations", "dispatches", "events", "identifiers",
-    "keepsakes", "keys", "ledger", "metadata", "people", "replays", "seen", "sources", "visitors", "volumes",
+    "alerts", "allowed", "attempts", "audit", "checks", "counters", "destinations", "dispatches", "events",
+    "identifiers", "keepsakes", "keys", "ledger", "metadata", "people", "replays", "seen", "sources", "visitors",
+    "volumes",
 ]  # fmt: skip

@@ -1,0 +1,86 @@
+"""``ours export`` and ``ours apply``: the configuration as a file."""
+
+import sys
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
+
+if TYPE_CHECKING:
+    from ours.services.apply import Plan
+
+_SIGNS = {"add": "+", "change": "~", "off": "-"}
+
+
+@click.command()
+@click.option("--references", is_flag=True, help="Secrets as ${NAME}, for another installation; else as !keep.")
+@json_option
+@pass_shell
+def export(shell: Shell, references: bool) -> None:
+    """Print sources, destinations, allow lists, mappings and limits as YAML.
+
+    No secret and no key is in it.
+    """
+    from ours.services.apply import dump
+
+    sections = shell.ours.configuration.export(references=references)
+    if shell.as_json:
+        shell.show(_plain(sections))
+    else:
+        click.echo(dump(sections), nl=False)
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--prune", is_flag=True, help="Switch off what the file does not name. Nothing is ever removed.")
+@json_option
+@pass_shell
+def apply(shell: Shell, file: IO[bytes], only_plan: bool, yes: bool, prune: bool) -> None:
+    """Make it as FILE says (see `ours export`; - reads stdin). Shows the plan first; a second time changes nothing."""
+    from ours.services.apply import load
+    from ours.settings import variables
+
+    plan = shell.ours.configuration.plan(load(file.read()), variables(), prune=prune)
+    if not shell.as_json:
+        click.echo("\n".join(_lines(plan)) or "All is as the file says.")
+    agreed = not only_plan and bool(plan.changes) and (yes or _ask(shell))
+    if agreed:
+        plan.make(ACTOR)
+        shell.say(f"Applied: {len(plan.changes)} changes.")
+    if shell.as_json:
+        shell.show(_document(plan) | {"applied": agreed})
+    if plan.changes and not agreed and not only_plan:
+        shell.say("Nothing was changed. Say --yes to apply it without being asked.", warn=True)
+        click.get_current_context().exit(1)
+
+
+def _ask(shell: Shell) -> bool:
+    """A person at a terminal; a script must say --yes."""
+    return not shell.as_json and sys.stdin.isatty() and click.confirm("Apply?", err=True)
+
+
+def _document(plan: "Plan") -> dict[str, Any]:
+    changes = [
+        {"verb": one.verb, "what": one.what, "name": one.name, "details": list(one.details)} for one in plan.changes
+    ]
+    return {"changes": changes}
+
+
+def _lines(plan: "Plan") -> Sequence[str]:
+    return [
+        line
+        for one in plan.changes
+        for line in (f"{_SIGNS[one.verb]} {one.what} {one.name}", *(f"    {detail}" for detail in one.details))
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -1,0 +1,68 @@
+"""What ``ours doctor`` looks at for life: does anybody work, and does anything wait too long?"""
+
+from collections.abc import Iterator
+
+from ours.bootstrap import Ours
+from ours.cli.finding import Finding
+from ours.clock import MINUTE, SECOND, now_ms
+from ours.services.metrics.counting import SCHEDULER
+from ours.store.queries import counters, reading_figures
+
+_LONGEST_SILENCE = MINUTE
+_LONGEST_ROUTING = MINUTE
+_LONGEST_DUE = 5 * MINUTE
+
+
+def scheduler(ours: Ours) -> Iterator[Finding]:
+    """It notes that it is at work every ten seconds."""
+    with ours.store.read() as connection:
+        seen = counters.noted(connection, SCHEDULER)
+    silent = now_ms() - seen
+    if not seen:
+        return  # nothing ever ran here: what the queue says is enough
+    if silent > _LONGEST_SILENCE:
+        yield Finding(
+            "scheduler", "warn", f"No scheduler has been at work for {silent // SECOND} s: what is lost is not found.",
+            "Start `ours serve`, or `ours worker scheduler`.",
+        )  # fmt: skip
+    else:
+        yield Finding("scheduler", "ok", "It is at work.")
+
+
+def waiting(ours: Ours) -> Iterator[Finding]:
+    """Nothing waits longer than it should."""
+    with ours.store.read() as connection:
+        unrouted = reading_figures.oldest_unrouted(connection)
+        places = reading_figures.oldest_due(connection)
+    now = now_ms()
+    if unrouted is not None and now - unrouted > _LONGEST_ROUTING:
+        yield Finding(
+            "waiting", "warn", f"An event has waited {(now - unrouted) // SECOND} s to be routed.",
+            "Check that the route worker runs, and its log.",
+        )  # fmt: skip
+    for place in places:
+        if place.due_at is not None and now - place.due_at > _LONGEST_DUE:
+            yield Finding(
+                "waiting", "warn", f"{place.name} has had something due for {(now - place.due_at) // SECOND} s.",
+                "Check that a deliver worker runs, and the destination's limits.",
+            )  # fmt: skip
+
+
+def destinations(ours: Ours) -> Iterator[Finding]:
+    """Each has its plugin, and none stands still."""
+    for one in ours.destinations.list():
+        if not one.loaded:
+            yield Finding(
+                "destinations", "fail", f'{one.name} needs the plugin "{one.slug}", which is not loaded: all is held.',
+                "`ours plugin list` says why; put it back, and restart.",
+            )  # fmt: skip
+        elif one.paused_for:
+            yield Finding(
+                "destinations", "warn", f"{one.name} paused itself ({one.paused_for}).",
+                f"Renew its credentials, then `ours destination resume {one.id}`.",
+            )  # fmt: skip
+        elif one.breaker.state != "closed":
+            yield Finding(
+                "destinations", "warn", f"{one.name} fails; what it is owed is held, and it is probed.",
+                "See its last attempts on the dashboard.",
+            )  # fmt: skip

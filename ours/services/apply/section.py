@@ -1,0 +1,44 @@
+"""What a part of the configuration file must be able to do."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Verb = Literal["add", "change", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that differs. ``details`` are for people, without secrets; ``make`` does it and says who did."""
+
+    verb: Verb
+    what: str
+    name: str
+    details: Sequence[str]
+    make: Callable[[str], object] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to read the file: ``environ`` is what ``${NAME}`` refers to; ``prune``: what it does not name goes off."""
+
+    environ: Mapping[str, str]
+    prune: bool = False
+
+
+class Section(Protocol):
+    """One key of the file. A new one is a class with this, and an entry in ``Configuration``'s list."""
+
+    @property
+    def name(self) -> str: ...
+
+    def export(self, *, references: bool) -> Mapping[str, Any]:
+        """What there is now. ``references``: secrets as ``${NAME}``, for another installation."""
+        ...
+
+    def plan(self, given: Any, how: How) -> Sequence[Change]:
+        """What must change so that it is as given; nothing when it is so.
+
+        :raises Invalid: when it can't be done. Nothing is changed by planning.
+        """
+        ...

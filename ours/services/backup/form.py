@@ -1,0 +1,192 @@
+"""The form of a backup: gzipped lines of JSON, the same for SQLite and PostgreSQL.
+
+The first line says what it is. A line per table names its columns, and its rows follow, each a list. The last line has
+the counts: a file without it is not whole. What is sealed stays sealed, and the keys are not in it.
+"""
+
+import base64
+import gzip
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy import LargeBinary
+from sqlalchemy.types import TypeEngine
+
+from ours.errors import Invalid
+
+NAME, VERSION = "ours backup", 1
+_LEVEL = 1  # most of it is sealed, and does not get smaller
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """``revision`` is the newest migration; ``sequences`` the highest number given out, by table."""
+
+    revision: str
+    at: int
+    sequences: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table's rows. They can be walked once, before the next section."""
+
+    table: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """``counts`` is complete once all sections were walked."""
+
+    head: Head
+    sections: Iterator[Section]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[gzip.GzipFile]:
+    """A file that only we may read, and that is there under its name once it is whole and on disk."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "wb") as raw:
+            with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=_LEVEL, filename="") as file:
+                yield file
+            raw.flush()
+            os.fsync(raw.fileno())
+        part.replace(path)
+    except OSError as error:
+        raise Invalid(f"{path} can't be written: {error.strerror}.") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write(
+    file: gzip.GzipFile, head: Head, sections: Iterable[Section], binary: Mapping[str, set[str]]
+) -> dict[str, int]:
+    """Write all; answers the counts. ``binary``: by table, the columns that hold bytes."""
+    counts: dict[str, int] = {}
+    _line(file, {"what": NAME, "version": VERSION} | asdict(head))
+    for section in sections:
+        names = [name for name in section.columns if name in binary[section.table]]
+        _line(file, {"table": section.table, "columns": section.columns, "bytes": names})
+        counts[section.table] = 0
+        for row in section.rows:
+            _line(file, [_text(value) for value in row])
+            counts[section.table] += 1
+    _line(file, {"counts": counts})
+    return counts
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Reading]:
+    """:raises Invalid: now or while it is read, when it is no backup, or not a whole one."""
+    try:
+        with gzip.open(path, "rb") as file:
+            lines = _Lines(path, file)
+            head = _head(path, lines)
+            counts: dict[str, int] = {}
+            yield Reading(head, _sections(lines, counts), counts)
+    except (EOFError, gzip.BadGzipFile, zlib.error, orjson.JSONDecodeError):
+        raise Invalid(f"{path} is damaged, or not a whole backup.") from None
+    except OSError as error:
+        raise Invalid(f"{path} can't be read: {error.strerror or error}.") from None
+
+
+def is_binary(kind: TypeEngine[Any]) -> bool:
+    return isinstance(kind, LargeBinary)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """``binary``: the places of those that hold bytes."""
+
+    table: str
+    names: Sequence[str]
+    binary: Sequence[int]
+
+
+class _Lines:
+    """The file's lines as values, with one that was read too far put back."""
+
+    def __init__(self, path: Path, file: gzip.GzipFile) -> None:
+        self._path = path
+        self._file = file
+        self._back: list[Any] = []
+
+    def take(self) -> Any:
+        if self._back:
+            return self._back.pop()
+        line = self._file.readline()
+        if not line:
+            raise Invalid(f"{self._path} ends too soon: it is not a whole backup.")
+        return orjson.loads(line)
+
+    def rows(self, section: "_Columns", counts: dict[str, int]) -> Iterator[Sequence[Any]]:
+        while isinstance(row := self.take(), list):
+            if len(row) != len(section.names):
+                raise self.refuse()
+            with self.understood():
+                for place in section.binary:
+                    row[place] = None if row[place] is None else base64.b64decode(row[place])
+            counts[section.table] += 1
+            yield row
+        self._back.append(row)
+
+    def more(self) -> bool:
+        """Whether anything follows; also reads the checksum, which stands at the end."""
+        return bool(self._file.read(1))
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """The checksum stands at the very end: until then a damaged line can be anything."""
+        try:
+            yield
+        except (TypeError, ValueError, LookupError, AttributeError):
+            raise self.refuse() from None
+
+    def refuse(self) -> Invalid:
+        return Invalid(f"{self._path} is damaged: a line is not what it should be.")
+
+
+def _head(path: Path, lines: _Lines) -> Head:
+    head = lines.take()
+    if not isinstance(head, dict) or head.get("what") != NAME:
+        raise Invalid(f"{path} is no backup of ours.")
+    with lines.understood():
+        if head["version"] > VERSION:
+            raise Invalid(f"{path} was made by a newer version of ours. Update first.")
+        return Head(str(head["revision"]), int(head["at"]), dict(head["sequences"]))
+
+
+def _sections(lines: _Lines, counts: dict[str, int]) -> Iterator[Section]:
+    while True:
+        line = lines.take()
+        with lines.understood():
+            if "counts" in line:
+                break
+            names = [str(name) for name in line["columns"]]
+            section = _Columns(str(line["table"]), names, [names.index(one) for one in line["bytes"]])
+        counts[section.table] = 0
+        rows = lines.rows(section, counts)
+        yield Section(section.table, section.names, rows)
+        for _ in rows:
+            pass  # whoever did not want them all
+    if line["counts"] != counts or lines.more():
+        raise lines.refuse()
+
+
+def _line(file: gzip.GzipFile, value: Any) -> None:
+    file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+
+
+def _text(value: Any) -> Any:
+    return base64.b64encode(value).decode() if isinstance(value, bytes) else value

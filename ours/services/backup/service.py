@@ -1,0 +1,138 @@
+"""Takes an installation out of its database, and puts it into an empty one: all of it, or nothing."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection, Table
+
+from ours import clock
+from ours.errors import Invalid
+from ours.services.backup import form
+from ours.services.backup.form import Head, Section
+from ours.services.overview import figures
+from ours.store import Store, migrate
+from ours.store.queries import snapshot, whole
+
+Again = Callable[[Store], object]
+_WORTHLESS = frozenset({"checks", "counters", "keepsakes"})
+"""What an installation makes by itself before it has anything to keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What was written or put back: rows by table, of which moment, and the balance's difference afterwards."""
+
+    at: int
+    counts: Mapping[str, int]
+    difference: int = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+
+class Backup:
+    """``again``: what must be done once more to a database that was put back, such as forgetting who was forgotten."""
+
+    def __init__(self, store: Store, again: Sequence[Again] = ()) -> None:
+        self._store = store
+        self._again = again
+
+    def write(self, path: Path) -> Moved:
+        """Everything of one moment, while the server goes on.
+
+        :raises Invalid: when the file can't be written.
+        """
+        with form.writing(path) as file, _taken(self._store) as (connection, head):
+            counts = form.write(file, head, _sections(connection), _binary())
+        return Moved(head.at, counts)
+
+    def check(self, path: Path) -> Moved:
+        """Read a backup from start to end.
+
+        :raises Invalid: when it is none, or not whole.
+        """
+        with form.reading(path) as read:
+            for section in read.sections:
+                _table(section.table)
+            return Moved(read.head.at, read.counts)
+
+    def restore(self, path: Path) -> Moved:
+        """Put a backup into this database, which must be empty, and bring it to the present shape.
+
+        :raises Invalid: when the backup is damaged or the database is not empty; then nothing was put in.
+        :raises Unsealable: when our secret keys don't open what is in it; then too.
+        """
+        self.check(path)
+        with form.reading(path) as read:
+            counts = _put(self._store, read.head, read.sections)
+        return _settle(self._store, Moved(read.head.at, counts), self._again)
+
+    def copy(self, to: Store) -> Moved:
+        """Put everything into another database, which must be empty.
+
+        :raises Invalid: as ``restore`` does, or when this database is not of the present shape.
+        """
+        with _taken(self._store) as (connection, head):
+            counts = _put(to, head, _sections(connection))
+        return _settle(to, Moved(head.at, counts))
+
+
+@contextmanager
+def _taken(store: Store) -> Iterator[tuple[Connection, Head]]:
+    """A connection that sees one moment for as long as the block lasts, and what there is to say about it."""
+    if not migrate.is_current(store):
+        raise Invalid("The database is of another version. Run `ours db upgrade` first.")
+    _ = store.lookup  # made by now, so that whoever puts it back sees whether the secret keys fit
+    with store.read() as connection:
+        snapshot.take(connection)
+        yield connection, Head(migrate.head(), clock.now_ms(), whole.sequences(connection))
+
+
+def _sections(connection: Connection) -> Iterator[Section]:
+    for table in whole.tables():
+        names = [str(column.name) for column in table.columns]
+        yield Section(str(table.name), names, whole.rows(connection, table))
+
+
+def _put(store: Store, head: Head, sections: Iterable[Section]) -> dict[str, int]:
+    """All rows in one transaction, into tables of the shape that they were taken from."""
+    with store.read() as connection:
+        if filled := [name for name in whole.filled(connection) if name not in _WORTHLESS]:
+            raise Invalid(f"That database is not empty ({', '.join(filled)} hold rows). Choose an empty one.")
+    if head.revision > migrate.head():
+        raise Invalid("It was made by a newer version of ours. Update first.")
+    migrate.move(store, head.revision)
+    with store.write() as connection:
+        whole.clear(connection, _WORTHLESS)
+        counts = {one.table: whole.load(connection, _table(one.table), one.columns, one.rows) for one in sections}
+        whole.set_sequences(connection, head.sequences)
+        if counts != {name: whole.count(connection, name) for name in counts}:
+            raise Invalid("What was put in is not what was taken out. Nothing was kept.")
+        store.check_keys(connection)
+    return counts
+
+
+def _settle(store: Store, moved: Moved, again: Sequence[Again] = ()) -> Moved:
+    """Bring what was put in up to date, and see whether it adds up."""
+    migrate.upgrade(store)
+    for one in again:
+        one(store)
+    with store.read() as connection:
+        return Moved(moved.at, moved.counts, figures.standing(connection).balance.difference)
+
+
+def _table(name: str) -> Table:
+    found = {table.name: table for table in whole.tables()}.get(name)
+    if found is None:
+        raise Invalid(f'There is no table "{name}" in this version of ours.')
+    return found
+
+
+def _binary() -> dict[str, set[str]]:
+    return {
+        str(table.name): {column.name for column in table.columns if form.is_binary(column.type)}
+        for table in whole.tables()
+    }

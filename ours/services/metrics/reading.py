@@ -1,0 +1,151 @@
+"""Reads the figures: what was counted, and the few minutes since; what is open now; what this process can see."""
+
+import shutil
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import __version__, clock
+from ours.queue import Queue
+from ours.registry import Registry
+from ours.services.conservation import last_balance
+from ours.services.metrics.counting import COUNTED, SCHEDULER
+from ours.settings import Settings
+from ours.store import Store
+from ours.store.queries import counters, events, reading_figures, sources
+from ours.store.queries.counters import BOUNDS, Counted
+
+_FRESH = 5.0
+_REST_FOR_WORK = 20.0
+_MB = 1024 * 1024
+_BREAKER = {"closed": 0, "half_open": 1, "open": 2}
+_HISTOGRAMS = {"attempts": "attempt_seconds", "delays": "delivery_seconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One value of a metric. A histogram's is the sum, and ``buckets`` are the counts up to each bound in seconds."""
+
+    metric: str
+    value: float
+    labels: tuple[str, ...] = ()
+    buckets: Sequence[tuple[str, int]] = field(default=())
+
+
+class Metrics:
+    def __init__(self, store: Store, registry: Registry, queue: Queue, settings: Settings) -> None:
+        self._store = store
+        self._registry = registry
+        self._queue = queue
+        self._settings = settings
+        self._lock = threading.Lock()
+        self._read: tuple[float, list[Sample]] | None = None
+
+    def read(self) -> Sequence[Sample]:
+        """All samples. They are remembered for five seconds, or twenty times as long as it took to read them.
+
+        :raises Busy: when the database is away.
+        """
+        with self._lock:
+            begun = time.monotonic()
+            if self._read is None or begun >= self._read[0]:
+                with self._store.read() as connection:
+                    samples = [*self._from_rows(connection), *self._from_here()]
+                took = time.monotonic() - begun
+                self._read = time.monotonic() + max(_FRESH, _REST_FOR_WORK * took), samples
+            return self._read[1]
+
+    def _from_rows(self, connection: Connection) -> Iterator[Sample]:
+        now = clock.now_ms()
+        tail = counters.between(connection, counters.noted(connection, COUNTED), now)
+        counted = [*counters.kept(connection), *tail]
+        places = reading_figures.oldest_due(connection)
+        names = _Names(connection, places)
+        yield from _totals(counted, names)
+        yield from _histograms(counted, names)
+        yield from _open(connection, names)
+        for place in places:
+            label = (names.destination(place.id),)
+            yield Sample("dispatches_due_age_seconds", _age(place.due_at, now), label)
+            yield Sample("breaker_state", _BREAKER[place.breaker], label)
+            yield Sample("destination_on", place.status == "on", (*label, place.status))
+        yield Sample("events_unrouted", events.count_unrouted(connection))
+        yield Sample("events_unrouted_age_seconds", _age(reading_figures.oldest_unrouted(connection), now))
+        if seen := counters.noted(connection, SCHEDULER):
+            yield Sample("scheduler_age_seconds", _age(seen, now))
+        yield from _balance(connection, now)
+
+    def _from_here(self) -> Iterator[Sample]:
+        yield Sample("queue_up", self._queue.reachable())
+        yield Sample("disk_free_bytes", shutil.disk_usage(self._settings.home).free)
+        yield Sample("disk_least_bytes", self._settings.min_free_mb * _MB)
+        yield Sample("backlog_most", self._settings.max_backlog)
+        yield Sample("plugins_loaded", len(self._registry.loaded))
+        yield Sample("plugins_set_aside", len(self._registry.set_aside))
+        yield Sample("info", 1, (__version__,))
+
+
+class _Names:
+    """Sources and destinations as ``NUMBER NAME``; those that are gone as their number."""
+
+    def __init__(self, connection: Connection, places: Iterable[Any]) -> None:
+        self._sources = {row.id: row.name for row in sources.names(connection)}
+        self._destinations = {row.id: row.name for row in places}
+
+    def source(self, number: int) -> str:
+        return f"{number} {self._sources.get(number, '')}".strip()
+
+    def destination(self, number: int) -> str:
+        return f"{number} {self._destinations.get(number, '')}".strip()
+
+
+def _totals(counted: Iterable[Counted], names: _Names) -> Iterator[Sample]:
+    totals: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    for one in counted:
+        if one.name == "events":
+            totals[f"events_{one.what}_total", (names.source(one.of), one.mode)] += one.count
+        elif one.name == "attempts":
+            totals["attempts_total", (names.destination(one.of), one.mode, one.what)] += one.count
+    yield from (Sample(name, value, labels) for (name, labels), value in totals.items())
+
+
+def _histograms(counted: Iterable[Counted], names: _Names) -> Iterator[Sample]:
+    grouped: defaultdict[tuple[str, tuple[str, str]], list[Counted]] = defaultdict(list)
+    for one in counted:
+        if one.name in _HISTOGRAMS:
+            grouped[_HISTOGRAMS[one.name], (names.destination(one.of), one.mode)].append(one)
+    for (name, labels), parts in grouped.items():
+        yield Sample(name, sum(part.total for part in parts) / clock.SECOND, labels, _buckets(parts))
+
+
+def _buckets(parts: Iterable[Counted]) -> list[tuple[str, int]]:
+    """The count up to each bound, that in the last bucket is all."""
+    counts: Counter[int] = Counter()
+    for part in parts:
+        counts[part.bucket] += part.count
+    bounds = [*(f"{bound / clock.SECOND:g}" for bound in BOUNDS), "+Inf"]
+    running = 0
+    return [(bound, running := running + counts[place]) for place, bound in enumerate(bounds)]
+
+
+def _balance(connection: Connection, now: int) -> Iterator[Sample]:
+    at, figures = last_balance(connection)
+    if at is not None:
+        yield Sample("balance_age_seconds", _age(at, now))
+        yield Sample("balance_difference", figures.pop("difference"))
+        yield from (Sample("balance", count, (name,)) for name, count in figures.items())
+
+
+def _open(connection: Connection, names: _Names) -> Iterator[Sample]:
+    for row in reading_figures.open_states(connection):
+        yield Sample("dispatches_open", row.count, (names.destination(row.destination_id), row.mode, row.state))
+
+
+def _age(moment: int | None, now: int) -> float:
+    """Seconds since then; 0 when there is nothing, or it lies ahead."""
+    return 0.0 if moment is None else max(0, now - moment) / clock.SECOND

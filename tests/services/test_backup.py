@@ -1,0 +1,213 @@
+"""Everything in a file and back, and from one database to another: all of it, or nothing."""
+
+import gzip
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours.errors import Invalid, Unsealable
+from ours.services.backup import Backup
+from ours.services.overview import Overview
+from ours.services.people import People
+from ours.services.sources import Sources
+from ours.store import Store, migrate
+from ours.store.queries import whole
+from ours.store.tables import metadata
+from tests.cli.conftest import KEY_OF_TESTS
+from tests.conftest import ENGINES
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+MakeStore = Callable[..., Store]
+
+
+@pytest.fixture
+def make_empty(make_settings: Any, make_database_url: Any, tmp_path: Path) -> Iterator[MakeStore]:
+    """An empty database of that kind, not that of the place."""
+    opened: list[Store] = []
+
+    def make(kind: str, **settings: str) -> Store:
+        if kind == "sqlite":
+            home = tmp_path / f"other{len(opened)}"
+            opened.append(Store(make_settings(home=home, **settings)))
+        else:
+            opened.append(Store(make_settings(database_url=make_database_url(kind), **settings)))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+@pytest.fixture
+def lived(place: Place, receiver: Receiver) -> Place:
+    """An installation that has seen something of everything."""
+    place.webhook(receiver)
+    gone = place.webhook(receiver, "Gone")
+    place.destinations.remove(gone, actor="cli")
+    people = People(place.store)
+    people.add("first@example.com", "admin", actor="cli")
+    second, _ = people.add("second@example.com", "viewer", actor="cli")
+    people.remove(second.id, actor="cli")
+    place.track(user_properties={"email": "jane@example.com"}, event_properties={"naïve": "日本", "n": 1.5})
+    place.track(mode="test")
+    place.identify(external_id="x1")
+    place.work()
+    place.track()
+    return place
+
+
+def content(store: Store) -> dict[str, list[Any]]:
+    with store.read() as connection:
+        return {table.name: list(whole.rows(connection, table)) for table in metadata.sorted_tables}
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_backup_brings_back_every_row_on_either_database(
+    lived: Place, kind: str, make_empty: MakeStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.backup"
+    written = Backup(lived.store).write(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert written.counts["events"] == 4
+    other = make_empty(kind)
+    done = []
+    restored = Backup(other, again=[done.append]).restore(file)
+    assert restored.counts == written.counts
+    assert restored.difference == 0
+    assert done == [other]
+    assert content(other) == content(lived.store)
+    assert migrate.is_current(other)
+    balance = Overview(other, lived.registry).balance()
+    assert balance == Overview(lived.store, lived.registry).balance()
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_copy_goes_straight_and_numbers_are_never_given_out_again(
+    lived: Place, kind: str, make_empty: MakeStore
+) -> None:
+    other = make_empty(kind)
+    copied = Backup(lived.store).copy(other)
+    assert copied.difference == 0
+    assert content(other) == content(lived.store)
+    third, _ = People(other).add("third@example.com", "viewer", actor="cli")
+    assert third.id == 3
+    assert Sources(other).add("Another", actor="cli").source.id == 2
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_what_was_put_back_works_on(lived: Place, make_empty: MakeStore, tmp_path: Path, receiver: Receiver) -> None:
+    file = tmp_path / "ours.backup"
+    Backup(lived.store).write(file)
+    other = make_empty("sqlite")
+    Backup(other).restore(file)
+    from ours.services.deliver import Deliver
+    from ours.services.route import Route
+
+    before = len(receiver.requests)
+    deliver = Deliver(other, lived.registry, lived.settings)
+    again = replace(lived, store=other, route=Route(other, lived.registry), deliver=deliver)
+    again.work()
+    deliver.close()
+    assert len(receiver.requests) == before + 1
+    assert Overview(other, lived.registry).balance().difference == 0
+
+
+def test_a_database_that_is_not_empty_is_left_alone(lived: Place, make_empty: MakeStore, tmp_path: Path) -> None:
+    file = tmp_path / "ours.backup"
+    Backup(lived.store).write(file)
+    other = make_empty("sqlite")
+    migrate.upgrade(other)
+    Sources(other).add("Precious", actor="cli")
+    with pytest.raises(Invalid, match="not empty"):
+        Backup(other).restore(file)
+    with pytest.raises(Invalid, match="not empty"):
+        Backup(lived.store).copy(other)
+    assert [source.name for source in Sources(other).list()] == ["Precious"]
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_the_wrong_secret_keys_put_nothing_in(lived: Place, make_empty: MakeStore, tmp_path: Path) -> None:
+    _ = lived.store.lookup
+    file = tmp_path / "ours.backup"
+    Backup(lived.store).write(file)
+    other = make_empty("sqlite", secret_keys=KEY_OF_TESTS)
+    with pytest.raises(Unsealable):
+        Backup(other).restore(file)
+    with other.read() as connection:
+        assert whole.filled(connection) == []
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_no_personal_value_nor_secret_is_in_the_file_in_clear(lived: Place, tmp_path: Path) -> None:
+    file = tmp_path / "ours.backup"
+    Backup(lived.store).write(file)
+    text = gzip.decompress(file.read_bytes())
+    for word in (b"jane@example.com", "naïve".encode(), "日本".encode(), b"127.0.0.1"):
+        assert word not in text
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_a_file_that_is_no_whole_backup_is_refused(lived: Place, make_empty: MakeStore, tmp_path: Path) -> None:
+    file = tmp_path / "ours.backup"
+    Backup(lived.store).write(file)
+    good = file.read_bytes()
+    lines = gzip.decompress(good).splitlines(keepends=True)
+    rows = [number for number, line in enumerate(lines) if line.startswith(b"[")]
+    harmed = {
+        "cut": good[:-20],
+        **{f"flip {at}": good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in (30, 300, 900, len(good) - 6)},
+        "a row that is none": gzip.compress(b"".join([*lines[: rows[0]], b"[1]\n", *lines[rows[0] + 1 :]])),
+        "more": gzip.compress(b"".join([*lines, b"{}\n"])),
+        "short": gzip.compress(b"".join(lines[:-1])),
+        "count": gzip.compress(b"".join(lines[: rows[3]] + lines[rows[3] + 1 :])),
+        "none": b"hello",
+        "newer": gzip.compress(lines[0].replace(b'"version":1', b'"version":2') + b"".join(lines[1:])),
+    }
+    other = make_empty("sqlite")
+    for harm in harmed.values():
+        file.write_bytes(harm)
+        for attempt in (Backup(other).check, Backup(other).restore):
+            with pytest.raises(Invalid):
+                attempt(file)
+    assert not sa.inspect(other.engine).get_table_names()
+
+
+def test_a_backup_of_an_older_version_is_brought_up_to_date(
+    store: Store, make_empty: MakeStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As written by a version that had three migrations less: with the tables of then."""
+    migrate.downgrade(store, "0001")
+    older = sa.MetaData()
+    older.reflect(store.engine)
+    older.remove(older.tables["alembic_version"])
+    for table in older.tables.values():
+        for column in table.columns:
+            present = metadata.tables[table.name].columns.get(column.name)
+            if present is not None:
+                column.type = present.type
+    source = sa.insert(older.tables["sources"]).values(name="Old", status="active", created_at=1)
+    with store.write() as connection:
+        connection.execute(source)
+    file = tmp_path / "old.backup"
+    with monkeypatch.context() as then:
+        then.setattr(whole, "tables", lambda: older.sorted_tables)
+        then.setattr(migrate, "head", lambda: "0001")
+        then.setattr(whole, "sequences", lambda _connection: {})
+        Backup(store).write(file)
+    other = make_empty("sqlite")
+    assert Backup(other).restore(file).counts["sources"] == 1
+    assert migrate.is_current(other)
+    assert [source.name for source in Sources(other).list()] == ["Old"]
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_nothing_is_left_of_a_backup_that_could_not_be_written(lived: Place, tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="can't be written"):
+        Backup(lived.store).write(tmp_path / "nowhere" / "ours.backup")
+    assert not list(tmp_path.glob(".*.part"))

@@ -1,0 +1,157 @@
+"""The figures for a monitor: counted from rows, once each, whoever asks and however often it was restarted."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+
+from ours import clock
+from ours.queue import Queue
+from ours.services.conservation import Conservation
+from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample
+from ours.store.queries import counters
+from ours.store.tables import attempts
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+LATER = 10 * 60
+
+
+@pytest.fixture
+def metrics(place: Place) -> Callable[[], dict[tuple[str, ...], Sample]]:
+    """Reads them anew, as a process does that has just started."""
+
+    def read() -> dict[tuple[str, ...], Sample]:
+        samples = Metrics(place.store, place.registry, Queue(place.settings), place.settings).read()
+        assert len({(one.metric, *one.labels) for one in samples}) == len(samples)
+        return {(one.metric, *one.labels): one for one in samples}
+
+    return read
+
+
+def test_what_came_in_and_what_became_of_it(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    place.track(distinct_id="o1")
+    place.track(distinct_id="o1")
+    place.track(mode="test")
+    place.accept.refuse(place.callers["live"], 3)
+    waiting = metrics()
+    assert waiting["events_unrouted",].value == 2
+    place.work()
+    time.sleep(0.05)  # the refusals go with a commit of their own
+    now = metrics()
+    shop, hook = "1 Shop", "1 Hook"
+    assert now["events_received_total", shop, "live"].value == 2
+    assert now["events_duplicate_total", shop, "live"].value == 1
+    assert now["events_rejected_total", shop, "live"].value == 3
+    assert now["events_received_total", shop, "test"].value == 1
+    assert now["attempts_total", hook, "live", "delivered"].value == 1
+    assert now["attempts_total", hook, "test", "sunk"].value == 1
+    assert now["attempt_seconds", hook, "live"].buckets[-1] == ("+Inf", 1)
+    assert now["delivery_seconds", hook, "live"].buckets[-1] == ("+Inf", 1)
+    assert ("delivery_seconds", hook, "test") not in now
+    assert now["events_unrouted",].value == 0
+    assert now["destination_on", hook, "on"].value == 1
+
+
+def test_what_is_open_and_how_long_it_has_been_due(place: Place, receiver: Receiver, metrics: Any) -> None:
+    receiver.answer(503)
+    hook = place.webhook(receiver)
+    place.track()
+    place.work()
+    paused = place.webhook(receiver, "Paused")
+    place.destinations.pause(paused, actor="cli")
+    place.track()
+    while place.route.run():
+        pass
+    with time_machine.travel(time.time() + 60, tick=True):
+        now = metrics()
+    assert now["dispatches_open", f"{hook} Hook", "live", "retrying"].value == 1
+    assert now["dispatches_open", f"{hook} Hook", "live", "pending"].value == 1
+    assert now["dispatches_open", f"{paused} Paused", "live", "held"].value == 1
+    assert 59 < now["dispatches_due_age_seconds", f"{hook} Hook"].value < 65
+    assert now["destination_on", f"{paused} Paused", "paused"].value == 0
+    assert now["breaker_state", f"{hook} Hook"].value == 0
+
+
+def test_counting_on_changes_no_figure_and_each_is_counted_once(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    for _ in range(3):
+        place.track()
+    place.work()
+    before = {key: one for key, one in metrics().items() if key[0].endswith(("_total", "_seconds"))}
+    with time_machine.travel(time.time() + LATER, tick=True):
+        counting = Counting(place.store)
+        counting.count_on()
+        with place.store.read() as connection:
+            assert sum(one.count for one in counters.kept(connection) if one.name == "attempts") == 3
+        Counting(place.store).count_on()
+        after = metrics()
+    assert {key: after[key] for key in before if "age" not in key[0]} == {
+        key: one for key, one in before.items() if "age" not in key[0]
+    }
+
+
+def test_a_counter_does_not_fall_when_retention_deletes_what_it_counted(
+    place: Place, receiver: Receiver, metrics: Any
+) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    with time_machine.travel(time.time() + LATER, tick=True):
+        Counting(place.store).count_on()
+        with place.store.write() as connection:
+            connection.execute(sa.delete(attempts))
+        assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 1
+
+
+def test_a_long_silence_is_skipped_and_what_follows_is_counted(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    with time_machine.travel(time.time() + 40 * 24 * 3600, tick=True):
+        Counting(place.store).count_on(seconds=0)
+        place.track()
+        place.work()
+        counting = Counting(place.store)
+        for _ in range(3):
+            counting.count_on()
+        assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 2
+        with place.store.read() as connection:
+            assert clock.now_ms() - counters.noted(connection, "counted") < 5 * clock.MINUTE
+
+
+def test_the_balance_is_counted_apart_and_its_age_is_told(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    assert ("balance_difference",) not in metrics()
+    Counting(place.store).tick()
+    Conservation(place.store).strike()
+    place.track()
+    with time_machine.travel(time.time() + 30, tick=True):
+        now = metrics()
+    assert now["balance", "accepted"].value == 1
+    assert now["balance", "delivered"].value == 1
+    assert now["balance_difference",].value == 0
+    assert 29 < now["balance_age_seconds",].value < 35
+    assert now["scheduler_age_seconds",].value >= 29
+
+
+def test_an_answer_is_remembered_for_a_while(place: Place) -> None:
+    asked = Metrics(place.store, place.registry, Queue(place.settings), place.settings)
+    assert asked.read() is asked.read()
+
+
+def test_every_sample_is_in_the_catalogue(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    Counting(place.store).tick()
+    Conservation(place.store).strike()
+    found = metrics().values()
+    assert all(len(one.labels) == len(CATALOGUE[one.metric].labels) for one in found)
+    assert {one.metric for one in found} == set(CATALOGUE) - {"dispatches_open"}

@@ -1,0 +1,51 @@
+"""The files in ``deploy/`` name nothing that is not there."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from ours.cli import cli
+from ours.settings import PREFIX, SettingsSchema
+
+ROOT = Path(__file__).resolve().parents[1]
+DEPLOY = ROOT / "deploy"
+TEXTS = {path.name: path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
+
+
+def verb_exists(words: list[str]) -> bool:
+    command: Any = cli
+    for word in words:
+        if not isinstance(command, click.Group):
+            return True
+        command = command.get_command(click.Context(command), word)
+        if command is None:
+            return False
+    return not isinstance(command, click.Group)
+
+
+def test_every_setting_that_a_file_names_exists() -> None:
+    known = {PREFIX + name.upper() for name in SettingsSchema().fields}
+    named = {name for text in TEXTS.values() for name in re.findall(r"\bOURS_[A-Z_]+\b", text)}
+    assert len(named) > 5
+    assert named <= known
+
+
+def test_every_verb_that_a_file_runs_exists() -> None:
+    compose = yaml.safe_load(TEXTS["compose.yaml"])["services"]
+    ran = [service["command"] for service in compose.values() if service.get("image") == "ours"]
+    for name, text in TEXTS.items():
+        if name.endswith(".service"):
+            ran += [found.split() for found in re.findall(r"^ExecStart=\S+/ours (.+)$", text, re.M)]
+    ran.append(re.findall(r'^CMD \["(\w+)"\]', TEXTS["Dockerfile"], re.M))
+    assert len(ran) >= 11
+    assert [words for words in ran if not verb_exists(words)] == []
+
+
+def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", TEXTS["Dockerfile"], re.M)
+    assert {"ours", "destinations", "templates"} <= set(copied)
+    let_through = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
+    assert {Path(name).parts[0] for line in copied for name in line.split()} <= let_through

@@ -1,0 +1,74 @@
+"""``/metrics``: who may ask, and that dashboard, alert rules and documentation speak of metrics that there are."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ours.bootstrap import Ours
+from ours.services.metrics import CATALOGUE
+from ours.settings import Settings
+from ours.web import create_app
+from ours.web.metrics import document
+
+ROOT = Path(__file__).resolve().parents[2]
+Make = Callable[..., Ours]
+
+
+@pytest.fixture
+def make(make_settings: Callable[..., Settings], make_database_url: Callable[[str], str]) -> Iterator[Make]:
+    make_database_url("sqlite")
+    made: list[Ours] = []
+
+    def opened(**settings: str) -> Ours:
+        made.append(Ours(make_settings(**settings)))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.close()
+
+
+def test_prometheus_can_read_it(make: Make) -> None:
+    ours = make()
+    ours.sources.add('My "backend"', actor="cli")
+    ours.destinations.add("file", "Archive", {"folder": str(ours.settings.home / "out")}, events=["*"], actor="cli")
+    answer = create_app(ours).test_client().get("/metrics")
+    assert answer.status_code == 200
+    assert answer.content_type.startswith("text/plain; version=")
+    families = {family.name: family for family in text_string_to_metric_families(answer.text)}
+    assert set(families) == {one.name.removesuffix("_total") for one in CATALOGUE.values()}
+    assert families["ours_breaker_state"].samples[0].labels == {"destination": "1 Archive"}
+
+
+def test_without_a_token_only_this_machine_may_ask(make: Make) -> None:
+    client = create_app(make()).test_client()
+    assert client.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code == 403
+    for header in ("X-Forwarded-For", "Forwarded", "Via"):
+        assert client.get("/metrics", headers={header: "203.0.113.9"}).status_code == 403
+    refused = client.get("/metrics", environ_base={"REMOTE_ADDR": "10.0.0.9"})
+    assert "OURS_METRICS_TOKEN" in refused.text
+
+
+def test_with_a_token_whoever_has_it_may_ask(make: Make) -> None:
+    client = create_app(make(metrics_token="let-me-see")).test_client()
+    far = {"REMOTE_ADDR": "10.0.0.9"}
+    assert client.get("/metrics").status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer let-me-seé"}).status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Basic let-me-see"}).status_code == 403
+    assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}, environ_base=far).status_code == 200
+
+
+@pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/ours.json"])
+def test_files_in_deploy_name_only_metrics_that_there_are(file: str) -> None:
+    told = {one.name for one in CATALOGUE.values()}
+    told |= {f"{one.name}_bucket" for one in CATALOGUE.values() if one.kind == "histogram"}
+    named = set(re.findall(r"\bours_[a-z_]+\b", (ROOT / "deploy" / file).read_text()))
+    assert len(named) > 10
+    assert named <= told
+
+
+def test_every_metric_is_documented_and_the_page_is_the_codes() -> None:
+    assert (ROOT / "docs" / "metrics.md").read_text() == document(), "run: python -m ours.web.metrics > docs/metrics.md"
