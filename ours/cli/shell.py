@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ours.bootstrap import Ours
     from ours.settings import Settings
 
-ACTOR = "cli"
+ACTOR: Final = "cli"
 Column = Callable[[Mapping[str, Any]], object]
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.services.actors import Who, name_of
 from ours.store import Store
 from ours.store.queries import audit as queries
 
@@ -25,12 +26,12 @@ class Entry:
 
 
 def record(
-    connection: Connection, actor: str, verb: str, subject: str, detail: Mapping[str, Any] | None = None
+    connection: Connection, actor: Who, verb: str, subject: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Write one entry in the caller's transaction. ``detail`` holds neither secrets nor personal data."""
     queries.insert_entry(
         connection,
-        {"id": ids.new_id(), "at": clock.now_ms(), "actor": actor, "verb": verb, "subject": subject,
+        {"id": ids.new_id(), "at": clock.now_ms(), "actor": name_of(actor), "verb": verb, "subject": subject,
          "detail": orjson.dumps(detail or {}).decode()},
     )  # fmt: skip
 

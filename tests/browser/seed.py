@@ -12,6 +12,7 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.services.accept import Caller
+from ours.services.actors import Actor
 from ours.services.replay import Filter
 from tests.receiver import Receiver
 
@@ -22,6 +23,7 @@ _NAMES = (("Ada", "Lovelace"), ("Grace", "Hopper"), ("Emmy", "Noether"), ("Mary"
 _HOURS = 24
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64)"
 PASSWORD = "correct horse battery"
+ADA = Actor("ada@example.com", "admin")
 
 
 @dataclass
@@ -40,11 +42,9 @@ def seed(ours: Ours, receiver: Receiver) -> Seeded:
     chance = random.Random(7)
     person, given = ours.people.add("ada@example.com", "admin", actor="cli")
     ours.people.change_password(person.id, given, PASSWORD)
-    ours.people.add("grace@example.com", "editor", actor="ada@example.com")
-    ours.people.add("review@example.com", "viewer", actor="ada@example.com")
-    shop, booking, _ = (
-        ours.sources.add(name, actor="ada@example.com") for name in ("Shop backend", "Booking service", "CRM sync")
-    )
+    ours.people.add("grace@example.com", "editor", actor=ADA)
+    ours.people.add("review@example.com", "viewer", actor=ADA)
+    shop, booking, _ = (ours.sources.add(name, actor=ADA) for name in ("Shop backend", "Booking service", "CRM sync"))
     hook = _destinations(ours, receiver)
     callers = [_caller(ours, shop.live_key), _caller(ours, booking.live_key), _caller(ours, shop.test_key)]
     now = clock.now_ms()
@@ -76,9 +76,9 @@ def _destinations(ours: Ours, receiver: Receiver) -> int:
     ):
         settings = {"url": receiver.url + path}
         mapping = {"plan": "{{visitor.custom_properties.plan}}"} if name == "Warehouse webhook" else {}
-        one = ours.destinations.add("webhook", name, settings, events=events, mapping=mapping, actor="ada@example.com")
+        one = ours.destinations.add("webhook", name, settings, events=events, mapping=mapping, actor=ADA)
         made[name] = one.id
-    ours.destinations.pause(made["Ads conversions"], actor="ada@example.com")
+    ours.destinations.pause(made["Ads conversions"], actor=ADA)
     return made["Warehouse webhook"]
 
 

@@ -188,7 +188,7 @@ def test_a_page_left_open_shows_nothing_more_once_the_session_has_ended(
     page = context.new_page()
     sign_in(page, person.email)
     page.goto("/events")
-    ours.people.end_sessions(person.id)
+    ours.people.end_own_sessions(person.id)
     page.wait_for_url("**/sign-in?next=*")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     context.close()

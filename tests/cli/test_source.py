@@ -60,7 +60,7 @@ def test_rotating_shows_the_new_key_and_when_the_old_ones_end(terminal: Terminal
 
 @pytest.mark.parametrize(("answer", "status"), [("y", "deactivated"), ("n", "active")])
 def test_a_person_is_asked_before_a_busy_source_is_deactivated(ours: Ours, answer: str, status: str) -> None:
-    made = ours.sources.add("Shop", actor="test").source
+    made = ours.sources.add("Shop", actor="cli").source
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.id)], now_ms())
     keyboard, stdin = pty.openpty()

@@ -45,7 +45,7 @@ def _begin(found: Person) -> None:
 @page("/sign-out", "viewer", ["POST"])
 def sign_out() -> ResponseReturnValue:
     if request.form.get("everywhere"):
-        ours().people.end_sessions(person().id)
+        ours().people.end_own_sessions(person().id)
     logout_user()
     session.clear()
     return redirect(url_for("show.sign_in"))

@@ -25,7 +25,7 @@ def sources() -> str:
 @page("/sources/add", "editor", ["POST"])
 def add_source() -> ResponseReturnValue:
     try:
-        made = ours().sources.add(request.form.get("name", ""), actor=person().email)
+        made = ours().sources.add(request.form.get("name", ""), actor=person().actor)
     except Invalid as error:
         return _list(error.errors), 400
     flash("The source is there. Both keys work at once: paste a line below into a terminal.", "good")
@@ -66,7 +66,7 @@ def change_source(source_id: int, verb: str) -> ResponseReturnValue:
     if request.method == "GET" or unsure:
         shown = {"source": found, "verb": change, "used_at": used_at, "unsure": unsure and request.method == "POST"}
         return render_template("sources/confirm.html", **shown), 400 if shown["unsure"] else 200
-    change.act(ours().sources, source_id, actor=person().email)
+    change.act(ours().sources, source_id, actor=person().actor)
     flash(f"{found.name} {change.done}", "good")
     return redirect(url_for("show.sources") if verb == "delete" else url_for("show.source", source_id=source_id))
 
@@ -77,7 +77,7 @@ def rotate_key(source_id: int) -> ResponseReturnValue:
     overlap, mode = OVERLAPS.get(request.form.get("overlap", "")), request.form.get("mode", "")
     if overlap is None or mode not in MODES:
         abort(400)
-    ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().email)
+    ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().actor)
     flash(
         f"There is a new {mode} key. The old one works on for the time you chose; its last use is shown below.", "good"
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from html import unescape
 
 from ours.bootstrap import Ours
+from ours.services.actors import Actor
 from tests.web.show.conftest import Browser
 
 
@@ -54,7 +55,7 @@ def test_what_is_wrong_with_an_email_stands_beside_it(admin: Browser) -> None:
 
 def test_the_audit_log_says_who_did_what_and_goes_back(editor: Browser, here: Ours) -> None:
     for number in range(60):
-        here.sources.add(f"Source {number}", actor="ada@example.com")
+        here.sources.add(f"Source {number}", actor=Actor("ada@example.com", "editor"))
     page = editor.page("/audit")
     assert "source 60" in page
     assert "source 1<" not in page
