@@ -11,6 +11,7 @@ from ours.services.destinations import Destinations
 from ours.services.overview import Overview
 from ours.services.people import People
 from ours.services.sources import Sources
+from ours.services.tokens import Tokens
 from ours.settings import Settings
 from ours.store import Store, derive, migrate
 from ours.store.writer import Writer
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention
     from ours.services.route import Route
+    from ours.services.secrets import Secrets
     from ours.services.sweep import Sweep
+    from ours.services.visitors import Visitors
 
 
 class Ours:
@@ -123,6 +126,22 @@ class Ours:
     @cached_property
     def people(self) -> People:
         return People(self.store)
+
+    @cached_property
+    def secrets(self) -> "Secrets":
+        from ours.services.secrets import Secrets
+
+        return Secrets(self.store, self.settings)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.store)
+
+    @cached_property
+    def visitors(self) -> "Visitors":
+        from ours.services.visitors import Visitors
+
+        return Visitors(self.store, self.route, self.settings.home)
 
     @cached_property
     def audit(self) -> Audit:

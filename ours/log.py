@@ -9,7 +9,8 @@ import structlog
 
 _MASK = "••••"
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
-_EMAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
+# It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
+_EMAIL = re.compile(r"(?<![^\s@\"'<>])[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
 
 
 def redact(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:

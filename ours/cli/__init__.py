@@ -11,7 +11,8 @@ from ours.cli.shell import Guarded, json_option
 _PLACES = {
     "serve": "server", "web": "server", "worker": "server", "demo": "demo", "doctor": "doctor", "db": "db",
     "source": "source", "destination": "destination", "plugin": "plugin", "event": "event", "dispatch": "dispatch",
-    "replay": "replay", "balance": "balance", "alert": "alert", "person": "person",
+    "visitor": "visitor", "replay": "replay", "balance": "balance", "alert": "alert", "person": "person",
+    "token": "token", "audit": "audit", "secrets": "secrets",
 }  # fmt: skip
 
 

@@ -65,6 +65,11 @@ class Sealer:
         opened: dict[str, object] = orjson.loads(self.open(sealed, place))
         return opened
 
+    @property
+    def head(self) -> bytes:
+        """What every value begins with that the ring's newest key made."""
+        return self._head
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether the ring's newest key made it."""
         return sealed[:_HEAD] == self._head

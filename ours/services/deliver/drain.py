@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
+from sqlalchemy import Connection
+
 from ours import clock, ids
 from ours.core.answer import Answer
 from ours.errors import Busy
@@ -22,8 +24,8 @@ from ours.services.deliver.tries import Finished, Try
 from ours.settings import Settings
 from ours.sink import Sink
 from ours.store import Store
-from ours.store.queries import dispatches
-from ours.store.queries.dispatches import Claimed
+from ours.store.queries import dispatches, forgetting
+from ours.store.queries.dispatches import Claimed, NewAttempt
 from ours.transport import Transport
 
 LEASE = 15 * clock.SECOND
@@ -41,7 +43,7 @@ class Deliver:
         self._targets = Targets(registry, store.sealer)
         self._room = Room(self._targets)
         self._health = Health(self._targets)
-        self._transport = Transport(settings.allow_networks)
+        self._transport = Transport(settings.allow_networks, proxy=settings.proxy)
         self._sink = Sink()
         self._pool = Pool()
         self._tries: dict[str, Try] = {}
@@ -98,8 +100,8 @@ class Deliver:
             return []
         finished = list(self._finished)
         with self._store.write() as connection:
-            dispatches.settle(connection, [item.settled for item in finished], holder=self._holder, now=now)
-            dispatches.record(connection, [item.attempt for item in finished])
+            settled = dispatches.settle(connection, [item.settled for item in finished], holder=self._holder, now=now)
+            dispatches.record(connection, _kept(connection, finished, all_settled=settled == len(finished)))
             self._health.learn(connection, finished, now)
             if renew:
                 dispatches.renew(connection, holder=self._holder, until=now + LEASE)
@@ -182,3 +184,12 @@ class Deliver:
         with self._store.write() as connection:
             now = clock.now_ms()
             dispatches.give_back(connection, [item.id for item in claimed], holder=self._holder, now=now)
+
+
+def _kept(connection: Connection, finished: Sequence[Finished], *, all_settled: bool) -> list[NewAttempt]:
+    """What is written down of the tries: all, but where a lease was lost, nothing of a visitor forgotten since."""
+    attempts = [item.attempt for item in finished]
+    if all_settled:
+        return attempts
+    there = forgetting.live_ones(connection, [one.dispatch_id for one in attempts])
+    return [one for one in attempts if one.dispatch_id in there]

@@ -142,16 +142,21 @@ _SETTLE = (
 )
 
 
-def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now: int) -> None:
-    """Record where the tries of ``holder`` ended. One whose lease was lost meanwhile is left as it is."""
+def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now: int) -> int:
+    """Record where the tries of ``holder`` ended. One whose lease was lost meanwhile is left as it is.
+
+    Answers how many were recorded.
+    """
     if rows:
-        connection.execute(
+        done = connection.execute(
             _SETTLE,
             [
                 {"key": row.id, "to": row.state, "why": row.reason, "due": row.due_at, "holder": holder, "now": now}
                 for row in rows
             ],
         )
+        return done.rowcount
+    return 0
 
 
 _TOLD = ("duration_ms", "outcome", "code", "status", "exchange")
