@@ -23,6 +23,14 @@ def redact(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> struc
     return entry
 
 
+def printable(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Show signs that are no text, so that none of them steers the terminal. Tracebacks keep their line ends."""
+    for name, value in entry.items():
+        if isinstance(value, str) and name not in {"exception", "stack"} and not value.isprintable():
+            entry[name] = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in value)
+    return entry
+
+
 def configure(level: str = "INFO", style: str = "auto") -> None:
     """Log to stderr, one event a line, as JSON or as text for a terminal."""
     as_text = style == "text" or (style == "auto" and sys.stderr.isatty())
@@ -40,7 +48,7 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     if not as_text:
         shared.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*shared, redact, renderer],
+        processors=[*shared, redact, *([printable] if as_text else []), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

@@ -32,6 +32,13 @@ def reset_person(person_id: int) -> str:
     return _list(handed=(found.email, ours().people.reset(found.email, actor=person().actor)))
 
 
+@page("/people/<int:person_id>/sign-out", "admin", ["POST"])
+def sign_out_person(person_id: int) -> ResponseReturnValue:
+    found = ours().people.end_sessions(person_id, actor=person().actor)
+    flash(f"All sessions of {found.email} have ended.", "good")
+    return redirect(url_for("show.people"))
+
+
 @page("/people/<int:person_id>/role", "admin", ["POST"])
 def set_role(person_id: int) -> ResponseReturnValue:
     changed = ours().people.set_role(person_id, request.form.get("role", ""), actor=person().actor)
