@@ -35,6 +35,7 @@ class Seeded:
     test_event_id: str
     source_id: int
     destination_id: int
+    visitor_id: str
 
 
 def seed(ours: Ours, receiver: Receiver) -> Seeded:
@@ -59,10 +60,13 @@ def seed(ours: Ours, receiver: Receiver) -> Seeded:
     last = ours.accept.accept(callers[0], [_purchase("order-4711")])[0]
     test = ours.accept.accept(callers[2], [_purchase("order-4712")])[0]
     _work(ours)
-    ours.paced_replays.start(Filter(states=frozenset({"rejected"})), actor="ada@example.com", limit=30)
+    ours.paced_replays.start(Filter(states=frozenset({"rejected"})), actor=ADA, limit=30)
     ours.conservation.tick()
     ours.alerts.run()
-    return Seeded("ada@example.com", last.event_id, test.event_id, shop.source.id, hook)
+    ours.tokens.add("Deployment", ["sources:read", "balance:read"], actor=ADA)
+    visitor = ours.overview.event(last.event_id).visitor
+    whose = visitor.id if visitor else ""
+    return Seeded("ada@example.com", last.event_id, test.event_id, shop.source.id, hook, whose)
 
 
 def _destinations(ours: Ours, receiver: Receiver) -> int:

@@ -67,6 +67,26 @@ def test_install_turns_green_when_the_first_event_comes(page: Page, ours: Ours) 
     expect(page.get_by_role("link", name="Hello")).to_be_visible()
 
 
+def test_a_visitor_is_found_by_an_email_and_forgotten(page: Page, ours: Ours) -> None:
+    made = ours.sources.add("Forgetful", actor="cli")
+    caller = ours.accept.authenticate(made.test_key)
+    assert caller
+    known = {"email": "rosa@example.com", "first_name": "Rosa"}
+    item = Incoming(name="Hello", occurred_at=clock.now_ms(), user_id="rosa-1", user_properties=known)
+    ours.accept.accept(caller, [item])
+    _work(ours)
+    page.goto("/visitors")
+    page.get_by_label("Find a visitor").fill("rosa@example.com")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("Rosa")).to_be_visible()
+    assert "rosa" not in page.url
+    page.get_by_role("link", name="Forget").click()
+    page.get_by_role("button", name="Forget").click()
+    expect(page.get_by_role("heading", name="Forgotten")).to_be_visible()
+    assert ours.visitors.find("rosa-1", actor="cli") == []
+    assert ours.overview.balance().difference == 0
+
+
 def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Ours) -> None:
     page.goto("/dispatches?state=rejected")
     page.get_by_role("link", name="Replay all that match").click()
