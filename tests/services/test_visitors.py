@@ -299,3 +299,24 @@ def test_the_receipt_is_in_the_audit_log_without_anything_personal(place: Place,
     entry = Audit(place.store).list(1)[0]
     assert (entry.verb, entry.actor, entry.subject) == ("forget", ADMIN.name, f"visitor {receipt.visitor_id}")
     assert entry.detail == {"events": 1, "attempts": 0, "stopped": 0, "destinations": []}
+
+
+def test_a_replay_that_comes_between_is_stopped_too(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.answer(400)
+    place.webhook(receiver)
+    event_id = place.track(**JANE).event_id
+    place.work()
+    replay, empty = Replay(place.store, place.registry), visitors._forgetting._empty
+
+    def late(*how: Any) -> None:
+        replay.event(event_id, actor="cli")
+        empty(*how)
+
+    monkeypatch.setattr(visitors._forgetting, "_empty", late)
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert receipt.stopped == 1
+    place.work()
+    assert len(receiver.requests) == 1
+    assert Overview(place.store, place.registry).balance().difference == 0

@@ -7,9 +7,9 @@ What stays of an event is that it was, and where it went: so every figure still 
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,22 @@ class Receipt:
     scrubbed: bool
 
 
+@dataclass(slots=True)
+class _Taken:
+    """What was taken so far."""
+
+    attempts: int = 0
+    stopped: int = 0
+    places: dict[int, Place] = field(default_factory=dict)
+
+    def note(self, rows: Iterable[Any]) -> None:
+        for row in rows:
+            name = row.name or f"destination {row.destination_id}"
+            before = self.places.get(row.destination_id, Place(row.destination_id, name, 0, 0, 0))
+            delivered, tried = before.delivered + int(row.delivered), before.tried + int(row.tried)
+            self.places[before.id] = Place(before.id, name, delivered, tried, max(before.last_at, row.last))
+
+
 class Forgetting:
     def __init__(self, store: Store, route: Route, home: Path) -> None:
         self._store = store
@@ -87,24 +103,39 @@ class Forgetting:
         with self._store.read() as connection:
             root = visitors.roots(connection, [visitor_id]).get(visitor_id)
             family = reading_events.merged_into(connection, root.id) if root else ()
+            event_ids = queries.events_of(connection, family)
         if root is None:
             return None
-        now = clock.now_ms()
+        now, ends = clock.now_ms(), time.monotonic() + _PATIENCE
         self._remember(family, now)
-        event_ids, stopped = self._stop(family)
-        with self._store.read() as connection:
-            parts = batched(event_ids, _CHUNK)
-            places = [_place(row) for part in parts for row in queries.places(connection, part)]
-        attempts = sum(self._wipe(part, now) for part in batched(event_ids, _CHUNK))
+        taken = _Taken()
+        for part in batched(event_ids, _CHUNK):  # all of it, before anything is waited for
+            with self._store.write() as connection:
+                taken.stopped += queries.stop(connection, part, now)
+        for part in batched(event_ids, _CHUNK):
+            self._empty(part, taken, now, ends)
         with self._store.write() as connection:
             held = queries.remove(connection, family)
-            told = {"events": len(event_ids), "attempts": attempts, "stopped": stopped,
-                    "destinations": sorted({place.id for place in places})}  # fmt: skip
+            told = {"events": len(event_ids), "attempts": taken.attempts, "stopped": taken.stopped,
+                    "destinations": sorted(taken.places)}  # fmt: skip
             audit.record(connection, actor, "forget", f"visitor {root.id}", told)
         return Receipt(
-            root.id, root.mode, now, len(family), held, len(event_ids), attempts, stopped, _summed(places),
-            self._store.scrub(),
+            root.id, root.mode, now, len(family), held, len(event_ids), taken.attempts, taken.stopped,
+            [taken.places[one] for one in sorted(taken.places)], self._store.scrub(),
         )  # fmt: skip
+
+    def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
+        """Stop what waits for these events and, once no worker has anything of them in hand, empty them."""
+        empty = {one: self._store.sealer.seal_json({}, f"events:{one}") for one in event_ids}
+        while True:
+            with self._store.write() as connection:
+                queries.hold(connection, event_ids)
+                taken.stopped += queries.stop(connection, event_ids, now)
+                if not queries.in_hand(connection, event_ids):
+                    taken.note(queries.places(connection, event_ids))
+                    taken.attempts += queries.wipe(connection, empty, now)
+                    return
+            _wait(ends)
 
     def _returned(self, known: Mapping[str, int]) -> list[str]:
         with self._store.read() as connection:
@@ -125,25 +156,6 @@ class Forgetting:
         found = (match for line in lines if (match := _LINE.fullmatch(line)))
         return {match[1]: int(match[2]) for match in found}
 
-    def _stop(self, family: Sequence[str]) -> tuple[list[str], int]:
-        """All events of theirs, once nothing of them is in any worker's hand; and how many dispatches were stopped."""
-        stopped, ends = 0, time.monotonic() + _PATIENCE
-        while True:
-            in_hand = 0
-            with self._store.write() as connection:
-                event_ids = queries.events_of(connection, family)
-                for part in batched(event_ids, _CHUNK):
-                    stopped += queries.stop(connection, part, clock.now_ms())
-                    in_hand += queries.in_hand(connection, part)
-            if not in_hand:
-                return event_ids, stopped
-            _wait(ends)
-
-    def _wipe(self, event_ids: Sequence[str], now: int) -> int:
-        empty = {one: self._store.sealer.seal_json({}, f"events:{one}") for one in event_ids}
-        with self._store.write() as connection:
-            return queries.wipe(connection, empty, now)
-
     @contextmanager
     def _router_still(self) -> Iterator[None]:
         """Route what was accepted before now, for nobody knows yet whose that is; then keep the station closed."""
@@ -162,24 +174,7 @@ class Forgetting:
             return queries.any_unrouted(connection, upto)
 
 
-def _place(row: Any) -> Place:
-    name = row.name or f"destination {row.destination_id}"
-    return Place(row.destination_id, name, int(row.delivered), int(row.tried), row.last)
-
-
 def _wait(ends: float) -> None:
     if time.monotonic() > ends:
         raise Busy("Something of this visitor is still in a worker's hand. Try again in a minute.", retry_after=60)
     time.sleep(_TICK)
-
-
-def _summed(places: Sequence[Place]) -> list[Place]:
-    """One for each destination."""
-    found: dict[int, Place] = {}
-    for place in places:
-        before = found.get(place.id, Place(place.id, place.name, 0, 0, 0))
-        found[place.id] = Place(
-            place.id, place.name, before.delivered + place.delivered, before.tried + place.tried,
-            max(before.last_at, place.last_at),
-        )  # fmt: skip
-    return sorted(found.values(), key=lambda place: place.id)

@@ -29,6 +29,11 @@ def events_of(connection: Connection, family: Sequence[str]) -> list[str]:
     return list(connection.scalars(select(_e.id).where(_e.visitor_id.in_(family)).order_by(_e.id)))
 
 
+def hold(connection: Connection, event_ids: Sequence[str]) -> None:
+    """Nobody replays one of these before the transaction ends, and then they see that it was forgotten."""
+    connection.execute(select(_e.id).where(_e.id.in_(event_ids)).order_by(_e.id).with_for_update()).all()
+
+
 def stop(connection: Connection, event_ids: Sequence[str], now: int) -> int:
     """What waits or is held for these events never leaves; how many that were."""
     waiting = update(dispatches).where(_d.event_id.in_(event_ids), _d.state.in_(OPEN - {"sending"}))

@@ -89,3 +89,11 @@ def test_the_first_look_at_an_empty_house_says_how_to_begin(editor: Browser) -> 
     assert "Waiting for the first event" in editor.page("/events")
     for path in ("/sources", "/destinations", "/install", "/playground", "/audit", "/plugins"):
         editor.page(path)
+
+
+def test_an_admin_ends_somebodys_sessions(admin: Browser, here: Ours, browser_of: Callable[[str], Browser]) -> None:
+    viewer = browser_of("viewer")
+    found = here.people.find("viewer@example.com")
+    assert "All sessions of viewer@example.com have ended." in admin.post(f"/people/{found.id}/sign-out").text
+    assert viewer.get("/").status_code == 302
+    assert admin.get("/").status_code == 200
