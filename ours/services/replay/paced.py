@@ -60,8 +60,8 @@ class PacedReplays:
         now, count = clock.now_ms(), self._bulk.preview(wanted).count
         with self._store.write() as connection:
             values = {"state": "running", "actor": name_of(actor), "wanted": _write(wanted), "most": limit,
-                      "fresh_id": fresh_id, "matching": count, "made": 0, "upto": matching.newest(connection), "created_at": now,
-                      "updated_at": now}  # fmt: skip
+                      "fresh_id": fresh_id, "matching": count, "made": 0, "upto": matching.newest(connection),
+                      "created_at": now, "updated_at": now}  # fmt: skip
             replay_id = queries.insert_replay(connection, values)
             audit.record(connection, actor, "replay", f"replay {replay_id}", {"matching": count, "limit": limit})
             return _paced(queries.locked(connection, replay_id))
