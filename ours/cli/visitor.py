@@ -60,6 +60,7 @@ def show(shell: Shell, who: str, kind: str | None) -> None:
 @click.argument("who")
 @_KIND
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; made for you alone.")
+@json_option
 @pass_shell
 def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> None:
     """All that is kept about a visitor, as JSON: profile, events, and what was sent where."""
@@ -71,6 +72,7 @@ def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> Non
         return
     with file:
         file.write(text + "\n")
+    shell.show({"file": str(output), "visitors": len(found)})
 
 
 def _new(path: Path) -> IO[str]:
