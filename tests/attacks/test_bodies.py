@@ -97,3 +97,11 @@ def test_a_password_of_a_megabyte_is_not_hashed(client: FlaskClient, here: Ours,
     here.people.add("ada@example.com", "viewer", actor="cli")
     with within(1):
         assert here.people.sign_in("ada@example.com", "x" * MB) is None
+
+
+def test_a_large_batch_that_may_be_is_taken_all_the_same(client: FlaskClient, key: str) -> None:
+    """The limit of forms is not the limit of batches."""
+    row = {"event": "A", "userId": "u", "eventProperties": {"text": "x" * 100_000}}
+    rows = [row | {"distinctId": f"d-{number}"} for number in range(25)]
+    answer = _post(client, json.dumps({"token": key, "events": rows}).encode(), "batch")
+    assert (answer.status_code, answer.json["accepted"]) == (200, 25)
