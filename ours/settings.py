@@ -297,6 +297,13 @@ def _own_keys(path: Path) -> tuple[bytes, ...]:
     return (key,)
 
 
+def present_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The ring as it is now: a key may have been added to the data folder's since this process began."""
+    path = settings.home / _KEY_FILE
+    now = _own_keys(path) if path.exists() else ()
+    return now if set(settings.secret_keys) <= set(now) else settings.secret_keys
+
+
 def add_own_key(settings: Settings) -> bool:
     """Put a new key first in the ring of the data folder; False when the ring comes from the environment."""
     path = settings.home / _KEY_FILE

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, select
 
 from ours.errors import Busy
-from ours.settings import Settings
+from ours.settings import Settings, present_keys
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
@@ -30,7 +30,7 @@ class Store:
     """One database. ``read()`` and ``write()`` give a connection for one transaction."""
 
     def __init__(self, settings: Settings) -> None:
-        self.sealer = Sealer(settings.secret_keys)
+        self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings))
         path = settings.home / "ours.db"
         self.url = _url(settings.database_url) or f"sqlite:///{path}"
         self.is_sqlite = self.url.startswith("sqlite")

@@ -147,6 +147,25 @@ def test_the_ring_of_the_data_folder_gets_a_new_key_first(
     assert not (home / "secret.new").exists()
 
 
+def test_a_process_that_began_before_the_new_key_reads_what_it_sealed(
+    make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
+) -> None:
+    make_database_url("sqlite")
+    environment = {"OURS_HOME": str(make_settings().home)}
+    running = Ours(load(environment))
+    key = running.sources.add("Shop", actor="cli").live_key
+    other = Ours(load(environment))
+    other.secrets.add_key(actor="cli")
+    other.close()
+    other = Ours(load(environment))
+    assert other.secrets.rotate(actor="cli") == 2
+    assert key in {one.text for one in running.sources.keys(1)}
+    running.sources.add("Old key", actor="cli")  # it still seals with the old one: so start anew, and rotate again
+    assert other.secrets.rotate(actor="cli") == 2
+    running.close()
+    other.close()
+
+
 def test_a_ring_from_the_environment_is_left_to_the_operator(open_with: Callable[[str], Ours]) -> None:
     with pytest.raises(Invalid, match="OURS_SECRET_KEYS"):
         open_with(KEY).secrets.add_key(actor="cli")
