@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.run-ready
 READY_DEV := .venv/.dev-ready
+CLIENT := .venv/clients/2.1.0
 
 .PHONY: run test check lint types contracts format bench chaos lock screenshots clean
 
@@ -38,6 +39,7 @@ lock: $(READY_DEV)  ## resolve the dependencies anew
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group build -o locks/run.txt
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group dev -o locks/dev.txt
+	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes --no-deps locks/client-2.1.in -o locks/client-2.1.txt
 
 clean:
 	rm -rf .venv build dist
@@ -51,7 +53,10 @@ $(READY): $(BIN)/python locks/run.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(READY_DEV): $(BIN)/python locks/dev.txt pyproject.toml
+$(READY_DEV): $(BIN)/python locks/dev.txt locks/client-2.1.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/dev.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -rf $(CLIENT)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --target $(CLIENT) -r locks/client-2.1.txt \
+		|| echo "The vendor's client 2.1 can't be installed here, so its tests will be skipped."
 	@touch $@ $(READY)

@@ -5,22 +5,24 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ours.plugin import Outcome, Rejected, Unknown
+from ours.plugin import Rejected, Unknown
 
-_THREADS = 4
+THREADS = 4
 _DEADLINE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
+    """``said`` is what the plugin's send() gave: an outcome, if it keeps its word."""
+
     tag: str
-    outcome: Outcome
+    said: object
     total_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Errand:
-    future: Future[Outcome]
+    future: Future[object]
     started: float
 
 
@@ -35,10 +37,10 @@ class Pool:
     def in_flight(self) -> int:
         return len(self._errands)
 
-    def submit(self, tag: str, destination_id: int, work: Callable[[], Outcome]) -> None:
+    def submit(self, tag: str, destination_id: int, work: Callable[[], object]) -> None:
         executor = self._executors.get(destination_id)
         if executor is None:
-            executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"send-{destination_id}")
+            executor = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{destination_id}")
             self._executors[destination_id] = executor
         self._errands[tag] = _Errand(executor.submit(work), time.monotonic())
 
@@ -49,7 +51,7 @@ class Pool:
         wait([errand.future for errand in self._errands.values()], timeout, FIRST_COMPLETED)
         now = time.monotonic()
         ended = [
-            Done(tag, _outcome(errand), round((now - errand.started) * 1000))
+            Done(tag, _said(errand), round((now - errand.started) * 1000))
             for tag, errand in self._errands.items()
             if errand.future.done() or now - errand.started > _DEADLINE
         ]
@@ -62,11 +64,10 @@ class Pool:
             executor.shutdown(wait=False, cancel_futures=True)
 
 
-def _outcome(errand: _Errand) -> Outcome:
+def _said(errand: _Errand) -> object:
     if not errand.future.done():
         return Unknown("timeout", f"It took longer than {_DEADLINE:.0f} seconds.")
     error = errand.future.exception()
     if error is not None:
         return Rejected("send_failed", f"The plugin's send() raised {type(error).__name__}.")
-    outcome: object = errand.future.result()
-    return outcome if isinstance(outcome, Outcome) else Unknown("send_failed", "The plugin's send() gave no outcome.")
+    return errand.future.result()

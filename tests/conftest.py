@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings as hypothesis
 
 from ours import log
 from ours.settings import Settings, load
@@ -19,6 +20,10 @@ from ours.store import Store, migrate
 ENGINES = ["sqlite", "postgresql"]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that only tests use
 _numbers = itertools.count()
+
+# A law does not break because the machine is busy.
+hypothesis.register_profile("calm", deadline=None)
+hypothesis.load_profile("calm")
 
 
 @pytest.fixture(autouse=True)

@@ -43,6 +43,7 @@ def show(one: "Destination") -> Mapping[str, Any]:
             "drainRate": limits.drain_rate,
         },
         "breaker": {"state": breaker.state, "failures": breaker.failures, "until": iso(breaker.until)},
+        "restsUntil": iso(one.rests_until),
     }
 
 

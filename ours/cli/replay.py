@@ -1,37 +1,19 @@
 """``ours replay``: send again what ended."""
 
-import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from ours.cli.moments import Moment
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
-from ours.clock import DAY, HOUR, MINUTE, iso, now_ms
+from ours.clock import iso
 
 if TYPE_CHECKING:
     from ours.services.replay import Filter, Paced, Preview
 
 _STATES = click.Choice(["rejected", "exhausted", "stopped", "held", "delivered", "sunk"])
-_AGES = {"m": MINUTE, "h": HOUR, "d": DAY}
-
-
-class _Moment(click.ParamType[int]):
-    """``2026-08-11T01:15:00Z`` (UTC where no zone is said), or how long ago: ``90m``, ``24h``, ``7d``."""
-
-    name = "moment"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        age = re.fullmatch(r"(\d{1,6})([mhd])", str(value))
-        if age:
-            return now_ms() - int(age[1]) * _AGES[age[2]]
-        try:
-            moment = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f'"{value}" is no moment. Write 2026-08-11T01:15:00Z, or how long ago: 90m, 24h, 7d.', param, ctx)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 _fresh = click.option("--fresh-id", is_flag=True, help="Tell receivers a new id, so that none takes it for a repeat.")
@@ -77,8 +59,8 @@ def _narrowing(command: Any) -> Any:
         click.option("--yes", is_flag=True, help="Do it, without asking."),
         click.option("--limit", type=click.IntRange(1), help="At most so many."),
         click.option("--mode", type=click.Choice(["live", "test"])),
-        click.option("--until", type=_Moment(), help="Only those made before that moment."),
-        click.option("--since", type=_Moment(),
+        click.option("--until", type=Moment(), help="Only those made before that moment."),
+        click.option("--since", type=Moment(),
                      help="Only those made since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d."),
         click.option("--reason", metavar="CODE", help="Only those with this reason, such as http_500."),
         click.option("--state", "states", type=_STATES, multiple=True, required=True,

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ours.cli.moments import Seconds
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
-from ours.clock import DAY, SECOND, iso, now_ms
+from ours.clock import DAY, iso, now_ms
 
 if TYPE_CHECKING:
     from ours.services.sources import Key, Source
-
-_DAY_SECONDS = DAY // SECOND
 
 
 @click.group()
@@ -42,7 +41,9 @@ def list_(shell: Shell) -> None:
         "last seen": itemgetter("lastSeenAt"),
         "live": lambda one: one["live"]["received"],
         "test": lambda one: one["test"]["received"],
+        "of which duplicate": lambda one: one["live"]["duplicate"] + one["test"]["duplicate"],
         "rejected": lambda one: one["live"]["rejected"] + one["test"]["rejected"],
+        "limit": itemgetter("rateLimit"),
     }
     empty = "There is no source yet. Add one with `ours source add NAME`."
     shell.show_all([_document(one) for one in shell.ours.sources.list()], columns, empty)
@@ -96,13 +97,16 @@ def delete(shell: Shell, name: str, yes: bool) -> None:
 @source.command()
 @click.argument("name")
 @click.option("--mode", type=click.Choice(["live", "test"]), default="live", show_default=True)
-@click.option("--overlap", "seconds", type=int, default=_DAY_SECONDS, show_default=True,
-              help="Seconds for which the old keys of that mode still work.")  # fmt: skip
+@click.option("--overlap", "seconds", type=Seconds(), metavar="LENGTH", default="1d", show_default=True,
+              help="For how long the old keys of that mode still work: 90m, 24h, 7d; 0: not at all.")  # fmt: skip
+@click.option("--yes", is_flag=True, help="With --overlap 0, don't ask when an old key was used in the last 24 hours.")
 @json_option
 @pass_shell
-def rotate(shell: Shell, name: str, mode: str, seconds: int) -> None:
+def rotate(shell: Shell, name: str, mode: str, seconds: int, yes: bool) -> None:
     """Give a source a new key; the old one works for a while longer."""
     found = _find(shell, name)
+    if not seconds:
+        _confirm_keys(shell, [key for key in shell.ours.sources.keys(found.id) if key.mode == mode], yes)
     key = shell.ours.sources.rotate(found.id, mode, seconds, actor=ACTOR)
     old = (one.expires_at for one in shell.ours.sources.keys(found.id) if one.mode == mode and one.expires_at)
     document = {
@@ -113,6 +117,41 @@ def rotate(shell: Shell, name: str, mode: str, seconds: int) -> None:
         "oldKeysExpireAt": iso(max(old, default=None)),
     }
     shell.show(document)
+
+
+@source.command()
+@click.argument("name")
+@click.argument("key", type=int)
+@click.option("--yes", is_flag=True, help="Don't ask when the key was used in the last 24 hours.")
+@json_option
+@pass_shell
+def revoke(shell: Shell, name: str, key: int, yes: bool) -> None:
+    """Refuse one key of a source for good. KEY is its id, as `ours source show` has it."""
+    from ours.errors import NotFound
+
+    found = _find(shell, name)
+    keys = [one for one in shell.ours.sources.keys(found.id) if one.id == key]
+    if not keys:
+        raise NotFound(f'"{found.name}" has no key {key}. `ours source show {found.id}` lists its keys.')
+    _confirm_keys(shell, keys, yes)
+    shell.ours.sources.revoke_key(key, actor=ACTOR)
+    [document] = (_key_document(one) for one in shell.ours.sources.keys(found.id) if one.id == key)
+    shell.show({"source": found.name} | document)
+
+
+@source.command()
+@click.argument("name")
+@click.argument("requests", metavar="N|none")
+@json_option
+@pass_shell
+def limit(shell: Shell, name: str, requests: str) -> None:
+    """Take at most N requests a second from a source (a batch is one); `none` lifts the limit."""
+    from ours.errors import Invalid
+
+    if requests != "none" and not requests.isdecimal():
+        raise Invalid(f'"{requests}" is no limit. Give a number of requests a second, or none.')
+    most = None if requests == "none" else int(requests[:10])
+    shell.show(_document(shell.ours.sources.limit(_find(shell, name).id, most, actor=ACTOR)))
 
 
 def _find(shell: Shell, name: str | None) -> "Source":
@@ -130,9 +169,23 @@ def _find(shell: Shell, name: str | None) -> "Source":
 
 def _confirm(shell: Shell, found: "Source", yes: bool) -> None:
     """Ask a person at a terminal; a script that says it means it."""
-    recent = found.last_seen_at is not None and now_ms() - found.last_seen_at < DAY
-    if recent and not yes and not shell.as_json and sys.stdin.isatty():
-        click.confirm(f'"{found.name}" sent something in the last 24 hours. Go on?', abort=True, err=True)
+    if found.last_seen_at is not None and now_ms() - found.last_seen_at < DAY:
+        _ask(shell, f'"{found.name}" sent something in the last 24 hours.', yes)
+
+
+def _confirm_keys(shell: Shell, keys: "Sequence[Key]", yes: bool) -> None:
+    now = now_ms()
+    if any(key.in_use(now) for key in keys):
+        _ask(shell, "This key was used in the last 24 hours, and who still sends with it will be refused.", yes)
+
+
+def _ask(shell: Shell, sentence: str, yes: bool) -> None:
+    if not yes and not shell.as_json and _at_terminal():
+        click.confirm(f"{sentence} Go on?", abort=True, err=True)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _newest(keys: "Sequence[Key]", mode: str) -> str | None:

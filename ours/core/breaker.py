@@ -1,10 +1,12 @@
 """The breaker of a destination: stops trying one that fails, feels its way back, and says when its credentials fail."""
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from ours.plugin.types import Outcome, Rejected, Retry, Unknown
+from ours.core.retry import asked
+from ours.plugin.types import Outcome, Retry, Unauthorized, Unknown
 
 State = Literal["closed", "open", "half_open"]
 Verdict = Literal["worked", "failed", "refused"]
@@ -20,9 +22,12 @@ _WINDOW = 60_000
 _GRAIN = 5_000
 _FEWEST_TRIES = 40
 
-_UNAUTHORISED = {"http_401", "http_403"}
 # These say something of us, of the event or of the plugin, and nothing of how the destination is.
 _SILENT = {"ssrf_refused", "invalid_request", "response_too_large", "send_failed", "worker_stopped", "lease_lost"}
+
+
+_LOUDEST_FIRST: tuple[Verdict, ...] = ("refused", "worked", "failed")
+"""Of a batch: a refusal counts whatever else came; one event that arrived says that the destination works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +78,25 @@ class Window:
         return tries >= _FEWEST_TRIES and 2 * failures >= tries
 
 
-def verdict_of(outcome: Outcome | None) -> Verdict | None:
-    """What the outcome of a try that was sent says of the destination; None when it says nothing."""
-    code = getattr(outcome, "code", "")
-    if outcome is None or code in _SILENT:
-        return None
-    if isinstance(outcome, Retry | Unknown):
-        return "failed"
-    return "refused" if isinstance(outcome, Rejected) and code in _UNAUTHORISED else "worked"
+def verdict_of(outcomes: Collection[Outcome]) -> Verdict | None:
+    """What the outcomes of a request that was sent say of the destination; None when they say nothing.
+
+    A destination that says when to come back is well: it neither works nor fails.
+    """
+    said = {_verdict(one) for one in outcomes if getattr(one, "code", "") not in _SILENT} - {None}
+    return next((one for one in _LOUDEST_FIRST if one in said), None)
+
+
+def _verdict(outcome: Outcome) -> Verdict | None:
+    match outcome:
+        case Unauthorized():
+            return "refused"
+        case Retry(throttle=True) if asked(outcome):
+            return None
+        case Retry() | Unknown():
+            return "failed"
+        case _:
+            return "worked"
 
 
 def after(breaker: Breaker, verdict: Verdict, now: int, *, mostly_failing: bool = False) -> Breaker:

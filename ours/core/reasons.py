@@ -13,6 +13,8 @@ class Reason:
 
 _NOTHING = "Nothing needs doing."
 _WAITS = "It is tried again by itself; look at the destination if it keeps happening."
+_CREDENTIALS = "Renew the credentials in the settings, or check their rights; it is tried again by itself."
+_SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
 
 REASONS = {
     # Decided before a try
@@ -40,6 +42,10 @@ REASONS = {
     "build_failed": Reason(
         "The plugin failed while it built the request: a fault in the plugin.",
         "Read the attempt's message, mend the plugin, then replay.",
+    ),
+    "too_old": Reason(
+        "The event happened longer ago than this destination takes events.",
+        "Nothing can be done: the destination would refuse it, or count it on the wrong day.",
     ),
     "skipped": Reason("The plugin decided that this event is not for this destination.", _NOTHING),
     # Happened while trying
@@ -125,14 +131,14 @@ REASONS = {
 
 _STATUSES = {
     400: Reason("The destination found the request wrong.", "Read its answer, mend the mapping, then replay."),
-    401: Reason("The destination did not accept our credentials.", "Renew them in the settings, then replay."),
-    403: Reason("The destination does not permit this.", "Check the rights of the credentials, then replay."),
+    401: Reason("The destination did not accept our credentials.", _CREDENTIALS),
+    403: Reason("The destination does not permit this.", _CREDENTIALS),
     404: Reason(
         "The destination knows no such address.", "Check the address and the ids in the settings, then replay."
     ),
     410: Reason("The destination's address is gone for good.", "Ask the receiver for the new address."),
     413: Reason("The request was too large for the destination.", "Map fewer or smaller fields, then replay."),
-    429: Reason("The destination asks us to slow down.", _WAITS),
+    429: Reason("The destination asks us to slow down.", _SLOWER),
 }
 _FAMILIES = {
     2: Reason("The destination took the request.", _NOTHING),

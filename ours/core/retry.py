@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from ours.core.reasons import tidy
-from ours.plugin.types import Delivered, Duplicate, Mode, Outcome, Rejected, Retry, Skipped, Unknown
+from ours.plugin.types import (
+    Delivered,
+    Duplicate,
+    Mode,
+    Outcome,
+    Rejected,
+    Retry,
+    Skipped,
+    Split,
+    Unauthorized,
+    Unknown,
+)
 
 State = Literal["pending", "sending", "retrying", "held", "delivered", "rejected", "exhausted", "stopped", "sunk"]
 OPEN: frozenset[State] = frozenset({"pending", "sending", "retrying", "held"})
@@ -16,16 +27,22 @@ TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "s
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
 """The longest wait in seconds after the first, second, … try: eleven tries, over at most 33 hours."""
 AFTER_CEILING = 24 * 3600.0
+MOST_SPARED = 100
+"""So many tries may leave a dispatch's schedule untouched; one that is always told to slow down ends some day, too."""
 _SENT: frozenset[State] = frozenset({"delivered", "retrying", "exhausted"})
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A dispatch's next state. ``due_at`` (milliseconds) is set when, and only when, another try is to come."""
+    """A dispatch's next state. ``due_at`` (milliseconds) is set when, and only when, another try is to come.
+
+    ``spared``: the try that ended does not count for the schedule.
+    """
 
     state: State
     reason: str | None = None
     due_at: int | None = None
+    spared: bool = False
 
 
 def decide(
@@ -37,8 +54,11 @@ def decide(
     dedupes: bool,
     mode: Mode,
     schedule: Sequence[float] = SCHEDULE,
+    spared: int = 0,
 ) -> Decision:
     """What follows from the outcome of try number ``attempt`` (from 1), which ended at ``now`` (milliseconds).
+
+    ``spared`` tries are not counted in ``attempt``. One that came too fast for the destination is spared, too.
 
     :raises AssertionError: when a test dispatch would be said to have been sent, or ``outcome`` is none. Both are bugs.
     """
@@ -47,14 +67,17 @@ def decide(
             decision = Decision("delivered")
         case Skipped(reason):
             decision = Decision("stopped", tidy(reason) or "skipped")
-        case Rejected(code):
+        case Rejected(code) | Split(code):
             decision = Decision("rejected", tidy(code) or "rejected")
         case Unknown() if not dedupes:
             decision = Decision("held", "ambiguous")
-        case Retry(code) | Unknown(code) if attempt > len(schedule):
+        case Retry(code, throttle=True) if asked(outcome) and spared < MOST_SPARED:
+            wait = asked(outcome) or 0
+            decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000), spared=True)
+        case Retry(code) | Unauthorized(code) | Unknown(code) if attempt > len(schedule):
             decision = Decision("exhausted", tidy(code) or "gave_up")
-        case Retry(code) | Unknown(code):
-            wait = _asked(outcome) or _jittered(schedule[attempt - 1], f"{dispatch_id}:{attempt}")
+        case Retry(code) | Unauthorized(code) | Unknown(code):
+            wait = asked(outcome) or _jittered(schedule[attempt - 1], f"{dispatch_id}:{attempt}")
             decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000))
         case other:
             assert_never(other)
@@ -68,10 +91,10 @@ def sunk() -> Decision:
     return Decision("sunk", "test_mode")
 
 
-def _asked(outcome: Retry | Unknown) -> float | None:
+def asked(outcome: Outcome) -> float | None:
     """The seconds that the destination asked us to wait, at most 24 hours; None when it asked for nothing sensible."""
-    after = outcome.after if isinstance(outcome, Retry) else None
-    return min(after, AFTER_CEILING) if after is not None and after > 0 else None
+    after: object = outcome.after if isinstance(outcome, Retry) else None
+    return min(float(after), AFTER_CEILING) if isinstance(after, int | float) and after > 0 else None
 
 
 def _jittered(longest: float, seed: str) -> float:

@@ -16,7 +16,8 @@ Status = Literal["on", "paused", "off"]
 class Target:
     """A destination as routing sees it. ``allowed`` holds name keys, or ``*``; removed destinations are not targets.
 
-    ``breaker_open`` is true until the breaker has closed again: what comes waits with the rest.
+    ``breaker_open`` is true until the breaker has closed again: what comes waits with the rest. ``ordered``: it takes
+    the events of a visitor in order.
     """
 
     destination_id: int
@@ -24,6 +25,7 @@ class Target:
     plugin_present: bool
     allowed: Collection[str]
     breaker_open: bool = False
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

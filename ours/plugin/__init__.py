@@ -3,10 +3,11 @@
 from marshmallow import Schema, ValidationError, fields, validate
 from requests import Request, Response
 
-from ours.plugin.destination import Category, Destination, sends_itself
+from ours.plugin.batching import Batching
+from ours.plugin.destination import API_VERSION, Category, Destination, sends_itself
 from ours.plugin.envelope import EVENT_MAPPING, envelope, iso, to_json
 from ours.plugin.inputs import Endpoint, Headers, Secret
-from ours.plugin.reading import by_status, read_json, retry_after
+from ours.plugin.reading import by_status, oauth_token, rate_limit_after, read_json, retry_after
 from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.spec import hookimpl
 from ours.plugin.types import (
@@ -19,12 +20,17 @@ from ours.plugin.types import (
     Retry,
     SecretValue,
     Skipped,
+    Split,
+    Token,
+    Unauthorized,
     Unknown,
     Visitor,
 )
 
 __all__ = [
+    "API_VERSION",
     "EVENT_MAPPING",
+    "Batching",
     "Category",
     "Delivered",
     "Delivery",
@@ -43,6 +49,9 @@ __all__ = [
     "SecretValue",
     "SettingInfo",
     "Skipped",
+    "Split",
+    "Token",
+    "Unauthorized",
     "Unknown",
     "ValidationError",
     "Visitor",
@@ -54,6 +63,8 @@ __all__ = [
     "hookimpl",
     "iso",
     "load_settings",
+    "oauth_token",
+    "rate_limit_after",
     "read_json",
     "retry_after",
     "secrets_of",

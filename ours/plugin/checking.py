@@ -6,6 +6,7 @@ from typing import get_args
 
 from marshmallow import Schema
 
+from ours.plugin.batching import Batching
 from ours.plugin.destination import Category, Destination
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -19,7 +20,8 @@ def faults(kind: object) -> list[str]:
         return [f"It announced an instance of {type(kind).__name__}: announce the class itself."]
     if not (isinstance(kind, type) and issubclass(kind, Destination)):
         return [f"It announced {kind!r}, which is not a subclass of Destination."]
-    return [sentence for name, (fits, sentence) in _RULES.items() if not fits(getattr(kind, name, None))]
+    rules = _RULES | (_BUILDS if getattr(kind, "batching", None) is None else _BATCHES)
+    return [sentence for name, (fits, sentence) in rules.items() if not fits(getattr(kind, name, None))]
 
 
 def _text(most: int) -> Callable[[object], bool]:
@@ -43,6 +45,16 @@ def _is_template(value: object) -> bool:
     return "{{" not in rest and "}}" not in rest
 
 
+def _own(name: str) -> Callable[[object], bool]:
+    return lambda value: callable(value) and value is not getattr(Destination, name)
+
+
+def _is_batching(value: object) -> bool:
+    if not isinstance(value, Batching):
+        return False
+    return value.max_items >= 1 and value.max_bytes >= 1 and 0 <= value.linger <= 60
+
+
 _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     "slug": (
         _is_slug,
@@ -55,14 +67,30 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     ),
     "category": (lambda value: value in _CATEGORIES, f"Its category must be one of {', '.join(_CATEGORIES)}."),
     "version": (_text(40), 'Its version must be a text of at most 40 characters: version = "1".'),
+    "max_age": (
+        lambda value: value is None or (isinstance(value, int | float) and value > 0),
+        "Its max_age must be a number of seconds, or None.",
+    ),
+    "ordered": (lambda value: isinstance(value, bool), "Its ordered must be True or False."),
     "dedupes": (lambda value: isinstance(value, bool), "Its dedupes must be True or False."),
     "default_mapping": (
         _is_mapping,
         'Its default_mapping must map field names to templates: {"text": "{{event.event}}"}.',
     ),
     "Settings": (_is_schema, "Its Settings must be a marshmallow schema: class Settings(Schema)."),
+}
+_BUILDS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "build": (_own("build"), "It has no build: write build(self, delivery) and return a Request."),
+}
+_BATCHES: dict[str, tuple[Callable[[object], bool], str]] = {
+    "batching": (
+        _is_batching,
+        "Its batching must be a Batching with at least one item, one byte and a linger from 0 to 60 seconds.",
+    ),
+    "item": (_own("item"), "It has no item: write item(self, delivery) and return its part of the request."),
+    "pack": (_own("pack"), "It has no pack: write pack(self, items, settings) and return a Request."),
     "build": (
-        lambda value: callable(value) and value is not Destination.build,
-        "It has no build: write build(self, delivery) and return a Request.",
+        lambda value: value is Destination.build,
+        "It batches, so its build follows from item and pack: write no build of its own.",
     ),
 }

@@ -1,28 +1,35 @@
 """Reads an HTTP answer by its status, as most destinations mean it (conventions of docs/plugins.md)."""
 
+import math
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry
+from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Token, Unauthorized
 
-_TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
+_TRANSIENT = {408, 425}
+_RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
+_EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
 
 
 def by_status(response: Response) -> Outcome:
-    """2xx delivered; 408, 425, 429 and 5xx retry; everything else, redirects too, rejected for good."""
+    """2xx delivered; 408, 425, 429 and 5xx retry; 401 and 403 unauthorized; all else, redirects too, rejected."""
     status = response.status_code
     if 200 <= status < 300:
         return Delivered()
-    code = f"http_{status}"
+    code, said = f"http_{status}", f"The destination answered {status}."
+    if status == 429:
+        return Retry(code, said, rate_limit_after(response), throttle=True)
     if status in _TRANSIENT or status >= 500:
-        return Retry(code, f"The destination answered {status}.", retry_after(response))
+        return Retry(code, said, retry_after(response))
+    if status in {401, 403}:
+        return Unauthorized(code, said)
     if 300 <= status < 400:
         return Rejected(code, "The destination answered with a redirect, and redirects are never followed.")
-    return Rejected(code, f"The destination answered {status}.")
+    return Rejected(code, said)
 
 
 def read_json(response: Response) -> Any:
@@ -46,6 +53,41 @@ def retry_after(response: Response) -> float | None:
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     return min(max((_utc(until) - _utc(sent)).total_seconds(), 0.0), AFTER_CEILING)
+
+
+def rate_limit_after(response: Response) -> float | None:
+    """Seconds until we may go on after a 429: ``Retry-After``, or else when the vendor says that its limit is reset.
+
+    ``RateLimit-Reset`` and ``X-RateLimit-Reset`` are read as seconds to wait, or as a moment. At most 24 hours.
+    """
+    asked = retry_after(response)
+    if asked is not None:
+        return asked
+    waits = (_until_reset(response, name) for name in _RESETS)
+    return next((wait for wait in waits if wait is not None), None)
+
+
+def oauth_token(response: Response) -> Token | Outcome:
+    """The access token of an OAuth answer. One that will not give it refuses our credentials, however it says so."""
+    outcome, answer = by_status(response), read_json(response)
+    if isinstance(outcome, Retry):
+        return outcome
+    token = answer.get("access_token") if isinstance(answer, dict) else None
+    if isinstance(outcome, Delivered) and isinstance(token, str) and token:
+        seconds = answer.get("expires_in")
+        return Token(SecretValue(token), float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3600.0)
+    return Unauthorized("no_token", f"No access token was given (status {response.status_code}).")
+
+
+def _until_reset(response: Response, name: str) -> float | None:
+    try:
+        reset = float(response.headers.get(name, "").strip())
+        if reset >= _EPOCH:
+            reset = reset / (1000 if reset >= 1000 * _EPOCH else 1)
+            reset -= _utc(parsedate_to_datetime(response.headers["Date"])).timestamp()
+    except (ValueError, KeyError, TypeError, OverflowError):
+        return None
+    return min(max(reset, 0.0), AFTER_CEILING) if math.isfinite(reset) else None
 
 
 def _utc(moment: datetime) -> datetime:

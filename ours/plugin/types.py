@@ -65,7 +65,7 @@ class Delivery:
 
     ``id`` is the same at every try, and in a replay too unless a new one was asked for. ``fields`` is the mapping's
     result: all that may leave. ``attempt`` counts from 1; ``now`` is the moment of this attempt (milliseconds), so that
-    ``build`` needs no clock.
+    ``build`` needs no clock. ``token`` is what ``token_request`` fetched; a placeholder in test mode.
     """
 
     id: str
@@ -74,6 +74,7 @@ class Delivery:
     settings: Mapping[str, Any]
     attempt: int = 1
     now: int = 0
+    token: SecretValue | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +110,31 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Not now. ``after`` is the number of seconds the destination asked us to wait, if it did."""
+    """Not now. ``after`` is the number of seconds the destination asked us to wait, if it did.
+
+    ``throttle``: we were too fast, so with ``after`` the whole destination rests that long, and no try is used up.
+    """
 
     code: str
     message: str = ""
     after: float | None = None
+    throttle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorized:
+    """Our credentials were refused. It is tried again; five in a row pause the destination until a person mends it."""
+
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Not taken with the others of its batch: it is sent again at once in a smaller one. Alone, it is rejected."""
+
+    code: str
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +145,12 @@ class Unknown:
     message: str = ""
 
 
-Outcome = Delivered | Duplicate | Skipped | Rejected | Retry | Unknown
+Outcome = Delivered | Duplicate | Skipped | Rejected | Retry | Unauthorized | Split | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An access token and how many seconds it is good for."""
+
+    value: SecretValue
+    seconds: float

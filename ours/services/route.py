@@ -126,12 +126,15 @@ class Route:
 
     def _write_down(self, connection: Connection, resolved: Sequence[_Resolved], now: int) -> None:
         """The destinations are held still in this transaction, so that none changes its status in between."""
-        known = list(targets.current(connection, self._registry, steady=True).values())
+        known = targets.current(connection, self._registry, steady=True)
+        ordered = {one.destination_id for one in known.values() if one.ordered}
         routed, made = [], []
         for item in resolved:
-            plan = routing.plan(item.row.name, item.row.kind, item.row.mode, known)
+            plan = routing.plan(item.row.name, item.row.kind, item.row.mode, list(known.values()))
             routed.append(_routed(item, plan))
-            made += [_dispatch(item.row, planned, now) for planned in plan.dispatches]
+            for planned in plan.dispatches:
+                lane = item.visitor_id if planned.destination_id in ordered else None
+                made.append(_dispatch(item.row, planned, now)._replace(lane=lane))
         dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
 

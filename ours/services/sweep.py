@@ -86,7 +86,7 @@ class Sweep:
             return Settled(row.id, "pending", None, now)
         decision = retry.decide(
             _LOST,
-            attempt=row.attempts,
+            attempt=row.attempts - row.spared,
             now=now,
             dispatch_id=row.id,
             dedupes=self._dedupes(row.slug),

@@ -7,17 +7,21 @@ from sqlalchemy import Connection
 from ours.core.routing import Status, Target
 from ours.registry import Registry
 from ours.store.queries import destinations
+from ours.store.queries.destinations import Current
 
 
 def current(connection: Connection, registry: Registry, *, steady: bool = False) -> dict[int, Target]:
     """Those not removed, by id; ``steady``: none changes its status before the transaction ends."""
-    return {
-        row.id: Target(
-            row.id,
-            cast("Status", row.status),
-            registry.get(row.slug) is not None,
-            row.allowed,
-            breaker_open=row.breaker != "closed",
-        )
-        for row in destinations.all_current(connection, steady=steady)
-    }
+    return {row.id: _target(row, registry) for row in destinations.all_current(connection, steady=steady)}
+
+
+def _target(row: Current, registry: Registry) -> Target:
+    loaded = registry.get(row.slug)
+    return Target(
+        row.id,
+        cast("Status", row.status),
+        loaded is not None,
+        row.allowed,
+        breaker_open=row.breaker != "closed",
+        ordered=loaded is not None and loaded.plugin.ordered,
+    )

@@ -20,8 +20,8 @@ KEY_OF_TESTS = "YW5vdGhlciBrZXkgb2YgMzIgYnl0ZXMgZm9yIHRlc3Q="
 class Terminal:
     """Types ``ours …``. ``json`` adds ``--json`` and reads the document."""
 
-    def run(self, *words: str) -> Result:
-        result = CliRunner().invoke(cli, list(words), prog_name="ours")
+    def run(self, *words: str, typed: str | None = None) -> Result:
+        result = CliRunner().invoke(cli, list(words), input=typed, prog_name="ours")
         log.configure("WARNING", "text")  # the runner's stderr is gone
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception

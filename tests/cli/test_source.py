@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
+import time_machine
 
 from ours.bootstrap import Ours
-from ours.clock import now_ms
+from ours.clock import iso, now_ms
 from ours.store.queries import volumes
 from tests.cli.conftest import Terminal
 
@@ -80,3 +81,65 @@ def test_people_see_a_table(terminal: Terminal) -> None:
     seen = terminal.text("source", "list")
     assert "[red]Shop[/red]" in seen
     assert "\u202e" not in seen
+
+
+def test_the_overlap_is_said_as_people_say_it(terminal: Terminal) -> None:
+    old = terminal.json("source", "add", "Shop")["key"]
+    for words, seconds in (("7d", 604_800), ("90m", 5_400), ("60", 60)):
+        with time_machine.travel(1_800_000_000, tick=False):
+            turned = terminal.json("source", "rotate", "Shop", "--overlap", words)
+        [ends] = [key["expiresAt"] for key in terminal.json("source", "show", "Shop")["keys"] if key["key"] == old]
+        assert ends == iso((1_800_000_000 + seconds) * 1000)
+        old = turned["key"]
+    assert "no length of time" in terminal.json("source", "rotate", "Shop", "--overlap", "soon", status=2)["error"]
+    assert "90 days" in terminal.json("source", "rotate", "Shop", "--overlap", "91d", status=1)["error"]
+
+
+def test_one_key_is_revoked_by_its_id(terminal: Terminal, ours: Ours) -> None:
+    terminal.json("source", "add", "Other")
+    made = terminal.json("source", "add", "Shop")
+    turned = terminal.json("source", "rotate", "Shop", "--overlap", "7d")
+    old = next(key for key in terminal.json("source", "show", "Shop")["keys"] if key["key"] == made["key"])
+    revoked = terminal.json("source", "revoke", "Shop", str(old["id"]))
+    assert (revoked["source"], revoked["id"], revoked["revokedAt"][-1]) == ("Shop", old["id"], "Z")
+    assert ours.accept.authenticate(made["key"]) is None
+    assert ours.accept.authenticate(turned["key"])
+    assert "has no key 1" in terminal.json("source", "revoke", "Shop", "1", status=1)["error"]
+
+
+def test_a_limit_is_set_and_lifted(terminal: Terminal, ours: Ours) -> None:
+    made = terminal.json("source", "add", "Shop")
+    assert terminal.json("source", "limit", "Shop", "50")["rateLimit"] == 50
+    caller = ours.accept.authenticate(made["key"])
+    assert caller
+    assert caller.rate_limit == 50
+    assert terminal.json("source", "limit", "Shop", "none")["rateLimit"] is None
+    for wrong in ("0", "many", "1.5"):
+        assert "limit" in terminal.json("source", "limit", "Shop", wrong, status=1)["error"]
+
+
+@pytest.mark.parametrize("verb", ["revoke", "rotate"])
+def test_a_person_is_asked_before_a_key_in_use_ends(
+    terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
+    made = ours.sources.add("Shop", actor="test")
+    key = next(key for key in ours.sources.keys(made.source.id) if key.mode == "live")
+    words = ("source", verb, "Shop", *([str(key.id)] if verb == "revoke" else ["--overlap", "0"]))
+    with ours.store.write() as connection:
+        volumes.note_use(connection, [key.id], now_ms())
+    for answer in ("n", "y"):
+        asked = terminal.run(*words, typed=f"{answer}\n")
+        assert "used in the last 24 hours" in asked.stderr
+        [now] = [one for one in ours.sources.keys(made.source.id) if one.id == key.id]
+        assert now.works(now_ms() + 1) is (answer == "n")
+    assert "24 hours" not in terminal.run(*words).stderr
+
+
+def test_who_says_yes_is_not_asked(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
+    made = ours.sources.add("Shop", actor="test")
+    with ours.store.write() as connection:
+        volumes.note_use(connection, [key.id for key in ours.sources.keys(made.source.id)], now_ms())
+    for words in (("rotate", "Shop", "--overlap", "0"), ("revoke", "Shop", "2"), ("deactivate", "Shop")):
+        assert terminal.run("source", *words, "--yes").exit_code == 0

@@ -16,7 +16,7 @@ from ours.core.breaker import (
     after,
     verdict_of,
 )
-from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Unknown
+from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Split, Unauthorized, Unknown
 
 NOW = 1_000_000
 VERDICTS = st.sampled_from(["worked", "failed", "refused"])
@@ -90,19 +90,36 @@ def test_open_is_exactly_the_state_with_a_moment_and_its_pause_is_bounded(verdic
         (Duplicate(), "worked"),
         (Skipped("not_mine"), "worked"),
         (Rejected("http_400", "No."), "worked"),
-        (Rejected("http_401", "No."), "refused"),
-        (Rejected("http_403", "No."), "refused"),
+        (Rejected("http_403", "No."), "worked"),
+        (Unauthorized("http_401", "No."), "refused"),
+        (Split("http_413", "Too many."), "worked"),
         (Retry("http_503", "Later."), "failed"),
+        (Retry("http_429", "Slowly.", 5.0), "failed"),
+        (Retry("http_429", "Slowly.", throttle=True), "failed"),
+        (Retry("http_429", "Slowly.", 5.0, throttle=True), None),
         (Retry("connect_failed", "Nobody there."), "failed"),
         (Retry("dns_failed", "Nobody there."), "failed"),
         (Unknown("timeout", "Who knows."), "failed"),
         (Unknown("worker_stopped", "We went."), None),
         (Rejected("ssrf_refused", "Private."), None),
-        (None, None),
     ],
 )
-def test_what_an_outcome_says_of_the_destination(outcome: Outcome | None, verdict: Verdict | None) -> None:
-    assert verdict_of(outcome) == verdict
+def test_what_an_outcome_says_of_the_destination(outcome: Outcome, verdict: Verdict | None) -> None:
+    assert verdict_of([outcome]) == verdict
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "verdict"),
+    [
+        ([], None),
+        ([Retry("http_503"), Delivered()], "worked"),
+        ([Retry("http_503"), Rejected("http_400")], "worked"),
+        ([Delivered(), Unauthorized("http_403")], "refused"),
+        ([Retry("http_503"), Unknown("timeout")], "failed"),
+    ],
+)
+def test_a_batch_says_one_thing_of_the_destination(outcomes: list[Outcome], verdict: Verdict | None) -> None:
+    assert verdict_of(outcomes) == verdict
 
 
 def window(*tries: tuple[int, bool]) -> Window:

@@ -6,8 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.retry import OPEN, SCHEDULE, TERMINAL, Decision, decide, sunk
-from ours.plugin.types import Delivered, Duplicate, Mode, Outcome, Rejected, Retry, Skipped, Unknown
+from ours.core.retry import MOST_SPARED, OPEN, SCHEDULE, TERMINAL, Decision, decide, sunk
+from ours.plugin.types import (
+    Delivered,
+    Duplicate,
+    Mode,
+    Outcome,
+    Rejected,
+    Retry,
+    Skipped,
+    Split,
+    Unauthorized,
+    Unknown,
+)
 
 NOW = 1_754_874_909_594
 OUTCOMES = st.one_of(
@@ -16,6 +27,9 @@ OUTCOMES = st.one_of(
     st.builds(Skipped, st.text(max_size=200)),
     st.builds(Rejected, st.text(max_size=200)),
     st.builds(Retry, st.text(max_size=200), after=st.none() | st.floats()),
+    st.builds(Retry, st.text(max_size=200), after=st.none() | st.floats(), throttle=st.just(True)),
+    st.builds(Unauthorized, st.text(max_size=200)),
+    st.builds(Split, st.text(max_size=200)),
     st.builds(Unknown, st.text(max_size=200)),
 )
 
@@ -63,6 +77,25 @@ def test_the_try_after_the_last_wait_is_the_last() -> None:
 @given(st.floats(0.001, 24 * 3600), st.integers(1, len(SCHEDULE)))
 def test_a_wait_that_the_destination_asked_for_is_kept_to_the_millisecond(seconds: float, attempt: int) -> None:
     assert after(Retry("http_429", after=seconds), attempt).due_at == NOW + math.ceil(seconds * 1000)
+
+
+def test_a_throttled_try_is_spared_a_hundred_times_and_a_slow_destination_is_not() -> None:
+    throttled = Retry("http_429", after=5, throttle=True)
+    assert after(throttled, 99) == Decision("retrying", "http_429", NOW + 5_000, spared=True)
+    last = decide(throttled, attempt=99, now=NOW, dispatch_id="d", dedupes=True, mode="live", spared=MOST_SPARED)
+    assert last == Decision("exhausted", "http_429")
+    assert not after(Retry("http_429", throttle=True)).spared
+    assert not after(Retry("http_503", after=5)).spared
+
+
+def test_refused_credentials_are_tried_again_by_the_schedule() -> None:
+    decision = after(Unauthorized("http_401"))
+    assert (decision.state, decision.reason) == ("retrying", "http_401")
+    assert after(Unauthorized("http_401"), len(SCHEDULE) + 1) == Decision("exhausted", "http_401")
+
+
+def test_what_can_not_be_split_is_rejected() -> None:
+    assert after(Split("too_many")) == Decision("rejected", "too_many")
 
 
 def test_nobody_makes_us_wait_more_than_a_day() -> None:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ours.plugin import (
+    Batching,
     Delivered,
     Delivery,
     Destination,
@@ -24,7 +25,10 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
+    SecretValue,
     Skipped,
+    Split,
+    Token,
     fields,
     to_json,
 )
@@ -45,6 +49,10 @@ class Sound(Destination):
     class Settings(Schema):
         token = Secret(required=True, metadata={"label": "Token", "help": "Where to find it."})
 
+    @staticmethod
+    def packed(items: Any) -> Request:
+        return Request("POST", URL, headers={"Content-Type": "application/json"}, data=to_json(list(items)))
+
     def build(self, delivery: Delivery) -> Any:
         headers = {
             "X-Token": delivery.settings["token"].reveal(),
@@ -56,6 +64,23 @@ class Sound(Destination):
 
 class TestSound(DestinationContract):
     destination = Sound
+    settings: ClassVar = SETTINGS
+
+
+class InBatches(Sound):
+    batching = Batching(max_items=50, max_bytes=100_000)
+    build = Destination.build
+
+    def item(self, delivery: Delivery) -> Any:
+        return {"id": delivery.id, **delivery.fields}
+
+    def pack(self, items: Any, settings: Any) -> Request:
+        headers = {"X-Token": settings["token"].reveal(), "Content-Type": "application/json"}
+        return Request("POST", URL, headers=headers, data=to_json(list(items)))
+
+
+class TestInBatches(DestinationContract):
+    destination = InBatches
     settings: ClassVar = SETTINGS
 
 
@@ -147,6 +172,11 @@ def hashed(delivery: Delivery) -> str:
     return f"{delivery.id}{delivery.fields.get('text')}"
 
 
+def batching(**changes: Any) -> type[Destination]:
+    """A destination that batches and is sound but for one part."""
+    return type("Batches", (InBatches,), changes)
+
+
 IMPURE: dict[str, Callable[[Delivery], Any]] = {
     "time": lambda _: str(time.time()),
     "time_ns": lambda _: str(time.time_ns()),
@@ -194,6 +224,42 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "JSON taken for granted": (reading(lambda response: response.json() and Delivered()), "JSONDecodeError"),
     "a 500 that was delivered": (reading(lambda _: Delivered()), "An answer 300 can't mean that it was delivered."),
     "a wait ignored": (reading(lambda _: Retry("slow")), "429 with Retry-After: 7 must be Retry"),
+    "no item": (batching(item=Destination.item), "It has no item: write item"),
+    "no pack": (batching(pack=Destination.pack), "It has no pack: write pack"),
+    "a build beside its batches": (batching(build=Sound.build), "write no build of its own"),
+    "batching that is none": (batching(batching=Batching(max_items=0)), "Its batching must be a Batching"),
+    "an item that is no JSON": (batching(item=lambda *_: {1, 2}), "TypeError: Object of type set"),
+    "an item drawn by lot": (batching(item=lambda *_: next(_count)), "Two items of the same delivery differ."),
+    "a number for a packed request": (batching(pack=lambda *_: 5), "pack returned 5, not a Request."),
+    "an event left behind": (
+        batching(pack=lambda _, items, settings: Sound.packed(items[:1])), "does not carry the id of each event",
+    ),
+    "packing that changes items": (
+        batching(pack=lambda _, items, settings: Sound.packed([one.update(n=next(_count)) or one for one in items])),
+        "pack changed the items",
+    ),
+    "packing that bloats": (
+        batching(pack=lambda _, items, settings: Sound.packed(list(items) * 9)), "batching counts those of the items",
+    ),
+    "a group that is no text": (batching(group=lambda *_: 5), "group must return a text."),
+    "an outcome too many": (
+        batching(read_batch=lambda _, response, items: [Delivered()] * (len(items) + 1)), "outcomes for",
+    ),
+    "a batch's outcome that is none": (
+        batching(read_batch=lambda _, response, items: ["fine"] * len(items)), "returned 'fine', which is no outcome.",
+    ),
+    "one alone that is split": (batching(read_batch=lambda *_: Split("again")), "One event alone can't be Split"),
+    "a batch delivered by a 500": (
+        batching(read_batch=lambda *_: Delivered()), "An answer 300 can't mean that events were delivered.",
+    ),
+    "a token request with a clock": (
+        batching(token_request=lambda *_: Request("POST", URL, data=str(time.time()))), "build called time",
+    ),
+    "a number for a token request": (batching(token_request=lambda *_: 5), "token_request returned 5"),
+    "a token out of an error": (
+        batching(read_token=lambda *_: Token(SecretValue("t"), 60.0)), "made a token of an answer",
+    ),
+    "a text for a token": (batching(read_token=lambda *_: "t"), "neither a Token nor an outcome"),
     "a wait that makes no sense": (reading(lambda _: Retry("slow", "", float("nan"))), "a wait that makes no sense"),
 }  # fmt: skip
 

@@ -3,7 +3,19 @@
 import pytest
 from hypothesis import example, given, settings, strategies
 
-from ours.plugin import Delivered, Rejected, Retry, by_status, read_json, retry_after
+from ours.plugin import (
+    Delivered,
+    Rejected,
+    Retry,
+    SecretValue,
+    Token,
+    Unauthorized,
+    by_status,
+    oauth_token,
+    rate_limit_after,
+    read_json,
+    retry_after,
+)
 from ours.plugin.testing.exchange import answer
 
 SENT = "Mon, 23 Nov 2026 12:00:00 GMT"
@@ -14,12 +26,22 @@ def test_any_2xx_is_delivered(status: int) -> None:
     assert by_status(answer(status)) == Delivered()
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 501, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [408, 425, 500, 501, 502, 503, 504, 599])
 def test_what_may_pass_is_tried_again(status: int) -> None:
     assert by_status(answer(status)) == Retry(f"http_{status}", f"The destination answered {status}.")
 
 
-@pytest.mark.parametrize("status", [100, 301, 302, 304, 400, 401, 404, 410, 422])
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_not_the_events_fault(status: int) -> None:
+    assert by_status(answer(status)) == Unauthorized(f"http_{status}", f"The destination answered {status}.")
+
+
+def test_too_many_requests_is_a_throttle_and_says_until_when() -> None:
+    said = by_status(answer(429, b"", {"X-RateLimit-Reset": "30"}))
+    assert said == Retry("http_429", "The destination answered 429.", 30.0, throttle=True)
+
+
+@pytest.mark.parametrize("status", [100, 301, 302, 304, 400, 404, 410, 422])
 def test_all_else_is_final(status: int) -> None:
     outcome = by_status(answer(status))
     assert isinstance(outcome, Rejected)
@@ -48,6 +70,42 @@ def test_retry_after_is_understood_in_both_forms(asked: str, seconds: float | No
 
 def test_a_retry_after_date_without_a_date_of_the_answer_is_ignored() -> None:
     assert retry_after(answer(503, b"", {"Retry-After": SENT})) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7", "RateLimit-Reset": "60"}, 7.0),
+        ({"RateLimit-Reset": "60"}, 60.0),
+        ({"X-RateLimit-Reset": "0.5"}, 0.5),
+        ({"X-RateLimit-Reset": "1795435230", "Date": SENT}, 30.0),
+        ({"X-RateLimit-Reset": "1795435230000", "Date": SENT}, 30.0),
+        ({"X-Rate-Limit-Reset": "1795435100", "Date": SENT}, 0.0),
+        ({"X-RateLimit-Reset": "1895435230", "Date": SENT}, 86400.0),
+        ({"X-RateLimit-Reset": "1795435230"}, None),
+        ({"X-RateLimit-Reset": "nan"}, None),
+        ({"X-RateLimit-Reset": "soon"}, None),
+        ({}, None),
+    ],
+)
+def test_a_rate_limits_reset_is_understood_as_seconds_or_as_a_moment(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert rate_limit_after(answer(429, b"", headers)) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (200, b'{"access_token": "t", "expires_in": 60}', Token(SecretValue("t"), 60.0)),
+        (200, b'{"access_token": "t"}', Token(SecretValue("t"), 3600.0)),
+        (200, b"{}", Unauthorized("no_token", "No access token was given (status 200).")),
+        (400, b'{"error": "invalid_grant"}', Unauthorized("no_token", "No access token was given (status 400).")),
+        (500, b"", Retry("http_500", "The destination answered 500.")),
+    ],
+)
+def test_an_oauth_answer_gives_a_token_or_says_whose_fault_it_is(status: int, body: bytes, said: object) -> None:
+    assert oauth_token(answer(status, body)) == said
 
 
 @settings(max_examples=100, deadline=None)

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from ours import clock
 from ours.core.retry import TERMINAL
-from ours.plugin import Delivered, Outcome, Rejected, Retry, Skipped, Unknown
+from ours.plugin import Delivered, Outcome, Rejected, Retry, Skipped, Unauthorized, Unknown
 from ours.services.overview import Overview
 from ours.services.replay import Filter, Replay
 from ours.services.retention import Retention
@@ -31,9 +31,10 @@ OUTCOMES: list[Outcome] = [
     Delivered(),
     Skipped("not_mine"),
     Rejected("http_400", "No."),
-    Rejected("http_401", "Who are you?"),
+    Unauthorized("http_401", "Who are you?"),
     Retry("http_503", "Later."),
     Retry("http_429", "Slowly.", 7.0),
+    Retry("http_429", "Slowly.", 7.0, throttle=True),
     Unknown("timeout", "Who knows."),
 ]
 WHICH = st.integers(0, 1)
@@ -75,7 +76,7 @@ class Installation(RuleBasedStateMachine):
         with self._nothing_spent_on_the_closed_off():
             deliver(self.place)
 
-    @rule(outcome=st.sampled_from([Retry("connect_failed", "Nobody."), Rejected("http_403", "No.")]))
+    @rule(outcome=st.sampled_from([Retry("connect_failed", "Nobody."), Unauthorized("http_403", "No.")]))
     def break_down(self, outcome: Outcome) -> None:
         self.track(13, "live")
         route_all(self.place)

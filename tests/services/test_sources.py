@@ -177,3 +177,31 @@ def test_every_change_is_in_the_audit_once(sources: Sources, store: Store) -> No
         (verb, f"source {source.id}") for verb in ("add", "deactivate", "rotate", "delete")
     ]
     assert entries[-1].actor == "jane@example.com"
+
+
+def test_a_limit_is_set_and_lifted(sources: Sources, store: Store) -> None:
+    made = sources.add("Shop", actor="cli")
+    assert sources.limit(made.source.id, 50, actor="cli").rate_limit == 50
+    assert sources.limit(made.source.id, 50, actor="cli").rate_limit == 50
+    for wrong in (0, -1, 100_001):
+        with pytest.raises(Invalid) as error:
+            sources.limit(made.source.id, wrong, actor="cli")
+        assert "limit" in error.value.errors
+    assert sources.limit(made.source.id, None, actor="cli").rate_limit is None
+    assert [entry.detail for entry in Audit(store).list()][:2] == [
+        {"requests_a_second": None},
+        {"requests_a_second": 50},
+    ]
+
+
+def test_a_key_is_in_use_for_a_day_after_its_last_use(sources: Sources, store: Store) -> None:
+    made = sources.add("Shop", actor="cli")
+    key = sources.keys(made.source.id)[0]
+    assert not key.in_use(NOON)
+    with store.write() as connection:
+        volumes.note_use(connection, [key.id], NOON)
+    used = sources.keys(made.source.id)[0]
+    assert used.in_use(NOON + clock.DAY - 1)
+    assert not used.in_use(NOON + clock.DAY)
+    sources.revoke_key(key.id, actor="cli")
+    assert not sources.keys(made.source.id)[0].in_use(NOON)

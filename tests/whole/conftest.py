@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,24 +125,33 @@ class Server:
         return dict(figures)
 
 
-@pytest.fixture
-def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
-    """``make_server(allow_networks="127.0.0.0/8")`` starts a server; all are ended with the test."""
+@contextmanager
+def servers(folder: Path) -> Iterator[Callable[..., Server]]:
+    """``make("home", allow_networks="127.0.0.0/8")`` starts a server; all are ended with the block."""
     made: list[Server] = []
 
     def make(name: str = "home", **settings: Any) -> Server:
-        home, port = tmp_path / name, free_port()
-        given = {"home": home, "port": port, "plugins_dir": tmp_path / "plugins", "log_format": "json"} | settings
+        home, port = folder / name, free_port()
+        given = {"home": home, "port": port, "plugins_dir": folder / "plugins", "log_format": "json"} | settings
         environ = {k: v for k, v in os.environ.items() if not k.startswith("OURS_")}
         environ |= {f"OURS_{k.upper()}": str(v) for k, v in given.items()}
         server = Server(home, port, environ)
         made.append(server)
         return server.start()
 
-    yield make
-    for server in made:
-        if server.process and server.process.poll() is None:
-            server.stop(signal.SIGKILL)
+    try:
+        yield make
+    finally:
+        for server in made:
+            if server.process and server.process.poll() is None:
+                server.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """``make_server(allow_networks="127.0.0.0/8")`` starts a server; all are ended with the test."""
+    with servers(tmp_path) as make:
+        yield make
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from urllib.parse import quote, quote_plus, unquote_plus
 
 MASK = "••••"
@@ -52,6 +53,7 @@ class Masker:
         return self.text(mask_url(url))
 
 
+@lru_cache(1024)  # the same few headers come with every request
 def _is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
 

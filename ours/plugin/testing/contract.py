@@ -11,6 +11,7 @@ from requests import Request, Response
 from ours.plugin.checking import faults
 from ours.plugin.destination import Destination
 from ours.plugin.settings import describe_settings, dump_settings, load_settings, secrets_of
+from ours.plugin.testing.batches import BatchChecks
 from ours.plugin.testing.exchange import (
     BODIES,
     MASKS,
@@ -27,10 +28,11 @@ from ours.plugin.testing.exchange import (
 from ours.plugin.testing.hostile import hostile_bags, hostile_values
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW, SAMPLES, sample_delivery, sample_event
+from ours.plugin.testing.tokens import TokenChecks
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
 
 
-class DestinationContract:
+class DestinationContract(BatchChecks, TokenChecks):
     """Subclass it, name the class and settings that would work; pytest does the rest."""
 
     destination: ClassVar[type[Destination]]

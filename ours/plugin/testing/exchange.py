@@ -11,7 +11,7 @@ from typing import NoReturn
 from requests import PreparedRequest, Request, Response
 from requests.exceptions import RequestException
 
-from ours.plugin.types import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Unknown
+from ours.plugin.types import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped
 
 ODD_HEADERS = {
     "Retry-After": "Mon, 01 Jan 99999999999999999999 00:00:00 GMT",
@@ -73,11 +73,17 @@ def check_outcome(outcome: Outcome) -> None:
     match outcome:
         case Delivered(note) | Duplicate(note):
             expect(isinstance(note, str), f"The note of {outcome!r} is no text.")
-        case Skipped(code, message) | Rejected(code, message) | Retry(code, message) | Unknown(code, message):
-            expect(bool(code) and isinstance(code, str), f"{outcome!r} needs a code: a short machine word.")
-            expect(isinstance(message, str), f"The message of {outcome!r} is no text.")
+        case Skipped():
+            _check_words(outcome, outcome.reason, outcome.message)
+        case _:
+            _check_words(outcome, outcome.code, outcome.message)
     after = outcome.after if isinstance(outcome, Retry) else None
     expect(after is None or (math.isfinite(after) and after >= 0), f"{outcome!r} asks for a wait that makes no sense.")
+
+
+def _check_words(outcome: Outcome, code: str, message: str) -> None:
+    expect(bool(code) and isinstance(code, str), f"{outcome!r} needs a code: a short machine word.")
+    expect(isinstance(message, str), f"The message of {outcome!r} is no text.")
 
 
 class Log(logging.Handler):

@@ -1,43 +1,86 @@
-"""What is kept of a try. Test mode keeps the exact request; live mode keeps it without credentials and cut to size."""
+"""What is kept of a try. Test mode keeps the exact request; live mode keeps it without credentials and cut to size.
+
+Of a request that carried many events, each keeps its own part, and how many there were.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from requests import PreparedRequest, Response
 
+from ours.core.answer import Answer
 from ours.core.redact import Masker
+from ours.services.deliver.tries import Parcel, Try
 
 _KEPT = 16 * 1024
 _KEPT_EXACT = 1024 * 1024
+_KEPT_OF_ALL = 2 * 1024
+"""So much of the answer to many is kept with each of them."""
 
 
-def kept_request(request: PreparedRequest, mode: str, masker: Masker) -> dict[str, Any]:
-    headers = dict(request.headers)
-    body = _text(request.body)
-    if mode == "test":
-        return {"method": request.method, "url": request.url, "headers": headers, "body": body[:_KEPT_EXACT]}
-    return {
-        "method": request.method,
-        "url": masker.url(request.url or ""),
-        "headers": masker.headers(headers),
-        "body": masker.text(body[:_KEPT]),
-    }
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the tries of a parcel share of what is kept of them. ``total_ms``: None when nothing was sent."""
 
+    masker: Masker
+    request: dict[str, Any] | None
+    response: dict[str, Any] | None
+    items: int
+    status: int | None
+    connect_ms: int
+    total_ms: int | None
 
-def kept_response(response: Response | None, masker: Masker) -> dict[str, Any] | None:
-    if response is None:
-        return None
-    return {
-        "status": response.status_code,
-        "headers": masker.headers(dict(response.headers)),
-        "body": masker.text(_text(response.content)[:_KEPT]),
-    }
+    @classmethod
+    def of(cls, parcel: Parcel, answer: Answer | None) -> "Kept":
+        masker, items = parcel.target.masker, len(parcel.tries)
+        response = answer.response if answer else None
+        return cls(
+            masker,
+            _request(parcel.request, masker, exact=not parcel.tries[0].live, body=items == 1)
+            if parcel.request
+            else None,
+            None if response is None else _response(response, masker, _KEPT if items == 1 else _KEPT_OF_ALL),
+            items,
+            None if response is None else response.status_code,
+            answer.timing.connect_ms if answer else 0,
+            answer.timing.total_ms if answer else None,
+        )
+
+    def exchange(self, one: Try, message: str, took: int) -> dict[str, Any]:
+        request = self.request
+        if request and self.items > 1:
+            request = request | {"body": self.masker.text(_text(one.body)[:_KEPT]), "together": self.items}
+        queued = max(one.started_at - one.letter.claimed.created_at, 0)
+        timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
+        return exchange(request, self.response, self.masker.text(message), timing)
 
 
 def exchange(
     request: Mapping[str, Any] | None, response: Mapping[str, Any] | None, message: str, timing: Mapping[str, int]
 ) -> dict[str, Any]:
     return {"request": request, "response": response, "message": message, "timing": timing}
+
+
+def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: bool) -> dict[str, Any]:
+    headers = dict(request.headers)
+    text = _text(request.body) if body else ""
+    if exact:
+        return {"method": request.method, "url": request.url, "headers": headers, "body": text[:_KEPT_EXACT]}
+    return {
+        "method": request.method,
+        "url": masker.url(request.url or ""),
+        "headers": masker.headers(headers),
+        "body": masker.text(text[:_KEPT]),
+    }
+
+
+def _response(response: Response, masker: Masker, most: int) -> dict[str, Any]:
+    return {
+        "status": response.status_code,
+        "headers": masker.headers(dict(response.headers)),
+        "body": masker.text(_text(response.content)[:most]),
+    }
 
 
 def _text(body: object) -> str:

@@ -1,6 +1,7 @@
 """Learns from tries how destinations fare: keeps their breakers, and pauses those that refuse our credentials."""
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -11,8 +12,8 @@ from ours import log
 from ours.core import breaker as breakers
 from ours.core.breaker import CLOSED, Breaker, Verdict, Window
 from ours.services import audit
+from ours.services.deliver.records import Finished
 from ours.services.deliver.targets import Targets
-from ours.services.deliver.tries import Finished
 from ours.services.destinations import backlog
 from ours.store.queries import destinations
 
@@ -27,8 +28,9 @@ class Health:
         self._targets = targets
         self._windows: dict[int, Window] = {}
 
-    def learn(self, connection: Connection, finished: Iterable[Finished], now: int) -> None:
+    def learn(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
         """Take note of tries that ended. Touches no row of a destination that works and did so before."""
+        self._let_rest(connection, finished, now)
         told = sorted((one for one in finished if one.verdict), key=_of_destination)
         for destination_id, group in groupby(told, _of_destination):
             verdicts = [one.verdict for one in group if one.verdict]
@@ -37,6 +39,14 @@ class Health:
                 window.note(now, failed=verdict == "failed")
             if set(verdicts) != {"worked"} or self._targets.breaker(destination_id) != CLOSED:
                 self._judge(connection, destination_id, verdicts, now)
+
+    def _let_rest(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
+        """Those that told us to slow down are left alone until they said, by all workers."""
+        for destination_id in sorted({one.destination_id for one in finished if one.rests}):
+            longest = max(one.rests or 0 for one in finished if one.destination_id == destination_id)
+            until = now + min(math.ceil(longest * 1000), destinations.LONGEST_REST)
+            destinations.let_rest(connection, destination_id, until, now)
+            _logger.info("destination_rests", destination=destination_id, until=until)
 
     def _judge(self, connection: Connection, destination_id: int, verdicts: Sequence[Verdict], now: int) -> None:
         row = destinations.locked(connection, destination_id)

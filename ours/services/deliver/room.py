@@ -13,6 +13,9 @@ from ours.store.queries.dispatches import Claimed
 _MOST = 512
 _MOST_PER_POOL = 4
 _ALWAYS = 4
+# Dispatches that travel in batches have a room of their own, or one batch would fill the other's.
+_MOST_IN_BATCHES = 4096
+_ALWAYS_IN_BATCHES = 100
 _LOCKED_WAIT = 5
 _LONGEST_WAIT = 1_000
 
@@ -44,15 +47,23 @@ class Room:
         if not with_work:
             return {}
         self._targets.refresh(connection)
-        wants = {}
+        wants: dict[bool, dict[int, int]] = {False: {}, True: {}}
         for destination_id in with_work:
             target = self._targets.get(destination_id)
             if target and not self._rests(destination_id, now):
-                wants[destination_id] = max(_most(target) - busy.get(destination_id, 0), 0)
+                wants[target.batches][destination_id] = max(_most(target) - busy.get(destination_id, 0), 0)
         self._turn += 1
-        shares = share_out(_MOST - sum(busy.values()), wants, self._turn)
+        return self._shared(wants[False], busy, _MOST, _ALWAYS, batches=False) | self._shared(
+            wants[True], busy, _MOST_IN_BATCHES, _ALWAYS_IN_BATCHES, batches=True
+        )
+
+    def _shared(
+        self, wants: Mapping[int, int], busy: Mapping[int, int], most: int, always: int, *, batches: bool
+    ) -> dict[int, int]:
+        taken = sum(count for one, count in busy.items() if count and self._targets.batches(one) == batches)
+        shares = share_out(most - taken, wants, self._turn)
         for destination_id, want in wants.items():
-            few = min(want, _ALWAYS - busy.get(destination_id, 0))
+            few = min(want, always - busy.get(destination_id, 0))
             if few > shares.get(destination_id, 0):
                 shares[destination_id] = few
         return shares
@@ -68,12 +79,12 @@ class Room:
     def _claim(self, connection: Connection, target: Target, most: int, lease: Lease) -> list[Claimed]:
         limits = target.limits
         if not (limits.capped or limits.rate_limit or self._targets.breaker(target.id).state != "closed"):
-            return _take(connection, target.id, most, limits.max_in_flight, lease)
+            return _take(connection, target.id, most, _cap(target), lease)
         row = destinations.locked(connection, target.id, skip=True)
         if row is None:
             self._resting[target.id] = lease.now + _LOCKED_WAIT
             return []
-        cap = 1 if row.breaker == "half_open" else limits.max_in_flight
+        cap = 1 if row.breaker == "half_open" else _cap(target)
         if not limits.rate_limit:
             return _take(connection, target.id, most, cap, lease)
         bucket = _bucket(row, limits.rate_limit, lease.now)
@@ -103,8 +114,17 @@ def _take(connection: Connection, destination_id: int, most: int, cap: int, leas
 
 
 def _most(target: Target) -> int:
-    most = target.limits.max_in_flight
+    most = _cap(target)
+    if batching := target.plugin.batching:
+        requests = _MOST_PER_POOL if target.sends_itself else target.limits.max_in_flight
+        return min(most, requests * batching.max_items, max(batching.max_items, _MOST_IN_BATCHES // 2))
     return min(most, _MOST_PER_POOL) if target.sends_itself else most
+
+
+def _cap(target: Target) -> int:
+    """How many dispatches may be in hand. Where they travel in batches, the limit is about requests."""
+    batching = target.plugin.batching
+    return target.limits.max_in_flight * (batching.max_items if batching else 1)
 
 
 def _bucket(row: Any, rate: float, now: int) -> Bucket:

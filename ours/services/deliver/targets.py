@@ -39,6 +39,14 @@ class Target:
     def sends_itself(self) -> bool:
         return sends_itself(self.plugin)
 
+    @property
+    def fetches_token(self) -> bool:
+        return type(self.plugin).token_request is not Destination.token_request
+
+    @property
+    def batches(self) -> bool:
+        return self.plugin.batching is not None
+
 
 class Targets:
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
@@ -62,6 +70,10 @@ class Targets:
     def get(self, destination_id: int) -> Target | None:
         """None when it is not on, or its plugin is missing."""
         return self._open.get(destination_id)
+
+    def batches(self, destination_id: int) -> bool:
+        target = self.get(destination_id)
+        return target is not None and target.batches
 
     def breaker(self, destination_id: int) -> Breaker:
         """As last seen."""

@@ -1,158 +1,189 @@
-"""One try at one dispatch: from a plugin's request to what is written down about it."""
+"""One try at one dispatch, and the parcel it travels in: alone, or with others of a batching destination."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from requests import PreparedRequest, Request, Response
+from requests import PreparedRequest, Request
 
 from ours import log
-from ours.core import retry
-from ours.core.answer import Answer, Failure
-from ours.core.breaker import Verdict, verdict_of
 from ours.core.mapping import context_of
-from ours.core.reasons import tidy
-from ours.core.retry import Decision
-from ours.plugin import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped, Unknown
-from ours.services.deliver.exchange import exchange, kept_request, kept_response
+from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
 from ours.services.deliver.letters import Letter
+from ours.services.deliver.preparing import prepare
 from ours.services.deliver.targets import Target
-from ours.store.queries.dispatches import NewAttempt, Settled
 
 _logger = log.get("deliver")
-_HOPELESS = {"ssrf_refused", "invalid_request", "response_too_large"}
-_NAMES = {Delivered: "delivered", Duplicate: "duplicate", Skipped: "skipped", Rejected: "rejected", Retry: "retry",
-          Unknown: "unknown"}  # fmt: skip
-
-Seal = Callable[[dict[str, Any], str], bytes]
+_PATIENT_ROUNDS = 8
 
 
 @dataclass(slots=True)
 class Try:
-    """A try under way. ``made`` is the plugin's request, ``request`` what goes on the wire; None before ``build``."""
+    """A try under way. ``number`` grows, and ``spared`` with it, each time it has to be sent again at once.
+
+    ``token`` is the access token that it needs; ``renewed``: it has its second one. ``item`` and ``body`` are its part
+    of a batching destination's request, ``group`` says with whom it may travel.
+    """
 
     letter: Letter
     target: Target
     started_at: int
+    number: int
+    spared: int
+    token: SecretValue | None = None
+    renewed: bool = False
+    build_ms: int = 0
+    item: Any = None
+    body: bytes = b""
+    group: str = ""
+
+    @classmethod
+    def begun(cls, letter: Letter, target: Target, now: int) -> "Try":
+        return cls(letter, target, now, letter.claimed.attempt, letter.claimed.spared)
+
+    @property
+    def id(self) -> str:
+        return self.letter.claimed.id
+
+    @property
+    def live(self) -> bool:
+        return self.letter.claimed.mode == "live"
+
+    @property
+    def travels_in_batches(self) -> bool:
+        """A test event does not: its request shows it alone."""
+        return self.live and self.target.plugin.batching is not None
+
+    def stays(self, outcome: Outcome | None) -> bool:
+        """Whether it stays in hand, for the outcome is no fault of its own and the next try begins at once."""
+        return isinstance(outcome, Split) or self.wants_new_token(outcome)
+
+    def wants_new_token(self, outcome: Outcome | None) -> bool:
+        return isinstance(outcome, Unauthorized) and self.live and self.token is not None and not self.renewed
+
+    def goes_on(self) -> None:
+        self.number += 1
+        self.spared += 1
+
+
+@dataclass(slots=True)
+class Parcel:
+    """What goes into one request. ``made`` is the plugin's request, ``request`` what goes on the wire.
+
+    ``asked``: the destination was asked for a token for it.
+    """
+
+    tries: list[Try]
+    rounds: int = 0
+    asked: bool = False
     made: Request | None = None
     request: PreparedRequest | None = None
-    build_ms: int = 0
+
+    @property
+    def tag(self) -> str:
+        return self.tries[0].id
+
+    @property
+    def target(self) -> Target:
+        return self.tries[0].target
+
+    @property
+    def ready(self) -> tuple[Request, PreparedRequest]:
+        """The request as the plugin made it and as it goes on the wire.
+
+        :raises ValueError: when there is none yet.
+        """
+        if self.made is None or self.request is None:
+            raise ValueError("The parcel has no request yet.")
+        return self.made, self.request
+
+    def smaller(self, again: Sequence[Try]) -> list["Parcel"]:
+        """The parcels in which ``again``, some of these tries, travel next: fewer in each than there were here."""
+        rounds = self.rounds + 1
+        if len(again) < len(self.tries) and rounds <= _PATIENT_ROUNDS:
+            return [Parcel(list(again), rounds)] if again else []
+        middle = (len(again) + 1) // 2
+        return [Parcel(list(part), rounds) for part in (again[:middle], again[middle:]) if part]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What is written down about a try. ``verdict`` is what it says of the destination, if anything."""
-
-    settled: Settled
-    attempt: NewAttempt
-    destination_id: int
-    verdict: Verdict | None
-
-
-def build(attempt: Try) -> Outcome | None:
-    """Have the plugin build the request. An outcome means that there is nothing to send; a plugin's bug is one, too."""
-    letter, target = attempt.letter, attempt.target
-    if target.defect:
-        return Rejected(target.defect, "Mend the destination's settings or mapping, then replay.")
-    begun = time.perf_counter()
-    delivery = Delivery(
-        id=letter.claimed.delivery_id,
-        event=letter.event,
-        fields=target.mapping.apply(context_of(letter.event, letter.visitor)),
-        settings=target.settings,
-        attempt=letter.claimed.attempt,
-        now=attempt.started_at,
-    )
-    try:
-        made: object = target.plugin.build(delivery)
-        if isinstance(made, Skipped | Rejected):
-            return made
-        if not isinstance(made, Request):
-            return Rejected("build_failed", "The plugin's build() gave no request.")
-        attempt.made, attempt.request = made, made.prepare()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns this one dispatch
-        cause = type(error).__name__
-        _logger.warning("build_failed", plugin=target.plugin.slug, dispatch=letter.claimed.id, error=cause)
-        return Rejected("build_failed", f"The plugin's build() raised {cause}.")
-    finally:
-        attempt.build_ms = round((time.perf_counter() - begun) * 1000)
+def refusal(one: Try) -> Outcome | None:
+    """Why the plugin is not even asked, if so."""
+    if one.target.defect:
+        return Rejected(one.target.defect, "Mend the destination's settings or mapping, then replay.")
+    max_age, age = one.target.plugin.max_age, one.started_at - one.letter.event.occurred_at
+    if max_age is not None and age > max_age * 1000:
+        return Skipped("too_old", f"It happened {age // 1000} seconds ago; this destination takes {max_age:.0f}.")
     return None
 
 
-def read(target: Target, response: Response) -> Outcome:
+def make_item(one: Try) -> Outcome | None:
+    """Have the plugin make the try's item. An outcome means that there is nothing to send."""
+
+    def make() -> Outcome | None:
+        plugin, delivery = one.target.plugin, _delivery(one)
+        item: object = plugin.item(delivery)
+        if isinstance(item, Skipped | Rejected):
+            return item
+        one.item, one.body, one.group = item, to_json(item), str(plugin.group(delivery))
+        return None
+
+    return _guarded([one], "item", make)
+
+
+def make_request(parcel: Parcel) -> Outcome | None:
+    """Have the plugin build the request. An outcome means that there is nothing to send; a plugin's bug is one, too."""
+    first = parcel.tries[0]
+    verb = "pack" if first.travels_in_batches else "build"
+
+    def make() -> Outcome | None:
+        made = _made(parcel)
+        if isinstance(made, Skipped | Rejected):
+            return made
+        if not isinstance(made, Request):
+            return Rejected("build_failed", f"The plugin's {verb}() gave no request.")
+        if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
+            made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
+        parcel.made, parcel.request = made, prepare(made)
+        return None
+
+    return _guarded(parcel.tries, verb, make)
+
+
+def _names(headers: Iterable[str], name: str) -> bool:
+    return any(one.lower() == name for one in headers)
+
+
+def _made(parcel: Parcel) -> object:
+    """Whatever the plugin makes of it: a request, if it keeps its word."""
+    first, target = parcel.tries[0], parcel.target
+    if first.travels_in_batches:
+        return target.plugin.pack([one.item for one in parcel.tries], target.settings)
+    return target.plugin.build(_delivery(first))
+
+
+def _delivery(one: Try) -> Delivery:
+    return Delivery(
+        id=one.letter.claimed.delivery_id,
+        event=one.letter.event,
+        fields=one.target.mapping.apply(context_of(one.letter.event, one.letter.visitor)),
+        settings=one.target.settings,
+        attempt=one.number,
+        now=one.started_at,
+        token=one.token,
+    )
+
+
+def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]) -> Outcome | None:
+    """Have the plugin do its part, and see how long that takes."""
+    one, begun = tries[0], time.perf_counter()
     try:
-        outcome: object = target.plugin.read(response)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it was sent; what came of it nobody can say now
-        return Unknown("read_failed", f"The plugin's read() raised {type(error).__name__}.")
-    return outcome if isinstance(outcome, Outcome) else Unknown("read_failed", "The plugin's read() gave no outcome.")
-
-
-def conclude_failure(failure: Failure) -> Outcome:
-    """What a request that got no answer means."""
-    if failure.code in _HOPELESS:
-        return Rejected(failure.code, failure.message)
-    return Unknown(failure.code, failure.message) if failure.arrived else Retry(failure.code, failure.message)
-
-
-def finish(attempt: Try, outcome: Outcome, now: int, seal: Seal, answer: Answer | None = None) -> Finished:
-    """Write up a try that had an outcome."""
-    claimed = attempt.letter.claimed
-    decision = retry.decide(
-        outcome,
-        attempt=claimed.attempt,
-        now=now,
-        dispatch_id=claimed.id,
-        dedupes=attempt.target.plugin.dedupes,
-        mode="live" if claimed.mode == "live" else "test",
-        schedule=attempt.target.limits.retry_schedule,
-    )
-    return _write_up(attempt, decision, outcome, now, seal, answer)
-
-
-def finish_sunk(attempt: Try, now: int, seal: Seal) -> Finished:
-    """Write up a try whose request the sink kept."""
-    return _write_up(attempt, retry.sunk(), None, now, seal, None)
-
-
-def _write_up(
-    attempt: Try, decision: Decision, outcome: Outcome | None, now: int, seal: Seal, answer: Answer | None
-) -> Finished:
-    claimed, target = attempt.letter.claimed, attempt.target
-    response = answer.response if answer else None
-    request = kept_request(attempt.request, claimed.mode, target.masker) if attempt.request else None
-    timing = {
-        "queue_ms": max(attempt.started_at - claimed.created_at, 0),
-        "build_ms": attempt.build_ms,
-        "connect_ms": answer.timing.connect_ms if answer else 0,
-        "total_ms": answer.timing.total_ms if answer else now - attempt.started_at,
-    }
-    kept = exchange(request, kept_response(response, target.masker), _message(outcome, target), timing)
-    return Finished(
-        Settled(claimed.id, decision.state, decision.reason, decision.due_at),
-        NewAttempt(
-            dispatch_id=claimed.id,
-            number=claimed.attempt,
-            started_at=attempt.started_at,
-            duration_ms=timing["total_ms"],
-            outcome=_NAMES[type(outcome)] if outcome else "sunk",
-            code=tidy(_code(outcome) or decision.reason or "") or None,
-            status=response.status_code if response is not None else None,
-            plugin_version=target.plugin.version,
-            config_version=target.version,
-            exchange=seal(kept, f"attempts:{claimed.id}:{claimed.attempt}"),
-        ),
-        target.id,
-        verdict_of(outcome) if attempt.request else None,
-    )
-
-
-def _code(outcome: Outcome | None) -> str | None:
-    return outcome.reason if isinstance(outcome, Skipped) else getattr(outcome, "code", None)
-
-
-def _message(outcome: Outcome | None, target: Target) -> str:
-    if outcome is None:
-        return "Test mode: this is the request that would have been sent. Nothing was."
-    text = outcome.note if isinstance(outcome, Delivered | Duplicate) else outcome.message
-    return target.masker.text(text)
+        return make()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
+        cause = type(error).__name__
+        _logger.warning("build_failed", plugin=one.target.plugin.slug, dispatch=one.id, error=cause)
+        return Rejected("build_failed", f"The plugin's {verb}() raised {cause}.")
+    finally:
+        took = round((time.perf_counter() - begun) * 1000)
+        for each in tries:
+            each.build_ms += took

@@ -110,4 +110,4 @@ def breaker_columns(breaker: Breaker) -> dict[str, Any]:
 
 def fresh_start() -> dict[str, Any]:
     """The columns of a destination that somebody has just switched on: what was learned of it is forgotten."""
-    return breaker_columns(CLOSED) | {"drained_until": None, "rate_tokens": None, "rate_at": None}
+    return breaker_columns(CLOSED) | {"rests_until": None, "drained_until": None, "rate_tokens": None, "rate_at": None}

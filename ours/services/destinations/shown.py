@@ -16,7 +16,8 @@ from ours.services.destinations.limits import Limits
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A configured place. ``events`` is its allow list as typed; ``loaded`` says whether its plugin is there;
-    ``breaker`` how the destination fares; ``leaving``: it is removed as soon as what waits is delivered."""
+    ``breaker`` how the destination fares; ``rests_until``: up to when it asked to be left alone; ``leaving``: it is
+    removed as soon as what waits is delivered."""
 
     id: int
     name: str
@@ -31,6 +32,7 @@ class Destination:
     limits: Limits
     breaker: Breaker
     leaving: bool
+    rests_until: int | None
     created_at: int
     updated_at: int
 
@@ -51,6 +53,7 @@ def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin:
         limits=limits.of_row(row),
         breaker=breaker_of(row),
         leaving=row.leaving_since is not None and row.status != "removed",
+        rests_until=row.rests_until,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from ours.store.tables import allowed, destinations
 
+LONGEST_REST = 24 * 3_600_000
+"""Milliseconds for which a destination may ask to be left alone."""
 _NOT_REMOVED = select(destinations).where(destinations.c.status != "removed").order_by(destinations.c.id)
 _STEADY = _NOT_REMOVED.with_for_update(read=True)
 _ON = _NOT_REMOVED.where(destinations.c.status == "on")
@@ -83,6 +85,15 @@ def insert_destination(connection: Connection, values: Mapping[str, Any]) -> int
 
 def change(connection: Connection, destination_id: int, values: Mapping[str, Any]) -> None:
     connection.execute(update(destinations).where(destinations.c.id == destination_id).values(dict(values)))
+
+
+def let_rest(connection: Connection, destination_id: int, until: int, now: int) -> None:
+    """Nobody tries it before ``until``; a longer rest that it asked for before stands."""
+    rests = destinations.c.rests_until
+    shorter = or_(rests.is_(None), rests < until, rests > now + LONGEST_REST)
+    connection.execute(
+        update(destinations).where(destinations.c.id == destination_id, shorter).values(rests_until=until)
+    )
 
 
 def replace_allowed(connection: Connection, destination_id: int, names: Mapping[str, str]) -> None:

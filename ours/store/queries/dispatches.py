@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select, text, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, text, update
 
 from ours.store import bulk
+from ours.store.queries.destinations import LONGEST_REST
 from ours.store.tables import destinations, dispatches
+from ours.store.tables.dispatches import OPEN
 
 _d = dispatches.c
 
@@ -23,10 +25,12 @@ class NewDispatch(NamedTuple):
     created_at: int
     updated_at: int
     delivery_id: str | None = None
+    lane: str | None = None
 
 
 class Claimed(NamedTuple):
-    """A dispatch in hand. ``attempt`` is the number of the try that begins, ``delivery_id`` what receivers are told."""
+    """A dispatch in hand. ``attempt`` is the number of the try that begins, ``spared`` how many before it did not count
+    for its retry schedule, ``delivery_id`` what receivers are told."""
 
     id: str
     event_id: str
@@ -35,15 +39,17 @@ class Claimed(NamedTuple):
     attempt: int
     created_at: int
     delivery_id: str
+    spared: int = 0
 
 
 class Settled(NamedTuple):
-    """Where a try left its dispatch."""
+    """Where a try left its dispatch. ``spared`` is 1 when the try does not count for the retry schedule."""
 
     id: str
     state: str
     reason: str | None
     due_at: int | None
+    spared: int = 0
 
 
 class NewAttempt(NamedTuple):
@@ -63,12 +69,30 @@ def insert_many(connection: Connection, rows: Iterable[NewDispatch]) -> None:
     bulk.insert(connection, "dispatches", (*NewDispatch._fields, "attempts"), [(*row, 0) for row in rows])
 
 
-_DUE = and_(_d.destination_id == destinations.c.id, _d.due_at <= bindparam("now"))
-_WITH_WORK = (
-    select(destinations.c.id)
-    .where(destinations.c.status == "on", destinations.c.breaker != "open", select(_d.id).where(_DUE).exists())
-    .order_by(destinations.c.id)
+_earlier = dispatches.alias("earlier")
+_BEHIND = (
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.destination_id == _d.destination_id,
+        _earlier.c.lane == _d.lane,
+        _earlier.c.id < _d.id,
+        OPEN,
+        or_(_earlier.c.reason.is_(None), _earlier.c.reason != "ambiguous"),
+    )
+    .correlate(dispatches)
 )
+# Where order matters, one at a time of each visitor. What may have arrived had its turn.
+_FREE = or_(_d.lane.is_(None), not_(_BEHIND.exists()))
+_DUE = and_(_d.destination_id == destinations.c.id, _d.due_at <= bindparam("now"))
+_rests = destinations.c.rests_until
+# A rest longer than any means that the clock was set back.
+_MAY_BE_TRIED = and_(
+    destinations.c.status == "on",
+    destinations.c.breaker != "open",
+    or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("now") + LONGEST_REST),
+)
+_HAS_WORK = select(_d.id).where(_DUE, _FREE).exists()
+_WITH_WORK = select(destinations.c.id).where(_MAY_BE_TRIED, _HAS_WORK).order_by(destinations.c.id)
 
 
 def with_work(connection: Connection, now: int) -> list[int]:
@@ -84,12 +108,10 @@ def in_hand(connection: Connection, destination_id: int, now: int) -> int:
     return connection.scalar(_IN_HAND, {"of": destination_id, "now": now}) or 0
 
 
-_MAY_BE_TRIED = select(destinations.c.id).where(
-    destinations.c.id == bindparam("of"), destinations.c.status == "on", destinations.c.breaker != "open"
-)
+_OF_IT = select(destinations.c.id).where(destinations.c.id == bindparam("of"), _MAY_BE_TRIED)
 _NEXT = (
     select(_d.id)
-    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _MAY_BE_TRIED.exists())
+    .where(_d.destination_id == bindparam("of"), _d.due_at <= bindparam("now"), _FREE, _OF_IT.exists())
     .order_by(_d.due_at, _d.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -113,6 +135,7 @@ _CLAIM = (
         _d.attempts,
         _d.created_at,
         func.coalesce(_d.delivery_id, _d.id),
+        _d.spared,
     )
 )
 
@@ -122,10 +145,10 @@ def claim(
 ) -> list[Claimed]:
     """Take up to ``most`` due dispatches of one destination into hand, the longest due first.
 
-    None when the destination was paused, or its breaker opened, in the meantime.
+    None when the destination was paused, its breaker opened, or it asked for a rest in the meantime.
     """
     values = {"of": destination_id, "most": most, "holder": holder, "now": now, "until": until}
-    return [Claimed(*row) for row in connection.execute(_CLAIM, values)]
+    return sorted(Claimed(*row) for row in connection.execute(_CLAIM, values))
 
 
 _SETTLE = (
@@ -135,6 +158,7 @@ _SETTLE = (
         state=bindparam("to"),
         reason=bindparam("why"),
         due_at=bindparam("due"),
+        spared=_d.spared + bindparam("more"),
         lease=None,
         lease_until=None,
         updated_at=bindparam("now"),
@@ -151,12 +175,33 @@ def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now:
         done = connection.execute(
             _SETTLE,
             [
-                {"key": row.id, "to": row.state, "why": row.reason, "due": row.due_at, "holder": holder, "now": now}
+                {
+                    "key": row.id,
+                    "to": row.state,
+                    "why": row.reason,
+                    "due": row.due_at,
+                    "more": row.spared,
+                    "holder": holder,
+                    "now": now,
+                }
                 for row in rows
             ],
         )
         return done.rowcount
     return 0
+
+
+_GO_ON = (
+    update(dispatches)
+    .where(_d.id == bindparam("key"), _d.lease == bindparam("holder"))
+    .values(attempts=_d.attempts + 1, spared=_d.spared + 1, updated_at=bindparam("now"))
+)
+
+
+def go_on(connection: Connection, ids: Sequence[str], *, holder: str, now: int) -> None:
+    """A try of each ended that counts for nothing, and the next has begun under the same lease."""
+    if ids:
+        connection.execute(_GO_ON, [{"key": one, "holder": holder, "now": now} for one in ids])
 
 
 _TOLD = ("duration_ms", "outcome", "code", "status", "exchange")
@@ -206,7 +251,16 @@ def pull_back(connection: Connection, ids: Sequence[str], now: int, lease: int) 
 
 def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:
     """Dispatches whose holder has not renewed its lease: it died, or it hangs."""
-    columns = (_d.id, _d.mode, _d.attempts, _d.lease, _d.updated_at, destinations.c.slug, destinations.c.retry_schedule)
+    columns = (
+        _d.id,
+        _d.mode,
+        _d.attempts,
+        _d.spared,
+        _d.lease,
+        _d.updated_at,
+        destinations.c.slug,
+        destinations.c.retry_schedule,
+    )
     return connection.execute(
         select(*columns)
         .join(destinations, destinations.c.id == _d.destination_id)

@@ -83,6 +83,10 @@ def set_status(connection: Connection, source_id: int, status: str) -> None:
     connection.execute(update(sources).where(sources.c.id == source_id).values(status=status))
 
 
+def set_rate_limit(connection: Connection, source_id: int, requests: int | None) -> None:
+    connection.execute(update(sources).where(sources.c.id == source_id).values(rate_limit=requests))
+
+
 def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> None:
     """Let the keys of that mode expire at ``at``, except those that end sooner."""
     query = update(keys).where(keys.c.source_id == source_id, keys.c.mode == mode, keys.c.revoked_at.is_(None))

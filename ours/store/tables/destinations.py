@@ -25,6 +25,7 @@ destinations = Table(
     Column("breaker_failures", Integer, nullable=False, server_default="0", comment="In a row"),
     Column("breaker_refusals", Integer, nullable=False, server_default="0", comment="Of our credentials, in a row"),
     Column("breaker_until", Moment, comment="When an open breaker may be tried"),
+    Column("rests_until", Moment, comment="It asked to be left alone until then"),
     Column("rate_tokens", Float),
     Column("rate_at", Moment, comment="When the tokens were counted"),
     Column("drained_until", Moment, comment="Up to when the released backlog is spread"),

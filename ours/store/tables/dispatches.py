@@ -7,8 +7,11 @@ from ours.store.tables.types import Id, Moment, Number, metadata
 _FIRST = text("replay_of IS NULL")
 _REPLAYS = text("replay_of IS NOT NULL")
 _HELD = text("state = 'held'")
+# In these words an index knows what did not end. A query has to say the same (SQLite compares the text).
+OPEN = text("state IN ('pending', 'sending', 'retrying', 'held')")
 # A query that says this too may use the index of what did not simply arrive (SQLite compares the text).
 TROUBLE = text("state IN ('retrying', 'rejected', 'exhausted', 'stopped', 'held')")
+_IN_LANE = text(f"lane IS NOT NULL AND {OPEN.text}")
 
 dispatches = Table(
     "dispatches",
@@ -20,11 +23,13 @@ dispatches = Table(
     Column("state", String(10), nullable=False),
     Column("reason", String(100), comment="Why it is in this state, as a code; see docs/reasons.md"),
     Column("attempts", Integer, nullable=False, default=0),
+    Column("spared", Integer, nullable=False, server_default="0", comment="Attempts left out of its retry schedule"),
     Column("due_at", Moment, comment="When the next try may start; null when none is to come"),
     Column("lease", String(64), comment="The worker that has it in hand"),
     Column("lease_until", Moment),
     Column("replay_of", Id, comment="The dispatch that this one repeats"),
     Column("delivery_id", Id, comment="The id that receivers are told; null: the row's own"),
+    Column("lane", Id, comment="Whose events this destination takes in order: a visitor; null: it takes any order"),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     CheckConstraint("mode IN ('live', 'test')", name="mode"),
@@ -50,6 +55,7 @@ dispatches = Table(
         "ix_dispatches_in_hand", "destination_id", "lease_until", sqlite_where=text("lease_until IS NOT NULL"),
         postgresql_where=text("lease_until IS NOT NULL"),
     ),
+    Index("ix_dispatches_lanes", "destination_id", "lane", "id", sqlite_where=_IN_LANE, postgresql_where=_IN_LANE),
     Index("ix_dispatches_trouble", "state", "destination_id", "id", sqlite_where=TROUBLE, postgresql_where=TROUBLE),
     Index("ix_dispatches_held", "updated_at", "id", sqlite_where=_HELD, postgresql_where=_HELD),
     Index("ix_dispatches_held_for", "destination_id", "reason", "id", sqlite_where=_HELD, postgresql_where=_HELD),

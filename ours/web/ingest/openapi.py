@@ -30,7 +30,9 @@ def document(body_bytes: int, batch_bytes: int, batch_rows: int) -> Shape:
     """The document for an installation with these limits. It is made once: don't change it."""
     about = (
         f"What backends send. A body may have {body_bytes:,} bytes, a batch {batch_bytes:,} bytes and {batch_rows:,}"
-        " rows. The key goes into `token`, or is a bearer token, or `X-API-Key`. gzip is taken."
+        " rows. The key goes into `token`, or is a bearer token, or `X-API-Key`. gzip is taken. Whom an event is about"
+        " is named by at least one of `userId`, `externalId` and `email`, or by `email`, `external_id` or"
+        " `phone_number` in `userProperties`; the first that is known finds the visitor."
     )
     schemas = _schemas()
     schemas["Batch"]["properties"]["events"]["maxItems"] = batch_rows

@@ -51,7 +51,10 @@ def component(name: str) -> str:
 
 
 def _described(field: fields.Field[Any]) -> Shape:
-    return {"description": field.metadata["description"]} | _shape(field)
+    """The field's own sentences come before those that its shape has."""
+    shape = _shape(field)
+    about = [field.metadata["description"], shape.get("description")]
+    return shape | {"description": " ".join(filter(None, about))}
 
 
 @singledispatch

@@ -14,6 +14,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     exports,
     formats,
     install,
+    keys,
     overview,
     people,
     playground,

@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import render_template
 
+from ours.core.notices import WARNINGS
 from ours.web.current import ours
 from ours.web.ingest import openapi
+from ours.web.ingest.answers import PROBLEMS, ROW_PROBLEMS
 from ours.web.ingest.views import LARGEST
 from ours.web.show.door import page
 
@@ -29,7 +31,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One door: what it takes, examples as JSON, and what it answers by status."""
+    """One door: what it takes, examples as JSON, what it answers by status, and the codes of its refusals by status."""
 
     name: str
     method: str
@@ -38,6 +40,7 @@ class Operation:
     fields: list[Field]
     examples: dict[str, Any]
     answers: dict[str, Node]
+    refusals: dict[str, list[str]]
 
 
 @page("/reference", "viewer")
@@ -51,6 +54,9 @@ def reference() -> str:
         operations=list(_operations(document)),
         groups={name: list(_fields(schemas[name])) for name in _GROUPS},
         row=list(_fields(schemas["Row"])),
+        refusals={code: (problem, _refusal(document, code)) for code, problem in PROBLEMS.items()},
+        row_refusals=ROW_PROBLEMS,
+        warnings=WARNINGS,
     )
 
 
@@ -66,19 +72,33 @@ def _operations(document: Node) -> Iterator[Operation]:
                 summary=told["summary"],
                 fields=list(_fields(schema)),
                 examples={title: example["value"] for title, example in content.get("examples", {}).items()},
-                answers={status: _answer(document, node) for status, node in told["responses"].items()},
+                answers={status: _answer(node) for status, node in told["responses"].items() if "$ref" not in node},
+                refusals={status: _codes(int(status)) for status, node in told["responses"].items() if "$ref" in node},
             )
 
 
-def _answer(document: Node, node: Node) -> Node:
-    told = _resolved(document, node)
-    examples = _json(told).get("examples", {})
-    return {"about": told["description"], "examples": {title: one["value"] for title, one in examples.items()}}
+def _answer(node: Node) -> Node:
+    examples = _json(node).get("examples", {})
+    return {"about": node["description"], "examples": {title: one["value"] for title, one in examples.items()}}
+
+
+def _codes(status: int) -> list[str]:
+    return [code for code, problem in PROBLEMS.items() if problem.status == status]
+
+
+def _refusal(document: Node, code: str) -> Node:
+    """An example of its answer, and the headers that come with it."""
+    told = document["components"]["responses"].get(f"Error{PROBLEMS[code].status}", {})
+    example = _json(told).get("examples", {}).get(code, {})
+    return {"example": example.get("value"), "headers": list(told.get("headers", ()))}
 
 
 def _fields(schema: Node) -> Iterator[Field]:
+    """The key first, then what is required, then the rest as it comes."""
     required = schema.get("required", [])
-    for name, told in schema.get("properties", {}).items():
+    properties = schema.get("properties", {})
+    for name in sorted(properties, key=lambda name: (name != "token", name not in required)):
+        told = properties[name]
         parts = [told, *told.get("anyOf", [])]
         yield Field(
             name=name,

@@ -1,4 +1,4 @@
-"""Sources: add one, see its keys and what it sends, switch it off or delete it."""
+"""Sources: add one, see what each sends and with which keys, switch one off or delete it."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.errors import Invalid
-from ours.services.sources import MODES, Key
+from ours.services.sources import Key
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.snippets import shown_key, snippets
 from ours.web.show.verbs import SOURCE, SOURCE_OFFERS
 
-OVERLAPS = {"1 hour": 1, "1 day": 24, "7 days": 168}
+OVERLAPS = {"1 hour": 1, "1 day": 24, "7 days": 168, "30 days": 720}
 """For how many hours an old key may work beside the new one."""
 
 
@@ -38,6 +38,10 @@ def _list(errors: dict[str, list[str]]) -> str:
 
 @page("/sources/<int:source_id>", "viewer")
 def source(source_id: int) -> str:
+    return show_source(source_id, {})
+
+
+def show_source(source_id: int, errors: dict[str, list[str]]) -> str:
     found, now = ours().sources.get(source_id), clock.now_ms()
     keys = ours().sources.keys(source_id)
     return render_template(
@@ -45,8 +49,9 @@ def source(source_id: int) -> str:
         source=found,
         keys=[(key, shown_key(key), key.works(now)) for key in keys],
         snippets={mode: snippets(key) for mode in ("test", "live") if (key := working_key(keys, mode))},
-        overlaps=list(OVERLAPS),
         verbs=[SOURCE[name] for name in SOURCE_OFFERS.get(found.status, ())],
+        overlaps=list(OVERLAPS),
+        errors=errors,
     )
 
 
@@ -64,24 +69,12 @@ def change_source(source_id: int, verb: str) -> ResponseReturnValue:
     used_at = _last_use(source_id) if change.grave else None
     unsure = used_at is not None and not request.form.get("sure")
     if request.method == "GET" or unsure:
-        shown = {"source": found, "verb": change, "used_at": used_at, "unsure": unsure and request.method == "POST"}
-        return render_template("sources/confirm.html", **shown), 400 if shown["unsure"] else 200
+        shown = {"source": found, "verb": change, "what": found.name, "used_at": used_at}
+        asked = request.method == "POST"
+        return render_template("sources/confirm.html", **shown, unsure=asked), 400 if asked else 200
     change.act(ours().sources, source_id, actor=person().actor)
     flash(f"{found.name} {change.done}", "good")
     return redirect(url_for("show.sources") if verb == "delete" else url_for("show.source", source_id=source_id))
-
-
-@page("/sources/<int:source_id>/rotate", "editor", ["POST"])
-def rotate_key(source_id: int) -> ResponseReturnValue:
-    """A new key of the mode asked for; the old ones work on for the overlap chosen."""
-    overlap, mode = OVERLAPS.get(request.form.get("overlap", "")), request.form.get("mode", "")
-    if overlap is None or mode not in MODES:
-        abort(400)
-    ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().actor)
-    flash(
-        f"There is a new {mode} key. The old one works on for the time you chose; its last use is shown below.", "good"
-    )
-    return redirect(url_for("show.source", source_id=source_id))
 
 
 def _last_use(source_id: int) -> int | None:

@@ -55,6 +55,17 @@ SOURCE = _by_name(
         grave=True,
     ),
 )
+REVOKE = Verb(
+    "revoke",
+    "Revoke",
+    (
+        "Whoever sends with this key is refused with 401 within a second, for good: this can't be taken back.",
+        "The source's other keys work on, and what was accepted with this one is still delivered.",
+    ),
+    "is revoked.",
+    Sources.revoke_key,
+    grave=True,
+)
 SOURCE_OFFERS = {"active": ("deactivate", "delete"), "deactivated": ("activate", "delete")}
 
 DESTINATION = _by_name(

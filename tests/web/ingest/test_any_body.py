@@ -92,6 +92,50 @@ def test_bytes_of_any_kind_are_refused_clearly(client: FlaskClient, data: bytes)
         assert PROBLEMS[answer.get_json()["code"]].status == answer.status_code
 
 
+ODD = [
+    *("NaN", "Infinity", "-Infinity", "1e999", "-0", "1" + "0" * 400, "18446744073709551616", "nul", "01", "[1,]"),
+    *(r'"\u0000"', r'"\ud800"', r'"\udc00\ud800"', '"\x01"', '"\udcff"', '""', '{"a":1,"a":2}', '{"":1}', "[" * 1100),
+]
+tokens = st.sampled_from(ODD) | anything.map(json.dumps)
+texts = st.recursive(
+    tokens,
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(st.tuples(st.sampled_from(["a", "a", "", r"\u0000", r"\ud800", "event"]), inner), max_size=3).map(
+            lambda pairs: "{" + ",".join(f'"{name}":{value}' for name, value in pairs) + "}"
+        )
+    ),
+    max_leaves=5,
+)
+
+
+@calm
+@given(
+    field=st.sampled_from(sorted(TRACK_BODY.names - {"token"})), text=texts, door=st.sampled_from(["track", "identify"])
+)
+def test_json_of_any_kind_is_taken_exactly_or_refused_clearly(
+    client: FlaskClient, accept: Any, field: str, text: str, door: str
+) -> None:
+    """Not-quite-JSON, numbers and text beyond what JSON can mean, repeated keys: each inside an otherwise good body."""
+    data = f'{{"token":"live-key","event":"A","userId":"u","userProperties":{{}},"{field}":{text}}}'
+    answer = client.post(f"/api/v1/{door}", data=data.encode(errors="surrogateescape"))
+    body = answer.get_json()
+    if answer.status_code == 200:
+        orjson.dumps([item.payload() for item in accept.items])
+        assert not any(odd in text for odd in ("NaN", "Infinity", "1e999", r"\u0000", r"\ud800", "nul,", "\udcff"))
+    else:
+        assert answer.status_code == 400
+        assert body["code"] in {"invalid_json", "invalid_fields"}
+        assert body["error"].endswith(".")
+
+
+def test_of_a_repeated_key_the_last_one_counts(client: FlaskClient, accept: Any) -> None:
+    data = b'{"token":"live-key","event":"A","event":"B","userId":"u","eventProperties":{"a":1,"a":2}}'
+    assert client.post("/api/v1/track", data=data).status_code == 200
+    [item] = accept.items
+    assert (item.name, item.event_properties) == ("B", {"a": 2})
+
+
 @pytest.mark.parametrize(
     "bag",
     [

@@ -3,7 +3,9 @@
 import html
 
 from ours.core.catalogues import DEFAULT_PROPERTIES, USER_PROPERTIES
+from ours.core.notices import WARNINGS
 from ours.web.ingest import openapi
+from ours.web.ingest.answers import PROBLEMS, ROW_PROBLEMS
 from tests.web.show.conftest import Browser
 
 
@@ -17,3 +19,22 @@ def test_every_door_field_and_answer_is_on_the_page(editor: Browser) -> None:
             assert all(f"<b>{status}</b>" in text for status in told["responses"])
     for name in {**USER_PROPERTIES, **DEFAULT_PROPERTIES, **document["components"]["schemas"]["Track"]["properties"]}:
         assert f"<code>{name}</code>" in text
+
+
+def test_every_refusal_and_warning_is_told_with_its_remedy(editor: Browser) -> None:
+    text = html.unescape(editor.page("/reference")).replace("<code>", "`").replace("</code>", "`")
+    for code, problem in {**PROBLEMS, **ROW_PROBLEMS}.items():
+        assert f"`{code}`" in text
+        assert problem.meaning in text
+        assert problem.remedy in text
+    for code, problem in PROBLEMS.items():
+        assert f'id="{code}"' in text
+        assert (f'href="#{code}"' in text) is (code != "not_found"), problem
+    for code, advice in WARNINGS.items():
+        assert f"`{code}`" in text
+        assert advice.remedy in text
+
+
+def test_a_bag_is_told_by_its_purpose_and_its_limits(editor: Browser) -> None:
+    text = editor.page("/reference")
+    assert "Facts about the event. At most 200 properties and 5 levels of objects." in text

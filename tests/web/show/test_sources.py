@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from ours.bootstrap import Ours
+from ours.core.incoming import Incoming
 from tests.web.show.conftest import Browser
 
 
@@ -151,3 +152,57 @@ def test_a_new_key_comes_with_an_overlap_in_which_the_old_one_works(here: Ours, 
     expiring = [key for key in here.sources.keys(made.source.id) if key.expires_at]
     assert [key.text for key in expiring] == [made.live_key]
     assert editor.post(f"/sources/{made.source.id}/rotate", mode="live", overlap="for ever").status_code == 400
+
+
+def test_a_key_in_use_is_revoked_only_by_somebody_who_knows(
+    editor: Browser, here: Ours, send: Callable[..., str]
+) -> None:
+    send()
+    live = next(key for key in here.sources.keys(1) if key.mode == "live")
+    path = f"/sources/1/keys/{live.id}/revoke"
+    assert path in editor.page("/sources/1")
+    assert "this key was last used" in editor.page(path)
+    assert "Tick this to go on." in editor.post(path).text
+    assert here.sources.keys(1)[1].revoked_at is None
+    page = editor.post(path, sure="yes").text
+    assert "The live key is revoked." in page
+    assert path not in page
+    assert [bool(key.revoked_at) for key in here.sources.keys(1)] == [False, True]
+
+
+def test_a_key_nobody_uses_is_revoked_without_a_tick(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    here.sources.add("Other", actor="cli")
+    assert "In use:" not in editor.page("/sources/1/keys/1/revoke")
+    editor.post("/sources/1/keys/1/revoke")
+    assert [entry.verb for entry in here.audit.list(1)] == ["revoke_key"]
+    assert editor.get("/sources/1/keys/3/revoke").status_code == 404
+    assert editor.post("/sources/1/keys/3/revoke").status_code == 404
+
+
+def test_a_limit_is_set_shown_and_lifted(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    assert "None: as many requests as come." in editor.page("/sources/1")
+    assert "50 requests a second." in editor.post("/sources/1/limit", limit=" 50 ").text
+    assert here.sources.get(1).rate_limit == 50
+    for typed in ("0", "many", "-3", "1.5", "9" * 30):
+        answer = editor.post("/sources/1/limit", limit=typed)
+        assert answer.status_code == 400
+        assert f'value="{typed}"' in answer.text
+        assert 'id="limit-wrong"' in answer.text
+    assert here.sources.get(1).rate_limit == 50
+    editor.post("/sources/1/limit", limit="")
+    assert here.sources.get(1).rate_limit is None
+
+
+def test_the_volumes_of_two_sources_stand_side_by_side(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
+    new = here.sources.add("New shop", actor="cli")
+    send(distinct_id="order-1")
+    caller = here.accept.authenticate(new.live_key)
+    assert caller
+    here.accept.accept(caller, [Incoming(name="Purchase", occurred_at=1, user_id="u1", distinct_id="order-1")])
+    page = editor.page("/sources")
+    assert re.findall(r'data-label="(Live|Live repeats)" class="number[^"]*">(\d+)<', page) == [
+        ("Live", "1"), ("Live repeats", "0"), ("Live", "1"), ("Live repeats", "1"),
+    ]  # fmt: skip
+    assert "Without a <code>distinctId</code> it would be two events" in page

@@ -1,7 +1,6 @@
-"""Sources and their keys: add one, look at them, switch one off, give one a new key."""
+"""What may be done to sources and their keys; each change is one transaction, with its entry in the audit log."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,58 +9,14 @@ from ours import clock, ids
 from ours.errors import Invalid, NotFound
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
+from ours.services.sources.values import Key, NewSource, Source, Volume
 from ours.store import Store, key_hash
 from ours.store.queries import sources as queries
 from ours.store.queries.sources import NewKey
 
 MODES = ("live", "test")
 LONGEST_OVERLAP = 90 * 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Volume:
-    """What arrived: good events, those among them that had arrived before, and those answered 4xx."""
-
-    received: int = 0
-    duplicate: int = 0
-    rejected: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A backend that sends. ``live`` and ``test`` are its volumes of the last 24 hours; moments in milliseconds."""
-
-    id: int
-    name: str
-    status: str
-    created_at: int
-    rate_limit: int | None
-    last_seen_at: int | None
-    live: Volume
-    test: Volume
-
-
-@dataclass(frozen=True, slots=True)
-class NewSource:
-    source: Source
-    live_key: str = field(repr=False)
-    test_key: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One key of a source. ``text`` is what callers send."""
-
-    id: int
-    mode: str
-    text: str = field(repr=False)
-    created_at: int
-    expires_at: int | None
-    revoked_at: int | None
-    last_used_at: int | None
-
-    def works(self, now: int) -> bool:
-        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+MOST_REQUESTS = 100_000
 
 
 class Sources:
@@ -126,6 +81,21 @@ class Sources:
         return self._set_status(source_id, "deleted", "delete", actor)
 
     @needs("editor", "sources:write")
+    def limit(self, source_id: int, requests: int | None, *, actor: Who) -> Source:
+        """Take so many requests a second from it, within a second from now; None: as many as come.
+
+        :raises Invalid: below 1 or above 100,000.
+        """
+        if requests is not None and not 1 <= requests <= MOST_REQUESTS:
+            sentence = f"The limit is 1 to {MOST_REQUESTS:,} requests a second, or none."
+            raise Invalid(sentence, {"limit": [sentence]})
+        with self._store.write() as connection:
+            if _alive(connection, source_id).rate_limit != requests:
+                queries.set_rate_limit(connection, source_id, requests)
+                audit.record(connection, actor, "limit", _subject(source_id), {"requests_a_second": requests})
+            return _source(_row(connection, source_id), _volumes(connection))
+
+    @needs("editor", "sources:write")
     def rotate(self, source_id: int, mode: str, overlap_seconds: int, *, actor: Who) -> str:
         """A new key; the old ones of that mode work for ``overlap_seconds`` more.
 
@@ -134,7 +104,7 @@ class Sources:
         if mode not in MODES:
             raise Invalid("The mode is live or test.", {"mode": ["Must be live or test."]})
         if not 0 <= overlap_seconds <= LONGEST_OVERLAP:
-            sentence = f"The overlap is 0 to {LONGEST_OVERLAP} seconds (90 days)."
+            sentence = "The overlap is 0 seconds to 90 days."
             raise Invalid(sentence, {"overlap_seconds": [sentence]})
         now = clock.now_ms()
         with self._store.write() as connection:

@@ -1,0 +1,147 @@
+"""What the contract asks of a destination that takes many events in one request."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from requests import Request, Response
+
+from ours.plugin.batching import Batching
+from ours.plugin.destination import Destination
+from ours.plugin.envelope import to_json
+from ours.plugin.testing.exchange import (
+    BODIES,
+    ODD_HEADERS,
+    STATUSES,
+    answer,
+    check_outcome,
+    check_sendable,
+    expect,
+    prepared,
+    text_of,
+)
+from ours.plugin.testing.purity import pure
+from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Skipped, Split
+
+_AROUND, _AROUND_EACH = 4_096, 64
+"""Bytes that a request may have besides its items, and beside each of them."""
+
+
+class BatchChecks:
+    """A part of ``DestinationContract``; passes when the destination does not batch."""
+
+    destination: ClassVar[type[Destination]]
+
+    def test_a_batch_can_be_sent_and_carries_each_of_its_events(self) -> None:
+        for deliveries in self._batches():
+            items = [item for one in deliveries if not isinstance(item := self._item(one), Skipped | Rejected)]
+            if not items:
+                continue
+            request = self._pack(items)
+            check_sendable(request)
+            sent = text_of(request)
+            carried = all(self.dedupe_id(one) in sent for one in deliveries) or not self.destination.dedupes
+            expect(carried or len(items) < len(deliveries), "A packed request does not carry the id of each event.")
+
+    def test_a_full_batch_keeps_to_its_bytes(self) -> None:
+        for items in self._full_batches():
+            body = prepared(self._pack(items)).body or b""
+            size = sum(len(to_json(item)) for item in items)
+            fine = len(body) <= size + _AROUND + _AROUND_EACH * len(items)
+            expect(fine, f"pack makes {len(body)} bytes of items that have {size}: batching counts those of the items.")
+
+    def test_items_and_packing_are_pure(self) -> None:
+        for deliveries in self._batches():
+            with pure(self.destination):
+                first, second = [[self._item(one) for one in deliveries] for _ in "12"]
+            expect(repr(first) == repr(second), "Two items of the same delivery differ.")
+            items = [item for item in first if not isinstance(item, Skipped | Rejected)]
+            before = json.dumps(items)
+            with pure(self.destination):
+                packed = [self._pack(items) for _ in "12" if items]
+            expect(json.dumps(items) == before, "pack changed the items that it was handed.")
+            expect(len({text_of(one) for one in packed}) < 2, "Two requests packed from the same items differ.")
+
+    def test_events_are_grouped_by_a_text(self) -> None:
+        for deliveries in self._batches():
+            groups = [self.destination().group(one) for one in deliveries]
+            expect(all(isinstance(group, str) for group in groups), "group must return a text.")
+
+    def test_each_event_of_a_batch_has_an_outcome_whatever_the_answer(self) -> None:
+        for items in self._full_batches(most=3):
+            for status in STATUSES:
+                for body in BODIES:
+                    outcomes = self._read_batch(answer(status, body, ODD_HEADERS), items)
+                    arrived = any(isinstance(one, Delivered | Duplicate) for one in outcomes)
+                    fine = status < 300 or 400 <= status < 500 or not arrived
+                    expect(fine, f"An answer {status} can't mean that events were delivered.")
+
+    def test_splitting_a_batch_comes_to_an_end(self) -> None:
+        for items in self._full_batches(most=1):
+            for status in STATUSES:
+                for body in BODIES:
+                    (outcome,) = self._read_batch(answer(status, body), items[:1])
+                    expect(not isinstance(outcome, Split), "One event alone can't be Split: say Rejected.")
+
+    def _batches(self) -> Iterator[list[Delivery]]:
+        if self.destination.batching is not None:
+            for deliveries in (self._deliveries(), list(self._hostile_deliveries())):
+                together = deliveries[: self.destination.batching.max_items]
+                yield [replace(one, id=f"{number:032x}") for number, one in enumerate(together)]
+
+    def _full_batches(self, most: int = 1_000) -> Iterator[list[Any]]:
+        """Items up to the declared limits, out of whatever callers may send."""
+        batching = self.destination.batching
+        if batching is None:
+            return
+        deliveries = [*self._deliveries(), *self._hostile_deliveries()]
+        found = [item for one in deliveries if not isinstance(item := self._item(one), Skipped | Rejected)]
+        items = _limited(found * (batching.max_items // max(len(found), 1) + 1), batching, most)
+        if items:
+            yield items
+
+    def _item(self, delivery: Delivery) -> Any:
+        item = self.destination().item(delivery)
+        if isinstance(item, Skipped | Rejected):
+            check_outcome(item)
+        else:
+            json.loads(to_json(item))
+        return item
+
+    def _pack(self, items: Sequence[Any]) -> Request:
+        made: object = self.destination().pack(items, self._loaded())
+        expect(isinstance(made, Request), f"pack returned {made!r}, not a Request.")
+        return made  # type: ignore[return-value]
+
+    def _read_batch(self, response: Response, items: Sequence[Any]) -> list[Outcome]:
+        said: object = self.destination().read_batch(response, items)
+        outcomes = [said] * len(items) if isinstance(said, Outcome) else list(said)  # type: ignore[call-overload]
+        expect(len(outcomes) == len(items), f"read_batch gave {len(outcomes)} outcomes for {len(items)} events.")
+        for one in outcomes:
+            expect(isinstance(one, Outcome), f"read_batch returned {one!r}, which is no outcome.")
+            check_outcome(one)
+        return outcomes
+
+    def dedupe_id(self, delivery: Delivery) -> str:
+        raise NotImplementedError
+
+    def _loaded(self) -> Mapping[str, Any]:
+        raise NotImplementedError
+
+    def _deliveries(self) -> list[Delivery]:
+        raise NotImplementedError
+
+    def _hostile_deliveries(self) -> Iterator[Delivery]:
+        raise NotImplementedError
+
+
+def _limited(items: Sequence[Any], batching: Batching, most: int) -> list[Any]:
+    kept: list[Any] = []
+    size = 0
+    for item in items[: min(batching.max_items, most)]:
+        size += len(to_json(item))
+        if kept and size > batching.max_bytes:
+            break
+        kept.append(item)
+    return kept

@@ -1,0 +1,41 @@
+"""What the contract asks of a destination that fetches access tokens."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from requests import Request
+
+from ours.plugin.destination import Destination
+from ours.plugin.testing.exchange import BODIES, ODD_HEADERS, STATUSES, answer, check_outcome, check_sendable, expect
+from ours.plugin.testing.purity import pure
+from ours.plugin.testing.samples import NOW
+from ours.plugin.types import Outcome, SecretValue, Token
+
+
+class TokenChecks:
+    """A part of ``DestinationContract``; passes when the destination needs no token."""
+
+    destination: ClassVar[type[Destination]]
+
+    def test_the_request_for_a_token_is_made_without_clock_chance_or_network(self) -> None:
+        with pure(self.destination):
+            made: object = self.destination().token_request(self._loaded(), NOW)
+        expect(made is None or isinstance(made, Request), f"token_request returned {made!r}, not a Request.")
+        if isinstance(made, Request):
+            check_sendable(made)
+
+    def test_read_token_understands_any_answer(self) -> None:
+        for status in STATUSES:
+            for body in [*BODIES, b'{"access_token": 5}', b'{"access_token": "t", "expires_in": "soon"}']:
+                said: object = self.destination().read_token(answer(status, body, ODD_HEADERS))
+                if isinstance(said, Token):
+                    value: object = said.value
+                    fine = isinstance(value, SecretValue) and math.isfinite(said.seconds) and said.seconds > 0
+                    expect(fine and status < 300, f"read_token made a token of an answer {status}.")
+                else:
+                    expect(isinstance(said, Outcome), f"read_token returned {said!r}: neither a Token nor an outcome.")
+                    check_outcome(said)  # type: ignore[arg-type]
+
+    def _loaded(self) -> Mapping[str, Any]:
+        raise NotImplementedError

@@ -1,0 +1,64 @@
+"""What came of a parcel: exactly one outcome for each try in it, whatever the plugin answers."""
+
+from collections.abc import Sequence
+
+from requests import Response
+
+from ours.core.answer import Failure
+from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Split, Unknown
+from ours.services.deliver.tries import Parcel
+
+_HOPELESS = {"ssrf_refused", "invalid_request", "response_too_large"}
+_TOO_LARGE = 413
+
+
+def read(parcel: Parcel, response: Response) -> list[Outcome]:
+    """What the plugin reads from the answer."""
+    plugin, one = parcel.target.plugin, parcel.tries[0]
+    batch = one.travels_in_batches
+    try:
+        said: object = (
+            plugin.read_batch(response, [one.item for one in parcel.tries]) if batch else plugin.read(response)
+        )
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - it was sent; what came of it nobody can say now
+        verb = "read_batch" if batch else "read"
+        return _all(parcel, Unknown("read_failed", f"The plugin's {verb}() raised {type(error).__name__}."))
+    outcomes = each(parcel, said, "read_failed", "read_batch" if batch else "read")
+    if response.status_code == _TOO_LARGE and not any(isinstance(one, Delivered | Duplicate) for one in outcomes):
+        return _split(parcel, outcomes, whole=True)
+    return outcomes
+
+
+def each(parcel: Parcel, said: object, code: str, verb: str) -> list[Outcome]:
+    """The outcomes that a plugin's ``verb`` gave; unknown where it gave none."""
+    if isinstance(said, Outcome):
+        return _split(parcel, _all(parcel, said))
+    if not (isinstance(said, Sequence) and parcel.tries[0].travels_in_batches) or isinstance(said, str | bytes):
+        return _all(parcel, Unknown(code, f"The plugin's {verb}() gave no outcome."))
+    if len(said) != len(parcel.tries):
+        sentence = f"The plugin's {verb}() gave {len(said)} outcomes for {len(parcel.tries)} events."
+        return _all(parcel, Unknown(code, sentence))
+    missing = Unknown(code, f"The plugin's {verb}() gave no outcome for this event.")
+    return _split(parcel, [one if isinstance(one, Outcome) else missing for one in said])
+
+
+def unanswered(parcel: Parcel, failure: Failure) -> list[Outcome]:
+    """What a request that got no answer means."""
+    if failure.code in _HOPELESS:
+        return _all(parcel, Rejected(failure.code, failure.message))
+    kind = Unknown if failure.arrived else Retry
+    return _all(parcel, kind(failure.code, failure.message))
+
+
+def _all(parcel: Parcel, outcome: Outcome) -> list[Outcome]:
+    return [outcome] * len(parcel.tries)
+
+
+def _split(parcel: Parcel, outcomes: list[Outcome], *, whole: bool = False) -> list[Outcome]:
+    """A batch that was refused as a whole is split until the bad ones are alone; what is alone can't be split."""
+    if len(outcomes) == 1:
+        return [Rejected(one.code, one.message) if isinstance(one, Split) else one for one in outcomes]
+    batching = parcel.target.plugin.batching
+    if whole or (batching and batching.atomic and all(isinstance(one, Rejected) for one in outcomes)):
+        return [Split(getattr(one, "code", "split"), getattr(one, "message", "")) for one in outcomes]
+    return outcomes

@@ -1,0 +1,138 @@
+"""Access tokens: fetched when a destination needs one, kept in memory alone, renewed before they expire.
+
+A token that can't be had says nothing of the events that wait for it: they are tried again.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from requests import PreparedRequest, Request
+
+from ours import log
+from ours.core.answer import Answer
+from ours.core.redact import Masker
+from ours.plugin import Outcome, Retry, SecretValue, Token, Unauthorized, secrets_of
+from ours.services.deliver.targets import Target
+from ours.services.deliver.tries import Try
+from ours.transport import Transport
+
+PLACEHOLDER = SecretValue("access-token")
+"""What a test event's request shows: nothing is fetched for it."""
+_MARGIN = 60.0
+_FAILED = "token_failed"
+_logger = log.get("deliver")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    target: Target
+    token: SecretValue
+    until: int
+
+
+class Tokens:
+    """One worker's. ``ready`` are the tries whose wait is over: with None they go on, else that came of them."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.ready: list[tuple[list[Try], Outcome | None]] = []
+        self._transport = transport
+        self._known: dict[int, _Known] = {}
+        self._waiting: dict[str, list[Try]] = {}
+
+    @property
+    def under_way(self) -> int:
+        return len(self._waiting)
+
+    def give(self, one: Try, now: int) -> bool:
+        """Give it the token that it needs, if any; False when it has to wait and turns up in ``ready``."""
+        if not one.target.fetches_token:
+            return True
+        known, target = self._known.get(one.target.id), one.target
+        if one.live and known and known.target.version == target.version and known.until > now:
+            one.target, one.token = known.target, known.token
+            return True
+        tag = f"token:{target.id}:{target.version}"
+        if tag in self._waiting and one.live:
+            self._waiting[tag].append(one)
+            return False
+        asked = _guarded("token_request", lambda: _prepared(target, now))
+        if asked is None:
+            return True
+        if not one.live:
+            one.token = PLACEHOLDER
+            return True
+        if isinstance(asked, PreparedRequest):
+            self._waiting[tag] = [one]
+            self._transport.submit(tag, asked)
+        else:
+            self.ready.append(([one], asked))
+        return False
+
+    def take(self, answer: Answer, now: int) -> bool:
+        """Read the answer if it is one of ours."""
+        waiting = self._waiting.pop(answer.tag, None)
+        if waiting is None:
+            return False
+        said = self._read(waiting[0].target, answer)
+        if isinstance(said, Token):
+            target = waiting[0].target
+            masker = Masker([*secrets_of(target.settings), said.value.reveal()])
+            lasts = max(said.seconds - _MARGIN, said.seconds / 2)
+            self._known[target.id] = _Known(replace(target, masker=masker), said.value, now + int(lasts * 1000))
+        self.ready.append((waiting, None if isinstance(said, Token) else said))
+        return True
+
+    def forget(self, one: Try) -> None:
+        """Its token was refused: the next one is fetched anew, unless that happened already."""
+        known = self._known.get(one.target.id)
+        if known and known.token == one.token:
+            del self._known[one.target.id]
+
+    def clear(self) -> list[Try]:
+        """Let nothing wait any more; what did."""
+        for tag in self._waiting:
+            self._transport.abandon(tag)
+        waiting = [one for tries in self._waiting.values() for one in tries]
+        waiting += [one for tries, _ in self.ready for one in tries]
+        self._waiting.clear()
+        self.ready.clear()
+        return waiting
+
+    def _read(self, target: Target, answer: Answer) -> Token | Outcome:
+        if answer.failure is not None:
+            return Retry(answer.failure.code, f"No access token could be fetched. {answer.failure.message}")
+        response = answer.response
+        if response is None:
+            return Retry(_FAILED, "No access token could be fetched.")
+        said: object = _guarded("read_token", lambda: target.plugin.read_token(response))
+        if isinstance(said, Token):
+            return said if _is_of_use(said) else Unauthorized(_FAILED, "The plugin's read_token() gave no token.")
+        if isinstance(said, Retry | Unauthorized):
+            return said
+        code, message = getattr(said, "code", _FAILED), getattr(said, "message", "")
+        return Unauthorized(str(code), f"No access token was given. {message}".strip())
+
+
+def _is_of_use(token: Token) -> bool:
+    value: object = token.value
+    return isinstance(value, SecretValue) and math.isfinite(token.seconds) and token.seconds > 0
+
+
+def _prepared(target: Target, now: int) -> PreparedRequest | None:
+    request: object = target.plugin.token_request(target.settings, now)
+    if request is None:
+        return None
+    if not isinstance(request, Request):
+        raise TypeError("no request")
+    return request.prepare()
+
+
+def _guarded(verb: str, ask: Callable[[], T]) -> T | Unauthorized:
+    try:
+        return ask()
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
+        _logger.warning("token_failed", verb=verb, error=type(error).__name__)
+        return Unauthorized(_FAILED, f"The plugin's {verb}() raised {type(error).__name__}.")

@@ -1,0 +1,55 @@
+"""What is told of sources, their keys and their volumes. Moments are in milliseconds."""
+
+from dataclasses import dataclass, field
+
+from ours import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """What arrived: good events, those among them that had arrived before, and those answered 4xx."""
+
+    received: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A backend that sends. ``rate_limit`` is requests a second; ``live`` and ``test`` what came in 24 hours."""
+
+    id: int
+    name: str
+    status: str
+    created_at: int
+    rate_limit: int | None
+    last_seen_at: int | None
+    live: Volume
+    test: Volume
+
+
+@dataclass(frozen=True, slots=True)
+class NewSource:
+    source: Source
+    live_key: str = field(repr=False)
+    test_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a source. ``text`` is what callers send."""
+
+    id: int
+    mode: str
+    text: str = field(repr=False)
+    created_at: int
+    expires_at: int | None
+    revoked_at: int | None
+    last_used_at: int | None
+
+    def works(self, now: int) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)
+
+    def in_use(self, now: int) -> bool:
+        """Whether somebody sent with it in the last 24 hours and would be refused without it."""
+        return self.works(now) and self.last_used_at is not None and now - self.last_used_at < clock.DAY

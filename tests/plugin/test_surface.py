@@ -1,0 +1,33 @@
+"""The author's door as plugins were written for it. What is pinned here changes only together with ``API_VERSION``."""
+
+import dataclasses
+import inspect
+from pathlib import Path
+
+import ours.plugin
+from ours.plugin import API_VERSION, Batching, Delivery, Destination, Event, Outcome, Token, Visitor
+
+PINNED = Path(__file__).with_name("surface.txt")
+
+
+def surface() -> str:
+    """Every public name, and what plugins call or override with which arguments."""
+    lines = [f"API_VERSION = {API_VERSION}", *sorted(ours.plugin.__all__)]
+    for kind in [Batching, Delivery, Event, Visitor, Token, *Outcome.__args__]:
+        fields = ", ".join(
+            field.name + ("" if field.default is dataclasses.MISSING else f"={field.default!r}")
+            for field in dataclasses.fields(kind)
+        )
+        lines.append(f"{kind.__name__}({fields})")
+    for name, value in sorted(vars(Destination).items()):
+        if inspect.isfunction(value) and not name.startswith("_"):
+            lines.append(f"Destination.{name}({', '.join(inspect.signature(value).parameters)})")
+    lines += [f"Destination.{name}" for name in sorted(inspect.get_annotations(Destination))]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_door_is_as_it_was_pinned() -> None:
+    assert surface() == PINNED.read_text(), (
+        "The author's door has changed. If old plugins still work, renew tests/plugin/surface.txt; if not, raise"
+        " API_VERSION too."
+    )
