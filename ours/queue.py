@@ -26,6 +26,7 @@ _MOST_TOKENS = 8
 _LOOK_SECONDS = 0.2
 _COMPLAIN_SECONDS = 10.0
 _POKE_GAP = 0.002
+_BUSY_GAP = 0.01
 
 
 class Queue:
@@ -44,10 +45,13 @@ class Queue:
         """For pokes, which rather fail than hold anybody up."""
         return Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
-    def poke(self, station: str) -> bool:
-        """Make ``station`` look for work now. False, and a line in the log, when the queue can't be reached."""
+    def poke(self, station: str) -> int:
+        """Make ``station`` look for work now; answers how many pokes lie there, this one too.
+
+        0, and a line in the log, when the queue can't be reached.
+        """
         try:
-            tokens = self._quick.lpush(_wake(station), 1)
+            tokens: int = self._quick.lpush(_wake(station), 1)
             if tokens > _MOST_TOKENS:
                 self._quick.ltrim(_wake(station), 0, _MOST_TOKENS - 1)
             if time.monotonic() - self._looked.get(station, -math.inf) > _LOOK_SECONDS:
@@ -55,8 +59,8 @@ class Queue:
                 self._looked[station] = time.monotonic()
         except RedisError as error:
             self._lost(station, error)
-            return False
-        return True
+            return 0
+        return tokens
 
     def _queue_one(self, station: str) -> None:
         """See to it that a job is queued."""
@@ -110,8 +114,9 @@ class Poker:
     def _run(self) -> None:
         while self._asked.wait() and self._open:
             self._asked.clear()
-            self._queue.poke(self._station)
-            time.sleep(_POKE_GAP)
+            lying = self._queue.poke(self._station)
+            # A station that has not taken the last poke yet is at work, and looks again anyhow before it rests.
+            time.sleep(_POKE_GAP if lying <= 1 else _BUSY_GAP)
 
 
 def _wake(station: str) -> str:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from bench.finding import Finding, Plan
-from bench.works import backlog, batch, deliver, idle, isolation, latency, sustained, track
+from bench.works import backlog, batch, deliver, idle, isolation, latency, route, sustained, track
 
 Say = Callable[[str], None]
 
 WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "track": track.run,
     "batch": batch.run,
+    "route": route.run,
     "deliver": deliver.run,
     "latency": latency.run,
     "sustained": sustained.run,

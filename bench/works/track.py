@@ -36,14 +36,16 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
     starts: dict[str, Start] = {
         "ours, web server": servers.ours_web,
         "ours, whole server": servers.ours_serve,
+        "ours, on PostgreSQL": servers.ours_on_postgres,
         "naive twin": naive,
         "bare Flask echo": servers.echo,
     }
     contenders = [Contender(name, partial(measure, plan, start)) for name, start in starts.items()]
     rows = interleave(contenders, plan.rounds, say)
-    ours, _, naive_row, echo = rows
+    ours, _, on_postgres, naive_row, echo = rows
     ratios = [
         compare("ours ÷ naive twin", ours, naive_row, 15),
         compare("ours ÷ bare Flask echo", ours, echo, 0.55),
+        compare("ours, on PostgreSQL ÷ bare Flask echo", on_postgres, echo, 0.45),
     ]
     return Finding("Single `POST /api/v1/track`, 32 connections", rows, ratios)

@@ -5,12 +5,14 @@ from typing import Any
 import orjson
 
 from ours.core import bags, phones
-from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, USER_PROPERTIES, Catalogue, Known
+from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, LONGEST, TWINS, USER_PROPERTIES, Catalogue, Known
 from ours.core.notices import Notices
 from ours.errors import Invalid
 
 Raw = dict[str, Any]
 CUSTOM = "custom_properties"
+_NEVER_PLAIN = frozenset({"phone_number"})  # read for its digits, whatever it looks like
+_NUMBERS = frozenset({int, float})
 # As JavaScript's trim() and JSON Schema's \s have it; Python's strip() goes by a slightly different list.
 WHITESPACE = "\t\n\v\f\r \xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 
@@ -108,6 +110,33 @@ def identity_context(raw: Raw, path: str, notices: Notices) -> Properties:
         if known.required and raw.get(key) is None:
             found.problems[key] = [f"Must be sent, as text, whenever {path} is."]
     return found
+
+
+def are_plain(raw: Raw, catalogue: Catalogue) -> bool:
+    """Whether a visitor's or an event's properties can be kept just as they are. False says nothing: then read them."""
+    for key, value in raw.items():
+        known = catalogue.get(key)
+        if known is None or not (value is None or _is_plain(value, known)) or key in _NEVER_PLAIN:
+            return False
+    if CUSTOM not in raw:
+        return True
+    custom = raw[CUSTOM]
+    return bool(custom) and None not in custom.values() and "" not in custom.values()
+
+
+def _is_plain(value: Any, known: Known) -> bool:
+    match known.kind:
+        case "text":
+            fits = type(value) is str and 0 < len(value) <= (known.max_length or LONGEST)
+            return fits and (not known.trim or value.strip(WHITESPACE) == value)
+        case "object":
+            return type(value) is dict and bags.is_plain(value)
+        case "boolean":
+            return type(value) is bool
+        case "number":
+            return type(value) in _NUMBERS and abs(value) <= bags.LARGEST_NUMBER
+        case "any":
+            return type(value) is bool or (type(value) is str and 0 < len(value) <= LONGEST)
 
 
 def text(value: Any, known: Known) -> str:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -21,6 +22,7 @@ from ours.store.writer import Writer
 
 _KEY_FRESH = 1.0
 _GAUGE_FRESH = 1.0
+_GAUGE_SHARE = 20  # to count a long backlog takes its time: no more than a twentieth of it
 _MB = 1024 * 1024
 
 
@@ -96,8 +98,7 @@ class Accept:
 
     def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
         body = item.payload()
-        told = {name: value for name, value in body.items() if name != "warnings"}
-        content = _digest(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)) if item.distinct_id else event_id
+        content = _digest(_in_order(body)) if item.distinct_id else event_id
         if distinct_id:
             body["distinct_id"] = distinct_id
         return NewEvent(
@@ -116,20 +117,22 @@ class Accept:
 
 
 class _Room:
-    """Says no before it hurts: too long a backlog, too little disk. Looks once a second."""
+    """Says no before it hurts: too long a backlog, too little disk. Looks each second, or less often if it is dear."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._checked = 0.0
+        self._due = 0.0
         self._refusal: str | None = None
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        if time.monotonic() - self._checked >= _GAUGE_FRESH and self._lock.acquire(blocking=False):
+        begun = time.monotonic()
+        if begun >= self._due and self._lock.acquire(blocking=False):
             try:
                 self._refusal = self._look()
-                self._checked = time.monotonic()
+                now = time.monotonic()
+                self._due = now + max(_GAUGE_FRESH, (now - begun) * _GAUGE_SHARE)
             finally:
                 self._lock.release()
         if self._refusal:
@@ -142,6 +145,12 @@ class _Room:
             if events.count_unrouted(connection) >= self._settings.max_backlog:
                 return "Too many events wait to be routed. Check that the route worker runs."
         return None
+
+
+def _in_order(body: dict[str, Any]) -> bytes:
+    """What was said, whatever the order it was said in, and without what we said to it."""
+    told = {name: value for name, value in body.items() if name != "warnings"} if "warnings" in body else body
+    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
 
 
 def _digest(data: bytes) -> str:

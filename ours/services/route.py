@@ -6,6 +6,7 @@ whatever the batches, the workers and the crashes. What takes long is done befor
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import orjson
@@ -79,7 +80,9 @@ class Route:
         )
 
     def _load(self, connection: Connection, facts: Sequence[Facts]) -> Book:
-        lookup = self._store.lookup
+        lookup = cache(
+            self._store.lookup
+        )  # an event asks for the same hashes when it is loaded and when it is resolved
         needs = identity.needs(facts, lookup)
         held = visitors.holders(connection, needs.identifiers)
         book = Book(lookup, self._records(connection, needs.visitors | set(held.values())), held)

@@ -12,22 +12,21 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from ours.store.hand import Hand
+
 T = TypeVar("T")
+Target = Connection | Hand
+"""Where statements go: through SQLAlchemy, or by the writer's own hand."""
 _MOST = 250
 
 
-def insert(
-    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], ending: str = ""
-) -> list[Any]:
-    """Insert ``rows`` (values in the order of ``columns``); answers what ``ending`` returns, if it does."""
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
-    returned: list[Any] = []
+def insert(target: Target, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], ending: str = "") -> int:
+    """Insert ``rows`` (values in the order of ``columns``); answers how many were inserted or changed."""
+    mark, count = _mark(target), 0
     for part in _parts(rows):
         statement = _insert(table, tuple(columns), len(part), mark, ending)
-        result = connection.exec_driver_sql(statement, tuple(chain.from_iterable(part)))
-        if result.returns_rows:
-            returned += result.all()
-    return returned
+        count += _run(target, statement, tuple(chain.from_iterable(part))).rowcount
+    return count
 
 
 def overwrite(keys: Sequence[str], columns: Sequence[str]) -> str:
@@ -36,13 +35,40 @@ def overwrite(keys: Sequence[str], columns: Sequence[str]) -> str:
     return f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {news}"
 
 
-def find(connection: Connection, query: str, values: Sequence[str]) -> list[Any]:
+def find(target: Target, query: str, values: Sequence[str]) -> list[Any]:
     """Run ``query``, which ends in ``IN``, for ``values``."""
-    mark = "?" if connection.dialect.name == "sqlite" else "%s"
     found: list[Any] = []
     for part in _parts(values):
-        found += connection.exec_driver_sql(f"{query} ({', '.join(mark for _ in part)})", tuple(part)).all()
+        found += _run(target, f"{query} {_marks(target, part)}", tuple(part)).fetchall()
     return found
+
+
+def change(target: Target, query: str, to: Any, values: Sequence[Any]) -> None:
+    """Run ``query``, an update that ends in ``IN``, for ``values``; ``{}`` in it stands for ``to``."""
+    statement = query.replace("{}", _mark(target))
+    for part in _parts(values):
+        _run(target, f"{statement} {_marks(target, part)}", (to, *part))
+
+
+def repeat(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run ``statement`` for each of ``rows``; ``{}`` in it stands for a value. For who shares no interpreter."""
+    if rows:
+        connection.exec_driver_sql(statement.replace("{}", _mark(connection)), list(rows))
+
+
+def _run(target: Target, statement: str, values: tuple[Any, ...]) -> Any:
+    """A cursor, or SQLAlchemy's result: they agree in what is used here."""
+    return target.run(statement, values) if isinstance(target, Hand) else target.exec_driver_sql(statement, values)
+
+
+def _mark(target: Target) -> str:
+    if isinstance(target, Hand):
+        return target.mark
+    return "?" if target.dialect.name == "sqlite" else "%s"
+
+
+def _marks(target: Target, values: Sequence[Any]) -> str:
+    return f"({', '.join([_mark(target)] * len(values))})"
 
 
 def _parts(rows: Sequence[T]) -> Iterator[Sequence[T]]:

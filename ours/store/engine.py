@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Store:
             with self.engine.connect() as connection:
                 yield connection
         except (exc.OperationalError, exc.TimeoutError) as error:
-            raise Busy(f"The database can't be read just now ({_cause(error)}).") from error
+            raise Busy(f"The database can't be read just now ({cause(error)}).") from error
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -70,16 +70,27 @@ class Store:
         :raises Busy: when the database can't be reached or can't be written.
         """
         try:
-            with self._turnstile.turn() if self._turnstile else nullcontext():
+            with self.turn():
                 options = {"ours_write": True} if self.is_sqlite else {}
                 with self.engine.connect().execution_options(**options) as connection, connection.begin():
                     yield connection
         except (exc.OperationalError, exc.TimeoutError) as error:
-            raise Busy(f"The database can't be written just now ({_cause(error)}).") from error
+            raise Busy(f"The database can't be written just now ({cause(error)}).") from error
         except exc.InternalError as error:
             if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
                 raise
-            raise Busy(f"The database is read-only just now ({_cause(error)}).") from error
+            raise Busy(f"The database is read-only just now ({cause(error)}).") from error
+
+    def turn(self) -> AbstractContextManager[None]:
+        """On SQLite: while the block lasts, no other process writes."""
+        return self._turnstile.turn() if self._turnstile else nullcontext()
+
+    @cached_property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """What is raised beneath SQLAlchemy when the database can't be used just now."""
+        driver: Any = self.engine.dialect.loaded_dbapi
+        raised = exc.TimeoutError, exc.OperationalError, driver.OperationalError
+        return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
 
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:
@@ -171,6 +182,7 @@ def _on_begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
-def _cause(error: exc.SQLAlchemyError) -> str:
+def cause(error: Exception) -> str:
+    """What the driver said, in one line."""
     original = getattr(error, "orig", None) or error
     return str(original).splitlines()[0] if str(original) else type(original).__name__

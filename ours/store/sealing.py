@@ -111,7 +111,8 @@ class Lookup:
 
     def __call__(self, *parts: str) -> str:
         """32 hex digits that stand for ``parts`` (mode, kind, value)."""
-        message = b"".join(len(part.encode()).to_bytes(4) + part.encode() for part in parts)
+        encoded = [part.encode() for part in parts]
+        message = b"".join([len(part).to_bytes(4) + part for part in encoded])
         return hmac.digest(self._key, message, "sha256")[:16].hex()
 
 

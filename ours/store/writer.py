@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from sqlalchemy import exc
-
 from ours import clock, log
 from ours.errors import Busy
 from ours.store.engine import Store
+from ours.store.hand import Hand, by_hand
 from ours.store.queries import events, volumes
 from ours.store.queries.events import NewEvent
 
@@ -141,22 +140,22 @@ class Writer:
     def _write(self, batch: list[_Entry]) -> list[list[Written]]:
         now = clock.now_ms()
         rows = [row for entry in batch for row in entry.rows]
-        with self._store.write() as connection:
-            firsts = events.insert_new(connection, rows)
+        with by_hand(self._store) as hand:
+            firsts = events.insert_new(hand, rows) if rows else {}
             written = [_written(row, firsts) for row in rows]
             tally = _tally(rows, written, now - now % clock.MINUTE)
             for entry in batch:
                 tally.update(entry.tally)
-            volumes.add(connection, tally)
-            self._note_use(connection, {entry.key_id for entry in batch if entry.key_id}, now)
+            volumes.add(hand, tally)
+            self._note_use(hand, {entry.key_id for entry in batch if entry.key_id}, now)
         results = iter(written)
         return [[next(results) for _ in entry.rows] for entry in batch]
 
-    def _note_use(self, connection: events.Connection, key_ids: set[int], now: int) -> None:
+    def _note_use(self, hand: Hand, key_ids: set[int], now: int) -> None:
         """Keep each key's last use, to the minute."""
         stale = [key_id for key_id in key_ids if now - self._used.get(key_id, 0) >= clock.MINUTE]
         if stale:
-            volumes.note_use(connection, stale, now)
+            volumes.note_use(hand, stale, now)
             self._used.update(dict.fromkeys(stale, now))
 
 
@@ -178,6 +177,4 @@ def _written(row: NewEvent, firsts: dict[str, events.First]) -> Written:
 
 
 def _poison(error: Exception) -> Exception:
-    if isinstance(error, exc.DBAPIError):
-        return Busy(f"The database refuses this event ({type(error.orig).__name__}).")
-    return Busy("This event could not be stored; the log says why.")
+    return Busy(f"This event can't be stored ({type(error).__name__}); the log says why.")

@@ -6,6 +6,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ours.bootstrap import Ours
 from ours.resources import folder
 from ours.settings import load
+from ours.web.app import App
 from ours.web.throttle import Throttle
 
 
@@ -16,7 +17,7 @@ def create_app(ours: Ours | None = None) -> Flask:
     if ours is None:
         ours = Ours(load())
         ours.prepare()
-    app = Flask("ours.web", template_folder=str(folder("templates")), static_folder="static")
+    app = App("ours.web", template_folder=str(folder("templates")), static_folder="static")
     app.config.update(SECRET_KEY=ours.session_keys[0], SECRET_KEY_FALLBACKS=ours.session_keys[1:])
     app.extensions["ours"] = ours
     app.extensions["throttle"] = Throttle()

@@ -14,6 +14,7 @@ from ours import clock
 from ours.errors import NotFound
 from ours.services.people import Person
 from ours.web.current import ours
+from ours.web.ingest.answers import Answer
 
 _SESSION_SECONDS = 12 * 3600
 _LARGEST_FORM = 1024 * 1024
@@ -41,8 +42,7 @@ _FOR_MACHINES = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
 }
-_MACHINES = {"ingest", "admin"}
-_FOR_PROGRAMS = {*_MACHINES, "health"}
+_FOR_PROGRAMS = {"ingest", "admin", "health"}
 _TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
@@ -89,7 +89,9 @@ def _is_named(host: str, names: Sequence[str]) -> bool:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers.extend(_FOR_MACHINES if request.blueprint in _MACHINES else HEADERS)
+    """The ingest API's answers have their own."""
+    if not isinstance(response, Answer):
+        response.headers.extend(_FOR_MACHINES if request.blueprint == "admin" else HEADERS)
     if request.is_secure:
         response.headers.extend(_TLS_ONLY)
     return response

@@ -71,19 +71,19 @@ def test_a_visitor_is_found_by_an_email_and_forgotten(page: Page, ours: Ours) ->
     made = ours.sources.add("Forgetful", actor="cli")
     caller = ours.accept.authenticate(made.test_key)
     assert caller
-    known = {"email": "rosa@example.com", "first_name": "Rosa"}
-    item = Incoming(name="Hello", occurred_at=clock.now_ms(), user_id="rosa-1", user_properties=known)
+    known = {"email": "hedy@example.com", "first_name": "Hedy"}
+    item = Incoming(name="Hello", occurred_at=clock.now_ms(), user_id="hedy-1", user_properties=known)
     ours.accept.accept(caller, [item])
     _work(ours)
     page.goto("/visitors")
-    page.get_by_label("Find a visitor").fill("rosa@example.com")
+    page.get_by_label("Find a visitor").fill("hedy@example.com")
     page.get_by_role("button", name="Find").click()
-    expect(page.get_by_text("Rosa")).to_be_visible()
-    assert "rosa" not in page.url
+    expect(page.get_by_text("Hedy")).to_be_visible()
+    assert "hedy" not in page.url
     page.get_by_role("link", name="Forget").click()
     page.get_by_role("button", name="Forget").click()
     expect(page.get_by_role("heading", name="Forgotten")).to_be_visible()
-    assert ours.visitors.find("rosa-1", actor="cli") == []
+    assert ours.visitors.find("hedy-1", actor="cli") == []
     assert ours.overview.balance().difference == 0
 
 

@@ -32,6 +32,25 @@ def deep(levels: int) -> dict[str, Any]:
     return {"a": deep(levels - 1)} if levels > 1 else {}
 
 
+brims = st.sampled_from(
+    [{"a": [0] * 250}, {"a": [0] * 251}, deep(5), deep(6), {"a": [deep(4)]}, {"a": 2**53}, {"a": -(2**53) - 1}]
+    + [dict.fromkeys(map(str, range(count)), 1) for count in (200, 201)]
+)
+
+
+@given(raw=objects | brims)
+def test_a_bag_is_called_plain_only_when_reading_would_change_nothing(raw: dict[str, Any]) -> None:
+    if bags.is_plain(raw):
+        notices = Notices()
+        assert bags._object(raw, "p", bags.MOST_LEVELS, bags.MOST_NESTING, notices) is raw
+        assert len(raw) <= bags.MOST_KEYS
+        assert not notices.all()
+
+
+def test_an_ordinary_bag_is_called_plain() -> None:
+    assert bags.is_plain({"a": 1, "b": None, "c": "", "d": [1, {"e": 2.5}], "f": {"g": True}, "h": 2**53})
+
+
 def test_what_is_in_order_is_returned_as_it_is() -> None:
     raw = {"a": 1, "b": None, "c": "", "d": [1, {"e": 2.5}], "f": {"g": True}, "h": 2**53}
     clean, notices = read(raw)

@@ -19,7 +19,7 @@ def standing(connection: Connection) -> Standing:
     """The balance and each destination's part in it, counted at one moment."""
     snapshot.take(connection)
     found = queries.states(connection)
-    return Standing(balance(_figures(connection, found)), health(found))
+    return Standing(balance(_figures(connection, found)), health(found), clock.now_ms())
 
 
 def _figures(connection: Connection, found: Sequence[Any]) -> Figures:

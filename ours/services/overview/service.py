@@ -1,5 +1,6 @@
 """The questions that screens and the command line ask, each answered in one read transaction."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ours.services.overview import events, figures, plain, trouble
 from ours.services.overview.details import Details
 from ours.services.overview.events import Filters, read_cursor
 from ours.services.overview.masks import Maskers
+from ours.services.overview.pace import Pace, pace
 from ours.services.overview.trouble import Trouble
 from ours.services.overview.views import Event, Health, Hour, Page, Row, Standing
 from ours.store import Store
@@ -20,6 +22,8 @@ from ours.store.queries import backlog, reading_dispatches, reading_events, read
 from ours.store.queries.reading_events import Cursor
 from ours.store.queries.replay import Filter
 
+_DEAR = 0.05
+_SHARE = 20
 _GONE = "It may never have been here, or retention has deleted it."
 
 
@@ -27,6 +31,8 @@ class Overview:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._maskers = Maskers(registry, store.sealer)
+        self._struck: Standing | None = None
+        self._struck_until = 0.0
 
     def recent_events(self, filters: Filters | None = None, cursor: Cursor | None = None, limit: int = 50) -> Page:
         """A page of events in the order they occurred, the newest first."""
@@ -66,6 +72,11 @@ class Overview:
         with self._store.read() as connection:
             return str(_dispatch(connection, dispatch_id).event_id)
 
+    def pace(self) -> Pace:
+        """How fast things go just now."""
+        with self._store.read() as connection:
+            return pace(connection)
+
     def balance(self) -> Balance:
         return self.standing().balance
 
@@ -73,6 +84,17 @@ class Overview:
         """The balance with each destination's part in it. It counts everything, so ask for it once."""
         with self._store.read() as connection:
             return figures.standing(connection)
+
+    def lately(self) -> Standing:
+        """``standing``, counted anew unless that took long a moment ago: no more than a twentieth of the time is spent
+        on it, however much there is to count.
+        """
+        begun = time.monotonic()
+        if self._struck is None or begun >= self._struck_until:
+            self._struck = self.standing()
+            cost = time.monotonic() - begun
+            self._struck_until = time.monotonic() + (cost * _SHARE if cost > _DEAR else 0)
+        return self._struck
 
     def health(self, destination_id: int | None = None) -> Mapping[int, Health]:
         """Where the dispatches of all destinations, or of one, stand; any id may be asked for."""

@@ -174,7 +174,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The balance, and by destination the part it has in it (of what retention has not deleted)."""
+    """The balance, and by destination the part it has in it (of what retention has not deleted); ``at``: when it was
+    counted (milliseconds).
+    """
 
     balance: Balance
     health: Mapping[int, Health]
+    at: int

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, text
 
 from ours.store import bulk
 from ours.store.queries.chunks import batched
@@ -29,6 +29,7 @@ class NewEvent(NamedTuple):
     content: str
 
 
+_FREE = "ON CONFLICT DO NOTHING"
 _STORED = NewEvent._fields.index("hash")  # what comes before is the event's row
 
 
@@ -49,39 +50,30 @@ class Routed(NamedTuple):
     says: str | None
 
 
-def insert_new(connection: Connection, rows: Sequence[NewEvent]) -> dict[str, First]:
+def insert_new(target: bulk.Target, rows: Sequence[NewEvent]) -> dict[str, First]:
     """Store the rows that nobody stored before; answers the first holder of each guarded hash."""
     own: dict[str, First] = {}
     for row in rows:
         if row.hash:
             own.setdefault(row.hash, First(row.id, row.content))
-    firsts = own | (_claim(connection, rows[0].received_at, own) if own else {})
+    firsts = _claim(target, rows[0].received_at, own) if own else own
     fresh = [row[:_STORED] for row in rows if not row.hash or firsts[row.hash].event_id == row.id]
-    bulk.insert(connection, "events", NewEvent._fields[:_STORED], fresh)
+    bulk.insert(target, "events", NewEvent._fields[:_STORED], fresh)
     return firsts
 
 
-def _claim(connection: Connection, when: int, own: dict[str, First]) -> dict[str, First]:
-    """Claim the hashes that are free; answers who holds the others.
+def _claim(target: bulk.Target, when: int, own: dict[str, First]) -> dict[str, First]:
+    """Claim the hashes that are free; answers who holds each now.
 
-    On SQLite nobody else writes meanwhile, so looking comes first. On PostgreSQL somebody may: the insert itself says
-    which were free. Sorted, so that two processes can't wait for each other in a ring.
+    Sorted, so that two processes can't wait for each other in a ring.
     """
-    if connection.dialect.name == "sqlite":
-        taken = _holders(connection, list(own))
-        ending, free = "", {hash_: first for hash_, first in own.items() if hash_ not in taken}
-    else:
-        taken, ending, free = {}, "ON CONFLICT DO NOTHING RETURNING hash", own
-    values = [(hash_, first.event_id, first.content, when) for hash_, first in sorted(free.items())]
-    won = bulk.insert(connection, "seen", ("hash", "event_id", "content", "received_at"), values, ending)
-    if ending and len(won) < len(own):
-        claimed = {plain(row.hash) for row in won}
-        taken = _holders(connection, [hash_ for hash_ in own if hash_ not in claimed])
-    return taken
+    values = [(hash_, first.event_id, first.content, when) for hash_, first in sorted(own.items())]
+    claimed = bulk.insert(target, "seen", ("hash", "event_id", "content", "received_at"), values, _FREE)
+    return own if claimed == len(own) else _holders(target, list(own))
 
 
-def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
-    rows = bulk.find(connection, "SELECT hash, event_id, content FROM seen WHERE hash IN", hashes)
+def _holders(target: bulk.Target, hashes: Sequence[str]) -> dict[str, First]:
+    rows = bulk.find(target, "SELECT hash, event_id, content FROM seen WHERE hash IN", hashes)
     return {plain(hash_): First(plain(event_id), plain(content)) for hash_, event_id, content in rows}
 
 
@@ -93,17 +85,7 @@ _UNROUTED = (
     .limit(bindparam("most"))
 )  # fmt: skip
 
-_MARK = (
-    update(events)
-    .where(events.c.id == bindparam("key"))
-    .values(
-        routed_at=bindparam("at"),
-        visitor_id=bindparam("visitor"),
-        owed=bindparam("owes"),
-        refused=bindparam("refuses"),
-        notes=bindparam("says"),
-    )
-)
+_MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {}, routed_at = {} WHERE id = {}"
 
 
 def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
@@ -131,7 +113,4 @@ def count_unrouted(connection: Connection) -> int:
 
 
 def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:
-    connection.execute(
-        _MARK,
-        [row._asdict() | {"at": now} for row in rows],
-    )
+    bulk.repeat(connection, _MARK, [(row.visitor, row.owes, row.refuses, row.says, now, row.key) for row in rows])

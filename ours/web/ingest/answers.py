@@ -2,13 +2,23 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from flask import Response
+from werkzeug.datastructures import Headers
 
 from ours.core.incoming import Notice
 from ours.core.notices import notice
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+_HEADERS = (
+    ("Content-Type", "application/json"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +129,22 @@ class Refusal(Exception):
         return answer(body, PROBLEMS[self.code].status, self.headers)
 
 
+class Answer(Response):
+    """Whole when it is made: the server gets it in one piece, and nothing in its headers is worked out once more."""
+
+    automatically_set_content_length = False
+
+    def __init__(self, data: bytes, status: int, headers: Mapping[str, str]) -> None:
+        named = Headers([*_HEADERS, ("Content-Length", str(len(data))), *headers.items()])
+        super().__init__([data], status, named, direct_passthrough=True)
+
+    def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
+        return self.headers
+
+
 def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """``body`` as JSON."""
-    return Response(orjson.dumps(body), status, dict(headers or {}), content_type="application/json")
+    return Answer(orjson.dumps(body), status, headers or {})
 
 
 def listed(warnings: tuple[Notice, ...], differs: bool = False) -> list[dict[str, str]]:

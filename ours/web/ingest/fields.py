@@ -15,7 +15,7 @@ from ours.core.notices import Notices
 from ours.errors import Invalid
 
 T = TypeVar("T")
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class Email(Text):
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         address = super()._deserialize(value).lower()
-        if not _ADDRESS.fullmatch(address):
+        if not ADDRESS.fullmatch(address):
             Current.get().notices.add("email", "email_not_an_address")
         return hashlib.sha256(address.encode()).hexdigest()
 

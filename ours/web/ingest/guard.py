@@ -1,9 +1,10 @@
 """Lets a request through to its work: is the body readable, whose key is it, and is the source within its limit?"""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from flask import Response, current_app, request
+from flask import Response, current_app
+from flask.globals import request_ctx
 
 from ours.errors import Invalid
 from ours.web.current import ours
@@ -23,39 +24,41 @@ def serve(limit: int, work: Work) -> Response:
 
     A refusal after the key was recognised counts for its source.
     """
+    request, accept = request_ctx.request, ours().accept  # looked up once: each look costs
     body = bodies.read(request, limit)
-    caller = _caller(body)
+    caller = accept.authenticate(_key(request.environ, body))
+    if caller is None:
+        raise _unauthorised("invalid_key", "This key is unknown, revoked or expired, or its source is deactivated.")
     try:
         allowance = _allowance(caller)
         response = work(caller, body)
     except (Refusal, Invalid):
-        ours().accept.refuse(caller)
+        accept.refuse(caller)
         raise
     if allowance:
         response.headers.update(allowance.headers)
     return response
 
 
-def _caller(body: dict[str, Any]) -> "Caller":
-    caller = ours().accept.authenticate(_key(body))
-    if caller is None:
-        raise _unauthorised("invalid_key", "This key is unknown, revoked or expired, or its source is deactivated.")
-    return caller
-
-
-def _key(body: dict[str, Any]) -> str:
+def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """The one key that was sent, wherever it stands."""
-    environ = request.environ
+    token = body.get("token")
+    if type(token) is str and "HTTP_AUTHORIZATION" not in environ and "HTTP_X_API_KEY" not in environ:
+        return token.strip() or _no_key()
     scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
-    places = [body.get("token"), environ.get("HTTP_X_API_KEY"), bearer if scheme.lower() == "bearer" else None]
+    places = [token, environ.get("HTTP_X_API_KEY"), bearer if scheme.lower() == "bearer" else None]
     if not all(isinstance(place, str | None) for place in places):
         raise _unauthorised("invalid_key", "The token must be text.")
     sent: set[str] = {place.strip() for place in places if place} - {""}
     if not sent:
-        raise _unauthorised("missing_key", "No key was sent. Send it as token, Authorization: Bearer or X-API-Key.")
+        _no_key()
     if len(sent) > 1:
         raise _unauthorised("conflicting_keys", "The keys in the body and in the headers differ. Send one.")
     return sent.pop()
+
+
+def _no_key() -> NoReturn:
+    raise _unauthorised("missing_key", "No key was sent. Send it as token, Authorization: Bearer or X-API-Key.")
 
 
 def _unauthorised(code: str, message: str) -> Refusal:

@@ -34,7 +34,7 @@ class Concern:
 @page("/", "viewer")
 def overview() -> str:
     here = ours()
-    destinations, standing = here.destinations.list(), here.overview.standing()
+    destinations, standing = here.destinations.list(), here.overview.lately()
     alerts, watched = here.alerts.list(), here.conservation.watched()
     told = {one.subject for one in alerts}
     return render_template(
@@ -45,7 +45,10 @@ def overview() -> str:
             *_plugins(told),
             *_destinations(destinations, standing.health, told),
         ],
+        standing=standing,
         balance=standing.balance,
+        late=clock.now_ms() - standing.at > clock.SECOND,
+        pace=here.overview.pace(),
         watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),

@@ -1,0 +1,47 @@
+"""Works out how fast things go just now, from the tries of the last hour and from what waits."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.store.queries import reading_pace as queries
+
+MOST_TRIES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """Half of a destination's latest tries took ``p50`` milliseconds or less, all but a twentieth ``p95`` or less."""
+
+    p50: int
+    p95: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """``tries`` by destination, of the last hour; how long (milliseconds) the oldest that waits has waited, if any."""
+
+    tries: Mapping[int, Tries]
+    unrouted_ms: int | None
+    due_ms: int | None
+
+
+def pace(connection: Connection) -> Pace:
+    now = clock.now_ms()
+    took: defaultdict[int, list[int]] = defaultdict(list)
+    for row in queries.latest_tries(connection, now - clock.HOUR, MOST_TRIES):
+        took[row.destination_id].append(row.duration_ms)
+    came, due = queries.oldest_unrouted(connection), queries.oldest_due(connection)
+    return Pace(
+        {place: Tries(_at(sorted(times), 0.5), _at(sorted(times), 0.95)) for place, times in took.items()},
+        None if came is None else max(now - came, 0),
+        None if due is None or due > now else now - due,
+    )
+
+
+def _at(ordered: Sequence[int], share: float) -> int:
+    return ordered[math.ceil(len(ordered) * share) - 1]
