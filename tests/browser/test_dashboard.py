@@ -78,7 +78,7 @@ def test_a_visitor_is_found_by_an_email_and_forgotten(page: Page, ours: Ours) ->
     page.goto("/visitors")
     page.get_by_label("Find a visitor").fill("hedy@example.com")
     page.get_by_role("button", name="Find").click()
-    expect(page.get_by_text("Hedy")).to_be_visible()
+    expect(page.get_by_text("Hedy", exact=True)).to_be_visible()
     assert "hedy" not in page.url
     page.get_by_role("link", name="Forget").click()
     page.get_by_role("button", name="Forget").click()
