@@ -3,6 +3,10 @@
 import base64
 import binascii
 import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from ours.plugin import (
     EVENT_MAPPING,
@@ -28,6 +32,7 @@ from ours.plugin import (
 
 PREFIX = "whsec_"
 MAKE_ONE = "echo whsec_$(openssl rand -base64 32)"
+PLACE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
 
 def signing_key(secret: str) -> bytes:
@@ -44,6 +49,41 @@ def signing_key(secret: str) -> bytes:
     return key
 
 
+def body_template(text: str) -> None:
+    """:raises ValidationError: when it is no JSON object."""
+    try:
+        template = json.loads(text)
+    except (ValueError, RecursionError):
+        template = None
+    if not isinstance(template, dict):
+        raise ValidationError('Must be a JSON object, such as {"what": "{{type}}", "amount": "{{data.value}}"}.')
+
+
+def filled(template: Any, known: Mapping[str, Any]) -> Any:
+    """``template`` with its places filled. A text that is one place alone becomes the value, and is left out without
+    one; around other text a value becomes text."""
+    if isinstance(template, dict):
+        pairs = ((name, filled(inner, known)) for name, inner in template.items())
+        return {name: value for name, value in pairs if value is not None}
+    if isinstance(template, list):
+        return [filled(inner, known) for inner in template]
+    if not isinstance(template, str):
+        return template
+    if whole := PLACE.fullmatch(template):
+        return at(whole[1], known)
+    return PLACE.sub(lambda place: as_text(at(place[1], known)), template)
+
+
+def at(path: str, known: Any) -> Any:
+    for name in path.split("."):
+        known = known.get(name) if isinstance(known, Mapping) else None
+    return known
+
+
+def as_text(value: Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else to_json(value).decode()
+
+
 def sign(secret: SecretValue, identity: str, timestamp: int, body: bytes) -> str:
     """One signature of the list in ``webhook-signature``."""
     digest = hmac.digest(signing_key(secret.reveal()), f"{identity}.{timestamp}.".encode() + body, "sha256")
@@ -58,6 +98,12 @@ class Webhook(Destination):
     them. `webhook-id` is the same at each try of a delivery: drop an id that you have seen. `webhook-timestamp` is the
     moment of this try, in seconds. `webhook-signature` is there when a signing secret is set; without one the request
     is **not signed**, and anybody who finds the address can forge it.
+
+    A body template gives the body another shape: a JSON object in which `{{id}}`, `{{type}}`, `{{timestamp}}` and
+    `{{data.FIELD}}` stand for the delivery's id, the event's name, its moment and the mapping's fields. A text that is
+    one such place alone becomes the value itself, a number or an object too, and is left out where there is none. With
+    GET there is no body: the fields of `data`, or of the template, go into the address, objects as JSON: mind
+    that many a server writes addresses into its log.
 
     To change the secret without losing a delivery, move the old one to *Previous signing secret* and set the new one:
     both signatures are sent until you remove the old one.
@@ -86,20 +132,35 @@ class Webhook(Destination):
         headers = Headers(metadata={
             "label": "Extra headers",
             "help": "Sent with each request, one `Name: value` a line; kept as secrets."})  # fmt: skip
-        method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT"]), metadata={
-            "label": "Method", "help": "POST, unless the receiver insists on PUT."})  # fmt: skip
+        method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT", "GET"]), metadata={
+            "label": "Method", "help": "POST, unless the receiver insists on another."})  # fmt: skip
+        template = fields.String(validate=body_template, metadata={
+            "label": "Body template",
+            "help": 'A JSON object with `{{type}}`, `{{data.value}}` and the like in it.'
+            " Without it, the body is Ours' own."})  # fmt: skip
 
     def build(self, delivery: Delivery) -> Request:
-        settings, body, timestamp = delivery.settings, to_json(envelope(delivery)), delivery.now // 1000
+        settings, timestamp = delivery.settings, delivery.now // 1000
+        content = self.content(delivery)
+        body = b"" if settings["method"] == "GET" else to_json(content)
         secrets = [settings[name] for name in ("secret", "previous_secret") if settings.get(name)]
         headers = {name: value.reveal() for name, value in settings.get("headers", {}).items()} | {
-            "Content-Type": "application/json",
             "webhook-id": delivery.id,
             "webhook-timestamp": str(timestamp),
         }
         if secrets:
             headers["webhook-signature"] = " ".join(sign(one, delivery.id, timestamp, body) for one in secrets)
+        if settings["method"] == "GET":
+            query = content if settings.get("template") else content["data"]
+            params = {name: as_text(value) for name, value in query.items()}
+            return Request("GET", settings["url"], headers=headers, params=params)
+        headers["Content-Type"] = "application/json"
         return Request(settings["method"], settings["url"], headers=headers, data=body)
+
+    def content(self, delivery: Delivery) -> dict[str, Any]:
+        whole = envelope(delivery)
+        template = delivery.settings.get("template")
+        return filled(json.loads(template), {"id": delivery.id} | whole) if template else whole
 
     def read(self, response: Response) -> Outcome:
         if response.status_code == 410:

@@ -1,6 +1,6 @@
 """``ours destination``: the places that events are delivered to."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ import click
 
 from ours.cli import limits
 from ours.cli.limits import limit_options
+from ours.cli.pairs import Pair, nested
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
 from ours.clock import iso
 from ours.errors import Invalid
@@ -16,29 +17,15 @@ if TYPE_CHECKING:
     from ours.services.destinations import Destination
 
 
-class _Pair(click.ParamType[tuple[str, str]]):
-    """``key=value``; the value may be empty and may hold further equals signs."""
-
-    name = "key=value"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        key, equals, text = str(value).partition("=")
-        if not equals or not key:
-            self.fail(f'"{value}" is no key=value.', param, ctx)
-        return key, text
-
-
 def _choices(command: Any) -> Any:
     """The options by which ``add`` and ``update`` are told what a destination is like."""
     for option in (
-        click.option("--map", "mapping", type=_Pair(), multiple=True, metavar="FIELD=TEMPLATE",
+        click.option("--map", "mapping", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
                      help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
         click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
         click.option("--event", "names", multiple=True, metavar="NAME", help="Allow the events of this name."),
         click.option("--events", "every", type=click.Choice(["*"]), help="Allow all events."),
-        click.option("--set", "settings", type=_Pair(), multiple=True, metavar="KEY=VALUE",
+        click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
                      help="One of the plugin's settings; a header is headers.NAME=VALUE."),
     ):  # fmt: skip
         command = option(command)
@@ -80,7 +67,7 @@ def add(
             " or --no-events for none yet."
         )
     made = shell.ours.destinations.add(
-        type, name, _nested(settings), events=events, mapping=dict(mapping), limits=limits.read(pace), actor=ACTOR
+        type, name, nested(settings), events=events, mapping=dict(mapping), limits=limits.read(pace), actor=ACTOR
     )
     _warn_if_nothing_leaves(shell, made)
     shell.show(_brief(made))
@@ -97,7 +84,7 @@ def add(
 def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str], **given: Any) -> None:
     """Change a destination; what is not given stays as it is. NAME is its name or id."""
     found = shell.ours.destinations.find(name)
-    settings = _nested(given["settings"]) | dict.fromkeys(unset)
+    settings = nested(given["settings"]) | dict.fromkeys(unset)
     changed = shell.ours.destinations.update(
         found.id,
         name=new_name,
@@ -191,18 +178,6 @@ def _events(every: str | None, names: Sequence[str], none: bool) -> list[str] | 
     if none:
         return []
     return [every] if every is not None else list(names) or None
-
-
-def _nested(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """``headers.X-Team=abc`` → ``{"headers": {"X-Team": "abc"}}``."""
-    made: dict[str, Any] = {}
-    for key, value in pairs:
-        outer, dot, inner = key.partition(".")
-        if dot:
-            made.setdefault(outer, {})[inner] = value
-        else:
-            made[outer] = value
-    return made
 
 
 def _warn_if_nothing_leaves(shell: Shell, one: "Destination") -> None:

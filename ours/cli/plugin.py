@@ -1,11 +1,14 @@
-"""``ours plugin``: which destination plugins are loaded, and which were set aside."""
+"""``ours plugin``: which destination plugins there are, and what helps to write one."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Mapping, Sequence
 from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ours.cli.pairs import Pair, nested
 from ours.cli.shell import Column, Shell, json_option, pass_shell
 
 if TYPE_CHECKING:
@@ -21,12 +24,138 @@ def plugin() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All plugins: those loaded, and those set aside with the reason."""
+    """All plugins: those loaded, those whose extra is not installed, and those set aside with the reason."""
     registry = shell.ours.registry
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("name", "status", "label", "origin")}
     columns["where, and why"] = lambda one: " · ".join(filter(None, (one["where"], one["reason"])))
-    documents = [_loaded(one) for one in registry.loaded] + [_set_aside(one) for one in registry.set_aside]
+    documents = [_loaded(one) for one in registry.loaded]
+    documents += [_not_loaded(one, "not installed") for one in registry.uninstalled]
+    documents += [_not_loaded(one, "set aside") for one in registry.set_aside]
     shell.show_all(documents, columns, "There is no plugin.")
+
+
+@plugin.command()
+@click.argument("name")
+@click.option("--into", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
+              help="Where to write them; none: here.")  # fmt: skip
+@json_option
+@pass_shell
+def new(shell: Shell, name: str, folder: Path) -> None:
+    """Write a plugin that works as it is, and its test. NAME becomes its slug."""
+    from ours.cli import scaffold
+
+    files = scaffold.write(name, folder)
+    shell.show({"slug": name, "files": [str(file) for file in files]})
+    there = folder.resolve() == shell.settings.plugins_dir.resolve()
+    step = "restart Ours" if there else f"copy {files[0].name} into {shell.settings.plugins_dir} and restart Ours"
+    shell.say(f"Next: `ours plugin check {files[0]}`; `ours plugin try {files[0]}` shows what it sends; {step}.")
+
+
+_settings = click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
+                         help="One of the plugin's settings; made up where it is required and not given.")  # fmt: skip
+
+
+@plugin.command()
+@click.argument("plugin")
+@_settings
+@click.option("--secrets-in-url", is_flag=True, help="The receiver takes a secret nowhere else than in the address.")
+@json_option
+@pass_shell
+@click.pass_context
+def check(
+    context: click.Context, shell: Shell, plugin: str, settings: Sequence[tuple[str, str]], secrets_in_url: bool
+) -> None:
+    """Check a plugin as the kit's contract does; status 1 when something is wrong.
+
+    PLUGIN is a file, a folder, or a slug.
+    """
+    from ours.cli import kit
+
+    found = kit.find(plugin, shell.settings)
+    checked = [kit.checked(one.plugin, nested(settings), secrets_in_url=secrets_in_url) for one in found.loaded]
+    asides = [_not_loaded(one, "set aside") for one in found.set_aside]
+    fine = not asides and all(one["ok"] for one in checked)
+    if shell.as_json:
+        shell.show({"ok": fine, "destinations": checked, "setAside": asides})
+    else:
+        kit.print_checks(checked)
+        for aside in asides:
+            shell.say(f"{aside['name']} would be set aside: {aside['reason']}", warn=True)
+    context.exit(0 if fine else 1)
+
+
+@plugin.command("try")
+@click.argument("plugin")
+@click.option(
+    "--event",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A JSON file with an event as it is posted to /track or /identify; none: a sample.",
+)
+@click.option(
+    "--sample",
+    type=click.Choice(["purchase", "lead", "identify", "minimal"]),
+    default="purchase",
+    show_default=True,
+    help="Which sample.",
+)
+@click.option("--slug", help="Which destination, when the plugin brings several.")
+@click.option(
+    "--map",
+    "mapping",
+    type=Pair(),
+    multiple=True,
+    metavar="FIELD=TEMPLATE",
+    help="Map a field, over the plugin's own mapping.",
+)
+@_settings
+@json_option
+@pass_shell
+def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str | None, **given: Any) -> None:
+    """Show the request that a plugin would make of an event, secrets masked. Nothing is sent.
+
+    PLUGIN is a file, a folder, or a slug.
+    """
+    from ours.cli import kit
+
+    found = kit.chosen(plugin, slug, shell.settings)
+    event = kit.read_event(file, sample)
+    document = kit.tried(found, event, nested(given["settings"]), dict(given["mapping"]))
+    if shell.as_json:
+        shell.show(document)
+    else:
+        kit.print_try(document)
+
+
+@plugin.command()
+@click.argument("name")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="Where to listen, on this machine; none: anywhere."
+)
+@click.option("--calls", type=click.IntRange(1), help="Stop after so many requests; none: until it is interrupted.")
+@json_option
+@pass_shell
+def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
+    """Stand in for a vendor on this machine. NAME is a plugin's slug.
+
+    It answers with that vendor's limits and errors, as far as its contract is known. Ours must be allowed to reach
+    it: OURS_ALLOW_NETWORKS=127.0.0.0/8.
+    """
+    import threading
+
+    from ours.cli import double as doubles
+
+    done = threading.Event()
+    kind = doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json)
+    with kind(port) as standing:
+        told = doubles.told(name, standing)
+        if shell.as_json:
+            shell.show(told)
+        else:
+            click.echo(f"{told['url']} stands in for {name}. Let Ours deliver to it with:\n\n  {told['add']}\n")
+        with contextlib.suppress(KeyboardInterrupt):
+            done.wait()
 
 
 def _loaded(one: "Loaded") -> Mapping[str, Any]:
@@ -39,17 +168,19 @@ def _loaded(one: "Loaded") -> Mapping[str, Any]:
         "origin": one.origin,
         "where": one.where,
         "reason": None,
+        "install": None,
     }
 
 
-def _set_aside(one: "SetAside") -> Mapping[str, Any]:
+def _not_loaded(one: "SetAside", status: str) -> Mapping[str, Any]:
     return {
         "name": one.name,
         "slug": None,
-        "status": "set aside",
+        "status": status,
         "label": None,
         "version": None,
         "origin": one.origin,
         "where": one.where,
         "reason": one.reason,
+        "install": one.install,
     }

@@ -14,6 +14,7 @@ _STYLES = {
     "active": "green", "on": "green", "delivered": "green", "loaded": "green", "ok": "green", "live": "green",
     "paused": "yellow", "held": "yellow", "retrying": "yellow", "warn": "yellow", "test": "magenta", "sunk": "magenta",
     "deactivated": "dim", "off": "dim", "stopped": "dim", "deleted": "dim", "removed": "dim",
+    "not installed": "dim",
     "rejected": "red", "exhausted": "red", "fail": "red", "set aside": "red",
 }  # fmt: skip
 

@@ -40,6 +40,10 @@ def _is_mapping(value: object) -> bool:
     return isinstance(value, Mapping) and all(_text(200)(name) and _is_template(text) for name, text in value.items())
 
 
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list | tuple) and all(_text(200)(one) for one in value)
+
+
 def _is_template(value: object) -> bool:
     rest = _VARIABLE.sub("", value) if isinstance(value, str) else "{{"
     return "{{" not in rest and "}}" not in rest
@@ -73,6 +77,9 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
     ),
     "ordered": (lambda value: isinstance(value, bool), "Its ordered must be True or False."),
     "dedupes": (lambda value: isinstance(value, bool), "Its dedupes must be True or False."),
+    "hashed": (_are_texts, 'Its hashed must list names of fields: hashed = ("email",).'),
+    "needs": (_are_texts, 'Its needs must list names of modules: needs = ("boto3",).'),
+    "agreement": (lambda value: isinstance(value, str), "Its agreement must be a text."),
     "default_mapping": (
         _is_mapping,
         'Its default_mapping must map field names to templates: {"text": "{{event.event}}"}.',

@@ -35,6 +35,12 @@ class Destination:
     """Kept with every attempt."""
     dedupes: ClassVar[bool] = False
     """True when the receiver drops a second delivery with the same id. Says whether an unanswered try is repeated."""
+    hashed: ClassVar[Sequence[str]] = ()
+    """The fields of the mapping whose value leaves as a hash or not at all; the kit sees to it."""
+    needs: ClassVar[Sequence[str]] = ()
+    """Modules that it works with and that Ours does not bring. Import them in the function that uses them."""
+    agreement: ClassVar[str] = ""
+    """What people must know of agreements and law before they send anybody's data there, in a sentence or two."""
     default_mapping: ClassVar[Mapping[str, str]] = {}
     """Destination field → template. What the operator maps is laid over this."""
     max_age: ClassVar[float | None] = None

@@ -3,24 +3,46 @@
 import inspect
 import json
 from collections.abc import Iterator
+from typing import Any
 
 from requests import Request
 
 from ours.plugin.destination import Destination
-from ours.plugin.settings import SettingInfo, describe_settings, load_settings
+from ours.plugin.settings import SettingInfo, describe_settings
 from ours.plugin.testing import sample_delivery
+from ours.plugin.types import SecretValue
 
 
 def document(plugin: Destination) -> str:
     """The page as Markdown: what the destination does, its settings, its mapping, and a request as it is sent."""
-    sections = [f"# {plugin.label}", plugin.summary, _facts(plugin), inspect.cleandoc(type(plugin).__doc__ or "")]
-    sections += [*_adding(plugin), *_settings(plugin), *_mapping(plugin), *_example(plugin)]
+    sections = [f"# {plugin.label}", plugin.summary, _facts(plugin), _agreement(plugin)]
+    sections += [
+        inspect.cleandoc(type(plugin).__doc__ or ""),
+        *_adding(plugin),
+        *_settings(plugin),
+        *_mapping(plugin),
+        *_example(plugin),
+    ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
 def _facts(plugin: Destination) -> str:
     repeats = "can be recognised by the receiver" if plugin.dedupes else "can't be recognised by the receiver"
-    return f"Slug `{plugin.slug}` · category {plugin.category} · version {plugin.version} · repeats {repeats}."
+    facts = [f"Slug `{plugin.slug}`", f"category {plugin.category}", f"version {plugin.version}", f"repeats {repeats}"]
+    if plugin.batching:
+        facts.append(f"up to {plugin.batching.max_items:,} events a request")
+    if plugin.max_age is not None:
+        facts.append(f"events up to {_span(plugin.max_age)} old")
+    return " · ".join(facts) + "."
+
+
+def _agreement(plugin: Destination) -> str:
+    return f"> **Agreements.** {plugin.agreement}" if plugin.agreement else ""
+
+
+def _span(seconds: float) -> str:
+    hours = round(seconds / 3600)
+    return f"{hours // 24} days" if hours % 24 == 0 and hours > 72 else f"{hours} hours"
 
 
 def _adding(plugin: Destination) -> Iterator[str]:
@@ -45,10 +67,12 @@ def _mapping(plugin: Destination) -> Iterator[str]:
 
 
 def _example(plugin: Destination) -> Iterator[str]:
-    """A purchase as it would be sent with the examples of the required settings, where each has one."""
+    """A purchase as it would be sent with the examples of the required settings; a secret's name stands for it."""
     required = [one for one in describe_settings(plugin) if one.required]
-    if all(one.example for one in required):
-        settings = load_settings(plugin, {one.name: one.example for one in required})
+    if all(one.example or one.secret for one in required):
+        secrets = {one.name: SecretValue(one.name.upper()) for one in required if one.secret}
+        told = {one.name: one.example for one in required if not one.secret}
+        settings: dict[str, Any] = plugin.Settings(partial=tuple(secrets)).load(told) | secrets
         built = plugin.build(sample_delivery(mapping=plugin.default_mapping, settings=settings))
         if isinstance(built, Request):
             yield "## What is sent"
@@ -58,7 +82,7 @@ def _example(plugin: Destination) -> Iterator[str]:
 def _shown(request: Request) -> str:
     ready = request.prepare()
     body = ready.body.decode() if isinstance(ready.body, bytes) else ready.body or ""
-    if body.startswith("{"):
+    if body.startswith(("{", "[")):
         body = json.dumps(json.loads(body), ensure_ascii=False, indent=2)
     headers = [f"{name}: {value}" for name, value in ready.headers.items() if name != "Content-Length"]
     return "\n".join([f"{ready.method} {ready.url}", *headers, "", body])
@@ -67,7 +91,8 @@ def _shown(request: Request) -> str:
 def _nature(setting: SettingInfo) -> str:
     if setting.required:
         return "required"
-    return f"default `{setting.default}`" if setting.default is not None else "optional"
+    default = str(setting.default).lower() if isinstance(setting.default, bool) else setting.default
+    return f"default `{default}`" if default is not None else "optional"
 
 
 def _told(setting: SettingInfo) -> str:

@@ -15,6 +15,8 @@ from ours import resources
 
 Origin = Literal["built-in", "entry point", "drop-in"]
 GROUP = "ours.destinations"
+HOUSE = "ours"
+_LEFT_ALONE = (".", "_", "test_", "conftest.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,7 @@ class Candidate:
     origin: Origin
     where: str
     load: Callable[[], object]
+    distribution: str | None = None
 
 
 def built_in() -> Iterator[Candidate]:
@@ -33,7 +36,8 @@ def built_in() -> Iterator[Candidate]:
 
 def installed() -> Iterator[Candidate]:
     for point in sorted(entry_points(group=GROUP), key=lambda point: (point.name, point.value)):
-        yield Candidate(point.name, "entry point", _package(point), point.load)
+        package = point.dist.name if point.dist else None
+        yield Candidate(point.name, "entry point", _package(point), point.load, package)
 
 
 def drop_ins(folder: Path) -> Iterator[Candidate]:
@@ -43,11 +47,24 @@ def drop_ins(folder: Path) -> Iterator[Candidate]:
         yield Candidate(folder.name, "drop-in", str(folder), partial(_fail, error))
 
 
+def at(path: Path, origin: Origin = "drop-in") -> Candidate:
+    """The plugin that a file or a package's folder is."""
+    file = path / "__init__.py" if path.is_dir() else path
+    package = HOUSE if origin == "built-in" else None
+    load = partial(_load, origin, path.name, file)
+    return Candidate(path.name.removesuffix(".py"), origin, str(path), load, package)
+
+
 def _in_folder(folder: Path, origin: Origin) -> Iterator[Candidate]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        file = path / "__init__.py" if path.is_dir() else path
-        if path.name[0] not in "._" and file.suffix == ".py" and file.is_file():
-            yield Candidate(path.name.removesuffix(".py"), origin, str(path), partial(_load, origin, path.name, file))
+        if _is_plugin(path):
+            yield at(path, origin)
+
+
+def _is_plugin(path: Path) -> bool:
+    """Whether it is Python, and no test that lies beside its plugin."""
+    file = path / "__init__.py" if path.is_dir() else path
+    return not path.name.startswith(_LEFT_ALONE) and file.suffix == ".py" and file.is_file()
 
 
 def _load(origin: Origin, name: str, file: Path) -> ModuleType:

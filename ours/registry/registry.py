@@ -1,12 +1,13 @@
 """Admits plugins in order of origin. The first to claim a slug keeps it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ours import log
 from ours.errors import OursError
 from ours.plugin import Destination
-from ours.registry.finding import Candidate, Origin, built_in, drop_ins, installed
+from ours.registry.finding import Candidate, Origin, at, built_in, drop_ins, installed
 from ours.registry.trial import Refusal, attempt
 from ours.settings import Settings
 
@@ -29,20 +30,30 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """What was found and not admitted. ``reason`` is for the operator: what is wrong, and how to mend it."""
+    """What was found and not admitted. ``reason`` is for the operator: what is wrong, and how to mend it.
+
+    ``install``: the line that installs what it lacks, where that is all.
+    """
 
     name: str
     origin: Origin
     where: str
     reason: str
+    install: str | None = None
 
 
 class Registry:
-    """The destinations that can be configured, in the order in which they were admitted."""
+    """The destinations that can be configured, in the order in which they were admitted.
 
-    def __init__(self, loaded: Iterable[Loaded], set_aside: Iterable[SetAside] = ()) -> None:
+    ``uninstalled`` are the house's own whose extra nobody asked for: nothing is wrong with them.
+    """
+
+    def __init__(
+        self, loaded: Iterable[Loaded], set_aside: Iterable[SetAside] = (), uninstalled: Iterable[SetAside] = ()
+    ) -> None:
         self.loaded = tuple(loaded)
         self.set_aside = tuple(set_aside)
+        self.uninstalled = tuple(uninstalled)
         self._by_slug = {one.slug: one for one in self.loaded}
 
     def get(self, slug: str) -> Loaded | None:
@@ -67,9 +78,15 @@ def load_built_in() -> Registry:
     return _admit(built_in())
 
 
+def load_at(path: Path) -> Registry:
+    """The plugin in one file or folder alone, wherever it lies."""
+    return _admit([at(path)])
+
+
 def _admit(candidates: Iterable[Candidate]) -> Registry:
     loaded: dict[str, Loaded] = {}
     set_aside: list[SetAside] = []
+    uninstalled: list[SetAside] = []
     for candidate in candidates:
         plugins, refusals = attempt(candidate)
         for plugin in plugins:
@@ -78,12 +95,15 @@ def _admit(candidates: Iterable[Candidate]) -> Registry:
                 refusals.append(_taken(candidate, holder))
             else:
                 loaded[slug] = Loaded(slug, plugin, candidate.origin, candidate.where)
-        if refusals and candidate.origin == "built-in":
-            raise PluginBroken(
-                f"The built-in destination {refusals[0].name} can't be loaded: {refusals[0].reason} Reinstall Ours."
-            )
-        set_aside += [SetAside(name, candidate.origin, candidate.where, reason) for name, reason in refusals]
-    return Registry(loaded.values(), set_aside)
+        for name, reason, install in refusals:
+            aside = SetAside(name, candidate.origin, candidate.where, reason, install)
+            if candidate.origin != "built-in":
+                set_aside.append(aside)
+            elif install:
+                uninstalled.append(replace(aside, name=candidate.name))
+            else:
+                raise PluginBroken(f"The built-in destination {name} can't be loaded: {reason} Reinstall Ours.")
+    return Registry(loaded.values(), set_aside, uninstalled)
 
 
 def _taken(candidate: Candidate, holder: Loaded) -> Refusal:

@@ -12,20 +12,26 @@ from ours.core.mapping import MappingInvalid, compile_mapping
 from ours.plugin import Destination
 from ours.plugin.checking import faults
 from ours.plugin.spec import HOOK, PROJECT, Spec
+from ours.registry import extras
 from ours.registry.finding import Candidate
 
 _LONGEST = 500
 
 
 class Refusal(NamedTuple):
-    """What can't be admitted, and a sentence on why and how to mend it."""
+    """What can't be admitted, and a sentence on why and how to mend it. ``install``: the line that alone mends it."""
 
     name: str
     reason: str
+    install: str | None = None
 
 
 class Unfit(Exception):
-    """The reason to set something aside."""
+    """The reason to set something aside. ``lacks``: a module that is not installed, when that is all."""
+
+    def __init__(self, reason: str, lacks: str | None = None) -> None:
+        super().__init__(reason)
+        self.lacks = lacks
 
 
 def attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
@@ -33,14 +39,23 @@ def attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
     try:
         announced = _announced(candidate)
     except Unfit as verdict:
-        return [], [Refusal(candidate.name, str(verdict))]
+        return [], [_refusal(candidate.name, verdict, candidate)]
     admitted, refused = [], []
     for kind in announced:
         try:
             admitted.append(_instance(kind))
         except Unfit as verdict:
-            refused.append(Refusal(f"{candidate.name}:{_name(kind)}", str(verdict)))
+            refused.append(_refusal(f"{candidate.name}:{_name(kind)}", verdict, candidate))
     return admitted, refused
+
+
+def _refusal(name: str, verdict: Unfit, candidate: Candidate) -> Refusal:
+    if not verdict.lacks:
+        return Refusal(name, str(verdict))
+    line = extras.line_for(verdict.lacks, candidate.distribution)
+    reason = f"It needs the module {verdict.lacks}, which is not installed. Install it and restart: {line}"
+    mendable = candidate.origin != "built-in" or extras.extra_with(verdict.lacks, candidate.distribution)
+    return Refusal(name, reason, line if mendable else None)
 
 
 def _announced(candidate: Candidate) -> list[Any]:
@@ -69,6 +84,8 @@ def _instance(kind: Any) -> Destination:
     with _guarded(f"while {_name(kind)} was checked"):
         if wrong := faults(kind):
             raise Unfit(" ".join(wrong))
+        if lacks := extras.first_missing(kind.needs):
+            raise Unfit(f"It needs {lacks}.", lacks)
         destination: Destination = kind()
         destination.Settings()
         compile_mapping(destination.default_mapping)
@@ -94,15 +111,11 @@ def _guarded(moment: str) -> Iterator[None]:
     except (Unfit, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit and worse too: no plugin ends the house
-        raise Unfit(_reason(error, moment)) from error
+        raise Unfit(_reason(error, moment), _lacking(error)) from error
 
 
 def _reason(error: BaseException, moment: str) -> str:
     match error:
-        case ModuleNotFoundError(name=str(name)):
-            return (
-                f"It needs the module {name}, which is not installed. Install the package that brings it and restart."
-            )
         case SystemExit():
             return f"It tried to end the process (SystemExit) {moment}."
         case SyntaxError():
@@ -112,6 +125,10 @@ def _reason(error: BaseException, moment: str) -> str:
             return f"Its default_mapping can't be read. {' '.join(wrong)}"
     told = traceback.format_exception_only(error)[-1].strip()
     return f"It raised an error {moment}: {' '.join(told.split())}"[:_LONGEST]
+
+
+def _lacking(error: BaseException) -> str | None:
+    return error.name if isinstance(error, ModuleNotFoundError) else None
 
 
 def _name(kind: object) -> str:

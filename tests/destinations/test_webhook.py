@@ -3,6 +3,7 @@
 import base64
 import json
 from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -23,6 +24,20 @@ OLD, NEW = ("whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"o
 class TestWebhook(DestinationContract):
     destination = Webhook
     settings: ClassVar = {"url": URL, "secret": NEW, "previous_secret": OLD, "headers": {"X-Team": "the-team's-own"}}
+
+
+class TestWebhookByGet(DestinationContract):
+    destination = Webhook
+    settings: ClassVar = {"url": URL, "secret": NEW, "method": "GET"}
+
+
+class TestWebhookWithATemplate(DestinationContract):
+    destination = Webhook
+    settings: ClassVar = {
+        "url": URL,
+        "secret": NEW,
+        "template": '{"a": "{{data.event}}", "b": ["{{data.properties}}", "<{{id}}>"], "c": 1}',
+    }
 
 
 def build(raw: dict[str, Any], **changes: Any) -> Request:
@@ -96,6 +111,44 @@ def test_extra_headers_are_sent_but_never_over_ours() -> None:
 
 def test_the_method_can_be_put() -> None:
     assert build({"method": "PUT"}).method == "PUT"
+
+
+def test_a_template_gives_the_body_its_shape() -> None:
+    template = {
+        "what": "{{ type }}", "amount": "{{data.properties.value}}", "items": "{{data.properties.items}}",
+        "text": "{{data.event}}: {{data.properties.value}} {{data.properties.items}}{{data.nothing}}",
+        "gone": "{{data.nothing}}", "list": ["{{data.nothing}}", 1], "deep": {"at": "{{timestamp}}", "n": None},
+        "no": 5,
+    }  # fmt: skip
+    request = build({"secret": NEW, "template": json.dumps(template)})
+    bag = sample_event().event_properties
+    assert verify(request, NEW) == {
+        "what": "Order Completed",
+        "amount": 129.9,
+        "items": bag["items"],
+        "text": 'Order Completed: 129.9 [{"sku":"A-1","quantity":2,"price":64.95}]',
+        "list": [None, 1],
+        "deep": {"at": "2026-11-18T11:06:35.000Z"},
+        "no": 5,
+    }
+
+
+@pytest.mark.parametrize("template", ["{", "[]", '"{{type}}"', "[" * 100_000])
+def test_a_template_must_be_a_json_object(template: str) -> None:
+    with pytest.raises(ValidationError, match="Must be a JSON object"):
+        load_settings(Webhook, {"url": URL, "template": template})
+
+
+def test_with_get_the_fields_go_into_the_address_and_the_empty_body_is_signed() -> None:
+    request = build({"method": "GET", "secret": NEW})
+    query = parse_qs(urlsplit(str(request.prepare().url)).query)
+    assert (query["team"], query["event"], query["distinctId"]) == (["7"], ["Order Completed"], ["order-1001"])
+    assert json.loads(query["properties"][0]) == sample_event().event_properties
+    assert request.prepare().body is None
+    signed = sign(SecretValue(NEW), request.headers["webhook-id"], NOW // 1000, b"")
+    assert request.headers["webhook-signature"] == signed
+    shaped = build({"method": "GET", "template": '{"data": "{{data.event}}", "v": "{{data.properties.value}}"}'})
+    assert str(shaped.prepare().url).endswith("team=7&data=Order+Completed&v=129.9")
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,12 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     ),
     "a body that runs out": (posting(data=lambda one: iter([one.id.encode()])), "The body must be text or bytes"),
     "NaN in the body": (posting(data=lambda _: b'{"a": NaN}'), "The body has NaN in it"),
+    "an address in clear": (
+        type("Clear", (Sound,), {"hashed": ("bag", "text")}), "A field of ['bag', 'text'] left in clear, as",
+    ),
+    "a version nobody can change": (
+        posting(url=lambda _: "https://a.example/v3/events"), "The version in /v3/events can't be changed",
+    ),
     "another protocol": (posting(url=lambda _: "ftp://a.example/"), "A request can't go to ftp://a.example/"),
     "a number for a request": (type("Numeric", (Sound,), {"build": lambda *_: 5}), "build returned 5, not a Request."),
     "a field taken for granted": (posting(data=lambda one: one.fields["text"]), "KeyError: 'text'"),
@@ -276,6 +282,41 @@ def test_the_kit_finds_that_build_calls(name: str) -> None:
     )
     with pytest.raises(AssertionError, match=f"build called {name.removesuffix(' imported')}. It must be pure"):
         contract().test_build_is_pure()
+
+
+class Coded(Sound):
+    """Sends its test code, but not with everything."""
+
+    class Settings(Sound.Settings):
+        test_event_code = fields.String(metadata={"label": "Test code", "help": "From the vendor's test page."})
+        api_version = fields.String(load_default="v3", metadata={"label": "Version", "help": "Of the vendor's API."})
+
+    def build(self, delivery: Delivery) -> Any:
+        request = super().build(delivery)
+        request.url = f"https://a.example/{delivery.settings['api_version']}/"
+        request.headers["X-Code"] = self.code(delivery)
+        return request
+
+    def code(self, delivery: Delivery) -> str:
+        return str(delivery.settings.get("test_event_code", ""))
+
+
+def test_the_kit_passes_a_version_that_is_a_setting_and_a_code_that_always_goes() -> None:
+    assert complaints(Coded) == ""
+
+
+@pytest.mark.parametrize(
+    ("code", "complaint"),
+    [
+        (
+            lambda _, one: Coded().code(one) if one.event.external_id else "",
+            "A request goes without the test_event_code",
+        ),
+        (lambda *_: "TEST1 TEST98765", "A request has a test_event_code that nobody gave."),
+    ],
+)
+def test_the_kit_finds_a_test_code_that_mixes_with_real_events(code: Callable[..., str], complaint: str) -> None:
+    assert complaint in complaints(type("Mixing", (Coded,), {"code": code}))
 
 
 def test_the_kit_asks_for_labels_and_helps() -> None:

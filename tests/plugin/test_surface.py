@@ -5,7 +5,21 @@ import inspect
 from pathlib import Path
 
 import ours.plugin
-from ours.plugin import API_VERSION, Batching, Delivery, Destination, Event, Outcome, Token, Visitor
+from ours.plugin import (
+    API_VERSION,
+    Batching,
+    Delivery,
+    Destination,
+    Event,
+    Outcome,
+    Token,
+    Visitor,
+    google,
+    identifiers,
+    testing,
+    values,
+)
+from ours.plugin.testing import doubles
 
 PINNED = Path(__file__).with_name("surface.txt")
 
@@ -23,6 +37,13 @@ def surface() -> str:
         if inspect.isfunction(value) and not name.startswith("_"):
             lines.append(f"Destination.{name}({', '.join(inspect.signature(value).parameters)})")
     lines += [f"Destination.{name}" for name in sorted(inspect.get_annotations(Destination))]
+    for room in [identifiers, values, google]:
+        members = inspect.getmembers(room, lambda one, name=room.__name__: getattr(one, "__module__", "") == name)
+        short = room.__name__.removeprefix("ours.plugin.")
+        taken = {name: ", ".join(inspect.signature(one).parameters) for name, one in members if name[0] != "_"}
+        lines += [f"{short}.{name}({names})" for name, names in taken.items()]
+    for kit in [testing, doubles]:
+        lines += [f"{kit.__name__.removeprefix('ours.plugin.')}.{name}" for name in sorted(kit.__all__)]
     return "\n".join(lines) + "\n"
 
 

@@ -75,7 +75,15 @@ def test_a_package_in_the_plugins_folder_may_import_its_own_modules(
 def test_hidden_and_private_names_and_other_files_are_left_alone(
     drop_in: Callable[[str, str], Path], loaded: Callable[[], Registry]
 ) -> None:
-    for name in ("_private.py", ".hidden.py", "notes.txt", "no_package/plugin.py", "__pycache__/x.py"):
+    for name in (
+        "_private.py",
+        ".hidden.py",
+        "test_mine.py",
+        "conftest.py",
+        "notes.txt",
+        "no_package/plugin.py",
+        "__pycache__/x.py",
+    ):
         drop_in(name, "raise SystemExit")
     assert loaded().set_aside == ()
 

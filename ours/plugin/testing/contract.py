@@ -1,7 +1,7 @@
 """What every destination must keep, asked as tests. ``docs/plugins.md`` shows the three lines that use it."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
@@ -9,14 +9,14 @@ from marshmallow import ValidationError
 from requests import Request, Response
 
 from ours.plugin.checking import faults
-from ours.plugin.destination import Destination
+from ours.plugin.destination import sends_itself
 from ours.plugin.settings import describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.testing.batches import BatchChecks
 from ours.plugin.testing.exchange import (
+    ANSWERS,
     BODIES,
     MASKS,
     ODD_HEADERS,
-    STATUSES,
     Log,
     answer,
     check_outcome,
@@ -26,17 +26,16 @@ from ours.plugin.testing.exchange import (
     text_of,
 )
 from ours.plugin.testing.hostile import hostile_bags, hostile_values
+from ours.plugin.testing.promises import Promises
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW, SAMPLES, sample_delivery, sample_event
 from ours.plugin.testing.tokens import TokenChecks
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
 
 
-class DestinationContract(BatchChecks, TokenChecks):
+class DestinationContract(BatchChecks, TokenChecks, Promises):
     """Subclass it, name the class and settings that would work; pytest does the rest."""
 
-    destination: ClassVar[type[Destination]]
-    settings: ClassVar[Mapping[str, Any]]
     secrets_in_url: ClassVar[bool] = False
     """Set it only where the vendor takes a secret nowhere else than in the address."""
 
@@ -96,7 +95,7 @@ class DestinationContract(BatchChecks, TokenChecks):
         for delivery in self._hostile_deliveries():
             built = self._build(delivery)
             if isinstance(built, Request):
-                check_sendable(built)
+                check_sendable(built, over_http=not sends_itself(self.destination))
             else:
                 check_outcome(built)
 
@@ -112,11 +111,10 @@ class DestinationContract(BatchChecks, TokenChecks):
             expect(sent, "It says dedupes = True, but the request does not carry the id: see dedupe_id.")
 
     def test_read_understands_any_answer(self) -> None:
-        for status in STATUSES:
-            for body in BODIES:
-                outcome = self._read(answer(status, body, ODD_HEADERS))
-                fine = status < 300 or 400 <= status < 500 or not isinstance(outcome, Delivered | Duplicate)
-                expect(fine, f"An answer {status} can't mean that it was delivered.")
+        for status, body in ANSWERS:
+            outcome = self._read(answer(status, body, ODD_HEADERS))
+            fine = status < 300 or 400 <= status < 500 or not isinstance(outcome, Delivered | Duplicate)
+            expect(fine, f"An answer {status} can't mean that it was delivered.")
 
     def test_read_honours_retry_after(self) -> None:
         for status in (429, 503):
@@ -155,6 +153,10 @@ class DestinationContract(BatchChecks, TokenChecks):
         built = self.destination().build(delivery)
         expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.")
         return built
+
+    def sent(self, delivery: Delivery) -> str:
+        """All that the request for ``delivery`` says."""
+        return text_of(self._build(delivery))
 
     def _read(self, response: Response) -> Outcome:
         outcome = self.destination().read(response)

@@ -25,6 +25,11 @@ BODIES = [
     b'{"code": "0", "message": []}', b'{"data": [{}]}', b'{"cut": ', b"<html><body>Bad Gateway</body></html>",
     b"\xff\xfe\x00", b"\xef\xbb\xbf{}", b"[" * 5_000,
 ]  # fmt: skip
+_TELLING = (200, 207, 400, 401, 429, 503)
+_PLAIN = (b"", b"{}", b"<html><body>Bad Gateway</body></html>")
+ANSWERS = [*((status, body) for status in STATUSES for body in _PLAIN),
+           *((status, body) for status in _TELLING for body in BODIES if body not in _PLAIN)]  # fmt: skip
+"""Every status with a plain body, and every body with the statuses that vendors give it: not all of the product."""
 
 
 def expect(fine: bool, otherwise: str) -> None:
@@ -56,10 +61,11 @@ def text_of(built: Request | Rejected | Skipped) -> str:
     return f"{ready.method} {ready.url}\n{dict(ready.headers)}\n{_body(ready).decode(errors='replace')}"
 
 
-def check_sendable(request: Request) -> None:
+def check_sendable(request: Request, *, over_http: bool = True) -> None:
     """A body of bytes that can be kept and sent again, JSON where it says so, and no header of two lines."""
     ready = prepared(request)
-    expect(str(ready.url).partition(":")[0] in {"http", "https", "file"}, f"A request can't go to {ready.url}.")
+    scheme = str(ready.url).partition(":")[0]
+    expect(scheme in {"http", "https"} or not over_http, f"A request can't go to {ready.url}.")
     for name, value in ready.headers.items():
         expect(
             "\n" not in f"{name}{value}" and "\r" not in f"{name}{value}", f"The header {name} has a line end in it."
@@ -87,7 +93,7 @@ def _check_words(outcome: Outcome, code: str, message: str) -> None:
 
 
 class Log(logging.Handler):
-    """Everything that is logged or printed while it listens."""
+    """Everything that is logged or printed while it listens; nobody else hears it."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -99,15 +105,15 @@ class Log(logging.Handler):
     @contextmanager
     def listening(self) -> Iterator[None]:
         root, printed = logging.getLogger(), io.StringIO()
-        level = root.level
-        root.addHandler(self)
+        level, handlers = root.level, root.handlers
+        root.handlers = [self]
         root.setLevel(logging.DEBUG)
         try:
             with redirect_stdout(printed), redirect_stderr(printed):
                 yield
         finally:
             self.lines.append(printed.getvalue())
-            root.removeHandler(self)
+            root.handlers = handlers
             root.setLevel(level)
 
 

@@ -25,8 +25,16 @@ _NAMES = [
     "self",
     "items",
 ]
+CANARIES = ["Canary.Zed+x@Gmail.com", "+33 6 12 34 56 78", "Canaryzed", "1987-06-05", "Zed-98765", 33612345678]
+"""What names a person, in the forms in which people write it."""
 _INNER = 3
 """Levels below a bag's own; a leaf may be one more, so that there are five at most."""
+
+
+def in_clear(value: Any) -> set[str]:
+    """The forms in which a canary would show, in lower case: as it is, and without what a vendor leaves out."""
+    text = str(value).lower()
+    return {text, "".join(filter(str.isalnum, text)), text.replace("+x", ""), text.replace(".", "").replace("+x", "")}
 
 
 def hostile_values() -> list[Any]:

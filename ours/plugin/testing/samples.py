@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ours.plugin.envelope import EVENT_MAPPING, iso, to_json
-from ours.plugin.types import Delivery, Event
+from ours.plugin.types import Delivery, Event, Visitor
 
 NOW = 1_795_000_000_000
 _VARIABLE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
@@ -74,7 +74,7 @@ def sample_delivery(
 ) -> Delivery:
     """A delivery of a sample event, its ``fields`` filled by ``mapping``: ``sample_delivery("lead", attempt=2)``.
 
-    ``changes`` set other attributes. A mapping knows the event's variables here, and none of the visitor's.
+    ``changes`` set other attributes. The visitor is the one that this event alone makes.
     """
     event = changes.pop("event", None) or sample_event(sample)
     delivery = Delivery(
@@ -83,9 +83,23 @@ def sample_delivery(
     return replace(delivery, **changes)
 
 
+def sample_visitor(event: Event) -> Visitor:
+    """The visitor that Ours would make of ``event``, had it never heard of anybody before."""
+    properties = dict(event.user_properties)
+    named = event.external_id or properties.pop("external_id", None)
+    return Visitor(event.user_id or event.id, named, event.email_sha256, properties)
+
+
 def _mapped(mapping: Mapping[str, str], event: Event) -> dict[str, Any]:
-    filled = {name: _filled(template, {"event": _variables(event)}) for name, template in mapping.items()}
+    known = {"event": _variables(event), "visitor": _facts(sample_visitor(event))}
+    filled = {name: _filled(template, known) for name, template in mapping.items()}
     return {name: value for name, value in filled.items() if value is not None}
+
+
+def _facts(visitor: Visitor) -> dict[str, Any]:
+    """What a template may name of a visitor."""
+    named = {"id": visitor.id, "external_id": visitor.external_id, "email_sha256": visitor.email_sha256}
+    return {**visitor.properties, **named}
 
 
 def _variables(event: Event) -> dict[str, Any]:
@@ -93,6 +107,7 @@ def _variables(event: Event) -> dict[str, Any]:
     context = event.identity_context
     return asdict(event) | {
         "event": event.name,
+        "user_id": event.user_id or event.id,
         "email": event.email_sha256,
         "time": iso(event.occurred_at),
         "time_ms": event.occurred_at,

@@ -8,5 +8,4 @@ from ours.web.show.door import page
 
 @page("/plugins", "viewer")
 def plugins() -> str:
-    registry = ours().registry
-    return render_template("plugins/plugins.html", loaded=registry.loaded, set_aside=registry.set_aside)
+    return render_template("plugins/plugins.html", registry=ours().registry)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from html import unescape
 
+import pytest
+
 from ours.bootstrap import Ours
 from ours.services.actors import Actor
 from tests.web.show.conftest import Browser
@@ -62,6 +64,16 @@ def test_the_audit_log_says_who_did_what_and_goes_back(editor: Browser, here: Ou
     older = re.search(r'href="(/audit\?before=[^"]+)"', page)
     assert older
     assert "source 1<" in editor.page(older[1])
+
+
+def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line_and_worries_nobody(
+    here: Ours, editor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.registry.extras._is_here", lambda module: module != "boto3")
+    page = unescape(editor.page("/plugins"))
+    assert "pip install 'ours[s3]'" in page
+    assert "Set aside" not in page
+    assert "boto3" not in editor.page("/")
 
 
 def test_plugins_are_listed_and_those_set_aside_say_why(here: Ours, editor: Browser) -> None:

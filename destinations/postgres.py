@@ -1,0 +1,165 @@
+"""Rows in a PostgreSQL table: a warehouse of your own, queried with SQL."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ours.plugin import (
+    EVENT_MAPPING,
+    Batching,
+    Delivered,
+    Delivery,
+    Destination,
+    Duplicate,
+    Outcome,
+    Rejected,
+    Request,
+    Retry,
+    Schema,
+    Secret,
+    Unauthorized,
+    envelope,
+    fields,
+    hookimpl,
+    to_json,
+    validate,
+)
+
+if TYPE_CHECKING:
+    import psycopg
+
+TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
+INSERT = """
+INSERT INTO {} (id, type, occurred_at, data)
+SELECT id, type, timestamp, data FROM jsonb_to_recordset(%s::jsonb)
+    AS row(id text, type text, timestamp timestamptz, data jsonb)
+ON CONFLICT (id) DO NOTHING RETURNING id
+"""
+FOR_NOW = ("08", "40", "53", "55", "57", "58", "XX")
+CONFIGURED_WRONG = ("28", "3D", "3F", "42", "0A", "25")
+
+
+class Postgres(Destination):
+    """Each event is one row. Make the table first:
+
+    ```sql
+    CREATE TABLE events (
+        id text PRIMARY KEY,
+        type text NOT NULL,
+        occurred_at timestamptz NOT NULL,
+        data jsonb NOT NULL,
+        stored_at timestamptz NOT NULL DEFAULT now()
+    );
+    GRANT INSERT, SELECT ON events TO ours;
+    ```
+
+    `type` is the event's name and `data` holds the fields of the mapping. `id` is the delivery's: a row that is there
+    already is left as it is, so that no try is stored twice. Up to 500 events go into one statement; when one of them
+    can't be stored, it alone is rejected.
+
+    | SQLSTATE | what follows |
+    |---|---|
+    | none (unreachable), 08, 40, 53, 55, 57, 58, XX | tried again |
+    | 28, 3D, 3F, 42, 0A, 25: sign-in, rights, no such table | after five in a row, the destination pauses |
+    | 22, 23 and all else: this row can't be stored | rejected |
+
+    The server's own words are not kept: they may quote the row. Ours connects wherever these settings say, networks of
+    your own too.
+    """
+
+    slug = "postgres"
+    label = "PostgreSQL table"
+    summary = "Inserts each event as a row into a table of yours."
+    dedupes = True
+    batching = Batching(max_items=500, max_bytes=4_000_000, atomic=True)
+    default_mapping = EVENT_MAPPING
+
+    class Settings(Schema):
+        host = fields.String(required=True, metadata={
+            "label": "Host", "example": "warehouse.example.com", "help": "Name or address of the server."})  # fmt: skip
+        port = fields.Integer(load_default=5432, validate=validate.Range(1, 65535), metadata={
+            "label": "Port", "help": "Where the server listens."})  # fmt: skip
+        database = fields.String(required=True, metadata={
+            "label": "Database", "example": "warehouse", "help": "Its name."})  # fmt: skip
+        user = fields.String(required=True, metadata={
+            "label": "User", "example": "ours",
+            "help": "A role that may insert into the table and select from it."})  # fmt: skip
+        password = Secret(metadata={"label": "Password", "help": "Of that role, if it signs in with one."})
+        table = fields.String(load_default="events", validate=validate.Regexp(
+            re.compile(rf"{TABLE.pattern}\Z"), error="Must be a table's plain name, with or without its schema."),
+            metadata={"label": "Table", "help": "Its name, or `schema.name`."})  # fmt: skip
+        sslmode = fields.String(load_default="require", validate=validate.OneOf(
+            ["disable", "prefer", "require", "verify-ca", "verify-full"]), metadata={
+            "label": "TLS",
+            "help": "`verify-full` also checks who the server is; `disable` is for this machine only."})  # fmt: skip
+
+    def item(self, delivery: Delivery) -> Any:
+        return {"id": delivery.id} | envelope(delivery)
+
+    def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
+        place = f"{quote(settings['host'], safe='')}:{settings['port']}/{quote(settings['database'], safe='')}"
+        return Request("INSERT", f"postgresql://{place}/{settings['table']}", data=to_json(list(items)))
+
+    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome | Sequence[Outcome]:
+        import psycopg
+
+        rows = request.data.decode()
+        try:
+            with connected(settings) as connection:
+                known = inserted(connection, settings["table"], rows)
+        except psycopg.Error as error:
+            return verdict(error)
+        return [Delivered() if row["id"] in known else Duplicate() for row in json.loads(rows)]
+
+
+def connected(settings: Mapping[str, Any]) -> "psycopg.Connection[Any]":
+    import psycopg
+
+    password = settings.get("password")
+    return psycopg.connect(
+        host=settings["host"],
+        port=settings["port"],
+        dbname=settings["database"],
+        user=settings["user"],
+        password=password.reveal() if password else None,
+        sslmode=settings["sslmode"],
+        connect_timeout=8,
+        options="-c statement_timeout=10000",
+        application_name="ours",
+    )
+
+
+def inserted(connection: "psycopg.Connection[Any]", table: str, rows: str) -> set[str]:
+    """Store ``rows``; the ids of those that were not there yet."""
+    from psycopg import sql
+
+    statement = sql.SQL(INSERT).format(sql.Identifier(*table.split(".")))
+    return {row[0] for row in connection.execute(statement, [rows])}
+
+
+def verdict(error: "psycopg.Error") -> Outcome:
+    state, name = error.sqlstate, type(error).__name__
+    if state is None:
+        return unreachable(error)
+    code, said = f"sqlstate_{state.lower()}", f"PostgreSQL refused it: {name} ({state})."
+    if state.startswith(FOR_NOW):
+        return Retry(code, said)
+    if state.startswith(CONFIGURED_WRONG):
+        return Unauthorized(code, f"{said} Look at the table, the role and its rights.")
+    return Rejected(code, said)
+
+
+def unreachable(error: "psycopg.Error") -> Outcome:
+    """No connection came about, and libpq tells no SQLSTATE: only its words tell who refused."""
+    if "FATAL:" in str(error) and "starting up" not in str(error) and "too many" not in str(error):
+        return Unauthorized(
+            "sign_in_refused", "PostgreSQL refused the connection. Look at user, password and database."
+        )
+    return Retry("unreachable", "No connection to PostgreSQL came about.")
+
+
+@hookimpl
+def register_destinations() -> list[type[Destination]]:
+    return [Postgres]

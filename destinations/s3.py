@@ -1,0 +1,170 @@
+"""Objects in a bucket: gzip JSON Lines in S3, or in whatever speaks its language."""
+
+import gzip
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+from ours.plugin import (
+    EVENT_MAPPING,
+    Batching,
+    Delivered,
+    Delivery,
+    Destination,
+    Endpoint,
+    Outcome,
+    Rejected,
+    Request,
+    Retry,
+    Schema,
+    Secret,
+    SecretValue,
+    Split,
+    Unauthorized,
+    envelope,
+    fields,
+    hookimpl,
+    to_json,
+    validate,
+)
+
+FOR_NOW = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown", "500", "503"}
+TOO_FAST = {"SlowDown", "503", "TooManyRequests"}
+CONFIGURED_WRONG = {
+    "AccessDenied", "AllAccessDisabled", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidAccessKeyId",
+    "InvalidBucketName", "InvalidToken", "NoSuchBucket", "PermanentRedirect", "SignatureDoesNotMatch", "301", "401",
+    "403", "404",
+}  # fmt: skip
+
+
+class S3(Destination):
+    """Events of the same hour are written together as one object, gzip JSON Lines:
+    `PREFIX/dt=2026-11-18/hour=11/….jsonl.gz`, by the hour in UTC in which they happened. A line is
+    `{"id", "type", "timestamp", "data"}`, and `data` holds the fields of the mapping. Requests are shown as they are
+    before they are compressed.
+
+    An object's name follows from the deliveries in it, so the same ones sent again overwrite it. After a failure they
+    may come in another company: keep the first line of each `id`.
+
+    It works with boto3 (`pip install 'ours[s3]'`), and takes Amazon S3; with an *endpoint* also MinIO, Cloudflare R2,
+    Google Cloud Storage (`https://storage.googleapis.com`, with HMAC keys) and others. Without keys, the machine's own
+    credentials are used (an instance's role, the AWS variables and files). They need `s3:PutObject` and nothing else.
+    Ours connects wherever the endpoint says, networks of your own too.
+
+    | answer | what follows |
+    |---|---|
+    | `SlowDown`, `ServiceUnavailable`, `InternalError`, `RequestTimeout`, no answer | tried again |
+    | `AccessDenied`, wrong or expired keys, no such bucket, another region | after five in a row, it pauses |
+    | `EntityTooLarge` | sent in smaller parts |
+    | all else | rejected |
+
+    Proven against a server that speaks S3; not yet run against the vendors.
+    """
+
+    slug = "s3"
+    label = "Object storage (S3)"
+    summary = "Writes events as gzip JSON Lines into a bucket of S3, MinIO, R2 or Google Cloud Storage."
+    dedupes = True
+    needs = ("boto3",)
+    batching = Batching(max_items=10_000, max_bytes=16_000_000, linger=10.0)
+    default_mapping = EVENT_MAPPING
+
+    class Settings(Schema):
+        bucket = fields.String(required=True, validate=validate.Regexp(
+            r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\Z", error="Must be a bucket's name."), metadata={
+            "label": "Bucket", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
+        prefix = fields.String(load_default="ours", validate=validate.Regexp(
+            r"[\w.=-]+(/[\w.=-]+)*\Z", re.ASCII, error="Must be letters, digits, . _ = - and / between."),
+            metadata={"label": "Prefix", "help": "What the names of the objects begin with."})  # fmt: skip
+        region = fields.String(load_default="us-east-1", metadata={
+            "label": "Region", "help": "Of the bucket; `auto` for Cloudflare R2."})  # fmt: skip
+        endpoint = Endpoint(metadata={
+            "label": "Endpoint", "help": "The address of another storage than Amazon's."})  # fmt: skip
+        access_key_id = fields.String(metadata={
+            "label": "Access key id", "help": "Without it, the machine's own credentials are used."})  # fmt: skip
+        secret_access_key = Secret(metadata={"label": "Secret access key", "help": "The one that goes with the id."})
+        encryption = fields.String(validate=validate.OneOf(["AES256", "aws:kms"]), metadata={
+            "label": "Encryption at rest",
+            "help": "Asked for with each object; none: as the bucket says."})  # fmt: skip
+
+    def item(self, delivery: Delivery) -> Any:
+        return {"id": delivery.id} | envelope(delivery)
+
+    def group(self, delivery: Delivery) -> str:
+        return hour_of(envelope(delivery))
+
+    def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
+        name = hashlib.sha256("\n".join(item["id"] for item in items).encode()).hexdigest()[:32]
+        day, _, hour = hour_of(items[0]).partition("T")
+        key = f"{settings['prefix']}/dt={day}/hour={hour}/{name}.jsonl.gz"
+        host = settings.get("endpoint") or f"https://s3.{settings['region']}.amazonaws.com"
+        lines = b"".join(to_json(item) + b"\n" for item in items)
+        url = f"{host.rstrip('/')}/{settings['bucket']}/{quote(key)}"
+        return Request("PUT", url, headers={"Content-Type": "application/gzip"}, data=lines)
+
+    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome:
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        key = unquote(urlsplit(request.url).path).rpartition(f"/{settings['bucket']}/")[2]
+        extra = {"ServerSideEncryption": settings["encryption"]} if settings.get("encryption") else {}
+        body = gzip.compress(request.data, mtime=0)
+        try:
+            client_for(settings).put_object(
+                Bucket=settings["bucket"], Key=key, Body=body, ContentType="application/gzip", **extra
+            )
+        except ClientError as error:
+            return verdict(error.response, request.data.count(b"\n"))
+        except BotoCoreError as error:
+            return unanswered(error)
+        return Delivered(key)
+
+
+def hour_of(item: Mapping[str, Any]) -> str:
+    """``"2026-11-18T11"``."""
+    return str(item["timestamp"])[:13]
+
+
+def client_for(settings: Mapping[str, Any]) -> Any:
+    return _client(
+        settings.get("endpoint"), settings["region"], settings.get("access_key_id"), settings.get("secret_access_key")
+    )
+
+
+@lru_cache(maxsize=32)
+def _client(endpoint: str | None, region: str, key_id: str | None, secret: SecretValue | None) -> Any:
+    """One for all threads: making one takes a tenth of a second, using it keeps its connections."""
+    import boto3
+    from botocore.config import Config
+
+    own = {"request_checksum_calculation": "when_required", "s3": {"addressing_style": "path"}} if endpoint else {}
+    config = Config(connect_timeout=5, read_timeout=12, retries={"total_max_attempts": 1}, **own)
+    keys = {"aws_access_key_id": key_id, "aws_secret_access_key": secret.reveal()} if key_id and secret else {}
+    return boto3.session.Session().client("s3", region_name=region, endpoint_url=endpoint, config=config, **keys)
+
+
+def verdict(response: Mapping[str, Any], count: int = 1) -> Outcome:
+    code = str(response.get("Error", {}).get("Code") or "unknown")
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
+    said = f"The storage answered {code} ({status})."
+    if code in CONFIGURED_WRONG:
+        return Unauthorized(code, f"{said} Look at bucket, region, keys and their rights.")
+    if code == "EntityTooLarge" and count > 1:
+        return Split(code, said)
+    if code in FOR_NOW or status >= 500 or status == 429:
+        return Retry(code, said, throttle=code in TOO_FAST or status == 429)
+    return Rejected(code, said)
+
+
+def unanswered(error: Exception) -> Outcome:
+    name = type(error).__name__
+    if "Credentials" in name:
+        return Unauthorized("no_credentials", "No keys are set, and this machine has no credentials of its own.")
+    return Retry("unanswered", f"The storage gave no answer: {name}.")
+
+
+@hookimpl
+def register_destinations() -> list[type[Destination]]:
+    return [S3]

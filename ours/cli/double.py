@@ -1,0 +1,58 @@
+"""Runs a receiver double until it is told to stop, and shows what came and what it answered."""
+
+import json
+import pkgutil
+import threading
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from ours.errors import NotFound
+from ours.plugin.testing import doubles
+from ours.plugin.testing.doubles import Answer, Call, Double
+
+_GRACE = 0.2
+"""Seconds in which the last answer reaches whoever asked."""
+
+
+def names() -> list[str]:
+    """The slugs that have a double: its module is named for the slug."""
+    return sorted(module.name for module in pkgutil.iter_modules(doubles.__path__) if module.name != "server")
+
+
+def find(slug: str) -> type[Double]:
+    """:raises NotFound: when that slug has none."""
+    if slug not in names():
+        raise NotFound(f'There is no double of "{slug}". There are {", ".join(names())}.')
+    room = vars(import_module(f"{doubles.__name__}.{slug}"))
+    return next(one for one in room.values() if isinstance(one, type) and issubclass(one, Double) and one is not Double)
+
+
+def told(slug: str, double: Double) -> Mapping[str, Any]:
+    """Where it listens, and the line that adds a destination for it."""
+    options = " ".join(f"--set {name}='{value}'" for name, value in double.settings.items())
+    return {
+        "plugin": slug,
+        "url": double.url,
+        "settings": dict(double.settings),
+        "add": f"ours destination add {slug} Double {options} --events '*'",
+    }
+
+
+def watched(kind: type[Double], most: int | None, done: threading.Event, *, as_json: bool) -> type[Double]:
+    """The same double, saying of each request what came of it; after ``most`` of them it is done."""
+
+    class Watched(kind):  # type: ignore[misc, valid-type]
+        def take(self, call: Call) -> Answer:
+            answer: Answer = super().take(call)
+            line = {"method": call.method, "path": call.path, "status": answer.status, "kept": len(self.kept)}
+            click.echo(
+                json.dumps(line) if as_json else f"{call.method} {call.path} → {answer.status}, {len(self.kept)} kept"
+            )
+            if most and len(self.calls) >= most:
+                threading.Timer(_GRACE, done.set).start()
+            return answer
+
+    return Watched

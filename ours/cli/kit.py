@@ -1,0 +1,166 @@
+"""Finds the plugin that its author names, checks it, and shows the request that it would make."""
+
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from marshmallow import ValidationError
+from requests import PreparedRequest, Request
+
+from ours import clock, ids
+from ours.core import wire
+from ours.core.incoming import Incoming
+from ours.core.mapping import compile_mapping, context_of
+from ours.core.redact import Masker
+from ours.errors import Invalid, NotFound
+from ours.plugin import Delivery, Destination, Event, load_settings, secrets_of
+from ours.plugin.testing import SAMPLES, sample_event, sample_visitor
+from ours.plugin.testing.running import complaints_of, made_up_settings, run
+from ours.registry import Registry, load, load_at
+from ours.settings import Settings
+
+Document = Mapping[str, Any]
+SAMPLE_NAMES = list(SAMPLES)
+
+
+def find(name: str, settings: Settings) -> Registry:
+    """The plugin in a file or folder, with whatever was set aside of it; or else the loaded one of that slug.
+
+    :raises NotFound: when there is neither.
+    """
+    path = Path(name)
+    if path.exists():
+        return load_at(path)
+    loaded = load(settings).get(name)
+    if loaded is None:
+        raise NotFound(f'There is no file "{name}", and no loaded plugin of that slug: see `ours plugin list`.')
+    return Registry([loaded])
+
+
+def chosen(name: str, slug: str | None, settings: Settings) -> Destination:
+    """The one destination that is meant.
+
+    :raises Invalid: when it was set aside, or there are several and none was named.
+    """
+    found = find(name, settings)
+    if found.set_aside:
+        raise Invalid(" ".join(one.reason for one in found.set_aside))
+    fitting = [one.plugin for one in found.loaded if slug in (None, one.slug)]
+    if len(fitting) != 1:
+        slugs = ", ".join(one.slug for one in found.loaded)
+        raise Invalid(f"Say which destination is meant with --slug: it brings {slugs}.")
+    return fitting[0]
+
+
+def checked(plugin: Destination, given: Mapping[str, Any], *, secrets_in_url: bool) -> Document:
+    """Every check of the contract, with what is wrong.
+
+    :raises Invalid: when the kit can't think of settings that work.
+    """
+    try:
+        settings = made_up_settings(type(plugin), given)
+    except ValidationError as error:
+        raise _settings_wrong(error) from None
+    checks = [check._asdict() for check in run(type(plugin), settings, secrets_in_url=secrets_in_url)]
+    return {"slug": plugin.slug, "ok": not any(one["fault"] for one in checks), "checks": checks}
+
+
+def tried(plugin: Destination, event: Event, given: Mapping[str, Any], mapping: Mapping[str, str]) -> Document:
+    """What the plugin makes of an event, its secrets masked.
+
+    :raises Invalid: when settings or mapping won't do.
+    """
+    try:
+        settings = load_settings(plugin, made_up_settings(type(plugin), given))
+    except ValidationError as error:
+        raise _settings_wrong(error) from None
+    fields = compile_mapping({**plugin.default_mapping, **mapping}).apply(context_of(event, sample_visitor(event)))
+    delivery = Delivery(id=ids.new_id(), event=event, fields=fields, settings=settings, now=clock.now_ms())
+    built = plugin.build(delivery)
+    if isinstance(built, Request) and plugin.token_request(settings, delivery.now) is not None:
+        built.headers = {"Authorization": "Bearer …", **built.headers}
+    about = {"plugin": plugin.slug, "event": event.name, "fields": fields}
+    if isinstance(built, Request):
+        return about | {"outcome": "request", "request": _shown(built.prepare(), Masker(secrets_of(settings)))}
+    code = getattr(built, "reason", None) or getattr(built, "code", "")
+    return about | {"outcome": type(built).__name__.lower(), "code": code, "message": built.message, "request": None}
+
+
+def read_event(file: Path | None, sample: str) -> Event:
+    """The event in a file, written as a caller posts it; without a file, one of the samples.
+
+    :raises Invalid: when it is no valid body.
+    """
+    if file is None:
+        return sample_event(sample)
+    from ours.web.ingest.schemas import IDENTIFY_BODY, TRACK_BODY
+
+    try:
+        body = wire.read(file.read_bytes())
+    except wire.Unreadable as problem:
+        raise Invalid(f"{file}: {problem}") from None
+    if not isinstance(body, dict):
+        raise Invalid(f"{file} must hold a JSON object, as it is posted to /api/v1/track or /api/v1/identify.")
+    schema = TRACK_BODY if "event" in body else IDENTIFY_BODY
+    return _event(schema.incoming(body, clock.now_ms()))
+
+
+def print_try(document: Document) -> None:
+    """For people: the request as it goes over the wire, or why there is none."""
+    request = document["request"]
+    if request is None:
+        click.secho(f"{document['outcome']}: {document['code']}. {document['message']}", fg="yellow")
+        return
+    click.secho(f"{request['method']} {request['url']}", bold=True)
+    click.echo("\n".join(f"{name}: {value}" for name, value in request["headers"].items()))
+    click.echo(f"\n{_pretty(request['body'])}")
+
+
+def print_checks(documents: Sequence[Document]) -> None:
+    for document in documents:
+        click.secho(document["slug"], bold=True)
+        for check in document["checks"]:
+            wrong = check["fault"]
+            click.secho("  wrong  " if wrong else "  ok     ", nl=False, fg="red" if wrong else "green")
+            click.echo(check["name"])
+            if wrong:
+                click.echo(f"         {wrong}")
+
+
+def _event(incoming: Incoming) -> Event:
+    body = incoming.payload()
+    body.pop("warnings", None)
+    event_id = ids.new_id()
+    return Event(
+        id=event_id,
+        name=incoming.name,
+        distinct_id=body.pop("distinct_id", None) or event_id,
+        occurred_at=incoming.occurred_at,
+        received_at=clock.now_ms(),
+        **body,
+    )
+
+
+def _shown(ready: PreparedRequest, masker: Masker) -> Document:
+    body = ready.body or b""
+    data = body.encode() if isinstance(body, str) else body
+    if ready.headers.get("Content-Encoding") == "gzip":
+        data = gzip.decompress(data)
+    text = masker.text(data.decode("utf-8", "replace"))
+    headers = masker.headers(dict(ready.headers))
+    return {"method": ready.method, "url": masker.url(str(ready.url)), "headers": headers, "body": text}
+
+
+def _pretty(body: str) -> str:
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False, indent=2)
+    except ValueError:
+        return body
+
+
+def _settings_wrong(error: ValidationError) -> Invalid:
+    said = complaints_of(error)
+    return Invalid(f"These settings won't do; give working ones with --set KEY=VALUE. {' · '.join(said)}")

@@ -1,0 +1,40 @@
+"""Knows whether what a plugin works with is installed, and the line that installs it."""
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
+
+_REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*;.*\bextra\s*==\s*['\"]([^'\"]+)['\"]")
+
+
+def first_missing(modules: Iterable[str]) -> str | None:
+    """The first of ``modules`` that can't be imported here; none of them is."""
+    return next((module for module in modules if not _is_here(module)), None)
+
+
+def line_for(module: str, distribution: str | None) -> str:
+    """``pip install 'ours[s3]'`` where an extra of ``distribution`` brings the module, else by the module's name."""
+    extra = extra_with(module, distribution)
+    return f"pip install '{distribution}[{extra}]'" if extra else f"pip install {module.partition('.')[0]}"
+
+
+def extra_with(module: str, distribution: str | None) -> str | None:
+    """The extra of ``distribution`` whose package goes by the module's name."""
+    package = _canonical(module.partition(".")[0])
+    try:
+        matches = [_REQUIREMENT.match(one) for one in (requires(distribution) if distribution else None) or ()]
+    except PackageNotFoundError:
+        return None
+    return next((match[2] for match in matches if match and _canonical(match[1]) == package), None)
+
+
+def _is_here(module: str) -> bool:
+    try:
+        return find_spec(module.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+def _canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()

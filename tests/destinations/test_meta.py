@@ -1,0 +1,168 @@
+"""Meta's Conversions API: the very requests, the hashes that Meta publishes, and its codes."""
+
+import hashlib
+import json
+from typing import Any, ClassVar
+
+import pytest
+
+from destinations.meta import Meta
+from ours.plugin import Delivered, Delivery, Rejected, Retry, Unauthorized, Unknown, load_settings
+from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing.exchange import answer
+from ours.plugin.testing.samples import NOW
+
+GIVEN = {"dataset_id": "123456789012345", "access_token": "a-token-for-tests"}
+PERSON = {
+    "email": " Jane@Example.com ", "first_name": "Zoë", "last_name": " O'Neil", "phone_number": "0033 6 12 34 56 78",
+    "city": "St. Denis", "state": "CA", "zip": "94105-1234", "country": "US", "fbp": "fb.1.1.AbC", "fbclid": "IwAR0X",
+}  # fmt: skip
+
+
+class TestMeta(DestinationContract):
+    destination = Meta
+    settings: ClassVar = GIVEN
+
+    def dedupe_id(self, delivery: Delivery) -> str:
+        return delivery.event.distinct_id
+
+
+class TestMetaFromABackend(DestinationContract):
+    destination = Meta
+    settings: ClassVar = {**GIVEN, "action_source": "system_generated", "external_id_key": "a-key-for-tests"}
+
+    def dedupe_id(self, delivery: Delivery) -> str:
+        return delivery.event.distinct_id
+
+
+def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
+    values = load_settings(Meta, GIVEN | settings)
+    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
+    delivery = sample_delivery(event=event, mapping=Meta.default_mapping, settings=values)
+    laid = {**delivery.fields, **(fields or {})}
+    return Meta().item(sample_delivery(event=event, settings=values, fields=laid))
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_purchase_hashes_whom_it_names_as_meta_does() -> None:
+    assert item() == {
+        "event_name": "Order Completed",
+        "event_time": (NOW - 5_000) // 1000,
+        "event_id": "order-1001",
+        "action_source": "website",
+        "event_source_url": "https://shop.example.com/",
+        "user_data": {
+            "em": sha256("jane@example.com"),
+            "ph": sha256("33612345678"),
+            "fn": sha256("zoë"),
+            "ln": sha256("o'neil"),
+            "ct": sha256("stdenis"),
+            "st": sha256("ca"),
+            "zp": sha256("94105"),
+            "country": sha256("us"),
+            "external_id": sha256("customer-7"),
+            "client_user_agent": "Mozilla/5.0",
+            "fbp": "fb.1.1.AbC",
+            "fbc": f"fb.1.{NOW - 5_000}.IwAR0X",
+        },
+        "custom_data": {"value": 129.9, "currency": "EUR", "order_id": "1001"},
+    }
+
+
+def test_a_request_carries_the_token_in_a_header_and_the_code_once() -> None:
+    values = load_settings(Meta, GIVEN | {"test_event_code": "TEST1"})
+    request = Meta().pack([{"event_name": "a"}, {"event_name": "b"}], values)
+    assert request.url == "https://graph.facebook.com/v26.0/123456789012345/events"
+    assert request.headers["Authorization"] == "Bearer a-token-for-tests"
+    assert json.loads(request.data) == {
+        "data": [{"event_name": "a"}, {"event_name": "b"}], "test_event_code": "TEST1",
+    }  # fmt: skip
+
+
+def test_a_lead_is_matched_by_its_phone_number_and_an_identify_by_its_id() -> None:
+    lead = item("lead", action_source="system_generated")
+    assert lead["user_data"] == {"ph": sha256("33199001234"), "fn": sha256("zoë")}
+    assert lead["event_id"] == "lead-2002"
+    identify = item("identify", action_source="other")
+    assert identify["user_data"] == {"external_id": sha256("customer-9")}
+
+
+def test_a_minimal_event_matches_nobody_and_is_rejected_here() -> None:
+    assert item("minimal").code == "no_user_data"
+
+
+def test_the_hash_of_an_email_stands_in_where_the_email_is_not_known() -> None:
+    known = sample_event().email_sha256
+    assert item(fields={"email": None})["user_data"]["em"] == known
+    assert item(fields={"email": known.upper() if known else ""})["user_data"]["em"] == known
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"event_name": None}, "no_event_name"),
+        ({"client_user_agent": None}, "no_client_user_agent"),
+        ({"event_source_url": "not an address"}, "no_event_source_url"),
+        ({"event_name": "Purchase", "value": None}, "no_value"),
+        ({"event_name": "Purchase", "currency": "euro"}, "no_value"),
+    ],
+)
+def test_what_would_spoil_a_whole_request_is_rejected_here(fields: dict[str, Any], code: str) -> None:
+    outcome = item(fields=fields)
+    assert isinstance(outcome, Rejected)
+    assert outcome.code == code
+
+
+def test_settings_and_mapping_decide_on_privacy() -> None:
+    changed = item(
+        fields={"opt_out": True, "content_category": "shoes", "action_source": "chat"},
+        url_detail="full", limited_data_use="true", external_id_key="key",
+    )  # fmt: skip
+    assert changed["event_source_url"] == "https://shop.example.com/?utm_source=news"
+    assert changed["data_processing_options"] == ["LDU"]
+    assert changed["opt_out"] is True
+    assert changed["action_source"] == "chat"
+    assert changed["custom_data"]["content_category"] == "shoes"
+    assert changed["user_data"]["external_id"] != sha256("customer-7")
+
+
+def error(**parts: Any) -> bytes:
+    return json.dumps({"error": {"message": "Said.", "type": "OAuthException"} | parts}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "expected"),
+    [
+        (400, error(code=1), Retry("meta_1", "Said.")),
+        (400, error(code=2, is_transient=True), Retry("meta_2", "Said.")),
+        (400, error(code=100, error_subcode=2804003), Rejected("meta_100_2804003", "Said.")),
+        (400, error(code=100, error_subcode=33), Unauthorized("meta_100_33", "Said.")),
+        (400, error(code=190, error_subcode=463), Unauthorized("meta_190_463", "Said.")),
+        (403, error(code=200), Unauthorized("meta_200", "Said.")),
+        (400, error(code=17), Retry("meta_17", "Said.", throttle=True)),
+        (400, error(code=80004), Retry("meta_80004", "Said.", throttle=True)),
+        (400, error(code=100, is_transient=True), Retry("meta_100", "Said.")),
+        (500, error(code=99), Retry("meta_99", "Said.")),
+        (502, b"<html>Bad Gateway</html>", Retry("http_502", "The destination answered 502.")),
+        (400, b"<html>", Rejected("http_400", "The destination answered 400.")),
+        (200, b'{"events_received": 1, "messages": [], "fbtrace_id": "Axyz"}', Delivered("Axyz")),
+    ],
+)
+def test_the_verdict_goes_by_metas_code_and_not_by_the_status(status: int, said: bytes, expected: object) -> None:
+    assert Meta().read_batch(answer(status, said), [{}]) == expected
+
+
+def test_it_waits_as_long_as_meta_says() -> None:
+    usage = {"X-Business-Use-Case-Usage": '{"1": [{"type": "a", "estimated_time_to_regain_access": 3}]}'}
+    assert Meta().read(answer(400, error(code=4), usage)) == Retry("meta_4", "Said.", 180.0, throttle=True)
+    for odd in ("", "{}", "[]", '{"1": 5}', '{"1": [{}]}', '{"1": []}'):
+        outcome = Meta().read(answer(400, error(code=4), {"X-Business-Use-Case-Usage": odd}))
+        assert outcome == Retry("meta_4", "Said.", throttle=True)
+
+
+def test_a_count_that_differs_leaves_all_unknown() -> None:
+    outcome = Meta().read_batch(answer(200, b'{"events_received": 1}'), [{}, {}])
+    assert isinstance(outcome, Unknown)

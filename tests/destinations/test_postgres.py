@@ -1,0 +1,116 @@
+"""The table sink, against a real PostgreSQL."""
+
+import socket
+from collections.abc import Callable
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+import psycopg
+import pytest
+
+from destinations.postgres import Postgres, verdict
+from ours.plugin import Delivered, Duplicate, Rejected, Retry, Unauthorized, ValidationError, load_settings
+from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+
+TABLE = "CREATE TABLE events (id text PRIMARY KEY, type text, occurred_at timestamptz, data jsonb)"
+GIVEN = {"host": "warehouse.example.com", "database": "warehouse", "user": "ours", "password": "opensesame-9"}
+
+
+class TestPostgres(DestinationContract):
+    destination = Postgres
+    settings: ClassVar = GIVEN
+
+
+Database = tuple[dict[str, Any], Callable[..., list[Any]]]
+
+
+@pytest.fixture
+def database(make_database_url: Callable[[str], str]) -> Database:
+    """Settings that lead to a fresh database with the table, and a way to ask it."""
+    url = make_database_url("postgresql")
+    parts = urlsplit(url)
+    settings = {
+        "host": parse_qs(parts.query)["host"][0],
+        "database": parts.path[1:],
+        "user": parts.username,
+        "sslmode": "disable",
+    }
+
+    def ask(statement: str) -> list[Any]:
+        with psycopg.connect(url) as connection:
+            cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+
+    ask("CREATE SCHEMA own")
+    ask(TABLE.replace("events", "own.events"))
+    return {**settings, "table": "own.events"}, ask
+
+
+def deliver(settings: dict[str, Any], *ids: str, **changes: Any) -> Any:
+    values, plugin = load_settings(Postgres, settings), Postgres()
+    items = [plugin.item(sample_delivery(settings=values, id=one, **changes)) for one in ids]
+    return plugin.send(plugin.pack(items, values), values)
+
+
+def test_each_event_is_a_row_and_a_repeat_is_a_duplicate(database: Database) -> None:
+    settings, ask = database
+    assert deliver(settings, "a", "b") == [Delivered(), Delivered()]
+    assert deliver(settings, "b", "c", "c") == [Duplicate(), Delivered(), Delivered()]
+    assert ask("SELECT id, type, occurred_at = '2026-11-18T11:06:35Z' FROM own.events ORDER BY id") == [
+        (one, "Order Completed", True) for one in "abc"
+    ]
+    [(bag,)] = ask("SELECT data -> 'properties' FROM own.events WHERE id = 'a'")
+    assert bag == sample_event().event_properties
+
+
+def test_a_row_that_can_not_be_stored_is_rejected_without_its_words(database: Database) -> None:
+    settings, ask = database
+    refused = deliver(settings, "a", fields={"text": "secret\0text"})
+    assert isinstance(refused, Rejected)
+    assert refused.code == "sqlstate_22p05"
+    assert "secret" not in refused.message
+    ask("ALTER TABLE own.events ADD CHECK (data ->> 'text' <> 'no-one')")
+    refused = deliver(settings, "a", "b", fields={"text": "no-one"})
+    assert refused == Rejected("sqlstate_23514", "PostgreSQL refused it: CheckViolation (23514).")
+    assert ask("SELECT count(*) FROM own.events") == [(0,)]
+
+
+def test_what_is_configured_wrong_is_not_the_events_fault(database: Database) -> None:
+    settings, ask = database
+    assert isinstance(deliver(settings | {"table": "nowhere"}, "a"), Unauthorized)
+    assert deliver(settings | {"database": "nowhere"}, "a").code == "sign_in_refused"
+    assert deliver(settings | {"user": "nobody"}, "a").code == "sign_in_refused"
+    ask("CREATE ROLE powerless LOGIN") if not ask("SELECT 1 FROM pg_roles WHERE rolname = 'powerless'") else None
+    assert deliver(settings | {"user": "powerless"}, "a").code == "sqlstate_42501"
+
+
+def test_a_server_that_can_not_be_reached_is_a_retry() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    outcome = deliver(GIVEN | {"host": "127.0.0.1", "port": port}, "a")
+    assert outcome == Retry("unreachable", "No connection to PostgreSQL came about.")
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (psycopg.errors.SerializationFailure, Retry),
+        (psycopg.errors.DeadlockDetected, Retry),
+        (psycopg.errors.DiskFull, Retry),
+        (psycopg.errors.AdminShutdown, Retry),
+        (psycopg.errors.QueryCanceled, Retry),
+        (psycopg.errors.LockNotAvailable, Retry),
+        (psycopg.errors.ReadOnlySqlTransaction, Unauthorized),
+        (psycopg.errors.UndefinedColumn, Unauthorized),
+        (psycopg.errors.NotNullViolation, Rejected),
+        (psycopg.errors.InvalidTextRepresentation, Rejected),
+    ],
+)
+def test_the_verdict_goes_by_sqlstate(error: type[psycopg.Error], kind: type) -> None:
+    assert isinstance(verdict(error("the server's words")), kind)
+
+
+@pytest.mark.parametrize("table", ["events; DROP TABLE events", 'ev"ents', "a.b.c", "", "events\n"])
+def test_a_table_has_a_plain_name(table: str) -> None:
+    with pytest.raises(ValidationError, match="table"):
+        load_settings(Postgres, GIVEN | {"table": table or " "})

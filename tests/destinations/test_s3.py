@@ -1,0 +1,123 @@
+"""Object storage, against a server that speaks S3 over real HTTP."""
+
+import gzip
+import json
+import socket
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from destinations.s3 import S3, unanswered, verdict
+from ours.plugin import Delivered, Rejected, Retry, Split, Unauthorized, ValidationError, load_settings
+from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing.samples import NOW
+
+KEYS = {"access_key_id": "AKIA-for-tests", "secret_access_key": "a-secret-for-tests-9"}
+
+
+class TestS3(DestinationContract):
+    destination = S3
+    settings: ClassVar = {"bucket": "my-events", **KEYS}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Iterator[str]:
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(endpoint: str, request: pytest.FixtureRequest) -> Any:
+    """An empty bucket of this test's own."""
+    keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
+    resource = boto3.session.Session(region_name="us-east-1", **keys).resource("s3", endpoint_url=endpoint)
+    return resource.create_bucket(Bucket=f"b-{abs(hash(request.node.name))}")
+
+
+def write(settings: dict[str, Any], *ids: str, **changes: Any) -> Any:
+    values, plugin = load_settings(S3, settings), S3()
+    items = [plugin.item(sample_delivery(settings=values, id=one, **changes)) for one in ids]
+    return plugin.send(plugin.pack(items, values), values)
+
+
+def test_events_are_lines_of_a_gzip_object_named_for_their_hour(endpoint: str, bucket: Any) -> None:
+    settings = {"bucket": bucket.name, "endpoint": endpoint, "encryption": "AES256", **KEYS}
+    outcome = write(settings, "a" * 32, "b" * 32)
+    [found] = bucket.objects.all()
+    assert outcome == Delivered(found.key)
+    assert found.key.startswith("ours/dt=2026-11-18/hour=11/")
+    lines = gzip.decompress(found.get()["Body"].read()).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == ["a" * 32, "b" * 32]
+    assert json.loads(lines[0])["data"]["properties"] == sample_event().event_properties
+    assert found.get()["ServerSideEncryption"] == "AES256"
+
+
+def test_the_same_events_again_overwrite_their_object(endpoint: str, bucket: Any) -> None:
+    settings = {"bucket": bucket.name, "endpoint": endpoint, "prefix": "a/b=c", **KEYS}
+    assert write(settings, "a", "b") == write(settings, "a", "b")
+    write(settings, "a", "c")
+    keys = [found.key for found in bucket.objects.all()]
+    assert len(keys) == 2
+    assert all(key.startswith("a/b=c/dt=2026-11-18/hour=11/") for key in keys)
+
+
+def test_only_events_of_the_same_hour_go_together() -> None:
+    groups = [S3().group(sample_delivery(event=sample_event(occurred_at=NOW + step))) for step in (0, 1, 3_600_000)]
+    assert groups == ["2026-11-18T11", "2026-11-18T11", "2026-11-18T12"]
+
+
+def test_a_bucket_that_is_not_there_is_no_events_fault(endpoint: str) -> None:
+    outcome = write({"bucket": "nowhere-at-all", "endpoint": endpoint, **KEYS}, "a")
+    assert isinstance(outcome, Unauthorized)
+    assert outcome.code == "NoSuchBucket"
+
+
+def test_a_storage_that_can_not_be_reached_is_a_retry() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    outcome = write({"bucket": "my-events", "endpoint": f"http://127.0.0.1:{port}", **KEYS}, "a")
+    assert outcome == Retry("unanswered", "The storage gave no answer: EndpointConnectionError.")
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "expected"),
+    [
+        ("SlowDown", 503, Retry("SlowDown", "The storage answered SlowDown (503).", throttle=True)),
+        ("InternalError", 500, Retry("InternalError", "The storage answered InternalError (500).")),
+        ("RequestTimeout", 400, Retry("RequestTimeout", "The storage answered RequestTimeout (400).")),
+        ("EntityTooLarge", 400, Split("EntityTooLarge", "The storage answered EntityTooLarge (400).")),
+        ("EntityTooLarge", 413, Split("EntityTooLarge", "The storage answered EntityTooLarge (413).")),
+        ("KeyTooLongError", 400, Rejected("KeyTooLongError", "The storage answered KeyTooLongError (400).")),
+        ("", 502, Retry("unknown", "The storage answered unknown (502).")),
+    ],
+)
+def test_the_verdict_goes_by_the_code(code: str, status: int, expected: object) -> None:
+    assert verdict({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, 2) == expected
+
+
+def test_an_object_that_is_too_large_by_itself_is_final() -> None:
+    assert isinstance(verdict({"Error": {"Code": "EntityTooLarge"}}), Rejected)
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "SignatureDoesNotMatch", "PermanentRedirect", "403"])
+def test_wrong_credentials_and_regions_ask_for_a_person(code: str) -> None:
+    assert isinstance(verdict({"Error": {"Code": code}}), Unauthorized)
+
+
+def test_no_credentials_at_all_ask_for_a_person() -> None:
+    from botocore.exceptions import NoCredentialsError, ReadTimeoutError
+
+    assert isinstance(unanswered(NoCredentialsError()), Unauthorized)
+    assert isinstance(unanswered(ReadTimeoutError(endpoint_url="x")), Retry)
+
+
+@pytest.mark.parametrize("wrong", [{"bucket": "No/Bucket"}, {"prefix": "a//b"}, {"prefix": "/a"}, {"prefix": "é"}])
+def test_names_that_no_storage_takes_are_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        load_settings(S3, {"bucket": "my-events"} | wrong)

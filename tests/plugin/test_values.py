@@ -1,0 +1,69 @@
+"""Mapped fields are read as what a vendor wants, or not at all."""
+
+from typing import Any
+
+import pytest
+
+from ours.plugin import values
+from ours.plugin.testing.hostile import hostile_values
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (5, 5), (1.5, 1.5), ("129.90", 129.9), (" -3 ", -3.0), (".5", 0.5),
+        (True, None), (None, None), ("", None), ("1,5", None), ("1e5", None), ("NaN", None), ("9" * 310, None),
+        (float("nan"), None), (float("inf"), None), ([1], None),
+    ],
+)  # fmt: skip
+def test_a_number(raw: Any, read: Any) -> None:
+    assert values.number(raw) == read
+
+
+@pytest.mark.parametrize(("raw", "read"), [("eur", "EUR"), (" USD ", "USD"), ("EURO", None), ("€", None), (978, None)])
+def test_a_currency(raw: Any, read: Any) -> None:
+    assert values.currency(raw) == read
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (True, True),
+        (False, False),
+        ("GRANTED", True),
+        ("denied", False),
+        (1, True),
+        ("0", False),
+        ("x", None),
+        ({}, None),
+    ],
+)
+def test_a_consent(raw: Any, read: Any) -> None:
+    assert values.granted(raw) is read
+
+
+@pytest.mark.parametrize(
+    ("raw", "site", "path"),
+    [
+        ("https://u:p@shop.example.com/a/b?q=1#c", "https://shop.example.com/", "https://shop.example.com/a/b"),
+        ("http://shop.example.com:8080", "http://shop.example.com:8080/", "http://shop.example.com:8080/"),
+        ("ftp://shop.example.com/", None, None),
+        ("https:///nowhere", None, None),
+        ("https://[broken/", None, None),
+        ("https://shop.example.com/a b", None, None),
+        (None, None, None),
+    ],
+)
+def test_an_address_is_reduced_to_what_may_leave(raw: Any, site: str | None, path: str | None) -> None:
+    assert values.address(raw) == site
+    assert values.address(raw, "path") == path
+
+
+def test_the_whole_address_leaves_only_where_that_was_asked_for() -> None:
+    assert values.address(" https://a.example/b?c=d ", "full") == "https://a.example/b?c=d"
+
+
+@pytest.mark.parametrize("read", [values.text, values.number, values.currency, values.granted, values.address])
+def test_nothing_that_a_caller_may_send_breaks_a_reading(read: Any) -> None:
+    for value in hostile_values():
+        read(value)

@@ -1,0 +1,261 @@
+"""The vendors' destinations all the way: accepted, routed, packed, sent over real HTTP, and read back from a double."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import pytest
+import sqlalchemy as sa
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from ours import clock
+from ours.plugin.testing.doubles import Answer, Double
+from ours.plugin.testing.doubles.ga4 import GA4Double
+from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
+from ours.plugin.testing.doubles.meta import MetaDouble
+from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
+from ours.services.overview import Overview
+from ours.store.tables import dispatches
+from tests.services.conftest import Place
+
+D = TypeVar("D", bound=Double)
+WHO = {"email": "jane@example.com", "user_agent": "Mozilla/5.0"}
+SEEN_BY = {"ip": "192.0.2.7", "userAgent": "Mozilla/5.0"}
+PAGE = {"current_url": "https://shop.example.com/cart?coupon=7"}
+
+
+@pytest.fixture
+def engine_kind() -> str:
+    """SQL is not what these are about."""
+    return "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches wait a moment only for company."""
+    for one in place.registry.loaded:
+        if one.plugin.batching:
+            monkeypatch.setattr(type(one.plugin), "batching", replace(one.plugin.batching, linger=0.05))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def add(place: Place, slug: str, double: Double, **settings: Any) -> None:
+    given = {**double.settings, **settings}
+    place.destinations.add(slug, "Vendor", given, events=["*", "$identify"], actor="cli")
+
+
+def buy(place: Place, distinct_id: str, mode: str = "live", **changes: Any) -> None:
+    given = {"user_id": "u1", "distinct_id": distinct_id, "user_properties": WHO, "identity_context": SEEN_BY,
+             "default_properties": PAGE, "event_properties": {"value": 9.5, "currency": "EUR"}}  # fmt: skip
+    place.track("Purchase", mode, **(given | changes))
+
+
+def ended(place: Place) -> dict[str, tuple[str, str | None]]:
+    """By distinctId, how each dispatch stands. The balance is right, whatever happened."""
+    assert Overview(place.store, place.registry).balance().difference == 0
+    with place.store.read() as connection:
+        rows = connection.execute(sa.text(
+            "SELECT e.id, d.state, d.reason FROM dispatches d, events e WHERE e.id = d.event_id ORDER BY e.id"
+        )).all()  # fmt: skip
+    return {f"{number}": (state, reason) for number, (_, state, reason) in enumerate(rows)}
+
+
+def again(place: Place) -> None:
+    """What waits for its time is due."""
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).where(dispatches.c.state == "retrying").values(due_at=1))
+    place.work()
+
+
+DONE = ("delivered", None)
+
+
+def test_meta_takes_a_batch_of_hashed_purchases_and_drops_a_repeat(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor)
+    for distinct_id in ("a", "b", "a"):
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.calls) == 1
+    assert sorted(event["event_id"] for event in vendor.kept) == ["a", "b"]
+    assert b"jane@example.com" not in vendor.calls[0].body
+    assert vendor.kept[0]["event_source_url"] == "https://shop.example.com/"
+
+
+def test_meta_refuses_a_whole_batch_for_one_event_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble(now=time.time() + 2 * 86_400))
+    add(place, "meta", vendor)
+    for distinct_id in "abcdefg":
+        buy(place, distinct_id)
+    buy(place, "old", occurred_at=clock.now_ms() - 6 * clock.DAY)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 7, ("rejected", "meta_100_2804003")]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abcdefg")
+
+
+def test_meta_throttles_and_the_events_wait_and_arrive(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor)
+    said = {"error": {"code": 4, "message": "Application request limit reached", "is_transient": True}}
+    vendor.then(Answer(400, said))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+
+
+def test_meta_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble(token="another"))
+    add(place, "meta", vendor, access_token="the-old-one")
+    buy(place, "a")
+    for _ in range(6):
+        place.work()
+        again(place)
+    [destination] = place.destinations.list()
+    assert (destination.status, vendor.kept) == ("paused", [])
+    place.destinations.update(destination.id, settings={"access_token": "another"}, actor="cli")
+    place.destinations.resume(destination.id, actor="cli")
+    place.work()
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_a_test_event_reaches_no_vendor(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor)
+    buy(place, "a", mode="test")
+    place.work()
+    assert set(ended(place).values()) == {("sunk", "test_mode")}
+    assert vendor.calls == []
+
+
+def test_mixpanel_keeps_the_good_and_names_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    add(place, "mixpanel", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "ancient", occurred_at=5)
+    place.work()
+    assert len(vendor.calls) == 1
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, ("rejected", "invalid_properties_time")]
+    assert sorted(event["properties"]["$insert_id"] for event in vendor.kept) == list("abc")
+
+
+def test_mixpanel_imports_nothing_twice_after_an_answer_that_got_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    add(place, "mixpanel", vendor)
+    buy(place, "a")
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+    assert vendor.calls[0].body == vendor.calls[1].body
+
+
+def test_mixpanel_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    mapping = {"$set.company": "{{visitor.company_name}}"}
+    place.destinations.add("mixpanel", "M", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert vendor.profiles == {"u1": {"company": "Example GmbH"}}
+
+
+def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MixpanelDouble())
+    add(place, "mixpanel", vendor)
+    vendor.then(Answer(401, {"code": 401}), Answer(429, {"code": 429}))
+    buy(place, "a")
+    place.work()
+    again(place)
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.calls) == 3
+
+
+def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GA4Double())
+    add(place, "ga4", vendor)
+    buy(place, "a")
+    buy(place, "b", event_properties={"value": 1})
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, ("rejected", "VALUE_REQUIRED")]
+    [event] = vendor.kept
+    assert event["name"] == "purchase"
+
+
+def test_google_analytics_validation_server_is_asked_when_told_so(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GA4Double())
+    add(place, "ga4", vendor, validate_only="true")
+    vendor.then(Answer(200, {"validationMessages": [
+        {"fieldPath": "events[0].name", "description": "No.", "validationCode": "NAME_RESERVED"}]}))  # fmt: skip
+    buy(place, "a")
+    place.work()
+    buy(place, "b")
+    place.work()
+    assert list(ended(place).values()) == [("rejected", "NAME_RESERVED"), DONE]
+    assert vendor.kept == []
+
+
+def test_google_ads_gives_a_token_for_a_claim_and_takes_hashed_conversions(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    add(place, "google_data_manager", vendor)
+    for distinct_id in ("a", "b", "a"):
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert [call.path for call in vendor.calls] == ["/token", "/v1/events:ingest"]
+    assert sorted(event["transactionId"] for event in vendor.kept) == ["a", "b"]
+    assert b"jane" not in vendor.calls[1].body
+
+
+def test_google_ads_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    mapping = {"gclid": "{{event.event_properties.click}}", "email": ""}
+    place.destinations.add("google_data_manager", "G", vendor.settings, events=["*"], mapping=mapping, actor="cli")
+    for distinct_id, click in (("a", "1"), ("b", "no click!"), ("c", "3")):
+        buy(place, distinct_id, event_properties={"click": click})
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, DONE, ("rejected", "INVALID_CLICK_ID")]
+    assert sorted(event["transactionId"] for event in vendor.kept) == ["a", "c"]
+    assert len([call for call in vendor.calls if "ingest" in call.path]) == 2
+
+
+def test_google_ads_token_that_is_good_no_more_is_renewed_at_once(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    add(place, "google_data_manager", vendor)
+    buy(place, "a")
+    place.work()
+    vendor.revoked = True
+    buy(place, "b")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (vendor.tokens, len(vendor.kept)) == (2, 2)
+
+
+def test_google_ads_refuses_a_key_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    other = stack.enter_context(GoogleDataManagerDouble(private=rsa.generate_private_key(65537, 2048)))
+    stranger = other.key.replace(other.url, vendor.url)
+    add(place, "google_data_manager", vendor, service_account=stranger)
+    buy(place, "a")
+    place.work()
+    assert {DONE} != set(ended(place).values())
+    [destination] = place.destinations.list()
+    place.destinations.update(destination.id, settings={"service_account": vendor.key}, actor="cli")
+    quota = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": []}}
+    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 3599}), Answer(429, quota))
+    again(place)
+    again(place)
+    assert set(ended(place).values()) == {DONE}
