@@ -14,10 +14,10 @@ def prepare(environ: Mapping[str, str], hooks: Sequence[str] = ()) -> str:
     ours = Ours(load(environ))
     try:
         ours.prepare()
-        made = ours.sources.add("bench", actor="bench")
+        made = ours.sources.add("bench", actor="cli")
         for number, url in enumerate(hooks):
             settings = {"url": url, "secret": SECRET}
-            ours.destinations.add("webhook", f"hook {number}", settings, events=["*"], actor="bench")
+            ours.destinations.add("webhook", f"hook {number}", settings, events=["*"], actor="cli")
         return made.live_key
     finally:
         ours.close()

@@ -12,6 +12,7 @@ from ours.services.destinations import Destinations
 from ours.services.overview import Overview
 from ours.services.people import People
 from ours.services.sources import Sources
+from ours.services.tokens import Tokens
 from ours.settings import Settings
 from ours.store import Store, derive, migrate
 from ours.store.queries import whole
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention
     from ours.services.route import Route
+    from ours.services.secrets import Secrets
     from ours.services.sweep import Sweep
+    from ours.services.visitors import Visitors
 
 
 class Ours:
@@ -137,6 +140,22 @@ class Ours:
         return People(self.store)
 
     @cached_property
+    def secrets(self) -> "Secrets":
+        from ours.services.secrets import Secrets
+
+        return Secrets(self.store, self.settings)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.store)
+
+    @cached_property
+    def visitors(self) -> "Visitors":
+        from ours.services.visitors import Visitors
+
+        return Visitors(self.store, self.route, self.settings.home)
+
+    @cached_property
     def audit(self) -> Audit:
         return Audit(self.store)
 
@@ -148,7 +167,10 @@ class Ours:
     def backup(self) -> "Backup":
         from ours.services.backup import Backup
 
-        return Backup(self.store, again=())
+        return Backup(self.store, again=(self._forget_again,))
+
+    def _forget_again(self, _: Store) -> None:
+        self.visitors.reapply_forgotten(actor="ours")
 
     @cached_property
     def configuration(self) -> "Configuration":

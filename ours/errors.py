@@ -32,6 +32,12 @@ class Invalid(OursError):
         super().__init__(message)
 
 
+class Forbidden(OursError):
+    """Whoever asks may not. The sentence says what it needs."""
+
+    code = "forbidden"
+
+
 class Busy(OursError):
     """Nothing can be made durable just now (backlog, disk, database); try again after ``retry_after`` seconds."""
 

@@ -9,7 +9,8 @@ import structlog
 
 _MASK = "••••"
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
-_EMAIL = re.compile(r"[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
+# It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
+_EMAIL = re.compile(r"(?<![^\s@\"'<>])[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
 
 
 def redact(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -19,6 +20,14 @@ def redact(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> struc
             entry[name] = _MASK
         elif isinstance(value, str):
             entry[name] = _EMAIL.sub(_MASK, value)
+    return entry
+
+
+def printable(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Show signs that are no text, so that none of them steers the terminal. Tracebacks keep their line ends."""
+    for name, value in entry.items():
+        if isinstance(value, str) and name not in {"exception", "stack"} and not value.isprintable():
+            entry[name] = "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in value)
     return entry
 
 
@@ -39,7 +48,7 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     if not as_text:
         shared.append(structlog.processors.format_exc_info)
     structlog.configure(
-        processors=[*shared, redact, renderer],
+        processors=[*shared, redact, *([printable] if as_text else []), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

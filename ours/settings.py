@@ -19,8 +19,11 @@ from ours.errors import SettingsInvalid
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 PREFIX = "OURS_"
+_KEY_FILE = "secret.key"
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _LONGEST_SOCKET_PATH = 100
 _ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
+_HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
 class _Commas(fields.Field[tuple[Any, ...]]):
@@ -39,6 +42,13 @@ class _Commas(fields.Field[tuple[Any, ...]]):
 class _Networks(_Commas):
     def one(self, part: str) -> Network:
         return ipaddress.ip_network(part, strict=False)
+
+
+class _Hosts(_Commas):
+    def one(self, part: str) -> str:
+        if not _HOST.fullmatch(part):
+            raise ValueError("Each must be a host's name or address, without a scheme, a port or a path.")
+        return part.lower()
 
 
 class _Keys(_Commas):
@@ -82,6 +92,11 @@ _DATABASE = validate.Regexp(
 _SMTP = validate.Regexp(r"^$|^smtps?://[^/\s]+$", error="Must read smtp://user:password@host:587 or smtps://….")
 _WEBHOOK = validate.Regexp(r"^$|^https?://\S+$", error="Must begin with https:// or http://.")
 _QUEUE = validate.Regexp(r"^$|^(rediss?|unix)://", error="Must begin with redis://, rediss:// or unix://.")
+
+
+_PROXY = validate.Regexp(
+    r"^$|^http://[^/?#\s@]+(:[0-9]{1,5})?/?$", error="Must be http://host:port, without a user name."
+)
 
 
 class SettingsSchema(Schema):
@@ -137,6 +152,22 @@ class SettingsSchema(Schema):
         "What a monitor must send to read `/metrics`, as `Authorization: Bearer …`. Empty: only this machine may ask.",
         "",
     )
+    allowed_hosts = _Hosts(
+        load_default=(),
+        metadata=_said(
+            "Names under which the dashboard may be opened, comma-separated (`ours.example.com`; `.example.com` is all"
+            " below it). Empty: any; but on a loopback address without trusted proxies, only this machine's own names.",
+            "–",
+        ),
+    )
+    session_idle_minutes = _count(
+        "Minutes without a click after which a person must sign in again. 15 suits health and payment data. A session"
+        " never lives longer than 12 hours.", 720, 1
+    )  # fmt: skip
+    proxy = _text(
+        "`http://host:port` of a proxy through which all destinations are reached. Empty: directly, whatever"
+        " `HTTPS_PROXY` says. The proxy then looks names up, so it has to refuse what is not public.", "", _PROXY
+    )  # fmt: skip
     keep_events_days = _count(
         "Days after which a live event is deleted with all that became of it, unless a dispatch is still open."
         " At least 7: as long as an event is kept, it is not taken a second time.", 90, 7
@@ -188,6 +219,9 @@ class Settings:
     max_batch_bytes: int
     trusted_proxies: int
     metrics_token: str = field(repr=False)
+    allowed_hosts: tuple[str, ...]
+    session_idle_minutes: int
+    proxy: str
     keep_events_days: int
     keep_test_days: int
     keep_attempts_days: int
@@ -216,6 +250,13 @@ class Settings:
         return Path(tempfile.gettempdir()) / f"ours-{name}.sock"
 
     @property
+    def dashboard_hosts(self) -> tuple[str, ...]:
+        """The names that the dashboard answers to; none: any."""
+        if self.allowed_hosts or self.trusted_proxies or self.host not in _LOOPBACK:
+            return self.allowed_hosts
+        return ("localhost", "127.0.0.1", "[::1]")
+
+    @property
     def address(self) -> str:
         host = "localhost" if self.host in {"0.0.0.0", "::", "127.0.0.1"} else self.host  # noqa: S104
         return f"http://{host}:{self.port}"
@@ -236,7 +277,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     home: Path = values["home"]
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        values["secret_keys"] = values["secret_keys"] or (_own_key(home / "secret.key"),)
+        values["secret_keys"] = values["secret_keys"] or _own_keys(home / _KEY_FILE)
     except OSError as error:
         raise SettingsInvalid({"OURS_HOME": f"{home} can't be used: {error.strerror}."}) from None
     return Settings(**values)
@@ -254,16 +295,38 @@ def variables() -> Mapping[str, str]:
     return os.environ  # noqa: TID251
 
 
-def _own_key(path: Path) -> bytes:
-    """The key kept in the data folder; made once, by whichever process is first."""
+def _own_keys(path: Path) -> tuple[bytes, ...]:
+    """The ring kept in the data folder, newest first; made once, by whichever process is first."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return base64.urlsafe_b64decode(path.read_bytes())
+        return tuple(base64.urlsafe_b64decode(part) for part in path.read_bytes().split(b",") if part.strip())
     with os.fdopen(handle, "wb") as file:
         key = secrets.token_bytes(32)
         file.write(base64.urlsafe_b64encode(key))
-    return key
+    return (key,)
+
+
+def present_keys(settings: Settings) -> tuple[bytes, ...]:
+    """The ring as it is now: a key may have been added to the data folder's since this process began."""
+    path = settings.home / _KEY_FILE
+    now = _own_keys(path) if path.exists() else ()
+    return now if set(settings.secret_keys) <= set(now) else settings.secret_keys
+
+
+def add_own_key(settings: Settings) -> bool:
+    """Put a new key first in the ring of the data folder; False when the ring comes from the environment."""
+    path = settings.home / _KEY_FILE
+    if not path.exists() or _own_keys(path) != settings.secret_keys:
+        return False
+    fresh = path.with_suffix(".new")
+    keys = (secrets.token_bytes(32), *settings.secret_keys)
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(b",".join(base64.urlsafe_b64encode(key) for key in keys))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)  # whoever reads meanwhile sees the old ring or the new one
+    return True
 
 
 def document() -> str:

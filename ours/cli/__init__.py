@@ -11,8 +11,9 @@ from ours.cli.shell import Guarded, json_option
 _PLACES = {
     "serve": "server", "web": "server", "worker": "server", "demo": "demo", "doctor": "doctor", "db": "db",
     "source": "source", "destination": "destination", "plugin": "plugin", "event": "event", "dispatch": "dispatch",
-    "replay": "replay", "balance": "balance", "alert": "alert", "person": "person", "backup": "backup",
-    "restore": "backup", "apply": "apply", "export": "apply",
+    "visitor": "visitor", "replay": "replay", "balance": "balance", "alert": "alert", "person": "person",
+    "token": "token", "audit": "audit", "secrets": "secrets", "backup": "backup", "restore": "backup",
+    "apply": "apply", "export": "apply",
 }  # fmt: skip
 
 

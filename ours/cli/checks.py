@@ -87,6 +87,11 @@ def secrets(ours: Ours) -> Iterator[Finding]:
         yield Finding("secret keys", "fail", str(error), "Put the old key at the end of OURS_SECRET_KEYS.")
     else:
         yield Finding("secret keys", "ok", "They open what is stored.")
+    if ours.secrets.any_old():
+        yield Finding(
+            "secret keys", "warn", "Some of what is stored is sealed with an older key.",
+            "ours secrets rotate, and then take the old key away."
+        )  # fmt: skip
 
 
 def queue(ours: Ours) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 import click
 
-from ours.cli.shell import Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
 
 
 @click.group()
@@ -16,4 +16,6 @@ def dispatch() -> None:
 @pass_shell
 def show(shell: Shell, id: str) -> None:
     """One dispatch with each of its attempts. A test dispatch shows what would have been sent."""
-    shell.show(shell.ours.overview.dispatch_json(id))
+    document = shell.ours.overview.dispatch_json(id)
+    shell.ours.audit.note_read(f"dispatch {id}", actor=ACTOR)
+    shell.show(document)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ours.cli.shell import Column, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
 
 
 @click.group()
@@ -35,8 +35,10 @@ def list_(shell: Shell, limit: int) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, id: str) -> None:
-    """One event with its dispatches."""
-    shell.show(shell.ours.overview.event_json(id))
+    """One event with its dispatches, in clear. The audit log keeps that it was read."""
+    document = shell.ours.overview.event_json(id)
+    shell.ours.audit.note_read(f"event {id}", actor=ACTOR)
+    shell.show(document)
 
 
 def _tally(one: Mapping[str, Any]) -> str:

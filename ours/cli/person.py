@@ -40,6 +40,16 @@ def reset(shell: Shell, email: str) -> None:
     shell.show({"email": shell.ours.people.find(email).email, "password": password})
 
 
+@person.command("sign-out")
+@click.argument("email")
+@json_option
+@pass_shell
+def sign_out(shell: Shell, email: str) -> None:
+    """End every session of a person."""
+    found = shell.ours.people.find(email)
+    shell.show(_document(shell.ours.people.end_sessions(found.id, actor=ACTOR)))
+
+
 @person.command("list")
 @json_option
 @pass_shell

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ours.bootstrap import Ours
     from ours.settings import Settings
 
-ACTOR = "cli"
+ACTOR: Final = "cli"
 Column = Callable[[Mapping[str, Any]], object]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -49,7 +49,7 @@ class Shell:
     def show(self, document: Mapping[str, Any]) -> None:
         """Print one thing: as JSON if that was asked for, else at length for a terminal."""
         if self.as_json:
-            click.echo(_dump(document))
+            click.echo(dump(document))
         else:
             from ours.cli import tables
 
@@ -58,7 +58,7 @@ class Shell:
     def show_all(self, documents: Sequence[Mapping[str, Any]], columns: Mapping[str, Column], empty: str) -> None:
         """Print many things: as a JSON list, or one line each. ``columns``: title → what stands there."""
         if self.as_json:
-            click.echo(_dump(documents))
+            click.echo(dump(documents))
         else:
             from ours.cli import tables
 
@@ -95,7 +95,7 @@ class Guarded(click.Group):
             raise _Failure(error, as_json=shell.as_json) from error
         except click.UsageError as error:
             if shell.as_json or asked:
-                click.echo(_dump({"error": error.format_message(), "code": "usage"}))
+                click.echo(dump({"error": error.format_message(), "code": "usage"}))
             raise
 
 
@@ -107,7 +107,7 @@ class _Failure(click.ClickException):
     def show(self, file: Any = None) -> None:
         super().show(file)
         if self._document:
-            click.echo(_dump(self._document))
+            click.echo(dump(self._document))
 
 
 def _document(error: OursError) -> Mapping[str, Any]:
@@ -115,5 +115,6 @@ def _document(error: OursError) -> Mapping[str, Any]:
     return {"error": str(error), "code": error.code} | errors
 
 
-def _dump(document: Any) -> str:
+def dump(document: Any) -> str:
+    """A document as it is printed."""
     return json.dumps(document, ensure_ascii=False, indent=2)

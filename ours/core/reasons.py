@@ -105,6 +105,7 @@ REASONS = {
     ),
     "forgotten": Reason("The visitor was forgotten before the event could be delivered.", _NOTHING),
     "expired": Reason("It was held for so long that it was given up.", "Replay the event if it should still go."),
+    "visitor_forgotten": Reason("The visitor was forgotten, and all that this event carried with them.", _NOTHING),
     # What identity resolution says of an event
     "visitors_merged": Reason("The event's identifiers named two visitors, which are now one.", _NOTHING),
     "identifier_conflict:external": Reason(

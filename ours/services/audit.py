@@ -1,20 +1,24 @@
-"""Who changed what, and when. Each change writes its entry in its own transaction: neither stands without the other."""
+"""Who changed what, and who read personal data.
+
+Each change writes its entry in its own transaction: neither stands without the other.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.services.actors import Who, name_of, needs
 from ours.store import Store
 from ours.store.queries import audit as queries
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change. ``subject`` says of what (``source 3``); ``at`` is in milliseconds."""
+    """One change, or one reading. ``subject`` says of what (``source 3``); ``at`` is in milliseconds."""
 
     id: str
     at: int
@@ -25,24 +29,45 @@ class Entry:
 
 
 def record(
-    connection: Connection, actor: str, verb: str, subject: str, detail: Mapping[str, Any] | None = None
+    connection: Connection, actor: Who, verb: str, subject: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Write one entry in the caller's transaction. ``detail`` holds neither secrets nor personal data."""
     queries.insert_entry(
         connection,
-        {"id": ids.new_id(), "at": clock.now_ms(), "actor": actor, "verb": verb, "subject": subject,
+        {"id": ids.new_id(), "at": clock.now_ms(), "actor": name_of(actor), "verb": verb, "subject": subject,
          "detail": orjson.dumps(detail or {}).decode()},
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a list is narrowed to: exactly this verb or subject; an actor by how the name begins. None: any."""
+
+    actor: str | None = None
+    verb: str | None = None
+    subject: str | None = None
+
+
+ALL = Filter()
+
+
 class Audit:
-    """The record of changes, for screens."""
+    """The record, for screens. Nothing of it is ever changed; retention alone takes the oldest away."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def list(self, limit: int = 100, before: str | None = None) -> Sequence[Entry]:
+    @needs("editor", "events:read")
+    def note_read(self, subject: str, *, actor: Who) -> None:
+        """Write down that personal data was read in clear. Whoever can't be written down is shown nothing.
+
+        :raises Busy: when the database can't be written.
+        """
+        with self._store.write() as connection:
+            record(connection, actor, "read", subject)
+
+    def list(self, limit: int = 100, before: str | None = None, wanted: Filter = ALL) -> Sequence[Entry]:
         """The newest entries first; ``before`` is the id of the last one already seen."""
         with self._store.read() as connection:
-            rows = queries.page(connection, limit, before)
+            rows = queries.page(connection, limit, before, asdict(wanted))
         return [Entry(**row._asdict() | {"detail": orjson.loads(row.detail)}) for row in rows]

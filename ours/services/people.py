@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from ours import clock, ids
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
+from ours.services.actors import Actor, Role, Who, needs
 from ours.store import Store
 from ours.store.queries import people as queries
 
@@ -24,15 +25,20 @@ class Person:
 
     id: int
     email: str
-    role: str
+    role: Role
     must_change: bool
     session: int
     created_at: int
     signed_in_at: int | None
 
+    @property
+    def actor(self) -> Actor:
+        """The person as the services ask for them."""
+        return Actor(self.email, self.role)
+
 
 class People:
-    """``actor`` is who does it: a person's email, or ``cli``."""
+    """``actor`` is who does it; what they may not is refused here."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -48,7 +54,8 @@ class People:
         except Invalid:  # another process was faster
             return None
 
-    def add(self, email: str, role: str, *, password: str | None = None, actor: str) -> tuple[Person, str]:
+    @needs("admin")
+    def add(self, email: str, role: str, *, password: str | None = None, actor: Who) -> tuple[Person, str]:
         """A new person, and the password to hand over: the one given, or a random one. It must be changed.
 
         :raises Invalid: when the email is none or taken, the role is unknown, or the password too weak.
@@ -93,7 +100,7 @@ class People:
         changes: dict[str, Any] = {"signed_in_at": clock.now_ms()}
         if self._passwords.is_old(row.password):
             changes["password"] = self._passwords.hash(password)
-        return self._change(row.id, changes, "sign_in", row.email)
+        return self._change(row.id, changes, "sign_in", Actor(row.email, row.role))
 
     def change_password(self, person_id: int, old: str, new: str) -> Person:
         """By the person alone; ends their other sessions (the person returned has the new session number).
@@ -108,21 +115,29 @@ class People:
             raise passwords.invalid("The new password is the old one. Choose another.", "new")
         passwords.check(new, row.email, "new")
         changes = {"password": self._passwords.hash(new), "must_change": False, "session": row.session + 1}
-        return self._change(person_id, changes, "change_password", row.email)
+        return self._change(person_id, changes, "change_password", Actor(row.email, row.role))
 
-    def reset(self, email: str, *, actor: str) -> str:
+    @needs("admin")
+    def reset(self, email: str, *, actor: Who) -> str:
         """A new password to hand over; it must be changed at the next sign-in, and all sessions end."""
         person, password = self.find(email), ids.new_password()
         changes = {"password": self._passwords.hash(password), "must_change": True, "session": person.session + 1}
         self._change(person.id, changes, "reset_password", actor)
         return password
 
-    def end_sessions(self, person_id: int, *, actor: str | None = None) -> Person:
-        """Sign the person out everywhere; without ``actor``, at their own wish."""
+    def end_own_sessions(self, person_id: int) -> Person:
+        """Sign the person out everywhere, at their own wish."""
         person = self.get(person_id)
-        return self._change(person_id, {"session": person.session + 1}, "end_sessions", actor or person.email)
+        return self._change(person_id, {"session": person.session + 1}, "end_sessions", person.actor)
 
-    def set_role(self, person_id: int, role: str, *, actor: str) -> Person:
+    @needs("admin")
+    def end_sessions(self, person_id: int, *, actor: Who) -> Person:
+        """Sign somebody out everywhere."""
+        person = self.get(person_id)
+        return self._change(person_id, {"session": person.session + 1}, "end_sessions", actor)
+
+    @needs("admin")
+    def set_role(self, person_id: int, role: str, *, actor: Who) -> Person:
         """:raises Invalid: when nobody would be left who is an admin."""
         role = _known(role)
         with self._store.write() as connection:
@@ -133,14 +148,15 @@ class People:
             audit.record(connection, actor, "set_role", _subject(person_id), {"from": before.role, "to": role})
             return _get(connection, person_id)
 
-    def remove(self, person_id: int, *, actor: str) -> None:
+    @needs("admin")
+    def remove(self, person_id: int, *, actor: Who) -> None:
         """:raises Invalid: when nobody would be left who is an admin."""
         with self._store.write() as connection:
             _check_another_admin(connection, _get(connection, person_id))
             queries.remove(connection, person_id)
             audit.record(connection, actor, "remove", _subject(person_id))
 
-    def _change(self, person_id: int, changes: dict[str, Any], verb: str, actor: str) -> Person:
+    def _change(self, person_id: int, changes: dict[str, Any], verb: str, actor: Who) -> Person:
         with self._store.write() as connection:
             queries.change(connection, person_id, changes)
             audit.record(connection, actor, verb, _subject(person_id))

@@ -6,7 +6,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, select
 
 from ours.errors import Busy
-from ours.settings import Settings
+from ours.settings import Settings, present_keys
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
-            "cache_size=-16000", "secure_delete=FAST", "journal_size_limit=67108864")  # fmt: skip
+            "cache_size=-16000", "secure_delete=ON", "journal_size_limit=67108864")  # fmt: skip
 _LOOKUP_KEY = "lookup_key"
 _READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
 # A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
@@ -28,13 +28,14 @@ _CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle":
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
+_SCRUBS, _SCRUB_WAIT = 10, 0.3
 
 
 class Store:
     """One database. ``read()`` and ``write()`` give a connection for one transaction."""
 
     def __init__(self, settings: Settings) -> None:
-        self.sealer = Sealer(settings.secret_keys)
+        self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings))
         path = settings.home / "ours.db"
         self.url = _url(settings.database_url) or f"sqlite:///{path}"
         self.is_sqlite = self.url.startswith("sqlite")
@@ -46,11 +47,11 @@ class Store:
     def engine(self) -> Engine:
         if self._file is None:
             engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_pre_ping=True, pool_timeout=5,
-                                   connect_args=_CONNECT)  # fmt: skip
+                                   hide_parameters=True, connect_args=_CONNECT)  # fmt: skip
             event.listen(engine, "connect", _on_connect_to_server)
             return engine
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
-        engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5,
+        engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
                                connect_args={"cached_statements": 512})  # fmt: skip
         event.listen(engine, "connect", _on_connect)
         event.listen(engine, "begin", _on_begin)
@@ -115,6 +116,20 @@ class Store:
             finally:
                 if mine:
                     connection.execute(select(func.pg_advisory_unlock(number)))
+
+    def scrub(self) -> bool:
+        """Leave no trace of what was deleted in SQLite's write-ahead log; whether it could be emptied.
+
+        The database file itself has none: ``secure_delete`` overwrites. PostgreSQL's own vacuum sees to it there.
+        """
+        if self._file is None or self._turnstile is None:
+            return True
+        for _ in range(_SCRUBS):
+            with closing(sqlite3.connect(self._file, timeout=_SCRUB_WAIT)) as connection, self._turnstile.turn():
+                busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy:
+                return True
+        return False
 
     @cached_property
     def lookup(self) -> Lookup:

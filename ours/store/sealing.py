@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import os
 from collections import deque
+from collections.abc import Callable
 
 import orjson
 from cryptography.exceptions import InvalidTag
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ours.errors import Unsealable
 
+Ring = tuple[bytes, ...]
 _VERSION = b"\x01"
 _NONCE = 12
 _FETCHED = 256
@@ -33,12 +35,12 @@ class Sealer:
     so that a value moved to another row does not open.
     """
 
-    def __init__(self, ring: tuple[bytes, ...]) -> None:
-        boxes = [(hashlib.sha256(key).digest()[:_KEY_ID], AESGCM(derive(key, "seal"))) for key in ring]
-        self._head = _VERSION + boxes[0][0]
-        self._box = boxes[0][1]
+    def __init__(self, ring: Ring, again: Callable[[], Ring] | None = None) -> None:
+        """:param again: reads the ring once more, when a value turns up that was sealed with a key added since."""
+        self._boxes = _boxes(ring)
+        self._again = again
+        self._head, self._box = next(iter(self._boxes.items()))
         self._nonces = _Nonces()
-        self._boxes = {_VERSION + key_id: box for key_id, box in boxes}
 
     def seal(self, plain: bytes, place: str) -> bytes:
         nonce = self._nonces.next()
@@ -47,6 +49,9 @@ class Sealer:
     def open(self, sealed: bytes, place: str) -> bytes:
         """:raises Unsealable: when its key is not in the ring, or the value was changed or moved."""
         box = self._boxes.get(sealed[:_HEAD])
+        if box is None and self._again:
+            self._boxes = _boxes(self._again()) | self._boxes
+            box = self._boxes.get(sealed[:_HEAD])
         if box is None:
             raise Unsealable(
                 "A stored value was sealed with a key that is not in OURS_SECRET_KEYS. Add the old key to the ring."
@@ -65,9 +70,18 @@ class Sealer:
         opened: dict[str, object] = orjson.loads(self.open(sealed, place))
         return opened
 
+    @property
+    def head(self) -> bytes:
+        """What every value begins with that the ring's newest key made."""
+        return self._head
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether the ring's newest key made it."""
         return sealed[:_HEAD] == self._head
+
+
+def _boxes(ring: Ring) -> dict[bytes, AESGCM]:
+    return {_VERSION + hashlib.sha256(key).digest()[:_KEY_ID]: AESGCM(derive(key, "seal")) for key in ring}
 
 
 class _Nonces:

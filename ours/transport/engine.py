@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from urllib.parse import urlsplit
 
 import pycurl
 import requests
@@ -9,9 +10,9 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from ours.core.answer import Answer, Failure, Timing
 from ours.settings import Network
-from ours.transport import outgoing
+from ours.transport import failures, outgoing
 from ours.transport.exchange import Exchange, Limits
-from ours.transport.guard import Guard
+from ours.transport.guard import Guard, written_address
 from ours.transport.loop import Loop
 
 
@@ -29,10 +30,11 @@ class Transport:
         connect_timeout: float = 5.0,
         total_timeout: float = 20.0,
         max_response: int = 65_536,
+        proxy: str = "",
     ) -> None:
         authorities = ssl.get_default_verify_paths().cafile or DEFAULT_CA_BUNDLE_PATH
         self._guard = Guard(allow_networks)
-        self._limits = Limits(connect_timeout, total_timeout, max_response, authorities)
+        self._limits = Limits(connect_timeout, total_timeout, max_response, authorities, proxy)
         self._loop = Loop()
         self._spare: list[Exchange] = []
         self._flying: dict[str, Exchange] = {}
@@ -50,6 +52,8 @@ class Transport:
             raise ValueError(f"The tag {tag} is in flight already.")
         try:
             checked = outgoing.check(request)
+            if self._limits.proxy:
+                self._check_written(request)
         except outgoing.Unsendable as problem:
             failure = Failure(problem.code, str(problem), arrived=False)
             self._answers.append(Answer(tag, None, failure, Timing(0, 0)))
@@ -91,6 +95,15 @@ class Transport:
         self._spare.clear()
         self._by_handle.clear()
         self._loop.close()
+
+    def _check_written(self, request: requests.PreparedRequest) -> None:
+        """A proxy looks names up, and connects, itself: what is written as an address is judged before.
+
+        :raises outgoing.Unsendable: when the host is written as an address that is not permitted.
+        """
+        address = written_address(urlsplit(request.url or "").hostname or "")
+        if address and not self._guard.permits(address):
+            raise outgoing.Unsendable(failures.refused([address]).message, "ssrf_refused")
 
     def _new_exchange(self) -> Exchange:
         exchange = Exchange(self._guard, self._limits)

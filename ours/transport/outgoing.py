@@ -20,6 +20,10 @@ class Unsendable(OursError):
 
     code = "invalid_request"
 
+    def __init__(self, sentence: str, code: str = "invalid_request") -> None:
+        super().__init__(sentence)
+        self.code = code
+
 
 class Outgoing(NamedTuple):
     """A request as libcurl takes it. ``body`` None: no body, and no ``Content-Length`` either."""

@@ -1,4 +1,4 @@
-"""The web door: a Flask app with two blueprints, ``ingest`` (what backends post) and ``show`` (what people look at)."""
+"""The web door: a Flask app that backends post to (``ingest``), people look at (``show``), programs use (``admin``)."""
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -7,11 +7,12 @@ from ours.bootstrap import Ours
 from ours.resources import folder
 from ours.settings import load
 from ours.web.app import App
+from ours.web.throttle import Throttle
 
 
 def create_app(ours: Ours | None = None) -> Flask:
     """The application for any WSGI server. Without ``ours`` it reads the environment and migrates the database."""
-    from ours.web import health, ingest, metrics, security, show
+    from ours.web import admin, health, ingest, metrics, security, show
 
     if ours is None:
         ours = Ours(load())
@@ -19,10 +20,11 @@ def create_app(ours: Ours | None = None) -> Flask:
     app = App("ours.web", template_folder=str(folder("templates")), static_folder="static")
     app.config.update(SECRET_KEY=ours.session_keys[0], SECRET_KEY_FALLBACKS=ours.session_keys[1:])
     app.extensions["ours"] = ours
+    app.extensions["throttle"] = Throttle()
     if ours.settings.trusted_proxies:
         count = ours.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     security.init_app(app)
-    for room in (health, ingest, metrics, show):
+    for room in (health, ingest, metrics, admin, show):
         app.register_blueprint(room.blueprint)
     return app

@@ -1,19 +1,24 @@
 """Keeps the dashboard safe: headers on every answer, forms that can't be forged, sessions that can be ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, abort, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFProtect
 
+from ours import clock
 from ours.errors import NotFound
 from ours.services.people import Person
 from ours.web.current import ours
 from ours.web.ingest.answers import Answer
 
 _SESSION_SECONDS = 12 * 3600
+_LARGEST_FORM = 1024 * 1024
+_SEEN_EVERY = 20 * clock.SECOND
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -33,11 +38,16 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_FOR_MACHINES = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+_FOR_PROGRAMS = {"ingest", "admin", "health"}
 _TLS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 
 
 def init_app(app: Flask) -> None:
-    from ours.web import ingest
+    from ours.web import admin, ingest
 
     app.config.from_mapping(
         SESSION_COOKIE_NAME="ours_session",
@@ -46,10 +56,14 @@ def init_app(app: Flask) -> None:
         PERMANENT_SESSION_LIFETIME=_SESSION_SECONDS,
         SESSION_REFRESH_EACH_REQUEST=False,  # a page that refreshes itself keeps nobody signed in
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
+        MAX_CONTENT_LENGTH=_LARGEST_FORM,  # the doors for machines say their own
     )
     app.session_interface = _Sessions()
+    app.before_request(_check_host)
     app.after_request(_add_headers)
-    CSRFProtect(app).exempt(ingest.blueprint)  # its callers carry a key and no cookie
+    forms = CSRFProtect(app)
+    for room in (ingest, admin):
+        forms.exempt(room.blueprint)  # its callers carry a key or a token, and no cookie
     # Not by its init_app, which would open the session of every request, those of backends too.
     app.login_manager = manager = LoginManager()  # type: ignore[attr-defined]
     manager.login_view = "show.sign_in"
@@ -57,10 +71,27 @@ def init_app(app: Flask) -> None:
     manager.user_loader(load_person)
 
 
+def _check_host() -> None:
+    """A page elsewhere may lead to us by a name of its own (DNS rebinding). Machines carry a key instead."""
+    if request.blueprint in _FOR_PROGRAMS:
+        return
+    hosts = ours().settings.dashboard_hosts
+    if hosts and not _is_named(request.host, hosts):
+        abort(400, "The dashboard is not served under this name. If it should be, put the name in OURS_ALLOWED_HOSTS.")
+
+
+def _is_named(host: str, names: Sequence[str]) -> bool:
+    try:
+        asked = urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return False
+    return any(asked == name.strip("[]") or (name[0] == "." and asked.endswith(name)) for name in names)
+
+
 def _add_headers(response: Response) -> Response:
     """The ingest API's answers have their own."""
     if not isinstance(response, Answer):
-        response.headers.extend(HEADERS)
+        response.headers.extend(_FOR_MACHINES if request.blueprint == "admin" else HEADERS)
     if request.is_secure:
         response.headers.extend(_TLS_ONLY)
     return response
@@ -89,7 +120,28 @@ class SignedIn:
         return f"{self.person.id}.{self.person.session}"
 
 
+def begin_session() -> None:
+    """Note when it began. Nothing that was there before signing in outlives it."""
+    session.clear()
+    session.permanent = True
+    session["began"] = session["seen"] = clock.now_ms()
+
+
+def _is_over() -> bool:
+    """Whether nobody has clicked for too long, or the session is too old; what a page asks by itself is no click."""
+    now = clock.now_ms()
+    began, seen = (session.setdefault(name, now) for name in ("began", "seen"))
+    idle = ours().settings.session_idle_minutes * clock.MINUTE
+    if now - seen > idle or now - began > _SESSION_SECONDS * clock.SECOND:
+        return True
+    if now - seen > _SEEN_EVERY and "HX-Request" not in request.headers:
+        session["seen"] = now
+    return False
+
+
 def load_person(session_id: str) -> SignedIn | None:
+    if _is_over():
+        return None
     try:
         signed_in = SignedIn(ours().people.get(int(session_id.partition(".")[0])))
     except (ValueError, NotFound):

@@ -12,6 +12,7 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.services.accept import Caller
+from ours.services.actors import Actor
 from ours.services.replay import Filter
 from tests.receiver import Receiver
 
@@ -22,6 +23,7 @@ _NAMES = (("Ada", "Lovelace"), ("Grace", "Hopper"), ("Emmy", "Noether"), ("Mary"
 _HOURS = 24
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64)"
 PASSWORD = "correct horse battery"
+ADA = Actor("ada@example.com", "admin")
 
 
 @dataclass
@@ -33,6 +35,7 @@ class Seeded:
     test_event_id: str
     source_id: int
     destination_id: int
+    visitor_id: str
 
 
 def seed(ours: Ours, receiver: Receiver) -> Seeded:
@@ -40,11 +43,9 @@ def seed(ours: Ours, receiver: Receiver) -> Seeded:
     chance = random.Random(7)
     person, given = ours.people.add("ada@example.com", "admin", actor="cli")
     ours.people.change_password(person.id, given, PASSWORD)
-    ours.people.add("grace@example.com", "editor", actor="ada@example.com")
-    ours.people.add("review@example.com", "viewer", actor="ada@example.com")
-    shop, booking, _ = (
-        ours.sources.add(name, actor="ada@example.com") for name in ("Shop backend", "Booking service", "CRM sync")
-    )
+    ours.people.add("grace@example.com", "editor", actor=ADA)
+    ours.people.add("review@example.com", "viewer", actor=ADA)
+    shop, booking, _ = (ours.sources.add(name, actor=ADA) for name in ("Shop backend", "Booking service", "CRM sync"))
     hook = _destinations(ours, receiver)
     callers = [_caller(ours, shop.live_key), _caller(ours, booking.live_key), _caller(ours, shop.test_key)]
     now = clock.now_ms()
@@ -59,10 +60,13 @@ def seed(ours: Ours, receiver: Receiver) -> Seeded:
     last = ours.accept.accept(callers[0], [_purchase("order-4711")])[0]
     test = ours.accept.accept(callers[2], [_purchase("order-4712")])[0]
     _work(ours)
-    ours.paced_replays.start(Filter(states=frozenset({"rejected"})), actor="ada@example.com", limit=30)
+    ours.paced_replays.start(Filter(states=frozenset({"rejected"})), actor=ADA, limit=30)
     ours.conservation.tick()
     ours.alerts.run()
-    return Seeded("ada@example.com", last.event_id, test.event_id, shop.source.id, hook)
+    ours.tokens.add("Deployment", ["sources:read", "balance:read"], actor=ADA)
+    visitor = ours.overview.event(last.event_id).visitor
+    whose = visitor.id if visitor else ""
+    return Seeded("ada@example.com", last.event_id, test.event_id, shop.source.id, hook, whose)
 
 
 def _destinations(ours: Ours, receiver: Receiver) -> int:
@@ -76,9 +80,9 @@ def _destinations(ours: Ours, receiver: Receiver) -> int:
     ):
         settings = {"url": receiver.url + path}
         mapping = {"plan": "{{visitor.custom_properties.plan}}"} if name == "Warehouse webhook" else {}
-        one = ours.destinations.add("webhook", name, settings, events=events, mapping=mapping, actor="ada@example.com")
+        one = ours.destinations.add("webhook", name, settings, events=events, mapping=mapping, actor=ADA)
         made[name] = one.id
-    ours.destinations.pause(made["Ads conversions"], actor="ada@example.com")
+    ours.destinations.pause(made["Ads conversions"], actor=ADA)
     return made["Warehouse webhook"]
 
 

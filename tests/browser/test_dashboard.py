@@ -67,6 +67,26 @@ def test_install_turns_green_when_the_first_event_comes(page: Page, ours: Ours) 
     expect(page.get_by_role("link", name="Hello")).to_be_visible()
 
 
+def test_a_visitor_is_found_by_an_email_and_forgotten(page: Page, ours: Ours) -> None:
+    made = ours.sources.add("Forgetful", actor="cli")
+    caller = ours.accept.authenticate(made.test_key)
+    assert caller
+    known = {"email": "hedy@example.com", "first_name": "Hedy"}
+    item = Incoming(name="Hello", occurred_at=clock.now_ms(), user_id="hedy-1", user_properties=known)
+    ours.accept.accept(caller, [item])
+    _work(ours)
+    page.goto("/visitors")
+    page.get_by_label("Find a visitor").fill("hedy@example.com")
+    page.get_by_role("button", name="Find").click()
+    expect(page.get_by_text("Hedy", exact=True)).to_be_visible()
+    assert "hedy" not in page.url
+    page.get_by_role("link", name="Forget").click()
+    page.get_by_role("button", name="Forget").click()
+    expect(page.get_by_role("heading", name="Forgotten")).to_be_visible()
+    assert ours.visitors.find("hedy-1", actor="cli") == []
+    assert ours.overview.balance().difference == 0
+
+
 def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Ours) -> None:
     page.goto("/dispatches?state=rejected")
     page.get_by_role("link", name="Replay all that match").click()
@@ -188,7 +208,7 @@ def test_a_page_left_open_shows_nothing_more_once_the_session_has_ended(
     page = context.new_page()
     sign_in(page, person.email)
     page.goto("/events")
-    ours.people.end_sessions(person.id)
+    ours.people.end_own_sessions(person.id)
     page.wait_for_url("**/sign-in?next=*")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     context.close()

@@ -54,7 +54,7 @@ def run(plan: Plan, database: str, say: Callable[[str], None]) -> Verdict:
         opened.callback(ours.close)
         for path in PATHS:
             ours.destinations.add("webhook", path.strip("/"), {"url": ear.url + path}, events=["*"],
-                                  limits={"retry_schedule": _SCHEDULE}, actor="chaos")  # fmt: skip
+                                  limits={"retry_schedule": _SCHEDULE}, actor="cli")  # fmt: skip
         killer = Killer(server, plan.seed, restart, plan.only)
         return _weather(plan, server, ours, ear, killer, say)
 

@@ -13,7 +13,7 @@ from tests.receiver import Receiver
 
 def test_the_alerts_that_last_are_listed(terminal: Terminal, ours: Ours) -> None:
     assert terminal.json("alert", "list") == []
-    ours.destinations.add("webhook", "Hook", {"url": "https://example.com/hook"}, events=["*"], actor="test")
+    ours.destinations.add("webhook", "Hook", {"url": "https://example.com/hook"}, events=["*"], actor="cli")
     with ours.store.write() as connection:
         connection.execute(sa.update(destinations).values(breaker="open", breaker_failures=12))
     ours.alerts.run()

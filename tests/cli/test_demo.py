@@ -42,7 +42,7 @@ def test_the_stream_has_every_kind_of_call() -> None:
 
 
 def test_the_server_takes_every_call_without_a_warning(ours: Ours) -> None:
-    client, key = create_app(ours).test_client(), ours.sources.add("Shop", actor="test").test_key
+    client, key = create_app(ours).test_client(), ours.sources.add("Shop", actor="cli").test_key
     for call in calls(60, now_ms()):
         answer = client.post(f"/api/v1/{call.endpoint}", json=call.body, headers={"Authorization": f"Bearer {key}"})
         assert answer.status_code == 200, answer.text
@@ -63,7 +63,7 @@ def test_the_demo_makes_its_source_and_sends_test_events(terminal: Terminal, our
 
 
 def test_the_demo_sends_with_a_given_key(terminal: Terminal, ours: Ours, address: str) -> None:
-    made = ours.sources.add("Shop", actor="test")
+    made = ours.sources.add("Shop", actor="cli")
     said = terminal.json("demo", "--events", "3", "--rate", "0", "--url", address, "--key", made.live_key)
     assert (said["mode"], said["accepted"]) == ("live", 3)
     assert len(ours.sources.list()) == 1
@@ -78,5 +78,5 @@ def test_the_demo_keeps_to_its_rate(terminal: Terminal, address: str) -> None:
 def test_a_demo_without_a_server_or_a_good_key_says_so(terminal: Terminal, ours: Ours, address: str) -> None:
     assert "ours serve" in terminal.json("demo", "--url", "http://127.0.0.1:9", status=1)["error"]
     assert "refused the key" in terminal.json("demo", "--url", address, "--key", "unknown", status=1)["error"]
-    ours.sources.deactivate(ours.sources.find("Demo").id, actor="test")
+    ours.sources.deactivate(ours.sources.find("Demo").id, actor="cli")
     assert "deactivated" in terminal.json("demo", "--url", address, status=1)["error"]

@@ -59,7 +59,7 @@ def test_the_status_verbs_show_the_new_status(terminal: Terminal) -> None:
 
 def test_removing_asks_what_becomes_of_what_waits(terminal: Terminal, ours: Ours) -> None:
     terminal.json("destination", "add", "webhook", "Hook", "--set", URL, "--events", "*")
-    made = ours.sources.add("Shop", actor="test")
+    made = ours.sources.add("Shop", actor="cli")
     caller = ours.accept.authenticate(made.live_key)
     assert caller
     ours.accept.accept(caller, [Incoming(name="Purchase", occurred_at=1_000, user_id="u")])

@@ -91,7 +91,7 @@ def test_postgresql_is_looked_at_too(
 
 def test_a_clock_that_was_set_back(terminal: Terminal, ours: Ours) -> None:
     with time_machine.travel(now_ms() / 1000 + 2 * HOUR / 1000, tick=True):
-        caller = ours.accept.authenticate(ours.sources.add("Shop", actor="test").live_key)
+        caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
         assert caller is not None
         ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
     assert "future" in found(terminal, "fail", 1)["clock"]

@@ -12,8 +12,8 @@ from tests.cli.conftest import Terminal
 
 @pytest.fixture
 def source(ours: Ours) -> NewSource:
-    ours.destinations.add("webhook", "Hook", {"url": "https://example.com/hook"}, events=["Purchase"], actor="test")
-    return ours.sources.add("Shop", actor="test")
+    ours.destinations.add("webhook", "Hook", {"url": "https://example.com/hook"}, events=["Purchase"], actor="cli")
+    return ours.sources.add("Shop", actor="cli")
 
 
 def take(ours: Ours, source: NewSource, name: str, occurred_at: int) -> str:

@@ -16,6 +16,7 @@ def test_an_added_person_signs_in_with_the_printed_password(terminal: Terminal, 
 def test_people_are_listed_given_roles_and_removed(terminal: Terminal) -> None:
     terminal.json("person", "add", "jane@example.com")
     terminal.json("person", "add", "tom@example.com", "--role", "viewer")
+    assert terminal.json("person", "sign-out", "tom@example.com")["email"] == "tom@example.com"
     assert terminal.json("person", "role", "tom@example.com", "admin")["role"] == "admin"
     assert terminal.json("person", "remove", "jane@example.com")["removed"] is True
     listed = terminal.json("person", "list")

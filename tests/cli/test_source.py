@@ -61,7 +61,7 @@ def test_rotating_shows_the_new_key_and_when_the_old_ones_end(terminal: Terminal
 
 @pytest.mark.parametrize(("answer", "status"), [("y", "deactivated"), ("n", "active")])
 def test_a_person_is_asked_before_a_busy_source_is_deactivated(ours: Ours, answer: str, status: str) -> None:
-    made = ours.sources.add("Shop", actor="test").source
+    made = ours.sources.add("Shop", actor="cli").source
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.id)], now_ms())
     keyboard, stdin = pty.openpty()
@@ -123,7 +123,7 @@ def test_a_person_is_asked_before_a_key_in_use_ends(
     terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
-    made = ours.sources.add("Shop", actor="test")
+    made = ours.sources.add("Shop", actor="cli")
     key = next(key for key in ours.sources.keys(made.source.id) if key.mode == "live")
     words = ("source", verb, "Shop", *([str(key.id)] if verb == "revoke" else ["--overlap", "0"]))
     with ours.store.write() as connection:
@@ -138,7 +138,7 @@ def test_a_person_is_asked_before_a_key_in_use_ends(
 
 def test_who_says_yes_is_not_asked(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
-    made = ours.sources.add("Shop", actor="test")
+    made = ours.sources.add("Shop", actor="cli")
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.source.id)], now_ms())
     for words in (("rotate", "Shop", "--overlap", "0"), ("revoke", "Shop", "2"), ("deactivate", "Shop")):

@@ -1,16 +1,26 @@
 """Every change has its entry, and stands or falls with it."""
 
-import pytest
+import re
+from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
+
+from ours.errors import Busy, Forbidden
 from ours.services import audit
-from ours.services.audit import Audit
+from ours.services.actors import Actor
+from ours.services.audit import Audit, Filter
 from ours.store import Store
+from ours.store.queries import audit as queries
+from ours.store.tables import audit as table
+
+JANE = Actor("jane@example.com", "editor")
 
 
 def test_entries_come_back_newest_first_and_page_by_the_last_one_seen(store: Store) -> None:
     with store.write() as connection:
         for number in range(5):
-            audit.record(connection, "jane@example.com", "add", f"source {number}", {"name": f"Shop {number}"})
+            audit.record(connection, JANE, "add", f"source {number}", {"name": f"Shop {number}"})
     first = Audit(store).list(limit=2)
     assert [entry.subject for entry in first] == ["source 4", "source 3"]
     assert (first[0].actor, first[0].verb, first[0].detail) == ("jane@example.com", "add", {"name": "Shop 4"})
@@ -26,3 +36,45 @@ def test_an_entry_falls_with_its_transaction(store: Store) -> None:
     with pytest.raises(RuntimeError):
         fail()
     assert Audit(store).list() == []
+
+
+def test_nothing_of_the_log_can_be_changed(store: Store) -> None:
+    """Not by our code, which has no statement for it, and not by anybody else's: the database refuses."""
+    with store.write() as connection:
+        audit.record(connection, "cli", "add", "source 1")
+
+    def forge() -> None:
+        with store.write() as connection:
+            connection.execute(sa.update(table).values(actor="somebody else"))
+
+    with pytest.raises((Busy, sa.exc.DatabaseError), match="can only grow"):
+        forge()
+    assert Audit(store).list()[0].actor == "cli"
+
+
+def test_only_retention_takes_entries_away() -> None:
+    """Whoever touches the table is named here: one writes, one deletes what is too old."""
+    folder = Path(queries.__file__).parent
+    touching = {path.name for path in folder.glob("*.py") if re.search(r"import .*\baudit\b", path.read_text())}
+    assert touching == {"audit.py", "retention.py"}
+    assert not re.search(r"\b(update|delete)\(", (folder / "audit.py").read_text())
+
+
+def test_reading_is_written_down_or_nothing_is_shown(store: Store) -> None:
+    Audit(store).note_read("event 1", actor=JANE)
+    with pytest.raises(Forbidden):
+        Audit(store).note_read("event 1", actor=Actor("vic@example.com", "viewer"))
+    assert [(entry.actor, entry.verb) for entry in Audit(store).list()] == [("jane@example.com", "read")]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count"),
+    [(Filter(), 3), (Filter(actor="jane"), 2), (Filter(verb="read"), 1), (Filter(subject="source 1"), 2),
+     (Filter(actor="%"), 0), (Filter(actor="jane", verb="add", subject="source 1"), 1)],
+)  # fmt: skip
+def test_the_log_is_narrowed(store: Store, wanted: Filter, count: int) -> None:
+    with store.write() as connection:
+        audit.record(connection, JANE, "add", "source 1")
+        audit.record(connection, JANE, "read", "source 1")
+        audit.record(connection, "cli", "add", "source 2")
+    assert len(Audit(store).list(wanted=wanted)) == count

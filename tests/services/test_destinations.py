@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from ours import ids, registry
 from ours.core import allow
 from ours.errors import Invalid, NotFound
+from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.destinations import Destination, Destinations
 from ours.settings import Settings
@@ -23,6 +24,8 @@ URL = "https://example.com/hook"
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldY"
 OTHER_SECRET = "whsec_" + "WFdWVVRTUlFQT05NTEtKSUhHRkVEQ0JB"
 MASK = "••••"
+
+JANE = Actor("jane@example.com", "editor")
 
 
 @pytest.fixture
@@ -335,7 +338,7 @@ def test_every_change_is_in_the_audit_and_no_secret_is(
     destinations: Destinations, store: Store, hook: Destination
 ) -> None:
     put(store, hook.id, "pending")
-    destinations.update(hook.id, settings={"secret": OTHER_SECRET}, events=["Lead"], actor="jane@example.com")
+    destinations.update(hook.id, settings={"secret": OTHER_SECRET}, events=["Lead"], actor=JANE)
     for verb in (
         destinations.pause,
         destinations.pause,

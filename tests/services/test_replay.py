@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ours.core.allow import name_key
 from ours.errors import Invalid, NotFound
+from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.overview import Overview
 from ours.services.reconcile import Reconcile
@@ -61,7 +62,7 @@ def test_a_replay_is_a_new_dispatch_that_names_the_old_and_keeps_its_delivery_id
     place.track()
     place.work()
     (old,) = rows(place)
-    made = replay.one(old.id, actor="ada@example.com")
+    made = replay.one(old.id, actor=Actor("ada@example.com", "editor"))
     place.work()
     was, new = rows(place)
     assert (was.state, was.reason, was.updated_at) == ("rejected", "http_400", old.updated_at)

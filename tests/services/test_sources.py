@@ -6,6 +6,7 @@ import time_machine
 
 from ours import clock
 from ours.errors import Invalid, NotFound
+from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.sources import Source, Sources, Volume
 from ours.store import Store, key_hash
@@ -166,7 +167,7 @@ def test_last_seen_is_the_newest_trace_of_use(sources: Sources, store: Store) ->
 
 
 def test_every_change_is_in_the_audit_once(sources: Sources, store: Store) -> None:
-    source: Source = sources.add("Shop", actor="jane@example.com").source
+    source: Source = sources.add("Shop", actor=Actor("jane@example.com", "editor")).source
     sources.deactivate(source.id, actor="cli")
     sources.deactivate(source.id, actor="cli")
     sources.rotate(source.id, "test", 0, actor="cli")

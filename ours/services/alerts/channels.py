@@ -30,11 +30,11 @@ class Webhook:
 
     def __init__(self, settings: Settings) -> None:
         self._url = settings.alert_webhook
-        self._networks = settings.allow_networks
+        self._networks, self._proxy = settings.allow_networks, settings.proxy
 
     def tell(self, news: Sequence[News]) -> str | None:
         document = {"text": concerns.text(news), "alerts": [_document(one) for one in news]}
-        transport = Transport(self._networks, total_timeout=_SECONDS)
+        transport = Transport(self._networks, total_timeout=_SECONDS, proxy=self._proxy)
         try:
             transport.submit("alert", Request("POST", self._url, json=document).prepare())
             (answer,) = _first(transport)

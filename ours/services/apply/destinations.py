@@ -7,6 +7,7 @@ from typing import Any
 from ours.errors import Invalid
 from ours.registry import Registry
 from ours.services import naming
+from ours.services.actors import Who
 from ours.services.apply import form
 from ours.services.apply.form import KEEP
 from ours.services.apply.section import Change, How
@@ -70,7 +71,7 @@ class DestinationsSection:
     def _add(self, name: str, status: str, wanted: Wanted) -> Change:
         self._comparing.check(wanted)
 
-        def make(actor: str) -> None:
+        def make(actor: Who) -> None:
             made = self._destinations.add(
                 wanted.slug, name, wanted.settings, events=wanted.events, mapping=wanted.mapping,
                 limits=wanted.limits, actor=actor,
@@ -97,7 +98,7 @@ class DestinationsSection:
         return changes
 
     def _switch(self, now: Destination, status: str, verb: Any) -> Change:
-        def make(actor: str) -> None:
+        def make(actor: Who) -> None:
             for step in _WAY[now.status, status]:
                 getattr(self._destinations, step)(now.id, actor=actor)
 

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+from ours.services.actors import Who
+
 Verb = Literal["add", "change", "off"]
 
 
@@ -15,7 +17,7 @@ class Change:
     what: str
     name: str
     details: Sequence[str]
-    make: Callable[[str], object] = field(repr=False)
+    make: Callable[[Who], object] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

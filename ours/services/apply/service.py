@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ours.errors import Invalid
+from ours.services.actors import Who
 from ours.services.apply.section import Change, How, Section
 
 
@@ -14,7 +15,7 @@ class Plan:
 
     changes: Sequence[Change]
 
-    def make(self, actor: str) -> None:
+    def make(self, actor: Who) -> None:
         """Do it, each change with its own entry in the audit log. Applying the file again does what was left."""
         for change in self.changes:
             change.make(actor)

@@ -5,6 +5,7 @@ from typing import Any
 
 from ours.errors import Invalid
 from ours.services import naming
+from ours.services.actors import Who
 from ours.services.apply import form
 from ours.services.apply.section import Change, How
 from ours.services.sources import Source, Sources
@@ -42,12 +43,12 @@ class SourcesSection:
         return [] if now.status == status else [self._set(now, status, "change")]
 
     def _set(self, now: Source, status: str, verb: Any) -> Change:
-        def make(actor: str) -> object:
+        def make(actor: Who) -> object:
             return getattr(self._sources, _VERBS[status])(now.id, actor=actor)
 
         return Change(verb, "source", now.name, [f"status: {now.status} → {status}"], make)
 
-    def _add(self, name: str, status: str, actor: str) -> None:
+    def _add(self, name: str, status: str, actor: Who) -> None:
         made = self._sources.add(name, actor=actor)
         if status != "active":
             self._sources.deactivate(made.source.id, actor=actor)

@@ -10,6 +10,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.registry import Registry
+from ours.services.actors import Who
 from ours.services.destinations import Destination, Destinations, limits, settings, typed
 from ours.services.destinations.limits import Limits
 
@@ -49,7 +50,7 @@ class Comparing:
         self.check(wanted)
         return [*self._settings(now, wanted), *_rules(now, wanted), *_limits(now, wanted)]
 
-    def become(self, now: Destination, wanted: Wanted, actor: str) -> None:
+    def become(self, now: Destination, wanted: Wanted, actor: Who) -> None:
         cleared = dict.fromkeys(set(self._destinations.kept(now.id)) - set(wanted.settings))
         headers = self._names(wanted.slug, {"headers"})
         given = {name: _lines(value) if name in headers else value for name, value in wanted.settings.items()}

@@ -20,8 +20,8 @@ from ours.services.deliver.targets import Targets
 from ours.services.deliver.tries import Try
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import dispatches
-from ours.store.queries.dispatches import Claimed
+from ours.store.queries import dispatches, forgetting
+from ours.store.queries.dispatches import Claimed, NewAttempt
 from ours.transport import Transport
 
 LEASE = 15 * clock.SECOND
@@ -39,7 +39,7 @@ class Deliver:
         self._targets = Targets(registry, store.sealer)
         self._room = Room(self._targets)
         self._health = Health(self._targets)
-        self._outbox = Outbox(Transport(settings.allow_networks), store.sealer.seal_json)
+        self._outbox = Outbox(Transport(settings.allow_networks, proxy=settings.proxy), store.sealer.seal_json)
         self._renewed = 0.0
 
     @property
@@ -103,8 +103,8 @@ class Deliver:
         going_on = [one.attempt.dispatch_id for one in finished if one.settled is None]
         dispatches.go_on(connection, going_on, holder=self._holder, now=now)
         settled = [one.settled for one in finished if one.settled]
-        dispatches.settle(connection, settled, holder=self._holder, now=now)
-        dispatches.record(connection, [one.attempt for one in finished])
+        mine = dispatches.settle(connection, settled, holder=self._holder, now=now)
+        dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
         self._health.learn(connection, finished, now)
 
     def _wanted(self, now: int) -> dict[int, int]:
@@ -131,3 +131,12 @@ class Deliver:
         with self._store.write() as connection:
             now = clock.now_ms()
             dispatches.give_back(connection, [item.id for item in claimed], holder=self._holder, now=now)
+
+
+def _kept(connection: Connection, finished: Sequence[Finished], *, all_settled: bool) -> list[NewAttempt]:
+    """What is written down of the tries: all, but where a lease was lost, nothing of a visitor forgotten since."""
+    attempts = [item.attempt for item in finished]
+    if all_settled:
+        return attempts
+    there = forgetting.live_ones(connection, [one.dispatch_id for one in attempts])
+    return [one for one in attempts if one.dispatch_id in there]

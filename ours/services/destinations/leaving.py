@@ -5,6 +5,7 @@ from typing import Any
 
 from ours import clock
 from ours.services import audit
+from ours.services.actors import Who
 from ours.services.destinations import backlog
 from ours.services.destinations.standing import alive
 from ours.store import Store
@@ -12,7 +13,7 @@ from ours.store.queries import backlog as waiting
 from ours.store.queries import destinations as queries
 
 
-def begin(store: Store, destination_id: int, actor: str) -> None:
+def begin(store: Store, destination_id: int, actor: Who) -> None:
     """Empty its allow list, so that nothing more is owed, and let what waits or is held go."""
     with store.write() as connection:
         row = alive(queries.locked(connection, destination_id), destination_id)

@@ -11,6 +11,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
+from ours.services.actors import Who, needs
 from ours.services.destinations import backlog, leaving, shown, typed
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.limits import read as read_limits
@@ -23,12 +24,13 @@ _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Destinations:
-    """``actor`` is who does it: a person's email, or ``cli``."""
+    """``actor`` is who does it; what they may not is refused here."""
 
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
 
+    @needs("editor", "destinations:write")
     def add(
         self,
         slug: str,
@@ -38,7 +40,7 @@ class Destinations:
         events: Sequence[str],
         mapping: Mapping[str, str] = _NONE,
         limits: Mapping[str, Any] = _NONE,
-        actor: str,
+        actor: Who,
     ) -> Destination:
         """A new destination, on. ``events``: ``["*"]`` for all, ``[]`` for none.
 
@@ -86,6 +88,7 @@ class Destinations:
             found = naming.find(name_or_id, _names(connection), "destination")
             return self._get(connection, found)
 
+    @needs("editor", "destinations:write")
     def update(
         self,
         destination_id: int,
@@ -95,7 +98,7 @@ class Destinations:
         events: Sequence[str] | None = None,
         mapping: Mapping[str, str] | None = None,
         limits: Mapping[str, Any] = _NONE,
-        actor: str,
+        actor: Who,
     ) -> Destination:
         """Change what is given. Settings left out stay, and so do secrets left blank; events and mapping are replaced.
 
@@ -119,23 +122,28 @@ class Destinations:
             audit.record(connection, actor, "update", _subject(destination_id), {"changed": changed})
             return self._get(connection, destination_id)
 
-    def pause(self, destination_id: int, *, actor: str) -> Destination:
+    @needs("editor", "destinations:write")
+    def pause(self, destination_id: int, *, actor: Who) -> Destination:
         """Hold what waits and what comes. What is just being sent is finished."""
         return self._set_status(destination_id, "paused", "pause", actor)
 
-    def resume(self, destination_id: int, *, actor: str) -> Destination:
+    @needs("editor", "destinations:write")
+    def resume(self, destination_id: int, *, actor: Who) -> Destination:
         """After a pause: deliver what was held, and what comes."""
         return self._set_status(destination_id, "on", "resume", actor)
 
-    def turn_off(self, destination_id: int, *, actor: str) -> Destination:
+    @needs("editor", "destinations:write")
+    def turn_off(self, destination_id: int, *, actor: Who) -> Destination:
         """Stop what waits or is held, and what comes."""
         return self._set_status(destination_id, "off", "turn_off", actor)
 
-    def turn_on(self, destination_id: int, *, actor: str) -> Destination:
+    @needs("editor", "destinations:write")
+    def turn_on(self, destination_id: int, *, actor: Who) -> Destination:
         """Deliver what comes. What was stopped stays stopped."""
         return self._set_status(destination_id, "on", "turn_on", actor)
 
-    def remove(self, destination_id: int, *, actor: str, deliver_first: bool = False) -> Destination:
+    @needs("editor", "destinations:write")
+    def remove(self, destination_id: int, *, actor: Who, deliver_first: bool = False) -> Destination:
         """For good: stop what waits or is held, and erase the settings.
 
         ``deliver_first``: take nothing new, deliver what waits (resumed, if it was paused), and then remove it. Giving
@@ -155,7 +163,7 @@ class Destinations:
         """Move what began to wait while a status changed (a try that ended, say) to where the status puts it."""
         return backlog.settle_strays(self._store)
 
-    def _set_status(self, destination_id: int, status: str, verb: str, actor: str) -> Destination:
+    def _set_status(self, destination_id: int, status: str, verb: str, actor: Who) -> Destination:
         with self._store.write() as connection:
             row = alive(queries.one(connection, destination_id), destination_id)
             if row.status == "off" and verb in {"pause", "resume"}:

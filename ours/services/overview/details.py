@@ -30,10 +30,12 @@ class Details:
         self._connection = connection
         self._sealer = sealer
         self._maskers = maskers
-        self._clear = clear
+        self._hidden = None if clear else masks.people()
 
     def event(self, row: Any) -> Event:
         payload = self._sealer.open_json(row.payload, f"events:{row.id}")
+        if self._hidden is not None:
+            self._hidden = masks.people(*(_mapping(payload, name) for name in _GROUPS), self._known(row.visitor_id))
         distinct_id = payload.get("distinct_id")
         return Event(
             row=rows(self._connection, [row])[0],
@@ -59,6 +61,15 @@ class Details:
         }
         shown = [(label, str(value)) for label, value in facts.items() if value]
         return Visitor(row.id, shown, masks.bag(_mapping(profile, "properties")), merged=row.id != visitor_id)
+
+    def _told(self, text: str) -> str:
+        return self._hidden.text(text) if self._hidden is not None else text
+
+    def _known(self, visitor_id: str | None) -> Mapping[str, Any]:
+        """All that is known of the visitor, by names that say what is personal."""
+        row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
+        profile = self._sealer.open_json(row.profile, f"visitors:{row.id}") if row else {}
+        return {"phone": profile.get("phone"), **_mapping(profile, "properties")}
 
     def _dispatches(self, event_id: str) -> list[Dispatch]:
         found = reading_dispatches.of_event(self._connection, event_id)
@@ -101,9 +112,9 @@ class Details:
                     status=row.status,
                     plugin_version=row.plugin_version,
                     config_version=row.config_version,
-                    request=masks.message(exchange.get("request"), masker, clear=self._clear),
-                    response=masks.message(exchange.get("response"), masker, clear=self._clear),
-                    message=masker.text(exchange.get("message") or ""),
+                    request=masks.message(exchange.get("request"), masker, self._hidden),
+                    response=masks.message(exchange.get("response"), masker, self._hidden),
+                    message=self._told(masker.text(exchange.get("message") or "")),
                     timing=exchange.get("timing") or {},
                 )
             )

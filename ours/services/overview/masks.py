@@ -1,6 +1,6 @@
 """What a person may see of an event: names and addresses masked, credentials out of requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -59,8 +59,24 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def message(kept: Mapping[str, Any] | None, masker: Masker, *, clear: bool) -> dict[str, Any] | None:
-    """A request or an answer without credentials; its body in clear only when ``clear``."""
+def people(*bags: Mapping[str, Any]) -> Masker:
+    """Masks what is personal in these by its values, under whatever name it turns up elsewhere."""
+    return Masker({text for each in bags for text in _personal("", each)})
+
+
+def _personal(name: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _personal(f"{name}.{key}", inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _personal(name, inner)
+    elif mask_value(name, value) != value:
+        yield str(value).strip()
+
+
+def message(kept: Mapping[str, Any] | None, masker: Masker, hidden: Masker | None) -> dict[str, Any] | None:
+    """A request or an answer without credentials; without what ``hidden`` masks too, unless that is None."""
     if not kept:
         return None
     shown = dict(kept)
@@ -68,8 +84,10 @@ def message(kept: Mapping[str, Any] | None, masker: Masker, *, clear: bool) -> d
         shown["url"] = masker.url(str(shown["url"] or ""))
     shown["headers"] = masker.headers(shown.get("headers") or {})
     shown["body"] = masker.text(str(shown.get("body") or ""))
-    if not clear:
-        shown["body"] = _veiled(shown["body"])
+    if hidden is not None:
+        shown["url"] = hidden.text(shown.get("url") or "")
+        shown["headers"] = {name: hidden.text(str(value)) for name, value in shown["headers"].items()}
+        shown["body"] = hidden.text(_veiled(shown["body"]))
     return shown
 
 

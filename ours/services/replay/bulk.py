@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from ours import clock
 from ours.registry import Registry
 from ours.services import audit, targets
+from ours.services.actors import Who
 from ours.services.replay import deciding, making
 from ours.services.replay.views import Filter, Preview
 from ours.store import Store
@@ -47,7 +48,7 @@ class Bulk:
             seconds=math.ceil(max(places.values(), default=0) * usual / _AT_ONCE / clock.SECOND),
         )
 
-    def run(self, wanted: Filter, *, actor: str, limit: int | None, fresh_id: bool) -> int:
+    def run(self, wanted: Filter, *, actor: Who, limit: int | None, fresh_id: bool) -> int:
         matching = self.preview(wanted).count
         detail = {"matching": matching, "limit": limit, "fresh_id": fresh_id} | _told(wanted)
         left: float = math.inf if limit is None else limit

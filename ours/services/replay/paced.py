@@ -14,6 +14,7 @@ from ours import clock
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
 from ours.services import audit, targets
+from ours.services.actors import Who, name_of, needs
 from ours.services.replay.bulk import CHUNK, Bulk
 from ours.services.replay.views import Filter
 from ours.store import Store
@@ -53,13 +54,14 @@ class PacedReplays:
         self._registry = registry
         self._bulk = Bulk(store, registry)
 
-    def start(self, wanted: Filter, *, actor: str, limit: int | None = None, fresh_id: bool = False) -> Paced:
+    @needs("editor", "dispatches:replay")
+    def start(self, wanted: Filter, *, actor: Who, limit: int | None = None, fresh_id: bool = False) -> Paced:
         """Begin one; what comes from now on is left alone."""
         now, count = clock.now_ms(), self._bulk.preview(wanted).count
         with self._store.write() as connection:
-            values = {"state": "running", "actor": actor, "wanted": _write(wanted), "most": limit, "fresh_id": fresh_id,
-                      "matching": count, "made": 0, "upto": matching.newest(connection), "created_at": now,
-                      "updated_at": now}  # fmt: skip
+            values = {"state": "running", "actor": name_of(actor), "wanted": _write(wanted), "most": limit,
+                      "fresh_id": fresh_id, "matching": count, "made": 0, "upto": matching.newest(connection),
+                      "created_at": now, "updated_at": now}  # fmt: skip
             replay_id = queries.insert_replay(connection, values)
             audit.record(connection, actor, "replay", f"replay {replay_id}", {"matching": count, "limit": limit})
             return _paced(queries.locked(connection, replay_id))
@@ -69,7 +71,8 @@ class PacedReplays:
         with self._store.read() as connection:
             return [_paced(row) for row in queries.latest(connection, limit)]
 
-    def turn(self, replay_id: int, state: Literal["running", "paused", "cancelled"], *, actor: str) -> Paced:
+    @needs("editor", "dispatches:replay")
+    def turn(self, replay_id: int, state: Literal["running", "paused", "cancelled"], *, actor: Who) -> Paced:
         """Pause it, let it go on, or end it. What it made already goes its way.
 
         :raises NotFound: when there is none with that id.

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
 from ours.services import audit, targets
+from ours.services.actors import Who, needs
 from ours.services.overview.events import is_id
 from ours.services.replay import deciding, making
 from ours.services.replay.bulk import Bulk
@@ -19,7 +20,7 @@ _GONE = "It may never have been here, or retention has deleted it."
 
 
 class Replay:
-    """``actor`` is who does it: a person's email, or ``cli``.
+    """``actor`` is who does it; what they may not is refused here.
 
     Receivers are told the id that the repeated dispatch had, so that they drop what they know; ``fresh_id``: a new one.
     """
@@ -29,7 +30,8 @@ class Replay:
         self._registry = registry
         self._bulk = Bulk(store, registry)
 
-    def one(self, dispatch_id: str, *, actor: str, fresh_id: bool = False) -> str:
+    @needs("editor", "dispatches:replay")
+    def one(self, dispatch_id: str, *, actor: Who, fresh_id: bool = False) -> str:
         """Repeat a dispatch, or the last replay of it; the new one's id. A replay under way is answered, not doubled.
 
         :raises NotFound: when there is no such dispatch.
@@ -46,7 +48,8 @@ class Replay:
             audit.record(connection, actor, "replay", f"dispatch {old.id}", detail)
             return made
 
-    def event(self, event_id: str, *, actor: str, fresh_id: bool = False) -> list[str]:
+    @needs("editor", "dispatches:replay")
+    def event(self, event_id: str, *, actor: Who, fresh_id: bool = False) -> list[str]:
         """Repeat all of an event's dispatches that ended and were not delivered; the new ones' ids.
 
         :raises NotFound: when there is no such event.
@@ -64,7 +67,8 @@ class Replay:
                 audit.record(connection, actor, "replay", f"event {event_id}", detail)
             return made
 
-    def event_to(self, event_id: str, destination_id: int, *, actor: str) -> str:
+    @needs("editor", "dispatches:replay")
+    def event_to(self, event_id: str, destination_id: int, *, actor: Who) -> str:
         """Send an event where it has not been: its destination refused it then, or did not exist. The dispatch's id.
 
         :raises NotFound: when there is no such event.
@@ -80,7 +84,8 @@ class Replay:
                 raise Invalid(f"It has been there already. Replay its dispatch {there.id} instead.")
             if event.routed_at is None:
                 raise Invalid("It is not routed yet. Try again in a moment.")
-            planned = deciding.check(deciding.decide(known, destination_id, event))
+            reason = "forgotten" if event.forgotten_at else None
+            planned = deciding.check(deciding.decide(known, destination_id, event, reason))
             made = making.first(connection, event, planned)
             detail = {"dispatch": made, "destination": destination_id}
             audit.record(connection, actor, "replay", f"event {event_id}", detail)
@@ -90,7 +95,8 @@ class Replay:
         """What ``many`` would do just now."""
         return self._bulk.preview(wanted)
 
-    def many(self, wanted: Filter, *, actor: str, limit: int | None = None, fresh_id: bool = False) -> int:
+    @needs("editor", "dispatches:replay")
+    def many(self, wanted: Filter, *, actor: Who, limit: int | None = None, fresh_id: bool = False) -> int:
         """Repeat all that match and may go, ``limit`` at most; how many. What comes meanwhile is left alone.
 
         It is done in short transactions: if it is interrupted, ask again, and the rest is done.

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from ours import clock, ids
 from ours.errors import Invalid, NotFound
 from ours.services import audit, naming
+from ours.services.actors import Who, needs
 from ours.services.sources.values import Key, NewSource, Source, Volume
 from ours.store import Store, key_hash
 from ours.store.queries import sources as queries
@@ -19,12 +20,13 @@ MOST_REQUESTS = 100_000
 
 
 class Sources:
-    """``actor`` is who does it: a person's email, or ``cli``."""
+    """``actor`` is who does it; what they may not is refused here."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def add(self, name: str, *, actor: str) -> NewSource:
+    @needs("editor", "sources:write")
+    def add(self, name: str, *, actor: Who) -> NewSource:
         """A new source with a live key and a test key that don't tell each other.
 
         :raises Invalid: when the name is taken or can't be one.
@@ -64,18 +66,22 @@ class Sources:
             rows = queries.keys_of(connection, source_id)
         return [self._key(row) for row in rows]
 
-    def activate(self, source_id: int, *, actor: str) -> Source:
+    @needs("editor", "sources:write")
+    def activate(self, source_id: int, *, actor: Who) -> Source:
         return self._set_status(source_id, "active", "activate", actor)
 
-    def deactivate(self, source_id: int, *, actor: str) -> Source:
+    @needs("editor", "sources:write")
+    def deactivate(self, source_id: int, *, actor: Who) -> Source:
         """Its keys are refused from now on. What was accepted before is still delivered."""
         return self._set_status(source_id, "deactivated", "deactivate", actor)
 
-    def delete(self, source_id: int, *, actor: str) -> Source:
+    @needs("editor", "sources:write")
+    def delete(self, source_id: int, *, actor: Who) -> Source:
         """For good; its events stay."""
         return self._set_status(source_id, "deleted", "delete", actor)
 
-    def limit(self, source_id: int, requests: int | None, *, actor: str) -> Source:
+    @needs("editor", "sources:write")
+    def limit(self, source_id: int, requests: int | None, *, actor: Who) -> Source:
         """Take so many requests a second from it, within a second from now; None: as many as come.
 
         :raises Invalid: below 1 or above 100,000.
@@ -89,7 +95,8 @@ class Sources:
                 audit.record(connection, actor, "limit", _subject(source_id), {"requests_a_second": requests})
             return _source(_row(connection, source_id), _volumes(connection))
 
-    def rotate(self, source_id: int, mode: str, overlap_seconds: int, *, actor: str) -> str:
+    @needs("editor", "sources:write")
+    def rotate(self, source_id: int, mode: str, overlap_seconds: int, *, actor: Who) -> str:
         """A new key; the old ones of that mode work for ``overlap_seconds`` more.
 
         :raises Invalid: when the overlap is below zero or above 90 days, or there is no such mode.
@@ -108,7 +115,8 @@ class Sources:
             audit.record(connection, actor, "rotate", _subject(source_id), detail)
         return text
 
-    def revoke_key(self, key_id: int, *, actor: str) -> None:
+    @needs("editor", "sources:write")
+    def revoke_key(self, key_id: int, *, actor: Who) -> None:
         """That key is refused from now on."""
         with self._store.write() as connection:
             key = queries.one_key(connection, key_id)
@@ -130,7 +138,7 @@ class Sources:
         text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
         return Key(row.id, row.mode, text, row.created_at, row.expires_at, row.revoked_at, row.last_used_at)
 
-    def _set_status(self, source_id: int, status: str, verb: str, actor: str) -> Source:
+    def _set_status(self, source_id: int, status: str, verb: str, actor: Who) -> Source:
         with self._store.write() as connection:
             if _alive(connection, source_id).status != status:
                 queries.set_status(connection, source_id, status)

@@ -1,6 +1,6 @@
 """Writes down who changed what, and reads it back, newest first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -12,9 +12,14 @@ def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
     connection.execute(insert(audit).values(entry))
 
 
-def page(connection: Connection, limit: int, before: str | None) -> Sequence[Any]:
+def page(connection: Connection, limit: int, before: str | None, wanted: Mapping[str, str | None]) -> Sequence[Any]:
     """At most ``limit`` entries, those older than the entry ``before`` when it is given."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+    for name in ("verb", "subject"):
+        if wanted[name]:
+            query = query.where(audit.c[name] == wanted[name])
+    if wanted["actor"]:
+        query = query.where(audit.c.actor.startswith(wanted["actor"], autoescape=True))
     if before is not None:
         query = query.where(audit.c.id < before)
     return connection.execute(query).all()

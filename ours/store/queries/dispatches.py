@@ -166,10 +166,13 @@ _SETTLE = (
 )
 
 
-def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now: int) -> None:
-    """Record where the tries of ``holder`` ended. One whose lease was lost meanwhile is left as it is."""
+def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now: int) -> int:
+    """Record where the tries of ``holder`` ended. One whose lease was lost meanwhile is left as it is.
+
+    Answers how many were recorded.
+    """
     if rows:
-        connection.execute(
+        done = connection.execute(
             _SETTLE,
             [
                 {
@@ -184,6 +187,8 @@ def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now:
                 for row in rows
             ],
         )
+        return done.rowcount
+    return 0
 
 
 _GO_ON = (

@@ -25,6 +25,7 @@ events = Table(
     Column("owed", Integer, comment="Destinations that a decision was made for"),
     Column("refused", Text, comment="Those whose allow list does not name the event, as ranges: 1-3,7"),
     Column("notes", Text, comment="What identity resolution found worth saying, as codes"),
+    Column("forgotten_at", Moment, comment="When its visitor was forgotten, and all it carried with them"),
     CheckConstraint("kind IN ('track', 'identify')", name="kind"),
     CheckConstraint("mode IN ('live', 'test')", name="mode"),
     Index(

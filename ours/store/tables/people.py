@@ -1,6 +1,6 @@
-"""People who sign in to the dashboard, what they did, and what the installation remembers about itself."""
+"""People who sign in, tokens of programs, what both did, and what the installation remembers about itself."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, LargeBinary, String, Table, Text
 
 from ours.store.tables.types import Id, Moment, Number, metadata
 
@@ -19,6 +19,22 @@ people = Table(
     sqlite_autoincrement=True,
 )
 
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("hash", String(64), nullable=False, unique=True, comment="SHA-256 of the token, which is kept nowhere"),
+    Column("scopes", Text, nullable=False, comment="Comma-separated"),
+    Column("made_by", String(320), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Column("last_used_at", Moment),
+    sqlite_autoincrement=True,
+)
+
+# A trigger of the migration refuses every update; retention alone deletes.
 audit = Table(
     "audit",
     metadata,
@@ -28,6 +44,8 @@ audit = Table(
     Column("verb", String(40), nullable=False),
     Column("subject", String(120), nullable=False, comment="source 3, destination 2, …; never personal data"),
     Column("detail", Text, nullable=False),
+    Index("ix_audit_actor", "actor", "id"),
+    Index("ix_audit_subject", "subject", "id"),
 )
 
 keepsakes = Table(

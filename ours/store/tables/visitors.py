@@ -1,4 +1,4 @@
-"""Visitors and the identifiers that name them."""
+"""Visitors, the identifiers that name them, and who was forgotten."""
 
 from sqlalchemy import CheckConstraint, Column, LargeBinary, String, Table
 
@@ -26,5 +26,13 @@ identifiers = Table(
     Column("kind", String(8), nullable=False),
     Column("attached_at", Moment, nullable=False),
     CheckConstraint("kind IN ('external', 'email', 'phone')", name="kind"),
+    sqlite_with_rowid=False,
+)
+
+forgotten = Table(
+    "forgotten",
+    metadata,
+    Column("visitor_id", Id, primary_key=True, comment="A keyed hash: it names nobody by itself"),
+    Column("forgotten_at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )

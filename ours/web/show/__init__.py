@@ -23,16 +23,16 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     replays,
     sign_in,
     sources,
+    tokens,
+    visitors,
 )
 from ours.web.show.door import blueprint, may, whoever
-from ours.web.show.throttle import Throttle
 
 __all__ = ["blueprint"]
 
 
 @blueprint.record_once
 def _prepare(state: BlueprintSetupState) -> None:
-    state.app.extensions["throttle"] = Throttle()
     state.app.jinja_env.trim_blocks = state.app.jinja_env.lstrip_blocks = True
 
 

@@ -38,7 +38,7 @@ def add_destination(slug: str) -> ResponseReturnValue:
     typed = forms.read(request.form, describe_settings(plugin))
     try:
         made = ours().destinations.add(
-            slug, typed.name, typed.settings, events=typed.events, mapping=typed.mapping, actor=person().email
+            slug, typed.name, typed.settings, events=typed.events, mapping=typed.mapping, actor=person().actor
         )
     except Invalid as error:
         return _form(plugin, typed, error.errors), 400
@@ -71,7 +71,7 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
     try:
         ours().destinations.update(
             destination_id, name=typed.name, settings=typed.settings, events=typed.events, mapping=typed.mapping,
-            actor=person().email,
+            actor=person().actor,
         )  # fmt: skip
     except Invalid as error:
         return _form(plugin, typed, error.errors, found), 400
@@ -97,10 +97,10 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
         page = render_template("destinations/confirm.html", destination=found, verb=change, health=health)
         return page, 400 if request.method == "POST" else 200
     if verb == "remove" and request.form.get("pending") == "deliver-first":
-        ours().destinations.remove(destination_id, actor=person().email, deliver_first=True)
+        ours().destinations.remove(destination_id, actor=person().actor, deliver_first=True)
         flash(f"{found.name} takes nothing new. It is removed as soon as what waits is delivered.", "good")
         return redirect(url_for("show.destination", destination_id=destination_id))
-    change.act(ours().destinations, destination_id, actor=person().email)
+    change.act(ours().destinations, destination_id, actor=person().actor)
     flash(f"{found.name} {change.done}", "good")
     if verb == "remove":
         return redirect(url_for("show.destinations"))

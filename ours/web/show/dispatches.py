@@ -47,10 +47,10 @@ def replay_many() -> ResponseReturnValue:
         )  # fmt: skip
     fresh_id = request.form.get("id") == "fresh"
     if request.form.get("pace") == "slow":
-        begun = ours().paced_replays.start(wanted, actor=person().email, fresh_id=fresh_id)
+        begun = ours().paced_replays.start(wanted, actor=person().actor, fresh_id=fresh_id)
         flash(f"Replay {begun.id} has begun.", "good")
         return redirect(url_for("show.replays"))
-    done = ours().replay.many(wanted, actor=person().email, limit=MOST_AT_ONCE, fresh_id=fresh_id)
+    done = ours().replay.many(wanted, actor=person().actor, limit=MOST_AT_ONCE, fresh_id=fresh_id)
     flash(f"{done:,} will be sent again." if done else "Nothing matches any more: nothing was replayed.", "good")
     return redirect(url_for("show.dispatches", _external=False, **given))
 
@@ -63,7 +63,7 @@ def dispatch(dispatch_id: str) -> ResponseReturnValue:
 
 @page("/dispatches/<dispatch_id>/replay", "editor", ["POST"])
 def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
-    made = ours().replay.one(dispatch_id, actor=person().email)
+    made = ours().replay.one(dispatch_id, actor=person().actor)
     flash("It is sent again: see the new dispatch.", "good")
     return _its_event(made)
 
@@ -71,7 +71,7 @@ def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
 @page("/events/<event_id>/send/<int:destination_id>", "editor", ["POST"])
 def send_event_to(event_id: str, destination_id: int) -> ResponseReturnValue:
     """To a destination that the event has not been to, if its allow list names the event today."""
-    return _its_event(ours().replay.event_to(event_id, destination_id, actor=person().email))
+    return _its_event(ours().replay.event_to(event_id, destination_id, actor=person().actor))
 
 
 def _its_event(dispatch_id: str) -> ResponseReturnValue:

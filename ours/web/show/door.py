@@ -8,10 +8,11 @@ from flask import Blueprint, abort, current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user as session_holder
 
+from ours.services import actors
 from ours.services.people import Person
 
-Role = Literal["anyone", "viewer", "editor", "admin"]
-RANKS: dict[str, int] = {"anyone": 0, "viewer": 1, "editor": 2, "admin": 3}
+Role = Literal["anyone"] | actors.Role
+RANKS: dict[str, int] = {"anyone": 0, **actors.RANKS}
 _BEFORE_CHANGE = {"show.password", "show.sign_out"}
 
 blueprint = Blueprint("show", __name__)

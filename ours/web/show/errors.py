@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from ours.errors import Busy, Invalid, NotFound
+from ours.errors import Busy, Forbidden, Invalid, NotFound
 from ours.web.show.door import blueprint
 
 _MACHINES = ("/api/", "/health/", "/static/")
@@ -43,6 +43,11 @@ def not_found(error: NotFound) -> ResponseReturnValue:
 @blueprint.errorhandler(Invalid)
 def invalid(error: Invalid) -> ResponseReturnValue:
     return _page(str(error), 400)
+
+
+@blueprint.errorhandler(Forbidden)
+def forbidden(error: Forbidden) -> ResponseReturnValue:
+    return _page(str(error), 403)
 
 
 @blueprint.errorhandler(Busy)

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from ours.services.overview import read_cursor
 from ours.services.overview.views import STATES
 from ours.web.current import ours
-from ours.web.show.door import may, page
+from ours.web.show.door import may, page, person
 from ours.web.show.event_filters import asked
 
 _ROWS = 50
@@ -41,7 +41,10 @@ def _rows() -> dict[str, object]:
 
 @page("/events/<event_id>", "viewer")
 def event(event_id: str) -> str:
-    found = ours().overview.event(event_id, clear=may("editor"))
+    clear = may("editor")
+    found = ours().overview.event(event_id, clear=clear)
+    if clear:
+        ours().audit.note_read(f"event {event_id}", actor=person().actor)
     return render_template("events/event.html", event=found, seen=_digest(found.dispatches))
 
 

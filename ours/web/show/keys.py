@@ -19,7 +19,7 @@ def rotate_key(source_id: int) -> ResponseReturnValue:
     overlap, mode = OVERLAPS.get(request.form.get("overlap", "")), request.form.get("mode", "")
     if overlap is None or mode not in MODES:
         abort(400)
-    ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().email)
+    ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().actor)
     flash(
         f"There is a new {mode} key. The old one works on for the time you chose; its last use is shown below.", "good"
     )
@@ -37,7 +37,7 @@ def revoke_key(source_id: int, key_id: int) -> ResponseReturnValue:
         shown = {"source": source, "verb": REVOKE, "what": what, "used_at": used_at}
         asked = request.method == "POST"
         return render_template("sources/confirm.html", **shown, unsure=asked), 400 if asked else 200
-    ours().sources.revoke_key(key_id, actor=person().email)
+    ours().sources.revoke_key(key_id, actor=person().actor)
     flash(f"The {key.mode} key {REVOKE.done}", "good")
     return redirect(url_for("show.source", source_id=source_id))
 
@@ -47,7 +47,7 @@ def limit_source(source_id: int) -> ResponseReturnValue:
     """How many requests a second it may send; an empty field lifts the limit."""
     typed = request.form.get("limit", "").strip()
     try:
-        ours().sources.limit(source_id, _requests(typed), actor=person().email)
+        ours().sources.limit(source_id, _requests(typed), actor=person().actor)
     except Invalid as error:
         return show_source(source_id, error.errors), 400
     flash("The limit holds within a second." if typed else "There is no limit any more.", "good")

@@ -19,7 +19,7 @@ def add_person() -> ResponseReturnValue:
     """The new password is shown this once, on the answer itself: it stands in no address and in no cookie."""
     try:
         made, password = ours().people.add(
-            request.form.get("email", ""), request.form.get("role", ""), actor=person().email
+            request.form.get("email", ""), request.form.get("role", ""), actor=person().actor
         )
     except Invalid as error:
         return _list(errors=error.errors), 400
@@ -29,12 +29,19 @@ def add_person() -> ResponseReturnValue:
 @page("/people/<int:person_id>/reset", "admin", ["POST"])
 def reset_person(person_id: int) -> str:
     found = ours().people.get(person_id)
-    return _list(handed=(found.email, ours().people.reset(found.email, actor=person().email)))
+    return _list(handed=(found.email, ours().people.reset(found.email, actor=person().actor)))
+
+
+@page("/people/<int:person_id>/sign-out", "admin", ["POST"])
+def sign_out_person(person_id: int) -> ResponseReturnValue:
+    found = ours().people.end_sessions(person_id, actor=person().actor)
+    flash(f"All sessions of {found.email} have ended.", "good")
+    return redirect(url_for("show.people"))
 
 
 @page("/people/<int:person_id>/role", "admin", ["POST"])
 def set_role(person_id: int) -> ResponseReturnValue:
-    changed = ours().people.set_role(person_id, request.form.get("role", ""), actor=person().email)
+    changed = ours().people.set_role(person_id, request.form.get("role", ""), actor=person().actor)
     flash(f"{changed.email} is {changed.role} from now on.", "good")
     return redirect(url_for("show.people"))
 
@@ -44,7 +51,7 @@ def remove_person(person_id: int) -> ResponseReturnValue:
     found = ours().people.get(person_id)
     if request.method == "GET":
         return render_template("people/remove.html", found=found)
-    ours().people.remove(person_id, actor=person().email)
+    ours().people.remove(person_id, actor=person().actor)
     flash(f"{found.email} can no longer sign in.", "good")
     return redirect(url_for("show.people"))
 

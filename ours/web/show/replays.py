@@ -25,6 +25,6 @@ def replays() -> str:
 @page("/replays/<int:replay_id>/<verb>", "editor", ["POST"])
 def turn_replay(replay_id: int, verb: str) -> ResponseReturnValue:
     state, done = _VERBS.get(verb) or abort(404)
-    ours().paced_replays.turn(replay_id, state, actor=person().email)
+    ours().paced_replays.turn(replay_id, state, actor=person().actor)
     flash(f"Replay {replay_id} {done}", "good")
     return redirect(url_for("show.replays"))

@@ -10,9 +10,9 @@ from ours.errors import Invalid
 from ours.services.passwords import SHORTEST
 from ours.services.people import Person
 from ours.web.current import ours
-from ours.web.security import SignedIn
+from ours.web.security import SignedIn, begin_session
 from ours.web.show.door import page, person
-from ours.web.show.throttle import throttle
+from ours.web.throttle import throttle
 
 _WRONG = "Email and password do not match. A forgotten password is reset with `ours person reset EMAIL`."
 _TOO_MANY = "Too many tries. Wait a minute, then try again."
@@ -37,15 +37,14 @@ def _form(problem: str) -> str:
 
 
 def _begin(found: Person) -> None:
-    session.clear()  # nothing that was there before signing in outlives it
-    session.permanent = True
+    begin_session()
     login_user(SignedIn(found))
 
 
 @page("/sign-out", "viewer", ["POST"])
 def sign_out() -> ResponseReturnValue:
     if request.form.get("everywhere"):
-        ours().people.end_sessions(person().id)
+        ours().people.end_own_sessions(person().id)
     logout_user()
     session.clear()
     return redirect(url_for("show.sign_in"))
@@ -55,6 +54,8 @@ def sign_out() -> ResponseReturnValue:
 def password() -> ResponseReturnValue:
     if request.method == "GET":
         return _password_form({})
+    if not throttle().admits_password(person().id):
+        return _password_form({"old": [_TOO_MANY]}), 429
     new = request.form.get("new", "")
     if new != request.form.get("again", ""):
         return _password_form({"again": ["This is not what you typed above."]}), 400

@@ -25,7 +25,7 @@ def sources() -> str:
 @page("/sources/add", "editor", ["POST"])
 def add_source() -> ResponseReturnValue:
     try:
-        made = ours().sources.add(request.form.get("name", ""), actor=person().email)
+        made = ours().sources.add(request.form.get("name", ""), actor=person().actor)
     except Invalid as error:
         return _list(error.errors), 400
     flash("The source is there. Both keys work at once: paste a line below into a terminal.", "good")
@@ -72,7 +72,7 @@ def change_source(source_id: int, verb: str) -> ResponseReturnValue:
         shown = {"source": found, "verb": change, "what": found.name, "used_at": used_at}
         asked = request.method == "POST"
         return render_template("sources/confirm.html", **shown, unsure=asked), 400 if asked else 200
-    change.act(ours().sources, source_id, actor=person().email)
+    change.act(ours().sources, source_id, actor=person().actor)
     flash(f"{found.name} {change.done}", "good")
     return redirect(url_for("show.sources") if verb == "delete" else url_for("show.source", source_id=source_id))
 

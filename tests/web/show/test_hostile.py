@@ -98,10 +98,14 @@ def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
         "/audit",
         "/password",
         "/reference",
+        "/tokens",
+        "/visitors",
     )
     yield "/install/1/live/first"
     for event_id in event_ids:
         yield from (f"/events/{event_id}", f"/events/{event_id}/dispatches")
+    for found in here.visitors.find("u1", "userId", actor="cli"):
+        yield from (f"/visitors/{found.id}", f"/visitors/{found.id}/forget")
     for source in here.sources.list():
         yield from (f"/sources/{source.id}", f"/sources/{source.id}/delete", f"/install?source={source.id}")
     for one in here.destinations.list():
@@ -131,6 +135,8 @@ def test_every_page_stays_intact_and_every_template_was_among_them(
             _intact(answer)
         for path in ("/events/rows", "/sign-in", "/nowhere"):
             _intact(admin.get(path))
+        (found, *_) = here.visitors.find("u1", "userId", actor="cli")
+        _intact(admin.post(f"/visitors/{found.id}/forget"))
     there = {path.relative_to(folder("templates")).as_posix() for path in folder("templates").rglob("*.html")}
     assert seen == there - PARTS
 
@@ -142,6 +148,11 @@ def test_what_is_typed_comes_back_as_text(admin: Browser, stranger: Browser, her
     _intact(stranger.sign_in(text, text))
     _intact(admin.post("/sources/add", name=text))
     _intact(admin.post("/people/add", email=text, role=text))
+    _intact(admin.post("/tokens/add", name=text, scope=text, days=text))
+    _intact(admin.post("/tokens/add", name=text, scope="balance:read"))
+    _intact(admin.post("/visitors", identifier=text, kind=text))
+    _intact(admin.post("/visitors", identifier=text))
+    _intact(admin.get("/audit", query_string={"actor": text, "verb": text, "subject": text}))
     _intact(admin.post("/playground", key=key, endpoint="track", body=text))
     _intact(admin.get("/events", query_string={"name": text, "source": text, "visitor": text}))
     form = {"name": text, "settings.url": text, "settings.headers": text, "choice": "these", "names": text}

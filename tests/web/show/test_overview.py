@@ -10,7 +10,7 @@ from tests.web.show.conftest import Browser
 
 
 def _hook(here: Ours) -> int:
-    return here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="t").id
+    return here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="cli").id
 
 
 def _put(here: Ours, **values: object) -> None:

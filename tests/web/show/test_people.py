@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from ours.bootstrap import Ours
+from ours.services.actors import Actor
 from tests.web.show.conftest import Browser
 
 
@@ -56,7 +57,7 @@ def test_what_is_wrong_with_an_email_stands_beside_it(admin: Browser) -> None:
 
 def test_the_audit_log_says_who_did_what_and_goes_back(editor: Browser, here: Ours) -> None:
     for number in range(60):
-        here.sources.add(f"Source {number}", actor="ada@example.com")
+        here.sources.add(f"Source {number}", actor=Actor("ada@example.com", "editor"))
     page = editor.page("/audit")
     assert "source 60" in page
     assert "source 1<" not in page
@@ -100,3 +101,11 @@ def test_the_first_look_at_an_empty_house_says_how_to_begin(editor: Browser) -> 
     assert "Waiting for the first event" in editor.page("/events")
     for path in ("/sources", "/destinations", "/install", "/playground", "/audit", "/plugins"):
         editor.page(path)
+
+
+def test_an_admin_ends_somebodys_sessions(admin: Browser, here: Ours, browser_of: Callable[[str], Browser]) -> None:
+    viewer = browser_of("viewer")
+    found = here.people.find("viewer@example.com")
+    assert "All sessions of viewer@example.com have ended." in admin.post(f"/people/{found.id}/sign-out").text
+    assert viewer.get("/").status_code == 302
+    assert admin.get("/").status_code == 200

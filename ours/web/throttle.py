@@ -1,4 +1,4 @@
-"""Slows down whoever guesses passwords: counts tries per address and per email, in this process' memory."""
+"""Slows down whoever guesses: counts tries per address, email and person, in this process' memory."""
 
 from flask import current_app
 from limits import parse
@@ -7,6 +7,8 @@ from limits.strategies import FixedWindowRateLimiter
 
 PER_ADDRESS = parse("10/minute")
 PER_EMAIL = parse("60/hour")
+PER_PERSON = parse("10/minute")
+WRONG_TOKENS = parse("20/minute")
 _LONGEST_EMAIL = 320
 
 
@@ -18,6 +20,17 @@ class Throttle:
         """Count one try; False when there were too many. What an address is refused does not count for the email."""
         name = email.strip().lower()[:_LONGEST_EMAIL]
         return self._limiter.hit(PER_ADDRESS, "address", address) and self._limiter.hit(PER_EMAIL, "email", name)
+
+    def admits_password(self, person_id: int) -> bool:
+        """Count one try to give one's old password: a session that was left open must not be a way to guess it."""
+        return self._limiter.hit(PER_PERSON, "person", str(person_id))
+
+    def may_try_token(self, address: str) -> bool:
+        """Whether few enough wrong tokens came from there; good ones don't count."""
+        return self._limiter.test(WRONG_TOKENS, "token", address)
+
+    def note_wrong_token(self, address: str) -> None:
+        self._limiter.hit(WRONG_TOKENS, "token", address)
 
 
 def throttle() -> Throttle:

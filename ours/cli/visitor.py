@@ -1,0 +1,147 @@
+"""``ours visitor``: whom events are about. ``-`` reads who is meant from standard input, out of shell histories."""
+
+import os
+import sys
+from operator import itemgetter
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from ours.cli.shell import ACTOR, Column, Shell, dump, json_option, pass_shell
+from ours.clock import iso
+
+if TYPE_CHECKING:
+    from ours.services.visitors import Profile, Receipt
+
+_KIND = click.option(
+    "--kind",
+    type=click.Choice(["userId", "externalId", "email", "phone", "visitor"]),
+    help="What WHO is; without it, whatever it may be.",
+)
+
+
+@click.group()
+def visitor() -> None:
+    """Whom events are about: find, show, export, forget.
+
+    WHO is a userId, an externalId, an email, a phone number or a visitor's hash; - reads it from standard input.
+    """
+
+
+@visitor.command()
+@click.argument("who")
+@_KIND
+@json_option
+@pass_shell
+def find(shell: Shell, who: str, kind: str | None) -> None:
+    """The visitors that WHO names, in live and in test mode."""
+    found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
+    documents = [{"id": one.id, "mode": one.mode, "foundBy": one.kind} for one in found]
+    columns: dict[str, Column] = {name: itemgetter(key) for name, key in _FOUND.items()}
+    shell.show_all(documents, columns, "Nobody of that name is here.")
+
+
+_FOUND = {"id": "id", "mode": "mode", "found by": "foundBy"}
+
+
+@visitor.command()
+@click.argument("who")
+@_KIND
+@json_option
+@pass_shell
+def show(shell: Shell, who: str, kind: str | None) -> None:
+    """What is known of a visitor, in clear. The audit log keeps that it was read."""
+    for visitor_id in _ids(shell, who, kind):
+        shell.show(_document(shell.ours.visitors.show(visitor_id, actor=ACTOR)))
+
+
+@visitor.command()
+@click.argument("who")
+@_KIND
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; made for you alone.")
+@json_option
+@pass_shell
+def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> None:
+    """All that is kept about a visitor, as JSON: profile, events, and what was sent where."""
+    found = _ids(shell, who, kind)
+    file = _new(output) if output else None
+    text = dump([shell.ours.visitors.export(visitor_id, actor=ACTOR) for visitor_id in found])
+    if file is None:
+        click.echo(text)
+        return
+    with file:
+        file.write(text + "\n")
+    shell.show({"file": str(output), "visitors": len(found)})
+
+
+def _new(path: Path) -> IO[str]:
+    """A file that was not there before, and that nobody else may read."""
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+    except OSError as error:
+        raise click.UsageError(f"{path} can't be made: {error.strerror}.") from None
+
+
+@visitor.command()
+@click.argument("who", required=False)
+@_KIND
+@click.option("--again", is_flag=True, help="Forget again whom a restored backup brought back; no WHO.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+@pass_shell
+def forget(shell: Shell, who: str | None, kind: str | None, again: bool, yes: bool) -> None:
+    """Forget a visitor for good: stop what waits, take away what is kept, and print a receipt."""
+    if again == (who is not None):
+        raise click.UsageError("Say WHO is to be forgotten, or --again.")
+    if who is None:
+        _show(shell, list(shell.ours.visitors.reapply_forgotten(actor=ACTOR)))
+        return
+    found = _ids(shell, who, kind)
+    if not yes and not shell.as_json and sys.stdin.isatty():
+        click.confirm(f"Forget {len(found)} visitor(s) for good?", abort=True, err=True)
+    _show(shell, [shell.ours.visitors.forget(visitor_id, actor=ACTOR) for visitor_id in found])
+
+
+def _ids(shell: Shell, who: str, kind: str | None) -> list[str]:
+    from ours.errors import NotFound
+
+    found = [one.id for one in shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)]
+    if not found:
+        raise NotFound("Nobody of that name is here. They may have been forgotten, or never have been here.")
+    return found
+
+
+def _typed(who: str) -> str:
+    return sys.stdin.readline() if who == "-" else who
+
+
+def _show(shell: Shell, receipts: "list[Receipt]") -> None:
+    columns: dict[str, Column] = {
+        **{name: itemgetter(name) for name in ("visitor", "mode", "events", "attempts", "stopped")},
+        "sent before to": lambda one: [place["name"] for place in one["destinations"]],
+    }
+    shell.show_all([_receipt(one) for one in receipts], columns, "Nobody came back.")
+    if any(one.destinations for one in receipts):
+        shell.say("What destinations were sent before is theirs now: ask each of them to delete it.")
+
+
+def _receipt(one: "Receipt") -> dict[str, Any]:
+    places = [
+        {"id": place.id, "name": place.name, "delivered": place.delivered, "tried": place.tried,
+         "lastAt": iso(place.last_at)}
+        for place in one.destinations
+    ]  # fmt: skip
+    counts = {"visitors": one.visitors, "identifiers": one.identifiers, "events": one.events, "attempts": one.attempts}
+    told = {"visitor": one.visitor_id, "mode": one.mode, "forgottenAt": iso(one.forgotten_at), **counts}
+    return told | {"stopped": one.stopped, "destinations": places, "scrubbed": one.scrubbed}
+
+
+def _document(one: "Profile") -> dict[str, Any]:
+    named = [
+        {"kind": each.kind, "value": each.value, "attachedAt": iso(each.attached_at)} for each in one.identifiers
+    ]  # fmt: skip
+    merged = [{"id": visitor_id, "visitorId": name} for visitor_id, name in one.merged]
+    moments = {"createdAt": iso(one.created_at), "seenAt": iso(one.seen_at)}
+    told = {"id": one.id, "mode": one.mode, "visitorId": one.public_id, **moments}
+    return told | {"identifiers": named, "mergedFrom": merged, "properties": dict(one.properties)}

@@ -1,0 +1,90 @@
+"""Keys that seal: which are in use, and sealing anew with the newest what older ones have sealed, while all runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ours.errors import Invalid
+from ours.services import audit
+from ours.services.actors import Who, needs
+from ours.settings import Settings, add_own_key
+from ours.store import Store
+from ours.store.queries import sealed as queries
+from ours.store.queries.sealed import SHELVES, Sealed, Shelf
+
+_CHUNK = 200
+Progress = Callable[[str, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How many sealed values of one kind the newest key made, and how many an older one."""
+
+    name: str
+    newest: int
+    older: int
+
+
+class Secrets:
+    """``actor`` is who does it; what they may not is refused here."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+
+    def status(self) -> Sequence[Standing]:
+        """By kind of value. It counts everything, which takes a while when there is much."""
+        head = self._store.sealer.head
+        with self._store.read() as connection:
+            return [Standing(shelf.name, *queries.count(connection, shelf, head)) for shelf in SHELVES]
+
+    def any_old(self) -> bool:
+        """Whether an older key is still needed. Without one in the ring there is nothing to look for."""
+        head = self._store.sealer.head
+        if len(self._settings.secret_keys) < 2:
+            return False
+        with self._store.read() as connection:
+            return any(queries.any_other(connection, shelf, head) for shelf in SHELVES)
+
+    @needs("admin")
+    def add_key(self, *, actor: Who) -> None:
+        """Put a new key first in the data folder's ring. Every process has to be started anew before it is used.
+
+        :raises Invalid: when the ring is not kept in the data folder.
+        """
+        if not add_own_key(self._settings):
+            raise Invalid("The keys come from OURS_SECRET_KEYS: put a new one first there, and start again.")
+        with self._store.write() as connection:
+            audit.record(connection, actor, "add_key", "secret keys")
+
+    @needs("admin")
+    def rotate(self, progress: Progress = lambda _name, _count: None, *, actor: Who) -> int:
+        """Seal anew with the newest key what older ones have sealed; how many values that was.
+
+        Each part is a short transaction, and what others change meanwhile is theirs: interrupt it, and do it again.
+
+        :raises Unsealable: when a value's key is not in the ring. What came before it is done.
+        """
+        done = sum(self._shelf(shelf, progress) for shelf in SHELVES)
+        with self._store.write() as connection:
+            audit.record(connection, actor, "rotate", "secret keys", {"values": done})
+        self._store.scrub()
+        return done
+
+    def _shelf(self, shelf: Shelf, progress: Progress) -> int:
+        """Twice, if somebody put an old value in while we walked past; with the old key gone, nobody does."""
+        done, after = 0, None
+        while True:
+            with self._store.read() as connection:
+                found = queries.page(connection, shelf, after, _CHUNK)
+            if not found:
+                return done
+            after = found[-1].key
+            old = [one for one in found if not self._store.sealer.is_current(one.value)]
+            if old:
+                anew = [(one, self._anew(one)) for one in old]
+                with self._store.write() as connection:
+                    done += queries.replace(connection, shelf, anew)
+            progress(shelf.name, len(found))
+
+    def _anew(self, one: Sealed) -> bytes:
+        return self._store.sealer.seal(self._store.sealer.open(one.value, one.place), one.place)

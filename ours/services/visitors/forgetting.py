@@ -1,0 +1,180 @@
+"""Forgets a visitor: what waits is stopped, what they and their events carried is taken away, and that they were
+forgotten is remembered, as a keyed hash, so that a backup brings nobody back.
+
+What stays of an event is that it was, and where it went: so every figure still adds up.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ours import clock, ids
+from ours.errors import Busy
+from ours.services import audit
+from ours.services.actors import Who
+from ours.services.route import Route
+from ours.store import Store
+from ours.store.queries import forgetting as queries
+from ours.store.queries import reading_events, visitors
+from ours.store.queries.chunks import batched
+
+_CHUNK = 200
+_PATIENCE = 45.0
+_TICK = 0.05
+_LIST = "forgotten.log"
+_LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{13})")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A destination that was sent something. ``tried``: sent, without that it was ever taken for certain."""
+
+    id: int
+    name: str
+    delivered: int
+    tried: int
+    last_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was taken away, and where it had gone before. ``scrubbed``: no trace is left in SQLite's files either."""
+
+    visitor_id: str
+    mode: str
+    forgotten_at: int
+    visitors: int
+    identifiers: int
+    events: int
+    attempts: int
+    stopped: int
+    destinations: Sequence[Place]
+    scrubbed: bool
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What was taken so far."""
+
+    attempts: int = 0
+    stopped: int = 0
+    places: dict[int, Place] = field(default_factory=dict)
+
+    def note(self, rows: Iterable[Any]) -> None:
+        for row in rows:
+            name = row.name or f"destination {row.destination_id}"
+            before = self.places.get(row.destination_id, Place(row.destination_id, name, 0, 0, 0))
+            delivered, tried = before.delivered + int(row.delivered), before.tried + int(row.tried)
+            self.places[before.id] = Place(before.id, name, delivered, tried, max(before.last_at, row.last))
+
+
+class Forgetting:
+    def __init__(self, store: Store, route: Route, home: Path) -> None:
+        self._store = store
+        self._route = route
+        self._list = home / _LIST
+
+    def forget(self, visitor_id: str, actor: Who) -> Receipt | None:
+        """None when there is nobody of that id (any more).
+
+        :raises Busy: when a worker keeps something of theirs in hand for too long; what was begun goes on next time.
+        """
+        with self._router_still():
+            return self._forget(visitor_id, actor)
+
+    def again(self, actor: Who) -> list[Receipt]:
+        """Forget again whom a backup brought back, by the list in the database and the one beside it."""
+        with self._store.read() as connection:
+            known = queries.remembered(connection)
+        for one, at in self._listed().items():
+            known[one] = max(at, known.get(one, 0))
+        with self._store.write() as connection:
+            for one, at in known.items():
+                queries.remember(connection, [one], at)
+        with self._router_still():
+            return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor))]
+
+    def _forget(self, visitor_id: str, actor: Who) -> Receipt | None:
+        with self._store.read() as connection:
+            root = visitors.roots(connection, [visitor_id]).get(visitor_id)
+            family = reading_events.merged_into(connection, root.id) if root else ()
+            event_ids = queries.events_of(connection, family)
+        if root is None:
+            return None
+        now, ends = clock.now_ms(), time.monotonic() + _PATIENCE
+        self._remember(family, now)
+        taken = _Taken()
+        for part in batched(event_ids, _CHUNK):  # all of it, before anything is waited for
+            with self._store.write() as connection:
+                taken.stopped += queries.stop(connection, part, now)
+        for part in batched(event_ids, _CHUNK):
+            self._empty(part, taken, now, ends)
+        with self._store.write() as connection:
+            held = queries.remove(connection, family)
+            told = {"events": len(event_ids), "attempts": taken.attempts, "stopped": taken.stopped,
+                    "destinations": sorted(taken.places)}  # fmt: skip
+            audit.record(connection, actor, "forget", f"visitor {root.id}", told)
+        return Receipt(
+            root.id, root.mode, now, len(family), held, len(event_ids), taken.attempts, taken.stopped,
+            [taken.places[one] for one in sorted(taken.places)], self._store.scrub(),
+        )  # fmt: skip
+
+    def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
+        """Stop what waits for these events and, once no worker has anything of them in hand, empty them."""
+        empty = {one: self._store.sealer.seal_json({}, f"events:{one}") for one in event_ids}
+        while True:
+            with self._store.write() as connection:
+                queries.hold(connection, event_ids)
+                taken.stopped += queries.stop(connection, event_ids, now)
+                if not queries.in_hand(connection, event_ids):
+                    taken.note(queries.places(connection, event_ids))
+                    taken.attempts += queries.wipe(connection, empty, now)
+                    return
+            _wait(ends)
+
+    def _returned(self, known: Mapping[str, int]) -> list[str]:
+        with self._store.read() as connection:
+            return [one for one, at in known.items() if queries.still_here(connection, one, at)]
+
+    def _remember(self, family: Sequence[str], now: int) -> None:
+        """First of all, and twice: if anything fails after this, it is done again."""
+        with self._store.write() as connection:
+            queries.remember(connection, family, now)
+        with os.fdopen(os.open(self._list, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+            file.writelines(f"{one} {now}\n" for one in family)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _listed(self) -> dict[str, int]:
+        """A line that was cut short, by a crash, is passed over: its forgetting was not finished either."""
+        lines = self._list.read_text().splitlines() if self._list.exists() else []
+        found = (match for line in lines if (match := _LINE.fullmatch(line)))
+        return {match[1]: int(match[2]) for match in found}
+
+    @contextmanager
+    def _router_still(self) -> Iterator[None]:
+        """Route what was accepted before now, for nobody knows yet whose that is; then keep the station closed."""
+        upto, ends = ids.new_id(), time.monotonic() + _PATIENCE
+        while True:
+            while self._route.run():
+                pass
+            with self._store.alone("route") as mine:
+                if mine and not self._unrouted(upto):
+                    yield
+                    return
+            _wait(ends)
+
+    def _unrouted(self, upto: str) -> bool:
+        with self._store.read() as connection:
+            return queries.any_unrouted(connection, upto)
+
+
+def _wait(ends: float) -> None:
+    if time.monotonic() > ends:
+        raise Busy("Something of this visitor is still in a worker's hand. Try again in a minute.", retry_after=60)
+    time.sleep(_TICK)

@@ -1,0 +1,156 @@
+"""What people ask about a visitor. Whoever reads one in clear, exports one or forgets one is written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.core.redact import mask_value
+from ours.errors import NotFound
+from ours.services import audit
+from ours.services.actors import RANKS, Actor, Who, needs
+from ours.services.overview import is_id, masks
+from ours.services.route import Route
+from ours.services.visitors import exporting, finding
+from ours.services.visitors.finding import Found
+from ours.services.visitors.forgetting import Forgetting, Receipt
+from ours.store import Store
+from ours.store.queries import forgetting as queries
+from ours.store.queries import reading_events, visitors
+
+_FACTS = {"external": "external_id", "email": "email_sha256", "phone": "phone"}
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What names a visitor. ``value`` is None when only its hash is kept: a later one of its kind took its place."""
+
+    kind: str
+    value: str | None
+    attached_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """All that is known of a visitor. Personal values are masked unless ``clear``. ``merged``: who they were, too."""
+
+    id: str
+    mode: str
+    public_id: str
+    created_at: int
+    seen_at: int
+    identifiers: Sequence[Identifier]
+    properties: Mapping[str, Any]
+    merged: Sequence[tuple[str, str]]
+    clear: bool
+
+
+class Visitors:
+    """``actor`` is who asks; what they may not is refused here."""
+
+    def __init__(self, store: Store, route: Route, home: Path) -> None:
+        self._store = store
+        self._forgetting = Forgetting(store, route, home)
+
+    @needs("viewer", "visitors:read")
+    def find(self, text: str, kind: str | None = None, *, actor: Who) -> Sequence[Found]:  # noqa: ARG002 - it is checked
+        """Whom ``text`` names, in test and in live mode; ``kind`` is one of ``KINDS``, or None for any.
+
+        :raises Invalid: when there is nothing to look for.
+        """
+        with self._store.read() as connection:
+            return finding.find(connection, self._store.lookup, text, kind)
+
+    @needs("viewer", "visitors:read")
+    def show(self, visitor_id: str, *, actor: Who) -> Profile:
+        """A visitor, or the one they were merged into; in clear to editors, which is written down.
+
+        :raises NotFound: when there is none with that hash.
+        """
+        clear = not isinstance(actor, Actor) or RANKS[actor.role] >= RANKS["editor"]
+        with self._store.read() as connection:
+            profile = self._profile(connection, _root(connection, visitor_id), clear=clear)
+        if clear:
+            self._note(actor, "read", profile.id)
+        return profile
+
+    @needs("admin", "visitors:export")
+    def export(self, visitor_id: str, *, actor: Who) -> dict[str, Any]:
+        """All that is kept about a visitor, as JSON: profile, events, dispatches with what was sent.
+
+        :raises NotFound: when there is none with that hash.
+        """
+        with self._store.read() as connection:
+            root = _root(connection, visitor_id)
+            document = exporting.document(connection, self._store.sealer, root, clock.now_ms())
+        self._note(actor, "export", root.id, {"events": len(document["events"])})
+        return document
+
+    @needs("admin", "visitors:forget")
+    def forget(self, visitor_id: str, *, actor: Who) -> Receipt:
+        """For good. What waits is stopped; a destination that was sent something must be told by you: see the receipt.
+
+        :raises NotFound: when there is none with that hash.
+        :raises Busy: when a worker keeps something of theirs in hand; try again, and the rest is done.
+        """
+        receipt = self._forgetting.forget(visitor_id, actor) if is_id(visitor_id) else None
+        if receipt is None:
+            raise _nobody(visitor_id)
+        return receipt
+
+    @needs("admin")
+    def reapply_forgotten(self, *, actor: Who) -> Sequence[Receipt]:
+        """Forget again whom a restored backup brought back."""
+        return self._forgetting.again(actor)
+
+    def _profile(self, connection: Connection, root: Any, *, clear: bool) -> Profile:
+        profile = self._open(root)
+        family = reading_events.merged_into(connection, root.id)
+        held = queries.identifiers_of(connection, family)
+        properties = profile.get("properties") or {}
+        return Profile(
+            id=root.id,
+            mode=root.mode,
+            public_id=str(_shown("id", profile.get("id"), clear=clear)),
+            created_at=root.created_at,
+            seen_at=root.seen_at,
+            identifiers=[self._identifier(row, root.mode, profile, clear=clear) for row in held],
+            properties=properties if clear else masks.bag(properties),
+            merged=[
+                (row.id, str(_shown("id", self._open(row).get("id"), clear=clear)))
+                for row in visitors.by_id(connection, family[1:])
+            ],
+            clear=clear,
+        )
+
+    def _identifier(self, row: Any, mode: str, profile: Mapping[str, Any], *, clear: bool) -> Identifier:
+        value = profile.get(_FACTS[row.kind])
+        if not value or self._store.lookup(mode, row.kind, value) != row.hash:
+            return Identifier(row.kind, None, row.attached_at)
+        shown = f"{value[:8]}…" if row.kind == "email" else str(_shown(row.kind, value, clear=clear))
+        return Identifier(row.kind, shown, row.attached_at)
+
+    def _open(self, row: Any) -> dict[str, Any]:
+        return self._store.sealer.open_json(row.profile, f"visitors:{row.id}")
+
+    def _note(self, actor: Who, verb: str, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
+        with self._store.write() as connection:
+            audit.record(connection, actor, verb, f"visitor {visitor_id}", detail)
+
+
+def _root(connection: Connection, visitor_id: str) -> Any:
+    root = visitors.roots(connection, [visitor_id]).get(visitor_id) if is_id(visitor_id) else None
+    if root is None:
+        raise _nobody(visitor_id)
+    return root
+
+
+def _shown(name: str, value: Any, *, clear: bool) -> Any:
+    return value if clear else mask_value(name, value)
+
+
+def _nobody(visitor_id: str) -> NotFound:
+    return NotFound(f"There is no visitor {visitor_id[:40]}. They may have been forgotten, or never have been here.")

@@ -1,0 +1,106 @@
+"""Finds all that is kept about a visitor, takes it away, and remembers who was forgotten."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, text, update
+
+from ours.core.retry import OPEN
+from ours.store import bulk
+from ours.store.tables import attempts, destinations, dispatches, events, forgotten, identifiers, seen, visitors
+
+_d, _e = dispatches.c, events.c
+NOTE = "visitor_forgotten"
+_WIPE = (
+    update(events)
+    .where(_e.id == bindparam("key"))
+    .values(payload=bindparam("empty"), visitor_id=None, notes=NOTE, forgotten_at=bindparam("now"))
+)
+
+
+def any_unrouted(connection: Connection, upto: str) -> bool:
+    """Whether an event of those days still waits to be routed: nobody knows yet whose it is."""
+    waiting = select(_e.id).where(text("routed_at IS NULL"), _e.id <= upto).limit(1)
+    return connection.scalar(waiting) is not None
+
+
+def events_of(connection: Connection, family: Sequence[str]) -> list[str]:
+    """The ids of all events of these visitors, of either kind."""
+    return list(connection.scalars(select(_e.id).where(_e.visitor_id.in_(family)).order_by(_e.id)))
+
+
+def hold(connection: Connection, event_ids: Sequence[str]) -> None:
+    """Nobody replays one of these before the transaction ends, and then they see that it was forgotten."""
+    connection.execute(select(_e.id).where(_e.id.in_(event_ids)).order_by(_e.id).with_for_update()).all()
+
+
+def stop(connection: Connection, event_ids: Sequence[str], now: int) -> int:
+    """What waits or is held for these events never leaves; how many that were."""
+    waiting = update(dispatches).where(_d.event_id.in_(event_ids), _d.state.in_(OPEN - {"sending"}))
+    values = {"state": "stopped", "reason": "forgotten", "due_at": None, "updated_at": now}
+    return connection.execute(waiting.values(values)).rowcount
+
+
+def in_hand(connection: Connection, event_ids: Sequence[str]) -> int:
+    """How many of their dispatches a worker is sending just now."""
+    query = select(func.count()).where(_d.event_id.in_(event_ids), _d.state == "sending")
+    return connection.scalar(query) or 0
+
+
+def places(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """By destination: how many live dispatches were delivered, how many were tried without that, and when last."""
+    delivered = case((_d.state == "delivered", 1), else_=0)
+    tried = case(((_d.state != "delivered") & (_d.attempts > 0), 1), else_=0)
+    query = select(
+        _d.destination_id,
+        destinations.c.name,
+        func.sum(delivered).label("delivered"),
+        func.sum(tried).label("tried"),
+        func.max(_d.updated_at).label("last"),
+    ).outerjoin(destinations, destinations.c.id == _d.destination_id)
+    query = query.where(_d.event_id.in_(event_ids), _d.mode == "live", _d.attempts > 0)
+    return connection.execute(query.group_by(_d.destination_id, destinations.c.name)).all()
+
+
+def wipe(connection: Connection, empty: dict[str, bytes], now: int) -> int:
+    """Leave of these events that they were, and where they went; ``empty`` is each one's new payload. The attempts."""
+    ids = list(empty)
+    theirs = select(_d.id).where(_d.event_id.in_(ids))
+    gone = connection.execute(delete(attempts).where(attempts.c.dispatch_id.in_(theirs))).rowcount
+    connection.execute(update(seen).where(seen.c.event_id.in_(ids)).values(content=seen.c.event_id))
+    connection.execute(_WIPE, [{"key": key, "empty": payload, "now": now} for key, payload in empty.items()])
+    return gone
+
+
+def remove(connection: Connection, family: Sequence[str]) -> int:
+    """The visitors themselves, and their identifiers; how many identifiers."""
+    held = connection.execute(delete(identifiers).where(identifiers.c.visitor_id.in_(family))).rowcount
+    connection.execute(delete(visitors).where(visitors.c.id.in_(family)))
+    return held
+
+
+def remember(connection: Connection, family: Sequence[str], now: int) -> None:
+    ending = bulk.overwrite(("visitor_id",), ("forgotten_at",))
+    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), [(one, now) for one in family], ending)
+
+
+def remembered(connection: Connection) -> dict[str, int]:
+    """Everybody who was forgotten, and when."""
+    return {row.visitor_id: row.forgotten_at for row in connection.execute(select(forgotten))}
+
+
+def still_here(connection: Connection, visitor_id: str, forgotten_at: int) -> bool:
+    """Whether that visitor is (again) here as they were before: a backup brought them back."""
+    mine = (visitors.c.id == visitor_id) & (visitors.c.created_at <= forgotten_at)
+    return bool(connection.scalar(select(exists().where(mine))))
+
+
+def identifiers_of(connection: Connection, family: Sequence[str]) -> Sequence[Any]:
+    query = select(identifiers).where(identifiers.c.visitor_id.in_(family))
+    return connection.execute(query.order_by(identifiers.c.attached_at, identifiers.c.hash)).all()
+
+
+def live_ones(connection: Connection, dispatch_ids: Sequence[str]) -> set[str]:
+    """Of these dispatches, those whose event was not forgotten."""
+    query = select(_d.id).join(events, _e.id == _d.event_id).where(_d.id.in_(dispatch_ids), _e.forgotten_at.is_(None))
+    return set(connection.scalars(query))

@@ -1,0 +1,33 @@
+"""Tokens by which programs use the admin API."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from ours.store.tables import tokens
+
+_t = tokens.c
+
+
+def insert_token(connection: Connection, values: dict[str, Any]) -> int:
+    return int(connection.scalars(insert(tokens).values(values).returning(_t.id)).one())
+
+
+def all_tokens(connection: Connection) -> Sequence[Any]:
+    """The newest first."""
+    return connection.execute(select(tokens).order_by(_t.id.desc())).all()
+
+
+def one(connection: Connection, token_id: int) -> Any | None:
+    return connection.execute(select(tokens).where(_t.id == token_id)).one_or_none()
+
+
+def by_hash(connection: Connection, hashed: str, now: int) -> Any | None:
+    """The token that hashes to this, if it is good now."""
+    query = select(tokens).where(_t.hash == hashed, _t.revoked_at.is_(None), _t.expires_at > now)
+    return connection.execute(query).one_or_none()
+
+
+def change(connection: Connection, token_id: int, **values: Any) -> None:
+    connection.execute(update(tokens).where(_t.id == token_id).values(values))

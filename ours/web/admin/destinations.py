@@ -1,0 +1,84 @@
+"""Destinations. Secrets go in and never come out."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from ours.clock import iso
+from ours.core.redact import mask_url
+from ours.services.actors import Actor
+from ours.services.destinations import Destination
+from ours.web.admin.door import Json, body, endpoint
+from ours.web.current import ours
+
+
+class _Changes(Schema):
+    name = fields.String()
+    settings = fields.Dict(keys=fields.String())
+    events = fields.List(fields.String())
+    mapping = fields.Dict(keys=fields.String(), values=fields.String())
+    limits = fields.Dict(keys=fields.String())
+
+
+class _New(_Changes):
+    type = fields.String(required=True)
+    name = fields.String(required=True)
+    settings = fields.Dict(keys=fields.String(), required=True)
+    events = fields.List(fields.String(), required=True)
+
+
+@endpoint("/destinations", "destinations:read")
+def many(actor: Actor) -> Json:  # noqa: ARG001
+    return [_shape(one) for one in ours().destinations.list()]
+
+
+@endpoint("/destinations/<int:destination_id>", "destinations:read")
+def one(destination_id: int, actor: Actor) -> Json:  # noqa: ARG001
+    return _shape(ours().destinations.get(destination_id))
+
+
+@endpoint("/destinations", "destinations:write", ["POST"], 201)
+def add(actor: Actor) -> Json:
+    asked = body(_New())
+    slug, name, settings = asked.pop("type"), asked.pop("name"), asked.pop("settings")
+    return _shape(ours().destinations.add(slug, name, settings, **asked, actor=actor))
+
+
+@endpoint("/destinations/<int:destination_id>", "destinations:write", ["PATCH"])
+def update(destination_id: int, actor: Actor) -> Json:
+    """What is left out stays, and so does a secret left blank."""
+    return _shape(ours().destinations.update(destination_id, **body(_Changes()), actor=actor))
+
+
+@endpoint("/destinations/<int:destination_id>/pause", "destinations:write", ["POST"])
+def pause(destination_id: int, actor: Actor) -> Json:
+    return _shape(ours().destinations.pause(destination_id, actor=actor))
+
+
+@endpoint("/destinations/<int:destination_id>/resume", "destinations:write", ["POST"])
+def resume(destination_id: int, actor: Actor) -> Json:
+    return _shape(ours().destinations.resume(destination_id, actor=actor))
+
+
+@endpoint("/destinations/<int:destination_id>/off", "destinations:write", ["POST"])
+def off(destination_id: int, actor: Actor) -> Json:
+    return _shape(ours().destinations.turn_off(destination_id, actor=actor))
+
+
+@endpoint("/destinations/<int:destination_id>/on", "destinations:write", ["POST"])
+def on(destination_id: int, actor: Actor) -> Json:
+    return _shape(ours().destinations.turn_on(destination_id, actor=actor))
+
+
+@endpoint("/destinations/<int:destination_id>", "destinations:write", ["DELETE"])
+def remove(destination_id: int, actor: Actor) -> Json:
+    return _shape(ours().destinations.remove(destination_id, actor=actor))
+
+
+def _shape(one: Destination) -> dict[str, Any]:
+    told = {"id": one.id, "name": one.name, "type": one.slug, "status": one.status, "loaded": one.loaded}
+    settings = {
+        name: mask_url(value) if isinstance(value, str) else value for name, value in one.settings_shown.items()
+    }
+    carries = {"settings": settings, "events": list(one.events), "mapping": dict(one.mapping)}
+    return told | carries | {"version": one.version, "updatedAt": iso(one.updated_at)}

@@ -1,0 +1,141 @@
+"""The one blueprint of the admin API, and who may pass: each endpoint names its scope, or it is nobody's."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, request
+from marshmallow import RAISE, Schema, ValidationError
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from ours import log
+from ours.errors import Busy, Forbidden, Invalid, NotFound, OursError
+from ours.services import actors
+from ours.services.actors import Actor
+from ours.services.tokens import SCOPES
+from ours.web.current import ours
+from ours.web.throttle import throttle
+
+LARGEST = 256 * 1024
+blueprint = Blueprint("admin", __name__, url_prefix="/api/admin/v1")
+Json = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+View = Callable[..., Json]
+
+
+class Unauthorised(OursError):
+    code = "invalid_token"
+
+
+class TooMany(OursError):
+    code = "too_many_tries"
+
+
+def endpoint(rule: str, scope: str, methods: Sequence[str] = ("GET",), status: int = 200) -> Callable[[View], View]:
+    """Put a view at ``rule`` for tokens with ``scope``; it is handed the ``actor`` and answers what becomes JSON."""
+    need = SCOPES[scope].need
+
+    def register(view: View) -> View:
+        @wraps(view)
+        def guarded(**values: Any) -> Response:
+            actor = _actor()
+            actors.check(actor, need)
+            return _answer(view(actor=actor, **values), status)
+
+        guarded.needed_scope = scope  # type: ignore[attr-defined]
+        blueprint.add_url_rule(rule, f"{view.__module__.rpartition('.')[2]}_{view.__name__}", guarded, methods=methods)
+        return view
+
+    return register
+
+
+def body(schema: Schema) -> dict[str, Any]:
+    """The request's JSON, as ``schema`` says it must be.
+
+    :raises Invalid: naming every field that is wrong.
+    """
+    request.max_content_length = LARGEST
+    given = request.get_json(force=True, silent=True)
+    if not isinstance(given, dict):
+        raise Invalid("The body must be a JSON object.")
+    try:
+        loaded: dict[str, Any] = schema.load(given, unknown=RAISE)
+    except ValidationError as error:
+        messages = {str(name): [str(one) for one in said] for name, said in error.messages_dict.items()}
+        raise Invalid("Some fields are missing or wrong.", messages) from None
+    return loaded
+
+
+def _actor() -> Actor:
+    """:raises Unauthorised: when no good token was sent."""
+    scheme, _, text = request.headers.get("Authorization", "").strip().partition(" ")
+    address = request.remote_addr or ""
+    if not throttle().may_try_token(address):
+        raise TooMany("Too many wrong tokens came from your address. Wait a minute.")
+    actor = ours().tokens.authenticate(text.strip()) if scheme.lower() == "bearer" and text.strip() else None
+    if actor is None:
+        throttle().note_wrong_token(address)
+        raise Unauthorised("Send a token as `Authorization: Bearer …`; it is missing, unknown or no longer good.")
+    return actor
+
+
+def _answer(document: Json, status: int) -> Response:
+    return Response(orjson.dumps(document), status, content_type="application/json")
+
+
+def _refuse(error: OursError, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    told: dict[str, Any] = {"error": str(error), "code": error.code}
+    if isinstance(error, Invalid) and error.errors:
+        told["errors"] = error.errors
+    response = _answer(told, status)
+    response.headers.update(headers or {})
+    return response
+
+
+@blueprint.after_request
+def _never_kept(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.errorhandler(Unauthorised)
+def _unauthorised(error: Unauthorised) -> Response:
+    return _refuse(error, 401, {"WWW-Authenticate": 'Bearer realm="ours admin"'})
+
+
+@blueprint.errorhandler(TooMany)
+def _too_many(error: TooMany) -> Response:
+    return _refuse(error, 429, {"Retry-After": "60"})
+
+
+@blueprint.errorhandler(Forbidden)
+def _forbidden(error: Forbidden) -> Response:
+    return _refuse(error, 403)
+
+
+@blueprint.errorhandler(NotFound)
+def _not_found(error: NotFound) -> Response:
+    return _refuse(error, 404)
+
+
+@blueprint.errorhandler(Invalid)
+def _invalid(error: Invalid) -> Response:
+    return _refuse(error, 400)
+
+
+@blueprint.errorhandler(RequestEntityTooLarge)
+def _too_large(_: RequestEntityTooLarge) -> Response:
+    return _refuse(Invalid(f"The body is larger than {LARGEST:,} bytes."), 413)
+
+
+@blueprint.errorhandler(Busy)
+def _busy(error: Busy) -> Response:
+    return _refuse(error, 503, {"Retry-After": str(error.retry_after)})
+
+
+@blueprint.errorhandler(Exception)
+def _broken(error: Exception) -> Response | HTTPException:
+    if isinstance(error, HTTPException):
+        return error
+    log.get("web.admin").exception("a request failed")
+    return _answer({"error": "Something broke on our side. It was logged.", "code": "internal_error"}, 500)

@@ -1,0 +1,72 @@
+"""Events, dispatches and the balance."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, fields
+
+from ours.clock import iso
+from ours.services.actors import Actor
+from ours.services.overview import Filters, Row, is_id, read_cursor
+from ours.web.admin.door import Json, body, endpoint
+from ours.web.current import ours
+
+MOST = 200
+
+
+class _Replay(Schema):
+    fresh_id = fields.Boolean(data_key="freshId", load_default=False)
+
+
+@endpoint("/events", "events:read")
+def many(actor: Actor) -> Json:  # noqa: ARG001
+    """A page, the newest first; ``before`` of one answer leads to the next. Nothing of it is personal."""
+    args = request.args
+    limit = min(max(args.get("limit", 50, type=int), 1), MOST)
+    filters = Filters(
+        name=args.get("name") or None,
+        source_id=args.get("source", type=int),
+        mode=mode if (mode := args.get("mode")) in {"live", "test"} else None,
+        visitor_id=visitor if is_id(visitor := args.get("visitor", "")) else None,
+    )
+    page = ours().overview.recent_events(filters, read_cursor(args.get("before")), limit)
+    return {"events": [_row(one) for one in page.rows], "before": page.older}
+
+
+@endpoint("/events/<event_id>", "events:read")
+def one(event_id: str, actor: Actor) -> Json:
+    """All that it carries, in clear. The audit log keeps that it was read."""
+    document = ours().overview.event_json(event_id)
+    ours().audit.note_read(f"event {event_id}", actor=actor)
+    return document
+
+
+@endpoint("/dispatches/<dispatch_id>", "events:read")
+def dispatch(dispatch_id: str, actor: Actor) -> Json:
+    """With each of its attempts. The audit log keeps that it was read."""
+    document = ours().overview.dispatch_json(dispatch_id)
+    ours().audit.note_read(f"dispatch {dispatch_id}", actor=actor)
+    return document
+
+
+@endpoint("/dispatches/<dispatch_id>/replay", "dispatches:replay", ["POST"])
+def replay(dispatch_id: str, actor: Actor) -> Json:
+    asked = body(_Replay()) if request.content_length else {"fresh_id": False}
+    return {"id": ours().replay.one(dispatch_id, actor=actor, fresh_id=asked["fresh_id"])}
+
+
+@endpoint("/balance", "balance:read")
+def balance(actor: Actor) -> Json:  # noqa: ARG001
+    figures = ours().overview.balance()
+    return asdict(figures) | {"difference": figures.difference}
+
+
+def _row(one: Row) -> dict[str, Any]:
+    dispatches = [
+        {"id": mark.id, "destination": mark.destination, "status": mark.state, "reason": mark.reason}
+        for mark in one.dispatches
+    ]
+    moments = {"occurredAt": iso(one.occurred_at), "receivedAt": iso(one.received_at)}
+    told = {"id": one.id, "event": one.name, "mode": one.mode, "source": one.source, **moments}
+    return told | {"visitor": one.visitor_id, "dispatches": dispatches}

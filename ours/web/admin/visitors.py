@@ -1,0 +1,59 @@
+"""Visitors: found by a body, so that what names them stands in no address and in no log of a proxy."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from ours.clock import iso
+from ours.services.actors import Actor
+from ours.services.visitors import KINDS, Profile, Receipt
+from ours.web.admin.door import Json, body, endpoint
+from ours.web.current import ours
+
+
+class _Wanted(Schema):
+    identifier = fields.String(required=True)
+    kind = fields.String(load_default=None, validate=validate.OneOf([*KINDS]))
+
+
+@endpoint("/visitors/find", "visitors:read", ["POST"])
+def find(actor: Actor) -> Json:
+    asked = body(_Wanted())
+    found = ours().visitors.find(asked["identifier"], asked["kind"], actor=actor)
+    return [{"id": one.id, "mode": one.mode, "foundBy": one.kind} for one in found]
+
+
+@endpoint("/visitors/<visitor_id>", "visitors:read")
+def one(visitor_id: str, actor: Actor) -> Json:
+    return _profile(ours().visitors.show(visitor_id, actor=actor))
+
+
+@endpoint("/visitors/<visitor_id>/export", "visitors:export", ["POST"])
+def export(visitor_id: str, actor: Actor) -> Json:
+    return ours().visitors.export(visitor_id, actor=actor)
+
+
+@endpoint("/visitors/<visitor_id>/forget", "visitors:forget", ["POST"])
+def forget(visitor_id: str, actor: Actor) -> Json:
+    return _receipt(ours().visitors.forget(visitor_id, actor=actor))
+
+
+def _profile(one: Profile) -> Mapping[str, Any]:
+    named = [{"kind": each.kind, "value": each.value, "attachedAt": iso(each.attached_at)} for each in one.identifiers]
+    merged = [{"id": visitor_id, "visitorId": name} for visitor_id, name in one.merged]
+    moments = {"createdAt": iso(one.created_at), "seenAt": iso(one.seen_at)}
+    told = {"id": one.id, "mode": one.mode, "visitorId": one.public_id, **moments, "identifiers": named}
+    return told | {"mergedFrom": merged, "properties": dict(one.properties)}
+
+
+def _receipt(one: Receipt) -> Mapping[str, Any]:
+    places = [
+        {"id": place.id, "name": place.name, "delivered": place.delivered, "tried": place.tried,
+         "lastAt": iso(place.last_at)}
+        for place in one.destinations
+    ]  # fmt: skip
+    counts = {name: value for name, value in asdict(one).items() if isinstance(value, int) and name != "forgotten_at"}
+    return {"visitor": one.visitor_id, "mode": one.mode, "forgottenAt": iso(one.forgotten_at), **counts,
+            "destinations": places}  # fmt: skip

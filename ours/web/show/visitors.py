@@ -1,0 +1,62 @@
+"""Visitors: find one, see what is known of them and what they did, export it, forget them.
+
+What names a person is posted and hashed at once: it stands in no address, no title and no log.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+from flask import Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ours.errors import Invalid
+from ours.services.overview import Filters, read_cursor
+from ours.services.visitors import KINDS, Found
+from ours.web.current import ours
+from ours.web.show.door import page, person
+
+_ROWS = 25
+
+
+@page("/visitors", "viewer", ["GET", "POST"])
+def visitors() -> ResponseReturnValue:
+    """Straight to the one who was found; the choice, when there are several."""
+    if request.method == "GET":
+        return _search()
+    kind = request.form.get("kind") or None
+    try:
+        found = ours().visitors.find(request.form.get("identifier", ""), kind, actor=person().actor)
+    except Invalid as error:
+        return _search(errors=error.errors), 400
+    if len(found) == 1:
+        return redirect(url_for("show.visitor", visitor_id=found[0].id))
+    return _search(found)
+
+
+def _search(found: Sequence[Found] | None = None, errors: Mapping[str, Sequence[str]] | None = None) -> str:
+    return render_template("visitors/visitors.html", kinds=KINDS, found=found, errors=errors or {})
+
+
+@page("/visitors/<visitor_id>", "viewer")
+def visitor(visitor_id: str) -> str:
+    found = ours().visitors.show(visitor_id, actor=person().actor)
+    cursor = read_cursor(request.args.get("after"), newer=True) or read_cursor(request.args.get("before"))
+    rows = ours().overview.recent_events(Filters(visitor_id=found.id), cursor, _ROWS)
+    return render_template("visitors/visitor.html", visitor=found, page=rows)
+
+
+@page("/visitors/<visitor_id>/export", "admin", ["POST"])
+def export_visitor(visitor_id: str) -> Response:
+    document = ours().visitors.export(visitor_id, actor=person().actor)
+    response = Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), content_type="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="visitor-{document["visitors"][0]["id"][:8]}.json"'
+    return response
+
+
+@page("/visitors/<visitor_id>/forget", "admin", ["GET", "POST"])
+def forget_visitor(visitor_id: str) -> str:
+    """First what it will do; then, posted, do it and show the receipt."""
+    me = person().actor
+    if request.method == "GET":
+        return render_template("visitors/forget.html", visitor=ours().visitors.show(visitor_id, actor=me))
+    return render_template("visitors/receipt.html", receipt=ours().visitors.forget(visitor_id, actor=me))

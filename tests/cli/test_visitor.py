@@ -1,0 +1,85 @@
+"""``ours visitor``, ``ours token`` and ``ours audit``."""
+
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ours import clock
+from ours.bootstrap import Ours
+from ours.cli import cli
+from ours.core.incoming import Incoming
+from tests.cli.conftest import Terminal
+
+
+@pytest.fixture
+def send(ours: Ours) -> Callable[[str], str]:
+    made = ours.sources.add("Shop", actor="cli")
+
+    def make(user_id: str) -> str:
+        caller = ours.accept.authenticate(made.live_key)
+        assert caller
+        properties = {"first_name": "Jane", "email": "jane@example.com"}
+        item = Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id=user_id, user_properties=properties)
+        event_id = ours.accept.accept(caller, [item])[0].event_id
+        while ours.route.run():
+            pass
+        return event_id
+
+    return make
+
+
+def test_a_visitor_is_found_shown_exported_and_forgotten(
+    terminal: Terminal, send: Callable[[str], str], tmp_path: Path
+) -> None:
+    event_id = send("u1")
+    (found,) = terminal.json("visitor", "find", "jane@example.com")
+    assert (found["mode"], found["foundBy"]) == ("live", "email")
+    shown = terminal.json("visitor", "show", "u1")
+    assert (shown["visitorId"], shown["properties"]["first_name"]) == ("u1", "Jane")
+    file = tmp_path / "jane.json"
+    assert terminal.run("visitor", "export", "u1", "--output", str(file)).exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert json.loads(file.read_text())[0]["events"][0]["id"] == event_id
+    assert "can't be made" in terminal.run("visitor", "export", "u1", "--output", str(file)).stderr
+    (receipt,) = terminal.json("visitor", "forget", "u1")
+    assert (receipt["events"], receipt["identifiers"], receipt["destinations"]) == (1, 1, [])
+    assert terminal.json("visitor", "find", "u1") == []
+    assert terminal.json("visitor", "show", "u1", status=1)["code"] == "not_found"
+    assert terminal.json("visitor", "forget", "--again") == []
+    assert terminal.json("balance", "--check")["faults"] == []
+    verbs = [entry["verb"] for entry in terminal.json("audit", "list", "--actor", "cli")]
+    assert verbs[:3] == ["forget", "export", "read"]
+
+
+def test_who_is_meant_is_read_from_standard_input_and_must_be_said(
+    terminal: Terminal, send: Callable[[str], str]
+) -> None:
+    send("u1")
+    answer = CliRunner().invoke(cli, ["visitor", "find", "-", "--json"], input="jane@example.com\n", prog_name="ours")
+    assert len(json.loads(answer.stdout)) == 1
+    assert terminal.run("visitor", "forget").exit_code == 2
+    assert terminal.run("visitor", "forget", "u1", "--again").exit_code == 2
+
+
+def test_reading_an_event_is_written_down(terminal: Terminal, send: Callable[[str], str]) -> None:
+    event_id = send("u1")
+    terminal.json("event", "show", event_id)
+    (entry,) = terminal.json("audit", "list", "--verb", "read", "--subject", f"event {event_id}")
+    assert (entry["actor"], entry["detail"]) == ("cli", {})
+
+
+def test_a_token_is_shown_once_listed_without_its_text_and_revoked(terminal: Terminal, ours: Ours) -> None:
+    made = terminal.json("token", "add", "CI", "--scope", "balance:read", "--days", "7")
+    actor = ours.tokens.authenticate(made["token"])
+    assert actor is not None
+    assert (actor.role, actor.scopes) == ("viewer", frozenset({"balance:read"}))
+    assert made["token"] not in terminal.run("token", "list", "--json").stdout
+    assert terminal.json("token", "revoke", str(made["id"]))["status"] == "revoked"
+    assert ours.tokens.authenticate(made["token"]) is None
+    assert "There is no scope" in terminal.json("token", "add", "CI", "--scope", "everything", status=1)["error"]
+    assert terminal.json("token", "revoke", "99", status=1)["code"] == "not_found"
+    assert {one["scope"] for one in terminal.json("token", "scopes")} > {"sources:read", "visitors:forget"}

@@ -1,0 +1,171 @@
+"""The sealing key is changed while everything runs: whatever an old key sealed is sealed anew, and nothing is lost."""
+
+import base64
+import secrets as randomness
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ours import clock
+from ours.bootstrap import Ours
+from ours.core.incoming import Incoming
+from ours.errors import Forbidden, Invalid, Unsealable
+from ours.services import secrets as service
+from ours.services.actors import Actor
+from ours.settings import Settings, load
+from tests.conftest import KEY
+from tests.receiver import Receiver
+
+NEW = base64.urlsafe_b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+def open_with(
+    make_settings: Callable[..., Settings], make_database_url: Callable[[str], str], engine_kind: str
+) -> Iterator[Callable[[str], Ours]]:
+    """The same installation, opened with another ring."""
+    address, opened = make_database_url(engine_kind), []
+
+    def make(ring: str) -> Ours:
+        settings = make_settings(secret_keys=ring, database_url=address, allow_networks="127.0.0.0/8")
+        opened.append(Ours(settings))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
+
+
+def fill(here: Ours, receiver: Receiver, count: int = 5) -> list[str]:
+    made = here.sources.add("Shop", actor="cli")
+    here.destinations.add("webhook", "Hook", {"url": receiver.url}, events=["*"], actor="cli")
+    caller = here.accept.authenticate(made.live_key)
+    assert caller
+    items = [Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id=f"u{number}") for number in range(count)]
+    ids = [receipt.event_id for receipt in here.accept.accept(caller, items)]
+    work(here)
+    return ids
+
+
+def work(here: Ours) -> None:
+    import threading
+
+    while here.route.run():
+        pass
+    here.deliver.drain(threading.Event(), 20)
+
+
+def older(here: Ours) -> dict[str, int]:
+    return {one.name: one.older for one in here.secrets.status()}
+
+
+def test_after_rotating_the_old_key_is_needed_for_nothing(open_with: Callable[[str], Ours], receiver: Receiver) -> None:
+    ids = fill(open_with(KEY), receiver)
+    both = open_with(f"{NEW},{KEY}")
+    assert older(both) == {
+        "keepsakes": 1, "keys": 2, "destinations": 1, "visitors": 5, "events": 5, "attempts": 5,
+    }  # fmt: skip
+    assert both.secrets.any_old()
+    assert both.secrets.rotate(actor="cli") == 19
+    assert set(older(both).values()) == {0}
+    assert not both.secrets.any_old()
+    assert both.secrets.rotate(actor="cli") == 0
+    alone = open_with(NEW)
+    assert [alone.overview.event_json(one)["event"] for one in ids] == ["Purchase"] * 5
+    dispatch = alone.overview.event_json(ids[0])["dispatches"][0]["id"]
+    assert alone.overview.dispatch_json(dispatch)["attempts"][0]["request"]["method"] == "POST"
+    assert alone.sources.keys(1)[0].text
+    assert alone.visitors.find("u1", "userId", actor="cli")
+    assert alone.destinations.get(1).settings_shown["url"] == receiver.url
+
+
+def test_it_may_be_interrupted_and_done_again(
+    open_with: Callable[[str], Ours], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_CHUNK", 2)
+    fill(open_with(KEY), receiver)
+    both = open_with(f"{NEW},{KEY}")
+
+    def pull_the_plug(name: str, _count: int) -> None:
+        if name == "events":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        both.secrets.rotate(pull_the_plug, actor="cli")
+    assert older(both) == {"keepsakes": 0, "keys": 0, "destinations": 0, "visitors": 0, "events": 3, "attempts": 5}
+    assert both.secrets.rotate(actor="cli") == 8
+    assert set(older(both).values()) == {0}
+
+
+def test_what_others_change_meanwhile_is_theirs(open_with: Callable[[str], Ours], receiver: Receiver) -> None:
+    fill(open_with(KEY), receiver)
+    both = open_with(f"{NEW},{KEY}")
+    with both.store.read() as connection:
+        shelf = next(one for one in service.SHELVES if one.name == "destinations")
+        (before,) = service.queries.page(connection, shelf, None, 10)
+    both.destinations.update(1, settings={"url": "https://example.com/new"}, actor="cli")
+    with both.store.write() as connection:
+        assert service.queries.replace(connection, shelf, [(before, both.secrets._anew(before))]) == 0
+    assert both.destinations.get(1).settings_shown["url"] == "https://example.com/new"
+
+
+def test_a_value_whose_key_is_gone_is_said_and_not_thrown_away(
+    open_with: Callable[[str], Ours], receiver: Receiver
+) -> None:
+    fill(open_with(KEY), receiver)
+    third = base64.urlsafe_b64encode(randomness.token_bytes(32)).decode()
+    with pytest.raises(Unsealable, match="Add the old key"):
+        open_with(f"{NEW},{third}").secrets.rotate(actor="cli")
+    assert set(older(open_with(KEY)).values()) == {0}
+
+
+def test_only_an_admin_changes_keys(open_with: Callable[[str], Ours]) -> None:
+    here: Any = open_with(KEY).secrets
+    for verb in (here.rotate, here.add_key):
+        with pytest.raises(Forbidden):
+            verb(actor=Actor("eve@example.com", "editor"))
+
+
+def test_the_ring_of_the_data_folder_gets_a_new_key_first(
+    make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
+) -> None:
+    make_database_url("sqlite")
+    home = make_settings().home
+    (old,) = load({"OURS_HOME": str(home)}).secret_keys
+    here = Ours(load({"OURS_HOME": str(home)}))
+    here.secrets.add_key(actor="cli")
+    here.close()
+    assert load({"OURS_HOME": str(home)}).secret_keys[1:] == (old,)
+    assert (home / "secret.key").stat().st_mode & 0o077 == 0
+    assert not (home / "secret.new").exists()
+
+
+def test_a_process_that_began_before_the_new_key_reads_what_it_sealed(
+    make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
+) -> None:
+    make_database_url("sqlite")
+    environment = {"OURS_HOME": str(make_settings().home)}
+    running = Ours(load(environment))
+    key = running.sources.add("Shop", actor="cli").live_key
+    other = Ours(load(environment))
+    other.secrets.add_key(actor="cli")
+    other.close()
+    other = Ours(load(environment))
+    assert other.secrets.rotate(actor="cli") == 2
+    assert key in {one.text for one in running.sources.keys(1)}
+    running.sources.add("Old key", actor="cli")  # it still seals with the old one: so start anew, and rotate again
+    assert other.secrets.rotate(actor="cli") == 2
+    running.close()
+    other.close()
+
+
+def test_a_ring_from_the_environment_is_left_to_the_operator(open_with: Callable[[str], Ours]) -> None:
+    with pytest.raises(Invalid, match="OURS_SECRET_KEYS"):
+        open_with(KEY).secrets.add_key(actor="cli")

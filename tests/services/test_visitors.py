@@ -1,0 +1,322 @@
+"""A visitor is found by what names them, shown to whom it may be shown, and forgotten without a trace."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours.errors import Busy, Forbidden, Invalid, NotFound
+from ours.services.actors import Actor
+from ours.services.audit import Audit
+from ours.services.overview import Overview
+from ours.services.reconcile import Reconcile
+from ours.services.replay import Filter, Replay
+from ours.services.visitors import Receipt, Visitors, forgetting
+from ours.store import Store
+from ours.store.tables import attempts, dispatches, events, forgotten, identifiers, seen
+from ours.store.tables import visitors as table
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+ADMIN = Actor("ada@example.com", "admin")
+VIEWER = Actor("vic@example.com", "viewer")
+EMAIL = hashlib.sha256(b"jane@canary.example").hexdigest()
+JANE: dict[str, Any] = {
+    "user_id": "canary-user",
+    "external_id": "canary-external",
+    "email_sha256": EMAIL,
+    "user_properties": {"first_name": "CanaryJane", "email": "jane@canary.example", "phone_number": "+1 555 010 0199"},
+    "event_properties": {"diagnosis": "canary-diagnosis"},
+}
+
+
+@pytest.fixture
+def visitors(place: Place) -> Visitors:
+    return Visitors(place.store, place.route, place.settings.home)
+
+
+def the_one(visitors: Visitors, text: str = "canary-user", kind: str | None = "userId") -> str:
+    (found,) = visitors.find(text, kind, actor="cli")
+    return found.id
+
+
+def rows(store: Store, query: Any) -> Sequence[Any]:
+    with store.read() as connection:
+        return connection.execute(query).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("canary-user", "userId"), (" canary-external ", "externalId"), ("Jane@Canary.example", "email"),
+        (EMAIL, "email"), ("001 (555) 010-0199", "phone"), ("canary-external", None), ("jane@canary.example", None),
+    ],
+)  # fmt: skip
+def test_a_visitor_is_found_by_whatever_names_them(
+    place: Place, visitors: Visitors, text: str, kind: str | None
+) -> None:
+    place.track(**JANE)
+    place.track(user_id="somebody else")
+    place.track(mode="test", **JANE)
+    place.work()
+    assert [found.mode for found in visitors.find(text, kind, actor=VIEWER)] == ["live", "test"]
+    assert visitors.find("nobody", kind, actor=VIEWER) == []
+
+
+@pytest.mark.parametrize(("text", "kind"), [("", None), ("  ", "email"), ("x", "shoe size")])
+def test_nothing_to_look_for_is_said_so(visitors: Visitors, text: str, kind: str | None) -> None:
+    with pytest.raises(Invalid):
+        visitors.find(text, kind, actor="cli")
+
+
+def test_a_viewer_sees_masks_and_an_editor_who_sees_clear_is_written_down(place: Place, visitors: Visitors) -> None:
+    place.track(**JANE)
+    place.work()
+    masked = visitors.show(the_one(visitors), actor=VIEWER)
+    assert masked.properties["first_name"] == "C•••"
+    assert not masked.clear
+    assert Audit(place.store).list(1)[0].verb != "read"
+    clear = visitors.show(masked.id, actor=Actor("ed@example.com", "editor"))
+    assert clear.properties["first_name"] == "CanaryJane"
+    assert {one.kind: one.value for one in clear.identifiers} == {
+        "external": "canary-external", "email": f"{EMAIL[:8]}…", "phone": "15550100199",
+    }  # fmt: skip
+    entry = Audit(place.store).list(1)[0]
+    assert (entry.actor, entry.verb, entry.subject) == ("ed@example.com", "read", f"visitor {masked.id}")
+
+
+def test_only_an_admin_exports_and_forgets(place: Place, visitors: Visitors) -> None:
+    place.track(**JANE)
+    place.work()
+    found = the_one(visitors)
+    for role in ("viewer", "editor"):
+        actor = Actor("eve@example.com", role)  # type: ignore[arg-type]
+        for verb in (visitors.export, visitors.forget):
+            with pytest.raises(Forbidden):
+                verb(found, actor=actor)
+        with pytest.raises(Forbidden):
+            visitors.reapply_forgotten(actor=actor)
+
+
+def test_an_export_holds_all_that_is_kept(place: Place, visitors: Visitors, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track("First", user_id=None, external_id="canary-external")
+    place.track("Second", **JANE)
+    place.identify(user_id="canary-user", user_properties={"last_name": "Doe"})
+    place.work()
+    found = the_one(visitors, "canary-external", "externalId")
+    document = visitors.export(found, actor=ADMIN)
+    assert sorted(event["event"] for event in document["events"]) == ["$identify", "First", "Second"]
+    second = next(event for event in document["events"] if event["event"] == "Second")
+    assert second["eventProperties"] == JANE["event_properties"]
+    assert second["dispatches"][0]["attempts"][0]["request"]["url"].startswith(receiver.url)
+    assert len(document["visitors"]) == 2
+    assert {"canary-user"} <= {one["visitorId"] for one in document["visitors"]}
+    assert Audit(place.store).list(1)[0].verb == "export"
+
+
+def test_forgetting_leaves_that_events_were_and_where_they_went(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    hook, paused = place.webhook(receiver), place.webhook(receiver, "Paused")
+    place.destinations.pause(paused, actor="cli")
+    event_id = place.track(**JANE, distinct_id="order-1").event_id
+    other = place.track(user_id="somebody else").event_id
+    place.work()
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert (receipt.visitors, receipt.identifiers, receipt.events, receipt.attempts, receipt.stopped) == (1, 3, 1, 1, 1)
+    assert [(one.id, one.delivered, one.tried) for one in receipt.destinations] == [(hook, 1, 0)]
+    found = rows(place.store, sa.select(dispatches).where(dispatches.c.event_id == event_id).order_by(dispatches.c.id))
+    assert [(one.state, one.reason) for one in found] == [("delivered", None), ("stopped", "forgotten")]
+    (row,) = rows(place.store, sa.select(events).where(events.c.id == event_id))
+    assert (row.visitor_id, row.notes) == (None, "visitor_forgotten")
+    assert place.store.sealer.open_json(row.payload, f"events:{event_id}") == {}
+    left = {one.event_id for one in rows(place.store, sa.select(dispatches.c.event_id).join(
+        attempts, attempts.c.dispatch_id == dispatches.c.id))}  # fmt: skip
+    assert left == {other}
+    overview = Overview(place.store, place.registry)
+    assert overview.balance().difference == 0
+    assert list(Reconcile(place.store).check()) == []
+    assert overview.event(event_id).visitor is None
+    with pytest.raises(NotFound):
+        visitors.show(receipt.visitor_id, actor="cli")
+    with pytest.raises(NotFound):
+        visitors.forget(receipt.visitor_id, actor=ADMIN)
+    assert place.track(**JANE, distinct_id="order-1").duplicate
+
+
+def test_what_was_forgotten_can_never_be_replayed(place: Place, visitors: Visitors, receiver: Receiver) -> None:
+    receiver.answer(400)
+    hook = place.webhook(receiver)
+    event_id = place.track(**JANE).event_id
+    place.work()
+    visitors.forget(the_one(visitors), actor=ADMIN)
+    replay = Replay(place.store, place.registry)
+    (old,) = rows(place.store, sa.select(dispatches))
+    assert old.state == "rejected"
+    with pytest.raises(Invalid, match="was forgotten"):
+        replay.one(old.id, actor="cli")
+    with pytest.raises(Invalid, match="was forgotten"):
+        replay.event(event_id, actor="cli")
+    assert replay.many(Filter(), actor="cli") == 0
+    later = place.webhook(receiver, "Later")
+    with pytest.raises(Invalid, match="was forgotten"):
+        replay.event_to(event_id, later, actor="cli")
+    assert hook != later
+    assert len(receiver.requests) == 1
+
+
+def test_an_event_that_waits_to_be_routed_is_theirs_too(place: Place, visitors: Visitors, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track(**JANE)
+    place.work()
+    place.track("Later", user_id=None, email_sha256=EMAIL, event_properties={"x": "canary-late"})
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert (receipt.events, receipt.stopped) == (2, 1)
+    place.work()
+    assert len(receiver.requests) == 1
+    assert Overview(place.store, place.registry).balance().difference == 0
+
+
+def test_what_a_worker_has_in_hand_is_waited_for(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.answer(200, delay=0.6)
+    place.webhook(receiver)
+    place.track(**JANE)
+    while place.route.run():
+        pass
+    worker = threading.Thread(target=place.deliver.drain, args=(threading.Event(), 20))
+    worker.start()
+    while not rows(place.store, sa.select(dispatches).where(dispatches.c.state == "sending")):
+        time.sleep(0.01)
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    worker.join()
+    assert [(one.delivered, one.tried) for one in receipt.destinations] == [(1, 0)]
+    assert rows(place.store, sa.select(attempts)) == []
+
+
+def test_a_worker_that_hangs_makes_it_say_try_again_and_keeps_nothing_when_it_wakes(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "_PATIENCE", 0.2)
+    place.webhook(receiver)
+    place.track(**JANE)
+    while place.route.run():
+        pass
+    place.deliver._begin(place.deliver._turn(claim=True))  # claimed and on its way, and nobody collects the answer
+    with pytest.raises(Busy):
+        visitors.forget(the_one(visitors), actor=ADMIN)
+    with place.store.write() as connection:  # what the sweep does when its lease has run out
+        free = {"state": "retrying", "due_at": 1, "lease": None, "lease_until": None}
+        connection.execute(sa.update(dispatches).values(free))
+    visitors.forget(the_one(visitors), actor=ADMIN)
+    place.deliver.drain(threading.Event(), 5)
+    assert rows(place.store, sa.select(attempts)) == []
+    assert place.states() == {"stopped": 1}
+
+
+def _blobs(store: Store) -> list[bytes]:
+    """Everything of a person that lies in the database: what is sealed, and the hashes that stand for them."""
+    sealed = [one[0] for column in (events.c.payload, table.c.profile, attempts.c.exchange)
+              for one in rows(store, sa.select(column))]  # fmt: skip
+    hashed = [one[0].encode() for column in (identifiers.c.hash, table.c.id, seen.c.content)
+              for one in rows(store, sa.select(column))]  # fmt: skip
+    return [*(blob[5:40] for blob in sealed), *hashed]
+
+
+def _bytes_of(home: Path) -> bytes:
+    """Every file of the data folder but the list of who was forgotten, which holds hashes for a reason."""
+    return b"".join(path.read_bytes() for path in home.iterdir() if path.is_file() and path.name != "forgotten.log")
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_no_byte_of_the_person_is_left_in_any_file(place: Place, visitors: Visitors, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    large = {"note": "canary-large " * 2000}
+    for number in range(30):
+        place.track(**JANE | {"event_properties": large | {"n": number}}, distinct_id=f"canary-order-{number}")
+        place.work()  # each changes the profile: older versions of it lay in pages that were freed
+    kept = _blobs(place.store)
+    place.track(user_id="somebody else")
+    before = _bytes_of(place.settings.home)
+    assert len([blob for blob in kept if blob in before]) > 60
+    assert b"canary" not in before.lower()  # sealed
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert (receipt.events, receipt.scrubbed) == (30, True)
+    after = _bytes_of(place.settings.home)
+    (row,) = rows(place.store, sa.select(forgotten))
+    remembered = row.visitor_id.encode()
+    assert [blob for blob in kept if blob in after and blob != remembered] == []
+
+
+def test_a_backup_that_brings_somebody_back_is_forgotten_again(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    place.track(**JANE)
+    place.track(user_id="somebody else")
+    place.work()
+    saved = {name: [dict(one._mapping) for one in rows(place.store, sa.select(metadata))]
+             for name, metadata in (("visitors", table), ("identifiers", identifiers), ("events", events))}  # fmt: skip
+    first = visitors.forget(the_one(visitors), actor=ADMIN)
+    _restore(place.store, saved)  # an older database, which knows nothing of the forgetting
+    assert the_one(visitors) == first.visitor_id
+    (again,) = visitors.reapply_forgotten(actor="cli")
+    assert (again.visitor_id, again.events) == (first.visitor_id, 1)
+    assert visitors.find("canary-user", actor="cli") == []
+    assert len(visitors.find("somebody else", actor="cli")) == 1
+    assert visitors.reapply_forgotten(actor="cli") == []
+
+
+def test_who_comes_back_later_is_not_forgotten_for_it(place: Place, visitors: Visitors) -> None:
+    place.track(**JANE)
+    place.work()
+    visitors.forget(the_one(visitors), actor=ADMIN)
+    time.sleep(0.005)
+    place.track(**JANE)
+    place.work()
+    assert visitors.reapply_forgotten(actor="cli") == []
+    assert the_one(visitors)
+
+
+def _restore(store: Store, saved: dict[str, list[dict[str, Any]]]) -> None:
+    with store.write() as connection:
+        connection.execute(sa.delete(forgotten))
+        for name, one in (("visitors", table), ("identifiers", identifiers), ("events", events)):
+            connection.execute(sa.delete(one))
+            connection.execute(sa.insert(one), saved[name])
+
+
+def test_the_receipt_is_in_the_audit_log_without_anything_personal(place: Place, visitors: Visitors) -> None:
+    place.track(**JANE)
+    place.work()
+    receipt: Receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    entry = Audit(place.store).list(1)[0]
+    assert (entry.verb, entry.actor, entry.subject) == ("forget", ADMIN.name, f"visitor {receipt.visitor_id}")
+    assert entry.detail == {"events": 1, "attempts": 0, "stopped": 0, "destinations": []}
+
+
+def test_a_replay_that_comes_between_is_stopped_too(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver.answer(400)
+    place.webhook(receiver)
+    event_id = place.track(**JANE).event_id
+    place.work()
+    replay, empty = Replay(place.store, place.registry), visitors._forgetting._empty
+
+    def late(*how: Any) -> None:
+        replay.event(event_id, actor="cli")
+        empty(*how)
+
+    monkeypatch.setattr(visitors._forgetting, "_empty", late)
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert receipt.stopped == 1
+    place.work()
+    assert len(receiver.requests) == 1
+    assert Overview(place.store, place.registry).balance().difference == 0

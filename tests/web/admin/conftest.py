@@ -1,0 +1,43 @@
+"""The admin API over a real installation on SQLite, and a program that holds a token."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from ours.bootstrap import Ours
+from ours.settings import Settings
+from ours.web import create_app
+
+Call = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def here(make_settings: Callable[..., Settings], make_database_url: Callable[[str], str]) -> Iterator[Ours]:
+    make_database_url("sqlite")
+    opened = Ours(make_settings(allow_networks="127.0.0.0/8"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def app(here: Ours) -> Flask:
+    return create_app(here)
+
+
+@pytest.fixture
+def program(app: Flask, here: Ours) -> Callable[..., Call]:
+    """``program("sources:read")("GET", "/sources")``: a call with a token of those scopes."""
+
+    def make(*scopes: str) -> Call:
+        _, text = here.tokens.add("CI", scopes, actor="cli")
+
+        def call(method: str, path: str, **how: Any) -> TestResponse:
+            headers = {"Authorization": f"Bearer {text}"}
+            return app.test_client().open(f"/api/admin/v1{path}", method=method, headers=headers, **how)
+
+        return call
+
+    return make

@@ -1,0 +1,195 @@
+"""Programs do with a token what its scopes name, and nothing else."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask
+from werkzeug.routing import Rule
+
+from ours import clock
+from ours.bootstrap import Ours
+from ours.core.incoming import Incoming
+from ours.services.tokens import SCOPES
+from tests.web.admin.conftest import Call
+
+Program = Callable[..., Call]
+_SAMPLES = {"event_id": "0" * 32, "dispatch_id": "0" * 32, "visitor_id": "0" * 32}
+
+
+def _endpoints(app: Flask) -> Iterator[tuple[Rule, str, str]]:
+    """Every rule of the API, each of its methods, and a path that fits it."""
+    with app.test_request_context():
+        adapter = app.url_map.bind("localhost")
+        for rule in app.url_map.iter_rules():
+            if rule.rule.startswith("/api/admin/"):
+                values = {name: _SAMPLES.get(name, 1) for name in rule.arguments}
+                for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                    path = adapter.build(rule.endpoint, values, method=method)
+                    yield rule, method, path.removeprefix("/api/admin/v1")
+
+
+@pytest.fixture
+def event_id(here: Ours) -> str:
+    made = here.sources.add("Shop", actor="cli")
+    caller = here.accept.authenticate(made.live_key)
+    assert caller
+    item = Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id="u1", user_properties={"first_name": "Jane"})
+    found = here.accept.accept(caller, [item])[0].event_id
+    while here.route.run():
+        pass
+    return found
+
+
+def test_every_endpoint_names_its_scope_and_no_token_without_it_passes(app: Flask, program: Program) -> None:
+    found = list(_endpoints(app))
+    assert len(found) > 20
+    for rule, _, _ in found:
+        needed = getattr(app.view_functions[rule.endpoint], "needed_scope", None)
+        assert needed in SCOPES, rule
+    for needed in SCOPES:
+        call = program(*(SCOPES.keys() - {needed}))
+        for rule, method, path in found:
+            if app.view_functions[rule.endpoint].needed_scope == needed:  # type: ignore[attr-defined]
+                answer = call(method, path, json={})
+                assert (answer.status_code, answer.json["code"]) == (403, "forbidden"), (rule, method)
+                assert needed in answer.json["error"]
+
+
+def test_without_a_good_token_nothing_is_answered(app: Flask, here: Ours) -> None:
+    client = app.test_client()
+    made, text = here.tokens.add("CI", ["balance:read"], actor="cli")
+    assert client.get("/api/admin/v1/balance", headers={"Authorization": f"Bearer {text}"}).status_code == 200
+    here.tokens.revoke(made.id, actor="cli")
+    for value in (None, "", "Bearer", "Bearer  ", f"Bearer {text}", f"Basic {text}", text, "Bearer ours_" + "a" * 40):
+        headers = {"Authorization": value} if value is not None else {}
+        answer = client.get("/api/admin/v1/balance", headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (401, "invalid_token"), value
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_an_expired_token_is_no_token(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, later = program("balance:read"), clock.now_ms() + 91 * clock.DAY
+    assert call("GET", "/balance").status_code == 200
+    monkeypatch.setattr(clock, "now_ms", lambda: later)
+    assert call("GET", "/balance").status_code == 401
+
+
+def test_guessing_tokens_is_slowed_down(app: Flask) -> None:
+    client = app.test_client()
+    wrong = {"Authorization": "Bearer ours_wrong"}
+    answers = [client.get("/api/admin/v1/balance", headers=wrong).status_code for _ in range(21)]
+    assert answers == [401] * 20 + [429]
+
+
+def test_neither_a_cookie_nor_an_ingest_key_opens_it(app: Flask, here: Ours) -> None:
+    key = here.sources.add("Shop", actor="cli").live_key
+    client = app.test_client()
+    with client.session_transaction() as session:
+        session["_user_id"] = "1.1"
+    assert client.get("/api/admin/v1/sources").status_code == 401
+    assert client.get("/api/admin/v1/sources", headers={"Authorization": f"Bearer {key}"}).status_code == 401
+
+
+def test_a_source_is_added_rotated_switched_and_deleted(program: Program, here: Ours) -> None:
+    call = program("sources:read", "sources:write")
+    made = call("POST", "/sources", json={"name": "Shop"})
+    assert (made.status_code, made.headers["Cache-Control"]) == (201, "no-store")
+    assert here.accept.authenticate(made.json["key"])
+    path = f"/sources/{made.json['id']}"
+    rotated = call("POST", f"{path}/rotate", json={"mode": "live", "overlapSeconds": 0})
+    assert here.accept.authenticate(rotated.json["key"])
+    assert call("POST", f"{path}/deactivate").json["status"] == "deactivated"
+    assert call("POST", f"{path}/activate").json["status"] == "active"
+    assert call("DELETE", path).json["status"] == "deleted"
+    assert call("GET", "/sources").json == []
+    assert made.json["key"] not in call("GET", path).text
+    verbs = [(entry.verb, entry.actor[:7]) for entry in here.audit.list(5)]
+    assert verbs == [(verb, "token 1") for verb in ("delete", "activate", "deactivate", "rotate", "add")]
+
+
+def test_a_destination_is_added_changed_paused_and_removed_and_its_secret_never_comes_out(
+    program: Program, here: Ours
+) -> None:
+    call = program("destinations:read", "destinations:write")
+    settings = {"url": "https://example.com/hook?api_key=canary-key", "secret": "whsec_" + "Y2FuYXJ5" * 4}
+    made = call("POST", "/destinations", json={"type": "webhook", "name": "Hook", "settings": settings, "events": []})
+    assert made.status_code == 201
+    path = f"/destinations/{made.json['id']}"
+    assert call("PATCH", path, json={"events": ["Purchase"]}).json["events"] == ["Purchase"]
+    for verb, status in (("pause", "paused"), ("resume", "on"), ("off", "off"), ("on", "on")):
+        assert call("POST", f"{path}/{verb}").json["status"] == status
+    shown = call("GET", path).text + call("GET", "/destinations").text + made.text
+    assert "canary" not in shown
+    assert settings["secret"] not in shown
+    assert call("DELETE", path).json["status"] == "removed"
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "type"), ({"type": "webhook", "name": "x", "settings": {}, "events": "all"}, "events"),
+     ({"type": "webhook", "name": "x", "settings": {}, "events": [], "evil": 1}, "evil")],
+)  # fmt: skip
+def test_every_wrong_field_is_named(program: Program, body: dict[str, object], field: str) -> None:
+    answer = program("destinations:write")("POST", "/destinations", json=body)
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid")
+    assert field in answer.json["errors"]
+
+
+def test_a_body_that_is_no_object_or_too_large_is_refused(program: Program) -> None:
+    call = program("sources:write")
+    assert call("POST", "/sources", data=b"[1]").status_code == 400
+    assert call("POST", "/sources", data=b"\xff").status_code == 400
+    assert call("POST", "/sources", data=b'"' + b"x" * 300_000 + b'"').status_code == 413
+
+
+def test_events_are_read_and_reading_one_is_written_down(program: Program, here: Ours, event_id: str) -> None:
+    call = program("events:read", "balance:read", "audit:read")
+    page = call("GET", "/events?limit=1").json
+    assert [one["id"] for one in page["events"]] == [event_id]
+    assert "Jane" not in str(page)
+    assert call("GET", f"/events/{event_id}").json["userProperties"] == {"first_name": "Jane"}
+    entry = call("GET", "/audit?verb=read").json[0]
+    assert (entry["subject"], entry["actor"]) == (f"event {event_id}", "token 1 (CI)")
+    assert call("GET", "/balance").json["difference"] == 0
+    assert call("GET", "/events/nothing").json["code"] == "not_found"
+
+
+def test_a_visitor_is_found_read_exported_and_forgotten(program: Program, event_id: str) -> None:
+    call = program("visitors:read", "visitors:export", "visitors:forget")
+    (found,) = call("POST", "/visitors/find", json={"identifier": "u1"}).json
+    path = f"/visitors/{found['id']}"
+    assert call("GET", path).json["properties"] == {"first_name": "Jane"}
+    assert call("POST", f"{path}/export").json["events"][0]["id"] == event_id
+    receipt = call("POST", f"{path}/forget").json
+    assert (receipt["events"], receipt["visitors"], receipt["destinations"]) == (1, 1, [])
+    assert call("GET", path).status_code == 404
+
+
+def test_a_dispatch_that_is_not_there_can_not_be_read_or_replayed(program: Program) -> None:
+    call = program("events:read", "dispatches:replay")
+    assert call("GET", f"/dispatches/{'0' * 32}").status_code == 404
+    assert call("POST", f"/dispatches/{'0' * 32}/replay").status_code == 404
+
+
+def test_the_last_use_of_a_token_is_kept_to_the_minute(program: Program, here: Ours) -> None:
+    call = program("balance:read")
+    assert here.tokens.list()[0].last_used_at is None
+    call("GET", "/balance")
+    first = here.tokens.list()[0].last_used_at
+    assert first
+    time.sleep(0.01)
+    call("GET", "/balance")
+    assert here.tokens.list()[0].last_used_at == first
+
+
+def test_a_fault_of_ours_says_nothing_of_its_innards(
+    app: Flask, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("canary-4711")
+
+    monkeypatch.setattr("ours.services.overview.Overview.balance", broken)
+    answer = program("balance:read")("GET", "/balance")
+    assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
+    assert "canary" not in answer.text

@@ -1,0 +1,138 @@
+"""Sessions begin anew, end by themselves, and are ours alone; the dashboard answers to its own names."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+
+from ours import clock
+from ours.bootstrap import Ours
+from ours.settings import Settings
+from ours.web import create_app
+from tests.web.show.conftest import PASSWORD, Browser
+
+MINUTE = clock.MINUTE
+
+
+class Clock:
+    """The clock, moved on by hand."""
+
+    def __init__(self) -> None:
+        self.ahead = 0
+        self._true = clock.now_ms
+
+    def now(self) -> int:
+        return self._true() + self.ahead
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(clock, "now_ms", made.now)
+    return made
+
+
+@pytest.fixture
+def strict(here: Ours, make_settings: Callable[..., Settings]) -> Ours:
+    """Whoever does nothing for 15 minutes is signed out."""
+    here.settings = make_settings(session_idle_minutes=15)
+    return here
+
+
+def test_whoever_does_nothing_for_too_long_signs_in_again(strict: Ours, editor: Browser, later: Clock) -> None:
+    for _ in range(3):
+        assert editor.get("/events").status_code == 200
+        later.ahead += 14 * MINUTE
+    assert editor.get("/events").status_code == 200
+    later.ahead += 16 * MINUTE
+    assert editor.get("/events").location.startswith("/sign-in")
+
+
+def test_a_page_that_refreshes_itself_keeps_nobody_signed_in(strict: Ours, editor: Browser, later: Clock) -> None:
+    editor.get("/events")
+    for _ in range(4):
+        later.ahead += 4 * MINUTE
+        status = editor.get("/events/rows", headers={"HX-Request": "true"}).status_code
+    assert status == 401
+
+
+def test_no_session_lives_longer_than_twelve_hours(editor: Browser, later: Clock) -> None:
+    for _ in range(25):
+        assert editor.get("/events").status_code == 200
+        later.ahead += 29 * MINUTE
+    assert editor.get("/events").status_code == 302
+
+
+def test_what_was_in_the_browser_before_signing_in_is_gone_after(stranger: Browser, here: Ours) -> None:
+    person, given = here.people.add("ada@example.com", "viewer", actor="cli")
+    here.people.change_password(person.id, given, PASSWORD)
+    stranger.get("/sign-in")
+    with stranger.client.session_transaction() as session:
+        session["planted"], old = "by somebody else", session["csrf_token"]
+    stranger.sign_in("ada@example.com")
+    with stranger.client.session_transaction() as session:
+        assert "planted" not in session
+        assert session.get("csrf_token") != old
+
+
+def test_a_cookie_that_was_changed_or_signed_by_another_is_nobodys(app: Flask, here: Ours, editor: Browser) -> None:
+    cookie = editor.client.get_cookie("ours_session")
+    assert cookie
+    body, _, rest = cookie.value.partition(".")
+    for value in (body + "x." + rest, cookie.value[:-2], "", "a.b.c", "." * 500):
+        client = app.test_client()
+        client.set_cookie("ours_session", value)
+        assert client.get("/events").status_code == 302
+
+
+def test_guessing_ones_own_old_password_is_slowed_down(editor: Browser) -> None:
+    form = {"old": "guess", "new": "another good one", "again": "another good one"}
+    answers = [editor.post("/password", **form).status_code for _ in range(11)]
+    assert answers == [400] * 10 + [429]
+
+
+@pytest.mark.parametrize(
+    ("changes", "host", "status"),
+    [
+        ({}, "localhost:8000", 200), ({}, "127.0.0.1:8000", 200), ({}, "[::1]:8000", 200),
+        ({}, "evil.example", 400), ({}, "localhost.evil.example", 400), ({}, "127.0.0.1.nip.io", 400),
+        ({"host": "0.0.0.0"}, "ours.example.com", 200), ({"trusted_proxies": 1}, "ours.example.com", 200),
+        ({"allowed_hosts": "ours.example.com"}, "ours.example.com", 200),
+        ({"allowed_hosts": "ours.example.com"}, "OURS.example.com:443", 200),
+        ({"allowed_hosts": "ours.example.com", "host": "0.0.0.0"}, "evil.example", 400),
+        ({"allowed_hosts": ".example.com"}, "a.example.com", 200),
+        ({"allowed_hosts": ".example.com"}, "example.com.evil", 400),
+    ],
+)  # fmt: skip
+def test_the_dashboard_answers_to_its_own_names(
+    here: Ours, make_settings: Callable[..., Settings], changes: dict[str, object], host: str, status: int
+) -> None:
+    here.settings = make_settings(**changes)
+    client = create_app(here).test_client()
+    answer = client.get("/sign-in", headers={"Host": host})
+    assert answer.status_code == status
+    if status == 400:
+        assert "OURS_ALLOWED_HOSTS" in answer.text
+    assert client.get("/health/live", headers={"Host": host}).status_code == 200
+    assert client.post("/api/v1/track", headers={"Host": host}, json={}).status_code == 401
+
+
+def test_what_a_proxy_says_is_believed_only_when_there_is_one(
+    here: Ours, make_settings: Callable[..., Settings]
+) -> None:
+    forwarded = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Host": "ours.example.com"}
+    plain = create_app(here).test_client().get("/sign-in", headers=forwarded)
+    assert "Secure" not in plain.headers["Set-Cookie"]
+    assert "Strict-Transport-Security" not in plain.headers
+    here.settings = make_settings(trusted_proxies=1)
+    behind = create_app(here).test_client().get("/sign-in", headers=forwarded)
+    assert "Secure" in behind.headers["Set-Cookie"]
+    assert "Strict-Transport-Security" in behind.headers
+
+
+@pytest.mark.parametrize("hosts", ["https://ours.example.com", "ours.example.com:8000", "a b", "*", "a/b"])
+def test_what_is_no_host_is_no_setting(make_settings: Callable[..., Settings], hosts: str) -> None:
+    from ours.errors import SettingsInvalid
+
+    with pytest.raises(SettingsInvalid, match="OURS_ALLOWED_HOSTS"):
+        make_settings(allowed_hosts=hosts)

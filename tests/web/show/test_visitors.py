@@ -1,0 +1,102 @@
+"""Visitors, tokens and the audit log in a browser: found without leaving a name in any address, and forgotten."""
+
+import json
+from collections.abc import Callable
+from html import unescape
+
+import pytest
+
+from ours.bootstrap import Ours
+from tests.web.show.conftest import Browser
+
+JANE = {"user_properties": {"first_name": "Janecanary", "email": "jane@example.com"}}
+
+
+@pytest.fixture
+def jane(send: Callable[..., str], work: Callable[[], None], here: Ours) -> str:
+    send(**JANE)
+    work()
+    return here.visitors.find("u1", "userId", actor="cli")[0].id
+
+
+def test_an_email_in_clear_is_posted_and_leads_to_an_address_that_names_nobody(editor: Browser, jane: str) -> None:
+    answer = editor.post("/visitors", follow=False, identifier="Jane@Example.com")
+    assert (answer.status_code, answer.location) == (302, f"/visitors/{jane}")
+    page = editor.page(answer.location)
+    assert "Janecanary" in page
+    assert "<title>Visitor · Ours</title>" in page
+
+
+def test_a_viewer_sees_masks_and_neither_exports_nor_forgets(browser_of: Callable[[str], Browser], jane: str) -> None:
+    viewer = browser_of("viewer")
+    page = viewer.page(f"/visitors/{jane}")
+    assert "Janecanary" not in page
+    assert "jane@example.com" not in page
+    assert "J•••" in page
+    assert "Forget" not in page
+    for path in (f"/visitors/{jane}/export", f"/visitors/{jane}/forget"):
+        assert viewer.post(path).status_code == 403
+
+
+def test_found_in_both_modes_they_are_listed_and_a_stranger_is_said_to_be_nobody(
+    editor: Browser, jane: str, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    send(mode="test")
+    work()
+    page = editor.post("/visitors", identifier="u1", kind="userId").text
+    assert page.count("/visitors/") == 2
+    assert "Nobody is named so" in editor.post("/visitors", identifier="nobody").text
+    assert editor.post("/visitors", identifier=" ").status_code == 400
+
+
+def test_an_admin_exports_and_forgets_and_gets_a_receipt(
+    admin: Browser, jane: str, here: Ours, work: Callable[[], None]
+) -> None:
+    answer = admin.post(f"/visitors/{jane}/export")
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="visitor-{jane[:8]}.json"'
+    assert json.loads(answer.text)["events"][0]["userProperties"]["first_name"] == "Janecanary"
+    assert "every figure still adds up" in unescape(admin.page(f"/visitors/{jane}/forget"))
+    page = admin.post(f"/visitors/{jane}/forget").text
+    assert "Nothing of this visitor ever left." in page
+    assert admin.get(f"/visitors/{jane}").status_code == 404
+    assert "difference 0" in admin.page("/")
+    log = admin.page("/audit?subject=visitor+" + jane)
+    for verb in ("export", "read", "forget"):
+        assert f"<code>{verb}</code>" in log
+
+
+def test_who_opens_an_event_in_clear_is_written_down_and_who_sees_masks_is_not(
+    editor: Browser, browser_of: Callable[[str], Browser], send: Callable[..., str], here: Ours
+) -> None:
+    event_id = send(**JANE)
+    browser_of("viewer").page(f"/events/{event_id}")
+    assert here.audit.list(1)[0].verb != "read"
+    editor.page(f"/events/{event_id}")
+    editor.get(f"/events/{event_id}/dispatches")  # the page refreshing itself is no second reading
+    read = [entry for entry in here.audit.list() if entry.verb == "read"]
+    assert [(entry.actor, entry.subject) for entry in read] == [("editor@example.com", f"event {event_id}")]
+
+
+def test_the_audit_log_is_narrowed_to_who_did_what(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    assert "source 1" in editor.page("/audit?actor=cl&verb=add")
+    assert "No entry fits" in editor.page("/audit?actor=%25&verb=add")
+    assert "No entry fits" in editor.page("/audit?verb=remove")
+
+
+def test_a_token_is_shown_once_and_revoked(admin: Browser, here: Ours) -> None:
+    page = admin.post("/tokens/add", name="CI", scope="balance:read", days="7").text
+    text = page.partition('<pre id="handed" tabindex="0">')[2].partition("</pre>")[0]
+    assert here.tokens.authenticate(text)
+    assert text not in admin.page("/tokens")
+    assert "revoked" in admin.post("/tokens/1/revoke").text
+    assert here.tokens.authenticate(text) is None
+    answer = admin.post("/tokens/add", name="", days="0")
+    assert answer.status_code == 400
+    assert "A name has 1 to 200 characters." in answer.text
+
+
+def test_signing_out_everywhere_ends_every_session(editor: Browser, here: Ours) -> None:
+    assert "Sign out everywhere" in editor.page("/password")
+    editor.post("/sign-out", everywhere="1")
+    assert here.people.find("editor@example.com").session == 2
