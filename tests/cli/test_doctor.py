@@ -140,9 +140,9 @@ def test_a_plugins_folder_that_anybody_may_write(
 def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, ours: Ours) -> None:
     Counting(ours.store).tick()
     assert "at work" in found(terminal, "ok")["scheduler"]
-    caller = ours.accept.authenticate(ours.sources.add("Shop", actor="test").live_key)
+    caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
     assert caller is not None
-    ours.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="test")
+    ours.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="cli")
     ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
     ours.route.run()
     ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="2")])
@@ -155,8 +155,8 @@ def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, 
 
 
 def test_a_destination_without_its_plugin_or_its_credentials(terminal: Terminal, ours: Ours) -> None:
-    gone = ours.destinations.add("file", "Gone", {"folder": "/nowhere"}, events=[], actor="test")
-    paused = ours.destinations.add("file", "Paused", {"folder": "/nowhere"}, events=[], actor="test")
+    gone = ours.destinations.add("file", "Gone", {"folder": "/nowhere"}, events=[], actor="cli")
+    paused = ours.destinations.add("file", "Paused", {"folder": "/nowhere"}, events=[], actor="cli")
     with ours.store.write() as connection:
         destinations.change(connection, gone.id, {"slug": "vanished"})
         destinations.change(connection, paused.id, {"status": "paused", "paused_for": "auth_failed"})

@@ -98,7 +98,7 @@ def test_a_file_is_applied_and_the_second_time_changes_nothing(ours: Ours) -> No
         ("add", "destination", "Hook"), ("add", "destination", "Archive"),
     ]  # fmt: skip
     assert ours.sources.list() == []  # planning changes nothing
-    first.make("test")
+    first.make("cli")
     hook, archive = ours.destinations.list()
     assert ours.destinations.kept(hook.id) == {
         "url": "https://example.com/hook?a=1&b=${c}", "secret": SECRET, "headers": {"X-Team": "abc$1"},
@@ -111,12 +111,12 @@ def test_a_file_is_applied_and_the_second_time_changes_nothing(ours: Ours) -> No
 
 @pytest.mark.parametrize("kind", ENGINES)
 def test_an_export_makes_a_fresh_installation_route_the_same(ours: Ours, kind: str, open_: Open) -> None:
-    plan(ours, FILE).make("test")
+    plan(ours, FILE).make("cli")
     text = dump(ours.configuration.export(references=True))
     assert SECRET not in text
     assert "abc$1" not in text
     other = open_(kind)
-    plan(other, text).make("test")
+    plan(other, text).make("cli")
     assert dump(other.configuration.export(references=True)) == text
     with ours.store.read() as here, other.store.read() as there:
         assert targets.current(here, ours.registry) == targets.current(there, other.registry)
@@ -124,7 +124,7 @@ def test_an_export_makes_a_fresh_installation_route_the_same(ours: Ours, kind: s
 
 
 def test_a_change_is_told_without_its_secrets_and_leaves_the_rest_alone(ours: Ours) -> None:
-    plan(ours, FILE).make("test")
+    plan(ours, FILE).make("cli")
     changed = (
         FILE.replace("X-Team", "X-Group")
         .replace("[Purchase, lead]", "[Purchase]")
@@ -142,7 +142,7 @@ def test_a_change_is_told_without_its_secrets_and_leaves_the_rest_alone(ours: Ou
         "change Hook: limits.rate_limit: 50.0 → 5",
         "change Archive: status: off → paused",
     ]
-    made.make("test")
+    made.make("cli")
     hook, archive = ours.destinations.list()
     assert ours.destinations.kept(hook.id)["headers"] == {"X-Group": "abc$1"}
     assert archive.status == "paused"
@@ -153,23 +153,23 @@ def test_keep_leaves_a_secret_and_needs_one(ours: Ours) -> None:
     kept = FILE.replace("${HOOK_SECRET}", "!keep")
     with pytest.raises(Invalid, match=r'"Hook" has nothing yet that !keep could keep'):
         plan(ours, kept)
-    plan(ours, FILE).make("test")
+    plan(ours, FILE).make("cli")
     assert plan(ours, kept).changes == []
 
 
 def test_what_is_not_named_is_left_alone_unless_it_is_to_be_pruned(ours: Ours) -> None:
-    plan(ours, FILE).make("test")
+    plan(ours, FILE).make("cli")
     rest = "ours: 1\nsources: {}\ndestinations: {}\n"
     assert plan(ours, rest).changes == []
     assert plan(ours, "ours: 1\n", prune=True).changes == []
     pruned = plan(ours, rest, prune=True)
     assert lines(pruned) == ["off Shop: status: active → deactivated", "off Hook: status: on → off"]
-    pruned.make("test")
+    pruned.make("cli")
     assert [one.status for one in ours.destinations.list()] == ["off", "off"]
 
 
 def test_a_destination_that_paused_itself_is_not_resumed(ours: Ours) -> None:
-    plan(ours, FILE).make("test")
+    plan(ours, FILE).make("cli")
     from ours.store.queries import destinations
 
     with ours.store.write() as connection:
@@ -197,6 +197,6 @@ def test_a_destination_that_paused_itself_is_not_resumed(ours: Ours) -> None:
 )
 def test_a_file_that_can_not_be_changes_nothing_and_says_why(ours: Ours, wrong: str, sentence: str) -> None:
     with pytest.raises(Invalid) as caught:
-        plan(ours, wrong).make("test")
+        plan(ours, wrong).make("cli")
     assert sentence in str(caught.value)
     assert ours.sources.list() == []

@@ -131,12 +131,12 @@ def ours(cluster: Cluster) -> Iterator[Ours]:
 
 
 def test_a_rolling_restart_of_everything_under_load_loses_nothing(cluster: Cluster, ours: Ours) -> None:
-    key = ours.sources.add("Shop", actor="test").live_key
+    key = ours.sources.add("Shop", actor="cli").live_key
     cluster.start_queue()
     for name in WORDS:
         cluster.start(name)
     with Receiver() as receiver:
-        ours.destinations.add("webhook", "Hook", {"url": receiver.url}, events=["*"], actor="test")
+        ours.destinations.add("webhook", "Hook", {"url": receiver.url}, events=["*"], actor="cli")
         until(lambda: cluster.ready("web-1") and cluster.ready("web-2"), PATIENCE)
         with Load(list(cluster.ports.values()), key) as sent:
             for name in WORDS:
