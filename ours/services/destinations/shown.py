@@ -15,9 +15,9 @@ from ours.services.destinations.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A configured place. ``events`` is its allow list as typed; ``loaded`` says whether its plugin is there;
-    ``breaker`` how the destination fares; ``rests_until``: up to when it asked to be left alone; ``leaving``: it is
-    removed as soon as what waits is delivered."""
+    """A configured place. ``events`` is its allow list as typed; ``sources`` those that it listens to, none named: all;
+    ``loaded`` says whether its plugin is there; ``breaker`` how the destination fares; ``rests_until``: up to when it
+    asked to be left alone; ``leaving``: it is removed as soon as what waits is delivered."""
 
     id: int
     name: str
@@ -25,7 +25,11 @@ class Destination:
     status: str
     paused_for: str | None
     events: Sequence[str]
-    mapping: Mapping[str, str]
+    mapping: Mapping[str, Any]
+    cases: Sequence[Mapping[str, Any]]
+    sources: Sequence[int]
+    category: str
+    agreement: str
     settings_shown: Mapping[str, Any]
     version: int
     loaded: bool
@@ -47,6 +51,10 @@ def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin:
         paused_for=row.paused_for,
         events=tuple(events),
         mapping=orjson.loads(row.mapping),
+        cases=tuple(orjson.loads(row.cases)),
+        sources=tuple(orjson.loads(row.sources)) if row.sources else (),
+        category=row.category or (plugin.category if plugin else ""),
+        agreement=row.agreement,
         settings_shown=settings.show(plugin, opened),
         version=row.version,
         loaded=plugin is not None,
