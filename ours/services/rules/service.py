@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import governance as core
 from ours.core import logic
 from ours.core.governance import EVERY, LONGEST_NAME
 from ours.core.sensitivity import CATEGORIES
@@ -82,14 +83,21 @@ class Governance:
         at = min(max(place, 1) - 1, len(rest))
         return self.put([*rest[:at], *moved, *rest[at:]], Change(actor, "order rules"))
 
+    def check(self, wanted: Sequence[Rule]) -> Sequence[Rule]:
+        """The rules as they would be put.
+
+        :raises Invalid: naming each wrong field.
+        """
+        with self._store.read() as connection:
+            return _all_checked(connection, wanted)
+
     def put(self, wanted: Sequence[Rule], change: Change) -> Sequence[Rule]:
         """Let these be all the rules, in this order.
 
         :raises Invalid: naming each wrong field; nothing is changed then.
         """
         with self._store.write() as connection:
-            known = {row.id for row in destinations.rows(connection)}
-            checked = checked_rules(wanted, known)
+            checked = _all_checked(connection, wanted)
             number = newest_number(connection, GOVERNANCE)
             now = clock.now_ms()
             queries.replace_all(connection, [_row(rule, place, now) for place, rule in enumerate(checked, 1)])
@@ -100,8 +108,15 @@ class Governance:
             return _rules(connection)
 
 
-def checked_rules(wanted: Sequence[Rule], known: set[int]) -> list[Rule]:
-    """The rules, clean. :raises Invalid: when one can't be."""
+def core_rules(written: Sequence[Rule]) -> tuple[core.Rule, ...]:
+    """Those that are switched on, ready to be asked."""
+    return tuple(
+        core.Rule(rule.name, frozenset(rule.covers), logic.read(rule.logic)) for rule in written if rule.enabled
+    )
+
+
+def _all_checked(connection: Connection, wanted: Sequence[Rule]) -> list[Rule]:
+    known = {row.id for row in destinations.rows(connection)}
     if len(wanted) > MOST_RULES:
         raise _wrong("", f"There can be at most {MOST_RULES} rules.")
     checked = [_checked(rule, known) for rule in wanted]
