@@ -16,8 +16,9 @@ from ours.services.destinations.limits import Limits
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A configured place. ``events`` is its allow list as typed; ``sources`` those that it listens to, none named: all;
-    ``loaded`` says whether its plugin is there; ``breaker`` how the destination fares; ``rests_until``: up to when it
-    asked to be left alone; ``leaving``: it is removed as soon as what waits is delivered."""
+    ``category`` is ``own_category``, or its plugin's where that is empty; ``loaded`` says whether its plugin is there;
+    ``breaker`` how the destination fares; ``rests_until``: up to when it asked to be left alone; ``leaving``: it is
+    removed as soon as what waits is delivered."""
 
     id: int
     name: str
@@ -29,6 +30,7 @@ class Destination:
     cases: Sequence[Mapping[str, Any]]
     sources: Sequence[int]
     category: str
+    own_category: str
     agreement: str
     settings_shown: Mapping[str, Any]
     version: int
@@ -54,6 +56,7 @@ def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin:
         cases=tuple(orjson.loads(row.cases)),
         sources=tuple(orjson.loads(row.sources)) if row.sources else (),
         category=row.category or (plugin.category if plugin else ""),
+        own_category=row.category or "",
         agreement=row.agreement,
         settings_shown=settings.show(plugin, opened),
         version=row.version,
