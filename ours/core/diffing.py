@@ -35,6 +35,11 @@ def differences(old: Any, new: Any) -> list[Difference]:
 
 
 def _walk(path: str, old: Any, new: Any) -> Iterator[Difference]:
+    """What is only on one side is told leaf by leaf, as if the other side were empty."""
+    if old is ABSENT and isinstance(new, Mapping | list | tuple) and new:
+        old = type(new)()
+    elif new is ABSENT and isinstance(old, Mapping | list | tuple) and old:
+        new = type(old)()
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for name in [*old, *(name for name in new if name not in old)]:
             below = f"{path}.{name}" if path else str(name)

@@ -10,10 +10,10 @@ from ours.core.paths import Path
 from ours.core.redact import mask_value
 from ours.plugin import Destination as Plugin
 from ours.services.destinations.config import Config
-from ours.services.destinations.mapping import mapper_of
+from ours.services.destinations.mapping import mapper_of, withheld
 from ours.services.explain.views import Field
 
-PLUGIN, OWN = "plugin", "destination"
+PLUGIN, OWN, WITHHELD = "plugin", "destination", "withheld"
 _SHOWN_DIGITS = 8
 
 
@@ -21,12 +21,14 @@ def mapper(plugin: Plugin, config: Config) -> Mapper:
     return mapper_of(plugin, config.kind(plugin), config.mapping, config.cases)
 
 
-def fields(made: Mapper, config: Config, context: Context, *, clear: bool) -> tuple[str | None, list[Field]]:
+def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> tuple[str | None, list[Field]]:
     """The conditional mapping that was chosen, and every row."""
+    made = mapper(plugin, config)
     case, mapping = made.choose(context)
     seen = context
     if name := mapping.name_of(context):
         seen = context._replace(event=replace(context.event, name=name))
+    held = withheld(plugin, config.kind(plugin), config.mapping)
     own = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
     listed = []
     for row in mapping.explain(seen):
@@ -36,7 +38,8 @@ def fields(made: Mapper, config: Config, context: Context, *, clear: bool) -> tu
             taken, value = template.take(context), template(context)
         listed.append(
             Field(
-                field=row.field, layer=layer(row.field, own, config, case), template=row.template,
+                field=row.field,
+                layer=WITHHELD if row.field in held and row.field not in own else layer(row.field, own, config, case), template=row.template,
                 paths=[path.text for path in template.paths], taken=shown(taken, template.paths, clear=clear),
                 modification=row.modification,
                 value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, clear=clear),

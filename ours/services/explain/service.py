@@ -117,7 +117,7 @@ class Explain:
         if destination is None or loaded is None:
             return Chain(*base, 0, False, None, [_allowed(sample, None), _standing(row)], [])
         config, version, then = self._acted(connection, row, destination)
-        case, fields = lineage.fields(lineage.mapper(loaded.plugin, config), config, sample.context, clear=clear)
+        case, fields = lineage.fields(loaded.plugin, config, sample.context, clear=clear)
         steps = [_allowed(sample, config), _heard(sample, config)]
         steps += [self._governed(connection, sample, destination, row), _standing(row)]
         return Chain(*base, version, then, case, steps, fields)

@@ -16,7 +16,10 @@ AMONG = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A name on at least one list, or one that was seen and is on none. ``count`` is of the latest events."""
+    """A name on at least one list, or one that was seen, with the destinations that may have it.
+
+    ``count`` is of the latest events.
+    """
 
     name: str
     destinations: tuple[int, ...]
@@ -42,15 +45,21 @@ class Allow:
                 key = name if name == ALL else name_key(name)
                 names.setdefault(key, name)
                 places.setdefault(key, set()).add(one.id)
+        every = places.get(ALL, set())
         listed = [
-            Listed(name, tuple(sorted(places.get(key, ()))), row.count if row else 0, row.last if row else None)
+            Listed(
+                name,
+                tuple(sorted(places.get(key, set()) | (set() if name[:1] == "$" else every))),
+                row.count if row else 0,
+                row.last if row else None,
+            )
             for key, name in names.items()
             for row in [seen.get(key)]
         ]
         return sorted(listed, key=lambda one: (one.name != ALL, -one.count, one.name.casefold()))
 
     def unlisted(self) -> Sequence[Listed]:
-        """Names seen lately that no list has, the most frequent first."""
+        """Names seen lately that no destination may have, the most frequent first."""
         return [one for one in self.list() if not one.destinations and one.name != ALL]
 
     def add(self, event: str, destination_ids: Iterable[int], *, actor: str, why: str = "") -> Sequence[Destination]:
