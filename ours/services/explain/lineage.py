@@ -33,13 +33,14 @@ def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> 
     listed = []
     for row in mapping.explain(seen):
         template = mapping.templates[row.field]
+        said = WITHHELD if row.field in held and row.field not in own else layer(row.field, own, config, case)
         taken, value = row.taken, row.value
         if row.field == EVENT_NAME:
             taken, value = template.take(context), template(context)
         listed.append(
             Field(
                 field=row.field,
-                layer=WITHHELD if row.field in held and row.field not in own else layer(row.field, own, config, case), template=row.template,
+                layer=said, template=row.template,
                 paths=[path.text for path in template.paths], taken=shown(taken, template.paths, clear=clear),
                 modification=row.modification,
                 value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, clear=clear),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ours.core.allow import ALL, name_key
 from ours.errors import Invalid
@@ -45,17 +46,10 @@ class Allow:
                 key = name if name == ALL else name_key(name)
                 names.setdefault(key, name)
                 places.setdefault(key, set()).add(one.id)
-        every = places.get(ALL, set())
-        listed = [
-            Listed(
-                name,
-                tuple(sorted(places.get(key, set()) | (set() if name[:1] == "$" else every))),
-                row.count if row else 0,
-                row.last if row else None,
-            )
-            for key, name in names.items()
-            for row in [seen.get(key)]
-        ]
+        for key, name in names.items():
+            if not name.startswith("$"):
+                places[key] = places.get(key, set()) | places.get(ALL, set())
+        listed = [_listed(name, places.get(key, ()), seen.get(key)) for key, name in names.items()]
         return sorted(listed, key=lambda one: (one.name != ALL, -one.count, one.name.casefold()))
 
     def unlisted(self) -> Sequence[Listed]:
@@ -81,3 +75,7 @@ class Allow:
         if wanted == list(known.events):
             return known
         return self._destinations.update(destination_id, events=wanted, actor=actor, why=why)
+
+
+def _listed(name: str, places: Iterable[int], seen: Any) -> Listed:
+    return Listed(name, tuple(sorted(places)), seen.count if seen else 0, seen.last if seen else None)
