@@ -6,6 +6,6 @@ nowhere never fires, whatever stands around it. ``IsUndefined`` and ``IsNotUndef
 """
 
 from ours.core.logic.grammar import Condition, Logic, LogicInvalid, read
-from ours.core.logic.operators import OPERATORS, Operator
+from ours.core.logic.operators import OPERATORS, Operator, table
 
-__all__ = ["OPERATORS", "Condition", "Logic", "LogicInvalid", "Operator", "read"]
+__all__ = ["OPERATORS", "Condition", "Logic", "LogicInvalid", "Operator", "read", "table"]

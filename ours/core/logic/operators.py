@@ -220,3 +220,9 @@ INVERSES: Mapping[str, str] = {pair[0]: pair[2] for pair in (*_PAIRS, *_UNARY_PA
 """Each operator that has one, with the operator that denies it."""
 OF_UNDEFINED = frozenset({"IsUndefined", "IsNotUndefined"})
 """Those that have an answer where a path leads nowhere."""
+
+
+def table() -> str:
+    """All operators as the Markdown table of ``docs/rules.md``."""
+    lines = [f"| `{one.name}` | what the path leads to {one.asks} |" for one in OPERATORS.values()]
+    return "\n".join(["| operator | holds when |", "|---|---|", *lines])

@@ -5,6 +5,6 @@ the field is then left out. What is a SHA-256 already, 64 hex digits, is never h
 A list is modified entry by entry.
 """
 
-from ours.core.modifications.registry import HASHES, MODIFICATIONS, NONE, NULL, Modification
+from ours.core.modifications.registry import HASHES, MODIFICATIONS, NONE, NULL, Modification, table
 
-__all__ = ["HASHES", "MODIFICATIONS", "NONE", "NULL", "Modification"]
+__all__ = ["HASHES", "MODIFICATIONS", "NONE", "NULL", "Modification", "table"]

@@ -106,3 +106,9 @@ MODIFICATIONS: Mapping[str, Modification] = {one.name: one for one in _ALL}
 NONE, NULL = "None", "Null"
 HASHES = frozenset(name for name in MODIFICATIONS if name.startswith("Hash"))
 """After these a value names nobody in clear."""
+
+
+def table() -> str:
+    """All modifications as the Markdown table of ``docs/rules.md``."""
+    lines = [f"| `{one.name}` | {one.description} |" for one in MODIFICATIONS.values()]
+    return "\n".join(["| name | what becomes of the value |", "|---|---|", *lines])
