@@ -12,7 +12,7 @@ from ours.cli.limits import limit_options
 from ours.cli.pairs import Pair, nested
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
 from ours.clock import iso
-from ours.core.sensitivity import AGREEMENTS, CATEGORIES
+from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.errors import Invalid
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from ours.cli.changing import latest_option, report, why_option
 from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
-from ours.core.governance import EVERY
-from ours.core.sensitivity import CATEGORIES
+from ours.core.agreements import CATEGORIES
 from ours.errors import Invalid
 
 if TYPE_CHECKING:
     from ours.services.rules import Rule
+
+_ALL = "*"
 
 
 @click.group()
@@ -135,7 +136,7 @@ def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
 
 
 def _covers(shell: Shell, names: Sequence[str | int]) -> list[int | str]:
-    known = (*CATEGORIES, EVERY)
+    known = (*CATEGORIES, _ALL)
     return [str(name) if name in known else shell.ours.destinations.find(name).id for name in names]
 
 

@@ -2,21 +2,11 @@
 
 from collections.abc import Mapping
 
+from ours.core.agreements import HASHED_ONLY
 from ours.core.mapping.compiling import compile_mapping
 from ours.core.modifications import HASHES, NULL
 from ours.core.paths import Path
 from ours.plugin.mapped import Mapped
-
-Agreement = str
-AGREEMENTS = ("none", "available", "signed", "self-hosted")
-"""What is agreed with a destination's owner about personal data: nothing, or nothing yet though one is offered; or it
-is signed; or there is nobody to agree with, because the destination is your own."""
-AGREED = frozenset({"signed", "self-hosted"})
-CATEGORIES = ("advertising", "analytics", "crm", "infrastructure")
-GUARDED = frozenset({"advertising", "analytics", "crm"})
-"""Destinations of these categories need an agreement, or an explicit override, before anything sensitive leaves."""
-HASHED_ONLY = frozenset({"advertising", "analytics"})
-"""Categories whose destinations start with no identifiers but hashed ones."""
 
 _PERSONAL = "email phone_number first_name last_name date_of_birth gender city zip ip id external_id custom_properties"
 _OF_VISITOR = frozenset(_PERSONAL.split())

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from ours.core import logic, modifications
-from ours.core.sensitivity import AGREEMENTS, CATEGORIES
+from ours.core.agreements import AGREEMENTS, CATEGORIES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "rules.md").read_text(encoding="utf-8")
 

@@ -6,7 +6,8 @@ from typing import Any, TypedDict
 
 import orjson
 
-from ours.core.sensitivity import AGREED, AGREEMENTS, CATEGORIES, GUARDED, exposed
+from ours.core.agreements import AGREED, AGREEMENTS, CATEGORIES, GUARDED
+from ours.core.sensitivity import exposed
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.services import naming

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 from ours import clock
 from ours.core import governance as core
 from ours.core import logic
+from ours.core.agreements import CATEGORIES
 from ours.core.governance import EVERY, LONGEST_NAME
-from ours.core.sensitivity import CATEGORIES
 from ours.errors import Invalid
 from ours.services import audit, naming
 from ours.services.actors import Who

@@ -5,7 +5,7 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from ours.core.sensitivity import AGREEMENTS, CATEGORIES
+from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings

@@ -6,9 +6,9 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.core.agreements import CATEGORIES
 from ours.core.governance import EVERY
 from ours.core.logic import OPERATORS
-from ours.core.sensitivity import CATEGORIES
 from ours.errors import Invalid, NotFound
 from ours.services.preview import Report
 from ours.services.rules import Rule

@@ -12,10 +12,11 @@ import pytest
 
 from ours import clock, log
 from ours.bootstrap import Ours
+from ours.core.agreements import GUARDED, HASHED_ONLY
 from ours.core.catalogues import DEFAULT_PROPERTIES, USER_PROPERTIES
 from ours.core.incoming import Incoming
 from ours.core.mapping import context_of
-from ours.core.sensitivity import GUARDED, HASHED_ONLY, is_sensitive
+from ours.core.sensitivity import is_sensitive
 from ours.plugin import Event, Visitor, describe_settings
 from ours.registry import load_built_in
 from ours.services.destinations.config import Config

@@ -7,7 +7,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from ours.bootstrap import Ours
-from ours.core.sensitivity import CATEGORIES
+from ours.core.agreements import CATEGORIES
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
