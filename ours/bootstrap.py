@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from ours.services.deliver import Deliver
     from ours.services.explain import Explain
     from ours.services.history import History
-    from ours.services.preview import Preview
     from ours.services.metrics import Counting, Metrics
+    from ours.services.preview import Preview
     from ours.services.reconcile import Reconcile
     from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention

@@ -29,15 +29,21 @@ def mapper_of(plugin: Plugin, category: str, mapping: Mapping[str, Any], cases: 
 
 def base_rows(plugin: Plugin, category: str, mapping: Mapping[str, Any]) -> Rows:
     """The plugin's rows with the operator's laid over. Rows that a category withholds are there, and empty."""
-    said, own = read_rows(plugin.default_mapping), read_rows(mapping)
+    said, own = plugins_rows(plugin), read_rows(mapping)
     starting = at_start(said, category)
     begun = {field: row if field in starting else replace(row, template="") for field, row in said.items()}
     return lay_over(begun, own)
 
 
+def plugins_rows(plugin: Plugin) -> Rows:
+    """What the plugin maps by itself. Fields that it says it hashes are no less hashed than those a row says so of."""
+    rows = read_rows(plugin.default_mapping)
+    return {field: replace(row, hashed=row.hashed or field in plugin.hashed) for field, row in rows.items()}
+
+
 def withheld(plugin: Plugin, category: str, mapping: Mapping[str, Any]) -> Rows:
     """The plugin's rows that do not hold, because of the destination's category, until somebody maps them."""
-    said = read_rows(plugin.default_mapping)
+    said = plugins_rows(plugin)
     starting = at_start(said, category)
     return {field: row for field, row in said.items() if field not in starting and field not in mapping}
 
