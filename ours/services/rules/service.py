@@ -97,6 +97,7 @@ class Governance:
         :raises Invalid: naming each wrong field; nothing is changed then.
         """
         with self._store.write() as connection:
+            queries.hold(connection)
             checked = _all_checked(connection, wanted)
             number = newest_number(connection, GOVERNANCE)
             now = clock.now_ms()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, text
 
 from ours.store.tables import rules
 
@@ -18,6 +18,12 @@ def rows(connection: Connection) -> Sequence[Any]:
 def in_force(connection: Connection) -> Sequence[Any]:
     """Those that are switched on."""
     return connection.execute(_IN_FORCE).all()
+
+
+def hold(connection: Connection) -> None:
+    """Let nobody else change them before this transaction ends; on SQLite nobody writes meanwhile anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE rules IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def replace_all(connection: Connection, values: Sequence[Mapping[str, Any]]) -> None:
