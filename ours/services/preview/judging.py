@@ -15,7 +15,7 @@ from ours.core.mapping import Context, Mapper
 from ours.core.redact import Masker
 from ours.core.routing import Target
 from ours.errors import Invalid
-from ours.plugin import Delivery, Rejected, Skipped, load_settings, secrets_of
+from ours.plugin import Delivery, Rejected, SecretValue, Skipped, load_settings, secrets_of
 from ours.plugin import Destination as Plugin
 from ours.plugin.types import Mode
 from ours.services.destinations import typed
@@ -60,7 +60,14 @@ class Side:
         released = self.mapper.apply(context)
         if released.missing:
             return Verdict("field_missing", fields=released.fields, case=released.case)
-        delivery = Delivery(row.id, released.event, released.fields, self.settings, 1, row.received_at)
+        delivery = Delivery(
+            row.id,
+            released.event,
+            released.fields,
+            self.settings,
+            now=row.received_at,
+            token=SecretValue("preview-token"),
+        )
         try:
             made: object = self.plugin.build(delivery)
             if isinstance(made, Skipped):
