@@ -121,7 +121,6 @@ def remove(shell: Shell, name: str, why: str) -> None:
 def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
     """Put the rules of a JSON or YAML file, a list, in place of all there are."""
     from ours.services.rules.service import from_documents
-    from ours.services.versions import Change
 
     written = read_document(file)
     if not isinstance(written, list) or not all(isinstance(one, Mapping) for one in written):
@@ -131,7 +130,7 @@ def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
     if preview:
         shell.show(report(shell.ours.preview.governance(rules, latest=latest)))
         return
-    put = shell.ours.governance.put(rules, Change(ACTOR, "set rules", why))
+    put = shell.ours.governance.put(rules, actor=ACTOR, why=why)
     shell.show({"rules": [_document(shell, rule) for rule in put]})
 
 

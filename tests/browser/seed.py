@@ -102,9 +102,7 @@ def _rules(ours: Ours, made: dict[str, int]) -> None:
         why="Bookings are health data",
         actor=ADA,
     )
-    ours.destinations.update(
-        made["Ads conversions"], category="advertising", agreement="available", actor=ADA
-    )
+    ours.destinations.update(made["Ads conversions"], category="advertising", agreement="available", actor=ADA)
     rejected = {"condition": {"property": "visitor.consent.rejected_categories", "operator": "Contains",
                               "value": "advertising"}}  # fmt: skip
     rule = Rule(name="Advertising consent", covers=["advertising"], logic=rejected, note="Who said no is left alone.")

@@ -8,11 +8,12 @@ from ours.core.diffing import Difference, differences
 from ours.errors import Invalid, NotFound
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
+from ours.services.actors import Who, needs
 from ours.services.destinations import Destinations
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.config import from_document
 from ours.services.rules.service import Governance, from_documents
-from ours.services.versions import GOVERNANCE, Change, open_document, subject_of
+from ours.services.versions import GOVERNANCE, open_document, subject_of
 from ours.store import Store
 from ours.store.queries import destinations
 from ours.store.queries import versions as queries
@@ -62,7 +63,8 @@ class History:
         (_, old), (_, new) = self._open(subject, older), self._open(subject, newest)
         return masked_differences(plugin, old, new)
 
-    def roll_back(self, subject: str, number: int, *, actor: str, why: str = "", override: str = "") -> Version:
+    @needs("editor", "destinations:write")
+    def roll_back(self, subject: str, number: int, *, actor: Who, why: str = "", override: str = "") -> Version:
         """Set all as that version has it: a new version.
 
         :raises Invalid: when it does not fit any more: a setting that its plugin asks for now, say.
@@ -70,7 +72,7 @@ class History:
         _, document = self._open(subject, number)
         why = why or f"Back to version {number}."
         if subject == GOVERNANCE:
-            self._governance.put(from_documents(document["rules"]), Change(actor, "roll back", why))
+            self._governance.put(from_documents(document["rules"]), actor=actor, verb="roll back", why=why)
         else:
             destination_id = int(subject.split()[1])
             if not document.get("settings") and self._destinations.get(destination_id).status == "removed":

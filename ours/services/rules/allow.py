@@ -7,6 +7,7 @@ from typing import Any
 from ours.core.allow import ALL, name_key
 from ours.errors import Invalid
 from ours.registry import Registry
+from ours.services.actors import Who, needs
 from ours.services.destinations import Destination, Destinations
 from ours.store import Store
 from ours.store.queries import samples as queries
@@ -56,14 +57,16 @@ class Allow:
         """Names seen lately that no destination may have, the most frequent first."""
         return [one for one in self.list() if not one.destinations and one.name != ALL]
 
-    def add(self, event: str, destination_ids: Iterable[int], *, actor: str, why: str = "") -> Sequence[Destination]:
+    @needs("editor", "destinations:write")
+    def add(self, event: str, destination_ids: Iterable[int], *, actor: Who, why: str = "") -> Sequence[Destination]:
         """Let an event leave for these too."""
         return [self._change(place, event, actor, why, add=True) for place in destination_ids]
 
-    def remove(self, event: str, destination_ids: Iterable[int], *, actor: str, why: str = "") -> Sequence[Destination]:
+    @needs("editor", "destinations:write")
+    def remove(self, event: str, destination_ids: Iterable[int], *, actor: Who, why: str = "") -> Sequence[Destination]:
         return [self._change(place, event, actor, why, add=False) for place in destination_ids]
 
-    def _change(self, destination_id: int, event: str, actor: str, why: str, *, add: bool) -> Destination:
+    def _change(self, destination_id: int, event: str, actor: Who, why: str, *, add: bool) -> Destination:
         known = self._destinations.get(destination_id)
         key = name_key(event)
         rest = [name for name in known.events if name_key(name) != key]

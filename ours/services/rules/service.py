@@ -14,7 +14,7 @@ from ours.core.agreements import CATEGORIES
 from ours.core.governance import EVERY, LONGEST_NAME
 from ours.errors import Invalid
 from ours.services import audit, naming
-from ours.services.actors import Who
+from ours.services.actors import Who, needs
 from ours.services.versions import GOVERNANCE, Change, keep
 from ours.store import Store
 from ours.store.queries import destinations
@@ -58,30 +58,34 @@ class Governance:
         found = naming.find(name_or_id, named, "rule")
         return next(rule for rule in known if rule.id == found)
 
+    @needs("editor", "destinations:write")
     def add(self, rule: Rule, *, actor: Who, why: str = "") -> Rule:
         """A new one, asked last.
 
         :raises Invalid: naming each wrong field.
         """
-        return self.put([*self.list(), rule], Change(actor, "add rule", why))[-1]
+        return self.put([*self.list(), rule], actor=actor, verb="add rule", why=why)[-1]
 
+    @needs("editor", "destinations:write")
     def change(self, rule_id: int, *, actor: Who, why: str = "", **changes: Any) -> Rule:
         """Other values for some of a rule's fields."""
         known = self.list()
         after = [_changed(rule, changes) if rule.id == rule_id else rule for rule in known]
-        put = self.put(after, Change(actor, "change rule", why))
+        put = self.put(after, actor=actor, verb="change rule", why=why)
         return next(rule for rule in put if rule.id == rule_id)
 
+    @needs("editor", "destinations:write")
     def remove(self, rule_id: int, *, actor: Who, why: str = "") -> None:
-        self.put([rule for rule in self.list() if rule.id != rule_id], Change(actor, "remove rule", why))
+        self.put([rule for rule in self.list() if rule.id != rule_id], actor=actor, verb="remove rule", why=why)
 
+    @needs("editor", "destinations:write")
     def move(self, rule_id: int, place: int, *, actor: Who) -> Sequence[Rule]:
         """Have it asked as the first (1), the second, …"""
         known = self.list()
         moved = [rule for rule in known if rule.id == rule_id]
         rest = [rule for rule in known if rule.id != rule_id]
         at = min(max(place, 1) - 1, len(rest))
-        return self.put([*rest[:at], *moved, *rest[at:]], Change(actor, "order rules"))
+        return self.put([*rest[:at], *moved, *rest[at:]], actor=actor, verb="order rules")
 
     def check(self, wanted: Sequence[Rule]) -> Sequence[Rule]:
         """The rules as they would be put.
@@ -91,7 +95,8 @@ class Governance:
         with self._store.read() as connection:
             return _all_checked(connection, wanted)
 
-    def put(self, wanted: Sequence[Rule], change: Change) -> Sequence[Rule]:
+    @needs("editor", "destinations:write")
+    def put(self, wanted: Sequence[Rule], *, actor: Who, verb: str = "set rules", why: str = "") -> Sequence[Rule]:
         """Let these be all the rules, in this order.
 
         :raises Invalid: naming each wrong field; nothing is changed then.
@@ -103,9 +108,9 @@ class Governance:
             now = clock.now_ms()
             queries.replace_all(connection, [_row(rule, place, now) for place, rule in enumerate(checked, 1)])
             document = {"rules": [rule.document() for rule in checked]}
-            keep(connection, self._store.sealer, GOVERNANCE, number + 1, change, document)
+            keep(connection, self._store.sealer, GOVERNANCE, number + 1, Change(actor, verb, why), document)
             detail = {"rules": [rule.name for rule in checked], "version": number + 1}
-            audit.record(connection, change.actor, change.verb, GOVERNANCE, detail)
+            audit.record(connection, actor, verb, GOVERNANCE, detail)
             return _rules(connection)
 
 

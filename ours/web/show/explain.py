@@ -4,14 +4,13 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from ours.web.current import ours
-from ours.web.show.door import may, page
+from ours.web.show.door import page
 from ours.web.show.mapping import PATHS
 
 
 @page("/events/<event_id>/explain", "viewer")
 def explain(event_id: str) -> ResponseReturnValue:
-    clear = may("editor")
-    event = ours().overview.event(event_id, clear=clear)
+    event = ours().overview.event(event_id)
     chains = ours().explain.event(event_id)
     tries = {one.id: one.attempts[-1] for one in event.dispatches if one.id and one.attempts}
     return render_template("explain/explain.html", event=event, chains=chains, tries=tries)

@@ -12,7 +12,6 @@ from ours.core.logic import OPERATORS
 from ours.errors import Invalid, NotFound
 from ours.services.preview import Report
 from ours.services.rules import Rule
-from ours.services.versions import Change
 from ours.web.current import ours
 from ours.web.show import condition_form
 from ours.web.show.condition_form import Conditions
@@ -43,7 +42,7 @@ def rule() -> ResponseReturnValue:
         if request.form.get("do") == "preview":
             return _page(old, typed, conditions, report=ours().preview.governance(wanted))
         verb = "change rule" if old else "add rule"
-        ours().governance.put(wanted, Change(person().actor, verb, request.form.get("why", "")))
+        ours().governance.put(wanted, actor=person().actor, verb=verb, why=request.form.get("why", ""))
     except Invalid as error:
         return _page(old, typed, conditions, error.errors or {"": [str(error)]}), 400
     flash("Saved. It holds for every event from now on.", "good")
