@@ -25,11 +25,17 @@ if TYPE_CHECKING:
     from ours.services.backup import Backup
     from ours.services.conservation import Conservation
     from ours.services.deliver import Deliver
+    from ours.services.explain import Explain
+    from ours.services.history import History
     from ours.services.metrics import Counting, Metrics
+    from ours.services.preview import Preview
     from ours.services.reconcile import Reconcile
     from ours.services.replay import PacedReplays, Replay
     from ours.services.retention import Retention
     from ours.services.route import Route
+    from ours.services.rules import Governance
+    from ours.services.rules.allow import Allow
+    from ours.services.rules.checking import Check
     from ours.services.secrets import Secrets
     from ours.services.sweep import Sweep
     from ours.services.visitors import Visitors
@@ -134,6 +140,42 @@ class Ours:
     @cached_property
     def destinations(self) -> Destinations:
         return Destinations(self.store, self.registry)
+
+    @cached_property
+    def governance(self) -> "Governance":
+        from ours.services.rules import Governance
+
+        return Governance(self.store)
+
+    @cached_property
+    def allow(self) -> "Allow":
+        from ours.services.rules.allow import Allow
+
+        return Allow(self.store, self.registry)
+
+    @cached_property
+    def check(self) -> "Check":
+        from ours.services.rules.checking import Check
+
+        return Check(self.store, self.registry)
+
+    @cached_property
+    def history(self) -> "History":
+        from ours.services.history import History
+
+        return History(self.store, self.registry)
+
+    @cached_property
+    def preview(self) -> "Preview":
+        from ours.services.preview import Preview
+
+        return Preview(self.store, self.registry)
+
+    @cached_property
+    def explain(self) -> "Explain":
+        from ours.services.explain import Explain
+
+        return Explain(self.store, self.registry)
 
     @cached_property
     def people(self) -> People:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bench.finding import Finding, Plan
-from bench.works import backlog, batch, deliver, idle, isolation, latency, processes, route, sustained, track
+from bench.works import backlog, batch, deliver, idle, isolation, latency, mapping, processes, route, sustained, track
 
 Say = Callable[[str], None]
 
@@ -18,4 +18,5 @@ WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "isolation": isolation.run,
     "memory": idle.run,
     "processes": processes.run,
+    "mapping": mapping.run,
 }

@@ -11,9 +11,10 @@ from ours.cli.shell import Guarded, json_option
 _PLACES = {
     "serve": "server", "web": "server", "worker": "server", "demo": "demo", "doctor": "doctor", "db": "db",
     "source": "source", "destination": "destination", "plugin": "plugin", "event": "event", "dispatch": "dispatch",
-    "visitor": "visitor", "replay": "replay", "balance": "balance", "alert": "alert", "person": "person",
-    "token": "token", "audit": "audit", "secrets": "secrets", "backup": "backup", "restore": "backup",
-    "apply": "apply", "export": "apply",
+    "visitor": "visitor", "allow": "allow", "governance": "governance", "mapping": "mapping", "rules": "rules",
+    "preview": "preview", "history": "history", "explain": "explain", "replay": "replay", "balance": "balance",
+    "alert": "alert", "person": "person", "token": "token", "audit": "audit", "secrets": "secrets", "backup": "backup",
+    "restore": "backup", "apply": "apply", "export": "apply",
 }  # fmt: skip
 
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ours.cli import limits
+from ours.cli.changing import override_option, why_option
 from ours.cli.limits import limit_options
 from ours.cli.pairs import Pair, nested
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
 from ours.clock import iso
+from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.errors import Invalid
 
 if TYPE_CHECKING:
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 def _choices(command: Any) -> Any:
     """The options by which ``add`` and ``update`` are told what a destination is like."""
     for option in (
+        override_option,
+        why_option,
+        click.option("--source", "sources", multiple=True, metavar="NAME",
+                     help="Listen to this source alone; may be repeated. '*' for all."),
+        click.option("--agreement", type=click.Choice(AGREEMENTS), help="What is agreed about personal data."),
+        click.option("--category", type=click.Choice(CATEGORIES), help="What kind of place it is; else its plugin's."),
         click.option("--map", "mapping", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
                      help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
         click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
@@ -54,7 +62,7 @@ def add(
     names: Sequence[str],
     none: bool,
     mapping: Sequence[tuple[str, str]],
-    **pace: str | None,
+    **more: Any,
 ) -> None:
     """Add a destination. TYPE is a plugin's slug (`ours plugin list`).
 
@@ -67,7 +75,7 @@ def add(
             " or --no-events for none yet."
         )
     made = shell.ours.destinations.add(
-        type, name, nested(settings), events=events, mapping=dict(mapping), limits=limits.read(pace), actor=ACTOR
+        type, name, nested(settings), events=events, mapping=dict(mapping), actor=ACTOR, **_more(shell, more)
     )
     _warn_if_nothing_leaves(shell, made)
     shell.show(_brief(made))
@@ -91,8 +99,8 @@ def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str
         settings=settings or None,
         events=_events(given["every"], given["names"], given["none"]),
         mapping={**found.mapping, **dict(given["mapping"])} if given["mapping"] else None,
-        limits=limits.read({option: given[option] for option in limits.OPTIONS}),
         actor=ACTOR,
+        **_more(shell, given),
     )
     _warn_if_nothing_leaves(shell, changed)
     shell.show(_document(changed))
@@ -171,6 +179,19 @@ def _ask(shell: Shell, one: "Destination", waiting: int) -> str:
     return str(answer)
 
 
+def _more(shell: Shell, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``add`` and ``update`` are told besides."""
+    heard = [name for name in given["sources"] if name != "*"]
+    return {
+        "sources": [shell.ours.sources.find(name).id for name in heard] if given["sources"] else None,
+        "category": given["category"],
+        "agreement": given["agreement"],
+        "limits": limits.read({option: given[option] for option in limits.OPTIONS}),
+        "why": given["why"],
+        "override": given["override"],
+    }
+
+
 def _events(every: str | None, names: Sequence[str], none: bool) -> list[str] | None:
     """The allow list; None when nothing was said."""
     if (every is not None) + bool(names) + none > 1:
@@ -206,6 +227,10 @@ def _document(one: "Destination") -> Mapping[str, Any]:
         "events": list(one.events),
         "settings": dict(one.settings_shown),
         "mapping": dict(one.mapping),
+        "conditional": [dict(case) for case in one.cases],
+        "sources": list(one.sources),
+        "category": one.category,
+        "agreement": one.agreement,
         **limits.show(one),
         "version": one.version,
         "pluginLoaded": one.loaded,

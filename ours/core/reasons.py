@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ours.core.governance import PREFIX
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -22,6 +24,14 @@ REASONS = {
         "The event is not on this destination's allow list.",
         "Add the event's name to the allow list if it may leave for this destination; later events then go, and this"
         " one with `ours replay event ID --to NAME`.",
+    ),
+    "source_not_heard": Reason(
+        "The destination does not listen to the source that sent the event.",
+        "Let the destination listen to that source if its events may leave for it, then replay.",
+    ),
+    "field_missing": Reason(
+        "The mapping gives no value for a field that the destination needs.",
+        "See the attempt's message for the field; map it, or have the backend send it, then replay.",
     ),
     "replayed": Reason("Nobody could say whether it arrived, so it was replayed; the replay takes over.", _NOTHING),
     "destination_off": Reason("The destination was off.", "Turn it on, then replay the event if it should still go."),
@@ -157,9 +167,19 @@ def describe(code: str | None) -> Reason:
     """The words for any code. One that we did not give is told to be the plugin's own."""
     if not code:
         return Reason("No reason is recorded.", _NOTHING)
-    return REASONS.get(code) or _of_status(code) or Reason(
+    return REASONS.get(code) or _of_status(code) or _of_rule(code) or Reason(
         f"The plugin gave the reason “{code}”.", "See the plugin's page and the attempt's message."
     )  # fmt: skip
+
+
+def _of_rule(code: str) -> Reason | None:
+    name = code.removeprefix(PREFIX)
+    if name == code:
+        return None
+    return Reason(
+        f"The governance rule “{name}” stopped it.",
+        "Look at the rule's conditions with `ours governance list`; once the rule lets it pass, replay the event.",
+    )
 
 
 def _of_status(code: str) -> Reason | None:
@@ -179,6 +199,7 @@ def tidy(code: object) -> str:
 def table() -> str:
     """All codes as the Markdown table of ``docs/reasons.md``."""
     rows = REASONS | {f"http_{status}": reason for status, reason in _STATUSES.items()}
+    rows[f"{PREFIX}NAME"] = describe(f"{PREFIX}NAME")
     rows |= {f"http_{hundred}NN": reason for hundred, reason in _FAMILIES.items()}
     lines = [f"| `{code}` | {reason.words} | {reason.remedy} |" for code, reason in rows.items()]
     return "\n".join(["| code | what it says | what to do |", "|---|---|---|", *lines])

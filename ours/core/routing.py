@@ -4,7 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ours.core import governance
 from ours.core.allow import allows
+from ours.core.governance import Rule
 from ours.core.incoming import Kind
 from ours.core.retry import State
 from ours.plugin.types import Mode
@@ -17,7 +19,7 @@ class Target:
     """A destination as routing sees it. ``allowed`` holds name keys, or ``*``; removed destinations are not targets.
 
     ``breaker_open`` is true until the breaker has closed again: what comes waits with the rest. ``ordered``: it takes
-    the events of a visitor in order.
+    the events of a visitor in order. ``sources`` are those that it listens to; None: all.
     """
 
     destination_id: int
@@ -26,6 +28,8 @@ class Target:
     allowed: Collection[str]
     breaker_open: bool = False
     ordered: bool = False
+    sources: Collection[int] | None = None
+    category: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +50,37 @@ class Plan:
     dispatches: list[Planned]
 
 
-def plan(event_name: str, kind: Kind, mode: Mode, targets: Sequence[Target]) -> Plan:  # noqa: ARG001
+def plan(
+    event_name: str,
+    kind: Kind,
+    mode: Mode,  # noqa: ARG001
+    targets: Sequence[Target],
+    *,
+    source_id: int | None = None,
+    fired: Sequence[Rule] = (),
+) -> Plan:
     """Where an event goes. Both modes take the same road: test mode differs in the sender alone.
 
-    An identify is owed only to the destinations that list it by name, so it is never refused.
+    Asked in turn: the allow list, the sources that a destination listens to, the governance rules that ``fired`` for
+    the event, and how the destination stands. An identify is owed only to the destinations that list it by name, so it
+    is never refused.
     """
     dispatches, refused = [], []
     for target in targets:
         if allows(target.allowed, event_name, kind):
-            dispatches.append(_planned(target))
+            dispatches.append(_barred(target, source_id, fired) or _planned(target))
         elif kind == "track":
             refused.append(target.destination_id)
     return Plan(len(dispatches) + len(refused), refused, dispatches)
+
+
+def _barred(target: Target, source_id: int | None, fired: Sequence[Rule]) -> Planned | None:
+    """The dispatch that says which rule keeps the event here; None when it may leave."""
+    if target.sources is not None and source_id is not None and source_id not in target.sources:
+        return Planned(target.destination_id, "stopped", "source_not_heard")
+    if rule := governance.stopping(fired, target.destination_id, target.category):
+        return Planned(target.destination_id, "stopped", rule.reason)
+    return None
 
 
 def _planned(target: Target) -> Planned:

@@ -8,6 +8,7 @@ from marshmallow import Schema
 
 from ours.plugin.batching import Batching
 from ours.plugin.destination import Category, Destination
+from ours.plugin.mapped import Mapped
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _VARIABLE = re.compile(r"\{\{[^{}]*[^{}\s][^{}]*\}\}")
@@ -45,6 +46,7 @@ def _are_texts(value: object) -> bool:
 
 
 def _is_template(value: object) -> bool:
+    value = value.template if isinstance(value, Mapped) else value
     rest = _VARIABLE.sub("", value) if isinstance(value, str) else "{{"
     return "{{" not in rest and "}}" not in rest
 

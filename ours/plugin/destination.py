@@ -7,6 +7,7 @@ from marshmallow import Schema
 from requests import Request, Response
 
 from ours.plugin.batching import Batching
+from ours.plugin.mapped import Mapped
 from ours.plugin.reading import by_status, oauth_token
 from ours.plugin.types import Delivery, Outcome, Rejected, Skipped, Token
 
@@ -41,8 +42,8 @@ class Destination:
     """Modules that it works with and that Ours does not bring. Import them in the function that uses them."""
     agreement: ClassVar[str] = ""
     """What people must know of agreements and law before they send anybody's data there, in a sentence or two."""
-    default_mapping: ClassVar[Mapping[str, str]] = {}
-    """Destination field → template. What the operator maps is laid over this."""
+    default_mapping: ClassVar[Mapping[str, str | Mapped]] = {}
+    """Destination field → template or ``Mapped``. What the operator maps is laid over this."""
     max_age: ClassVar[float | None] = None
     """Seconds. An event that happened longer ago is stopped as ``too_old``, and ``build`` is not asked."""
     ordered: ClassVar[bool] = False

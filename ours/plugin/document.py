@@ -8,6 +8,7 @@ from typing import Any
 from requests import Request
 
 from ours.plugin.destination import Destination
+from ours.plugin.mapped import Mapped
 from ours.plugin.settings import SettingInfo, describe_settings
 from ours.plugin.testing import sample_delivery
 from ours.plugin.types import SecretValue
@@ -61,9 +62,14 @@ def _mapping(plugin: Destination) -> Iterator[str]:
     if plugin.default_mapping:
         yield "## Default mapping"
         yield "What you map yourself is laid over this; an empty template takes a field back."
-        yield _table(
-            ("field", "template"), [(f"`{name}`", f"`{text}`") for name, text in plugin.default_mapping.items()]
-        )
+        yield _table(("field", "template"), [(f"`{name}`", _row(row)) for name, row in plugin.default_mapping.items()])
+
+
+def _row(row: str | Mapped) -> str:
+    if isinstance(row, str):
+        return f"`{row}`"
+    said = (row.modification, "required" if row.required else "", "hashed by this destination" if row.hashed else "")
+    return ", ".join([f"`{row.template}`", *(word for word in said if word not in ("", "None"))])
 
 
 def _example(plugin: Destination) -> Iterator[str]:

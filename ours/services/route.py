@@ -13,11 +13,15 @@ import orjson
 from sqlalchemy import Connection, Row
 
 from ours import clock, ids
-from ours.core import identity, ranges, routing
+from ours.core import governance, identity, ranges, routing
+from ours.core.governance import Rule
 from ours.core.identity import Book, Facts, Record
+from ours.core.mapping import context_of
 from ours.core.routing import Plan
 from ours.registry import Registry
 from ours.services import targets
+from ours.services.opening import event_of, visitor_of
+from ours.services.rules.rulebook import Rulebook
 from ours.store import Store
 from ours.store.queries import dispatches, events, visitors
 from ours.store.queries.dispatches import NewDispatch
@@ -28,17 +32,19 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class _Resolved:
-    """An event's row and whose it is."""
+    """An event's row, whose it is, and the governance rules that fire for it."""
 
     row: Row[Any]
     visitor_id: str
     notes: list[str]
+    fired: Sequence[Rule]
 
 
 class Route:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
+        self._rulebook = Rulebook()
 
     def run(self, limit: int = _BATCH) -> int:
         """Route up to ``limit`` of the events that wait, the oldest first; answers how many.
@@ -57,15 +63,22 @@ class Route:
                 return 0
             facts = [self._facts(row) for row in rows]
             book = self._load(connection, facts)
+            rules = self._rulebook.refresh(connection)
         resolved = []
         for row, fact in zip(rows, facts, strict=True):
             visitor_id, notes = identity.resolve(book, fact)
-            resolved.append(_Resolved(row, visitor_id, notes))
+            fired = self._fired(rules, row, book.visitor(visitor_id)) if rules else ()
+            resolved.append(_Resolved(row, visitor_id, notes, fired))
         sealed = self._sealed(book)
         with self._store.write() as connection:
             self._save(connection, book, sealed)
             self._write_down(connection, resolved, clock.now_ms())
         return len(rows)
+
+    def _fired(self, rules: Sequence[Rule], row: Row[Any], visitor: Record | None) -> Sequence[Rule]:
+        """What the rules say of the event and of its visitor as known with this event."""
+        profile = visitor.profile if visitor else {}
+        return governance.fired(rules, context_of(event_of(row, self._store.sealer), visitor_of(profile)))
 
     def _facts(self, row: Row[Any]) -> Facts:
         body = orjson.loads(self._store.sealer.open(row.payload, f"events:{row.id}"))
@@ -133,7 +146,9 @@ class Route:
         ordered = {one.destination_id for one in known.values() if one.ordered}
         routed, made = [], []
         for item in resolved:
-            plan = routing.plan(item.row.name, item.row.kind, item.row.mode, list(known.values()))
+            row = item.row
+            there = list(known.values())
+            plan = routing.plan(row.name, row.kind, row.mode, there, source_id=row.source_id, fired=item.fired)
             routed.append(_routed(item, plan))
             for planned in plan.dispatches:
                 lane = item.visitor_id if planned.destination_id in ordered else None

@@ -1,7 +1,8 @@
 """The destinations as the rules of routing see them: for the route station, and for replays, which decide anew."""
 
-from typing import cast
+from typing import Any, cast
 
+import orjson
 from sqlalchemy import Connection
 
 from ours.core.routing import Status, Target
@@ -24,4 +25,14 @@ def _target(row: Current, registry: Registry) -> Target:
         row.allowed,
         breaker_open=row.breaker != "closed",
         ordered=loaded is not None and loaded.plugin.ordered,
+        sources=frozenset(orjson.loads(row.sources)) if row.sources else None,
+        category=category_of(registry, row),
     )
+
+
+def category_of(registry: Registry, row: Any) -> str:
+    """What kind of place a destination is: as somebody set it, or as its plugin says."""
+    if row.category:
+        return str(row.category)
+    loaded = registry.get(row.slug)
+    return loaded.plugin.category if loaded else ""

@@ -14,6 +14,7 @@ from ours.core.incoming import Incoming
 from ours.services.accept import Caller
 from ours.services.actors import Actor
 from ours.services.replay import Filter
+from ours.services.rules import Rule
 from tests.receiver import Receiver
 
 _EVENTS = ("Page Viewed", "Product Viewed", "Product Added", "Checkout Started", "Purchase", "Form Submitted",
@@ -82,8 +83,30 @@ def _destinations(ours: Ours, receiver: Receiver) -> int:
         mapping = {"plan": "{{visitor.custom_properties.plan}}"} if name == "Warehouse webhook" else {}
         one = ours.destinations.add("webhook", name, settings, events=events, mapping=mapping, actor=ADA)
         made[name] = one.id
+    _rules(ours, made)
     ours.destinations.pause(made["Ads conversions"], actor=ADA)
     return made["Warehouse webhook"]
+
+
+def _rules(ours: Ours, made: dict[str, int]) -> None:
+    """What protects people here: a renamed booking, a shortened page, hashed emails, and consent."""
+    booked = {"condition": {"property": "event.event", "operator": "Is", "value": "Appointment Booked"}}
+    case = {"name": "Bookings", "logic": booked, "mapping": {"$event": "Lead", "properties": ""}}
+    page = {"map": "{{event.default_properties.url}}", "modification": "DomainOnly"}
+    mapping = {"plan": "{{visitor.custom_properties.plan}}", "page": page,
+               "mail": {"map": "{{visitor.email}}", "modification": "HashedNormalized"}}  # fmt: skip
+    ours.destinations.update(
+        made["Warehouse webhook"],
+        mapping=mapping,
+        cases=[case],
+        why="Bookings are health data",
+        actor=ADA,
+    )
+    ours.destinations.update(made["Ads conversions"], category="advertising", agreement="available", actor=ADA)
+    rejected = {"condition": {"property": "visitor.consent.rejected_categories", "operator": "Contains",
+                              "value": "advertising"}}  # fmt: skip
+    rule = Rule(name="Advertising consent", covers=["advertising"], logic=rejected, note="Who said no is left alone.")
+    ours.governance.add(rule, actor=ADA)
 
 
 def _caller(ours: Ours, key: str) -> Caller:

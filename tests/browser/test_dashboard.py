@@ -218,3 +218,26 @@ def test_the_keyboard_reaches_the_content_first(page: Page) -> None:
     page.goto("/events")
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
+
+
+def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: Seeded) -> None:
+    page.goto(f"/destinations/{seeded.destination_id}/mapping")
+    before = ours.destinations.get(seeded.destination_id).mapping
+    page.get_by_label("New name").fill("Booked")
+    page.get_by_role("button", name="Add a row").click()
+    page.get_by_label("Field", exact=True).last.fill("amount")
+    page.get_by_label("Template").last.fill("{{event.event_properties.amount}}")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_role("heading", name="What it would do")).to_be_visible()
+    expect(page.get_by_text("body.type").first).to_be_visible()
+    assert ours.destinations.get(seeded.destination_id).mapping == before
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    page.goto("/history")
+    page.get_by_role("row").nth(1).get_by_role("link").click()
+    expect(page.get_by_text("mapping.amount").first).to_be_visible()
+    number = ours.history.list(f"destination {seeded.destination_id}")[0].number
+    page.goto(f"/history/destination {seeded.destination_id}/{number - 1}")
+    page.get_by_role("button", name="Set all as in version").click()
+    expect(page.get_by_text("All is set as in version")).to_be_visible()
+    assert ours.destinations.get(seeded.destination_id).mapping == before

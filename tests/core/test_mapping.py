@@ -154,10 +154,10 @@ def test_an_explanation_tells_each_field_apart() -> None:
         {"a": "{{event.id}}", "b": "{{event.event_properties.x}}", "c": "x{{visitor.city}}", "d": "x"}
     )
     assert rows.explain(CONTEXT) == [
-        Row("a", "{{event.id}}", True, "0198"),
+        Row("a", "{{event.id}}", True, "0198", taken="0198"),
         Row("b", "{{event.event_properties.x}}", False, None),
-        Row("c", "x{{visitor.city}}", False, "x"),
-        Row("d", "x", True, "x"),
+        Row("c", "x{{visitor.city}}", False, "x", taken="x"),
+        Row("d", "x", True, "x", taken="x"),
     ]
 
 

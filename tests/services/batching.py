@@ -32,6 +32,7 @@ from tests.services.conftest import Place
 class Lists(Destination):
     """One list a request. An answer may tell of each item: ``{"outcomes": ["ok", "no", "later"]}``."""
 
+    default_mapping = {"properties": "{{event.event_properties}}"}
     slug = "lists"
     label = "Lists"
     dedupes = True
@@ -45,7 +46,7 @@ class Lists(Destination):
             return Skipped("not_mine")
         if delivery.event.name == "Fault":
             raise ValueError("A bug of the plugin.")
-        return {"id": delivery.id, "name": delivery.event.name, **delivery.event.event_properties}
+        return {"id": delivery.id, "name": delivery.event.name, **delivery.fields.get("properties", {})}
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         if len(items) > 1 and any(item["name"] == "Unpackable" for item in items):
@@ -54,7 +55,7 @@ class Lists(Destination):
         return Request("POST", settings["url"], headers=headers, data=to_json(list(items)))
 
     def group(self, delivery: Delivery) -> str:
-        return str(delivery.event.event_properties.get("group", ""))
+        return str(delivery.fields.get("properties", {}).get("group", ""))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         said = read_json(response)

@@ -1,5 +1,6 @@
 """Deliveries to try a destination with. The people in them do not exist; the moments never change."""
 
+import hashlib
 import re
 from collections.abc import Mapping
 from copy import deepcopy
@@ -8,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ours.plugin.envelope import EVENT_MAPPING, iso, to_json
+from ours.plugin.mapped import Mapped
 from ours.plugin.types import Delivery, Event, Visitor
 
 NOW = 1_795_000_000_000
@@ -70,7 +72,7 @@ def sample_event(sample: str = "purchase", **changes: Any) -> Event:
 
 
 def sample_delivery(
-    sample: str = "purchase", *, mapping: Mapping[str, str] = EVENT_MAPPING, **changes: Any
+    sample: str = "purchase", *, mapping: Mapping[str, str | Mapped] = EVENT_MAPPING, **changes: Any
 ) -> Delivery:
     """A delivery of a sample event, its ``fields`` filled by ``mapping``: ``sample_delivery("lead", attempt=2)``.
 
@@ -90,9 +92,9 @@ def sample_visitor(event: Event) -> Visitor:
     return Visitor(event.user_id or event.id, named, event.email_sha256, properties)
 
 
-def _mapped(mapping: Mapping[str, str], event: Event) -> dict[str, Any]:
+def _mapped(mapping: Mapping[str, str | Mapped], event: Event) -> dict[str, Any]:
     known = {"event": _variables(event), "visitor": _facts(sample_visitor(event))}
-    filled = {name: _filled(template, known) for name, template in mapping.items()}
+    filled = {name: _modified(row, known) for name, row in mapping.items()}
     return {name: value for name, value in filled.items() if value is not None}
 
 
@@ -114,6 +116,15 @@ def _variables(event: Event) -> dict[str, Any]:
         "received_at": iso(event.received_at),
         "request_context": {"ip": context.get("ip"), "user_agent": context.get("userAgent")},
     }
+
+
+def _modified(row: str | Mapped, known: Mapping[str, Any]) -> Any:
+    """The value of a row. Hashes are made, so that lengths are right; other modifications are left to the real road."""
+    if isinstance(row, str):
+        return _filled(row, known)
+    value = _filled(row.template, known)
+    hashed = value is not None and row.modification.startswith("Hash")
+    return hashlib.sha256(_as_text(value).encode()).hexdigest() if hashed else value
 
 
 def _filled(template: str, known: Mapping[str, Any]) -> Any:

@@ -59,7 +59,7 @@ class DestinationsSection:
             str(one.get("type") or (now.slug if now else "")),
             _filled(settings, kept, where),
             [str(event) for event in one.get("events") or ()],
-            {str(field): str(template) for field, template in (one.get("mapping") or {}).items()},
+            {str(field): _row(row) for field, row in (one.get("mapping") or {}).items()},
             dict.fromkeys(LIMITS) | form.keys(one.get("limits") or {}, LIMITS, f"{where}, limits"),
         )
         if now is None:
@@ -144,3 +144,8 @@ def _unmasked(value: Any, path: list[str], *, references: bool) -> Any:
     if isinstance(value, dict):
         return {name: _unmasked(inner, [*path, name], references=references) for name, inner in value.items()}
     return value
+
+
+def _row(row: Any) -> Any:
+    """A template, or a template and its modification."""
+    return row if isinstance(row, dict) else str(row)

@@ -11,7 +11,7 @@ from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.registry import Registry
 from ours.services.actors import Who
-from ours.services.destinations import Destination, Destinations, limits, settings, typed
+from ours.services.destinations import Destination, Destinations, limits, mapping, settings, typed
 from ours.services.destinations.limits import Limits
 
 _HIDDEN = frozenset({"secret", "headers"})
@@ -25,7 +25,7 @@ class Wanted:
     slug: str
     settings: Mapping[str, Any]
     events: Sequence[str]
-    mapping: Mapping[str, str]
+    mapping: Mapping[str, Any]
     limits: Mapping[str, Any]
 
 
@@ -39,7 +39,7 @@ class Comparing:
         plugin = self._plugin(wanted.slug)
         settings.read(plugin, wanted.settings)
         typed.allow_list(wanted.events)
-        typed.mapping_json(plugin, wanted.mapping)
+        mapping.check(plugin, plugin.category, wanted.mapping, ())
         limits.read(wanted.limits)
 
     def differences(self, now: Destination, wanted: Wanted) -> list[str]:

@@ -9,17 +9,24 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection, Row
 
 from ours.core.breaker import CLOSED, Breaker
-from ours.core.mapping import Compiled, MappingInvalid, compile_mapping
+from ours.core.governance import Rule, fired, stopping
+from ours.core.logic import LogicInvalid
+from ours.core.mapping import Context, Mapper, MappingInvalid, Released, compile_mapping
 from ours.core.redact import Masker
 from ours.errors import Unsealable
-from ours.plugin import Destination, load_settings, secrets_of
+from ours.plugin import Destination, Rejected, Skipped, load_settings, secrets_of
 from ours.plugin.destination import sends_itself
 from ours.registry import Registry
 from ours.services.destinations import limits
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.limits import Limits
+from ours.services.destinations.mapping import mapper_of
+from ours.services.rules.rulebook import Rulebook
+from ours.services.targets import category_of
 from ours.store import Sealer
 from ours.store.queries import destinations
+
+_NOTHING = Mapper(compile_mapping({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +37,12 @@ class Target:
     version: int
     plugin: Destination
     settings: Mapping[str, Any]
-    mapping: Compiled
+    mapping: Mapper
     masker: Masker
     limits: Limits
     defect: str | None = None
+    category: str = ""
+    rules: tuple[Rule, ...] = ()
 
     @property
     def sends_itself(self) -> bool:
@@ -47,6 +56,16 @@ class Target:
     def batches(self) -> bool:
         return self.plugin.batching is not None
 
+    def release(self, context: Context) -> Released | Skipped | Rejected:
+        """What may leave of an event now; or why nothing may: a visitor may have withdrawn since it was routed."""
+        if self.rules and (rule := stopping(fired(self.rules, context), self.id, self.category)):
+            return Skipped(rule.reason, f"The governance rule “{rule.name}” stops it.")
+        made = self.mapping.apply(context)
+        if made.missing:
+            named = ", ".join(made.missing)
+            return Rejected("field_missing", f"The mapping gives no value for {named}.", made.missing[0])
+        return made
+
 
 class Targets:
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
@@ -54,14 +73,17 @@ class Targets:
         self._sealer = sealer
         self._open: dict[int, Target] = {}
         self._breakers: dict[int, Breaker] = {}
+        self._rulebook = Rulebook()
+        self._rules: tuple[Rule, ...] = ()
 
     def refresh(self, connection: Connection) -> None:
         """Look which destinations changed; open those anew."""
-        rows = destinations.all_on(connection)
+        rows, before = destinations.all_on(connection), self._rules
+        self._rules = self._rulebook.refresh(connection)
         current: dict[int, Target] = {}
         for row in rows:
             known = self._open.get(row.id)
-            target = known if known and known.version == row.version else self._make(row)
+            target = known if known and known.version == row.version and self._rules is before else self._make(row)
             if target:
                 current[row.id] = target
         self._open = current
@@ -91,13 +113,17 @@ class Targets:
         try:
             raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
             settings = load_settings(plugin, raw)
-            mapping = compile_mapping({**plugin.default_mapping, **orjson.loads(row.mapping)})
+            category = category_of(self._registry, row)
+            mapping = mapper_of(plugin, category, orjson.loads(row.mapping), orjson.loads(row.cases))
         except (ValidationError, Unsealable):
             return self._broken(row, plugin, "settings_invalid")
-        except MappingInvalid:
+        except (MappingInvalid, LogicInvalid):
             return self._broken(row, plugin, "mapping_invalid")
         masker = Masker(secrets_of(settings))
-        return Target(row.id, row.version, plugin, settings, mapping, masker, limits.of_row(row))
+        return Target(
+            row.id, row.version, plugin, settings, mapping, masker, limits.of_row(row), category=category,
+            rules=self._rules,
+        )  # fmt: skip
 
     def _broken(self, row: Row[Any], plugin: Destination, defect: str) -> Target:
-        return Target(row.id, row.version, plugin, {}, compile_mapping({}), Masker([]), limits.of_row(row), defect)
+        return Target(row.id, row.version, plugin, {}, _NOTHING, Masker([]), limits.of_row(row), defect)

@@ -8,7 +8,7 @@ from typing import Any
 from requests import PreparedRequest, Request
 
 from ours import log
-from ours.core.mapping import context_of
+from ours.core.mapping import Released, context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
 from ours.services.deliver.letters import Letter
 from ours.services.deliver.preparing import prepare
@@ -37,6 +37,7 @@ class Try:
     item: Any = None
     body: bytes = b""
     group: str = ""
+    released: Released | None = None
 
     @classmethod
     def begun(cls, letter: Letter, target: Target, now: int) -> "Try":
@@ -114,6 +115,10 @@ def refusal(one: Try) -> Outcome | None:
     max_age, age = one.target.plugin.max_age, one.started_at - one.letter.event.occurred_at
     if max_age is not None and age > max_age * 1000:
         return Skipped("too_old", f"It happened {age // 1000} seconds ago; this destination takes {max_age:.0f}.")
+    released = one.target.release(context_of(one.letter.event, one.letter.visitor))
+    if not isinstance(released, Released):
+        return released
+    one.released = released
     return None
 
 
@@ -163,10 +168,11 @@ def _made(parcel: Parcel) -> object:
 
 
 def _delivery(one: Try) -> Delivery:
+    released = one.released or one.target.mapping.apply(context_of(one.letter.event, one.letter.visitor))
     return Delivery(
         id=one.letter.claimed.delivery_id,
-        event=one.letter.event,
-        fields=one.target.mapping.apply(context_of(one.letter.event, one.letter.visitor)),
+        event=released.event,
+        fields=released.fields,
         settings=one.target.settings,
         attempt=one.number,
         now=one.started_at,

@@ -1,8 +1,7 @@
 """What can be done with destinations. A change, its audit entry and what it does to dispatches are one transaction."""
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection
 
@@ -13,14 +12,24 @@ from ours.registry import Registry
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
 from ours.services.destinations import backlog, leaving, shown, typed
-from ours.services.destinations import settings as sealed
-from ours.services.destinations.limits import read as read_limits
+from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
+from ours.services.versions import Change, forget_secrets, keep, subject_of
 from ours.store import Store
 from ours.store.queries import destinations as queries
+from ours.store.queries.versions import newest_number
 
-_NONE: Mapping[str, Any] = MappingProxyType({})
+
+class More(TypedDict, total=False):
+    """What else may be said of a new destination; each as ``Given`` has it."""
+
+    mapping: Mapping[str, Any] | None
+    cases: Sequence[Mapping[str, Any]] | None
+    sources: Sequence[int] | None
+    category: str | None
+    agreement: str | None
+    limits: Mapping[str, Any]
 
 
 class Destinations:
@@ -38,29 +47,30 @@ class Destinations:
         settings: Mapping[str, Any],
         *,
         events: Sequence[str],
-        mapping: Mapping[str, str] = _NONE,
-        limits: Mapping[str, Any] = _NONE,
         actor: Who,
+        why: str = "",
+        override: str = "",
+        **given: Unpack[More],
     ) -> Destination:
         """A new destination, on. ``events``: ``["*"]`` for all, ``[]`` for none.
 
-        ``limits`` may hold ``max_in_flight``, ``rate_limit``, ``retry_schedule`` and ``drain_rate``.
+        ``limits`` may hold ``max_in_flight``, ``rate_limit``, ``retry_schedule`` and ``drain_rate``. ``override`` says
+        why sensitive fields may leave though nothing is agreed about them; it is kept in the audit log.
 
         :raises Invalid: naming each wrong field: ``name``, ``events``, ``settings.NAME``, ``mapping.FIELD``,
-            ``limits.NAME``.
+            ``cases.NAME.FIELD``, ``limits.NAME``, ``override``.
         """
         plugin, name = self._plugin(slug), naming.clean(name)
-        raw, names = sealed.read(plugin, settings), typed.allow_list(events)
-        now = clock.now_ms()
-        values = {"name": name, "slug": slug, "mapping": typed.mapping_json(plugin, mapping), "created_at": now,
-                  "updated_at": now, **read_limits(limits)}  # fmt: skip
+        now, empty = clock.now_ms(), Config(name=name, settings={}, events=(), mapping={})
+        config = drafted(plugin, empty, {"name": name, "settings": settings, "events": events, **given})
         with self._store.write() as connection:
             naming.check_free(name, _names(connection))
+            values = config.columns() | {"slug": slug, "created_at": now, "updated_at": now}
             destination_id = queries.insert_destination(connection, values)
-            queries.change(connection, destination_id, {"settings": self._seal(destination_id, raw)})
-            queries.replace_allowed(connection, destination_id, names)
-            detail = {"name": name, "type": slug, "events": list(names.values())}
-            audit.record(connection, actor, "add", _subject(destination_id), detail)
+            self._allow(connection, plugin, empty, config, Change(actor, "add", why), override, destination_id)
+            self._write(connection, destination_id, config, 1, Change(actor, "add", why))
+            detail = {"name": name, "type": slug, "events": list(config.events)}
+            audit.record(connection, actor, "add", subject_of(destination_id), detail)
             return self._get(connection, destination_id)
 
     def list(self) -> Sequence[Destination]:
@@ -90,37 +100,44 @@ class Destinations:
 
     @needs("editor", "destinations:write")
     def update(
-        self,
-        destination_id: int,
-        *,
-        name: str | None = None,
-        settings: Mapping[str, Any] | None = None,
-        events: Sequence[str] | None = None,
-        mapping: Mapping[str, str] | None = None,
-        limits: Mapping[str, Any] = _NONE,
-        actor: Who,
+        self, destination_id: int, *, actor: Who, why: str = "", override: str = "", **given: Unpack[Given]
     ) -> Destination:
-        """Change what is given. Settings left out stay, and so do secrets left blank; events and mapping are replaced.
+        """Change what is given. Settings left out stay, and so do secrets left blank; all else is replaced as a whole.
 
         Limits left out stay; None sets one back to its default.
 
         :raises Invalid: as ``add`` does; nothing is changed then.
         """
         with self._store.write() as connection:
-            row = alive(queries.one(connection, destination_id), destination_id)
-            changes = self._changes(row, settings, mapping) | read_limits(limits)
-            if name is not None:
-                changes["name"] = naming.clean(name)
-                naming.check_free(changes["name"], _names(connection), destination_id)
-            changed = sorted(changes)
-            if events is not None:
-                changed.append("events")
-                changes |= {"leaving_since": None} if events else {}
-                queries.replace_allowed(connection, destination_id, typed.allow_list(events))
-            changes |= {"version": row.version + 1, "updated_at": clock.now_ms()}
-            queries.change(connection, destination_id, changes)
-            audit.record(connection, actor, "update", _subject(destination_id), {"changed": changed})
+            row = alive(queries.locked(connection, destination_id), destination_id)
+            before = self._config(connection, row)
+            after = drafted(self._loaded(row.slug), before, given)
+            self._replace(connection, row, before, after, Change(actor, "update", why), override)
             return self._get(connection, destination_id)
+
+    def draft(self, destination_id: int, **given: Unpack[Given]) -> tuple[Config, Config]:
+        """What is set, and what would be set after such a change. Nothing is changed.
+
+        :raises Invalid: as ``update`` does.
+        """
+        with self._store.read() as connection:
+            row = alive(queries.one(connection, destination_id), destination_id)
+            before = self._config(connection, row)
+        return before, drafted(self._loaded(row.slug), before, given)
+
+    @needs("editor", "destinations:write")
+    def restore(self, destination_id: int, config: Config, *, actor: Who, why: str, override: str = "") -> Destination:
+        """Set all as a version has it."""
+        with self._store.write() as connection:
+            row = alive(queries.locked(connection, destination_id), destination_id)
+            before = self._config(connection, row)
+            self._replace(connection, row, before, config, Change(actor, "roll back", why), override)
+            return self._get(connection, destination_id)
+
+    def config(self, destination_id: int) -> Config:
+        """All that is set; secrets in clear."""
+        with self._store.read() as connection:
+            return self._config(connection, _row(connection, destination_id))
 
     @needs("editor", "destinations:write")
     def pause(self, destination_id: int, *, actor: Who) -> Destination:
@@ -172,11 +189,12 @@ class Destinations:
                 changes: dict[str, Any] = {"status": status, "paused_for": None, "updated_at": clock.now_ms()}
                 if status == "removed":
                     changes["settings"] = self._seal(destination_id, {})
+                    forget_secrets(connection, self._store.sealer, subject_of(destination_id))
                 if status == "on":
                     changes |= backlog.fresh_start()
                 queries.change(connection, destination_id, changes)
                 concerned = backlog.count(connection, destination_id, status)
-                audit.record(connection, actor, verb, _subject(destination_id), {"dispatches": concerned})
+                audit.record(connection, actor, verb, subject_of(destination_id), {"dispatches": concerned})
         backlog.settle_now(self._store, destination_id)
         return self.get(destination_id)
 
@@ -188,17 +206,56 @@ class Destinations:
             raise Invalid(sentence, {"type": [sentence]})
         return loaded.plugin
 
-    def _changes(
-        self, row: Any, settings: Mapping[str, Any] | None, mapping: Mapping[str, str] | None
-    ) -> dict[str, Any]:
-        changes: dict[str, Any] = {}
-        if settings is not None:
-            plugin = self._plugin(row.slug)
-            merged = sealed.merge(plugin, self._open(row), settings)
-            changes["settings"] = self._seal(row.id, sealed.read(plugin, merged))
-        if mapping is not None:
-            changes["mapping"] = typed.mapping_json(self._plugin(row.slug), mapping)
-        return changes
+    def _loaded(self, slug: str) -> Plugin | None:
+        loaded = self._registry.get(slug)
+        return loaded.plugin if loaded else None
+
+    def _config(self, connection: Connection, row: Any) -> Config:
+        return from_row(row, queries.allowed_names(connection).get(row.id, []), self._open(row))
+
+    def _replace(
+        self, connection: Connection, row: Any, before: Config, after: Config, change: Change, override: str
+    ) -> None:
+        """Put ``after`` in place of ``before``, as a new version."""
+        naming.check_free(after.name, _names(connection), row.id)
+        self._allow(connection, self._loaded(row.slug), before, after, change, override, row.id)
+        subject = subject_of(row.id)
+        if not newest_number(connection, subject):
+            keep(connection, self._store.sealer, subject, row.version, Change("ours", "found"), before.document())
+        values = after.columns() | {"version": row.version + 1, "updated_at": clock.now_ms()}
+        values |= {"leaving_since": None} if after.events and after.events != before.events else {}
+        queries.change(connection, row.id, values)
+        self._write(connection, row.id, after, row.version + 1, change)
+        old, new = before.document(), after.document()
+        changed = sorted(name for name in new if new[name] != old[name])
+        detail = {"changed": changed, "version": row.version + 1} | ({"why": change.why} if change.why else {})
+        audit.record(connection, change.actor, change.verb, subject, detail)
+
+    def _write(self, connection: Connection, destination_id: int, config: Config, number: int, change: Change) -> None:
+        queries.change(connection, destination_id, {"settings": self._seal(destination_id, config.settings)})
+        queries.replace_allowed(connection, destination_id, typed.allow_list(config.events))
+        keep(connection, self._store.sealer, subject_of(destination_id), number, change, config.document())
+
+    def _allow(
+        self, connection: Connection, plugin: Plugin | None, before: Config, after: Config, change: Change,
+        override: str, destination_id: int,
+    ) -> None:  # fmt: skip
+        """See that nothing sensitive begins to leave without an agreement, or somebody's word for it.
+
+        :raises Invalid: when there is neither.
+        """
+        fields = newly_exposed(plugin, before, after)
+        if not fields:
+            return
+        if not override.strip():
+            named = ", ".join(fields[:20])
+            sentence = (
+                f"These fields would let a person's data out in clear, and no agreement with it is signed:"
+                f" {named}. Hash them, state the agreement, or say why they may leave (override)."
+            )
+            raise Invalid(sentence, {"override": [sentence]})
+        detail = {"fields": fields, "agreement": after.agreement, "reason": override.strip()[:500]}
+        audit.record(connection, change.actor, "override", subject_of(destination_id), detail)
 
     def _seal(self, destination_id: int, raw: Mapping[str, Any]) -> bytes:
         return self._store.sealer.seal_json(raw, _place(destination_id))
@@ -225,7 +282,3 @@ def _row(connection: Connection, destination_id: int) -> Any:
 
 def _place(destination_id: int) -> str:
     return f"destinations:{destination_id}:settings"
-
-
-def _subject(destination_id: int) -> str:
-    return f"destination {destination_id}"

@@ -15,7 +15,8 @@ from ours.services.destinations.limits import Limits
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A configured place. ``events`` is its allow list as typed; ``loaded`` says whether its plugin is there;
+    """A configured place. ``events`` is its allow list as typed; ``sources`` those that it listens to, none named: all;
+    ``category`` is ``own_category``, or its plugin's where that is empty; ``loaded`` says whether its plugin is there;
     ``breaker`` how the destination fares; ``rests_until``: up to when it asked to be left alone; ``leaving``: it is
     removed as soon as what waits is delivered."""
 
@@ -25,7 +26,12 @@ class Destination:
     status: str
     paused_for: str | None
     events: Sequence[str]
-    mapping: Mapping[str, str]
+    mapping: Mapping[str, Any]
+    cases: Sequence[Mapping[str, Any]]
+    sources: Sequence[int]
+    category: str
+    own_category: str
+    agreement: str
     settings_shown: Mapping[str, Any]
     version: int
     loaded: bool
@@ -47,6 +53,11 @@ def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin:
         paused_for=row.paused_for,
         events=tuple(events),
         mapping=orjson.loads(row.mapping),
+        cases=tuple(orjson.loads(row.cases)),
+        sources=tuple(orjson.loads(row.sources)) if row.sources else (),
+        category=row.category or (plugin.category if plugin else ""),
+        own_category=row.category or "",
+        agreement=row.agreement,
         settings_shown=settings.show(plugin, opened),
         version=row.version,
         loaded=plugin is not None,

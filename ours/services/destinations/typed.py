@@ -1,17 +1,16 @@
-"""What a person typed for a destination besides its settings: which events it may have, and its mapping."""
+"""What a person typed for a destination besides its settings: which events it may have, its conditional mappings."""
 
 from collections.abc import Mapping, Sequence
-
-import orjson
+from typing import Any
 
 from ours.core import allow
 from ours.core.incoming import IDENTIFY
-from ours.core.mapping import MappingInvalid, compile_mapping
 from ours.errors import Invalid
-from ours.plugin import Destination as Plugin
 from ours.services import naming
 
 _LONGEST_EVENT = 1000
+LONGEST_NAME = 80
+MOST_CASES = 50
 
 
 def allow_list(events: Sequence[str]) -> dict[str, str]:
@@ -32,19 +31,39 @@ def allow_list(events: Sequence[str]) -> dict[str, str]:
     return {name if name == allow.ALL else allow.name_key(name): name for name in names}
 
 
-def mapping_json(plugin: Plugin, mapping: Mapping[str, str]) -> str:
-    """The mapping for the database, once it has been seen to work on top of the plugin's own.
+def cases(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Conditional mappings in their order, each ``{"name", "enabled", "logic", "mapping"}``; their rows are not read.
 
-    :raises Invalid: with the sentences for each field under ``mapping.FIELD``.
+    :raises Invalid: when one has another form, or two have the same name.
     """
-    try:
-        compile_mapping({**plugin.default_mapping, **mapping})
-    except MappingInvalid as error:
-        errors = {f"mapping.{field}": list(sentences) for field, sentences in error.errors.items()}
-        said = " ".join(f"{field}: {' '.join(sentences)}" for field, sentences in errors.items())
-        raise Invalid(f"The mapping can't be read: {said}", errors) from None
-    return orjson.dumps(dict(mapping)).decode()
+    made = [_case(number, one) for number, one in enumerate(given, 1)]
+    names = [one["name"].casefold() for one in made]
+    if len(made) > MOST_CASES:
+        raise _wrong("cases", f"A destination has at most {MOST_CASES} conditional mappings.")
+    if double := next((name for name in names if names.count(name) > 1), None):
+        raise _wrong("cases", f"Two conditional mappings are named “{double}”. Give each a name of its own.")
+    return made
+
+
+def _case(number: int, one: Any) -> dict[str, Any]:
+    if not isinstance(one, Mapping) or set(one) - {"name", "enabled", "logic", "mapping"}:
+        raise _wrong("cases", "A conditional mapping has a name, logic, a mapping, and perhaps enabled; nothing else.")
+    name, rows = one.get("name") or f"Mapping {number}", one.get("mapping") or {}
+    if not isinstance(name, str) or not naming.is_text(name) or not 1 <= len(name.strip()) <= LONGEST_NAME:
+        raise _wrong("cases", f"A conditional mapping's name has 1 to {LONGEST_NAME} characters on one line.")
+    if not isinstance(rows, Mapping):
+        raise _wrong(f"cases.{name}", "Its mapping is an object: destination field → template.")
+    return {
+        "name": name.strip(),
+        "enabled": bool(one.get("enabled", True)),
+        "logic": one.get("logic"),
+        "mapping": dict(rows),
+    }
 
 
 def _refused(sentence: str) -> Invalid:
-    return Invalid(sentence, {"events": [sentence]})
+    return _wrong("events", sentence)
+
+
+def _wrong(place: str, sentence: str) -> Invalid:
+    return Invalid(sentence, {place: [sentence]})

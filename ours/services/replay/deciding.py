@@ -1,10 +1,14 @@
-"""Decides anew about a dispatch that is to be repeated: by the rules of today, and by the same function as routing."""
+"""Decides anew about a dispatch that is to be repeated: by the rules of today, and by the same function as routing.
+
+Governance looks into the event and the visitor, and is asked again at each try: what it stops ends there.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol, cast
 
 from ours.core import routing
 from ours.core.incoming import Kind
+from ours.core.reasons import describe
 from ours.core.retry import OPEN
 from ours.core.routing import Planned, Target
 from ours.errors import Invalid
@@ -29,6 +33,8 @@ class Subject(Protocol):
     def name(self) -> str: ...
     @property
     def kind(self) -> str: ...
+    @property
+    def source_id(self) -> int: ...
 
 
 def decide(known: Targets, destination_id: int, subject: Subject, reason: str | None = None) -> Planned:
@@ -38,7 +44,8 @@ def decide(known: Targets, destination_id: int, subject: Subject, reason: str | 
     target = known.get(destination_id)
     if target is None:
         return Planned(destination_id, "stopped", "destination_removed")
-    plan = routing.plan(subject.name, cast("Kind", subject.kind), cast("Mode", subject.mode), [target])
+    kind, mode = cast("Kind", subject.kind), cast("Mode", subject.mode)
+    plan = routing.plan(subject.name, kind, mode, [target], source_id=subject.source_id)
     return plan.dispatches[0] if plan.dispatches else Planned(destination_id, "stopped", "not_allowed")
 
 
@@ -51,7 +58,8 @@ def permitted(known: Targets, old: Iterable[Candidate]) -> list[tuple[Candidate,
 def check(planned: Planned) -> Planned:
     """:raises Invalid: when a replay may not be made, saying why."""
     if planned.state == "stopped":
-        raise Invalid(f"It can't be replayed. {_SENTENCES[planned.reason or '']}")
+        sentence = _SENTENCES.get(planned.reason or "") or describe(planned.reason).words
+        raise Invalid(f"It can't be replayed. {sentence}")
     return planned
 
 

@@ -27,6 +27,8 @@ class Current(NamedTuple):
     mapping: str
     version: int
     allowed: frozenset[str]
+    sources: str | None
+    category: str | None
 
 
 def all_current(connection: Connection, *, steady: bool = False) -> list[Current]:
@@ -37,7 +39,7 @@ def all_current(connection: Connection, *, steady: bool = False) -> list[Current
         keys.setdefault(row.destination_id, set()).add(row.name_key)
     return [
         Current(row.id, row.name, row.slug, row.status, row.breaker, row.settings, row.mapping, row.version,
-                frozenset(keys.get(row.id, ())))
+                frozenset(keys.get(row.id, ())), row.sources, row.category)
         for row in found
     ]  # fmt: skip
 

@@ -19,7 +19,8 @@ FAILED = frozenset({"rejected", "exhausted", "stopped", "held"})
 _d, _e, _later = dispatches.c, events.c, dispatches.alias("later")
 # Whatever became of it: what a forgotten visitor's event carried is gone, so that it can't be sent again.
 _REASON = case((_e.forgotten_at.is_not(None), "forgotten"), else_=_d.reason).label("reason")
-_COLUMNS = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _REASON, _d.delivery_id, _e.name, _e.kind)
+_COLUMNS = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _REASON, _d.delivery_id, _e.name, _e.kind,
+            _e.source_id)  # fmt: skip
 IS_LAST = ~select(_later.c.id).where(_later.c.replay_of == _d.id).exists()
 _AMBIGUOUS = and_(_d.state == "held", _d.reason == "ambiguous")
 _REPLAYABLE = and_(IS_LAST, or_(_d.state.in_(TERMINAL), _AMBIGUOUS))
@@ -37,6 +38,7 @@ class Candidate(NamedTuple):
     delivery_id: str | None
     name: str
     kind: str
+    source_id: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,8 @@ class Filter:
 
 def hold_events(connection: Connection, event_ids: Iterable[str]) -> Sequence[Any]:
     """The events that are (still) there; none is deleted or replayed by others before the transaction ends."""
-    query = select(_e.id, _e.mode, _e.kind, _e.name, _e.routed_at, _e.owed, _e.refused, _e.forgotten_at).order_by(_e.id)
+    query = select(_e.id, _e.mode, _e.kind, _e.name, _e.source_id, _e.routed_at, _e.owed, _e.refused, _e.forgotten_at)
+    query = query.order_by(_e.id)
     return connection.execute(query.where(_e.id.in_(set(event_ids))).with_for_update(key_share=True)).all()
 
 
@@ -104,7 +107,7 @@ def page(
 
 def groups(connection: Connection, wanted: Filter) -> Sequence[Any]:
     """All that match, counted by what decides whether and how they may go."""
-    kinds = (_d.destination_id, _d.mode, _d.state, _REASON, _e.name, _e.kind)
+    kinds = (_d.destination_id, _d.mode, _d.state, _REASON, _e.name, _e.kind, _e.source_id)
     figures = (func.count().label("count"), func.min(_d.created_at).label("oldest"),
                func.max(_d.created_at).label("newest"))  # fmt: skip
     query = select(*kinds, *figures).join(events, _e.id == _d.event_id)

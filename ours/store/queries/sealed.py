@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, and_, bindparam, func, select, tuple_, update
 
-from ours.store.tables import attempts, destinations, events, keepsakes, keys, visitors
+from ours.store.tables import attempts, destinations, events, keepsakes, keys, versions, visitors
 
 Key = tuple[Any, ...]
 
@@ -31,6 +31,7 @@ SHELVES: Sequence[Shelf] = (
     Shelf("events", events.c.payload, (events.c.id,), (events.c.id,), "events:{}".format),
     Shelf("attempts", attempts.c.exchange, (attempts.c.dispatch_id, attempts.c.number),
           (attempts.c.dispatch_id, attempts.c.number), "attempts:{}:{}".format),
+    Shelf("versions", versions.c.document, (versions.c.id,), (versions.c.id,), "versions:{}".format),
 )  # fmt: skip
 
 

@@ -7,13 +7,15 @@ from ours.store.tables.events import events, seen
 from ours.store.tables.ledger import ledger
 from ours.store.tables.people import audit, keepsakes, people, tokens
 from ours.store.tables.replays import replays
+from ours.store.tables.rules import rules
 from ours.store.tables.sources import keys, sources, volumes
 from ours.store.tables.types import metadata
+from ours.store.tables.versions import versions
 from ours.store.tables.visitors import forgotten, identifiers, visitors
 from ours.store.tables.watch import alerts, checks
 
 __all__ = [
     "alerts", "allowed", "attempts", "audit", "checks", "counters", "destinations", "dispatches", "events",
-    "forgotten", "identifiers", "keepsakes", "keys", "ledger", "metadata", "people", "replays", "seen", "sources",
-    "tokens", "visitors", "volumes",
+    "forgotten", "identifiers", "keepsakes", "keys", "ledger", "metadata", "people", "replays", "rules", "seen",
+    "sources", "tokens", "versions", "visitors", "volumes",
 ]  # fmt: skip

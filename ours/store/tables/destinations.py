@@ -14,6 +14,11 @@ destinations = Table(
     Column("paused_for", String(40), comment="Why, when we paused it"),
     Column("settings", LargeBinary, nullable=False, comment="Sealed JSON"),
     Column("mapping", Text, nullable=False, comment="JSON: destination field → template, over the plugin's default"),
+    Column("cases", Text, nullable=False, server_default="[]",
+           comment="JSON: conditional mappings, in the order in which they are asked"),
+    Column("sources", Text, comment="JSON: the sources that it listens to; null: all"),
+    Column("category", String(20), comment="Null: its plugin's"),
+    Column("agreement", String(12), nullable=False, server_default="none"),
     Column("version", Integer, nullable=False, comment="Counts the changes; kept with each attempt"),
     # How fast it may be delivered to; null is the default:
     Column("max_in_flight", Integer, comment="Tries under way at once, over all workers"),
@@ -32,10 +37,11 @@ destinations = Table(
     Column("leaving_since", Moment, comment="Removed as soon as what waits is delivered; since when"),
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
+    CheckConstraint("agreement IN ('none', 'available', 'signed', 'self-hosted')", name="agreement"),
     CheckConstraint("breaker IN ('closed', 'open', 'half_open')", name="breaker"),
     CheckConstraint("status IN ('on', 'paused', 'off', 'removed')", name="status"),
     sqlite_autoincrement=True,
-)
+)  # fmt: skip
 
 allowed = Table(
     "allowed",

@@ -6,15 +6,20 @@ from flask.blueprints import BlueprintSetupState
 
 from ours import __version__
 from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on the blueprint
+    allow,
     audit,
     destinations,
     dispatches,
     errors,
     events,
+    explain,
     exports,
     formats,
+    governance,
+    history,
     install,
     keys,
+    mapping,
     overview,
     people,
     playground,

@@ -27,12 +27,22 @@ class Typed:
     choice: Choice | None
     names: str
     identify: bool
-    mapping: Mapping[str, str]
+    mapping: Mapping[str, Any]
+    category: str = ""
+    agreement: str = "none"
+    sources: Sequence[int] = ()
+    override: str = ""
 
     @property
     def rows(self) -> Sequence[tuple[str, str]]:
         """The mapping's rows, and two to fill in."""
         return [*self.mapping.items(), ("", ""), ("", "")]
+
+    @property
+    def protection(self) -> dict[str, Any]:
+        """What the service takes besides."""
+        return {"category": self.category, "agreement": self.agreement, "sources": self.sources,
+                "override": self.override}  # fmt: skip
 
     @property
     def events(self) -> Sequence[str]:
@@ -58,7 +68,10 @@ def of(found: Destination) -> Typed:
     """A destination's form as it stands; secrets are not in it."""
     named = [name for name in found.events if name not in {ALL, IDENTIFY}]
     choice: Choice = "all" if ALL in found.events else "these" if found.events else "none"
-    return Typed(found.name, found.settings_shown, choice, "\n".join(named), IDENTIFY in found.events, found.mapping)
+    return Typed(
+        found.name, found.settings_shown, choice, "\n".join(named), IDENTIFY in found.events, found.mapping,
+        found.own_category, found.agreement, found.sources,
+    )  # fmt: skip
 
 
 def read(form: MultiDict[str, str], infos: Sequence[SettingInfo]) -> Typed:
@@ -71,6 +84,10 @@ def read(form: MultiDict[str, str], infos: Sequence[SettingInfo]) -> Typed:
         names=form.get("names", ""),
         identify="identify" in form,
         mapping={name.strip(): template.strip() for name, template in pairs if name.strip()},
+        category=form.get("category", ""),
+        agreement=form.get("agreement", "none"),
+        sources=form.getlist("sources", type=int),
+        override=form.get("override", ""),
     )
 
 

@@ -5,12 +5,14 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
+from ours.web.show import mapping_form
 from ours.web.show.door import page, person
 from ours.web.show.probe import send_test_event
 from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
@@ -38,8 +40,9 @@ def add_destination(slug: str) -> ResponseReturnValue:
     typed = forms.read(request.form, describe_settings(plugin))
     try:
         made = ours().destinations.add(
-            slug, typed.name, typed.settings, events=typed.events, mapping=typed.mapping, actor=person().actor
-        )
+            slug, typed.name, typed.settings, events=typed.events, mapping=typed.mapping, actor=person().actor,
+            **typed.protection,
+        )  # fmt: skip
     except Invalid as error:
         return _form(plugin, typed, error.errors), 400
     flash(f"{made.name} is there, and on. Send a test event to see what would be sent.", "good")
@@ -57,6 +60,7 @@ def destination(destination_id: int) -> str:
         infos=describe_settings(plugin) if plugin else (),
         health=ours().overview.health(destination_id)[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
+        sources={one.id: one.name for one in ours().sources.list()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
     )
 
@@ -70,8 +74,8 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
     typed = forms.read(request.form, describe_settings(plugin))
     try:
         ours().destinations.update(
-            destination_id, name=typed.name, settings=typed.settings, events=typed.events, mapping=typed.mapping,
-            actor=person().actor,
+            destination_id, name=typed.name, settings=typed.settings, events=typed.events, actor=person().actor,
+            **typed.protection,
         )  # fmt: skip
     except Invalid as error:
         return _form(plugin, typed, error.errors, found), 400
@@ -115,5 +119,7 @@ def _plugin(slug: str) -> Plugin | None:
 def _form(plugin: Plugin, typed: forms.Typed, errors: Any, found: Destination | None = None) -> str:
     infos = describe_settings(plugin)
     return render_template(
-        "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found
-    )
+        "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found,
+        sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
+        said=[line for line in mapping_form.lines(plugin.default_mapping) if line.field],
+    )  # fmt: skip

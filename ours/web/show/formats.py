@@ -9,6 +9,7 @@ import orjson
 from markupsafe import Markup, escape
 
 from ours import clock
+from ours.core.diffing import ABSENT
 from ours.core.redact import mask_url
 from ours.web.show.door import blueprint
 
@@ -128,6 +129,29 @@ def brief(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(brief(inner) for inner in value) or "none"
     return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+@blueprint.app_template_filter()
+def spoken(logic: Any) -> str:
+    """Conditions as one sentence: ``visitor.city Is Lyon and not (…)``."""
+    if not isinstance(logic, Mapping) or len(logic) != 1:
+        return ""
+    ((kind, inner),) = logic.items()
+    if kind == "condition":
+        return " ".join(str(inner.get(part) or "") for part in ("property", "operator", "value")).strip()
+    if kind == "NOT":
+        return f"not ({spoken(inner)})"
+    return f" {kind.lower()} ".join(_bracketed(part) for part in inner)
+
+
+def _bracketed(logic: Any) -> str:
+    return spoken(logic) if "condition" in logic or "NOT" in logic else f"({spoken(logic)})"
+
+
+@blueprint.app_template_test()
+def absent(value: Any) -> bool:
+    """Whether there is no such field on this side of a comparison."""
+    return value is ABSENT
 
 
 @blueprint.app_template_filter()

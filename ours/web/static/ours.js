@@ -40,6 +40,7 @@ function addRow(button) {
   const rows = document.getElementById(button.dataset.addRow);
   const row = rows.lastElementChild.cloneNode(true);
   for (const input of row.querySelectorAll("input")) input.value = "";
+  for (const select of row.querySelectorAll("select")) select.selectedIndex = 0;
   rows.append(row);
   row.querySelector("input").focus();
 }

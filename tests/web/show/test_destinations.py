@@ -93,7 +93,7 @@ def test_editing_begins_with_what_stands(editor: Browser) -> None:
     assert 'value="these" checked' in page
     assert 'name="identify" checked' in page
     assert "Lead\nPurchase</textarea>" in page or "Purchase\nLead</textarea>" in page
-    assert 'value="plan"' in page
+    assert 'value="plan"' in editor.page("/destinations/1/mapping")
 
 
 def test_an_empty_allow_list_is_said_in_red_where_the_destination_is_seen(editor: Browser) -> None:

@@ -11,6 +11,7 @@ from flask import Flask
 from ours import clock
 from ours.bootstrap import Ours
 from ours.resources import folder
+from ours.services.rules import Rule
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -20,7 +21,7 @@ RTL = "\u202eevil\u202c مرحبا שלום"
 EMOJI = "👩‍👩‍👧‍👦🏴󠁧󠁢󠁳󠁣󠁴󠁿"
 LONG = "L" * 10_000
 NASTY = (SCRIPT, BREAKOUT, RTL, EMOJI, LONG, "\x1b[31m", "&lt;b&gt;", "=cmd|' /C calc'!A0")
-PARTS = {"layout.html", "parts/frame.html", "parts/ui.html", "destinations/setting.html"}
+PARTS = {"layout.html", "parts/frame.html", "parts/ui.html", "destinations/setting.html", "rules/parts.html"}
 
 
 class Page(HTMLParser):
@@ -57,6 +58,8 @@ def event_ids(here: Ours, receiver: Receiver, send: Callable[..., str], work: Ca
         fixed = BREAKOUT.replace("{", "(").replace("}", ")")
         mapping = {"field": "{{event.event_properties.deep}}", SCRIPT: fixed}
         here.destinations.add("webhook", name, {"url": receiver.url}, events=["*"], mapping=mapping, actor="cli")
+    said = {"condition": {"property": "event.event", "operator": "Is", "value": BREAKOUT}}
+    here.governance.add(Rule(name=SCRIPT[:80], note=BREAKOUT, covers=[1], logic=said), why=SCRIPT, actor="cli")
     here.destinations.add("webhook", "Some", {"url": receiver.url}, events=[SCRIPT, BREAKOUT, LONG[:1000]], actor="cli")
     ids = [send(name, mode, **_carried(name)) for name in NASTY for mode in ("live", "test")]
     work()
@@ -100,16 +103,24 @@ def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
         "/reference",
         "/tokens",
         "/visitors",
+        "/allow",
+        "/governance",
+        "/governance/rule",
+        "/governance/rule?id=1",
+        "/history",
+        "/history/governance/1",
+        "/history/destination 1/1",
+        "/fields?path=event.event",
     )
     yield "/install/1/live/first"
     for event_id in event_ids:
-        yield from (f"/events/{event_id}", f"/events/{event_id}/dispatches")
+        yield from (f"/events/{event_id}", f"/events/{event_id}/dispatches", f"/events/{event_id}/explain")
     for found in here.visitors.find("u1", "userId", actor="cli"):
         yield from (f"/visitors/{found.id}", f"/visitors/{found.id}/forget")
     for source in here.sources.list():
         yield from (f"/sources/{source.id}", f"/sources/{source.id}/delete", f"/install?source={source.id}")
     for one in here.destinations.list():
-        yield from (f"/destinations/{one.id}{rest}" for rest in ("", "/edit", "/off"))
+        yield from (f"/destinations/{one.id}{rest}" for rest in ("", "/edit", "/off", "/mapping", "/mapping/case"))
 
 
 def _intact(answer: Any) -> None:

@@ -1,11 +1,12 @@
-"""The paths that a template may name, and how each is followed to a value."""
+"""The paths that a template or a condition may name, and how each is followed to a value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from ours.core.catalogues import USER_PROPERTIES
-from ours.plugin.envelope import iso
+from ours.plugin.envelope import iso as read_moment
 from ours.plugin.types import Event, Visitor
 
 
@@ -22,6 +23,7 @@ def context_of(event: Event, visitor: Visitor) -> Context:
 
 
 Head = Callable[[Context], Any]
+iso = lru_cache(maxsize=512)(read_moment)  # one moment is asked for by many rows and destinations
 
 _VALUES: Mapping[str, Head] = {
     "event.id": lambda context: context.event.id,
@@ -49,6 +51,19 @@ _BAGS: Mapping[str, Head] = {
 """Free-form objects: any keys lie under them."""
 
 
+class Undefined:
+    """What a path finds that leads nowhere. A null that somebody sent is a value: None."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return "undefined"
+
+
+UNDEFINED: Final = Undefined()
+
+
 class PathError(ValueError):
     """A path names nothing that exists; its text is a sentence for the operator."""
 
@@ -57,28 +72,39 @@ class PathError(ValueError):
 class Path:
     """Where to begin, and the keys to follow from there. Calling it gives the value, or None when it leads nowhere."""
 
+    text: str
     head: Head
     keys: tuple[str, ...] = ()
 
     def __call__(self, context: Context) -> Any:
+        found = self.find(context)
+        return None if found is UNDEFINED else found
+
+    def find(self, context: Context) -> Any:
+        """The value, null among them, or UNDEFINED."""
         value = self.head(context)
+        if not self.keys:
+            return UNDEFINED if value is None else value
         for key in self.keys:
             value = _step(value, key)
+            if value is UNDEFINED:
+                break
         return value
 
 
 def parse(text: str) -> Path:
     """:raises PathError: when there can never be a value at this path."""
-    words = tuple(text.strip().split("."))
+    bare = text.strip()
+    words = tuple(bare.split("."))
     if not all(words):
         raise PathError(f"“{text}” has an empty part. Name a value as in {{{{event.event_properties.value}}}}.")
-    if text.strip() in _VALUES:
-        return Path(_VALUES[text.strip()])
+    if bare in _VALUES:
+        return Path(bare, _VALUES[bare])
     if bag := _BAGS.get(".".join(words[:2])):
-        return Path(bag, words[2:])
+        return Path(bare, bag, words[2:])
     if words[0] == "visitor" and len(words) > 1 and words[1] in USER_PROPERTIES and words[1] != "external_id":
-        return Path(_visitor_properties, words[1:])
-    raise PathError(f"There is no “{text.strip()}”. {_advice(words)}")
+        return Path(bare, _visitor_properties, words[1:])
+    raise PathError(f"There is no “{bare}”. {_advice(words)}")
 
 
 def _visitor_properties(context: Context) -> Any:
@@ -87,10 +113,10 @@ def _visitor_properties(context: Context) -> Any:
 
 def _step(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
-        return value.get(key)
+        return value.get(key, UNDEFINED)
     if isinstance(value, list) and len(key) < 6 and key.isdecimal() and int(key) < len(value):
         return value[int(key)]
-    return None
+    return UNDEFINED
 
 
 def _advice(words: tuple[str, ...]) -> str:

@@ -1,0 +1,41 @@
+"""Conditions as options: ``--when 'event.event Is Purchase'``, or a file for what is nested."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ours.cli.files import read_document
+from ours.errors import Invalid
+
+
+def condition_options(command: Any) -> Any:
+    for option in (
+        click.option("--logic", metavar="FILE", help="A JSON or YAML file with AND, OR and NOT; - for stdin."),
+        click.option("--any", "any_", is_flag=True, help="One of several --when is enough; otherwise all must hold."),
+        click.option("--when", multiple=True, metavar="'PATH OPERATOR VALUE'",
+                     help="A condition, such as 'visitor.consent.rejected_categories Contains advertising'."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def read_logic(when: Sequence[str], logic: str | None, *, any_: bool) -> Any:
+    """What was said; None when nothing was.
+
+    :raises Invalid: when both kinds were given.
+    """
+    if when and logic:
+        raise Invalid("Give either --when or --logic.")
+    if logic:
+        return read_document(logic)
+    conditions = [_condition(text) for text in when]
+    if len(conditions) > 1:
+        return {"OR" if any_ else "AND": conditions}
+    return conditions[0] if conditions else None
+
+
+def _condition(text: str) -> dict[str, Any]:
+    path, _, rest = text.strip().partition(" ")
+    operator, _, value = rest.strip().partition(" ")
+    return {"condition": {"property": path, "operator": operator, "value": value.strip()}}

@@ -1,0 +1,69 @@
+"""``ours explain``: what led to a dispatch, row by row; or where a field goes."""
+
+from collections.abc import Mapping
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ours.cli.shell import Column, Shell, json_option, pass_shell
+from ours.errors import Invalid
+
+if TYPE_CHECKING:
+    from ours.services.explain import Chain
+
+_SHOWN = ("id", "event", "mode", "source", "visitorId", "warnings", "notes")
+
+
+@click.command()
+@click.argument("id", required=False)
+@click.option("--field", "path", metavar="PATH", help="Where does this go? Such as visitor.email.")
+@json_option
+@pass_shell
+def explain(shell: Shell, id: str | None, path: str | None) -> None:
+    """The whole chain of a dispatch or an event, by its id: warnings, identity, rules, and the mapping row by row.
+
+    With --field, every destination that a field leaves for. What names a person is masked.
+    """
+    if (id is None) == (path is None):
+        raise Invalid("Give the id of a dispatch or an event, or --field PATH.")
+    if path is not None:
+        _uses(shell, path)
+        return
+    chains = shell.ours.explain.either(id or "")
+    event = shell.ours.overview.event_json(chains[0].event_id) if chains else {}
+    shell.show({
+        "event": {name: event.get(name) for name in _SHOWN},
+        "dispatches": [_document(shell, chain) for chain in chains],
+    })  # fmt: skip
+
+
+def _uses(shell: Shell, path: str) -> None:
+    names = ("destination", "status", "field", "template", "modification", "layer", "delivered")
+    columns: dict[str, Column] = {name: itemgetter(name) for name in names}
+    found: list[Mapping[str, Any]] = [
+        {name: getattr(use, name) for name in names} for use in shell.ours.explain.field(path)
+    ]
+    shell.show_all(found, columns, f"No mapping lets {path} out.")
+
+
+def _document(shell: Shell, chain: "Chain") -> Mapping[str, Any]:
+    attempts = shell.ours.overview.dispatch_json(chain.dispatch_id)["attempts"] if chain.dispatch_id else []
+    last = attempts[-1] if attempts else {}
+    return {
+        "id": chain.dispatch_id,
+        "destination": chain.destination,
+        "status": chain.state,
+        "reason": chain.reason,
+        "configVersion": chain.version,
+        "thatActed": chain.then,
+        "conditionalMapping": chain.case,
+        "steps": [{"step": one.name, "passed": one.good, "words": one.words} for one in chain.steps],
+        "mapping": [
+            {"field": one.field, "from": one.template, "taken": one.taken, "modification": one.modification,
+             "value": one.value, "sent": one.sent, "layer": one.layer}
+            for one in chain.fields
+        ],
+        "request": last.get("request"),
+        "response": last.get("response"),
+    }  # fmt: skip

@@ -1,0 +1,71 @@
+"""Works out a mapping row by row for one event, and says who wrote each row."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ours.core.mapping import EVENT_NAME, Context, Mapper
+from ours.core.modifications import HASHES
+from ours.core.paths import Path
+from ours.core.redact import mask_value
+from ours.plugin import Destination as Plugin
+from ours.services.destinations.config import Config
+from ours.services.destinations.mapping import mapper_of, withheld
+from ours.services.explain.views import Field
+
+PLUGIN, OWN, WITHHELD = "plugin", "destination", "withheld"
+_SHOWN_DIGITS = 8
+
+
+def mapper(plugin: Plugin, config: Config) -> Mapper:
+    return mapper_of(plugin, config.kind(plugin), config.mapping, config.cases)
+
+
+def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> tuple[str | None, list[Field]]:
+    """The conditional mapping that was chosen, and every row."""
+    made = mapper(plugin, config)
+    case, mapping = made.choose(context)
+    seen = context
+    if name := mapping.name_of(context):
+        seen = context._replace(event=replace(context.event, name=name))
+    held = withheld(plugin, config.kind(plugin), config.mapping)
+    own = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
+    listed = []
+    for row in mapping.explain(seen):
+        template = mapping.templates[row.field]
+        said = WITHHELD if row.field in held and row.field not in own else layer(row.field, own, config, case)
+        taken, value = row.taken, row.value
+        if row.field == EVENT_NAME:
+            taken, value = template.take(context), template(context)
+        listed.append(
+            Field(
+                field=row.field,
+                layer=said, template=row.template,
+                paths=[path.text for path in template.paths], taken=shown(taken, template.paths, clear=clear),
+                modification=row.modification,
+                value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, clear=clear),
+                sent=value is not None or template.gives_null,
+            )
+        )  # fmt: skip
+    return case, listed
+
+
+def layer(field: str, own: Mapping[str, Any], config: Config, case: str | None) -> str:
+    if case is not None and field in own:
+        return case
+    return OWN if field in config.mapping else PLUGIN
+
+
+def shown(value: Any, paths: tuple[Path, ...], *, clear: bool) -> Any:
+    """Masked by the names of the paths that it was taken from."""
+    if clear:
+        return value
+    for path in paths:
+        value = mask_value(path.text, value)
+    return value
+
+
+def _hash_cut(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hash_cut(one) for one in value]
+    return f"{value[:_SHOWN_DIGITS]}…" if isinstance(value, str) and len(value) > _SHOWN_DIGITS else value

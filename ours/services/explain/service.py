@@ -1,0 +1,176 @@
+"""Explains dispatches with the configuration that acted, as far as it is kept, and finds out where a field goes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours.core import governance
+from ours.core.allow import ALL, allows, name_key
+from ours.core.mapping import Mapper
+from ours.core.reasons import describe
+from ours.errors import NotFound
+from ours.registry import Registry
+from ours.services import samples
+from ours.services.destinations.config import Config, from_document, from_row
+from ours.services.explain import lineage
+from ours.services.explain.views import Chain, Step, Use
+from ours.services.overview.events import is_id, refusals
+from ours.services.rules.rulebook import compiled
+from ours.services.samples import Sample
+from ours.services.targets import category_of
+from ours.services.versions import open_document, subject_of
+from ours.store import Store
+from ours.store.queries import destinations, reading_dispatches, reading_events, versions
+from ours.store.queries import rules as rule_queries
+
+LATEST = 1000
+
+
+class Explain:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def dispatch(self, dispatch_id: str, *, clear: bool = False) -> Chain:
+        """:raises NotFound: when there is no such dispatch."""
+        with self._store.read() as connection:
+            row = reading_dispatches.one(connection, dispatch_id) if is_id(dispatch_id) else None
+            if row is None:
+                raise NotFound(f"There is no dispatch {dispatch_id[:40]}.")
+            return self._chain(connection, self._sample(connection, row.event_id), row, clear=clear)
+
+    def event(self, event_id: str, *, clear: bool = False) -> list[Chain]:
+        """One chain for each destination that a decision was made for.
+
+        :raises NotFound: when there is no such event.
+        """
+        with self._store.read() as connection:
+            sample = self._sample(connection, event_id)
+            made = reading_dispatches.of_event(connection, event_id)
+            chains = [self._chain(connection, sample, row, clear=clear) for row in made]
+            names = reading_events.destination_names(connection)
+            return [*chains, *(_refused(sample, mark) for mark in refusals(sample.row.refused, names))]
+
+    def either(self, wanted: str, *, clear: bool = False) -> list[Chain]:
+        """Of an event, or of one dispatch."""
+        with self._store.read() as connection:
+            is_event = is_id(wanted) and reading_events.one(connection, wanted) is not None
+        return self.event(wanted, clear=clear) if is_event else [self.dispatch(wanted, clear=clear)]
+
+    def field(self, path: str, latest: int = LATEST) -> list[Use]:
+        """Every row that lets a path out, the whole of it or a part, and how often it arrived lately."""
+        wanted = path.strip().strip("{}").strip()
+        with self._store.read() as connection:
+            found = samples.latest(connection, self._store.sealer, latest)
+            marks = reading_dispatches.marks(connection, [sample.row.id for sample in found])
+            arrived = {(mark.event_id, mark.destination_id) for mark in marks if mark.state == "delivered"}
+            return [
+                use
+                for row in destinations.rows(connection)
+                for use in self._uses(connection, row, wanted, found, arrived)
+            ]
+
+    def _uses(
+        self, connection: Connection, row: Any, wanted: str, found: Sequence[Sample], arrived: set[tuple[str, int]]
+    ) -> Iterator[Use]:
+        loaded = self._registry.get(row.slug)
+        if loaded is None:
+            return
+        config = self._config(connection, row)
+        mapper = lineage.mapper(loaded.plugin, config)
+        own = [sample for sample in found if (sample.row.id, row.id) in arrived]
+        for case, mapping in _mappings(mapper):
+            written = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
+            for field, path in mapping.paths():
+                if not _touches(path.text, wanted) or (case is not None and field not in written):
+                    continue
+                count = sum(mapper.choose(one.context)[0] == case and path(one.context) is not None for one in own)
+                template = mapping.templates[field]
+                layer = lineage.layer(field, written, config, case)
+                yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification.name, count)
+
+    def _sample(self, connection: Connection, event_id: str) -> Sample:
+        row = reading_events.one(connection, event_id) if is_id(event_id) else None
+        if row is None:
+            raise NotFound(f"There is no event {event_id[:40]}.")
+        return samples.opened(connection, self._store.sealer, [row])[0]
+
+    def _config(self, connection: Connection, row: Any) -> Config:
+        settings = self._store.sealer.open_json(row.settings, f"destinations:{row.id}:settings")
+        return from_row(row, destinations.allowed_names(connection).get(row.id, []), settings)
+
+    def _acted(self, connection: Connection, row: Any, destination: Any) -> tuple[Config, int, bool]:
+        """The configuration of the last attempt, if it is kept, else the present one."""
+        attempts = reading_dispatches.attempts_of(connection, [row.id])
+        number = attempts[-1].config_version if attempts else destination.version
+        kept = versions.one(connection, subject_of(destination.id), number)
+        if kept is not None:
+            return from_document(open_document(self._store.sealer, kept)), number, True
+        return self._config(connection, destination), destination.version, number == destination.version
+
+    def _chain(self, connection: Connection, sample: Sample, row: Any, *, clear: bool) -> Chain:
+        destination = destinations.one(connection, row.destination_id)
+        name = row.destination or f"destination {row.destination_id}"
+        base = (row.id, sample.row.id, sample.row.name, row.destination_id, name, row.state, row.reason)
+        loaded = self._registry.get(row.slug) if destination is not None else None
+        if destination is None or loaded is None:
+            return Chain(*base, 0, False, None, [_allowed(sample, None), _standing(row)], [])
+        config, version, then = self._acted(connection, row, destination)
+        case, fields = lineage.fields(loaded.plugin, config, sample.context, clear=clear)
+        steps = [_allowed(sample, config), _heard(sample, config)]
+        steps += [self._governed(connection, sample, destination, row), _standing(row)]
+        return Chain(*base, version, then, case, steps, fields)
+
+    def _governed(self, connection: Connection, sample: Sample, destination: Any, row: Any) -> Step:
+        reason = row.reason or ""
+        if reason.startswith(governance.PREFIX):
+            return Step("Governance", False, describe(reason).words)
+        rules = compiled(rule_queries.in_force(connection))
+        category = category_of(self._registry, destination)
+        mine = [rule for rule in rules if rule.concerns(destination.id, category)]
+        now = governance.stopping(governance.fired(mine, sample.context), destination.id, category)
+        said = f" Today “{now.name}” would." if now else ""
+        asked = f"None of {len(mine)} rules stopped it." if mine else "No rule covers this destination."
+        return Step("Governance", True, asked + said)
+
+
+def _mappings(mapper: Mapper) -> Iterator[tuple[str | None, Any]]:
+    yield None, mapper.default
+    yield from ((case.name, case.mapping) for case in mapper.cases)
+
+
+def _touches(path: str, wanted: str) -> bool:
+    return path == wanted or path.startswith(f"{wanted}.") or wanted.startswith(f"{path}.")
+
+
+def _allowed(sample: Sample, config: Config | None) -> Step:
+    if config is None:
+        return Step("Allow list", True, "It was on the allow list when it was routed.")
+    keys = {name if name == ALL else name_key(name) for name in config.events}
+    if not allows(keys, sample.row.name, sample.row.kind):
+        return Step("Allow list", False, "The event is not on the allow list of this configuration.")
+    entry = next((name for name in config.events if name_key(name) == name_key(sample.row.name)), ALL)
+    return Step("Allow list", True, "All events may leave." if entry == ALL else f"“{entry}” is on the list.")
+
+
+def _heard(sample: Sample, config: Config) -> Step:
+    if not config.sources:
+        return Step("Sources", True, "It listens to all sources.")
+    heard = sample.row.source_id in config.sources
+    words = "It listens to the event's source." if heard else describe("source_not_heard").words
+    return Step("Sources", heard, words)
+
+
+def _standing(row: Any) -> Step:
+    good = row.state in ("delivered", "sunk", "pending", "sending")
+    words = describe(row.reason).words if row.reason else f"The dispatch is {row.state}."
+    return Step("Delivery", good, words)
+
+
+def _refused(sample: Sample, mark: Any) -> Chain:
+    step = Step("Allow list", False, describe(mark.reason).words)
+    return Chain(
+        None, sample.row.id, sample.row.name, mark.destination_id, mark.destination, mark.state, mark.reason, 0, False,
+        None, [step], [],
+    )  # fmt: skip

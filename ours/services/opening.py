@@ -1,0 +1,43 @@
+"""Opens what is sealed of events and visitors into the values that rules and plugins look at."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from ours.plugin import Event, Visitor
+from ours.store import Sealer
+from ours.store.queries import visitors
+
+
+def event_of(row: Any, sealer: Sealer) -> Event:
+    body = orjson.loads(sealer.open(row.payload, f"events:{row.id}"))
+    body.pop("warnings", None)
+    return Event(
+        id=row.id,
+        name=row.name,
+        distinct_id=body.pop("distinct_id", ""),
+        occurred_at=row.occurred_at,
+        received_at=row.received_at,
+        **body,
+    )
+
+
+def visitors_of(connection: Connection, sealer: Sealer, ids: Iterable[str]) -> dict[str, Visitor]:
+    """By the id the event was routed with; aliases are followed."""
+    found = visitors.roots(connection, ids)
+    return {
+        visitor_id: visitor_of(orjson.loads(sealer.open(row.profile, f"visitors:{row.id}")))
+        for visitor_id, row in found.items()
+    }
+
+
+def visitor_of(profile: Mapping[str, Any]) -> Visitor:
+    """A visitor out of what is known of it; out of nothing, one that nobody knows."""
+    return Visitor(
+        id=profile.get("id", ""),
+        external_id=profile.get("external_id"),
+        email_sha256=profile.get("email_sha256"),
+        properties=profile.get("properties", {}),
+    )

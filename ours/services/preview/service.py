@@ -1,0 +1,160 @@
+"""Runs the latest events through what is set and through what would be, and tells the difference, field by field."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+from sqlalchemy import Connection
+
+from ours.core.diffing import ABSENT, Difference, differences
+from ours.core.governance import Rule as CoreRule
+from ours.core.redact import mask_value
+from ours.errors import Invalid, NotFound
+from ours.registry import Registry
+from ours.services import samples
+from ours.services.destinations import Destinations
+from ours.services.destinations.config import Config, Given
+from ours.services.preview.judging import Side, Verdict, side
+from ours.services.rules.service import Governance, Rule, core_rules
+from ours.services.samples import Sample
+from ours.store import Store
+from ours.store.queries import destinations as rows
+from ours.store.queries import reading_events
+
+LATEST = 1000
+_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a change does to one event at one destination. ``old`` and ``new``: why nothing is sent; None: it is."""
+
+    kind: str
+    event_id: str
+    event: str
+    destination_id: int
+    destination: str
+    old: str | None
+    new: str | None
+    differences: Sequence[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """``counts`` by what becomes of requests: appears, vanishes, changes, stays; ``effects`` are the first of them."""
+
+    events: int
+    counts: Counter[str]
+    effects: Sequence[Effect]
+
+    @property
+    def changed(self) -> int:
+        return self.counts.total() - self.counts["stays"]
+
+
+class Preview:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+        self._destinations = Destinations(store, registry)
+        self._governance = Governance(store)
+
+    def destination(
+        self, destination_id: int, *, latest: int = LATEST, clear: bool = False, **given: Unpack[Given]
+    ) -> Report:
+        """What it would do to change a destination so. ``clear``: personal values are shown as they are.
+
+        :raises Invalid: when the change could not be made.
+        """
+        before, after = self._destinations.draft(destination_id, **given)
+        return self.configs(destination_id, before, after, latest=latest, clear=clear)
+
+    def configs(
+        self, destination_id: int, before: Config, after: Config, *, latest: int = LATEST, clear: bool = False
+    ) -> Report:
+        """What the difference between two configurations of a destination does."""
+        rules = core_rules(self._governance.list())
+        pair = (self._side(destination_id, before, rules), self._side(destination_id, after, rules))
+        return self._report([(before.name, *pair)], latest, clear=clear)
+
+    def governance(self, wanted: Sequence[Rule], *, latest: int = LATEST, clear: bool = False) -> Report:
+        """What it would do to have these rules.
+
+        :raises Invalid: when one can't be.
+        """
+        before, after = core_rules(self._governance.list()), core_rules(self._governance.check(wanted))
+        pairs = []
+        for one in self._destinations.list():
+            if one.loaded and one.events:
+                config = self._destinations.config(one.id)
+                pairs.append((one.name, self._side(one.id, config, before), self._side(one.id, config, after)))
+        return self._report(pairs, latest, clear=clear)
+
+    def event(self, event_id: str, destination_id: int, **given: Unpack[Given]) -> Verdict:
+        """What would be sent of one event to a destination, as it is set or as it would be; the allow list is asked.
+
+        :raises NotFound: when there is no such event.
+        """
+        _, config = self._destinations.draft(destination_id, **given)
+        with self._store.read() as connection:
+            row = reading_events.one(connection, event_id) if len(event_id) == 32 else None
+            if row is None:
+                raise NotFound(f"There is no event {event_id[:40]}.")
+            (sample,) = samples.opened(connection, self._store.sealer, [row])
+        return self._side(destination_id, config, core_rules(self._governance.list())).judge(row, sample.context)
+
+    def _side(self, destination_id: int, config: Config, rules: tuple[CoreRule, ...]) -> Side:
+        with self._store.read() as connection:
+            slug = _slug(connection, destination_id)
+        loaded = self._registry.get(slug)
+        if loaded is None:
+            raise Invalid("Its plugin is not loaded, so nobody knows what it would send.")
+        return side(destination_id, loaded.plugin, config, rules)
+
+    def _report(self, pairs: Sequence[tuple[str, Side, Side]], latest: int, *, clear: bool) -> Report:
+        with self._store.read() as connection:
+            found = samples.latest(connection, self._store.sealer, latest)
+        counts = Counter[str]()
+        effects: list[Effect] = []
+        for effect in _effects(found, pairs, clear=clear):
+            counts[effect.kind] += 1
+            if effect.kind != "stays" and len(effects) < _SHOWN:
+                effects.append(effect)
+        return Report(len(found), counts, effects)
+
+
+def _effects(found: Sequence[Sample], pairs: Sequence[tuple[str, Side, Side]], *, clear: bool) -> Iterable[Effect]:
+    for sample in found:
+        for name, before, after in pairs:
+            old, new = before.judge(sample.row, sample.context), after.judge(sample.row, sample.context)
+            told = _told(old, new, clear=clear)
+            yield Effect(_kind(old, new, told), sample.row.id, sample.row.name, before.target.destination_id, name,
+                         old.reason, new.reason, told)  # fmt: skip
+
+
+def _kind(old: Verdict, new: Verdict, told: Sequence[Difference]) -> str:
+    if old.request is not None and new.request is not None:
+        return "changes" if told else "stays"
+    if old.request is None and new.request is None:
+        return "stays" if old.reason == new.reason else "reason"
+    return "appears" if old.request is None else "vanishes"
+
+
+def _told(old: Verdict, new: Verdict, *, clear: bool) -> list[Difference]:
+    """Personal values are masked after they were compared, so that a change of theirs is seen and they are not."""
+    found = differences(old.request or {}, new.request or {})
+    return (
+        found
+        if clear
+        else [Difference(one.path, _masked(one.path, one.old), _masked(one.path, one.new)) for one in found]
+    )
+
+
+def _masked(path: str, value: Any) -> Any:
+    return value if value is ABSENT else mask_value(path, value)
+
+
+def _slug(connection: Connection, destination_id: int) -> str:
+    row = rows.one(connection, destination_id)
+    return str(row.slug) if row is not None else ""

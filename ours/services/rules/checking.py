@@ -1,0 +1,63 @@
+"""Finds the paths in rules and mappings that led nowhere in all of the latest events: they may be misspelt."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ours.core import logic
+from ours.core.paths import UNDEFINED, Path
+from ours.registry import Registry
+from ours.services import samples
+from ours.services.destinations import Destinations
+from ours.services.destinations.mapping import mapper_of
+from ours.services.rules.service import Governance
+from ours.store import Store
+
+LATEST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """``place`` says where the path stands: ``governance: Consent``, ``Hook: field``, ``Hook: Booking (condition)``."""
+
+    place: str
+    path: str
+    events: int
+
+
+class Check:
+    def __init__(self, store: Store, registry: Registry) -> None:
+        self._store = store
+        self._registry = registry
+
+    def run(self, latest: int = LATEST) -> list[Doubt]:
+        """None when no event has come yet: then nothing is known."""
+        with self._store.read() as connection:
+            contexts = [sample.context for sample in samples.latest(connection, self._store.sealer, latest)]
+        if not contexts:
+            return []
+        known: dict[str, bool] = {}
+        found = []
+        for place, path in self._paths():
+            if path.text not in known:
+                known[path.text] = any(path.find(context) is not UNDEFINED for context in contexts)
+            if not known[path.text]:
+                found.append(Doubt(place, path.text, len(contexts)))
+        return list(dict.fromkeys(found))
+
+    def _paths(self) -> Iterator[tuple[str, Path]]:
+        for rule in Governance(self._store).list():
+            yield from ((f"governance: {rule.name}", path) for path in condition_paths(rule.logic))
+        for one in Destinations(self._store, self._registry).list():
+            loaded = self._registry.get(one.slug)
+            if loaded is None:
+                continue
+            mapper = mapper_of(loaded.plugin, one.category, one.mapping, one.cases)
+            mapped = ((field, path) for field, path in mapper.default.paths() if field in one.mapping)
+            yield from ((f"{one.name}: {field}", path) for field, path in mapped)
+            for case in mapper.cases:
+                place = f"{one.name}: {case.name} (condition)"
+                yield from ((place, condition.path) for condition in case.logic.conditions())
+
+
+def condition_paths(written: object) -> Iterable[Path]:
+    return (condition.path for condition in logic.read(written).conditions())

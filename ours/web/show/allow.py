@@ -1,0 +1,55 @@
+"""The allow lists from the side of the events: one table of names and destinations."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from ours.core.allow import ALL, name_key
+from ours.core.incoming import IDENTIFY
+from ours.services.destinations import Destination
+from ours.services.preview import Report
+from ours.web.current import ours
+from ours.web.show.door import page, person
+
+_MOST = 300
+
+
+@page("/allow", "viewer")
+def allow() -> str:
+    return _page({})
+
+
+@page("/allow", "editor", ["POST"])
+def change_allow() -> ResponseReturnValue:
+    """Tick and untick; only what was on the page is changed."""
+    wanted = {one.id: events for one in ours().destinations.list() if (events := _wanted(one)) != list(one.events)}
+    if request.form.get("do") == "preview":
+        reports = {place: ours().preview.destination(place, events=events) for place, events in wanted.items()}
+        return _page(wanted, reports)
+    for place, events in wanted.items():
+        ours().destinations.update(place, events=events, actor=person().actor, why=request.form.get("why", ""))
+    flash("Saved. It holds for every event from now on." if wanted else "Nothing was changed.", "good")
+    return redirect(url_for("show.allow"))
+
+
+def _wanted(one: Destination) -> list[str]:
+    """The list as ticked. A destination that takes all events is not changed here."""
+    if ALL in one.events:
+        return list(one.events)
+    ticked = {value.partition(":")[2] for value in request.form.getlist("tick") if value.startswith(f"{one.id}:")}
+    shown = {name_key(name): name for name in request.form.getlist("name")}
+    kept = [
+        name for name in one.events if name_key(name) not in shown or name in ticked or shown[name_key(name)] in ticked
+    ]
+    keys = {name_key(name) for name in kept}
+    return [*kept, *(name for name in shown.values() if name in ticked and name_key(name) not in keys)]
+
+
+def _page(wanted: dict[int, list[str]], reports: dict[int, Report] | None = None) -> str:
+    destinations = ours().destinations.list()
+    ticked = {one.id: {name_key(name) for name in wanted.get(one.id, one.events)} for one in destinations}
+    listed = [one for one in ours().allow.list() if one.name != ALL and (one.name == IDENTIFY or one.name[:1] != "$")]
+    return render_template(
+        "rules/allow.html", listed=[(one, name_key(one.name)) for one in listed[:_MOST]], destinations=destinations,
+        ticked=ticked, every={one.id for one in destinations if ALL in one.events}, reports=reports,
+        names={one.id: one.name for one in destinations}, more=max(len(listed) - _MOST, 0),
+    )  # fmt: skip

@@ -1,0 +1,46 @@
+"""A mapping as a form: one line a row, with what is done to the value."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from werkzeug.datastructures import MultiDict
+
+from ours.core.mapping import EVENT_NAME
+from ours.core.modifications import NONE
+
+
+class Line(NamedTuple):
+    field: str = ""
+    template: str = ""
+    modification: str = NONE
+
+
+def lines(mapping: Mapping[str, Any]) -> Sequence[Line]:
+    """The rows but for the event's name, and three to fill in."""
+    rows = [_line(field, row) for field, row in mapping.items() if field != EVENT_NAME]
+    return [*rows, Line(), Line(), Line()]
+
+
+def name_line(mapping: Mapping[str, Any]) -> Line:
+    """What the event is renamed to."""
+    return _line(EVENT_NAME, mapping.get(EVENT_NAME, ""))
+
+
+def read(form: MultiDict[str, str]) -> dict[str, Any]:
+    columns = (form.getlist(f"map_{name}") for name in Line._fields)
+    rows = [Line(*(text.strip() for text in row)) for row in zip(*columns, strict=False)]
+    mapping = {row.field: _written(row) for row in rows if row.field}
+    renamed = Line(EVENT_NAME, form.get("rename", "").strip(), form.get("rename_modification", NONE))
+    return mapping | ({EVENT_NAME: _written(renamed)} if renamed.template else {})
+
+
+def _written(row: Line) -> Any:
+    return row.template if row.modification == NONE else {"map": row.template, "modification": row.modification}
+
+
+def _line(field: str, row: Any) -> Line:
+    if isinstance(row, Mapping):
+        return Line(field, row.get("map", ""), row.get("modification", NONE))
+    if isinstance(row, str):
+        return Line(field, row)
+    return Line(field, row.template, row.modification)

@@ -1,0 +1,197 @@
+"""What a change would do, before it is made; and what led to what was done."""
+
+import time
+from typing import Any
+
+import pytest
+
+from ours import clock
+from ours.core.incoming import Incoming
+from ours.errors import Invalid, NotFound
+from ours.services.explain import Explain
+from ours.services.preview import Preview
+from ours.services.rules import Governance, Rule
+from ours.services.rules.allow import Allow
+from ours.services.rules.checking import Check
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+from tests.services.test_rules import REJECTED, WITHDRAWN
+
+SECRET = "whsec_" + "c2VjcmV0IG9mIHRlc3RzIG9mIHNlY3JldHM="
+
+
+@pytest.fixture
+def preview(place: Place) -> Preview:
+    return Preview(place.store, place.registry)
+
+
+@pytest.fixture
+def explain(place: Place) -> Explain:
+    return Explain(place.store, place.registry)
+
+
+def test_a_change_is_told_field_by_field(place: Place, preview: Preview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver, events=["Purchase"])
+    place.track(event_properties={"value": 5, "email": "jane@example.com"})
+    place.track("Refund")
+    place.work()
+    mapping = {
+        "properties": "",
+        "amount": "{{event.event_properties.value}}",
+        "mail": "{{event.event_properties.email}}",
+    }
+    report = preview.destination(hook, mapping=mapping)
+    assert (report.events, report.counts, report.changed) == (2, {"changes": 1, "stays": 1}, 1)
+    told = {one.path: (one.kind, one.new) for one in report.effects[0].differences if one.kind == "appears"}
+    assert told == {"body.data.amount": ("appears", 5), "body.data.mail": ("appears", "j•••@e•••.com")}
+    assert place.destinations.get(hook).mapping == {}
+
+
+def test_requests_appear_and_vanish_with_the_allow_list(place: Place, preview: Preview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver, events=["Purchase"])
+    place.track()
+    place.track("Refund")
+    place.work()
+    report = preview.destination(hook, events=["Refund"])
+    assert report.counts == {"appears": 1, "vanishes": 1}
+    assert {(one.event, one.old, one.new) for one in report.effects} == {
+        ("Refund", "not_allowed", None), ("Purchase", None, "not_allowed")
+    }  # fmt: skip
+
+
+def test_a_rule_is_tried_before_it_is_switched_on(place: Place, preview: Preview, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.track(user_properties=WITHDRAWN)
+    place.track(user_id="u2")
+    place.work()
+    report = preview.governance([Rule(name="Consent", covers=["*"], logic=REJECTED)])
+    assert report.counts == {"vanishes": 1, "stays": 1}
+    assert report.effects[0].new == "rule:Consent"
+    assert Governance(place.store).list() == []
+
+
+def test_no_secret_is_told(place: Place, preview: Preview, receiver: Receiver) -> None:
+    settings = {"url": receiver.url + "/?token=abcdef", "headers": {"X-Team": "hush-hush"}}
+    hook = place.destinations.add("webhook", "Hook", settings, events=["*"], actor="cli").id
+    place.track()
+    place.work()
+    report = preview.destination(hook, settings={"headers": {"X-Team": "other-hush"}, "secret": SECRET})
+    assert "hush" not in repr(report)
+    assert "abcdef" not in repr(preview.destination(hook, settings={"method": "PUT"}))
+
+
+def test_a_change_that_can_not_be_made_can_not_be_tried(place: Place, preview: Preview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    with pytest.raises(Invalid):
+        preview.destination(hook, mapping={"a": "{{nope}}"})
+
+
+def test_one_event_is_tried_on_a_destination(place: Place, preview: Preview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver, events=[])
+    event_id = place.track().event_id
+    place.work()
+    assert preview.event(event_id, hook).reason == "not_allowed"
+    verdict = preview.event(event_id, hook, events=["*"])
+    assert verdict.request is not None
+    assert verdict.request["body"]["data"]["event"] == "Purchase"
+    assert receiver.requests == []
+    with pytest.raises(NotFound):
+        preview.event("0" * 32, hook)
+
+
+def test_a_thousand_events_are_compared_in_seconds(place: Place, preview: Preview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    items = [
+        Incoming(name=f"Event {number % 7}", occurred_at=clock.now_ms(), user_id=f"u{number % 50}",
+                 event_properties={f"field_{field}": field for field in range(20)})
+        for number in range(1000)
+    ]  # fmt: skip
+    place.accept.accept(place.callers["live"], items)
+    while place.route.run():
+        pass
+    began = time.process_time()
+    report = preview.destination(hook, mapping={"day": "{{event.time}}"})
+    assert report.counts == {"changes": 1000}
+    assert time.process_time() - began < 5
+
+
+def test_a_dispatch_is_explained_row_by_row(place: Place, explain: Explain, receiver: Receiver) -> None:
+    mapping = {"mail": {"map": "{{visitor.email}}", "modification": "HashedNormalized"},
+               "who": "{{visitor.first_name}}", "city": "{{visitor.city}}", "properties": ""}  # fmt: skip
+    hook = place.webhook(receiver, events=["purchase"], mapping=mapping)
+    event_id = place.track(user_properties={"email": "jane@example.com", "first_name": "Jane"}).event_id
+    place.work()
+    place.destinations.update(hook, mapping={"now": "{{event.id}}"}, actor="cli")
+    (chain,) = explain.event(event_id)
+    assert (chain.state, chain.version, chain.then, chain.case) == ("delivered", 1, True, None)
+    assert [(step.name, step.good) for step in chain.steps] == [
+        ("Allow list", True), ("Sources", True), ("Governance", True), ("Delivery", True)
+    ]  # fmt: skip
+    rows = {row.field: row for row in chain.fields}
+    assert (rows["mail"].taken, rows["mail"].value, rows["mail"].layer) == ("j•••@e•••.com", "8c87b489…", "destination")
+    assert (rows["who"].value, rows["city"].sent, rows["event"].layer) == ("J•••", False, "plugin")
+    assert "now" not in rows
+    assert explain.either(chain.dispatch_id or "")[0] == chain
+    clear = {row.field: row.value for row in explain.dispatch(chain.dispatch_id or "", clear=True).fields}
+    assert clear["who"] == "Jane"
+
+
+def test_what_stopped_an_event_is_explained(place: Place, explain: Explain, receiver: Receiver) -> None:
+    place.webhook(receiver, "Ads")
+    place.webhook(receiver, "Nothing", events=[])
+    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    event_id = place.track(user_properties=WITHDRAWN).event_id
+    place.work()
+    ads, nothing = explain.event(event_id)
+    assert next(step.words for step in ads.steps if not step.good) == "The governance rule “Consent” stopped it."
+    assert (nothing.dispatch_id, nothing.reason, nothing.steps[0].good) == (None, "not_allowed", False)
+    with pytest.raises(NotFound):
+        explain.either("0" * 32)
+
+
+def test_where_a_field_goes_is_found(place: Place, explain: Explain, receiver: Receiver) -> None:
+    case: dict[str, Any] = {"name": "Sale", "logic": REJECTED, "mapping": {"m": "{{visitor.email}}"}}
+    place.webhook(
+        receiver, "One", mapping={"mail": {"map": "Dear {{visitor.email}}", "modification": "Hash"}}, cases=[case]
+    )
+    place.webhook(receiver, "Other")
+    place.track(user_properties={"email": "jane@example.com"})
+    place.track(user_id="u2")
+    place.work()
+    uses = explain.field("{{visitor.email}}")
+    assert [(use.destination, use.layer, use.field, use.modification, use.delivered) for use in uses] == [
+        ("One", "destination", "mail", "Hash", 1), ("One", "Sale", "m", "None", 0)
+    ]  # fmt: skip
+    assert {use.destination for use in explain.field("event.event_properties.value")} == {"One", "Other"}
+    assert explain.field("visitor.phone_number") == []
+
+
+def test_a_path_that_leads_nowhere_in_all_events_is_flagged(place: Place, receiver: Receiver) -> None:
+    check = Check(place.store, place.registry)
+    typo = {"condition": {"property": "visitor.consent.rejectd", "operator": "IsTruthy", "value": ""}}
+    place.webhook(receiver, mapping={"v": "{{event.event_properties.valeu}}", "e": "{{event.event_properties.value}}"})
+    Governance(place.store).add(Rule(name="Typo", covers=["*"], logic={"NOT": typo}), actor="cli")
+    assert check.run() == []
+    place.track(event_properties={"value": 5})
+    place.work()
+    assert [(one.place, one.path) for one in check.run()] == [
+        ("governance: Typo", "visitor.consent.rejectd"), ("Hook: v", "event.event_properties.valeu")
+    ]  # fmt: skip
+
+
+def test_new_names_are_offered_with_their_counts(place: Place, receiver: Receiver) -> None:
+    allow = Allow(place.store, place.registry)
+    hook = place.webhook(receiver, events=["Purchase"])
+    for name in ("Refund", "refund", "Purchase"):
+        place.track(name)
+    assert [(one.name.casefold(), one.count) for one in allow.unlisted()] == [("refund", 2)]
+    allow.add("Refund", [hook], actor="cli")
+    assert set(place.destinations.get(hook).events) == {"Purchase", "Refund"}
+    assert allow.unlisted() == []
+    allow.remove("REFUND", [hook], actor="cli")
+    assert place.destinations.get(hook).events == ("Purchase",)
+    with pytest.raises(Invalid):
+        allow.remove("Refund", [hook], actor="cli")
+    allow.add("*", [hook], actor="cli")
+    with pytest.raises(Invalid):
+        allow.add("Refund", [hook], actor="cli")

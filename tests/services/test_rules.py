@@ -1,0 +1,191 @@
+"""What keeps an event here, and what of it leaves: rules, sources, mappings, agreements, and their history."""
+
+import json
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours.core.reasons import describe
+from ours.errors import Invalid, NotFound
+from ours.services.audit import Audit
+from ours.services.destinations.settings import MASK
+from ours.services.history import History
+from ours.services.rules import Governance, Rule
+from ours.services.sources import Sources
+from ours.store.tables import dispatches
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+
+REJECTED = {"condition": {"property": "visitor.consent.rejected_categories", "operator": "Contains",
+                          "value": "advertising"}}  # fmt: skip
+WITHDRAWN = {"consent": {"rejected_categories": ["advertising"]}}
+
+
+def made(place: Place) -> list[tuple[int, str, str | None]]:
+    with place.store.read() as connection:
+        columns = (dispatches.c.destination_id, dispatches.c.state, dispatches.c.reason)
+        return [tuple(row) for row in connection.execute(sa.select(*columns).order_by(dispatches.c.id))]
+
+
+def sent(receiver: Receiver) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(receiver.requests[-1].body)
+    return body
+
+
+def test_a_rule_that_fires_stops_the_event_for_what_it_covers_and_says_so(place: Place, receiver: Receiver) -> None:
+    ads, own = place.webhook(receiver, "Ads"), place.webhook(receiver, "Own")
+    Governance(place.store).add(Rule(name="Ad consent", covers=[ads], logic=REJECTED), actor="cli")
+    place.track(user_properties=WITHDRAWN)
+    place.work()
+    assert made(place) == [(ads, "stopped", "rule:Ad consent"), (own, "delivered", None)]
+    assert "“Ad consent”" in describe("rule:Ad consent").words
+
+
+def test_a_rule_covers_a_category_and_what_is_added_to_it_later(place: Place, receiver: Receiver) -> None:
+    Governance(place.store).add(Rule(name="Consent", covers=["advertising"], logic=REJECTED), actor="cli")
+    place.webhook(receiver, "Own")
+    place.webhook(receiver, "Ads", category="advertising")
+    place.track(user_properties=WITHDRAWN)
+    place.route.run()
+    assert [(state, reason) for _, state, reason in made(place)] == [("pending", None), ("stopped", "rule:Consent")]
+
+
+def test_rules_are_asked_in_order_and_those_switched_off_are_not(place: Place, receiver: Receiver) -> None:
+    governance = Governance(place.store)
+    place.webhook(receiver)
+    for name in ("First", "Second", "Third"):
+        governance.add(Rule(name=name, covers=["*"], logic=REJECTED), actor="cli")
+    governance.change(governance.find("First").id or 0, actor="cli", enabled=False)
+    governance.move(governance.find("Third").id or 0, 1, actor="cli")
+    place.track(user_properties=WITHDRAWN)
+    place.route.run()
+    assert made(place)[0][2] == "rule:Third"
+    assert [rule.name for rule in governance.list()] == ["Third", "First", "Second"]
+
+
+def test_who_withdraws_before_the_delivery_is_heard(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    place.destinations.pause(hook, actor="cli")
+    place.track()
+    place.work()
+    place.identify(user_id="u1", user_properties=WITHDRAWN)
+    place.work()
+    place.destinations.resume(hook, actor="cli")
+    place.work()
+    assert made(place) == [(hook, "stopped", "rule:Consent")]
+    assert receiver.requests == []
+
+
+def test_a_destination_hears_the_sources_it_listens_to(place: Place, receiver: Receiver) -> None:
+    other = Sources(place.store).add("Other", actor="cli").source.id
+    place.webhook(receiver, "Deaf", sources=[other])
+    place.webhook(receiver, "Open")
+    place.track()
+    place.work()
+    assert [(state, reason) for _, state, reason in made(place)] == [
+        ("stopped", "source_not_heard"),
+        ("delivered", None),
+    ]
+
+
+def test_a_renamed_event_leaves_under_its_new_name_alone(place: Place, receiver: Receiver) -> None:
+    case = {
+        "name": "Booking",
+        "logic": {"condition": {"property": "event.event", "operator": "Is", "value": "HIV test booked"}},
+        "mapping": {"$event": "Booked", "page": {"map": "{{event.default_properties.current_url}}",
+                                                "modification": "DomainOnly"}, "properties": ""},
+    }  # fmt: skip
+    place.webhook(receiver, cases=[case])
+    page = {"current_url": "https://clinic.example/hiv-test?name=jane"}
+    place.track("HIV test booked", default_properties=page, event_properties={"ward": "7"})
+    place.work()
+    assert (sent(receiver)["type"], sent(receiver)["data"]["event"]) == ("Booked", "Booked")
+    assert sent(receiver)["data"]["page"] == "https://clinic.example"
+    assert b"hiv" not in receiver.requests[-1].body.lower()
+
+
+def test_a_mapping_that_can_not_be_read_is_refused_with_its_place(place: Place, receiver: Receiver) -> None:
+    with pytest.raises(Invalid) as refused:
+        place.webhook(receiver, mapping={"a": {"map": "{{event.id}}", "modification": "Rot13"}})
+    assert set(refused.value.errors) == {"mapping.a"}
+    with pytest.raises(Invalid) as refused:
+        place.webhook(receiver, cases=[{"name": "Odd", "logic": {}, "mapping": {"a": "{{x}}"}}])
+    assert set(refused.value.errors) == {"cases.Odd.logic", "cases.Odd.a"}
+    with pytest.raises(Invalid):
+        place.webhook(receiver, cases=[{"name": "Twice", "logic": REJECTED}, {"name": "twice", "logic": REJECTED}])
+
+
+def test_an_advertising_destination_starts_with_no_identifiers(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver, category="advertising")
+    place.track(external_id="crm-7", event_properties={"value": 5})
+    place.work()
+    assert set(sent(receiver)["data"]) == {"id", "distinctId", "event", "occurredAt"}
+
+
+def test_sensitive_fields_without_an_agreement_ask_for_somebodys_word(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver, category="advertising")
+    hashed = {"em": {"map": "{{visitor.email}}", "modification": "HashedNormalized"}}
+    place.destinations.update(hook, mapping=hashed, actor="cli")
+    clear = hashed | {"email": "{{visitor.email}}"}
+    with pytest.raises(Invalid) as refused:
+        place.destinations.update(hook, mapping=clear, actor="cli")
+    assert set(refused.value.errors) == {"override"}
+    place.destinations.update(hook, mapping=clear, override="The lawyers said so.", actor="cli")
+    entry = next(entry for entry in Audit(place.store).list() if entry.verb == "override")
+    assert (entry.actor, entry.detail["fields"]) == ("cli", ["email"])
+    assert entry.detail["reason"] == "The lawyers said so."
+    place.destinations.update(hook, events=["Purchase"], actor="cli")  # what was accepted is not asked again
+    place.destinations.update(hook, agreement="signed", mapping=clear | {"n": "{{visitor.first_name}}"}, actor="cli")
+    with pytest.raises(Invalid):
+        place.destinations.update(hook, agreement="none", actor="cli")
+
+
+def test_every_change_is_a_version_that_can_be_compared_and_brought_back(place: Place, receiver: Receiver) -> None:
+    history = History(place.store, place.registry)
+    hook = place.webhook(receiver, mapping={"a": "{{event.id}}"})
+    secret = {"secret": "whsec_" + "a" * 32}
+    place.destinations.update(hook, mapping={"a": "{{event.event}}"}, settings=secret, why="Names", actor="cli")
+    place.destinations.update(hook, events=["Purchase"], actor="cli")
+    subject = history.subject("Hook")
+    assert [(one.number, one.verb, one.actor, one.why) for one in history.list(subject)] == [
+        (3, "update", "cli", ""), (2, "update", "cli", "Names"), (1, "add", "cli", "")
+    ]  # fmt: skip
+    told = {one.path: (one.kind, one.old, one.new) for one in history.diff(subject, 1, 2)}
+    assert told["mapping.a"] == ("changes", "{{event.id}}", "{{event.event}}")
+    assert told["settings.secret"][::2] == ("appears", MASK)
+    assert "a" * 32 not in repr(history.show(subject, 2))
+    back = history.roll_back(subject, 1, actor="cli")
+    assert (back.number, back.verb) == (4, "roll back")
+    assert place.destinations.get(hook).mapping == {"a": "{{event.id}}"}
+    assert place.destinations.get(hook).events == ("*",)
+    assert history.diff(subject, 1) == []
+    with pytest.raises(NotFound):
+        history.show(subject, 9)
+
+
+def test_a_removed_destinations_versions_keep_no_settings(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.remove(hook, actor="cli")
+    assert receiver.url not in repr(History(place.store, place.registry).show(f"destination {hook}", 1))
+
+
+def test_rules_have_a_history_too(place: Place) -> None:
+    governance, history = Governance(place.store), History(place.store, place.registry)
+    governance.add(Rule(name="One", covers=["*"], logic=REJECTED), actor="cli")
+    governance.remove(governance.find("One").id or 0, actor="cli")
+    history.roll_back("governance", 1, actor="cli")
+    assert [rule.name for rule in governance.list()] == ["One"]
+    assert [one.verb for one in history.list("governance")] == ["roll back", "remove rule", "add rule"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place_of_fault"),
+    [({"covers": [99]}, "covers"), ({"logic": {"AND": []}}, "logic.AND"), ({"name": "x" * 81}, "name")],
+    ids=["covers", "logic", "name"],
+)
+def test_a_rule_that_can_not_work_is_refused(place: Place, changes: dict[str, Any], place_of_fault: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        Governance(place.store).add(Rule(**{"name": "Odd", "covers": ["*"], "logic": REJECTED} | changes), actor="cli")
+    assert set(refused.value.errors) == {place_of_fault}

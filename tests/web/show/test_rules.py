@@ -1,0 +1,197 @@
+"""What may leave, edited in the dashboard: without a script, and tried on real events before it is applied."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from werkzeug.datastructures import MultiDict
+
+from ours.bootstrap import Ours
+from ours.core.agreements import CATEGORIES
+from tests.receiver import Receiver
+from tests.web.show.conftest import Browser
+
+
+@pytest.fixture
+def hook(here: Ours) -> Any:
+    """A webhook that takes bookings, whose receiver can be looked at."""
+    with Receiver() as receiver:
+        here.destinations.add("webhook", "Clinic CRM", {"url": receiver.url}, events=["HIV test booked"], actor="cli")
+        yield receiver
+
+
+def fill(*pairs: tuple[str, str]) -> Any:
+    return MultiDict(pairs)
+
+
+def post(browser: Browser, path: str, *pairs: tuple[str, str], follow: bool = True) -> Any:
+    """Send a form whose fields may repeat, with the token of a page."""
+    found = browser.client.get("/governance").get_data(as_text=True).split('name="csrf_token" value="')[1].split('"')[0]
+    return browser.client.post(path, data=fill(("csrf_token", found), *pairs), follow_redirects=follow, buffered=True)
+
+
+def rows(*lines: tuple[str, str, str]) -> list[tuple[str, str]]:
+    names = ("map_field", "map_template", "map_modification")
+    return [(name, text) for line in lines for name, text in zip(names, line, strict=True)]
+
+
+BOOKED: dict[str, Any] = {
+    "default_properties": {"current_url": "https://clinic.example/hiv-test?name=jane#x"},
+    "identity_context": {"ip": "203.0.113.7", "userAgent": "Mozilla"},
+    "event_properties": {"ward": "7", "price": 40},
+}
+
+
+def test_the_health_data_cases_need_no_code(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    """Rename the event, reduce the URL, drop the IP."""
+    send("HIV test booked", **BOOKED)
+    work()
+    form = [
+        ("rename", "Booked"), ("rename_modification", "None"), ("why", "Health data"),
+        *rows(("page", "{{event.default_properties.current_url}}", "DomainOnly"),
+              ("address", "{{event.request_context.ip}}", "FakeIP"), ("properties", "", "None"), ("", "", "None")),
+    ]  # fmt: skip
+    tried = post(editor, "/destinations/1/mapping", *form, ("do", "preview")).get_data(as_text=True)
+    assert "What it would do" in tried
+    assert "body.type" in tried
+    assert here.destinations.get(1).mapping == {}
+    saved = post(editor, "/destinations/1/mapping", *form, ("do", "save"))
+    assert "Saved." in saved.get_data(as_text=True)
+    send("HIV test booked", **BOOKED)
+    work()
+    body = hook.requests[-1].body
+    assert b'"type":"Booked"' in body
+    assert b"https://clinic.example" in body
+    for secret in (b"HIV", b"hiv", b"jane", b"203.0.113.7", b"ward"):
+        assert secret not in body
+    assert here.history.list()[0].why == "Health data"
+
+
+def test_a_conditional_mapping_is_added_changed_and_removed(editor: Browser, here: Ours, hook: Receiver) -> None:
+    form = [("name", "Bookings"), ("enabled", "on"), ("any", "any"), ("rename", "Lead"),
+            *rows(("a", "x", "UpperCase")),
+            ("condition_property", "event.event"), ("condition_operator", "Contains"),
+            ("condition_value", "booked")]  # fmt: skip
+    post(editor, "/destinations/1/mapping/case", *form, ("do", "save"))
+    (case,) = here.destinations.get(1).cases
+    assert case["mapping"] == {"a": {"map": "x", "modification": "UpperCase"}, "$event": "Lead"}
+    page = editor.page("/destinations/1/mapping/case?name=Bookings")
+    assert 'value="booked"' in page
+    assert "Bookings" in editor.page("/destinations/1/mapping")
+    post(editor, "/destinations/1/mapping/case?name=Bookings", *form[:1], *form[2:], ("do", "save"))
+    assert here.destinations.get(1).cases[0]["enabled"] is False
+    post(editor, "/destinations/1/mapping/case/remove", ("name", "Bookings"))
+    assert list(here.destinations.get(1).cases) == []
+
+
+def test_what_is_wrong_is_said_beside_it(editor: Browser, here: Ours, hook: Receiver) -> None:
+    answer = post(editor, "/destinations/1/mapping", *rows(("plan", "{{visitor.pln}}", "None")), ("do", "save"))
+    assert answer.status_code == 400
+    assert "visitor.pln" in answer.get_data(as_text=True)
+    answer = post(editor, "/destinations/1/mapping/case", ("name", "Odd"), ("logic", "{"), ("do", "save"))
+    assert (answer.status_code, "no JSON" in answer.get_data(as_text=True)) == (400, True)
+    answer = post(editor, "/governance/rule", ("name", "Odd"), ("do", "save"))
+    assert answer.status_code == 400
+    assert here.governance.list() == []
+
+
+def test_sensitive_fields_ask_for_a_word_and_keep_it(editor: Browser, here: Ours, hook: Receiver) -> None:
+    here.destinations.update(1, category=CATEGORIES[0], actor="cli")
+    form = rows(("mail", "{{visitor.email}}", "None"))
+    asked = post(editor, "/destinations/1/mapping", *form, ("do", "save"))
+    assert (asked.status_code, 'name="override"' in asked.get_data(as_text=True)) == (400, True)
+    post(editor, "/destinations/1/mapping", *form, ("do", "save"), ("override", "Agreed by phone"))
+    assert here.destinations.get(1).mapping == {"mail": "{{visitor.email}}"}
+    assert "Agreed by phone" in editor.page("/audit")
+
+
+def test_a_rule_is_tried_saved_and_found_on_the_event(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    consent = {"user_properties": {"consent": {"rejected_categories": ["advertising"]}}}
+    send("HIV test booked", **consent)
+    work()
+    form = [("name", "Consent"), ("enabled", "on"), ("covers", "*"), ("any", "all"),
+            ("condition_property", "visitor.consent.rejected_categories"), ("condition_operator", "Contains"),
+            ("condition_value", "advertising")]  # fmt: skip
+    tried = post(editor, "/governance/rule", *form, ("do", "preview")).get_data(as_text=True)
+    assert "would no longer be sent" in tried
+    assert "rule:Consent" in tried
+    post(editor, "/governance/rule", *form, ("do", "save"))
+    event_id = send("HIV test booked", **consent)
+    work()
+    assert "The governance rule “Consent” stopped it." in editor.page(f"/events/{event_id}/explain")
+    assert "rejected_categories Contains advertising" in editor.page("/governance")
+    rule_id = here.governance.list()[0].id
+    post(editor, f"/governance/rule/remove?id={rule_id}")
+    assert here.governance.list() == []
+
+
+def test_a_misspelt_path_is_flagged(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    send("HIV test booked")
+    work()
+    form = [("name", "Typo"), ("covers", "*"), ("condition_property", "visitor.consent.rejectd"),
+            ("condition_operator", "IsTruthy"), ("condition_value", ""), ("do", "save")]  # fmt: skip
+    post(editor, "/governance/rule", *form)
+    assert "visitor.consent.rejectd" in editor.page("/governance").split("misspelt")[1]
+
+
+def test_the_allow_lists_are_ticked_from_the_side_of_the_events(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    for name in ("HIV test booked", "Refund"):
+        send(name)
+    work()
+    page = editor.page("/allow")
+    assert "on no list" in page.split("Refund")[1].split("</tr>")[0]
+    form = [("name", "HIV test booked"), ("name", "Refund"), ("tick", "1:Refund")]
+    tried = post(editor, "/allow", *form, ("do", "preview")).get_data(as_text=True)
+    assert "would newly be sent" in tried
+    assert here.destinations.get(1).events == ("HIV test booked",)
+    post(editor, "/allow", *form, ("do", "save"))
+    assert here.destinations.get(1).events == ("Refund",)
+
+
+def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) -> None:
+    here.destinations.update(1, mapping={"a": "{{event.id}}"}, why="Try", actor="cli")
+    assert "Try" in editor.page("/history?of=destination 1")
+    page = editor.page("/history/destination 1/1")
+    assert "mapping.a" in page
+    post(editor, "/history/destination 1/1/restore")
+    assert here.destinations.get(1).mapping == {}
+    assert editor.get("/history/destination 1/77").status_code == 404
+    assert editor.get("/history/nonsense/1").status_code == 404
+
+
+def test_where_a_field_goes_is_shown(editor: Browser, here: Ours, hook: Receiver) -> None:
+    assert "Clinic CRM" in editor.page("/fields?path=event.event")
+    assert "leaves for nowhere" in editor.page("/fields?path=visitor.email")
+    assert "Find" in editor.page("/fields")
+
+
+def test_an_event_is_explained_and_its_people_are_masked(
+    browser_of: Callable[[str], Browser], here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    here.destinations.update(1, mapping={"who": "{{visitor.first_name}}"}, actor="cli")
+    event_id = send("HIV test booked", user_properties={"first_name": "Philomena"})
+    work()
+    page = browser_of("viewer").page(f"/events/{event_id}/explain")
+    assert "P•••" in page
+    assert "Philomena" not in page
+    assert "the one that acted" in page
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/destinations/1/mapping", "/destinations/1/mapping/case", "/governance/rule"],
+    ids=["mapping", "case", "rule"],
+)
+def test_viewers_look_and_change_nothing(browser_of: Callable[[str], Browser], hook: Receiver, path: str) -> None:
+    viewer = browser_of("viewer")
+    assert viewer.get(path).status_code == 403
+    for looked in ("/allow", "/governance", "/history", "/fields"):
+        assert viewer.get(looked).status_code == 200
