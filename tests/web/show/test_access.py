@@ -15,7 +15,7 @@ from ours.web.show.door import RANKS
 from tests.web.show.conftest import Browser
 
 _OPEN = {"static", "show.sign_in"}
-_MACHINES = ("/api/", "/health/")
+_MACHINES = ("/api/", "/health/", "/metrics")
 _SAMPLES = {"event_id": "0" * 32, "dispatch_id": "0" * 32, "slug": "webhook", "verb": "pause", "filename": "ours.css"}
 
 
