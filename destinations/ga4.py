@@ -10,6 +10,7 @@ from ours.plugin import (
     Delivery,
     Destination,
     Endpoint,
+    Mapped,
     Outcome,
     Rejected,
     Request,
@@ -59,7 +60,7 @@ class GA4(Destination):
 
     | field | what it is |
     |---|---|
-    | `client_id`, or `app_instance_id` | whose event it is; one of them must be there |
+    | `client_id`, or `app_instance_id` | whose event it is: Ours' id of the visitor, hashed, unless you map another |
     | `user_id` | your id of the person; not mapped unless you do |
     | `session_id`, `engagement_time_msec` | parameters without which reports of users and sessions stay empty |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
@@ -90,7 +91,7 @@ class GA4(Destination):
     )
     default_mapping = {
         "name": "{{event.event}}",
-        "client_id": "{{visitor.id}}",
+        "client_id": Mapped("{{visitor.id}}", "Hash"),
         "session_id": "{{event.default_properties.sid}}",
         "engagement_time_msec": "1",
         "value": "{{event.event_properties.value}}",

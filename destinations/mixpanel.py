@@ -11,6 +11,7 @@ from ours.plugin import (
     Delivery,
     Destination,
     Endpoint,
+    Mapped,
     Outcome,
     Rejected,
     Request,
@@ -49,7 +50,7 @@ class Mixpanel(Destination):
     | field | what it is |
     |---|---|
     | `event` | the event's name |
-    | `distinct_id` | whose it is: Ours' id of the visitor, unless you map another |
+    | `distinct_id` | whose it is: Ours' id of the visitor, hashed, unless you map another |
     | `ip` | in clear, looked up for a place and not kept; without it no place is guessed |
     | `properties` | an object whose entries become properties |
     | `$set.NAME` | a profile's property, for `$identify` |
@@ -76,7 +77,7 @@ class Mixpanel(Destination):
     agreement = "Mixpanel signs a business associate agreement on some plans only: sign it before health data leaves."
     default_mapping = {
         "event": "{{event.event}}",
-        "distinct_id": "{{event.user_id}}",
+        "distinct_id": Mapped("{{event.user_id}}", "Hash"),
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
         "order_id": "{{event.event_properties.order_id}}",

@@ -12,6 +12,11 @@ from ours.plugin.testing import DestinationContract, sample_delivery, sample_eve
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
 
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 GIVEN = {"measurement_id": "G-AB12CD34EF", "api_secret": "a-secret-for-tests"}
 MAPPED = GA4.default_mapping
 
@@ -42,7 +47,7 @@ def test_a_purchase_names_nobody_and_no_page() -> None:
         "https://www.google-analytics.com/mp/collect?measurement_id=G-AB12CD34EF&api_secret=a-secret-for-tests"
     )
     assert body(request) == {
-        "client_id": "019a0000000070008000000000000101",
+        "client_id": _hashed("019a0000000070008000000000000101"),
         "timestamp_micros": (NOW - 5_000) * 1000,
         "events": [
             {

@@ -1,5 +1,6 @@
 """Mixpanel: the very requests, and a verdict for each event."""
 
+import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -10,6 +11,11 @@ from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthori
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
 
 GIVEN = {"token": "a-token-for-tests"}
 
@@ -40,7 +46,7 @@ def test_a_purchase_is_one_line_of_an_import() -> None:
             "currency": "EUR",
             "order_id": "1001",
             "time": NOW - 5_000,
-            "distinct_id": "019a0000000070008000000000000101",
+            "distinct_id": _hashed("019a0000000070008000000000000101"),
             "$insert_id": "order-1001",
             "ip": "0",
         },
@@ -54,8 +60,8 @@ def test_a_purchase_is_one_line_of_an_import() -> None:
 
 def test_a_lead_and_a_minimal_event_have_what_mixpanel_requires() -> None:
     for sample, name, person in [
-        ("lead", "Lead Created", "019a0000000070008000000000000102"),
-        ("minimal", "Pinged", "019a0000000070008000000000000004"),
+        ("lead", "Lead Created", _hashed("019a0000000070008000000000000102")),
+        ("minimal", "Pinged", _hashed("019a0000000070008000000000000004")),
     ]:
         made = item(sample)
         assert (made["event"], made["properties"]["distinct_id"]) == (name, person)
@@ -66,7 +72,7 @@ def test_an_identify_updates_the_profile_with_what_is_mapped_and_nothing_else() 
     assert item("identify").reason == "nothing_to_set"
     made = item("identify", {"$set.company": "Example GmbH", "$set.plan": "gold"})
     assert made == {
-        "$distinct_id": "019a0000000070008000000000000103", "$ip": "0",
+        "$distinct_id": _hashed("019a0000000070008000000000000103"), "$ip": "0",
         "$set": {"company": "Example GmbH", "plan": "gold"},
     }  # fmt: skip
     request = Mixpanel().pack([made], load_settings(Mixpanel, GIVEN))

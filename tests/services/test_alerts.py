@@ -15,7 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ours import clock
-from ours.plugin import Rejected, Retry
+from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
 from ours.registry.registry import SetAside
 from ours.services.alerts import Alert, Alerts
@@ -149,7 +149,7 @@ def test_a_destination_that_we_paused_and_one_that_a_person_paused(
     for name in ("Refuses", "Rests"):
         place.destinations.add("scripted", name, {}, events=[name], actor="cli")
     place.destinations.pause(2, actor="cli")
-    Scripted.outcomes.extend([Rejected("http_401", "Who are you?")] * 5)
+    Scripted.outcomes.extend([Unauthorized("http_401", "Who are you?")] * 5)
     for _ in range(5):
         place.track("Refuses")
     route_all(place)

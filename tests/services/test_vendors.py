@@ -1,5 +1,6 @@
 """The vendors' destinations all the way: accepted, routed, packed, sent over real HTTP, and read back from a double."""
 
+import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -169,7 +170,7 @@ def test_mixpanel_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitSt
     place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
     place.work()
     assert set(ended(place).values()) == {DONE}
-    assert vendor.profiles == {"u1": {"company": "Example GmbH"}}
+    assert vendor.profiles == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
 
 
 def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack: ExitStack) -> None:

@@ -28,7 +28,7 @@ def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
 
 def test_the_form_says_what_must_be_known_of_agreements(editor: Browser) -> None:
     assert "signs no business associate agreement" in editor.page("/destinations/add/meta")
-    assert "agreement" not in editor.page("/destinations/add/webhook")
+    assert "business associate agreement" not in editor.page("/destinations/add/webhook")
 
 
 @pytest.mark.parametrize(
