@@ -5,13 +5,16 @@ READY := .venv/.run-ready
 READY_DEV := .venv/.dev-ready
 CLIENT := .venv/clients/2.1.0
 
-.PHONY: run test check lint types contracts format bench chaos lock screenshots wheel clean
+.PHONY: run test test-long check lint types contracts format bench chaos lock screenshots wheel clean
 
 run: $(READY)  ## set everything up and serve
 	@exec $(BIN)/ours serve
 
 test: $(READY_DEV)  ## set everything up and run the tests
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+
+test-long: $(READY_DEV)  ## what takes half a minute or more: the vendor's clients, a rolling restart, a short storm, the wheel
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
 
 check: lint types contracts  ## what CI looks at besides the tests
 

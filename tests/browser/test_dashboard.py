@@ -34,6 +34,7 @@ def test_no_page_breaks_the_policy_or_asks_anybody_else(page: Page, seeded: Seed
     assert {url for url in asked if not url.startswith(address)} == set()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_serious_barrier(page: Page, seeded: Seeded, scheme: str) -> None:
     """Labels, contrast, landmarks, names of buttons: what axe-core can tell."""

@@ -8,7 +8,7 @@ from tests.chaos.killing import Blow
 from tests.chaos.storm import Plan, run
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_short_storm_loses_nothing() -> None:
     plan = Plan(seed=7, seconds=4, gap=1, patience=60, hangs=False, only=("deliver-1", "web", "scheduler", "flush"))
     verdict = run(plan, "sqlite", print)

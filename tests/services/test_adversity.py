@@ -239,7 +239,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_postgresql_stopped_and_started_in_mid_load(
     folder: Path, make_settings: Callable[..., Settings], receiver: Receiver
 ) -> None:

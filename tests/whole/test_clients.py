@@ -13,7 +13,7 @@ from ours.settings import Settings
 from tests.browser.live import serving
 from tests.whole.conftest import ROOT, Server, servers
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 SUITE = "tests/whole/client_suite.py"
 APART = Path(sys.prefix) / "clients"

@@ -21,7 +21,7 @@ from tests.conftest import KEY
 from tests.receiver import Receiver
 from tests.whole.conftest import ROOT, free_port, until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 WORDS = {
     "web-1": ("web",), "web-2": ("web",), "route": ("worker", "route"), "deliver-1": ("worker", "deliver"),

@@ -96,7 +96,7 @@ def test_when_nothing_can_be_stored_every_row_says_so(post: Post, accept: Any) -
     assert accept.refused == 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("kind", "answer"), [("refused", "207"), ("taken", "200")])
 def test_a_body_of_5_mib_costs_less_than_100_mib(tmp_path: Path, kind: str, answer: str) -> None:

@@ -53,7 +53,7 @@ def test_the_document_is_valid_openapi(served: Flask) -> None:
     assert [*OpenAPIV31SpecValidator(document).iter_errors()] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("door", "mode", "count", "statuses"),
     [
