@@ -1,7 +1,7 @@
 """Prepares requests for the wire as ``requests`` does, and sooner where they are plain: most of ours are.
 
 ``Request.prepare`` looks for cookies, hooks, files, credentials and queries that a plugin's request hardly ever has,
-and parses the same address again each time. Measured in ``docs/performance.md``.
+and parses the same address again each time.
 """
 
 from functools import lru_cache
