@@ -1,6 +1,6 @@
 """The paths that a template or a condition may name, and how each is followed to a value."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -85,11 +85,7 @@ class Path:
         value = self.head(context)
         if not self.keys:
             return UNDEFINED if value is None else value
-        for key in self.keys:
-            value = _step(value, key)
-            if value is UNDEFINED:
-                break
-        return value
+        return follow(value, self.keys)
 
 
 def parse(text: str) -> Path:
@@ -109,6 +105,15 @@ def parse(text: str) -> Path:
 
 def _visitor_properties(context: Context) -> Any:
     return context.visitor.properties
+
+
+def follow(value: Any, keys: Sequence[str]) -> Any:
+    """What lies under ``value`` at ``keys``, null among them, or UNDEFINED. In a list, keys are numbers from 0."""
+    for key in keys:
+        value = _step(value, key)
+        if value is UNDEFINED:
+            break
+    return value
 
 
 def _step(value: Any, key: str) -> Any:

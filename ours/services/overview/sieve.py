@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours.core import ranges
+from ours.core.paths import UNDEFINED, follow
 from ours.store import Sealer
 from ours.store.queries import reading_dispatches, reading_events
 
@@ -63,7 +64,7 @@ class Sieve:
     def _has_value(self, payload: Payload) -> bool:
         keys = (self.path or "").split(".")
         return any(
-            _text(_at(payload.get(bag), keys)) == self.value for bag in ("event_properties", "default_properties")
+            _text(follow(payload.get(bag), keys)) == self.value for bag in ("event_properties", "default_properties")
         )
 
     def _has_address(self, payload: Payload) -> bool:
@@ -72,18 +73,7 @@ class Sieve:
         return any(wanted in str(bag.get(name) or "").casefold() for bag in bags for name in _ADDRESSES)
 
 
-def _at(value: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        if isinstance(value, Mapping):
-            value = value.get(key)
-        elif isinstance(value, list) and key.isdecimal() and len(key) < 6 and int(key) < len(value):
-            value = value[int(key)]
-        else:
-            return None
-    return value
-
-
 def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, Mapping | list):
+    if value is None or value is UNDEFINED or isinstance(value, Mapping | list):
         return None
     return value if isinstance(value, str) else orjson.dumps(value).decode()
