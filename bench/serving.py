@@ -33,7 +33,7 @@ def serve(make_app: Callable[[], Flask], port: int) -> None:
         blocking_threads=THREADS,
         blocking_threads_idle_timeout=600,
         backlog=2048,
-        backpressure=THREADS * 8,
+        backpressure=1024,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         workers_kill_timeout=4,
         log_enabled=False,

@@ -147,15 +147,14 @@ def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
     from ours.cli import double as doubles
 
     done = threading.Event()
-    kind = doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json)
-    with kind(port) as standing:
-        told = doubles.told(name, standing)
-        if shell.as_json:
-            shell.show(told)
-        else:
-            click.echo(f"{told['url']} stands in for {name}. Let Ours deliver to it with:\n\n  {told['add']}\n")
-        with contextlib.suppress(KeyboardInterrupt):
-            done.wait()
+    standing = doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json)(port)
+    told = doubles.told(name, standing)  # before it answers anybody: what it says of calls comes after
+    if shell.as_json:
+        shell.show(told)
+    else:
+        click.echo(f"{told['url']} stands in for {name}. Let Ours deliver to it with:\n\n  {told['add']}\n")
+    with standing, contextlib.suppress(KeyboardInterrupt):
+        done.wait()
 
 
 def _loaded(one: "Loaded") -> Mapping[str, Any]:

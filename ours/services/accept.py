@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,10 @@ from ours.core import allow
 from ours.core.incoming import Incoming
 from ours.errors import Busy
 from ours.settings import Settings
-from ours.store import Store, key_hash
+from ours.store import Store, key_hash, writer
 from ours.store.queries import events, sources, volumes
 from ours.store.queries.events import NewEvent
-from ours.store.writer import Writer
+from ours.store.writer import Writer, Written
 
 _KEY_FRESH = 1.0
 _GAUGE_FRESH = 1.0
@@ -44,6 +44,10 @@ class Receipt:
     distinct_id: str
     duplicate: bool = False
     differs: bool = False
+
+
+Outcome = list[Receipt] | Exception
+"""What became of a request's events, in their order; or why none of them is stored."""
 
 
 class Accept:
@@ -77,6 +81,28 @@ class Accept:
 
         :raises Busy: when they can't be made durable now. None of them is stored then.
         """
+        rows, distinct_ids = self._rows(caller, items)
+        return _receipts(self._writer.write(rows, caller.key_id), distinct_ids)
+
+    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Outcome], None]) -> None:
+        """As ``accept``, but returns at once: ``tell`` gets what came of it later, in another thread, and is quick.
+
+        :raises Busy: when it is known at once that they can't be made durable. ``tell`` is not called then.
+        """
+        rows, distinct_ids = self._rows(caller, items)
+
+        def pass_on(outcome: writer.Outcome) -> None:
+            tell(outcome if isinstance(outcome, Exception) else _receipts(outcome, distinct_ids))
+
+        self._writer.submit(rows, caller.key_id, pass_on)
+
+    def refuse(self, caller: Caller, count: int = 1) -> None:
+        """Count events of a known key that were answered 4xx."""
+        minute = clock.now_ms() // clock.MINUTE * clock.MINUTE
+        self._writer.count(volumes.Cell(minute, caller.source_id, caller.mode, "rejected"), count)
+
+    def _rows(self, caller: Caller, items: Sequence[Incoming]) -> tuple[list[NewEvent], list[str]]:
+        """The rows, and the distinct id of each ("" for an identify)."""
         self._room.check()
         now = clock.now_ms()
         rows, distinct_ids = [], []
@@ -85,16 +111,7 @@ class Accept:
             distinct_id = None if item.kind == "identify" else item.distinct_id or event_id
             rows.append(self._row(caller, item, event_id, distinct_id, now))
             distinct_ids.append(distinct_id or "")
-        written = self._writer.write(rows, caller.key_id)
-        return [
-            Receipt(result.event_id, distinct_id, result.duplicate, result.differs)
-            for result, distinct_id in zip(written, distinct_ids, strict=True)
-        ]
-
-    def refuse(self, caller: Caller, count: int = 1) -> None:
-        """Count events of a known key that were answered 4xx."""
-        minute = clock.now_ms() // clock.MINUTE * clock.MINUTE
-        self._writer.count(volumes.Cell(minute, caller.source_id, caller.mode, "rejected"), count)
+        return rows, distinct_ids
 
     def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
         body = item.payload()
@@ -145,6 +162,13 @@ class _Room:
             if events.count_unrouted(connection) >= self._settings.max_backlog:
                 return "Too many events wait to be routed. Check that the route worker runs."
         return None
+
+
+def _receipts(written: Sequence[Written], distinct_ids: Sequence[str]) -> list[Receipt]:
+    return [
+        Receipt(result.event_id, distinct_id, result.duplicate, result.differs)
+        for result, distinct_id in zip(written, distinct_ids, strict=True)
+    ]
 
 
 def _in_order(body: dict[str, Any]) -> bytes:

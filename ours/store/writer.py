@@ -5,9 +5,11 @@ A request waits until its rows are on disk. Nothing waits on purpose: a batch is
 
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from threading import Lock
 
 from ours import clock, log
@@ -32,60 +34,70 @@ class Written:
     differs: bool = False
 
 
-def _closed() -> Lock:
-    """A lock that is taken: the cheapest thing one thread can wait on until another lets go."""
-    gate = Lock()
-    gate.acquire()
-    return gate
+Outcome = list[Written] | Exception
+"""What became of a request's rows, in their order; or why none of them is stored."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
-    """One request's rows, waiting for their commit."""
+    """One request's rows, waiting for their commit, and who is told of it."""
 
     rows: Sequence[NewEvent]
     tally: Mapping[volumes.Cell, int]
-    key_id: int | None = None
-    result: list[Written] | Exception | None = None
-    _gate: Lock = field(default_factory=_closed)
-
-    def finish(self, result: list[Written] | Exception) -> None:
-        self.result = result
-        self._gate.release()
-
-    def wait(self, seconds: float) -> bool:
-        return self._gate.acquire(timeout=seconds)
+    key_id: int | None
+    tell: Callable[[Outcome], None]
 
 
 class Writer:
-    """``write`` from any thread; ``close`` when no more will come."""
+    """``write`` or ``submit`` from any thread; ``close`` when no more will come."""
 
     def __init__(self, store: Store, after_commit: Callable[[], None]) -> None:
         self._store = store
         self._after_commit = after_commit
         self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._used: dict[int, int] = {}
+        self._writing: tuple[float, list[_Entry]] | None = None  # since when, and what
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
         self._thread.start()
+        threading.Thread(target=self._watch, name="writer-watch", daemon=True).start()
 
     def write(self, rows: Sequence[NewEvent], key_id: int) -> list[Written]:
         """Store ``rows``; returns when they are durable, in their order.
 
-        :raises Busy: when they can't be made durable now. None of them is stored then.
+        :raises Busy: when they can't be made durable now. None of them is stored then, unless the database took too
+            long to answer and does it in the end.
         """
-        entry = _Entry(rows, {}, key_id)
-        self._submit(entry)
-        if not entry.wait(_PATIENCE):
-            raise Busy("The database took too long to answer.")
-        if isinstance(entry.result, Exception):
-            raise entry.result
-        return entry.result or []
+        told: list[Outcome] = []
+        gate = Lock()
+        gate.acquire()  # a lock that is taken: the cheapest thing one thread can wait on until another lets go
+
+        def tell(outcome: Outcome) -> None:
+            told.append(outcome)
+            gate.release()
+
+        self.submit(rows, key_id, tell)
+        gate.acquire()
+        outcome = told[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def submit(self, rows: Sequence[NewEvent], key_id: int, tell: Callable[[Outcome], None]) -> None:
+        """As ``write``, but returns at once: ``tell`` gets the outcome later, in another thread, and is quick.
+
+        Only the first outcome counts: what was given up may be stored in the end.
+
+        :raises Busy: when too many wait already. ``tell`` is not called then.
+        """
+        self._submit(_Entry(rows, {}, key_id, tell))
 
     def count(self, cell: volumes.Cell, rejected: int) -> None:
         """Add refused events to the source's volume, with whatever commit comes next."""
-        self._submit(_Entry((), {cell._replace(figure="rejected"): rejected}))
+        self._submit(_Entry((), {cell._replace(figure="rejected"): rejected}, None, _ignore))
 
     def close(self) -> None:
+        self._closed.set()
         self._waiting.put(None)
         self._thread.join(10)
 
@@ -99,7 +111,28 @@ class Writer:
         while running:
             batch, running = self._gather()
             if batch:
+                self._writing = time.monotonic(), batch
                 self._commit(batch)
+                self._writing = None
+
+    def _watch(self) -> None:
+        """Nobody waits for ever: what the database does not take in time is answered all the same."""
+        while not self._closed.wait(_PATIENCE / 30):
+            writing = self._writing
+            if writing and time.monotonic() - writing[0] > _PATIENCE:
+                for entry in [*writing[1], *self._give_up()]:
+                    _tell(entry, Busy("The database took too long to answer."))
+
+    def _give_up(self) -> list[_Entry]:
+        """What waits now and holds a request; what is only counted goes on waiting."""
+        entries: list[_Entry | None] = []
+        with suppress(queue.Empty):
+            while True:
+                entries.append(self._waiting.get_nowait())
+        for entry in entries:
+            if entry is None or not entry.rows:
+                self._waiting.put(entry)
+        return [entry for entry in entries if entry and entry.rows]
 
     def _gather(self) -> tuple[list[_Entry], bool]:
         """All that waits now, up to a bound; False when this was the end."""
@@ -122,7 +155,7 @@ class Writer:
             results = self._write(batch)
         except Busy as error:
             for entry in batch:
-                entry.finish(error)
+                _tell(entry, error)
             return
         except Exception as error:
             if len(batch) > 1:
@@ -130,10 +163,10 @@ class Writer:
                     self._commit([entry])
                 return
             _logger.exception("commit_failed", error=type(error).__name__)
-            batch[0].finish(_poison(error))
+            _tell(batch[0], _poison(error))
             return
         for entry, result in zip(batch, results, strict=True):
-            entry.finish(result)
+            _tell(entry, result)
         if any(entry.rows for entry in batch):
             self._after_commit()
 
@@ -157,6 +190,17 @@ class Writer:
         if stale:
             volumes.note_use(hand, stale, now)
             self._used.update(dict.fromkeys(stale, now))
+
+
+def _tell(entry: _Entry, outcome: Outcome) -> None:
+    try:
+        entry.tell(outcome)
+    except Exception:
+        _logger.exception("tell_failed")
+
+
+def _ignore(_: Outcome) -> None:
+    """Nobody waits to hear of what was only counted."""
 
 
 def _tally(rows: Sequence[NewEvent], written: Sequence[Written], minute: int) -> Counter[volumes.Cell]:

@@ -1,13 +1,21 @@
-"""Flask, without two things that no view of ours needs and that every request of a backend would pay for."""
+"""Flask, without what a backend's request does not need and would pay for."""
 
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request
-from werkzeug.routing import MapAdapter
+from flask import Flask, Request, Response
+from flask.globals import request_ctx
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import MapAdapter, Rule
+
+from ours.web.ingest.answers import Answer
 
 
 class App(Flask):
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._plain: dict[tuple[str, str], Rule] = {}
+
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Nothing here is asynchronous, so nothing needs to be asked whether it is."""
         return func
@@ -16,7 +24,7 @@ class App(Flask):
         """The API's addresses do not depend on the host, so it is not taken apart for them."""
         if request is None or not request.path.startswith("/api/"):
             return super().create_url_adapter(request)
-        return MapAdapter(
+        return _Adapter(
             self.url_map,
             request.environ.get("HTTP_HOST", ""),
             request.root_path,
@@ -25,4 +33,32 @@ class App(Flask):
             request.path,
             request.method,
             request.query_string.decode("latin-1"),
-        )
+        ).knowing(self._plain)
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """What guards the pages looks at hosts and cookies; a backend's request carries a key instead."""
+        return None if request_ctx.request.path.startswith("/api/v1/") else super().preprocess_request()
+
+    def process_response(self, response: Response) -> Response:
+        """An answer to a backend is whole when it is made; only over TLS is there something to add."""
+        if isinstance(response, Answer) and request_ctx.request.scheme == "http":
+            return response
+        return super().process_response(response)
+
+
+class _Adapter(MapAdapter):
+    """Looks an address without variables up, once it was found."""
+
+    def knowing(self, plain: dict[tuple[str, str], Rule]) -> "_Adapter":
+        self._plain = plain
+        return self
+
+    def match(self, *args: Any, **options: Any) -> Any:
+        asked = self.path_info, self.default_method
+        rule = self._plain.get(asked)
+        if rule:
+            return rule, {}
+        found = super().match(*args, **options)
+        if not found[1]:
+            self._plain[asked] = found[0]
+        return found

@@ -1,4 +1,4 @@
-"""Runs the app under granian: one worker process, as many threads as may wait for a commit at once."""
+"""Runs the app under granian: one worker process, where what waits for a commit holds no thread."""
 
 import gc
 import multiprocessing
@@ -13,9 +13,10 @@ from granian.http import HTTP1Settings
 from ours import log, processes
 from ours.bootstrap import Ours
 from ours.settings import Settings
-from ours.web import create_app
+from ours.web import create_app, later
 
 _DRAIN_SECONDS = 4
+_MOST_AT_ONCE = 1024  # most of them wait for the disk, which holds no thread
 
 
 def answers(settings: Settings) -> bool:
@@ -39,8 +40,10 @@ def run(settings: Settings) -> None:
         """Called in granian's own worker process, which must not outlive us."""
         processes.bind_to_parent(parent)
         app = create_app(Ours(settings))
+        later.allow()
         gc.collect()
         gc.freeze()  # what lives as long as the process is not looked at again and again
+        gc.set_threshold(20_000, 20, 20)  # a request leaves no rings behind worth looking for every three requests
         return app
 
     server = Granian(
@@ -52,7 +55,7 @@ def run(settings: Settings) -> None:
         blocking_threads=settings.web_threads,
         blocking_threads_idle_timeout=600,
         backlog=2048,
-        backpressure=settings.web_threads * 8,
+        backpressure=_MOST_AT_ONCE,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         respawn_failed_workers=True,
         respawn_interval=0.1,

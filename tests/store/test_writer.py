@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 import pytest
 import sqlalchemy as sa
@@ -122,3 +123,33 @@ def test_a_database_that_refuses_is_busy_and_nothing_is_half_stored(store: Store
     with pytest.raises(Busy):
         writer.write([row(digest(1))], key_id=1)
     assert stored(store) == []
+
+
+def test_a_database_that_does_not_answer_keeps_nobody_waiting(
+    store: Store, commits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.store.writer._PATIENCE", 0.3)
+    stands, held = threading.Event(), threading.Event()
+    taken = Store.turn
+
+    def stuck(self: Store) -> AbstractContextManager[None]:
+        stands.set()
+        held.wait(10)
+        return taken(self)
+
+    monkeypatch.setattr(Store, "turn", stuck)
+    writer = Writer(store, lambda: commits.append(1))
+    cell = volumes.Cell(0, 1, "live", "rejected")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(writer.write, [row()], 1)
+        assert stands.wait(5)
+        second = pool.submit(writer.write, [row()], 1)
+        writer.count(cell, 1)
+        for waiting in (first, second):
+            with pytest.raises(Busy, match="too long"):
+                waiting.result(5)
+    held.set()
+    writer.close()
+    with store.read() as connection:
+        assert connection.scalar(sa.select(sa.func.sum(volume_rows.c.rejected))) == 1
+    assert len(stored(store)) == 1  # the first is stored in the end, the second was never tried

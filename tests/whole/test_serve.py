@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
 import psutil
 import pytest
 import requests
 
+from ours.store.turnstile import Turnstile
 from tests.whole.conftest import ROOT, Server, free_port, until
 
 pytestmark = pytest.mark.slow
@@ -47,6 +50,17 @@ def test_the_data_folder_is_closed_to_others(server: Server) -> None:
     assert server.home.stat().st_mode & 0o777 == 0o700
     for name in ("ours.db", "secret.key"):
         assert (server.home / name).stat().st_mode & 0o077 == 0
+
+
+def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Server]) -> None:
+    server = make_server(web_threads=1)
+    with closing(Turnstile(server.home)) as turnstile, ThreadPoolExecutor(5) as backends:
+        with turnstile.turn():
+            answers = [backends.submit(server.track, "Purchase", distinctId=str(n)) for n in range(5)]
+            assert wait(answers, timeout=1).done == set()
+            assert requests.get(f"{server.url}/health/live", timeout=2).ok
+        assert [answer.result().status_code for answer in answers] == [200] * 5
+    assert sorted(answer.result().json()["distinctId"] for answer in answers) == ["0", "1", "2", "3", "4"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,6 +1,6 @@
 """What the ingest API answers, and every code an answer can carry: one registry, which ``docs/errors.md`` repeats."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,8 +8,10 @@ import orjson
 from flask import Response
 from werkzeug.datastructures import Headers
 
+from ours import log
 from ours.core.incoming import Notice
 from ours.core.notices import notice
+from ours.errors import Busy
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -120,13 +122,32 @@ class Refusal(Exception):
         self.code, self.message = code, message
         self.errors, self.limit, self.headers = errors, limit, headers
 
-    def response(self) -> Response:
+    @property
+    def status(self) -> int:
+        return PROBLEMS[self.code].status
+
+    def said(self) -> dict[str, Any]:
+        """The answer's body."""
         body: dict[str, Any] = {"success": False, "error": self.message, "code": self.code}
         if self.errors:
             body["errors"] = self.errors
         if self.limit is not None:
             body["limit"] = self.limit
-        return answer(body, PROBLEMS[self.code].status, self.headers)
+        return body
+
+    def response(self) -> Response:
+        return answer(self.said(), self.status, self.headers)
+
+
+def unavailable(problem: Busy) -> Refusal:
+    """Nothing could be made durable."""
+    return Refusal("unavailable", str(problem), headers={"Retry-After": str(problem.retry_after)})
+
+
+def broken(error: Exception) -> Refusal:
+    """Something raised what nobody foresaw; the log has it."""
+    log.get("web.ingest").error("a request failed", exc_info=error)
+    return Refusal("internal_error", "Something broke on our side. It was logged; send again later.")
 
 
 class Answer(Response):
@@ -134,9 +155,8 @@ class Answer(Response):
 
     automatically_set_content_length = False
 
-    def __init__(self, data: bytes, status: int, headers: Mapping[str, str]) -> None:
-        named = Headers([*_HEADERS, ("Content-Length", str(len(data))), *headers.items()])
-        super().__init__([data], status, named, direct_passthrough=True)
+    def __init__(self, data: Sequence[bytes], status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(data, status, Headers([*_HEADERS, *headers.items()]), direct_passthrough=True)
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
         return self.headers
@@ -144,7 +164,8 @@ class Answer(Response):
 
 def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """``body`` as JSON."""
-    return Answer(orjson.dumps(body), status, headers or {})
+    data = orjson.dumps(body)
+    return Answer([data], status, {"Content-Length": str(len(data)), **(headers or {})})
 
 
 def listed(warnings: tuple[Notice, ...], differs: bool = False) -> list[dict[str, str]]:

@@ -5,18 +5,20 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response
 from flask.blueprints import BlueprintSetupState
 
-from ours import clock, log
+from ours import clock
 from ours.errors import Busy, Invalid
 from ours.web.current import ours
 from ours.web.ingest import openapi
-from ours.web.ingest.answers import Refusal, answer, listed
+from ours.web.ingest.answers import Refusal, answer, broken, listed, unavailable
 from ours.web.ingest.batch import take
 from ours.web.ingest.guard import LIMITS, serve
+from ours.web.ingest.late import Late
 from ours.web.ingest.limits import Limits
 from ours.web.ingest.schemas import IDENTIFY_BODY, TRACK_BODY
 
 if TYPE_CHECKING:
-    from ours.services.accept import Caller
+    from ours.core.incoming import Incoming
+    from ours.services.accept import Caller, Receipt
 
 LARGEST = 1024 * 1024
 ALLOWED = {"track": "POST", "identify": "POST", "batch": "POST", "openapi": "GET, HEAD"}
@@ -62,23 +64,27 @@ def elsewhere(rest: str) -> Response:
 
 
 def _track(caller: "Caller", body: dict[str, Any]) -> Response:
-    incoming = TRACK_BODY.incoming(body, clock.now_ms())
-    [receipt] = ours().accept.accept(caller, [incoming])
+    return Late(caller, TRACK_BODY.incoming(body, clock.now_ms()), _tracked)
+
+
+def _tracked(incoming: "Incoming", receipt: "Receipt") -> dict[str, Any]:
     said: dict[str, Any] = {"success": True, "eventId": receipt.event_id, "distinctId": receipt.distinct_id}
     if receipt.duplicate:
         said["duplicate"] = True
     if incoming.warnings or receipt.differs:
         said["warnings"] = listed(incoming.warnings, receipt.differs)
-    return answer(said)
+    return said
 
 
 def _identify(caller: "Caller", body: dict[str, Any]) -> Response:
-    incoming = IDENTIFY_BODY.incoming(body, clock.now_ms())
-    ours().accept.accept(caller, [incoming])
+    return Late(caller, IDENTIFY_BODY.incoming(body, clock.now_ms()), _identified)
+
+
+def _identified(incoming: "Incoming", _: "Receipt") -> dict[str, Any]:
     said: dict[str, Any] = {"success": True}
     if incoming.warnings:
         said["warnings"] = listed(incoming.warnings)
-    return answer(said)
+    return said
 
 
 @blueprint.errorhandler(Refusal)
@@ -93,11 +99,9 @@ def _invalid(problem: Invalid) -> Response:
 
 @blueprint.errorhandler(Busy)
 def _busy(problem: Busy) -> Response:
-    headers = {"Retry-After": str(problem.retry_after)}
-    return Refusal("unavailable", str(problem), headers=headers).response()
+    return unavailable(problem).response()
 
 
 @blueprint.errorhandler(Exception)
-def _broken(_: Exception) -> Response:
-    log.get("web.ingest").exception("a request failed")
-    return Refusal("internal_error", "Something broke on our side. It was logged; send again later.").response()
+def _broken(error: Exception) -> Response:
+    return broken(error).response()

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from ours.core.incoming import Incoming
 from ours.errors import Busy
-from ours.services.accept import Caller, Receipt
+from ours.services.accept import Caller, Outcome, Receipt
 from ours.settings import Settings
 from ours.web import ingest
 
@@ -26,6 +26,8 @@ class Memory:
         self.items: list[Incoming] = []
         self.refused = 0
         self.busy = False
+        self.fails: Exception | None = None
+        self._waiting: list[Callable[[], None]] = []
         self._seen: dict[tuple[str, str], tuple[str, Incoming]] = {}
 
     def authenticate(self, key: str) -> Caller | None:
@@ -35,6 +37,16 @@ class Memory:
         if self.busy:
             raise Busy("The disk is nearly full.", retry_after=5)
         return [self._one(item) for item in items]
+
+    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Outcome], None]) -> None:
+        """Tells when ``let_go`` is called."""
+        if self.busy:
+            raise Busy("The disk is nearly full.", retry_after=5)
+        self._waiting.append(lambda: tell(self.fails or [self._one(item) for item in items]))
+
+    def let_go(self) -> None:
+        while self._waiting:
+            self._waiting.pop(0)()
 
     def refuse(self, caller: Caller, count: int = 1) -> None:
         self.refused += count

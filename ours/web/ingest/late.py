@@ -1,0 +1,64 @@
+"""An answer that says what the disk has, and is therefore given when it has it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from werkzeug.http import HTTP_STATUS_CODES
+
+from ours.errors import Busy
+from ours.web.current import ours
+from ours.web.ingest.answers import Answer, broken, unavailable
+from ours.web.later import KEY, Give
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from ours.core.incoming import Incoming
+    from ours.services.accept import Caller, Outcome, Receipt
+
+Whole = tuple[int, list[tuple[str, str]], bytes]
+"""Status, headers, body."""
+Say = Callable[["Incoming", "Receipt"], Mapping[str, Any]]
+
+
+class Late(Answer):
+    """Takes one event in, as the last step of its request, and answers by ``say`` what became of it."""
+
+    def __init__(self, caller: "Caller", incoming: "Incoming", say: Say) -> None:
+        super().__init__((), 200, {})
+        self._accept, self._caller, self._incoming, self._say = ours().accept, caller, incoming, say
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        later = environ.get(KEY)
+        if later:
+            self._submit(later.postpone())
+            return []
+        status, headers, body = self._answer(self._wait())
+        start_response(f"{status} {HTTP_STATUS_CODES[status]}", headers)
+        return [body]
+
+    def _submit(self, give: Give) -> None:
+        def tell(outcome: "Outcome") -> None:
+            give(*self._answer(outcome))
+
+        try:
+            self._accept.submit(self._caller, [self._incoming], tell)
+        except Exception as error:  # noqa: BLE001 - whatever it was, there is an answer
+            tell(error)
+
+    def _wait(self) -> "Outcome":
+        try:
+            return self._accept.accept(self._caller, [self._incoming])
+        except Exception as error:  # noqa: BLE001 - as above
+            return error
+
+    def _answer(self, outcome: "Outcome") -> Whole:
+        if not isinstance(outcome, Exception):
+            return self._whole(200, self._say(self._incoming, outcome[0]), {})
+        refusal = unavailable(outcome) if isinstance(outcome, Busy) else broken(outcome)
+        return self._whole(refusal.status, refusal.said(), refusal.headers or {})
+
+    def _whole(self, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> Whole:
+        body = orjson.dumps(said)
+        return status, [*self.headers, *headers.items(), ("Content-Length", str(len(body)))], body
