@@ -6,11 +6,13 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis
 
 from ours import log
@@ -28,6 +30,7 @@ _ALONE = (
 # The machine under a test does not lose its power: nothing needs to reach the disk for it.
 _HASTE = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
 
+_quick_hasher = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
 # A law does not break because the machine is busy.
 hypothesis.register_profile("calm", deadline=None)
 hypothesis.load_profile("calm")
@@ -35,11 +38,18 @@ hypothesis.load_profile("calm")
 
 @pytest.fixture(autouse=True)
 def _calm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No test reads this machine's settings, and none writes into the checkout."""
+    """No test reads this machine's settings, none writes into the checkout, and no password is dear to hash."""
     for name in ("OURS_HOME", "OURS_DATABASE_URL", "OURS_REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OURS_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("ours.services.passwords.PasswordHasher", _quick_hasher)
     log.configure("WARNING", "text")
+
+
+@pytest.fixture
+def dear_passwords(_calm: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are hashed as in production."""
+    monkeypatch.setattr("ours.services.passwords.PasswordHasher", PasswordHasher)
 
 
 @pytest.fixture

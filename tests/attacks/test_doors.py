@@ -35,6 +35,7 @@ def test_keys_and_tokens_are_looked_up_by_hash_and_never_compared(here: Ours, ke
         assert here.accept.authenticate(guess) is None
 
 
+@pytest.mark.usefixtures("dear_passwords")
 def test_an_unknown_person_costs_as_much_as_a_known_one(here: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
     here.people.add("ada@example.com", "viewer", actor="cli")
     tried = []

@@ -26,6 +26,7 @@ def cheap_hasher() -> argon2.PasswordHasher:
     return argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 
 
+@pytest.mark.usefixtures("dear_passwords")
 def test_passwords_are_hashed_with_argon2id_as_rfc_9106_recommends() -> None:
     hashed = passwords.Passwords().hash(PASSWORD)
     parameters = argon2.extract_parameters(hashed)
