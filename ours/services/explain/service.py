@@ -85,10 +85,10 @@ class Explain:
             for field, path in mapping.paths():
                 if not _touches(path.text, wanted) or (case is not None and field not in written):
                     continue
-                count = sum(mapper.choose(one.context)[0] == case and path(one.context) is not None for one in own)
+                count = sum(mapper.choose(one.context)[0] == case and path.take(one.context) is not None for one in own)
                 template = mapping.templates[field]
                 layer = lineage.layer(field, written, config, case)
-                yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification.name, count)
+                yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification, count)
 
     def _sample(self, connection: Connection, event_id: str) -> Sample:
         row = reading_events.one(connection, event_id) if is_id(event_id) else None
