@@ -51,7 +51,7 @@ def at(path: Path, origin: Origin = "drop-in") -> Candidate:
     """The plugin that a file or a package's folder is."""
     file = path / "__init__.py" if path.is_dir() else path
     package = HOUSE if origin == "built-in" else None
-    load = partial(_load, origin, path.name, file)
+    load = partial(_load, file)
     return Candidate(path.name.removesuffix(".py"), origin, str(path), load, package)
 
 
@@ -67,9 +67,9 @@ def _is_plugin(path: Path) -> bool:
     return not path.name.startswith(_LEFT_ALONE) and file.suffix == ".py" and file.is_file()
 
 
-def _load(origin: Origin, name: str, file: Path) -> ModuleType:
-    """Run a file as a module under a name of ours, so that no plugin can stand in for anybody's module."""
-    module_name = re.sub(r"\W", "_", f"_ours_{origin}_{name}")
+def _load(file: Path) -> ModuleType:
+    """Run a file as a module under a name of its own, so that no plugin can stand in for anybody's module."""
+    module_name = re.sub(r"\W", "_", f"_ours_{file.resolve()}")
     spec = spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")
