@@ -196,13 +196,16 @@ def test_where_a_field_goes_is_found(place: Place, explain: Explain, receiver: R
 def test_a_path_that_leads_nowhere_in_all_events_is_flagged(place: Place, receiver: Receiver) -> None:
     check = Check(place.store, place.registry)
     typo = {"condition": {"property": "visitor.consent.rejectd", "operator": "IsTruthy", "value": ""}}
-    place.webhook(receiver, mapping={"v": "{{event.event_properties.valeu}}", "e": "{{event.event_properties.value}}"})
+    case = {"name": "C", "logic": {"NOT": typo}, "mapping": {"c": "{{visitor.city}}", "d": "{{event.event}}"}}
+    mapping = {"v": "{{event.event_properties.valeu}}", "e": "{{event.event_properties.value}}"}
+    place.webhook(receiver, mapping=mapping, cases=[case])
     Governance(place.store).add(Rule(name="Typo", covers=["*"], logic={"NOT": typo}), actor="cli")
     assert check.run() == []
     place.track(event_properties={"value": 5})
     place.work()
     assert [(one.place, one.path) for one in check.run()] == [
-        ("governance: Typo", "visitor.consent.rejectd"), ("Hook: v", "event.event_properties.valeu")
+        ("governance: Typo", "visitor.consent.rejectd"), ("Hook: v", "event.event_properties.valeu"),
+        ("Hook: C (condition)", "visitor.consent.rejectd"), ("Hook: C: c", "visitor.city"),
     ]  # fmt: skip
 
 

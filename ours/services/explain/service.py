@@ -131,7 +131,8 @@ class Explain:
         mine = [rule for rule in rules if rule.concerns(destination.id, category)]
         now = governance.stopping(governance.fired(mine, sample.context), destination.id, category)
         said = f" Today “{now.name}” would." if now else ""
-        asked = f"None of {len(mine)} rules stopped it." if mine else "No rule covers this destination."
+        covering = {0: "No rule covers this destination.", 1: "The one rule that covers it did not stop it."}
+        asked = covering.get(len(mine), f"None of the {len(mine)} rules that cover it stopped it.")
         return Step("Governance", True, asked + said)
 
 
