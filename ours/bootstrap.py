@@ -218,9 +218,12 @@ class Ours:
     def configuration(self) -> "Configuration":
         from ours.services.apply import Configuration
         from ours.services.apply.destinations import DestinationsSection
+        from ours.services.apply.governance import GovernanceSection
         from ours.services.apply.sources import SourcesSection
 
-        return Configuration([SourcesSection(self.sources), DestinationsSection(self.destinations, self.registry)])
+        destinations = DestinationsSection(self.destinations, self.sources, self.registry, self.audit)
+        governance = GovernanceSection(self.governance, self.destinations)
+        return Configuration(self.store, [SourcesSection(self.sources), destinations, governance])
 
     @cached_property
     def metrics(self) -> "Metrics":

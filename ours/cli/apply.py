@@ -6,6 +6,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ours.cli.changing import why_option
 from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _SIGNS = {"add": "+", "change": "~", "off": "-"}
 @json_option
 @pass_shell
 def export(shell: Shell, references: bool) -> None:
-    """Print sources, destinations, allow lists, mappings and limits as YAML.
+    """Print sources, destinations with all that is set of them, and governance as YAML.
 
     No secret and no key is in it.
     """
@@ -37,14 +38,18 @@ def export(shell: Shell, references: bool) -> None:
 @click.option("--plan", "only_plan", is_flag=True, help="Show what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask.")
 @click.option("--prune", is_flag=True, help="Switch off what the file does not name. Nothing is ever removed.")
+@why_option
 @json_option
 @pass_shell
-def apply(shell: Shell, file: IO[bytes], only_plan: bool, yes: bool, prune: bool) -> None:
-    """Make it as FILE says (see `ours export`; - reads stdin). Shows the plan first; a second time changes nothing."""
+def apply(shell: Shell, /, file: IO[bytes], only_plan: bool, yes: bool, prune: bool, why: str) -> None:
+    """Make it as FILE says (see `ours export`; - reads stdin), all of it or nothing.
+
+    Shows the plan first; a second time changes nothing.
+    """
     from ours.services.apply import load
     from ours.settings import variables
 
-    plan = shell.ours.configuration.plan(load(file.read()), variables(), prune=prune)
+    plan = shell.ours.configuration.plan(load(file.read()), variables(), prune=prune, why=why)
     if not shell.as_json:
         click.echo("\n".join(_lines(plan)) or "All is as the file says.")
     agreed = not only_plan and bool(plan.changes) and (yes or _ask(shell))

@@ -9,12 +9,14 @@ from ours.errors import Invalid
 
 def read_document(place: str) -> Any:
     """:raises Invalid: when there is no such file, or it is neither JSON nor YAML."""
-    import yaml
+    from ours.core import documents
 
     try:
         text = sys.stdin.read() if place == "-" else Path(place).read_text(encoding="utf-8")
-        return yaml.safe_load(text)
+        return documents.read(text)
     except OSError as error:
         raise Invalid(f"{place} can't be read: {error.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise Invalid(f"{place} is neither JSON nor YAML.") from None
+    except UnicodeDecodeError:
+        raise Invalid(f"{place} is no text in UTF-8.") from None
+    except documents.Unreadable as error:
+        raise Invalid(f"{place} is neither JSON nor YAML: {error}.") from None

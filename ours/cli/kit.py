@@ -51,7 +51,8 @@ def chosen(name: str, slug: str | None, settings: Settings) -> Destination:
     fitting = [one.plugin for one in found.loaded if slug in (None, one.slug)]
     if len(fitting) != 1:
         slugs = ", ".join(one.slug for one in found.loaded)
-        raise Invalid(f"Say which destination is meant with --slug: it brings {slugs}.")
+        how = f"None of them is {slug}" if slug else "Say with --slug which of them is meant"
+        raise Invalid(f"{name} brings {slugs}. {how}.")
     return fitting[0]
 
 

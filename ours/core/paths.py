@@ -1,8 +1,9 @@
 """The paths that a template or a condition may name, and how each is followed to a value."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from ours.core.catalogues import USER_PROPERTIES
@@ -22,33 +23,34 @@ def context_of(event: Event, visitor: Visitor) -> Context:
     return Context(event, visitor)
 
 
-Head = Callable[[Context], Any]
+Step = Callable[[Context], Any]
 iso = lru_cache(maxsize=512)(read_moment)  # one moment is asked for by many rows and destinations
 
-_VALUES: Mapping[str, Head] = {
-    "event.id": lambda context: context.event.id,
-    "event.event": lambda context: context.event.name,
-    "event.name": lambda context: context.event.name,
-    "event.distinct_id": lambda context: context.event.distinct_id,
+_VALUES: Mapping[str, Step] = {
+    "event.id": attrgetter("event.id"),
+    "event.event": attrgetter("event.name"),
+    "event.name": attrgetter("event.name"),
+    "event.distinct_id": attrgetter("event.distinct_id"),
     "event.time": lambda context: iso(context.event.occurred_at),
-    "event.time_ms": lambda context: context.event.occurred_at,
+    "event.time_ms": attrgetter("event.occurred_at"),
     "event.received_at": lambda context: iso(context.event.received_at),
     "event.user_id": lambda context: context.event.user_id or context.visitor.id or None,
-    "event.external_id": lambda context: context.event.external_id,
-    "event.email": lambda context: context.event.email_sha256,
+    "event.external_id": attrgetter("event.external_id"),
+    "event.email": attrgetter("event.email_sha256"),
     "event.request_context.ip": lambda context: context.event.identity_context.get("ip"),
     "event.request_context.user_agent": lambda context: context.event.identity_context.get("userAgent"),
     "visitor.id": lambda context: context.visitor.id or None,
-    "visitor.external_id": lambda context: context.visitor.external_id,
-    "visitor.email_sha256": lambda context: context.visitor.email_sha256,
+    "visitor.external_id": attrgetter("visitor.external_id"),
+    "visitor.email_sha256": attrgetter("visitor.email_sha256"),
 }
 """Single values: nothing lies under them. ``event.email`` is the SHA-256; the clear one never left the front door."""
 
-_BAGS: Mapping[str, Head] = {
-    "event.event_properties": lambda context: context.event.event_properties,
-    "event.default_properties": lambda context: context.event.default_properties,
+_BAGS: Mapping[str, Step] = {
+    "event.event_properties": attrgetter("event.event_properties"),
+    "event.default_properties": attrgetter("event.default_properties"),
 }
 """Free-form objects: any keys lie under them."""
+_VISITOR = attrgetter("visitor.properties")
 
 
 class Undefined:
@@ -70,22 +72,11 @@ class PathError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """Where to begin, and the keys to follow from there. Calling it gives the value, or None when it leads nowhere."""
+    """How to get to a value. ``find`` gives it, null among them, or UNDEFINED; ``take`` gives None for both."""
 
     text: str
-    head: Head
-    keys: tuple[str, ...] = ()
-
-    def __call__(self, context: Context) -> Any:
-        found = self.find(context)
-        return None if found is UNDEFINED else found
-
-    def find(self, context: Context) -> Any:
-        """The value, null among them, or UNDEFINED."""
-        value = self.head(context)
-        if not self.keys:
-            return UNDEFINED if value is None else value
-        return follow(value, self.keys)
+    find: Step = field(compare=False, repr=False)
+    take: Step = field(compare=False, repr=False)
 
 
 def parse(text: str) -> Path:
@@ -94,17 +85,34 @@ def parse(text: str) -> Path:
     words = tuple(bare.split("."))
     if not all(words):
         raise PathError(f"“{text}” has an empty part. Name a value as in {{{{event.event_properties.value}}}}.")
-    if bare in _VALUES:
-        return Path(bare, _VALUES[bare])
+    if value := _VALUES.get(bare):
+        return Path(bare, _single(value), value)
     if bag := _BAGS.get(".".join(words[:2])):
-        return Path(bare, bag, words[2:])
+        return Path(bare, _under(bag, words[2:], UNDEFINED), _under(bag, words[2:], None))
     if words[0] == "visitor" and len(words) > 1 and words[1] in USER_PROPERTIES and words[1] != "external_id":
-        return Path(bare, _visitor_properties, words[1:])
+        return Path(bare, _under(_VISITOR, words[1:], UNDEFINED), _under(_VISITOR, words[1:], None))
     raise PathError(f"There is no “{bare}”. {_advice(words)}")
 
 
-def _visitor_properties(context: Context) -> Any:
-    return context.visitor.properties
+def _single(value: Step) -> Step:
+    def find(context: Context) -> Any:
+        found = value(context)
+        return UNDEFINED if found is None else found
+
+    return find
+
+
+def _under(bag: Step, keys: Sequence[str], nothing: Any) -> Step:
+    """What lies in ``bag`` at ``keys``, or ``nothing``. Most have one key: those are looked up at once."""
+    if len(keys) == 1:
+        (only,) = keys
+        return lambda context: bag(context).get(only, nothing)
+
+    def walk(context: Context) -> Any:
+        found = follow(bag(context), keys)
+        return nothing if found is UNDEFINED else found
+
+    return walk if keys else bag
 
 
 def follow(value: Any, keys: Sequence[str]) -> Any:

@@ -51,7 +51,7 @@ def at(path: Path, origin: Origin = "drop-in") -> Candidate:
     """The plugin that a file or a package's folder is."""
     file = path / "__init__.py" if path.is_dir() else path
     package = HOUSE if origin == "built-in" else None
-    load = partial(_load, origin, path.name, file)
+    load = partial(_load, origin, file)
     return Candidate(path.name.removesuffix(".py"), origin, str(path), load, package)
 
 
@@ -67,12 +67,11 @@ def _is_plugin(path: Path) -> bool:
     return not path.name.startswith(_LEFT_ALONE) and file.suffix == ".py" and file.is_file()
 
 
-def _load(origin: Origin, name: str, file: Path) -> ModuleType:
-    """Run a file as a module under a name of ours, so that no plugin can stand in for anybody's module."""
-    module_name = re.sub(r"\W", "_", f"_ours_{origin}_{name}")
-    known = sys.modules.get(module_name)
-    if origin == "built-in" and known and known.__file__ == str(file):
-        return known  # the house's own files do not change while it runs
+def _load(origin: Origin, file: Path) -> ModuleType:
+    """Run a file as a module under a name of its own, so that no plugin can stand in for anybody's module."""
+    module_name = re.sub(r"\W", "_", f"_ours_{file.resolve()}")
+    if origin == "built-in" and module_name in sys.modules:
+        return sys.modules[module_name]  # the house's own files do not change while it runs
     spec = spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")

@@ -7,6 +7,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextvars import ContextVar
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Store:
         file = Path(self.url.removeprefix("sqlite:///"))
         self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
         self._file = file if self.is_sqlite else None
+        self._whole: ContextVar[Connection | None] = ContextVar("whole", default=None)
 
     @cached_property
     def engine(self) -> Engine:
@@ -63,6 +65,9 @@ class Store:
 
         :raises Busy: when the database can't be reached.
         """
+        if whole := self._whole.get():
+            yield whole
+            return
         try:
             with self.engine.connect() as connection:
                 yield connection
@@ -75,6 +80,9 @@ class Store:
 
         :raises Busy: when the database can't be reached or can't be written.
         """
+        if whole := self._whole.get():
+            yield whole
+            return
         try:
             with self.turn():
                 options = {"ours_write": True} if self.is_sqlite else {}
@@ -86,6 +94,19 @@ class Store:
             if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
                 raise
             raise Busy(f"The database is read-only just now ({cause(error)}).") from error
+
+    @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All that this thread reads and writes while the block lasts is one transaction: all of it holds, or nothing.
+
+        :raises Busy: as ``write`` does.
+        """
+        with self.write() as connection:
+            token = self._whole.set(connection)
+            try:
+                yield
+            finally:
+                self._whole.reset(token)
 
     def turn(self) -> AbstractContextManager[None]:
         """On SQLite: while the block lasts, no other process writes."""

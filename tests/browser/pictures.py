@@ -1,7 +1,8 @@
-"""Takes a picture of every page, light and dark, wide and narrow: ``python -m tests.browser.pictures FOLDER``."""
+"""Takes a picture of every page, light, dark, wide and narrow: ``python -m tests.browser.pictures FOLDER [PAGE]…``."""
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from playwright.sync_api import BrowserContext, sync_playwright
@@ -62,7 +63,7 @@ def pages(seeded: Seeded) -> dict[str, str]:
     }
 
 
-def take(context: BrowserContext, address: str, seeded: Seeded, folder: Path, ending: str) -> None:
+def take(context: BrowserContext, address: str, seeded: Seeded, folder: Path, ending: str, only: Sequence[str]) -> None:
     page = context.new_page()
     page.goto(f"{address}/sign-in")
     page.screenshot(path=folder / f"sign-in-{ending}.png", full_page=True)
@@ -71,11 +72,13 @@ def take(context: BrowserContext, address: str, seeded: Seeded, folder: Path, en
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{address}/")
     for name, path in pages(seeded).items():
+        if only and name not in only:
+            continue
         page.goto(address + path)
         page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, *only: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="ours-pictures-"))
     plugins = home / "plugins"
@@ -94,11 +97,11 @@ def main(folder: Path) -> None:
                         viewport={"width": width, "height": height}, color_scheme=scheme, locale="en-GB",
                         timezone_id="Europe/Berlin",
                     )  # fmt: skip
-                    take(context, address, seeded, folder, f"{scheme}-{size}")
+                    take(context, address, seeded, folder, f"{scheme}-{size}", only)
                     context.close()
             chromium.close()
     ours.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "pictures"))
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "pictures"), *sys.argv[2:])

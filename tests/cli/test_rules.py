@@ -170,3 +170,62 @@ def test_a_path_that_may_be_misspelt_is_found(terminal: Terminal, archive: str, 
     track(ours)
     terminal.json("mapping", "set", archive, "--map", "v={{event.event_properties.valeu}}")
     assert [one["path"] for one in terminal.json("rules", "check")] == ["event.event_properties.valeu"]
+
+
+OTHER_VERSION = """
+from marshmallow import Schema, fields
+from requests import Request
+
+from ours.plugin import Destination, hookimpl
+
+
+class Archive(Destination):
+    slug = "{slug}"
+    label = "Archive"
+    category = "infrastructure"
+    default_mapping = {{"id": "{{{{event.id}}}}", "what": "{{{{event.event}}}}"}}
+
+    class Settings(Schema):
+        folder = fields.String(required=True)
+        {more}
+
+    def build(self, delivery):
+        return Request("POST", "https://example.com/archive", json=dict(delivery.fields))
+
+
+@hookimpl
+def register_destinations():
+    return [Archive]
+"""
+
+
+def test_another_version_of_a_plugin_is_tried_on_the_latest_events(
+    terminal: Terminal, archive: str, ours: Ours, tmp_path: Path
+) -> None:
+    event_id = track(ours)
+    track(ours, "Refund")
+    file = tmp_path / "file.py"
+    file.write_text(OTHER_VERSION.format(slug="file", more=""))
+    tried = terminal.json("preview", archive, "--plugin", str(file))
+    assert (tried["counts"]["changes"], tried["counts"]["stays"]) == (1, 1)
+    (effect,) = tried["effects"]
+    told = {one["path"]: (one.get("before"), one.get("after")) for one in effect["differences"]}
+    assert effect["event"] == event_id
+    assert told["body.what"] == (None, "Purchase")
+    assert told["url"][1] == "https://example.com/archive"
+    assert terminal.json("destination", "show", archive)["type"] == "file"
+    assert next(one for one in terminal.json("plugin", "list") if one["slug"] == "file")["origin"] == "built-in"
+
+
+def test_another_version_says_what_it_needs(terminal: Terminal, archive: str, ours: Ours, tmp_path: Path) -> None:
+    track(ours)
+    file, change = tmp_path / "file.py", tmp_path / "change.yaml"
+    file.write_text(OTHER_VERSION.format(slug="file", more="colour = fields.String(required=True)"))
+    wrong = terminal.json("preview", archive, "--plugin", str(file), status=1)
+    assert "colour" in wrong["error"]
+    change.write_text("settings: {colour: red}")
+    assert terminal.json("preview", archive, "--plugin", str(file), "--file", str(change))["counts"]["changes"] == 1
+    file.write_text(OTHER_VERSION.format(slug="other", more=""))
+    assert "None of them is file" in terminal.json("preview", archive, "--plugin", str(file), status=1)["error"]
+    file.write_text("raise SystemExit")
+    assert "end the process" in terminal.json("preview", archive, "--plugin", str(file), status=1)["error"]

@@ -1,8 +1,10 @@
 """Configuration as a file: what is exported can be applied, twice is as once, and elsewhere it routes the same."""
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from ours.core.incoming import Incoming
 from ours.errors import Invalid
 from ours.services import targets
 from ours.services.apply import Plan, dump, load
+from ours.services.apply.wanted import KEYS
 from ours.settings import Settings
 from tests.conftest import ENGINES
 
@@ -20,24 +23,45 @@ ENVIRON = {"HOOK_SECRET": SECRET, "HOOK_HEADERS_X_TEAM": "abc$1"}
 FILE = """
 ours: 1
 sources:
-  Shop: {}
+  Shop: {rate_limit: 500}
   Old shop: {status: deactivated}
 destinations:
   Hook:
     type: webhook
     status: on
+    category: advertising
+    agreement: available
+    override: The team agreed on 3 March.
     settings:
       url: https://example.com/hook?${TIER}=1&b=$${c}
       secret: ${HOOK_SECRET}
       headers: {X-Team: '${HOOK_HEADERS_X_TEAM}'}
+    sources: [Shop]
     events: [Purchase, lead]
-    mapping: {plan: '{{visitor.custom_properties.plan}}'}
+    mapping: {plan: '{{visitor.custom_properties.plan}}', zip: {map: '{{visitor.zip}}', modification: Null}}
+    cases:
+      - name: Big
+        logic: {condition: {property: event.event_properties.amount, operator: IsGreaterThan, value: 100}}
+        mapping: {plan: gold}
+      - name: Never
+        enabled: false
+        logic: {condition: {property: event.event, operator: Is, value: no}}
+        mapping: {plan: ''}
     limits: {rate_limit: 50, retry_schedule: [1, 5]}
   Archive:
     type: file
     status: off
     settings: {folder: /var/lib/archive}
     events: ['*']
+governance:
+  - name: Refused
+    covers: [advertising, archive]
+    note: Who said no is left alone.
+    logic: {condition: {property: visitor.consent.ads, operator: Is, value: no}}
+  - name: Later
+    covers: ['*']
+    enabled: false
+    logic: {NOT: {condition: {property: event.event, operator: Is, value: LEAD}}}
 """
 Open = Callable[[str], Ours]
 
@@ -95,7 +119,7 @@ def test_a_file_is_applied_and_the_second_time_changes_nothing(ours: Ours) -> No
     first = plan(ours, FILE)
     assert [(one.verb, one.what, one.name) for one in first.changes] == [
         ("add", "source", "Shop"), ("add", "source", "Old shop"),
-        ("add", "destination", "Hook"), ("add", "destination", "Archive"),
+        ("add", "destination", "Hook"), ("add", "destination", "Archive"), ("change", "governance", "rules"),
     ]  # fmt: skip
     assert ours.sources.list() == []  # planning changes nothing
     first.make("cli")
@@ -118,9 +142,40 @@ def test_an_export_makes_a_fresh_installation_route_the_same(ours: Ours, kind: s
     other = open_(kind)
     plan(other, text).make("cli")
     assert dump(other.configuration.export(references=True)) == text
+    assert plan(other, text).changes == []
     with ours.store.read() as here, other.store.read() as there:
         assert targets.current(here, ours.registry) == targets.current(there, other.registry)
+    assert ours.governance.list() == other.governance.list() != []
     assert sunk(ours) == sunk(other) != []
+    assert foreseen(ours) == foreseen(other)
+
+
+def foreseen(ours: Ours) -> list[Any]:
+    """What would be sent of sample events to every destination, or why nothing is."""
+    source = ours.sources.find("Shop")
+    caller = ours.accept.authenticate(next(key.text for key in ours.sources.keys(source.id) if key.mode == "live"))
+    assert caller
+    samples: list[Any] = [
+        {"name": "Purchase", "event_properties": {"amount": 500}},
+        {"name": "Purchase", "event_properties": {"amount": 5}},
+        {"name": "Lead", "user_id": "u2", "user_properties": {"zip": "01234", "consent": {"ads": "no"}}},
+        {"name": "Refund"},
+    ]
+    accepted = ours.accept.accept(
+        caller, [Incoming(**{"occurred_at": 1, "user_id": "u1", "distinct_id": str(number)} | one)
+                 for number, one in enumerate(samples)],
+    )  # fmt: skip
+    ours.route.run()
+    verdicts = []
+    for one in accepted:
+        for place in ours.destinations.list():
+            verdict = ours.preview.event(one.event_id, place.id)
+            sent = json.dumps([verdict.request, verdict.fields]).replace(one.event_id, "ID")
+            sent = re.sub(r'"webhook-timestamp": "[0-9]+"', "", sent)
+            verdicts.append((place.name, verdict.reason, verdict.case, sent))
+    assert {reason for _, reason, _, _ in verdicts} >= {None, "rule:Refused", "not_allowed"}
+    assert {case for _, _, case, _ in verdicts} == {None, "Big"}
+    return verdicts
 
 
 def test_a_change_is_told_without_its_secrets_and_leaves_the_rest_alone(ours: Ours) -> None:
@@ -130,7 +185,9 @@ def test_a_change_is_told_without_its_secrets_and_leaves_the_rest_alone(ours: Ou
         .replace("[Purchase, lead]", "[Purchase]")
         .replace("status: off", "status: paused")
     )
-    changed = changed.replace("rate_limit: 50", "rate_limit: 5").replace("/hook?", "/other?").replace("plan:", "tier:")
+    changed = changed.replace("{rate_limit: 50,", "{rate_limit: 5,").replace("/hook?", "/other?")
+    changed = changed.replace("mapping: {plan: '{{", "mapping: {tier: '{{").replace("plan: gold", "plan: platinum")
+    changed = changed.replace("note: Who", "note: Whoever").replace("enabled: false\n    logic: {NOT", "logic: {NOT")
     made = plan(ours, changed, ENVIRON | {"HOOK_SECRET": SECRET[:-4] + "AAAA"})
     assert lines(made) == [
         "change Hook: settings.headers changes",
@@ -139,8 +196,12 @@ def test_a_change_is_told_without_its_secrets_and_leaves_the_rest_alone(ours: Ou
         'change Hook: events: ["Purchase","lead"] → ["Purchase"]',
         'change Hook: mapping.plan: "{{visitor.custom_properties.plan}}" → –',
         'change Hook: mapping.tier: – → "{{visitor.custom_properties.plan}}"',
-        "change Hook: limits.rate_limit: 50.0 → 5",
+        "change Hook: limits.rate_limit: 50.0 → 5.0",
+        'change Hook: cases.Big.mapping.plan: "gold" → "platinum"',
+        'change Hook: override for tier: "The team agreed on 3 March."',
         "change Archive: status: off → paused",
+        'change rules: Refused: note: "Who said no is left alone." → "Whoever said no is left alone."',
+        "change rules: Later: enabled: false → true",
     ]
     made.make("cli")
     hook, archive = ours.destinations.list()
@@ -178,6 +239,94 @@ def test_a_destination_that_paused_itself_is_not_resumed(ours: Ours) -> None:
     assert ours.configuration.export()["destinations"]["Hook"]["status"] == "on"
 
 
+def test_the_file_that_the_docs_show_can_be_applied(ours: Ours) -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
+    shown = re.search(r"```yaml\n(ours: 1.*?)```", page.read_text(), re.DOTALL)
+    assert shown
+    plan(ours, shown[1]).make("cli")
+    assert plan(ours, shown[1]).changes == []
+    keys = {key for one in ours.configuration.export()["destinations"].values() for key in one}
+    assert keys == set(KEYS)
+
+
+def governed(ours: Ours, rules: str, **how: bool) -> Plan:
+    made = plan(ours, f"ours: 1\ngovernance:\n{rules}", **how)
+    made.make("cli")
+    assert plan(ours, f"ours: 1\ngovernance:\n{rules}", **how).changes == []
+    return made
+
+
+def rule(name: str, covers: str = "'*'") -> str:
+    return f"- {{name: {name}, covers: [{covers}], logic: {{condition: {{property: event.id, operator: IsNull}}}}}}\n"
+
+
+def test_rules_stand_in_the_order_of_the_file_and_others_keep_their_places(ours: Ours) -> None:
+    def names() -> list[str]:
+        return [one.name + ("" if one.enabled else " (off)") for one in ours.governance.list()]
+
+    governed(ours, rule("A") + rule("B") + rule("C"))
+    assert lines(governed(ours, rule("C") + rule("A"))) == ['change rules: order: ["A","B","C"] → ["C","B","A"]']
+    assert names() == ["C", "B", "A"]
+    governed(ours, rule("New") + rule("a"))
+    assert names() == ["C", "B", "New", "a"]
+    kept = {one.name: one.id for one in ours.governance.list()}
+    assert lines(governed(ours, rule("a"), prune=True)) == [
+        f"change rules: {name}: enabled: true → false" for name in ("C", "B", "New")
+    ]
+    assert names() == ["C (off)", "B (off)", "New (off)", "a"]
+    assert {one.name: one.id for one in ours.governance.list()} == kept
+
+
+def test_a_rule_whose_destination_was_removed_hinders_nothing(ours: Ours) -> None:
+    plan(ours, FILE).make("cli")
+    governed(ours, rule("Archive alone", "Archive"))
+    ours.destinations.remove(ours.destinations.find("Archive").id, actor="cli")
+    assert plan(ours, dump(ours.configuration.export())).changes == []
+    governed(ours, rule("New"))
+    assert ours.governance.find("Archive alone").covers == []
+
+
+def test_what_exposes_somebody_needs_a_word_for_it_that_travels(ours: Ours) -> None:
+    text = FILE.replace("    override: The team agreed on 3 March.\n", "")
+    with pytest.raises(Invalid, match=r'"Hook" would let a person\'s data out in clear.*: plan\.'):
+        plan(ours, text)
+    assert plan(ours, text.replace("agreement: available", "agreement: signed")).changes
+    plan(ours, FILE).make("cli")
+    assert plan(ours, text).changes == []  # what was accepted once is not asked again
+    document = ours.configuration.export()["destinations"]["Hook"]
+    assert document["override"] == "The team agreed on 3 March."
+    ours.destinations.update(1, agreement="signed", actor="cli")
+    assert "override" not in ours.configuration.export()["destinations"]["Hook"]
+
+
+def test_a_destination_of_a_deleted_source_does_not_come_to_hear_all(ours: Ours, open_: Open) -> None:
+    plan(ours, FILE).make("cli")
+    ours.sources.delete(ours.sources.find("Shop").id, actor="cli")
+    text = dump(ours.configuration.export(references=True))
+    assert plan(ours, text).changes == []
+    with pytest.raises(Invalid, match='listens to "Shop", a source that is neither there nor in the file'):
+        plan(open_("sqlite"), text)
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_plan_is_made_as_a_whole_or_not_at_all(kind: str, open_: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = open_(kind)
+    made = plan(ours, FILE)
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ours.governance, "put", fail)
+        with pytest.raises(RuntimeError):
+            made.make("cli")
+    assert (ours.sources.list(), ours.destinations.list(), ours.audit.list()) == ([], [], [])
+    made.make("cli")
+    assert plan(ours, FILE).changes == []
+    (newest, *_) = ours.history.list()
+    assert (newest.subject, newest.verb, newest.number) == ("governance", "apply", 1)
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
@@ -193,6 +342,17 @@ def test_a_destination_that_paused_itself_is_not_resumed(ours: Ours) -> None:
         ("ours: 1\ndestinations: {A: {type: file, settings: {folder: /tmp/x}, status: maybe}}", "on, paused, off"),
         ("ours: 1\ndestinations: {A: {type: file, settings: {folder: /tmp/x}, mapping: {a: '{{'}}}", "mapping"),
         ("ours: [1", "can't be read"),
+        ("ours: 1\nsources: {A: {rate_limit: 0}}", "1 to 100,000 requests"),
+        ("ours: 1\ndestinations: {A: {type: file, settings: {folder: /tmp/x}, sources: [B]}}", 'listens to "B"'),
+        ("ours: 1\ndestinations: {A: {type: file, settings: {folder: /tmp/x}, sources: []}}", "at least one"),
+        ("ours: 1\ndestinations: {A: {type: file, settings: {folder: /tmp/x}, category: toys}}", "no category"),
+        ("ours: 1\ndestinations: {A: {type: file, settings: {folder: /tmp/x}, cases: [{logic: 1}]}}", "cases."),
+        ("ours: 1\nsources: {A: {}}\ngovernance: {A: {}}", "list of rules"),
+        ("ours: 1\nsources: {A: {}}\ngovernance: [{name: A, covers: [B]}]", 'covers "B"'),
+        ("ours: 1\ngovernance: [{name: A, covers: []}]", "which destinations it covers"),
+        ("ours: 1\ngovernance: [{name: A, covers: ['*'], logic: {}}]", 'The rule "A": The conditions'),
+        ("ours: 1\ngovernance: [{name: A, covers: ['*'], enabled: off, logic: {}}]", "true or false"),
+        (f"ours: 1\ngovernance: [{rule('A')[2:]}, {rule('a')[2:]}]", "stands twice"),
     ],
 )
 def test_a_file_that_can_not_be_changes_nothing_and_says_why(ours: Ours, wrong: str, sentence: str) -> None:

@@ -4,10 +4,14 @@ import time
 from typing import Any
 
 import pytest
+from marshmallow import Schema, fields
+from requests import Request
 
 from ours import clock
 from ours.core.incoming import Incoming
 from ours.errors import Invalid, NotFound
+from ours.plugin import Delivery
+from ours.plugin import Destination as Plugin
 from ours.services.explain import Explain
 from ours.services.preview import Preview
 from ours.services.rules import Governance, Rule
@@ -78,6 +82,29 @@ def test_no_secret_is_told(place: Place, preview: Preview, receiver: Receiver) -
     report = preview.destination(hook, settings={"headers": {"X-Team": "other-hush"}, "secret": SECRET})
     assert "hush" not in repr(report)
     assert "abcdef" not in repr(preview.destination(hook, settings={"method": "PUT"}))
+
+
+def test_a_version_that_forgot_what_is_secret_tells_none(place: Place, preview: Preview, receiver: Receiver) -> None:
+    class Forgetful(Plugin):
+        slug = "webhook"
+        label = "Forgetful"
+
+        class Settings(Schema):
+            url = fields.String()
+            secret = fields.String()
+
+        def build(self, delivery: Delivery) -> Request:
+            return Request("POST", delivery.settings["url"], json={"with": delivery.settings["secret"]})
+
+    hook = place.destinations.add(
+        "webhook", "Hook", {"url": receiver.url, "secret": SECRET}, events=["*"], actor="cli"
+    ).id
+    place.track()
+    place.work()
+    report = preview.plugin(hook, Forgetful())
+    assert report.counts == {"changes": 1}
+    assert "body.with" in {one.path for one in report.effects[0].differences}
+    assert SECRET.removeprefix("whsec_") not in repr(report)
 
 
 def test_a_change_that_can_not_be_made_can_not_be_tried(place: Place, preview: Preview, receiver: Receiver) -> None:
@@ -169,13 +196,16 @@ def test_where_a_field_goes_is_found(place: Place, explain: Explain, receiver: R
 def test_a_path_that_leads_nowhere_in_all_events_is_flagged(place: Place, receiver: Receiver) -> None:
     check = Check(place.store, place.registry)
     typo = {"condition": {"property": "visitor.consent.rejectd", "operator": "IsTruthy", "value": ""}}
-    place.webhook(receiver, mapping={"v": "{{event.event_properties.valeu}}", "e": "{{event.event_properties.value}}"})
+    case = {"name": "C", "logic": {"NOT": typo}, "mapping": {"c": "{{visitor.city}}", "d": "{{event.event}}"}}
+    mapping = {"v": "{{event.event_properties.valeu}}", "e": "{{event.event_properties.value}}"}
+    place.webhook(receiver, mapping=mapping, cases=[case])
     Governance(place.store).add(Rule(name="Typo", covers=["*"], logic={"NOT": typo}), actor="cli")
     assert check.run() == []
     place.track(event_properties={"value": 5})
     place.work()
     assert [(one.place, one.path) for one in check.run()] == [
-        ("governance: Typo", "visitor.consent.rejectd"), ("Hook: v", "event.event_properties.valeu")
+        ("governance: Typo", "visitor.consent.rejectd"), ("Hook: v", "event.event_properties.valeu"),
+        ("Hook: C (condition)", "visitor.consent.rejectd"), ("Hook: C: c", "visitor.city"),
     ]  # fmt: skip
 
 

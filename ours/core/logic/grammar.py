@@ -1,7 +1,7 @@
 """Reads logic as it is written, ``{"AND": [{"condition": {…}}, …]}``, into something that answers for an event."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ours.core.logic.operators import OF_UNDEFINED, OPERATORS, Answer, Test, ValueInvalid
@@ -19,6 +19,9 @@ class LogicInvalid(Invalid):
     code = "logic_invalid"
 
 
+Ask = Callable[[Context], Answer]
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One question: what a path leads to, an operator, and a value to compare with."""
@@ -26,13 +29,7 @@ class Condition:
     path: Path
     operator: str
     value: str
-    test: Test
-
-    def answer(self, context: Context) -> Answer:
-        found = self.path.find(context)
-        if found is UNDEFINED and self.operator not in OF_UNDEFINED:
-            return None
-        return self.test(found)
+    ask: Ask = field(compare=False, repr=False)
 
     def conditions(self) -> Iterator["Condition"]:
         yield self
@@ -44,18 +41,7 @@ class Group:
 
     kind: Literal["AND", "OR", "NOT"]
     parts: tuple["Condition | Group", ...]
-
-    def answer(self, context: Context) -> Answer:
-        if self.kind == "NOT":
-            answer = self.parts[0].answer(context)
-            return None if answer is None else not answer
-        decisive, unsure = self.kind == "OR", False
-        for part in self.parts:
-            answer = part.answer(context)
-            if answer is decisive:
-                return decisive
-            unsure = unsure or answer is None
-        return None if unsure else not decisive
+    ask: Ask = field(compare=False, repr=False)
 
     def conditions(self) -> Iterator[Condition]:
         for part in self.parts:
@@ -69,10 +55,54 @@ class Logic:
     root: Condition | Group
 
     def fires(self, context: Context) -> bool:
-        return self.root.answer(context) is True
+        return self.root.ask(context) is True
 
     def conditions(self) -> list[Condition]:
         return list(self.root.conditions())
+
+
+def _asking(path: Path, test: Test) -> Ask:
+    """Where a path leads nowhere, nobody can say."""
+    find = path.find
+
+    def ask(context: Context) -> Answer:
+        found = find(context)
+        return None if found is UNDEFINED else test(found)
+
+    return ask
+
+
+def _asking_anyhow(path: Path, test: Test) -> Ask:
+    return lambda context: test(path.find(context))
+
+
+def _grouped(kind: Literal["AND", "OR", "NOT"], parts: Sequence[Condition | Group]) -> Group:
+    asks = [part.ask for part in parts]
+    return Group(kind, tuple(parts), _inverse(asks[0]) if kind == "NOT" else _decided(asks, kind == "OR"))
+
+
+def _inverse(one: Ask) -> Ask:
+    def ask(context: Context) -> Answer:
+        answer = one(context)
+        return None if answer is None else not answer
+
+    return ask
+
+
+def _decided(asks: Sequence[Ask], decisive: bool) -> Ask:
+    """By the first that answers so; else it is the other answer, if nobody was unsure."""
+
+    def ask(context: Context) -> Answer:
+        answer: Answer = not decisive
+        for one in asks:
+            said = one(context)
+            if said is decisive:
+                return decisive
+            if said is None:
+                answer = None
+        return answer
+
+    return ask
 
 
 def read(written: Any) -> Logic:
@@ -97,7 +127,7 @@ def _node(written: Any, place: str, levels: int, errors: dict[str, list[str]]) -
             return _condition(inner, place, errors)
         if kind == "NOT":
             part = _node(inner, _under(place, kind), levels - 1, errors)
-            return Group(kind, (part,)) if part else None
+            return _grouped(kind, [part]) if part else None
         if kind in ("AND", "OR"):
             return _group(kind, inner, place, levels, errors)
     errors[place] = ['Write one of {"condition": …}, {"AND": […]}, {"OR": […]} and {"NOT": …}.']
@@ -111,7 +141,7 @@ def _group(
         errors[_under(place, kind)] = [f"{kind} takes a list of 1 to {MOST_CONDITIONS} parts."]
         return None
     parts = [_node(part, f"{_under(place, kind)}.{number}", levels - 1, errors) for number, part in enumerate(inner)]
-    return Group(kind, tuple(part for part in parts if part))
+    return _grouped(kind, [part for part in parts if part])
 
 
 def _condition(written: Any, place: str, errors: dict[str, list[str]]) -> Condition | None:
@@ -140,7 +170,8 @@ def _read_condition(written: Any) -> Condition:
         raise ValueInvalid(f"A value is a text of at most {LONGEST_VALUE} characters.")
     if value.strip().startswith("{{"):
         raise ValueInvalid("A value is compared as it is written: a path can't stand there.")
-    return Condition(parse(path.strip().removeprefix("$")), operator.name, value, operator.prepare(value))
+    found, asking = parse(path.strip().removeprefix("$")), _asking_anyhow if operator.name in OF_UNDEFINED else _asking
+    return Condition(found, operator.name, value, asking(found, operator.prepare(value)))
 
 
 def _under(place: str, kind: str) -> str:

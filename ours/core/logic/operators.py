@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import re2
@@ -95,14 +96,16 @@ def _of_any(holds: Callable[[str], bool], *, fold: bool = True) -> Test:
     return test
 
 
-def _number(compare: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
+def _compared(read: Callable[[Any], Any], complaint: str, compare: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
+    """A test of what ``read`` makes of both sides; where it makes nothing of the found one, nobody can say."""
+
     def prepare(value: str) -> Test:
-        limit = values.number(value)
+        limit = read(value)
         if limit is None:
-            raise ValueInvalid("Give a number to compare with.")
+            raise ValueInvalid(complaint)
 
         def test(found: Any) -> Answer:
-            given = values.number(found)
+            given = read(found)
             return None if given is None else compare(given, limit)
 
         return test
@@ -110,19 +113,11 @@ def _number(compare: Callable[[Any, Any], bool]) -> Callable[[str], Test]:
     return prepare
 
 
-def _moment(compare: Callable[[tuple[int, int], tuple[int, int]], bool]) -> Callable[[str], Test]:
-    def prepare(value: str) -> Test:
-        limit = values.moments(value)
-        if limit is None:
-            raise ValueInvalid("Give a date (2026-11-23), a moment (2026-11-23T10:00:00Z), or milliseconds since 1970.")
-
-        def test(found: Any) -> Answer:
-            given = values.moments(found)
-            return None if given is None else compare(given, limit)
-
-        return test
-
-    return prepare
+_number = partial(_compared, values.number, "Give a number to compare with.")
+_moment = partial(
+    _compared, values.moments,
+    "Give a date (2026-11-23), a moment (2026-11-23T10:00:00Z), or milliseconds since 1970.",
+)  # fmt: skip
 
 
 def _between(value: str) -> Test:

@@ -1,20 +1,19 @@
 """Reads templates once, so that they are quick to apply to every event."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ours.core.mapping.rows import EVENT_NAME, MappingInvalid, RowError, invalid, read_rows
-from ours.core.modifications import MODIFICATIONS, NONE, NULL, Modification
+from ours.core.modifications import MODIFICATIONS, NONE, NULL
 from ours.core.modifications.texts import as_text
-from ours.core.paths import Context, Path, PathError, parse
+from ours.core.paths import Context, Path, PathError, Step, parse
 from ours.plugin.mapped import Mapped
 
 __all__ = ["Compiled", "MappingInvalid", "Row", "Template", "compile_mapping"]
 
 _PLACE = re.compile(r"\{\{([^{}]*)\}\}")
-_NOTHING_DONE = MODIFICATIONS[NONE]
 
 
 class Row(NamedTuple):
@@ -33,41 +32,21 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What an operator wrote, as literal text and paths in turn, and what is done to the value that it gives."""
+    """What an operator wrote: ``take`` gives its value, ``give`` that value modified. Both are made once."""
 
     text: str
-    parts: tuple[str | Path, ...]
-    modification: Modification = _NOTHING_DONE
+    paths: tuple[Path, ...]
+    take: Step
+    give: Step
+    modification: str = NONE
     required: bool = False
-
-    def __call__(self, context: Context) -> Any:
-        value = self.take(context)
-        return value if self.modification is _NOTHING_DONE else self.modification.apply(value)
-
-    def take(self, context: Context) -> Any:
-        """The value before it is modified."""
-        if not self.parts:
-            return None
-        if len(self.parts) == 1 and isinstance(self.parts[0], Path):
-            return self.parts[0](context)
-        return "".join(part if isinstance(part, str) else as_text(part(context)) for part in self.parts)
-
-    @property
-    def quickest(self) -> Callable[[Context], Any]:
-        """The same as this template, with nothing done for nothing: most are one path."""
-        alone = self.modification is _NOTHING_DONE and len(self.parts) == 1 and isinstance(self.parts[0], Path)
-        return self.parts[0] if alone and isinstance(self.parts[0], Path) else self
 
     @property
     def gives_null(self) -> bool:
-        return self.modification.name == NULL
-
-    @property
-    def paths(self) -> tuple[Path, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Path))
+        return self.modification == NULL
 
     def found(self, context: Context) -> bool:
-        return all(path(context) is not None for path in self.paths)
+        return all(path.take(context) is not None for path in self.paths)
 
 
 class Compiled:
@@ -79,7 +58,7 @@ class Compiled:
         self.templates = templates
         self._named = templates.get(EVENT_NAME)
         self._required = [field for field, one in templates.items() if one.required]
-        self._steps = [(field, one.quickest, one.gives_null) for field, one in templates.items() if field != EVENT_NAME]
+        self._steps = [(field, one.give, one.gives_null) for field, one in templates.items() if field != EVENT_NAME]
 
     def apply(self, context: Context) -> dict[str, Any]:
         """Destination field → value; fields whose path leads nowhere are left out."""
@@ -92,7 +71,7 @@ class Compiled:
 
     def name_of(self, context: Context) -> str | None:
         """The name that the event goes by; None when its template gives none."""
-        return (as_text(self._named(context)) or None) if self._named else context.event.name
+        return (as_text(self._named.give(context)) or None) if self._named else context.event.name
 
     def missing(self, fields: Mapping[str, Any]) -> list[str]:
         """The required fields that have no value."""
@@ -101,7 +80,7 @@ class Compiled:
     def explain(self, context: Context) -> list[Row]:
         """Every field with what became of its template, for people to see."""
         return [
-            Row(field, one.text, one.found(context), one(context), one.modification.name, one.take(context))
+            Row(field, one.text, one.found(context), one.give(context), one.modification, one.take(context))
             for field, one in self.templates.items()
         ]
 
@@ -140,6 +119,26 @@ def _read(row: Mapped) -> Template:
     around = "".join(pieces[::2])
     if any("{{" in piece for piece in pieces[::2]) or ("}}" in around and around.count("}") > around.count("{")):
         raise RowError("The braces do not match. Write each value as {{path}}.")
-    parts = (parse(piece) if number % 2 else piece for number, piece in enumerate(pieces))
-    kept = tuple(part for part in parts if part != "")
-    return Template(row.template, kept, MODIFICATIONS[row.modification], row.required)
+    parts = [parse(piece) if number % 2 else piece for number, piece in enumerate(pieces) if number % 2 or piece]
+    paths = tuple(part for part in parts if isinstance(part, Path))
+    take = _taker(parts)
+    return Template(row.template, paths, take, _modified(take, row.modification), row.modification, row.required)
+
+
+def _taker(parts: Sequence[str | Path]) -> Step:
+    match parts:
+        case []:
+            return lambda _context: None
+        case [Path() as path]:
+            return path.take
+        case [str() as text]:
+            return lambda _context: text
+    steps = [part.take if isinstance(part, Path) else part for part in parts]
+    return lambda context: "".join([one if isinstance(one, str) else as_text(one(context)) for one in steps])
+
+
+def _modified(take: Step, modification: str) -> Step:
+    if modification == NONE:
+        return take
+    apply = MODIFICATIONS[modification].apply
+    return lambda context: apply(take(context))

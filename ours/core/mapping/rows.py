@@ -72,6 +72,8 @@ def _row(field: str, row: Any) -> Mapped:
     if isinstance(row, Mapping):
         if set(row) - {"map", "modification"}:
             raise RowError("A row has a map and a modification, and nothing else.")
+        if row.get("modification", "") is None:
+            raise RowError('Its modification is no text. Write null as "Null", and nothing to be done as "None".')
         row = Mapped(row.get("map", ""), row.get("modification") or NONE)
     made = row if isinstance(row, Mapped) else Mapped(row)
     template: Any = made.template

@@ -1,6 +1,6 @@
 """IP addresses made coarse, or replaced by one that is nobody's."""
 
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 
 _FAKE = {4: "192.0.2.1", 6: "2001:db8::1"}
 _REGION = {4: 16, 6: 32}
@@ -26,13 +26,19 @@ def dma(text: str) -> str | None:
 def _cut(text: str, kept: dict[int, int]) -> str | None:
     if (address := _read(text)) is None:
         return None
-    dropped = address.max_prefixlen - kept[address.version]
-    return str(type(address)(int(address) >> dropped << dropped))
+    bits = kept[address.version]
+    if isinstance(address, IPv4Address):
+        octets = str(address).split(".")[: bits // 8]
+        return ".".join(octets + ["0"] * (4 - len(octets)))
+    return str(IPv6Address(int(address) >> 128 - bits << 128 - bits))
 
 
 def _read(text: str) -> IPv4Address | IPv6Address | None:
+    plain = text.strip().partition("%")[0]
     try:
-        address = ip_address(text.strip().partition("%")[0])
+        if ":" not in plain:
+            return IPv4Address(plain)
+        address = IPv6Address(plain)
     except ValueError:
         return None
-    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+    return address.ipv4_mapped or address

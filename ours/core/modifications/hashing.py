@@ -8,6 +8,7 @@ from datetime import date
 from ours.core import phones
 
 _HASHED = re.compile(r"\s*[0-9a-fA-F]{64}\s*")
+_LENGTH = 64
 _COUNTRIES = {"usa": "us", "unitedstates": "us", "unitedstatesofamerica": "us", "uk": "gb", "unitedkingdom": "gb",
               "greatbritain": "gb"}  # fmt: skip
 _STATES = """
@@ -26,7 +27,7 @@ _ISO_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(T.*)?")
 
 def already(text: str) -> bool:
     """Whether it is a SHA-256 in hex."""
-    return _HASHED.fullmatch(text) is not None
+    return len(text) >= _LENGTH and _HASHED.fullmatch(text) is not None
 
 
 def sha256(text: str) -> str:

@@ -22,6 +22,8 @@ class Modification:
 
 def _each(modify: OnText, value: Any) -> Any:
     """On the text of a value, or of each entry of a list."""
+    if isinstance(value, str):
+        return modify(value)
     if value is None:
         return None
     if isinstance(value, list):

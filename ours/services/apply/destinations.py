@@ -1,40 +1,46 @@
-"""The section ``destinations``: by name, with settings, allow list, mapping, limits and status."""
+"""The section ``destinations``: by name, all that can be set of each, and its status."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ours.core.diffing import ABSENT, differences
 from ours.errors import Invalid
+from ours.plugin import Destination as Plugin
+from ours.plugin import describe_settings
 from ours.registry import Registry
 from ours.services import naming
 from ours.services.actors import Who
-from ours.services.apply import form
-from ours.services.apply.form import KEEP
-from ours.services.apply.section import Change, How
-from ours.services.apply.wanted import LIMITS, Comparing, Wanted, chosen_limits
+from ours.services.apply import wanted
+from ours.services.apply.section import Change, How, Verb
+from ours.services.apply.telling import arrow, said
+from ours.services.apply.wanted import Wanted
+from ours.services.audit import Audit, Filter
 from ours.services.destinations import Destination, Destinations
-from ours.services.destinations.settings import MASK
+from ours.services.destinations.config import Config, drafted, newly_exposed
+from ours.services.sources import Sources
+from ours.services.versions import subject_of
 
-_KEYS = ("type", "status", "settings", "events", "mapping", "limits")
-_STATUS = {True: "on", False: "off", "on": "on", "paused": "paused", "off": "off"}  # YAML reads a bare on as true
 _WAY = {
     ("on", "paused"): ("pause",), ("on", "off"): ("turn_off",), ("paused", "on"): ("resume",),
     ("paused", "off"): ("turn_off",), ("off", "on"): ("turn_on",), ("off", "paused"): ("turn_on", "pause"),
 }  # fmt: skip
+_SECRET_KINDS = frozenset({"secret", "headers"})
+_WHOLE = ("category", "agreement", "sources", "events")
+_FIELD_BY_FIELD = ("mapping", "limits")
 
 
 class DestinationsSection:
     name = "destinations"
 
-    def __init__(self, destinations: Destinations, registry: Registry) -> None:
+    def __init__(self, destinations: Destinations, sources: Sources, registry: Registry, audit: Audit) -> None:
         self._destinations = destinations
-        self._comparing = Comparing(destinations, registry)
+        self._sources = sources
+        self._registry = registry
+        self._audit = audit
 
     def export(self, *, references: bool) -> Mapping[str, Any]:
-        return {
-            one.name: _document(one, self._destinations.kept(one.id), references=references)
-            for one in self._destinations.list()
-        }
+        return {one.name: self._document(one, references=references) for one in self._destinations.list()}
 
     def plan(self, given: Any, how: How) -> Sequence[Change]:
         if not isinstance(given, dict):
@@ -46,106 +52,132 @@ class DestinationsSection:
         extra = [one for one in there.values() if how.prune and one.status != "off"]
         return changes + [self._switch(one, "off", "off") for one in extra]
 
-    def _one(self, name: str, given: Any, now: Destination | None, how: How) -> list[Change]:
+    def _document(self, one: Destination, *, references: bool) -> dict[str, Any]:
+        config = self._destinations.config(one.id)
+        shown = wanted.hidden(one.settings_shown, config.settings, one.name, references=references)
+        written = wanted.document(replace(config, settings=shown), list(self._heard(config)))
+        head = {"type": one.slug, "status": "on" if one.paused_for else one.status}
+        override = {"override": reason} if (reason := self._reason(one, config)) else {}
+        whole = head | written | override
+        return {key: whole[key] for key in wanted.KEYS if key in whole}
+
+    def _reason(self, one: Destination, config: Config) -> str:
+        """Why sensitive fields may leave, as it was last said; empty where none leaves without an agreement."""
+        if not newly_exposed(self._plugin(one.slug), replace(config, mapping={}, cases=()), config):
+            return ""
+        (entry,) = self._audit.list(1, wanted=Filter(verb="override", subject=subject_of(one.id))) or (None,)
+        return str(entry.detail["reason"]) if entry else ""
+
+    def _one(self, name: str, written: Any, now: Destination | None, how: How) -> list[Change]:
         where = f'The destination "{name}"'
-        one = form.keys(given, _KEYS, where)
-        status = _status(one, where) if "status" in one or now is None else now.status
-        missing: set[str] = set()
-        settings = form.resolve(one.get("settings") or {}, how.environ, missing)
-        if missing:
-            raise Invalid(f"{where} refers to variables that are not set: {', '.join(sorted(missing))}.")
-        kept = self._destinations.kept(now.id) if now else {}
-        wanted = Wanted(
-            str(one.get("type") or (now.slug if now else "")),
-            _filled(settings, kept, where),
-            [str(event) for event in one.get("events") or ()],
-            {str(field): _row(row) for field, row in (one.get("mapping") or {}).items()},
-            dict.fromkeys(LIMITS) | form.keys(one.get("limits") or {}, LIMITS, f"{where}, limits"),
-        )
-        if now is None:
-            return [self._add(name, status, wanted)]
-        if now.slug != wanted.slug:
+        before = self._destinations.config(now.id) if now else None
+        want = wanted.read(written, before, (now.slug, now.status) if now else ("", ""), how, where)
+        if now and now.slug != want.slug:
             raise Invalid(f"{where} is of type {now.slug}, which can't change. Choose another name for the new one.")
-        return self._differences(now, wanted, status)
-
-    def _add(self, name: str, status: str, wanted: Wanted) -> Change:
-        self._comparing.check(wanted)
-
-        def make(actor: Who) -> None:
-            made = self._destinations.add(
-                wanted.slug, name, wanted.settings, events=wanted.events, mapping=wanted.mapping,
-                limits=wanted.limits, actor=actor,
-            )  # fmt: skip
-            for verb in _WAY.get(("on", status), ()):
-                getattr(self._destinations, verb)(made.id, actor=actor)
-
-        events = ", ".join(wanted.events) or "none: nothing leaves"
-        return Change(
-            "add", "destination", name, [f"type: {wanted.slug}", f"events: {events}", f"status: {status}"], make
-        )
-
-    def _differences(self, now: Destination, wanted: Wanted, status: str) -> list[Change]:
-        details = self._comparing.differences(now, wanted)
+        begun = before or Config(name=name, settings={}, events=(), mapping={})
+        details = self._details(want, begun, how, where)
+        if now is None:
+            about = [f"type: {want.slug}", f"status: {want.status}"]
+            told = [line.replace(": – → ", ": ", 1) for line in details]
+            none = [] if want.given["events"] else ["events: none: nothing leaves"]
+            return [Change("add", "destination", name, [*about, *none, *told],
+                           lambda actor: self._add(name, want, actor, how.why))]  # fmt: skip
         changes = []
         if details:
-            changes.append(
-                Change("change", "destination", now.name, details,
-                       lambda actor: self._comparing.become(now, wanted, actor))
-            )  # fmt: skip
-        by_itself = now.status == "paused" and now.paused_for and status == "on"
-        if now.status != status and not by_itself:
-            changes.append(self._switch(now, status, "change"))
+            changes.append(Change("change", "destination", now.name, details,
+                                  lambda actor: self._become(now, want, actor, how.why)))  # fmt: skip
+        by_itself = now.status == "paused" and now.paused_for and want.status == "on"
+        if now.status != want.status and not by_itself:
+            changes.append(self._switch(now, want.status, "change"))
         return changes
 
-    def _switch(self, now: Destination, status: str, verb: Any) -> Change:
+    def _details(self, want: Wanted, before: Config, how: How, where: str) -> list[str]:
+        """A line for people about each difference; none when it is as wanted.
+
+        :raises Invalid: when there can't be such a destination.
+        """
+        plugin = self._plugin(want.slug)
+        after = drafted(plugin, before, want.given)
+        heard = self._heard(before)
+        known = {**how.named.get("sources", {}), **{name.casefold(): name for name in self._ids(heard)}}
+        if strangers := [name for name in want.sources if name.casefold() not in known]:
+            raise Invalid(f'{where} listens to "{strangers[0]}", a source that is neither there nor in the file.')
+        exposed = newly_exposed(plugin, before, after)
+        if exposed and not want.override.strip():
+            raise Invalid(
+                f"{where} would let a person's data out in clear, and no agreement with it is signed: "
+                f"{', '.join(exposed)}. Hash them, state the agreement, or say why they may leave (override)."
+            )
+        sources = [known[name.casefold()] for name in want.sources]
+        told = list(_told(plugin, wanted.document(before, list(heard)), wanted.document(after, sources)))
+        return told + ([f"override for {', '.join(exposed)}: {said(want.override)}"] if exposed else [])
+
+    def _add(self, name: str, want: Wanted, actor: Who, why: str) -> None:
+        given: Any = {key: value for key, value in want.given.items() if key not in ("settings", "events")}
+        made = self._destinations.add(
+            want.slug, name, want.given["settings"] or {}, events=want.given["events"] or (), **given,
+            sources=self._chosen(want, {}), override=want.override, why=why, actor=actor,
+        )  # fmt: skip
+        for verb in _WAY.get(("on", want.status), ()):
+            getattr(self._destinations, verb)(made.id, actor=actor)
+
+    def _become(self, now: Destination, want: Wanted, actor: Who, why: str) -> None:
+        heard = self._heard(self._destinations.config(now.id))
+        given: Any = {**want.given, "sources": self._chosen(want, heard)}
+        self._destinations.update(now.id, **given, override=want.override, why=why, actor=actor)
+
+    def _switch(self, now: Destination, status: str, verb: Verb) -> Change:
         def make(actor: Who) -> None:
             for step in _WAY[now.status, status]:
                 getattr(self._destinations, step)(now.id, actor=actor)
 
         return Change(verb, "destination", now.name, [f"status: {now.status} → {status}"], make)
 
+    def _heard(self, config: Config) -> dict[str, int]:
+        """The sources that it listens to; deleted ones too, or it would seem to listen to all."""
+        return {self._sources.get(one).name: one for one in config.sources}
 
-def _status(one: Mapping[str, Any], where: str) -> str:
-    status = one.get("status", "on")
-    if status not in _STATUS:
-        raise Invalid(f"{where}: status is one of on, paused, off.")
-    return _STATUS[status]
+    def _ids(self, heard: Mapping[str, int]) -> dict[str, int]:
+        return {**{one.name: one.id for one in self._sources.list()}, **heard}
 
+    def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
+        ids = {name.casefold(): one for name, one in self._ids(heard).items()}
+        return [ids[name.casefold()] for name in want.sources]
 
-def _filled(given: Any, kept: Any, where: str) -> Any:
-    """The settings with what is kept put in its place."""
-    if given is KEEP:
-        if kept is None or kept == {}:
-            raise Invalid(f"{where} has nothing yet that !keep could keep: say ${{NAME}} and set that variable.")
-        return kept
-    if isinstance(given, dict):
-        inner = kept if isinstance(kept, dict) else {}
-        return {str(name): _filled(value, inner.get(name), where) for name, value in given.items()}
-    return given
-
-
-def _document(one: Destination, kept: Iterable[str], *, references: bool) -> dict[str, Any]:
-    """``kept``: the names of the settings that somebody gave; the rest are the plugin's defaults."""
-    given = {name: value for name, value in one.settings_shown.items() if name in kept}
-    document = {
-        "type": one.slug,
-        "status": "on" if one.paused_for else one.status,
-        "settings": _unmasked(form.escape(given), [one.name], references=references),
-        "events": list(one.events),
-        "mapping": dict(one.mapping),
-        "limits": {name: value for name, value in chosen_limits(one.limits).items() if value is not None},
-    }
-    return {key: value for key, value in document.items() if value or key == "events"}
+    def _plugin(self, slug: str) -> Plugin:
+        loaded = self._registry.get(slug)
+        if loaded is None:
+            there = ", ".join(sorted(one.slug for one in self._registry.loaded))
+            raise Invalid(f'There is no plugin "{slug}". Loaded are: {there}.')
+        return loaded.plugin
 
 
-def _unmasked(value: Any, path: list[str], *, references: bool) -> Any:
-    if value == MASK:
-        return "${" + re.sub(r"\W+", "_", "_".join(path)).strip("_").upper() + "}" if references else KEEP
-    if isinstance(value, dict):
-        return {name: _unmasked(inner, [*path, name], references=references) for name, inner in value.items()}
-    return value
+def _told(plugin: Plugin, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    secret = {one.name for one in describe_settings(plugin) if one.kind in _SECRET_KINDS}
+    before, after = old.get("settings", {}), new.get("settings", {})
+    for name in sorted(set(before) | set(after)):
+        if before.get(name) != after.get(name):
+            told = " changes" if name in secret else f": {arrow(before.get(name), after.get(name))}"
+            yield f"settings.{name}{told}"
+    for key in _WHOLE:
+        if _plain(old.get(key)) != _plain(new.get(key)):
+            yield f"{key}: {arrow(old.get(key), new.get(key))}"
+    for key in _FIELD_BY_FIELD:
+        before, after = old.get(key, {}), new.get(key, {})
+        for name in [*before, *(name for name in after if name not in before)]:
+            if before.get(name) != after.get(name):
+                yield f"{key}.{name}: {arrow(before.get(name), after.get(name))}"
+    yield from _cases(old.get("cases", []), new.get("cases", []))
 
 
-def _row(row: Any) -> Any:
-    """A template, or a template and its modification."""
-    return row if isinstance(row, dict) else str(row)
+def _cases(old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    before, after = ({case["name"]: case for case in cases} for cases in (old, new))
+    if list(before) != list(after):
+        yield f"cases: {arrow(list(before) or None, list(after) or None)}"
+    for one in differences(before, after):
+        yield f"cases.{one.path}: {arrow(*(None if end is ABSENT else end for end in (one.old, one.new)))}"
+
+
+def _plain(value: Any) -> Any:
+    """Lists are sets here, and what differs only in case is the same."""
+    return {str(one).casefold() for one in value} if isinstance(value, list) else value

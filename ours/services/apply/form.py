@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
+from ours.core import documents
 from ours.errors import Invalid
 
 VERSION = 1
 _REFERENCE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _HEAD = """\
-# Written by `ours export`; `ours apply` makes it so. What is not named here is left alone.
+# Written by `ours export`; `ours apply` makes it so. What is not named here is left alone; of a destination that is
+# named, whatever is left out is as it is by default.
 # A secret is !keep (stays as it is) or ${NAME} (from the environment of `ours apply`).
 """
 
@@ -32,17 +32,16 @@ def load(text: str | bytes) -> dict[str, Any]:
     :raises Invalid: when it can't be read, says a thing twice, or is of another version.
     """
     try:
-        document = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader that knows one more tag
-    except yaml.YAMLError as error:
-        raise Invalid(f"The file can't be read: {' '.join(str(error).split())}.") from None
+        document = documents.read(text, _Loader)
+    except documents.Unreadable as error:
+        raise Invalid(f"The file can't be read: {error}.") from None
     if not isinstance(document, dict) or document.pop("ours", None) != VERSION:
         raise Invalid(f"The file must be a mapping and say `ours: {VERSION}` first: see `ours export`.")
     return document
 
 
 def dump(sections: Mapping[str, Any]) -> str:
-    body = yaml.dump({"ours": VERSION, **sections}, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
-    return _HEAD + body
+    return _HEAD + documents.write({"ours": VERSION, **sections}, _Dumper)
 
 
 def keys(value: Any, allowed: tuple[str, ...], where: str) -> dict[str, Any]:
@@ -56,6 +55,16 @@ def keys(value: Any, allowed: tuple[str, ...], where: str) -> dict[str, Any]:
         if key not in allowed:
             raise Invalid(f'{where}: "{key}" is not known. There are: {", ".join(allowed)}.')
     return value
+
+
+def names(value: Any, where: str) -> list[str]:
+    """A list of names.
+
+    :raises Invalid: when it is none.
+    """
+    if not isinstance(value, list) or not all(isinstance(one, str | int | float) for one in value):
+        raise Invalid(f"{where} must be a list of names.")
+    return [str(one).strip() for one in value]
 
 
 def resolve(value: Any, environ: Mapping[str, str], missing: set[str]) -> Any:
@@ -84,21 +93,12 @@ def _each_text(value: Any, change: Callable[[str], str]) -> Any:
     return [_each_text(inner, change) for inner in value] if isinstance(value, list) else value
 
 
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML would keep the last one in silence."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f'"{key}" stands twice', key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep=deep)
+class _Loader(documents.Loader):
+    """Knows one more tag."""
 
 
-class _Dumper(yaml.SafeDumper):
-    pass
+class _Dumper(documents.Dumper):
+    """Knows one more tag."""
 
 
 _Loader.add_constructor("!keep", lambda _loader, _node: KEEP)

@@ -22,10 +22,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to read the file: ``environ`` is what ``${NAME}`` refers to; ``prune``: what it does not name goes off."""
+    """How to read the file.
+
+    ``environ`` is what ``${NAME}`` refers to; ``prune``: what the file does not name goes off; ``why`` is kept with
+    each version. ``named`` are the names in each section, by how they read in lower case: they will be there.
+    """
 
     environ: Mapping[str, str]
     prune: bool = False
+    why: str = ""
+    named: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Section(Protocol):
@@ -34,7 +40,7 @@ class Section(Protocol):
     @property
     def name(self) -> str: ...
 
-    def export(self, *, references: bool) -> Mapping[str, Any]:
+    def export(self, *, references: bool) -> Any:
         """What there is now. ``references``: secrets as ``${NAME}``, for another installation."""
         ...
 

@@ -1,115 +1,144 @@
-"""A destination as the file wants it, beside the one that there is."""
+"""A destination as the file has it: read from there, and written from what is set."""
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from ours.errors import Invalid
-from ours.plugin import Destination as Plugin
-from ours.plugin import describe_settings
-from ours.registry import Registry
-from ours.services.actors import Who
-from ours.services.destinations import Destination, Destinations, limits, mapping, settings, typed
-from ours.services.destinations.limits import Limits
+from ours.services.apply import form
+from ours.services.apply.form import KEEP
+from ours.services.apply.section import How
+from ours.services.destinations.config import LIMITS, Config, Given
+from ours.services.destinations.settings import MASK
 
-_HIDDEN = frozenset({"secret", "headers"})
-LIMITS = ("max_in_flight", "rate_limit", "retry_schedule", "drain_rate")
+KEYS = ("type", "status", "category", "agreement", "override", "settings", "sources", "events", "mapping", "cases",
+        "limits")  # fmt: skip
+_STATUS = ("on", "paused", "off")
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """All of it, defaults filled in; ``settings`` in clear."""
+    """All of it, what is left out as it is by default. ``given`` has the settings in clear, and no sources: those are
+    named in ``sources``; none named means all. ``override`` says why sensitive fields may leave."""
 
     slug: str
-    settings: Mapping[str, Any]
-    events: Sequence[str]
-    mapping: Mapping[str, Any]
-    limits: Mapping[str, Any]
+    status: str
+    given: Given
+    sources: Sequence[str]
+    override: str
 
 
-class Comparing:
-    def __init__(self, destinations: Destinations, registry: Registry) -> None:
-        self._destinations = destinations
-        self._registry = registry
+def read(written: Any, now: Config | None, there: tuple[str, str], how: How, where: str) -> Wanted:
+    """``there``: type and status of the destination that there is; empty when there is none.
 
-    def check(self, wanted: Wanted) -> None:
-        """:raises Invalid: when there can't be such a destination."""
-        plugin = self._plugin(wanted.slug)
-        settings.read(plugin, wanted.settings)
-        typed.allow_list(wanted.events)
-        mapping.check(plugin, plugin.category, wanted.mapping, ())
-        limits.read(wanted.limits)
-
-    def differences(self, now: Destination, wanted: Wanted) -> list[str]:
-        """A line for people about each; none when it is as wanted.
-
-        :raises Invalid: as ``check`` does.
-        """
-        self.check(wanted)
-        return [*self._settings(now, wanted), *_rules(now, wanted), *_limits(now, wanted)]
-
-    def become(self, now: Destination, wanted: Wanted, actor: Who) -> None:
-        cleared = dict.fromkeys(set(self._destinations.kept(now.id)) - set(wanted.settings))
-        headers = self._names(wanted.slug, {"headers"})
-        given = {name: _lines(value) if name in headers else value for name, value in wanted.settings.items()}
-        self._destinations.update(
-            now.id, settings=given | cleared, events=wanted.events, mapping=wanted.mapping, limits=wanted.limits,
-            actor=actor,
-        )  # fmt: skip
-
-    def _settings(self, now: Destination, wanted: Wanted) -> Iterator[str]:
-        plugin = self._plugin(wanted.slug)
-        hidden = self._names(wanted.slug, _HIDDEN)
-        old, new = self._destinations.kept(now.id), settings.read(plugin, wanted.settings)
-        for name in sorted(set(old) | set(new)):
-            if old.get(name) != new.get(name):
-                told = "changes" if name in hidden else _arrow(old.get(name), new.get(name))
-                yield f"settings.{name} {told}" if name in hidden else f"settings.{name}: {told}"
-
-    def _names(self, slug: str, kinds: Set[str]) -> set[str]:
-        return {one.name for one in describe_settings(self._plugin(slug)) if one.kind in kinds}
-
-    def _plugin(self, slug: str) -> Plugin:
-        loaded = self._registry.get(slug)
-        if loaded is None:
-            there = ", ".join(sorted(one.slug for one in self._registry.loaded))
-            raise Invalid(f'There is no plugin "{slug}". Loaded are: {there}.')
-        return loaded.plugin
+    :raises Invalid: when it has another form, or refers to what is not set.
+    """
+    one = form.keys(written, KEYS, where)
+    missing: set[str] = set()
+    settings = _filled(form.resolve(one.get("settings") or {}, how.environ, missing), now, where)
+    if missing:
+        raise Invalid(f"{where} refers to variables that are not set: {', '.join(sorted(missing))}.")
+    sources = form.names(one["sources"], f"{where}, sources") if "sources" in one else []
+    if "sources" in one and not sources:
+        raise Invalid(f"{where}: name at least one of its sources, or leave sources out to listen to all.")
+    given: dict[str, Any] = {
+        "settings": settings,
+        "events": form.names(one.get("events") or [], f"{where}, events"),
+        "mapping": _rows(one.get("mapping") or {}, f"{where}, mapping"),
+        "cases": _cases(one.get("cases") or [], f"{where}, cases"),
+        "category": str(one.get("category") or ""),
+        "agreement": str(one.get("agreement") or "none"),
+        "limits": dict.fromkeys(LIMITS) | form.keys(one.get("limits") or {}, LIMITS, f"{where}, limits"),
+    }
+    slug, status = str(one.get("type") or there[0]), str(one.get("status") or there[1] or "on")
+    if status not in _STATUS:
+        raise Invalid(f"{where}: status is one of {', '.join(_STATUS)}.")
+    return Wanted(slug, status, cast("Given", given), sources, str(one.get("override") or ""))
 
 
-def chosen_limits(now: Limits) -> dict[str, Any]:
-    """What somebody set; None for each default."""
-    schedule = None if now.retry_schedule == Limits().retry_schedule else list(now.retry_schedule)
-    in_flight = now.max_in_flight if now.capped else None
-    values = (in_flight, now.rate_limit, schedule, now.drain_rate)
-    return dict(zip(LIMITS, values, strict=True))
+def document(config: Config, sources: Sequence[str]) -> dict[str, Any]:
+    """What is set, as the file has it; the settings in clear, and nothing that is as it is by default."""
+    limits = dict(config.limits)
+    if schedule := limits.get("retry_schedule"):
+        limits["retry_schedule"] = orjson.loads(schedule)
+    written = {
+        "category": config.category,
+        "agreement": "" if config.agreement == "none" else config.agreement,
+        "settings": dict(config.settings),
+        "sources": list(sources),
+        "events": list(config.events),
+        "mapping": dict(config.mapping),
+        "cases": [_brief(case) for case in config.cases],
+        "limits": limits,
+    }
+    return {key: value for key, value in written.items() if value or key == "events"}
 
 
-def _rules(now: Destination, wanted: Wanted) -> Iterator[str]:
-    old, new = typed.allow_list(now.events), typed.allow_list(wanted.events)
-    if old.keys() != new.keys():
-        yield f"events: {_arrow(sorted(old.values()), sorted(new.values()))}"
-    for field in sorted(set(now.mapping) | set(wanted.mapping)):
-        if now.mapping.get(field) != wanted.mapping.get(field):
-            yield f"mapping.{field}: {_arrow(now.mapping.get(field), wanted.mapping.get(field))}"
+def hidden(shown: Mapping[str, Any], kept: Mapping[str, Any], name: str, *, references: bool) -> dict[str, Any]:
+    """``shown`` with a reference, or ``!keep``, for each mask; only what somebody gave, not the plugin's defaults."""
+    given = {key: value for key, value in shown.items() if key in kept}
+    unmasked: dict[str, Any] = _unmasked(form.escape(given), [name], references=references)
+    return unmasked
 
 
-def _limits(now: Destination, wanted: Wanted) -> Iterator[str]:
-    for name, old in chosen_limits(now.limits).items():
-        if old != (new := wanted.limits.get(name)):
-            yield f"limits.{name}: {_arrow(old, new)}"
+def _brief(case: Mapping[str, Any]) -> dict[str, Any]:
+    off = {} if case["enabled"] else {"enabled": False}
+    return {"name": case["name"], **off, "logic": case["logic"], "mapping": case["mapping"]}
 
 
-def _arrow(old: Any, new: Any) -> str:
-    return f"{_said(old)} → {_said(new)}"
+def _filled(given: Mapping[str, Any], now: Config | None, where: str) -> dict[str, Any]:
+    """The settings with what is kept put in its place, and None for what is to be cleared.
+
+    Headers are given as lines where there were some: those take the place of the old ones.
+    """
+    kept = now.settings if now else {}
+    filled: dict[str, Any] = _put_in(given, kept, where)
+    lined = {name: _lines(value) if name in kept else value for name, value in filled.items()}
+    return dict.fromkeys(set(kept) - set(filled)) | lined
 
 
-def _said(value: Any) -> str:
-    return "–" if value is None else orjson.dumps(value).decode()
+def _put_in(given: Any, kept: Any, where: str) -> Any:
+    if given is KEEP:
+        if kept is None or kept == {}:
+            raise Invalid(f"{where} has nothing yet that !keep could keep: say ${{NAME}} and set that variable.")
+        return kept
+    if isinstance(given, dict):
+        inner = kept if isinstance(kept, Mapping) else {}
+        return {str(name): _put_in(value, inner.get(name), where) for name, value in given.items()}
+    return given
 
 
-def _lines(headers: Any) -> Any:
-    """As lines they take the place of the old ones; a mapping would be added to them."""
-    return "\n".join(f"{name}: {text}" for name, text in headers.items()) if isinstance(headers, Mapping) else headers
+def _lines(value: Any) -> Any:
+    return "\n".join(f"{name}: {text}" for name, text in value.items()) if isinstance(value, Mapping) else value
+
+
+def _rows(given: Any, where: str) -> dict[str, Any]:
+    """Each a template, or a template and its modification."""
+    if not isinstance(given, dict):
+        raise Invalid(f"{where} must be a mapping: field → template.")
+    return {str(field): row if isinstance(row, dict) else _text(row) for field, row in given.items()}
+
+
+def _text(value: Any) -> str:
+    """What YAML reads as a number is written so; nothing is the empty template, which leaves the field out."""
+    return value if isinstance(value, str) else "" if value is None else orjson.dumps(value).decode()
+
+
+def _cases(given: Any, where: str) -> list[Any]:
+    if not isinstance(given, list):
+        raise Invalid(f"{where} must be a list of conditional mappings.")
+    return [
+        {**case, "mapping": _rows(case.get("mapping") or {}, where)} if isinstance(case, dict) else case
+        for case in given
+    ]
+
+
+def _unmasked(value: Any, path: list[str], *, references: bool) -> Any:
+    if value == MASK:
+        return "${" + re.sub(r"\W+", "_", "_".join(path)).strip("_").upper() + "}" if references else KEEP
+    if isinstance(value, dict):
+        return {name: _unmasked(inner, [*path, name], references=references) for name, inner in value.items()}
+    return value

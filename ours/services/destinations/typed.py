@@ -53,9 +53,11 @@ def _case(number: int, one: Any) -> dict[str, Any]:
         raise _wrong("cases", f"A conditional mapping's name has 1 to {LONGEST_NAME} characters on one line.")
     if not isinstance(rows, Mapping):
         raise _wrong(f"cases.{name}", "Its mapping is an object: destination field → template.")
+    if not isinstance(one.get("enabled", True), bool):
+        raise _wrong(f"cases.{name}", "Its enabled is true or false.")
     return {
         "name": name.strip(),
-        "enabled": bool(one.get("enabled", True)),
+        "enabled": one.get("enabled", True),
         "logic": one.get("logic"),
         "mapping": dict(rows),
     }

@@ -36,7 +36,7 @@ def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> 
         said = WITHHELD if row.field in held and row.field not in own else layer(row.field, own, config, case)
         taken, value = row.taken, row.value
         if row.field == EVENT_NAME:
-            taken, value = template.take(context), template(context)
+            taken, value = template.take(context), template.give(context)
         listed.append(
             Field(
                 field=row.field,

@@ -85,10 +85,10 @@ class Explain:
             for field, path in mapping.paths():
                 if not _touches(path.text, wanted) or (case is not None and field not in written):
                     continue
-                count = sum(mapper.choose(one.context)[0] == case and path(one.context) is not None for one in own)
+                count = sum(mapper.choose(one.context)[0] == case and path.take(one.context) is not None for one in own)
                 template = mapping.templates[field]
                 layer = lineage.layer(field, written, config, case)
-                yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification.name, count)
+                yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification, count)
 
     def _sample(self, connection: Connection, event_id: str) -> Sample:
         row = reading_events.one(connection, event_id) if is_id(event_id) else None
@@ -131,7 +131,8 @@ class Explain:
         mine = [rule for rule in rules if rule.concerns(destination.id, category)]
         now = governance.stopping(governance.fired(mine, sample.context), destination.id, category)
         said = f" Today “{now.name}” would." if now else ""
-        asked = f"None of {len(mine)} rules stopped it." if mine else "No rule covers this destination."
+        covering = {0: "No rule covers this destination.", 1: "The one rule that covers it did not stop it."}
+        asked = covering.get(len(mine), f"None of the {len(mine)} rules that cover it stopped it.")
         return Step("Governance", True, asked + said)
 
 

@@ -1,6 +1,6 @@
 """What becomes of an event at a destination that is set up in a certain way, up to the request that would be sent."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -83,19 +83,23 @@ class Side:
 
 
 def side(
-    destination_id: int, plugin: Plugin, config: Config, rules: tuple[Rule, ...], known: Collection[str] = ()
+    destination_id: int, plugin: Plugin, config: Config, rules: tuple[Rule, ...], hidden: Sequence[str] = ()
 ) -> Side:
-    """:raises Invalid: when nothing could be built with this configuration."""
+    """``hidden``: secrets besides those that the plugin says are some.
+
+    :raises Invalid: when nothing could be built with this configuration.
+    """
     try:
         settings = load_settings(plugin, config.settings)
-    except ValidationError:
-        raise Invalid("The settings do not fit what the plugin asks for.") from None
+    except ValidationError as error:
+        wrong = ", ".join(error.messages_dict)
+        raise Invalid(f"The settings do not fit what the plugin asks for. Look at: {wrong}.") from None
     category = config.kind(plugin)
     allowed = typed.allow_list(config.events) if config.events else {}
-    target = Target(destination_id, "on", plugin_present=True, allowed=frozenset(allowed) | frozenset(known),
+    target = Target(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
                     sources=frozenset(config.sources) or None, category=category)  # fmt: skip
     mapper = mapper_of(plugin, category, config.mapping, config.cases)
-    return Side(target, plugin, settings, mapper, Masker(secrets_of(settings)), rules)
+    return Side(target, plugin, settings, mapper, Masker([*secrets_of(settings), *hidden]), rules)
 
 
 def _shown(request: PreparedRequest, masker: Masker) -> dict[str, Any]:

@@ -11,10 +11,12 @@ from ours.core.diffing import ABSENT, Difference, differences
 from ours.core.governance import Rule as CoreRule
 from ours.core.redact import mask_value
 from ours.errors import Invalid, NotFound
+from ours.plugin import Destination as Plugin
+from ours.plugin import secrets_of
 from ours.registry import Registry
 from ours.services import samples
 from ours.services.destinations import Destinations
-from ours.services.destinations.config import Config, Given
+from ours.services.destinations.config import Config, Given, drafted
 from ours.services.preview.judging import Side, Verdict, side
 from ours.services.rules.service import Governance, Rule, core_rules
 from ours.services.samples import Sample
@@ -77,6 +79,26 @@ class Preview:
         rules = core_rules(self._governance.list())
         pair = (self._side(destination_id, before, rules), self._side(destination_id, after, rules))
         return self._report([(before.name, *pair)], latest, clear=clear)
+
+    def plugin(
+        self,
+        destination_id: int,
+        candidate: Plugin,
+        *,
+        latest: int = LATEST,
+        clear: bool = False,
+        **given: Unpack[Given],
+    ) -> Report:
+        """What it would do to have ``candidate`` in place of a destination's plugin; ``given``: what it needs besides.
+
+        :raises Invalid: when nothing could be built: the settings are not what it asks for, say.
+        """
+        before = self._destinations.config(destination_id)
+        after = drafted(candidate, before, given)
+        rules = core_rules(self._governance.list())
+        old = self._side(destination_id, before, rules)
+        new = side(destination_id, candidate, after, rules, hidden=secrets_of(old.settings))
+        return self._report([(before.name, old, new)], latest, clear=clear)
 
     def governance(self, wanted: Sequence[Rule], *, latest: int = LATEST, clear: bool = False) -> Report:
         """What it would do to have these rules.

@@ -17,7 +17,8 @@ LATEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """``place`` says where the path stands: ``governance: Consent``, ``Hook: field``, ``Hook: Booking (condition)``."""
+    """``place`` says where the path stands: ``governance: Consent``, ``Hook: field``, ``Hook: Booking (condition)``,
+    ``Hook: Booking: field``."""
 
     place: str
     path: str
@@ -54,9 +55,12 @@ class Check:
             mapper = mapper_of(loaded.plugin, one.category, one.mapping, one.cases)
             mapped = ((field, path) for field, path in mapper.default.paths() if field in one.mapping)
             yield from ((f"{one.name}: {field}", path) for field, path in mapped)
+            written = {case["name"]: case["mapping"] for case in one.cases}
             for case in mapper.cases:
-                place = f"{one.name}: {case.name} (condition)"
-                yield from ((place, condition.path) for condition in case.logic.conditions())
+                place = f"{one.name}: {case.name}"
+                yield from ((f"{place} (condition)", condition.path) for condition in case.logic.conditions())
+                own = ((field, path) for field, path in case.mapping.paths() if field in written[case.name])
+                yield from ((f"{place}: {field}", path) for field, path in own)
 
 
 def condition_paths(written: object) -> Iterable[Path]:

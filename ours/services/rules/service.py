@@ -1,7 +1,7 @@
 """What can be done with the governance rules. They are changed as a whole, and each change is a version."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -123,9 +123,10 @@ def core_rules(written: Sequence[Rule]) -> tuple[core.Rule, ...]:
 
 def _all_checked(connection: Connection, wanted: Sequence[Rule]) -> list[Rule]:
     known = {row.id for row in destinations.rows(connection)}
+    left_with_none = {rule.id for rule in _rules(connection) if not rule.covers}
     if len(wanted) > MOST_RULES:
         raise _wrong("", f"There can be at most {MOST_RULES} rules.")
-    checked = [_checked(rule, known) for rule in wanted]
+    checked = [checked_rule(rule, known, left=rule.id in left_with_none) for rule in wanted]
     names = [rule.name.casefold() for rule in checked]
     if double := next((rule.name for rule in checked if names.count(rule.name.casefold()) > 1), None):
         raise _wrong("name", f"“{double}” exists already. Choose another name.")
@@ -133,27 +134,38 @@ def _all_checked(connection: Connection, wanted: Sequence[Rule]) -> list[Rule]:
 
 
 def from_documents(documents: Sequence[Mapping[str, Any]]) -> list[Rule]:
-    """Rules out of a version, or out of a file."""
+    """Rules out of a version, or out of a file.
+
+    :raises Invalid: when one has another form.
+    """
+    rules: Any = [
+        {"covers": [], "logic": None, "name": "", "note": "", "enabled": True} | dict(one) for one in documents
+    ]
+    if any(not isinstance(one["enabled"], bool) or not isinstance(one["note"], str) for one in rules):
+        raise _wrong("enabled", "Of a rule, enabled is true or false, and note is text.")
     try:
-        return [Rule(**{"covers": [], "logic": None, "name": ""} | dict(one)) for one in documents]
+        return [Rule(**one) for one in rules]
     except TypeError:
         raise Invalid("A rule has a name, covers, logic, and perhaps note and enabled; nothing else.") from None
 
 
-def _checked(rule: Rule, known: set[int]) -> Rule:
+def checked_rule(rule: Rule, known: Collection[int | str], *, left: bool = False) -> Rule:
+    """The rule as it is kept. ``known``: the destinations there are; ``left``: all that it covered were removed.
+
+    :raises Invalid: naming each wrong field.
+    """
     name = naming.clean(rule.name)
     if len(name) > LONGEST_NAME:
         raise _wrong("name", f"A rule's name has at most {LONGEST_NAME} characters.")
     covers = [one for one in dict.fromkeys(rule.covers) if one in known or one in CATEGORIES or one == EVERY]
-    if not covers:
+    if not covers and not left:
         raise _wrong("covers", "Say which destinations it covers: their names, categories, or all.")
     try:
         logic.read(rule.logic)
     except logic.LogicInvalid as error:
         errors = {f"logic.{place}" if place else "logic": told for place, told in error.errors.items()}
         raise Invalid(str(error), errors) from None
-    return Rule(id=rule.id, name=name, note=rule.note.strip()[:2000], enabled=rule.enabled, covers=covers,
-                logic=rule.logic)  # fmt: skip
+    return replace(rule, name=name, note=rule.note.strip()[:2000], covers=covers)
 
 
 def _changed(rule: Rule, changes: Mapping[str, Any]) -> Rule:

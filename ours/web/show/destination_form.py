@@ -32,6 +32,7 @@ class Typed:
     agreement: str = "none"
     sources: Sequence[int] = ()
     override: str = ""
+    why: str = ""
 
     @property
     def rows(self) -> Sequence[tuple[str, str]]:
@@ -39,10 +40,18 @@ class Typed:
         return [*self.mapping.items(), ("", ""), ("", "")]
 
     @property
-    def protection(self) -> dict[str, Any]:
-        """What the service takes besides."""
-        return {"category": self.category, "agreement": self.agreement, "sources": self.sources,
-                "override": self.override}  # fmt: skip
+    def words(self) -> dict[str, Any]:
+        """What is kept with the change, and why sensitive fields may leave."""
+        return {"why": self.why, "override": self.override}
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the service takes, but for the mapping.
+
+        :raises Invalid: as ``events`` does.
+        """
+        return {"name": self.name, "settings": self.settings, "events": self.events, "category": self.category,
+                "agreement": self.agreement, "sources": self.sources}  # fmt: skip
 
     @property
     def events(self) -> Sequence[str]:
@@ -88,6 +97,7 @@ def read(form: MultiDict[str, str], infos: Sequence[SettingInfo]) -> Typed:
         agreement=form.get("agreement", "none"),
         sources=form.getlist("sources", type=int),
         override=form.get("override", ""),
+        why=form.get("why", ""),
     )
 
 

@@ -10,6 +10,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
+from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
 from ours.web.show import mapping_form
@@ -39,10 +40,7 @@ def add_destination(slug: str) -> ResponseReturnValue:
         return _form(plugin, forms.blank(plugin), {})
     typed = forms.read(request.form, describe_settings(plugin))
     try:
-        made = ours().destinations.add(
-            slug, typed.name, typed.settings, events=typed.events, mapping=typed.mapping, actor=person().actor,
-            **typed.protection,
-        )  # fmt: skip
+        made = ours().destinations.add(slug, **typed.given, mapping=typed.mapping, **typed.words, actor=person().actor)
     except Invalid as error:
         return _form(plugin, typed, error.errors), 400
     flash(f"{made.name} is there, and on. Send a test event to see what would be sent.", "good")
@@ -73,10 +71,10 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
         return _form(plugin, forms.of(found), {}, found)
     typed = forms.read(request.form, describe_settings(plugin))
     try:
-        ours().destinations.update(
-            destination_id, name=typed.name, settings=typed.settings, events=typed.events, actor=person().actor,
-            **typed.protection,
-        )  # fmt: skip
+        given = typed.given
+        if request.form.get("do") == "preview":
+            return _form(plugin, typed, {}, found, report=ours().preview.destination(destination_id, **given))
+        ours().destinations.update(destination_id, **given, **typed.words, actor=person().actor)
     except Invalid as error:
         return _form(plugin, typed, error.errors, found), 400
     flash("Saved. What is sent from now on goes by it.", "good")
@@ -116,10 +114,12 @@ def _plugin(slug: str) -> Plugin | None:
     return loaded.plugin if loaded else None
 
 
-def _form(plugin: Plugin, typed: forms.Typed, errors: Any, found: Destination | None = None) -> str:
+def _form(
+    plugin: Plugin, typed: forms.Typed, errors: Any, found: Destination | None = None, report: Report | None = None
+) -> str:
     infos = describe_settings(plugin)
     return render_template(
-        "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found,
+        "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found, report=report,
         sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
         said=[line for line in mapping_form.lines(plugin.default_mapping) if line.field],
     )  # fmt: skip

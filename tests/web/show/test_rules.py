@@ -35,6 +35,7 @@ def rows(*lines: tuple[str, str, str]) -> list[tuple[str, str]]:
     return [(name, text) for line in lines for name, text in zip(names, line, strict=True)]
 
 
+SECRET = "whsec_c2VjcmV0IG9mIHRlc3RzIG9mIHNlY3JldHM="
 BOOKED: dict[str, Any] = {
     "default_properties": {"current_url": "https://clinic.example/hiv-test?name=jane#x"},
     "identity_context": {"ip": "203.0.113.7", "userAgent": "Mozilla"},
@@ -95,6 +96,28 @@ def test_what_is_wrong_is_said_beside_it(editor: Browser, here: Ours, hook: Rece
     answer = post(editor, "/governance/rule", ("name", "Odd"), ("do", "save"))
     assert answer.status_code == 400
     assert here.governance.list() == []
+
+
+def test_settings_and_allow_list_are_tried_before_they_are_saved(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    send("HIV test booked")
+    work()
+    before = here.destinations.get(1)
+    form = [("name", "Clinic CRM"), ("settings.url", hook.url + "/other"), ("settings.secret", SECRET),
+            ("choice", "these"), ("names", "HIV test booked")]  # fmt: skip
+    tried = post(editor, "/destinations/1/edit", *form, ("do", "preview")).get_data(as_text=True)
+    assert "would be sent differently" in tried
+    assert f"{hook.url}/other" in tried
+    assert "again before you save" in tried
+    assert SECRET not in tried
+    fewer = post(editor, "/destinations/1/edit", *form[:2], ("choice", "none"), ("do", "preview"))
+    assert "no longer sent" in fewer.get_data(as_text=True)
+    assert here.destinations.get(1) == before
+    saved = post(editor, "/destinations/1/edit", *form, ("why", "New address"), ("do", "save"))
+    assert "Saved." in saved.get_data(as_text=True)
+    assert here.history.list()[0].why == "New address"
+    assert here.destinations.kept(1)["url"] == hook.url + "/other"
 
 
 def test_sensitive_fields_ask_for_a_word_and_keep_it(editor: Browser, here: Ours, hook: Receiver) -> None:

@@ -1,0 +1,39 @@
+"""Files say what they seem to say: a word is a word, and what is written is read again as it was."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ours.core import documents
+from tests.core.test_mapping import JSON
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("no", "no"), ("Yes", "Yes"), ("off", "off"), ("True", "True"), ("Null", "Null"), ("01234", "01234"),
+        ("12:30", "12:30"), ("2026-11-23", "2026-11-23"), ("1_000", "1_000"), ("0x1f", "0x1f"), (".5", ".5"),
+        ("true", True), ("null", None), ("~", None), ("-12", -12), ("1.50", 1.5), ("1e3", 1000.0), ("'1'", "1"),
+        ('{"a": [null, true, 1]}', {"a": [None, True, 1]}),
+    ],
+)  # fmt: skip
+def test_what_is_read(text: str, value: Any) -> None:
+    assert documents.read(text) == value
+
+
+@pytest.mark.parametrize("text", ["a: 1\na: 2", '{"a": 1, "a": 2}', "[1", "{[1]: 2}", "!!python/name:os.system ''"])
+def test_what_can_not_be_read(text: str) -> None:
+    with pytest.raises(documents.Unreadable):
+        documents.read(text)
+
+
+@given(JSON)
+def test_what_is_written_is_read_again(value: Any) -> None:
+    assert documents.read(documents.write(value)) == value
+
+
+@given(st.from_regex(r"[-+0-9.eE:_xno~]{1,6}", fullmatch=True))
+def test_text_stays_text(text: str) -> None:
+    assert documents.read(documents.write({"a": text})) == {"a": text}
