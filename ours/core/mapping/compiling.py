@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ours.core.mapping.rows import EVENT_NAME, MappingInvalid, RowError, invalid, read_rows
 from ours.core.modifications import MODIFICATIONS, NONE, NULL, Modification
 from ours.core.modifications.texts import as_text
-from ours.core.paths import Context, Path, PathError, parse
+from ours.core.paths import Context, FirstOf, Path, PathError, parse_first
 from ours.plugin.mapped import Mapped
 
 __all__ = ["Compiled", "MappingInvalid", "Row", "Template", "compile_mapping"]
@@ -36,7 +36,7 @@ class Template:
     """What an operator wrote, as literal text and paths in turn, and what is done to the value that it gives."""
 
     text: str
-    parts: tuple[str | Path, ...]
+    parts: tuple[str | Path | FirstOf, ...]
     modification: Modification = _NOTHING_DONE
     required: bool = False
 
@@ -48,15 +48,15 @@ class Template:
         """The value before it is modified."""
         if not self.parts:
             return None
-        if len(self.parts) == 1 and isinstance(self.parts[0], Path):
+        if len(self.parts) == 1 and not isinstance(self.parts[0], str):
             return self.parts[0](context)
         return "".join(part if isinstance(part, str) else as_text(part(context)) for part in self.parts)
 
     @property
     def quickest(self) -> Callable[[Context], Any]:
         """The same as this template, with nothing done for nothing: most are one path."""
-        alone = self.modification is _NOTHING_DONE and len(self.parts) == 1 and isinstance(self.parts[0], Path)
-        return self.parts[0] if alone and isinstance(self.parts[0], Path) else self
+        alone = self.modification is _NOTHING_DONE and len(self.parts) == 1
+        return self.parts[0] if alone and not isinstance(self.parts[0], str) else self
 
     @property
     def gives_null(self) -> bool:
@@ -64,10 +64,11 @@ class Template:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        return tuple(part for part in self.parts if isinstance(part, Path))
+        parts = (part for part in self.parts if not isinstance(part, str))
+        return tuple(path for part in parts for path in (part.paths if isinstance(part, FirstOf) else (part,)))
 
     def found(self, context: Context) -> bool:
-        return all(path(context) is not None for path in self.paths)
+        return all(part(context) is not None for part in self.parts if not isinstance(part, str))
 
 
 class Compiled:
@@ -140,6 +141,6 @@ def _read(row: Mapped) -> Template:
     around = "".join(pieces[::2])
     if any("{{" in piece for piece in pieces[::2]) or ("}}" in around and around.count("}") > around.count("{")):
         raise RowError("The braces do not match. Write each value as {{path}}.")
-    parts = (parse(piece) if number % 2 else piece for number, piece in enumerate(pieces))
+    parts = (parse_first(piece) if number % 2 else piece for number, piece in enumerate(pieces))
     kept = tuple(part for part in parts if part != "")
     return Template(row.template, kept, MODIFICATIONS[row.modification], row.required)
