@@ -16,7 +16,7 @@ from ours.services.overview.events import Filters, read_cursor
 from ours.services.overview.masks import Maskers
 from ours.services.overview.pace import Pace, pace
 from ours.services.overview.trouble import Trouble
-from ours.services.overview.views import Event, Health, Hour, Page, Row, Standing
+from ours.services.overview.views import Event, Health, Page, Row, Slot, Standing
 from ours.store import Store
 from ours.store.queries import backlog, reading_dispatches, reading_events, reading_figures
 from ours.store.queries.reading_events import Cursor
@@ -106,10 +106,15 @@ class Overview:
         with self._store.read() as connection:
             return backlog.oldest(connection, destination_id)
 
-    def hours(self, count: int = 24) -> Sequence[Hour]:
+    def hours(self, count: int = 24) -> Sequence[Slot]:
         """What came in by hour, the oldest first."""
         with self._store.read() as connection:
             return figures.hours(connection, clock.now_ms(), count)
+
+    def side_by_side(self, source_ids: Sequence[int], step: int, count: int) -> Mapping[int, Sequence[Slot]]:
+        """What each of these sources sent in the last ``count`` stretches of ``step`` milliseconds, oldest first."""
+        with self._store.read() as connection:
+            return figures.by_source(connection, clock.now_ms(), step, count, source_ids)
 
     def events_json(self, limit: int = 50) -> list[dict[str, Any]]:
         """The newest events, as ``ours event list --json`` prints them."""
