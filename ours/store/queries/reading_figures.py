@@ -10,11 +10,9 @@ from ours.store.tables import destinations, dispatches, events, volumes
 _d, _e = dispatches.c, events.c
 
 
-def states(connection: Connection, destination_id: int | None = None) -> Sequence[Any]:
-    """How many dispatches of each destination (or of that one) and mode are in each state."""
+def states(connection: Connection) -> Sequence[Any]:
+    """How many dispatches of each destination and mode are in each state."""
     query = select(_d.destination_id, _d.mode, _d.state, func.count().label("count"))
-    if destination_id is not None:
-        query = query.where(_d.destination_id == destination_id)
     return connection.execute(query.group_by(_d.destination_id, _d.mode, _d.state)).all()
 
 
@@ -49,9 +47,11 @@ def received(connection: Connection, since: int, step: int, source_id: int | Non
 _OPEN = ("due_at IS NOT NULL", "lease_until IS NOT NULL", "state = 'held'")
 
 
-def open_states(connection: Connection) -> Sequence[Any]:
-    """As ``states``, of what is pending, retrying, sending or held; reads only those."""
+def open_states(connection: Connection, destination_id: int | None = None) -> Sequence[Any]:
+    """As ``states``, of what is pending, retrying, sending or held (for one destination); reads only those."""
     query = select(_d.destination_id, _d.mode, _d.state, func.count().label("count"))
+    if destination_id is not None:
+        query = query.where(_d.destination_id == destination_id)
     parts = (query.where(text(one)).group_by(_d.destination_id, _d.mode, _d.state) for one in _OPEN)
     return [row for part in parts for row in connection.execute(part)]
 
