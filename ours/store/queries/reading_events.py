@@ -60,12 +60,12 @@ def page(connection: Connection, narrowed: Narrowed, cursor: Cursor | None, limi
     newer = cursor is not None and cursor.newer
     order = tuple(column if newer else column.desc() for column in _PLACE)
     lead, *others = _conditions(narrowed, connection.dialect.name == "sqlite")
-    walk = (_SHOWN, lead, *_window(narrowed), *_beside(cursor))
+    walk: tuple[Any, ...] = (_SHOWN, lead, *_window(narrowed), *_beside(cursor))
     edge = None
     if others:
         end = select(*_PLACE).where(*walk).order_by(*order).offset(FURTHEST - 1).limit(1)
         edge = next((Cursor(*row, newer) for row in connection.execute(end)), None)
-    within = () if edge is None else (_reached(edge),)
+    within: tuple[Any, ...] = () if edge is None else (_reached(edge),)
     query = select(*_LISTED).where(*walk, *within, *others).order_by(*order).limit(limit)
     rows = connection.execute(query).all()
     return Found(rows[::-1] if newer else rows, edge if len(rows) < limit else None)
@@ -77,7 +77,7 @@ def _beside(cursor: Cursor | None) -> Iterable[ColumnElement[bool]]:
         yield tuple_(*_PLACE) > here if cursor.newer else tuple_(*_PLACE) < here
 
 
-def _reached(edge: Cursor) -> ColumnElement[bool]:
+def _reached(edge: Cursor) -> Any:
     return tuple_(*_PLACE) <= _here(edge) if edge.newer else tuple_(*_PLACE) >= _here(edge)
 
 

@@ -33,12 +33,16 @@ def whose_events() -> ResponseReturnValue:
     try:
         found = ours().visitors.find(request.form.get("who", ""), actor=person().actor)
     except Invalid:
-        return redirect(url_for("show.events", **given))
+        return _shown(given)
     fitting = [one.id for one in found if given.get("mode") in {None, one.mode}]
     if not fitting:
         flash("Nobody is named so. Names must be complete; capitals matter in ids, not in emails.", "warn")
-        return redirect(url_for("show.events", **given))
-    return redirect(url_for("show.events", **given | {"visitor": ",".join(fitting)}))
+        return _shown(given)
+    return _shown(given | {"visitor": ",".join(fitting)})
+
+
+def _shown(given: dict[str, str]) -> ResponseReturnValue:
+    return redirect(url_for("show.events", _external=False, **given))
 
 
 @page("/events/rows", "viewer")

@@ -100,6 +100,7 @@ def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
         "/password",
         "/reference",
         "/tokens",
+        "/settings",
         "/visitors",
         "/allow",
         "/governance",
