@@ -27,6 +27,7 @@ _Folder = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.argument("names", nargs=-1, type=click.Choice(list(WORKS)), metavar="[WORK]...")
 @click.option("--rounds", default=3, show_default=True, help="How often each contender runs.")
 @click.option("--seconds", default=4.0, show_default=True, help="How long each runs, each time.")
+@click.option("--events", default=1_000_000, show_default=True, help="How many lie in the store that pages read.")
 @click.option("--quick", is_flag=True, help="One short round: shows that it works, not how fast.")
 @click.option("--folder", type=_Folder, help="Where data is written; a real disk.  [default: /var/tmp]")
 @click.option("--json", "to", type=_File, help="Write all figures to this file.")
@@ -34,14 +35,14 @@ _Folder = click.Path(path_type=Path, exists=True, file_okay=False)
 def main(names: tuple[str, ...], **options: Any) -> None:
     """Measure this server beside a naive twin and a bare echo, on this machine, over loopback.
 
-    Works: track, batch, route, deliver, latency, sustained, backlog, isolation, memory, processes, mapping; all, when
-    none is named. Believe the ratios: the figures are this machine's.
+    Works: track, batch, route, deliver, latency, sustained, backlog, isolation, memory, processes, mapping, events;
+    all, when none is named. Believe the ratios: the figures are this machine's.
     """
     if names and options["document"]:
         raise click.UsageError("--write renews all figures of a document: name no work with it.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     rounds, seconds = _QUICK if options["quick"] else (options["rounds"], options["seconds"])
-    plan = Plan(options["folder"] or servers.disk(), rounds, seconds, quick=options["quick"])
+    plan = Plan(options["folder"] or servers.disk(), rounds, seconds, options["quick"], options["events"])
     console = Console()
     if (load := os.getloadavg()[0]) > _CALM:
         console.print(

@@ -12,12 +12,15 @@ Figures = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long to measure: ``rounds`` of ``seconds`` for each contender, with data folders below ``base``."""
+    """How long to measure: ``rounds`` of ``seconds`` for each contender, with data folders below ``base``; how many
+    ``events`` lie in a store that is read from.
+    """
 
     base: Path
     rounds: int = 3
     seconds: float = 4.0
     quick: bool = False
+    events: int = 1_000_000
 
     def count(self, usual: int) -> int:
         """How many pieces of work a contender gets that is timed by its work."""

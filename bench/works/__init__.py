@@ -3,7 +3,20 @@
 from collections.abc import Callable, Mapping
 
 from bench.finding import Finding, Plan
-from bench.works import backlog, batch, deliver, idle, isolation, latency, mapping, processes, route, sustained, track
+from bench.works import (
+    backlog,
+    batch,
+    deliver,
+    events,
+    idle,
+    isolation,
+    latency,
+    mapping,
+    processes,
+    route,
+    sustained,
+    track,
+)
 
 Say = Callable[[str], None]
 
@@ -19,4 +32,5 @@ WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "memory": idle.run,
     "processes": processes.run,
     "mapping": mapping.run,
+    "events": events.run,
 }

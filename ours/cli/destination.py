@@ -127,7 +127,7 @@ def list_(shell: Shell) -> None:
 def show(shell: Shell, name: str) -> None:
     """One destination; its secrets stay hidden. NAME is its name or id."""
     found = shell.ours.destinations.find(name)
-    health = shell.ours.overview.health(found.id)[found.id]
+    health = shell.ours.overview.waiting(found.id)
     waiting = {"count": health.open + health.held, "oldest": iso(shell.ours.overview.oldest_waiting(found.id))}
     shell.show({**_document(found), "waiting": waiting})
 
@@ -163,7 +163,7 @@ def remove(shell: Shell, name: str, pending: str | None) -> None:
     With --pending deliver-first, it takes nothing new, and is removed as soon as what waits is delivered.
     """
     found = shell.ours.destinations.find(name)
-    health = shell.ours.overview.health(found.id)[found.id]
+    health = shell.ours.overview.waiting(found.id)
     if pending is None and (waiting := health.open + health.held):
         pending = _ask(shell, found, waiting)
     removed = shell.ours.destinations.remove(found.id, actor=ACTOR, deliver_first=pending == "deliver-first")

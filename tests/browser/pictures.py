@@ -58,6 +58,7 @@ def pages(seeded: Seeded) -> dict[str, str]:
         "tokens": "/tokens",
         "audit-read": "/audit?verb=read",
         "audit": "/audit",
+        "settings": "/settings",
         "password": "/password",
         "missing": "/nowhere",
     }

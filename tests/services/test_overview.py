@@ -95,9 +95,9 @@ def test_filters_narrow_alone_and_together(place: Place, overview: Overview) -> 
     assert names(mode="live") == ["Lead", "Purchase"]
     assert names(source_id=rows[0].source_id) == ["Lead", "Purchase", "purchase "]
     assert names(source_id=99) == []
-    assert names(visitor_id=whose["Lead"]) == ["Lead"]
+    assert names(visitors=(whose["Lead"],)) == ["Lead"]
     assert names(name="purchase", mode="test") == ["purchase "]
-    assert names(name="purchase", visitor_id=whose["Lead"]) == []
+    assert names(name="purchase", visitors=(whose["Lead"],)) == []
 
 
 def test_a_merged_visitor_has_the_events_of_both(place: Place, overview: Overview) -> None:
@@ -108,7 +108,7 @@ def test_a_merged_visitor_has_the_events_of_both(place: Place, overview: Overvie
     place.work()
     rows = overview.recent_events().rows
     assert len({row.visitor_id for row in rows}) == 1
-    assert len(overview.recent_events(Filters(visitor_id=rows[0].visitor_id)).rows) == 3
+    assert len(overview.recent_events(Filters(visitors=(rows[0].visitor_id or "",))).rows) == 3
     assert {row["visitorId"] for row in overview.events_json()} == {overview.events_json()[0]["visitorId"]}
     merged = [overview.event(row.id).visitor for row in rows]
     assert sorted(visitor.merged for visitor in merged if visitor) == [False, False, True]
@@ -139,6 +139,54 @@ def test_each_filter_alone_walks_its_index_and_sorts_nothing(
         plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any(f"USING INDEX {index}" in step for step in plan), plan
     assert not any("TEMP B-TREE" in step for step in plan), plan
+
+
+_COMBINED = [
+    (Narrowed(name_key="a" * 32, mode="test"), "ix_events_name_key"),
+    (Narrowed(name_key="a" * 32, source_id=1, mode="test", since=1, until=2), "ix_events_name_key"),
+    (Narrowed(source_id=1, mode="test"), "ix_events_source_id"),
+    (Narrowed(visitors=("a" * 32,), mode="test"), "ix_events_visitor_id"),
+    (Narrowed(visitors=("a" * 32,), name_key="a" * 32, source_id=1, since=1), "ix_events_visitor_id"),
+    (Narrowed(mode="test", since=1, until=2), "ix_events_mode"),
+    (Narrowed(since=1, until=2), "ix_events_occurred_at"),
+    (Narrowed(state="rejected", destination_id=1), "ix_events_occurred_at"),
+    (Narrowed(state="held", name_key="a" * 32), "ix_events_name_key"),
+]
+
+
+@pytest.mark.parametrize(("narrowed", "index"), _COMBINED)
+@pytest.mark.parametrize("newer", [False, True])
+def test_of_filters_together_the_one_that_few_events_fit_leads(
+    place: Place, narrowed: Narrowed, index: str, newer: bool
+) -> None:
+    if not place.store.is_sqlite:
+        pytest.skip("asks SQLite's planner")
+    with _statements(place) as asked, place.store.read() as connection:
+        page(connection, narrowed, read_cursor("1754874909594-" + "a" * 32, newer=newer), 50)
+    for statement in (text for text in asked if text.startswith("SELECT")):
+        with place.store.read() as connection:
+            values = tuple("1" for _ in range(statement.count("?")))
+            plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+        assert f" {index} " in plan[0], plan
+        assert not any("TEMP B-TREE" in step or step == "SCAN events" or "SCAN dispatches" in step for step in plan)
+
+
+@pytest.mark.parametrize("mode", ["live", "test"])
+@pytest.mark.parametrize("limit", [3, 50])
+def test_a_walk_that_ends_early_goes_on_where_it_ended(
+    place: Place, overview: Overview, monkeypatch: pytest.MonkeyPatch, mode: str, limit: int
+) -> None:
+    monkeypatch.setattr("ours.store.queries.reading_events.FURTHEST", 7)
+    now = clock.now_ms()
+    for number in range(40):
+        place.track(
+            "Purchase" if number % 4 else "Lead", "test" if number % 9 == 0 else "live", occurred_at=now - number
+        )
+    for name, expected in (("purchase", {"live": 27, "test": 3}), ("lead", {"live": 8, "test": 2}), ("none", {})):
+        found = _walk(overview, Filters(name=name, mode=mode), limit)
+        assert len(found) == len({row.id for row in found}) == expected.get(mode, 0)
+        assert [row.occurred_at for row in found] == sorted((row.occurred_at for row in found), reverse=True)
+    assert overview.recent_events(Filters(name="purchase", mode="test")).searched == 7
 
 
 def test_a_page_takes_as_many_queries_however_long_it_is(place: Place, overview: Overview, receiver: Receiver) -> None:
@@ -302,7 +350,7 @@ def test_health_counts_the_states_of_each_destination(place: Place, overview: Ov
         place.track()
     place.track(mode="test")
     place.work()
-    health = overview.health()
+    health = overview.standing().health
     assert health[hook].states == Counter(delivered=3, sunk=1)
     assert health[hook].listed == [("delivered", 3), ("sunk", 1)]
     assert (health[99].open, health[99].failed, health[99].listed) == (0, 0, [])

@@ -3,6 +3,6 @@
 from ours.services.overview.events import Filters, is_id, read_cursor
 from ours.services.overview.service import Overview
 from ours.services.overview.sieve import Sieve
-from ours.services.overview.views import Dispatch, Event, Health, Hour, Page, Row
+from ours.services.overview.views import Dispatch, Event, Health, Page, Row, Slot
 
-__all__ = ["Dispatch", "Event", "Filters", "Health", "Hour", "Overview", "Page", "Row", "Sieve", "is_id", "read_cursor"]
+__all__ = ["Dispatch", "Event", "Filters", "Health", "Overview", "Page", "Row", "Sieve", "Slot", "is_id", "read_cursor"]

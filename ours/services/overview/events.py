@@ -17,20 +17,20 @@ from ours.store.queries import reading_events as queries
 from ours.store.queries.reading_events import Cursor, Narrowed
 
 REFUSED = ("stopped", "not_allowed")
-MOST_SEARCHED = 2_000
-_PART = 500
+MOST_SEARCHED = 1_000
+_PART = 250
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What a person narrows a list to: an exact name (capitals do not matter), a source, a mode, a visitor, a window
+    """What a person narrows a list to: an exact name (capitals do not matter), a source, a mode, visitors, a window
     of time (milliseconds; ``since`` belongs to it, ``until`` does not), and what only a look at each event tells.
     """
 
     name: str | None = None
     source_id: int | None = None
     mode: str | None = None
-    visitor_id: str | None = None
+    visitors: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
     sieve: Sieve | None = None
@@ -52,7 +52,7 @@ def page(connection: Connection, sealer: Sealer, filters: Filters, cursor: Curso
     """The page beside the cursor; without one, the newest."""
     if filters.sieve:
         return _sieved(connection, sealer, filters, filters.sieve, cursor, limit)
-    found = queries.page(connection, _narrowed(connection, filters), cursor, limit + 1)
+    found, edge = queries.page(connection, _narrowed(connection, filters), cursor, limit + 1)
     more = len(found) > limit
     if cursor and cursor.newer:
         if not more:
@@ -60,10 +60,12 @@ def page(connection: Connection, sealer: Sealer, filters: Filters, cursor: Curso
         kept, newer, older = found[-limit:], True, True
     else:
         kept, newer, older = found[:limit], cursor is not None, more
+    further = edge or (kept[-1] if older and kept else None)
     return Page(
         rows(connection, kept),
         _write_cursor(kept[0]) if newer and kept else None,
-        _write_cursor(kept[-1]) if older and kept else None,
+        _write_cursor(further) if further else None,
+        queries.FURTHEST if edge else None,
     )
 
 
@@ -75,15 +77,14 @@ def _sieved(
     here = None if cursor and cursor.newer else cursor
     kept: list[Any] = []
     while searched < MOST_SEARCHED and len(kept) <= limit:
-        part = queries.page(connection, narrowed, here, _PART)
+        part, edge = queries.page(connection, narrowed, here, _PART)
         kept += sieve.keep(connection, sealer, part)
-        searched += len(part)
-        if len(part) < _PART:
-            here = None
+        searched += queries.FURTHEST if edge else len(part)
+        here = edge or (Cursor(part[-1].occurred_at, part[-1].id) if len(part) == _PART else None)
+        if here is None:
             break
-        here = Cursor(part[-1].occurred_at, part[-1].id)
-    edge = kept[limit - 1] if len(kept) > limit else here
-    return Page(rows(connection, kept[:limit]), None, _write_cursor(edge) if edge else None, searched)
+    last = kept[limit - 1] if len(kept) > limit else here
+    return Page(rows(connection, kept[:limit]), None, _write_cursor(last) if last else None, searched)
 
 
 def _narrowed(connection: Connection, filters: Filters) -> Narrowed:
@@ -93,7 +94,9 @@ def _narrowed(connection: Connection, filters: Filters) -> Narrowed:
         mode=filters.mode,
         since=filters.since,
         until=filters.until,
-        visitors=queries.merged_into(connection, filters.visitor_id) if filters.visitor_id else (),
+        visitors=tuple(each for one in filters.visitors for each in queries.merged_into(connection, one)),
+        destination_id=filters.sieve.destination_id if filters.sieve else None,
+        state=filters.sieve.state if filters.sieve else None,
     )
 
 

@@ -10,7 +10,7 @@ from ours import clock
 from ours.core import ranges
 from ours.core.balance import Figures, balance
 from ours.core.retry import TERMINAL
-from ours.services.overview.views import Health, Hour, Standing
+from ours.services.overview.views import Health, Slot, Standing
 from ours.store.queries import ledger, snapshot
 from ours.store.queries import reading_figures as queries
 
@@ -54,11 +54,28 @@ def health(found: Iterable[Any]) -> defaultdict[int, Health]:
     return parts
 
 
-def hours(connection: Connection, now: int, count: int = 24) -> list[Hour]:
+def hours(connection: Connection, now: int, count: int = 24) -> list[Slot]:
     """The last hours, the oldest first, the running one last; an hour without events is there with zeros."""
-    first = now - now % clock.HOUR - (count - 1) * clock.HOUR
-    found: defaultdict[int, dict[str, int]] = defaultdict(lambda: {"live": 0, "test": 0, "rejected": 0})
-    for row in queries.hours(connection, first, clock.HOUR):
-        found[int(row.hour)][row.mode] += int(row.received)
-        found[int(row.hour)]["rejected"] += int(row.rejected)
-    return [Hour(at, **found[at]) for at in range(first, first + count * clock.HOUR, clock.HOUR)]
+    starts = _starts(now, clock.HOUR, count)
+    return _slots(starts, queries.received(connection, starts[0], clock.HOUR))
+
+
+def by_source(
+    connection: Connection, now: int, step: int, count: int, source_ids: Sequence[int]
+) -> dict[int, list[Slot]]:
+    """As ``hours``, for each of these sources and in stretches of ``step`` milliseconds."""
+    starts = _starts(now, step, count)
+    return {one: _slots(starts, queries.received(connection, starts[0], step, one)) for one in source_ids}
+
+
+def _starts(now: int, step: int, count: int) -> range:
+    first = now - now % step - (count - 1) * step
+    return range(first, first + count * step, step)
+
+
+def _slots(starts: range, found: Iterable[Any]) -> list[Slot]:
+    sums: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    for row in found:
+        sums[int(row.start)][row.mode] += int(row.received)
+        sums[int(row.start)]["rejected"] += int(row.rejected)
+    return [Slot(at, sums[at]["live"], sums[at]["test"], sums[at]["rejected"]) for at in starts]

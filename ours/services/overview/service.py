@@ -1,14 +1,15 @@
 """The questions that screens and the command line ask, each answered in one read transaction."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock
+from ours import clock, log
 from ours.core.balance import Balance
-from ours.errors import NotFound
+from ours.errors import Busy, NotFound
 from ours.registry import Registry
 from ours.services.overview import events, figures, plain, trouble
 from ours.services.overview.details import Details
@@ -16,12 +17,13 @@ from ours.services.overview.events import Filters, read_cursor
 from ours.services.overview.masks import Maskers
 from ours.services.overview.pace import Pace, pace
 from ours.services.overview.trouble import Trouble
-from ours.services.overview.views import Event, Health, Hour, Page, Row, Standing
+from ours.services.overview.views import Event, Health, Page, Row, Slot, Standing
 from ours.store import Store
 from ours.store.queries import backlog, reading_dispatches, reading_events, reading_figures
 from ours.store.queries.reading_events import Cursor
 from ours.store.queries.replay import Filter
 
+_logger = log.get("overview")
 _DEAR = 0.05
 _SHARE = 20
 _GONE = "It may never have been here, or retention has deleted it."
@@ -32,7 +34,8 @@ class Overview:
         self._store = store
         self._maskers = Maskers(registry, store.sealer)
         self._struck: Standing | None = None
-        self._struck_until = 0.0
+        self._struck_until = self._cost = 0.0
+        self._striking = threading.Lock()
 
     def recent_events(self, filters: Filters | None = None, cursor: Cursor | None = None, limit: int = 50) -> Page:
         """A page of events in the order they occurred, the newest first."""
@@ -86,35 +89,58 @@ class Overview:
             return figures.standing(connection)
 
     def lately(self) -> Standing:
-        """``standing``, counted anew unless that took long a moment ago: no more than a twentieth of the time is spent
-        on it, however much there is to count.
+        """``standing``, counted anew where that is cheap. Where it is dear, it is counted beside the asking, so that
+        nobody but the first waits for it, and no more than a twentieth of the time, however much there is to count.
         """
-        begun = time.monotonic()
-        if self._struck is None or begun >= self._struck_until:
-            self._struck = self.standing()
-            cost = time.monotonic() - begun
-            self._struck_until = time.monotonic() + (cost * _SHARE if cost > _DEAR else 0)
-        return self._struck
+        last = self._struck
+        if last is None:
+            return self._strike()
+        if time.monotonic() >= self._struck_until:
+            if self._cost <= _DEAR:
+                return self._strike()
+            if self._striking.acquire(blocking=False):
+                threading.Thread(target=self._strike_beside, name="strike", daemon=True).start()
+        return last
 
-    def health(self, destination_id: int | None = None) -> Mapping[int, Health]:
-        """Where the dispatches of all destinations, or of one, stand; any id may be asked for."""
+    def _strike(self) -> Standing:
+        begun = time.monotonic()
+        self._struck = found = self.standing()
+        self._cost = time.monotonic() - begun
+        self._struck_until = time.monotonic() + (self._cost * _SHARE if self._cost > _DEAR else 0)
+        return found
+
+    def _strike_beside(self) -> None:
+        try:
+            self._strike()
+        except Busy as error:
+            _logger.warning("balance_not_struck", error=str(error))
+        finally:
+            self._striking.release()
+
+    def waiting(self, destination_id: int) -> Health:
+        """How many of a destination's dispatches are under way, or held; what has ended is not counted."""
         with self._store.read() as connection:
-            return figures.health(reading_figures.states(connection, destination_id))
+            return figures.health(reading_figures.open_states(connection, destination_id))[destination_id]
 
     def oldest_waiting(self, destination_id: int) -> int | None:
         """When the oldest dispatch that waits or is held for a destination was made; None when none does."""
         with self._store.read() as connection:
             return backlog.oldest(connection, destination_id)
 
-    def hours(self, count: int = 24) -> Sequence[Hour]:
+    def hours(self, count: int = 24) -> Sequence[Slot]:
         """What came in by hour, the oldest first."""
         with self._store.read() as connection:
             return figures.hours(connection, clock.now_ms(), count)
 
+    def side_by_side(self, source_ids: Sequence[int], step: int, count: int) -> Mapping[int, Sequence[Slot]]:
+        """What each of these sources sent in the last ``count`` stretches of ``step`` milliseconds, oldest first."""
+        with self._store.read() as connection:
+            return figures.by_source(connection, clock.now_ms(), step, count, source_ids)
+
     def events_json(self, limit: int = 50) -> list[dict[str, Any]]:
         """The newest events, as ``ours event list --json`` prints them."""
         with self._store.read() as connection:
-            found = reading_events.page(connection, reading_events.Narrowed(), None, limit)
+            found = reading_events.page(connection, reading_events.Narrowed(), None, limit).rows
             return plain.events(connection, self._store.sealer, found)
 
     def event_json(self, event_id: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ours.store.queries import reading_events
 from ours.store.queries import reading_trouble as queries
 from ours.store.queries.replay import Filter
 
-MOST_COUNTED = 5_000
+MOST_COUNTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)

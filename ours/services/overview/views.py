@@ -135,8 +135,8 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
-    """What came in one hour; ``at`` is its start."""
+class Slot:
+    """What came in one stretch of time; ``at`` is its start."""
 
     at: int
     live: int = 0

@@ -1,23 +1,34 @@
-"""Reads events for screens: a page of them in the order they occurred, or one with all it carries."""
+"""Reads events for screens: a page of them in the order they occurred, or one with all it carries.
+
+One condition leads: its index is walked, and each event on the way is asked for the others. So that no combination
+walks a million events for the few that fit, the walk is ``FURTHEST`` events long at most, and says where it ended.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, literal, select, text, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, exists, literal, or_, select, text, true, tuple_
 
-from ours.store.tables import destinations, events, sources, visitors
+from ours.store.tables import destinations, dispatches, events, sources, visitors
 from ours.store.tables.types import Id
 
-_e = events.c
+FURTHEST = 10_000
+
+_e, _d = events.c, dispatches.c
 _SHOWN = text("kind = 'track'")  # a literal: SQLite uses a partial index only when the query repeats its condition
+_PLACE = (_e.occurred_at, _e.id)
 _LISTED = (_e.id, _e.mode, _e.source_id, _e.name, _e.occurred_at, _e.received_at, _e.routed_at, _e.visitor_id,
            _e.owed, _e.refused)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """What a page is narrowed to. ``visitors`` are one visitor's ids: its own and those merged into it."""
+    """What a page is narrowed to. ``visitors`` are one visitor's ids: its own and those merged into it.
+
+    ``destination_id`` and ``state`` are about one and the same dispatch. Those whom an allow list refused have no row
+    that says where to: they are all among what is found wherever one of them may be meant.
+    """
 
     name_key: str | None = None
     source_id: int | None = None
@@ -25,6 +36,15 @@ class Narrowed:
     visitors: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
+    destination_id: int | None = None
+    state: str | None = None
+
+
+class Found(NamedTuple):
+    """Rows, the newest first; ``edge``: the walk ended there before the page was full, and there may be more."""
+
+    rows: Sequence[Any]
+    edge: "Cursor | None" = None
 
 
 class Cursor(NamedTuple):
@@ -35,35 +55,68 @@ class Cursor(NamedTuple):
     newer: bool = False
 
 
-def page(connection: Connection, narrowed: Narrowed, cursor: Cursor | None, limit: int) -> Sequence[Any]:
+def page(connection: Connection, narrowed: Narrowed, cursor: Cursor | None, limit: int) -> Found:
     """At most ``limit`` events next to the cursor, the newest first, without what is sealed."""
-    edge = (_e.occurred_at, _e.id)
-    query = select(*_LISTED).where(_SHOWN, *_conditions(narrowed)).limit(limit)
-    if cursor is None:
-        return connection.execute(query.order_by(*(column.desc() for column in edge))).all()
-    here = tuple_(literal(cursor.occurred_at), literal(cursor.id, Id()))
-    if cursor.newer:
-        return connection.execute(query.where(tuple_(*edge) > here).order_by(*edge)).all()[::-1]
-    return connection.execute(
-        query.where(tuple_(*edge) < here).order_by(*(column.desc() for column in edge))
-    ).all()  # fmt: skip
+    newer = cursor is not None and cursor.newer
+    order = tuple(column if newer else column.desc() for column in _PLACE)
+    lead, *others = _conditions(narrowed, connection.dialect.name == "sqlite")
+    walk: tuple[Any, ...] = (_SHOWN, lead, *_window(narrowed), *_beside(cursor))
+    edge = None
+    if others:
+        end = select(*_PLACE).where(*walk).order_by(*order).offset(FURTHEST - 1).limit(1)
+        edge = next((Cursor(*row, newer) for row in connection.execute(end)), None)
+    within: tuple[Any, ...] = () if edge is None else (_reached(edge),)
+    query = select(*_LISTED).where(*walk, *within, *others).order_by(*order).limit(limit)
+    rows = connection.execute(query).all()
+    return Found(rows[::-1] if newer else rows, edge if len(rows) < limit else None)
 
 
-def _conditions(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
-    if narrowed.name_key is not None:
-        yield _e.name_key == narrowed.name_key
-    if narrowed.source_id is not None:
-        yield _e.source_id == narrowed.source_id
-    if narrowed.mode is not None:
-        yield _e.mode == narrowed.mode
+def _beside(cursor: Cursor | None) -> Iterable[ColumnElement[bool]]:
+    if cursor is not None:
+        here = _here(cursor)
+        yield tuple_(*_PLACE) > here if cursor.newer else tuple_(*_PLACE) < here
+
+
+def _reached(edge: Cursor) -> Any:
+    return tuple_(*_PLACE) <= _here(edge) if edge.newer else tuple_(*_PLACE) >= _here(edge)
+
+
+def _here(cursor: Cursor) -> Any:
+    return tuple_(literal(cursor.occurred_at), literal(cursor.id, Id()))
+
+
+def _window(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
     if narrowed.since is not None:
         yield _e.occurred_at >= narrowed.since
     if narrowed.until is not None:
         yield _e.occurred_at < narrowed.until
+
+
+def _conditions(narrowed: Narrowed, steer: bool) -> Sequence[ColumnElement[bool]]:
+    """The one that few events fit goes first. ``steer``: SQLite keeps no figures, so the others hide their index."""
+    found: list[ColumnElement[bool]] = []
     if len(narrowed.visitors) == 1:
-        yield _e.visitor_id == narrowed.visitors[0]
+        found.append(_e.visitor_id == narrowed.visitors[0])
     elif narrowed.visitors:
-        yield _e.visitor_id.in_(narrowed.visitors)
+        found.append(_e.visitor_id.in_(narrowed.visitors))
+    if narrowed.name_key is not None:
+        found.append((_e.name_key + "" if steer and found else _e.name_key) == narrowed.name_key)
+    if narrowed.source_id is not None:
+        found.append((_e.source_id + 0 if steer and found else _e.source_id) == narrowed.source_id)
+    if narrowed.mode is not None:
+        found.append((_e.mode + "" if steer and found else _e.mode) == narrowed.mode)
+    return [*(found or [true()]), *_dispatched(narrowed)]
+
+
+def _dispatched(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
+    place, state = narrowed.destination_id, narrowed.state
+    if place is None and state is None:
+        return
+    there = [_d.event_id == _e.id]
+    there += [_d.destination_id == place] if place is not None else []
+    there += [_d.state == state] if state is not None else []
+    owed = exists().where(and_(*there))
+    yield or_(owed, _e.refused.is_not(None)) if state in {None, "stopped"} else owed
 
 
 def one(connection: Connection, event_id: str) -> Any | None:

@@ -10,11 +10,9 @@ from ours.store.tables import destinations, dispatches, events, volumes
 _d, _e = dispatches.c, events.c
 
 
-def states(connection: Connection, destination_id: int | None = None) -> Sequence[Any]:
-    """How many dispatches of each destination (or of that one) and mode are in each state."""
+def states(connection: Connection) -> Sequence[Any]:
+    """How many dispatches of each destination and mode are in each state."""
     query = select(_d.destination_id, _d.mode, _d.state, func.count().label("count"))
-    if destination_id is not None:
-        query = query.where(_d.destination_id == destination_id)
     return connection.execute(query.group_by(_d.destination_id, _d.mode, _d.state)).all()
 
 
@@ -35,11 +33,13 @@ def count_destinations(connection: Connection) -> int:
     return connection.scalar(query) or 0
 
 
-def hours(connection: Connection, since: int, hour: int) -> Sequence[Any]:
-    """Received and rejected of each hour and mode since then; ``hour`` is its length in milliseconds."""
-    start = (volumes.c.minute - volumes.c.minute % hour).label("hour")
+def received(connection: Connection, since: int, step: int, source_id: int | None = None) -> Sequence[Any]:
+    """Received and rejected since then by mode and stretch of ``step`` milliseconds: of all sources, or of one."""
+    start = (volumes.c.minute - volumes.c.minute % step).label("start")
     figures = [func.sum(volumes.c[name]).label(name) for name in ("received", "rejected")]
     query = select(start, volumes.c.mode, *figures).where(volumes.c.minute >= since)
+    if source_id is not None:
+        query = query.where(volumes.c.source_id == source_id)
     return connection.execute(query.group_by(start, volumes.c.mode)).all()
 
 
@@ -47,9 +47,11 @@ def hours(connection: Connection, since: int, hour: int) -> Sequence[Any]:
 _OPEN = ("due_at IS NOT NULL", "lease_until IS NOT NULL", "state = 'held'")
 
 
-def open_states(connection: Connection) -> Sequence[Any]:
-    """As ``states``, of what is pending, retrying, sending or held; reads only those."""
+def open_states(connection: Connection, destination_id: int | None = None) -> Sequence[Any]:
+    """As ``states``, of what is pending, retrying, sending or held (for one destination); reads only those."""
     query = select(_d.destination_id, _d.mode, _d.state, func.count().label("count"))
+    if destination_id is not None:
+        query = query.where(_d.destination_id == destination_id)
     parts = (query.where(text(one)).group_by(_d.destination_id, _d.mode, _d.state) for one in _OPEN)
     return [row for part in parts for row in connection.execute(part)]
 

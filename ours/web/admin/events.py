@@ -28,7 +28,7 @@ def many(actor: Actor) -> Json:  # noqa: ARG001
         name=args.get("name") or None,
         source_id=args.get("source", type=int),
         mode=mode if (mode := args.get("mode")) in {"live", "test"} else None,
-        visitor_id=visitor if is_id(visitor := args.get("visitor", "")) else None,
+        visitors=(visitor,) if is_id(visitor := args.get("visitor", "")) else (),
     )
     page = ours().overview.recent_events(filters, read_cursor(args.get("before")), limit)
     return {"events": [_row(one) for one in page.rows], "before": page.older}

@@ -26,6 +26,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     plugins,
     reference,
     replays,
+    settings,
     sign_in,
     sources,
     tokens,

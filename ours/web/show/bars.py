@@ -1,9 +1,9 @@
-"""Lays out the bar chart of the last hours: every length is worked out here, the template only draws."""
+"""Lays out bar charts of what came in: every length is worked out here, the template only draws."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ours.services.overview import Hour
+from ours.services.overview import Slot
 
 HEIGHT = 90
 STEP = 20
@@ -12,9 +12,9 @@ _GAP = 3
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One hour: where its column stands, and the tops and heights of its live and test parts."""
+    """One stretch of time: where its column stands, and the tops and heights of its live and test parts."""
 
-    hour: Hour
+    slot: Slot
     x: int
     width: int
     live_y: float
@@ -34,23 +34,27 @@ class Chart:
     rejected: int
 
 
-def bars(hours: Sequence[Hour]) -> Chart:
-    """Test stands on live. The highest hour fills the height; an hour that is not empty is always seen."""
-    highest = max((hour.live + hour.test for hour in hours), default=0)
+def bars(slots: Sequence[Slot], highest: int | None = None) -> Chart:
+    """Test stands on live. ``highest`` (or the highest of these) fills the height; what is not empty is always seen."""
+    top = peak(slots) if highest is None else highest
     return Chart(
-        bars=[_bar(place, hour, highest or 1) for place, hour in enumerate(hours)],
-        width=len(hours) * STEP,
+        bars=[_bar(place, slot, top or 1) for place, slot in enumerate(slots)],
+        width=len(slots) * STEP,
         height=HEIGHT,
-        highest=highest,
-        live=sum(hour.live for hour in hours),
-        test=sum(hour.test for hour in hours),
-        rejected=sum(hour.rejected for hour in hours),
+        highest=top,
+        live=sum(slot.live for slot in slots),
+        test=sum(slot.test for slot in slots),
+        rejected=sum(slot.rejected for slot in slots),
     )
 
 
-def _bar(place: int, hour: Hour, highest: int) -> Bar:
-    live, test = (_length(count, highest) for count in (hour.live, hour.test))
-    return Bar(hour, place * STEP, STEP - _GAP, HEIGHT - live, live, HEIGHT - live - test, test)
+def peak(slots: Sequence[Slot]) -> int:
+    return max((slot.live + slot.test for slot in slots), default=0)
+
+
+def _bar(place: int, slot: Slot, highest: int) -> Bar:
+    live, test = (_length(count, highest) for count in (slot.live, slot.test))
+    return Bar(slot, place * STEP, STEP - _GAP, HEIGHT - live, live, HEIGHT - live - test, test)
 
 
 def _length(count: int, highest: int) -> float:

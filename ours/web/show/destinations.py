@@ -5,6 +5,7 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours import clock
 from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
@@ -22,8 +23,9 @@ from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
 @page("/destinations", "viewer")
 def destinations() -> str:
     here = ours()
+    standing = here.overview.lately()
     return render_template(
-        "destinations/destinations.html", destinations=here.destinations.list(), health=here.overview.health()
+        "destinations/destinations.html", destinations=here.destinations.list(), health=standing.health
     )
 
 
@@ -56,10 +58,11 @@ def destination(destination_id: int) -> str:
         destination=found,
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
-        health=ours().overview.health(destination_id)[destination_id],
+        health=ours().overview.lately().health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
         sources={one.id: one.name for one in ours().sources.list()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
+        rests=found.rests_until is not None and found.rests_until > clock.now_ms(),
     )
 
 
@@ -93,7 +96,7 @@ def test_destination(destination_id: int) -> ResponseReturnValue:
 def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     found = ours().destinations.get(destination_id)
     change = DESTINATION.get(verb) or abort(404)
-    health = ours().overview.health(destination_id)[destination_id]
+    health = ours().overview.waiting(destination_id)
     unsaid = verb == "remove" and bool(health.open or health.held) and "pending" not in request.form
     if request.method == "GET" or unsaid:
         page = render_template("destinations/confirm.html", destination=found, verb=change, health=health)

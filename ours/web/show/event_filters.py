@@ -14,6 +14,7 @@ from ours.services.overview.views import STATES
 _NAMES = ("name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
 RARE = frozenset({"from", "to", "destination", "state", "property", "url"})
 _LONGEST = 400
+_MOST_VISITORS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,17 @@ def asked() -> Asked:
     """:raises Invalid: for a property that names a person: an address is kept in histories and logs."""
     args = request.args
     given = {name: value[:_LONGEST] for name in _NAMES if (value := args.get(name, "").strip())}
-    mode, visitor = given.get("mode"), given.get("visitor", "")
+    mode = given.get("mode")
+    visitors = tuple(one for one in given.pop("visitor", "").split(",") if is_id(one))[:_MOST_VISITORS]
+    if visitors:
+        given["visitor"] = ",".join(visitors)
     return Asked(
         given,
         Filters(
             name=given.get("name"),
             source_id=args.get("source", type=int),
             mode=mode if mode in {"live", "test"} else None,
-            visitor_id=visitor if is_id(visitor) else None,
+            visitors=visitors,
             since=_moment(given.get("from")),
             until=_moment(given.get("to")),
             sieve=_sieve(given, args.get("destination", type=int)),
@@ -51,7 +55,9 @@ def asked() -> Asked:
 def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:
     path, _, value = (part.strip() for part in given.get("property", "").partition("="))
     if path and mask_value(path, value) != value:
-        raise Invalid(f"“{path}” names a person, and what an address says is kept. Find the visitor instead.")
+        raise Invalid(
+            f"“{path}” names a person, and what an address says is kept. Type whom you look for under Whose instead."
+        )
     state = given.get("state")
     sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, given.get("url"))
     return None if sieve == Sieve() else sieve

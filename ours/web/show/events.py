@@ -2,9 +2,10 @@
 
 import hashlib
 
-from flask import render_template, request
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.errors import Invalid
 from ours.services.overview import read_cursor
 from ours.services.overview.views import STATES
 from ours.web.current import ours
@@ -23,6 +24,25 @@ def events() -> str:
         states=STATES,
         **_rows(),
     )
+
+
+@page("/events/whose", "viewer", ["POST"])
+def whose_events() -> ResponseReturnValue:
+    """What names a person is posted and hashed at once: only the hash stands in the address that this leads to."""
+    given = dict(asked().given)
+    try:
+        found = ours().visitors.find(request.form.get("who", ""), actor=person().actor)
+    except Invalid:
+        return _shown(given)
+    fitting = [one.id for one in found if given.get("mode") in {None, one.mode}]
+    if not fitting:
+        flash("Nobody is named so. Names must be complete; capitals matter in ids, not in emails.", "warn")
+        return _shown(given)
+    return _shown(given | {"visitor": ",".join(fitting)})
+
+
+def _shown(given: dict[str, str]) -> ResponseReturnValue:
+    return redirect(url_for("show.events", _external=False, **given))
 
 
 @page("/events/rows", "viewer")

@@ -22,13 +22,14 @@ _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "ba
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Something that wants a person: ``name`` leads to ``address``, ``words`` go on from it."""
+    """Something that wants a person: ``name`` leads to ``address``, ``words`` go on from it, ``until`` it is over."""
 
     tone: str
     name: str
     words: str
     address: str
     since: int | None = None
+    until: int | None = None
 
 
 @page("/", "viewer")
@@ -93,6 +94,8 @@ def _destinations(
             yield Concern("bad", one.name, f"has no plugin: “{one.slug}” is not loaded. Its backlog is held.", address)
         elif one.status == "paused" and f"destination {one.id}" not in told:
             yield Concern("warn", one.name, f"is paused, and holds {health[one.id].held:,}.", address)
+        elif one.status == "on" and one.rests_until is not None and one.rests_until > clock.now_ms():
+            yield Concern("warn", one.name, "asked to be left alone: nothing is tried.", address, until=one.rests_until)
         elif one.leaving:
             yield Concern("warn", one.name, "is being removed: what waits is delivered first.", address)
         elif not one.events:

@@ -10,6 +10,7 @@ from ours.errors import Invalid
 from ours.services.sources import Key
 from ours.web.current import ours
 from ours.web.show.door import page, person
+from ours.web.show.lanes import WINDOWS, side_by_side
 from ours.web.show.snippets import shown_key, snippets
 from ours.web.show.verbs import SOURCE, SOURCE_OFFERS
 
@@ -33,7 +34,12 @@ def add_source() -> ResponseReturnValue:
 
 
 def _list(errors: dict[str, list[str]]) -> str:
-    return render_template("sources/sources.html", sources=ours().sources.list(), errors=errors)
+    found = ours().sources.list()
+    chosen = request.args.getlist("source", type=int)
+    side = side_by_side(found, chosen, request.args.get("over", ""))
+    return render_template(
+        "sources/sources.html", sources=found, errors=errors, side=side, windows=WINDOWS, chosen=chosen
+    )
 
 
 @page("/sources/<int:source_id>", "viewer")

@@ -41,7 +41,7 @@ def _search(found: Sequence[Found] | None = None, errors: Mapping[str, Sequence[
 def visitor(visitor_id: str) -> str:
     found = ours().visitors.show(visitor_id, actor=person().actor)
     cursor = read_cursor(request.args.get("after"), newer=True) or read_cursor(request.args.get("before"))
-    rows = ours().overview.recent_events(Filters(visitor_id=found.id), cursor, _ROWS)
+    rows = ours().overview.recent_events(Filters(visitors=(found.id,)), cursor, _ROWS)
     return render_template("visitors/visitor.html", visitor=found, page=rows)
 
 

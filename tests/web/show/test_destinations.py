@@ -126,7 +126,7 @@ def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, s
     assert "is being removed: what waits is delivered first." in editor.page("/")
     editor.post("/destinations/1/remove", pending="stop")
     assert here.destinations.get(1).status == "removed"
-    assert here.overview.health()[1].states == {"stopped": 1}
+    assert here.overview.standing().health[1].states == {"stopped": 1}
 
 
 def test_a_test_event_goes_the_whole_road_and_nowhere_for_real(

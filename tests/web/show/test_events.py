@@ -1,5 +1,6 @@
 """Recent Events and the event page, as a person without a script sees them."""
 
+import hashlib
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -256,6 +257,38 @@ def test_a_person_is_not_looked_for_in_an_address_that_is_kept(editor: Browser) 
     assert answer.status_code == 400
     assert "names a person" in answer.text
     assert "ada@example.com" not in answer.text
+
+
+@pytest.mark.parametrize("typed", ["Ada@Example.com ", "customer-7", "+1 555 010 0000"])
+def test_whoever_is_typed_in_clear_stands_in_the_address_as_a_hash_alone(
+    editor: Browser, send: Send, work: Work, typed: str
+) -> None:
+    known = {"email": "ada@example.com", "phone_number": "+15550100000"}
+    mail = hashlib.sha256(b"ada@example.com").hexdigest()
+    for mode in ("live", "test"):
+        send("Hers", mode, user_id=None, external_id="customer-7", email_sha256=mail, user_properties=known)
+        send("His", mode, user_id="u2")
+    send("Hers too", user_id=None, external_id="customer-7")
+    work()
+    answer = editor.post("/events/whose?name=hers", follow=False, who=typed)
+    assert answer.status_code == 302
+    assert re.fullmatch(r"/events\?name=hers&visitor=[0-9a-f]{32}(,|%2C)[0-9a-f]{32}", answer.location)
+    page = editor.page(answer.location)
+    assert _names(page) == ["Hers", "Hers"]
+    assert typed.strip() not in page
+    only_live = editor.post("/events/whose?mode=live", follow=False, who=typed).location
+    assert _names(editor.page(only_live)) == ["Hers too", "Hers"]
+
+
+def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> None:
+    send()
+    for typed in ("nobody@example.com", ""):
+        answer = editor.post("/events/whose?mode=live", follow=False, who=typed)
+        assert answer.location == "/events?mode=live"
+        page = editor.page(answer.location)
+        assert ("Nobody is named so." in page) == bool(typed)
+        assert "nobody@" not in page
+    assert "nobody@" not in editor.page("/events?visitor=nobody@example.com")
 
 
 def test_what_is_shown_can_be_had_as_a_file(editor: Browser, send: Send) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from ours import clock
 from ours.bootstrap import Ours
 from ours.store.tables import checks, destinations, dispatches
 from tests.web.show.conftest import Browser
@@ -26,6 +27,18 @@ def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Brows
     assert "Needs attention now" in page
     assert "“Hook” fails: 12 tries in a row." in page
     assert f'<a href="/destinations/{hook}">' in page
+
+
+def test_a_destination_that_asked_to_be_left_alone_is_said_to_rest(editor: Browser, here: Ours) -> None:
+    hook = _hook(here)
+    for offset, rests in ((5_000, True), (-5_000, False)):
+        until = clock.now_ms() + offset
+        _put(here, rests_until=until)
+        said = f'Until <time datetime="{clock.iso(until)}">'
+        assert (said in editor.page("/")) == rests
+        assert ("It asked to be left alone until" in editor.page(f"/destinations/{hook}")) == rests
+    _put(here, breaker="open", breaker_failures=12, breaker_until=clock.now_ms())
+    assert "It fails, 12 tries in a row" in editor.page(f"/destinations/{hook}")
 
 
 def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor: Browser, here: Ours) -> None:

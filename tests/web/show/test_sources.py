@@ -6,9 +6,12 @@ from collections.abc import Callable
 from html import unescape
 
 import pytest
+import sqlalchemy as sa
 
+from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
+from ours.store.tables import keys, volumes
 from tests.web.show.conftest import Browser
 
 
@@ -206,3 +209,48 @@ def test_the_volumes_of_two_sources_stand_side_by_side(editor: Browser, here: Ou
         ("Live", "1"), ("Live repeats", "0"), ("Live", "1"), ("Live repeats", "1"),
     ]  # fmt: skip
     assert "Without a <code>distinctId</code> it would be two events" in page
+
+
+def _volume(here: Ours, source_id: int, hours_ago: int, live: int, test: int = 0) -> None:
+    minute = clock.now_ms() - hours_ago * clock.HOUR
+    with here.store.write() as connection:
+        for mode, count in (("live", live), ("test", test)):
+            values = {"minute": minute - minute % clock.MINUTE, "source_id": source_id, "mode": mode, "received": count}
+            connection.execute(sa.insert(volumes).values(**values, duplicate=0, rejected=0))
+
+
+def _used(here: Ours, source_id: int, hours_ago: int) -> None:
+    with here.store.write() as connection:
+        change = sa.update(keys).where(keys.c.source_id == source_id, keys.c.mode == "live")
+        connection.execute(change.values(last_used_at=clock.now_ms() - hours_ago * clock.HOUR))
+
+
+def test_in_a_rotation_the_old_source_is_seen_to_fall_and_the_new_one_to_rise(editor: Browser, here: Ours) -> None:
+    old, new = (here.sources.add(name, actor="cli").source.id for name in ("Old", "New"))
+    _volume(here, old, 40, 900)
+    _volume(here, old, 20, 80)
+    _volume(here, new, 20, 20, test=7)
+    _volume(here, new, 3, 160)
+    _used(here, old, 20)
+    _used(here, new, 3)
+    page = editor.page("/sources")
+    table = page.split("As a table")[1]
+    figures = [re.findall(r">(\d+)</td>", row) for row in table.split("<tr>")[2:50]]
+    assert [row for row in figures if row != ["0"] * 4] == [["0", "0", "160", "0"], ["80", "0", "20", "7"]]
+    assert page.count("In use: deactivate it") == 2
+    heights = [float(one) for one in re.findall(r'class="received"[^>]*height="([\d.]+)"', page)]
+    assert heights == [45.0, 11.2, 90.0]  # one scale for both
+    _used(here, old, 25)
+    page = editor.page("/sources")
+    assert page.count("Safe to deactivate") == page.count("In use: deactivate it") == 1
+    week = editor.page(f"/sources?over=week&source={old}")
+    assert ">980 live, 0 test<" in week
+    assert "160" not in week.split("As a table")[1].split("</table>")[0]
+    here.sources.add("Third", actor="cli")
+    assert editor.page("/sources").count("Never used.") == 1
+
+
+@pytest.mark.parametrize("query", ["over=year", "source=x&source=99", "over=hour&source=1", "over=%00"])
+def test_any_address_of_the_comparison_shows_some(editor: Browser, here: Ours, query: str) -> None:
+    here.sources.add("Shop", actor="cli")
+    assert "Side by side" in editor.page(f"/sources?{query}")
