@@ -51,7 +51,7 @@ def settle(ours: Ours, standing: Standing) -> None:
     """Wait until nothing is under way to them any more."""
     ends, seen, since = time.monotonic() + _PATIENCE, None, time.monotonic()
     while time.monotonic() < ends:
-        states = [dict(health.states) for one, health in ours.overview.health().items() if one in standing]
+        states = [dict(ours.overview.waiting(one).states) for one in standing]
         under_way = any(one.get(state) for one in states for state in ("pending", "sending"))
         if states != seen or under_way:
             seen, since = states, time.monotonic()
