@@ -16,6 +16,8 @@ _PLAIN = (
     ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$", list("-0123456789")),
 )
 
+_BREAKS = frozenset("\x85\u2028\u2029")
+
 
 class Unreadable(ValueError):
     """The text is neither JSON nor YAML; says what is wrong, and where, in one line."""
@@ -44,10 +46,18 @@ class Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
+    def represent_str(self, data: str) -> Any:
+        """Line breaks that only Unicode knows are lost unless they are escaped."""
+        style = '"' if _BREAKS.intersection(data) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
 
 for _kind, _pattern, _begins in _PLAIN:
     for _room in (Loader, Dumper):
         _room.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", re.compile(_pattern), _begins)
+
+
+Dumper.add_representer(str, Dumper.represent_str)
 
 
 def read(text: str | bytes, loader: type[Loader] = Loader) -> Any:
