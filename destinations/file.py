@@ -13,6 +13,7 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
+    Network,
     Outcome,
     Request,
     Retry,
@@ -59,7 +60,7 @@ class File(Destination):
         line = to_json({"id": delivery.id} | envelope(delivery)) + b"\n"
         return Request("POST", Path(delivery.settings["folder"], f"{day}.jsonl").as_uri(), data=line)
 
-    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome:
+    def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:  # noqa: ARG002
         try:
             append(Path(settings["folder"], request.url.rpartition("/")[2]), request.data)
         except OSError as error:

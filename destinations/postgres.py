@@ -13,6 +13,7 @@ from ours.plugin import (
     Delivery,
     Destination,
     Duplicate,
+    Network,
     Outcome,
     Rejected,
     Request,
@@ -65,8 +66,9 @@ class Postgres(Destination):
     | 28, 3D, 3F, 42, 0A, 25: sign-in, rights, no such table | after five in a row, the destination pauses |
     | 22, 23 and all else: this row can't be stored | rejected |
 
-    The server's own words are not kept: they may quote the row. Ours connects wherever these settings say, networks of
-    your own too.
+    The server's own words are not kept: they may quote the row. A server in a network of your own is reached when
+    `OURS_ALLOW_NETWORKS` names that network. A folder as the host is the socket of a server on this machine, which
+    counts as 127.0.0.1.
     """
 
     slug = "postgres"
@@ -102,24 +104,36 @@ class Postgres(Destination):
         place = f"{quote(settings['host'], safe='')}:{settings['port']}/{quote(settings['database'], safe='')}"
         return Request("INSERT", f"postgresql://{place}/{settings['table']}", data=to_json(list(items)))
 
-    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome | Sequence[Outcome]:
+    def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome | Sequence[Outcome]:
         import psycopg
 
         rows = request.data.decode()
         try:
-            with connected(settings) as connection:
+            with connected(settings, place_of(settings["host"], settings["port"], network)) as connection:
                 known = inserted(connection, settings["table"], rows)
         except psycopg.Error as error:
             return verdict(error)
         return [Delivered() if row["id"] in known else Duplicate() for row in json.loads(rows)]
 
 
-def connected(settings: Mapping[str, Any]) -> "psycopg.Connection[Any]":
+def place_of(host: str, port: int, network: Network) -> dict[str, str]:
+    """Where libpq is to connect: to the addresses that may be reached, by the name that the certificate is for.
+
+    :raises NetworkRefused: when none may be.
+    """
+    if host.startswith("/"):
+        network.addresses("127.0.0.1", port)
+        return {"host": host}
+    addresses = network.addresses(host, port)
+    return {"host": ",".join([host] * len(addresses)), "hostaddr": ",".join(addresses)}
+
+
+def connected(settings: Mapping[str, Any], place: Mapping[str, Any]) -> "psycopg.Connection[Any]":
     import psycopg
 
     password = settings.get("password")
     return psycopg.connect(
-        host=settings["host"],
+        **place,
         port=settings["port"],
         dbname=settings["database"],
         user=settings["user"],

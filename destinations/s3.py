@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
@@ -15,6 +16,8 @@ from ours.plugin import (
     Delivery,
     Destination,
     Endpoint,
+    Network,
+    NetworkRefused,
     Outcome,
     Rejected,
     Request,
@@ -39,6 +42,9 @@ CONFIGURED_WRONG = {
     "403", "404",
 }  # fmt: skip
 
+TIMEOUTS = (5, 12)
+"""Seconds to connect, and between two pieces of an answer."""
+
 
 class S3(Destination):
     """Events of the same hour are written together as one object, gzip JSON Lines:
@@ -52,7 +58,8 @@ class S3(Destination):
     It works with boto3 (`pip install 'ours[s3]'`), and takes Amazon S3; with an *endpoint* also MinIO, Cloudflare R2,
     Google Cloud Storage (`https://storage.googleapis.com`, with HMAC keys) and others. Without keys, the machine's own
     credentials are used (an instance's role, the AWS variables and files). They need `s3:PutObject` and nothing else.
-    Ours connects wherever the endpoint says, networks of your own too.
+    A storage in a network of your own is reached when `OURS_ALLOW_NETWORKS` names that network. Where the machine gets
+    credentials of its own from is not looked at: no setting here names it.
 
     | answer | what follows |
     |---|---|
@@ -105,14 +112,14 @@ class S3(Destination):
         url = f"{host.rstrip('/')}/{settings['bucket']}/{quote(key)}"
         return Request("PUT", url, headers={"Content-Type": "application/gzip"}, data=lines)
 
-    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome:
+    def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:
         from botocore.exceptions import BotoCoreError, ClientError
 
         key = unquote(urlsplit(request.url).path).rpartition(f"/{settings['bucket']}/")[2]
         extra = {"ServerSideEncryption": settings["encryption"]} if settings.get("encryption") else {}
         body = gzip.compress(request.data, mtime=0)
         try:
-            client_for(settings).put_object(
+            client_for(settings, network).put_object(
                 Bucket=settings["bucket"], Key=key, Body=body, ContentType="application/gzip", **extra
             )
         except ClientError as error:
@@ -127,22 +134,59 @@ def hour_of(item: Mapping[str, Any]) -> str:
     return str(item["timestamp"])[:13]
 
 
-def client_for(settings: Mapping[str, Any]) -> Any:
-    return _client(
-        settings.get("endpoint"), settings["region"], settings.get("access_key_id"), settings.get("secret_access_key")
-    )
+def client_for(settings: Mapping[str, Any], network: Network) -> Any:
+    endpoint, key_id = settings.get("endpoint"), settings.get("access_key_id")
+    return _client(endpoint, settings["region"], key_id, settings.get("secret_access_key"), network)
 
 
 @lru_cache(maxsize=32)
-def _client(endpoint: str | None, region: str, key_id: str | None, secret: SecretValue | None) -> Any:
+def _client(endpoint: str | None, region: str, key_id: str | None, secret: SecretValue | None, network: Network) -> Any:
     """One for all threads: making one takes a tenth of a second, using it keeps its connections."""
     import boto3
     from botocore.config import Config
 
     own = {"request_checksum_calculation": "when_required", "s3": {"addressing_style": "path"}} if endpoint else {}
-    config = Config(connect_timeout=5, read_timeout=12, retries={"total_max_attempts": 1}, **own)
+    config = Config(connect_timeout=TIMEOUTS[0], read_timeout=TIMEOUTS[1], retries={"total_max_attempts": 1}, **own)
     keys = {"aws_access_key_id": key_id, "aws_secret_access_key": secret.reveal()} if key_id and secret else {}
-    return boto3.session.Session().client("s3", region_name=region, endpoint_url=endpoint, config=config, **keys)
+    client = boto3.session.Session().client("s3", region_name=region, endpoint_url=endpoint, config=config, **keys)
+    client.meta.events.register("before-send.s3", _sender(network))
+    return client
+
+
+def _sender(network: Network) -> Callable[..., Any]:
+    """Sends botocore's requests in its place, over connections that ``network`` opens."""
+    from botocore import awsrequest
+    from botocore.httpsession import HTTPClientError, URLLib3Session
+    from urllib3.exceptions import NewConnectionError
+
+    class Opened:
+        def _new_conn(self) -> socket.socket:
+            try:
+                return network.connect(self.host, self.port, TIMEOUTS[0])  # type: ignore[attr-defined]
+            except OSError as error:
+                raise NewConnectionError(self, str(error)) from error  # type: ignore[arg-type]
+
+    class Plain(awsrequest.AWSHTTPConnectionPool):  # type: ignore[misc]
+        ConnectionCls = type("OpenedPlain", (Opened, awsrequest.AWSHTTPConnection), {})
+
+    class Secure(awsrequest.AWSHTTPSConnectionPool):  # type: ignore[misc]
+        ConnectionCls = type("OpenedSecure", (Opened, awsrequest.AWSHTTPSConnection), {})
+
+    direct = URLLib3Session(timeout=TIMEOUTS)
+    direct._manager.pool_classes_by_scheme = {"http": Plain, "https": Secure}  # noqa: SLF001 - it has no other door
+
+    @lru_cache
+    def by(proxy: str) -> Any:
+        return URLLib3Session(timeout=TIMEOUTS, proxies={"http": proxy, "https": proxy}) if proxy else direct
+
+    def send(request: Any, **_: object) -> Any:
+        try:
+            return by(network.proxy_for(urlsplit(request.url).hostname or "")).send(request)
+        except HTTPClientError as error:
+            refused = error.kwargs.get("error")
+            raise refused if isinstance(refused, NetworkRefused) else error from None
+
+    return send
 
 
 def verdict(response: Mapping[str, Any], count: int = 1) -> Outcome:

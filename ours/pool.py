@@ -1,11 +1,12 @@
 """Runs the ``send`` of destinations that are not HTTP: a few threads for each destination, with a deadline."""
 
+import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from ours.plugin import Rejected, Unknown
+from ours.plugin import NetworkRefused, Rejected, Retry, Unknown
 
 THREADS = 4
 _DEADLINE = 20.0
@@ -67,7 +68,12 @@ class Pool:
 def _said(errand: _Errand) -> object:
     if not errand.future.done():
         return Unknown("timeout", f"It took longer than {_DEADLINE:.0f} seconds.")
-    error = errand.future.exception()
-    if error is not None:
-        return Rejected("send_failed", f"The plugin's send() raised {type(error).__name__}.")
-    return errand.future.result()
+    match errand.future.exception():
+        case None:
+            return errand.future.result()
+        case NetworkRefused() as refused:
+            return Rejected("ssrf_refused", str(refused))
+        case socket.gaierror():
+            return Retry("dns_failed", "The destination's host name has no address. Check how it is spelt.")
+        case error:
+            return Rejected("send_failed", f"The plugin's send() raised {type(error).__name__}.")

@@ -8,6 +8,7 @@ from ours.plugin.destination import API_VERSION, Category, Destination, sends_it
 from ours.plugin.envelope import EVENT_MAPPING, envelope, iso, to_json
 from ours.plugin.inputs import Endpoint, Headers, Secret
 from ours.plugin.mapped import Mapped
+from ours.plugin.network import Network, NetworkRefused
 from ours.plugin.reading import by_status, oauth_token, rate_limit_after, read_json, retry_after
 from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.spec import hookimpl
@@ -41,6 +42,8 @@ __all__ = [
     "Event",
     "Headers",
     "Mapped",
+    "Network",
+    "NetworkRefused",
     "Outcome",
     "Rejected",
     "Request",

@@ -8,6 +8,7 @@ from requests import Request, Response
 
 from ours.plugin.batching import Batching
 from ours.plugin.mapped import Mapped
+from ours.plugin.network import Network
 from ours.plugin.reading import by_status, oauth_token
 from ours.plugin.types import Delivery, Outcome, Rejected, Skipped, Token
 
@@ -93,9 +94,10 @@ class Destination:
         """The token, or why there is none. The default reads ``access_token`` and ``expires_in``, as OAuth says."""
         return oauth_token(response)
 
-    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome | Sequence[Outcome]:
+    def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome | Sequence[Outcome]:
         """Only for what is not HTTP (a file, a bucket, a table): do what ``request`` says. Live mode only.
 
+        ``network`` is the way to any other machine: it says which addresses may be reached, or opens the connection.
         A batching destination may answer a list, with one outcome for each item of the request.
         """
         raise NotImplementedError

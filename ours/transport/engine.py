@@ -9,15 +9,19 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from ours.core.answer import Answer, Failure, Timing
+from ours.plugin.network import Network as Way
+from ours.plugin.network import written_address
 from ours.settings import Network
 from ours.transport import failures, outgoing
 from ours.transport.exchange import Exchange, Limits
-from ours.transport.guard import Guard, written_address
+from ours.transport.guard import Guard
 from ours.transport.loop import Loop
 
 
 class Transport:
     """Belongs to one thread of one process: make it after a fork, never before.
+
+    ``network`` is the way out for what is sent by others, under the same rules.
 
     Connections are kept and used again. When one turns out to have died before any of the answer came, the request is
     sent once more on another, and never oftener: so the receiver may, rarely, see it twice.
@@ -34,6 +38,7 @@ class Transport:
     ) -> None:
         authorities = ssl.get_default_verify_paths().cafile or DEFAULT_CA_BUNDLE_PATH
         self._guard = Guard(allow_networks)
+        self.network = Way(self._guard.permits, proxy)
         self._limits = Limits(connect_timeout, total_timeout, max_response, authorities, proxy)
         self._loop = Loop()
         self._spare: list[Exchange] = []

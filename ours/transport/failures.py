@@ -3,6 +3,7 @@
 import pycurl
 
 from ours.core.answer import Failure
+from ours.plugin import NetworkRefused
 
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, for which pycurl has no name
 _MAX_HEADERS = 300 * 1024  # libcurl's own limit
@@ -38,11 +39,7 @@ def after_sending(code: int, detail: str, lines: list[bytes]) -> Failure:
 
 def refused(addresses: list[str]) -> Failure:
     """The guard let none of the host's ``addresses`` pass."""
-    message = (
-        f"The destination's address {', '.join(addresses)} is not on the public Internet."
-        " If it may be reached, add its network to OURS_ALLOW_NETWORKS."
-    )
-    return Failure("ssrf_refused", message, arrived=False)
+    return Failure("ssrf_refused", str(NetworkRefused(addresses)), arrived=False)
 
 
 def _before(code: int) -> tuple[str, str]:

@@ -1,7 +1,6 @@
 """Decides which addresses a request may go to: the public Internet, and what the operator allows beyond it."""
 
 import ipaddress
-import socket
 
 from ours.settings import Network
 
@@ -60,20 +59,6 @@ class Guard:
             return False
         meant = _embedded(address) or address
         return _is_public(meant) or any(one in network for network in self._allowed for one in (address, meant))
-
-
-def written_address(host: str) -> str | None:
-    """The address that ``host`` is, in whatever spelling (``127.1``, ``0x7f000001``, ``localhost``); None for names."""
-    if host.rstrip(".").lower() == "localhost" or host.rstrip(".").lower().endswith(".localhost"):
-        return "127.0.0.1"
-    try:
-        return str(ipaddress.ip_address(host.partition("%")[0]))
-    except ValueError:
-        pass
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
-    except (OSError, UnicodeError):
-        return None
 
 
 def _is_public(address: _Address) -> bool:

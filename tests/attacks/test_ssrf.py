@@ -1,12 +1,15 @@
 """Ways into the network behind us: the spelling of a host, what a name means later, where an answer points."""
 
+import socket
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pycurl
 import pytest
 import requests
 
 from ours.core.answer import Answer
+from ours.plugin import NetworkRefused
 from ours.transport import Transport
 from tests.receiver import Receiver
 
@@ -96,3 +99,47 @@ def make_transport() -> Iterator[Callable[..., Transport]]:
     yield make
     for transport in made:
         transport.close()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "localhost", "LOCALHOST.", "::1", "::ffff:127.0.0.1", "::ffff:7f00:1", "::127.0.0.1",
+        "64:ff9b::7f00:1", "2130706433", "0177.0.0.1", "0x7f.1", "127.1", "0", "0.0.0.0", "", "::", "fe80::1%lo",
+        "10.1.2.3", "169.254.169.254",
+        "fd00:ec2::254", "127.0.0.1,8.8.8.8", "8.8.8.8,127.0.0.1", "/var/run", "@abstract", "127.0.0.1\0.example.com",
+        "user@127.0.0.1", "x" * 70 + ".example.com", "127。0.0.1",
+    ],
+)  # fmt: skip
+def test_no_spelling_leads_a_plugin_that_sends_itself_inside(receiver: Receiver, closed: Transport, host: str) -> None:
+    with pytest.raises((NetworkRefused, OSError, ValueError)):
+        closed.network.connect(host, receiver.port, timeout=1)
+    assert receiver.connections == 0
+
+
+def test_what_a_plugin_connects_to_is_what_was_judged(
+    receiver: Receiver, make_transport: Callable[..., Transport], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The name is looked up once for each connection. That it means something else a moment later changes nothing."""
+    meanings = iter(["127.0.0.1", "10.1.2.3", "8.8.8.8"])
+    really = socket.getaddrinfo
+
+    def look_up(host: str, *given: Any, **options: Any) -> Any:
+        return really(next(meanings) if host == "rebind.example.com" else host, *given, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    network = make_transport().network
+    network.connect("rebind.example.com", receiver.port).close()
+    with pytest.raises(NetworkRefused, match=r"10\.1\.2\.3 .*OURS_ALLOW_NETWORKS"):
+        network.connect("rebind.example.com", receiver.port)
+    assert network.addresses("rebind.example.com", receiver.port) == ["8.8.8.8"]
+
+
+def test_of_many_addresses_only_those_that_are_permitted_remain(
+    closed: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_up(_host: str, port: int, **_: Any) -> Any:
+        return [(0, 0, 0, "", (one, port)) for one in ("127.0.0.1", "8.8.8.8", "::1", "8.8.8.8", "2606:4700::1111")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert closed.network.addresses("both.example.com", 443) == ["8.8.8.8", "2606:4700::1111"]

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from destinations.file import File
-from ours.plugin import Delivered, Retry, ValidationError, load_settings
+from ours.plugin import Delivered, Network, Retry, ValidationError, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 
 
@@ -22,7 +22,7 @@ class TestFile(DestinationContract):
 def deliver(folder: Path, **changes: Any) -> Any:
     values = load_settings(File, {"folder": str(folder)})
     request = File().build(sample_delivery(settings=values, **changes))
-    return File().send(request, values)
+    return File().send(request, values, Network(lambda _: False))
 
 
 def lines(folder: Path) -> list[Any]:
@@ -57,7 +57,7 @@ def test_build_touches_no_disk_and_survives_odd_folder_names(tmp_path: Path) -> 
     request = File().build(sample_delivery(settings=values))
     assert not folder.exists()
     assert str(request.url).startswith("file:///")
-    assert File().send(request, values) == Delivered()
+    assert File().send(request, values, Network(lambda _: False)) == Delivered()
     assert len(lines(folder)) == 1
 
 

@@ -9,10 +9,21 @@ import psycopg
 import pytest
 
 from destinations.postgres import Postgres, verdict
-from ours.plugin import Delivered, Duplicate, Rejected, Retry, Unauthorized, ValidationError, load_settings
+from ours.plugin import (
+    Delivered,
+    Duplicate,
+    Network,
+    NetworkRefused,
+    Rejected,
+    Retry,
+    Unauthorized,
+    ValidationError,
+    load_settings,
+)
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 
 TABLE = "CREATE TABLE events (id text PRIMARY KEY, type text, occurred_at timestamptz, data jsonb)"
+OPEN = Network(lambda _: True)
 GIVEN = {"host": "warehouse.example.com", "database": "warehouse", "user": "ours", "password": "opensesame-9"}
 
 
@@ -46,10 +57,10 @@ def database(make_database_url: Callable[[str], str]) -> Database:
     return {**settings, "table": "own.events"}, ask
 
 
-def deliver(settings: dict[str, Any], *ids: str, **changes: Any) -> Any:
+def deliver(settings: dict[str, Any], *ids: str, network: Network = OPEN, **changes: Any) -> Any:
     values, plugin = load_settings(Postgres, settings), Postgres()
     items = [plugin.item(sample_delivery(settings=values, id=one, **changes)) for one in ids]
-    return plugin.send(plugin.pack(items, values), values)
+    return plugin.send(plugin.pack(items, values), values, network)
 
 
 def test_each_event_is_a_row_and_a_repeat_is_a_duplicate(database: Database) -> None:
@@ -89,6 +100,12 @@ def test_a_server_that_can_not_be_reached_is_a_retry() -> None:
         port = closed.getsockname()[1]
     outcome = deliver(GIVEN | {"host": "127.0.0.1", "port": port}, "a")
     assert outcome == Retry("unreachable", "No connection to PostgreSQL came about.")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "/run/postgresql"])
+def test_a_server_that_may_not_be_reached_is_refused(host: str) -> None:
+    with pytest.raises(NetworkRefused, match="OURS_ALLOW_NETWORKS"):
+        deliver(GIVEN | {"host": host}, "a", network=Network(lambda _: False))
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,22 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from destinations.s3 import S3, unanswered, verdict
-from ours.plugin import Delivered, Rejected, Retry, Split, Unauthorized, ValidationError, load_settings
+from ours.plugin import (
+    Delivered,
+    Network,
+    NetworkRefused,
+    Rejected,
+    Retry,
+    Split,
+    Unauthorized,
+    ValidationError,
+    load_settings,
+)
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.samples import NOW
+from tests.receiver import Receiver
 
+OPEN = Network(lambda _: True)
 KEYS = {"access_key_id": "AKIA-for-tests", "secret_access_key": "a-secret-for-tests-9"}
 
 
@@ -33,6 +45,12 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
+
+
+@pytest.fixture
 def bucket(endpoint: str, request: pytest.FixtureRequest) -> Any:
     """An empty bucket of this test's own."""
     keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
@@ -40,10 +58,10 @@ def bucket(endpoint: str, request: pytest.FixtureRequest) -> Any:
     return resource.create_bucket(Bucket=f"b-{abs(hash(request.node.name))}")
 
 
-def write(settings: dict[str, Any], *ids: str, **changes: Any) -> Any:
+def write(settings: dict[str, Any], *ids: str, network: Network = OPEN, **changes: Any) -> Any:
     values, plugin = load_settings(S3, settings), S3()
     items = [plugin.item(sample_delivery(settings=values, id=one, **changes)) for one in ids]
-    return plugin.send(plugin.pack(items, values), values)
+    return plugin.send(plugin.pack(items, values), values, network)
 
 
 def test_events_are_lines_of_a_gzip_object_named_for_their_hour(endpoint: str, bucket: Any) -> None:
@@ -83,6 +101,21 @@ def test_a_storage_that_can_not_be_reached_is_a_retry() -> None:
         port = closed.getsockname()[1]
     outcome = write({"bucket": "my-events", "endpoint": f"http://127.0.0.1:{port}", **KEYS}, "a")
     assert outcome == Retry("unanswered", "The storage gave no answer: EndpointConnectionError.")
+
+
+def test_a_storage_that_may_not_be_reached_is_refused_before_a_byte_is_sent(endpoint: str) -> None:
+    with pytest.raises(NetworkRefused, match="OURS_ALLOW_NETWORKS"):
+        write({"bucket": "my-events", "endpoint": endpoint, **KEYS}, "a", network=Network(lambda _: False))
+
+
+def test_a_proxy_of_the_operators_is_asked_and_not_the_storage(receiver: Receiver) -> None:
+    network = Network(lambda _: False, proxy=receiver.url)
+    receiver.answer(503)
+    outcome = write({"bucket": "my-events", "endpoint": "http://storage.example.com", **KEYS}, "a", network=network)
+    assert isinstance(outcome, Retry)
+    assert receiver.requests[0].path.startswith("http://storage.example.com/my-events/")
+    with pytest.raises(NetworkRefused):
+        write({"bucket": "my-events", "endpoint": "http://10.1.2.3:9000", **KEYS}, "a", network=network)
 
 
 @pytest.mark.parametrize(

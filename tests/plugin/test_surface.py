@@ -11,6 +11,7 @@ from ours.plugin import (
     Delivery,
     Destination,
     Event,
+    Network,
     Outcome,
     Token,
     Visitor,
@@ -33,9 +34,10 @@ def surface() -> str:
             for field in dataclasses.fields(kind)
         )
         lines.append(f"{kind.__name__}({fields})")
-    for name, value in sorted(vars(Destination).items()):
-        if inspect.isfunction(value) and not name.startswith("_"):
-            lines.append(f"Destination.{name}({', '.join(inspect.signature(value).parameters)})")
+    for kind in [Destination, Network]:
+        for name, value in sorted(vars(kind).items()):
+            if inspect.isfunction(value) and not name.startswith("_"):
+                lines.append(f"{kind.__name__}.{name}({', '.join(inspect.signature(value).parameters)})")
     lines += [f"Destination.{name}" for name in sorted(inspect.get_annotations(Destination))]
     for room in [identifiers, values, google]:
         members = inspect.getmembers(room, lambda one, name=room.__name__: getattr(one, "__module__", "") == name)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ours.plugin import Delivered, Delivery, Destination, Outcome, Request
+from ours.plugin import Delivered, Delivery, Destination, Network, Outcome, Request
 from ours.registry import Registry
 from ours.registry.registry import Loaded
 from ours.services.deliver import Deliver
@@ -26,7 +26,7 @@ class Scripted(Destination):
     def build(self, delivery: Delivery) -> Request:
         return Request("POST", "https://example.com/", json={"id": delivery.id})
 
-    def send(self, request: Request, settings: Mapping[str, Any]) -> Outcome:
+    def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:
         self.sent.append(str(request.json["id"]))
         try:
             return self.outcomes.popleft()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from ours.plugin import Delivered, Outcome, Rejected, Request, Retry, Split, Unknown
+from ours.plugin import Delivered, Network, Outcome, Rejected, Request, Retry, Split, Unknown
 from ours.services.deliver import Deliver
 from ours.services.overview import Overview
 from ours.store.tables import attempts, dispatches
@@ -258,7 +258,7 @@ def test_a_failing_batch_counts_once_for_the_breaker(place: Place, judge: Judge)
 
 def test_a_destination_that_sends_itself_may_tell_of_each(place: Place, judge: Judge) -> None:
     class Writes(Lists):
-        def send(self, request: Request, settings: Mapping[str, Any]) -> Any:
+        def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Any:
             outcomes: dict[str, Outcome] = {"A": Delivered(), "B": Rejected("bad"), "C": Retry("busy")}
             return [outcomes.get(item["name"], Unknown("odd")) for item in json.loads(request.data)]
 

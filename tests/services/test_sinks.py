@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import socket
+import socketserver
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -10,9 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import psycopg
 import pytest
+import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
 
+from ours.services.deliver import Deliver
 from ours.services.overview import Overview
+from ours.settings import Settings
+from ours.store.tables import attempts
+from tests.receiver import Receiver
 from tests.services.conftest import Place
 
 KEYS = {"access_key_id": "AKIA-for-tests", "secret_access_key": "a-secret-for-tests-9"}
@@ -78,3 +86,92 @@ def test_events_of_an_hour_become_one_object_and_test_events_none(place: Place, 
     [found] = bucket.objects.all()
     lines = gzip.decompress(found.get()["Body"].read()).splitlines()
     assert len({json.loads(line)["id"] for line in lines}) == 5
+
+
+class HangsUp(socketserver.TCPServer):
+    """Takes connections, counts them, and closes each."""
+
+    connections = 0
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def finish_request(self, *_: object) -> None:
+        self.connections += 1
+
+
+@pytest.fixture
+def hangs_up() -> Iterator[HangsUp]:
+    with HangsUp(("127.0.0.1", 0), socketserver.BaseRequestHandler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def settings_at(slug: str, host: str, port: int) -> dict[str, Any]:
+    if slug == "s3":
+        return {"bucket": "my-events", "endpoint": f"http://{host}:{port}", **KEYS}
+    return {"host": host, "port": port, "database": "warehouse", "user": "ours", "sslmode": "disable"}
+
+
+def said(place: Place) -> tuple[str, str]:
+    """The code and the message of the latest attempt."""
+    with place.store.read() as connection:
+        row = connection.execute(sa.select(attempts).order_by(attempts.c.dispatch_id.desc())).first()
+    assert row is not None
+    kept = place.store.sealer.open_json(row.exchange, f"attempts:{row.dispatch_id}:{row.number}")
+    return row.code or "", kept["message"]
+
+
+@pytest.mark.parametrize("slug", ["postgres", "s3"])
+def test_what_sends_by_itself_reaches_no_network_that_is_not_open_to_it(
+    place: Place, receiver: Receiver, make_settings: Callable[..., Settings], slug: str
+) -> None:
+    place.destinations.add(slug, "Inside", settings_at(slug, "127.0.0.1", receiver.port), events=["*"], actor="cli")
+    place.deliver.close()
+    place.deliver = Deliver(place.store, place.registry, make_settings())
+    place.track()
+    place.work()
+    assert place.states() == {"rejected": 1}
+    code, message = said(place)
+    assert code == "ssrf_refused"
+    assert "127.0.0.1" in message
+    assert "OURS_ALLOW_NETWORKS" in message
+    assert receiver.connections == 0
+
+
+@pytest.mark.parametrize("slug", ["postgres", "s3"])
+def test_a_name_that_means_something_else_the_second_time_leads_nowhere(
+    place: Place, hangs_up: HangsUp, monkeypatch: pytest.MonkeyPatch, slug: str
+) -> None:
+    """Nobody but us knows this name, so a connection shows that the address is ours and not looked up once more."""
+    meanings = iter(["127.0.0.1", "10.1.2.3"])
+    really = socket.getaddrinfo
+
+    def look_up(host: str, *given: Any, **options: Any) -> Any:
+        return really(next(meanings) if host == "rebind.example.com" else host, *given, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    settings = settings_at(slug, "rebind.example.com", hangs_up.port)
+    place.destinations.add(slug, "Inside", settings, events=["*"], actor="cli")
+    place.track()
+    place.work()
+    assert place.states() == {"retrying": 1}
+    assert hangs_up.connections == 1
+    place.track()
+    place.work()
+    code, message = said(place)
+    assert (code, hangs_up.connections) == ("ssrf_refused", 1)
+    assert "10.1.2.3" in message
+
+
+def test_a_name_without_an_address_may_have_one_later(place: Place) -> None:
+    settings = settings_at("postgres", "x" * 70 + ".example.com", 5432)
+    place.destinations.add("postgres", "Nowhere", settings, events=["*"], actor="cli")
+    place.track()
+    place.work()
+    assert place.states() == {"retrying": 1}
+    assert said(place)[0] == "dns_failed"

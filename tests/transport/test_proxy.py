@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ours.core.answer import Answer
+from ours.plugin.network import written_address
 from ours.transport import Transport
-from ours.transport.guard import written_address
 from tests.receiver import Receiver
 
 Send = Callable[..., Answer]

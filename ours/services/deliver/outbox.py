@@ -130,7 +130,8 @@ class Outbox:
         if not parcel.tries[0].live:
             self._sink.submit(tag, request)
         elif target.sends_itself:
-            self._pool.submit(tag, target.id, partial(target.plugin.send, made, target.settings))
+            send = partial(target.plugin.send, made, target.settings, self._transport.network)
+            self._pool.submit(tag, target.id, send)
         else:
             self._transport.submit(tag, request)
 
