@@ -9,12 +9,12 @@ from ours.core.retry import asked
 from ours.plugin.types import Outcome, Retry, Unauthorized, Unknown
 
 State = Literal["closed", "open", "half_open"]
-Verdict = Literal["worked", "failed", "refused"]
+Verdict = Literal["worked", "failed", "refused", "hung"]
 
 IN_A_ROW = 10
 """So many failures in a row open the breaker."""
 REFUSALS_IN_A_ROW = 5
-"""So many refusals of our credentials in a row pause the destination."""
+"""So many refusals of our credentials in a row, or calls that its plugin does not end, pause the destination."""
 FIRST_PAUSE = 30_000
 LONGEST_PAUSE = 600_000
 
@@ -24,15 +24,19 @@ _FEWEST_TRIES = 40
 
 # These say something of us, of the event or of the plugin, and nothing of how the destination is.
 _SILENT = {"ssrf_refused", "invalid_request", "response_too_large", "send_failed", "worker_stopped", "lease_lost"}
+PLUGIN_TIMEOUT = "plugin_timeout"
+"""The code of what a plugin did not end in time."""
 
-
-_LOUDEST_FIRST: tuple[Verdict, ...] = ("refused", "worked", "failed")
+_LOUDEST_FIRST: tuple[Verdict, ...] = ("hung", "refused", "worked", "failed")
 """Of a batch: a refusal counts whatever else came; one event that arrived says that the destination works."""
 
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """``failures`` and ``refusals`` are those in a row; ``until`` is when an open one may be tried (milliseconds)."""
+    """``failures`` and ``refusals`` are those in a row; ``until`` is when an open one may be tried (milliseconds).
+
+    ``refusals`` are what needs a person: refused credentials, and a plugin that does not come back.
+    """
 
     state: State = "closed"
     failures: int = 0
@@ -46,7 +50,7 @@ class Breaker:
 
     @property
     def refuses(self) -> bool:
-        """Whether our credentials were refused so often that the destination is to be paused."""
+        """Whether it was refused so often that the destination is to be paused."""
         return self.refusals >= REFUSALS_IN_A_ROW
 
     def half_opened(self) -> "Breaker":
@@ -88,6 +92,8 @@ def verdict_of(outcomes: Collection[Outcome]) -> Verdict | None:
 
 
 def _verdict(outcome: Outcome) -> Verdict | None:
+    if getattr(outcome, "code", "") == PLUGIN_TIMEOUT:
+        return "hung"
     match outcome:
         case Unauthorized():
             return "refused"
@@ -108,7 +114,7 @@ def after(breaker: Breaker, verdict: Verdict, now: int, *, mostly_failing: bool 
         return breaker
     if verdict == "worked":
         return CLOSED
-    if verdict == "refused":
+    if verdict in {"refused", "hung"}:
         return Breaker(refusals=breaker.refusals + 1)
     failures = breaker.failures + 1
     if breaker.state == "half_open" or failures >= IN_A_ROW or mostly_failing:

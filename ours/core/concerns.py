@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ours.core.breaker import PLUGIN_TIMEOUT
+
 Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring"]
 Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
     "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
-    "paused": "Renew its credentials, then resume it. Its backlog is kept.",
+    "paused": "Renew its credentials, or mend its plugin, then resume it. Its backlog is kept.",
     "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
@@ -67,8 +69,9 @@ def failing(destination_id: int, name: str, failures: int) -> Concern:
     return Concern("failing", _destination(destination_id), words)
 
 
-def paused(destination_id: int, name: str) -> Concern:
-    return Concern("paused", _destination(destination_id), f"“{name}” refused our credentials and was paused.")
+def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
+    did = "has a plugin that does not come back" if why == PLUGIN_TIMEOUT else "refused our credentials"
+    return Concern("paused", _destination(destination_id), f"“{name}” {did} and was paused.")
 
 
 def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:

@@ -53,6 +53,10 @@ REASONS = {
         "The plugin failed while it built the request: a fault in the plugin.",
         "Read the attempt's message, mend the plugin, then replay.",
     ),
+    "plugin_timeout": Reason(
+        "The plugin did not come back from a call in time; five times in a row pause its destination.",
+        "Read the attempt's message, mend the plugin, resume the destination, then replay.",
+    ),
     "too_old": Reason(
         "The event happened longer ago than this destination takes events.",
         "Nothing can be done: the destination would refuse it, or count it on the wrong day.",
@@ -90,6 +94,10 @@ REASONS = {
     "lease_lost": Reason(
         "The worker ended while it was sending, so nobody heard the answer.",
         "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+    ),
+    "ends_workers": Reason(
+        "Five workers ended while they had it in hand, so it is tried no more.",
+        "See in the workers' log where they ended and mend the plugin, or whether memory ran out; then replay.",
     ),
     "worker_stopped": Reason(
         "The worker was stopped before the answer came.",

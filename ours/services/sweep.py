@@ -22,6 +22,8 @@ _logger = log.get("sweep")
 _BATCH = 500
 _SLACK = 30 * clock.SECOND
 """So far may the clocks of two machines be apart."""
+_MOST_LOST = 5
+"""So many workers may end with one dispatch in hand: it may be what ends them."""
 _LOST = Unknown("lease_lost", "The worker that had it in hand ended before it could record an answer.")
 
 
@@ -77,11 +79,15 @@ class Sweep:
             return
         _logger.warning("leases_lost", count=len(rows))
         with self._store.write() as connection:
+            before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
             for row in rows:
-                dispatches.settle(connection, [self._settled(row, now)], holder=row.lease, now=now)
+                settled = self._settled(row, now, before.get(row.id, 0) + 1)
+                dispatches.settle(connection, [settled], holder=row.lease, now=now)
             dispatches.record(connection, [self._attempt(row, now) for row in rows])
 
-    def _settled(self, row: Row[Any], now: int) -> Settled:
+    def _settled(self, row: Row[Any], now: int, losses: int) -> Settled:
+        if losses >= _MOST_LOST:
+            return Settled(row.id, "exhausted" if row.mode == "live" else "rejected", "ends_workers", None)
         if row.mode == "test":
             return Settled(row.id, "pending", None, now)
         decision = retry.decide(

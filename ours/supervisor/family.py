@@ -65,13 +65,15 @@ class Family:
 
     def _reap(self) -> None:
         for child in self._children:
-            if child.pid and os.waitpid(child.pid, os.WNOHANG)[0]:
+            ended, status = os.waitpid(child.pid, os.WNOHANG) if child.pid else (0, 0)
+            if ended:
                 lived = time.monotonic() - child.started
                 child.pause = 0.1 if lived > _SETTLED else min(child.pause * 2, _LONGEST_PAUSE)
                 child.due = time.monotonic() + child.pause
                 child.pid = 0
                 if not self._stopping:
-                    _logger.warning("child_restarts", child=child.name, lived_seconds=round(lived, 1))
+                    by = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None
+                    _logger.warning("child_restarts", child=child.name, lived_seconds=round(lived, 1), ended_by=by)
 
     def _end(self) -> None:
         """First those that take work in, then the queue below them."""

@@ -39,7 +39,7 @@ def _destinations(rows: Any) -> Iterator[Concern]:
         if row.status == "on" and row.breaker != "closed":
             yield concerns.failing(row.id, row.name, row.breaker_failures)
         elif row.status == "paused" and row.paused_for:
-            yield concerns.paused(row.id, row.name)
+            yield concerns.paused(row.id, row.name, row.paused_for)
 
 
 def _expiring(connection: Connection, keep_days: int) -> Iterator[Concern]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from ours import clock, ids
+from ours import clock, ids, timebox
 from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.deliver import letters
@@ -55,7 +55,10 @@ class Deliver:
 
         :raises Busy: when the database is away; what was learned by then is recorded at the next call.
         """
-        ends = time.monotonic() + seconds
+        with timebox.armed():
+            self._drain(stop, time.monotonic() + seconds, claim=claim)
+
+    def _drain(self, stop: threading.Event, ends: float, *, claim: bool) -> None:
         while not stop.is_set() and time.monotonic() < ends:
             self._outbox.collect(_TICK)
             ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
@@ -120,12 +123,15 @@ class Deliver:
         except Busy:
             self._give_back(claimed)
             raise
+        back = []
         for letter in written:
             target = self._targets.get(letter.claimed.destination_id)
-            if target is None:
-                self._give_back([letter.claimed])
-                continue
-            self._outbox.add(Try.begun(letter, target, clock.now_ms()))
+            if target is None or target.id in self._outbox.stuck:
+                back.append(letter.claimed)
+            else:
+                self._outbox.add(Try.begun(letter, target, clock.now_ms()))
+        if back:
+            self._give_back(back)
 
     def _give_back(self, claimed: Sequence[Claimed]) -> None:
         with self._store.write() as connection:

@@ -1,4 +1,4 @@
-"""Learns from tries how destinations fare: keeps their breakers, and pauses those that refuse our credentials."""
+"""Learns from tries how destinations fare: keeps their breakers, and pauses those that need a person."""
 
 import math
 from collections.abc import Sequence
@@ -65,7 +65,7 @@ class Health:
             changes["drained_until"] = None
             _say(row, after)
         if after.refuses:
-            changes |= _paused(connection, row, after, now)
+            changes |= _paused(connection, row, after, "plugin_timeout" if "hung" in verdicts else "auth_failed", now)
         destinations.change(connection, destination_id, changes)
 
 
@@ -74,9 +74,9 @@ def _say(row: Any, breaker: Breaker) -> None:
     tell(f"breaker_{breaker.state}", destination=row.name, failures=breaker.failures, until=breaker.until)
 
 
-def _paused(connection: Connection, row: Any, breaker: Breaker, now: int) -> dict[str, Any]:
-    """Its credentials do not work: no further dispatch is spent on it. What waits is held by the next sweep."""
-    detail = {"reason": "auth_failed", "refusals": breaker.refusals}
+def _paused(connection: Connection, row: Any, breaker: Breaker, reason: str, now: int) -> dict[str, Any]:
+    """It needs a person: no further dispatch is spent on it. What waits is held by the next sweep."""
+    detail = {"reason": reason, "refusals": breaker.refusals}
     audit.record(connection, "ours", "pause", f"destination {row.id}", detail)
     _logger.error("destination_paused", destination=row.name, **detail)
-    return {"status": "paused", "paused_for": "auth_failed", "updated_at": now}
+    return {"status": "paused", "paused_for": reason, "updated_at": now}

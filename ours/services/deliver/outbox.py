@@ -6,7 +6,8 @@ from functools import partial
 
 from ours import clock
 from ours.core.answer import Answer
-from ours.plugin import Outcome, Split, Unknown
+from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.plugin import Outcome, Retry, Split, Unknown
 from ours.pool import THREADS, Pool
 from ours.services.deliver import reading, records, tries
 from ours.services.deliver.batches import Batches
@@ -17,13 +18,20 @@ from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
 from ours.transport import Transport
 
+_LATER = Retry("try_again", "The plugin was not asked: it had just not ended in time.")
+
 
 class Outbox:
-    """``finished`` is what is to be written down, ``busy`` how many tries of each destination are in hand."""
+    """``finished`` is what is to be written down, ``busy`` how many tries of each destination are in hand.
+
+    ``stuck`` are the destinations whose plugin did not come back from its last call: it is not called again before the
+    others have had their turn.
+    """
 
     def __init__(self, transport: Transport, seal: Seal) -> None:
         self.finished: list[Finished] = []
         self.busy: Counter[int] = Counter()
+        self.stuck: set[int] = set()
         self._transport = transport
         self._seal = seal
         self._sink = Sink()
@@ -66,6 +74,7 @@ class Outbox:
 
     def collect(self, timeout: float) -> None:
         """See what became of what is on its way, for ``timeout`` seconds at most; send the batches that are due."""
+        self.stuck.clear()
         for parcel in self._batches.due():
             self._send(parcel)
         for answer in self._sink.wait(0):
@@ -108,13 +117,18 @@ class Outbox:
 
     def _send(self, parcel: Parcel) -> None:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
+        target = parcel.target
+        if target.id in self.stuck:
+            self._conclude(parcel, [_LATER] * len(parcel.tries))
+            return
         outcome = tries.make_request(parcel)
         if outcome is None:
-            target = parcel.target
             if self._flying_to[target.id] >= _most_requests(target):
                 self._queues.setdefault(target.id, deque()).append(parcel)
             else:
                 self._begin(parcel)
+        elif len(parcel.tries) > 1 and tries.did_not_end(outcome):
+            self._conclude(parcel, [Retry(PLUGIN_TIMEOUT, tries.too_long("pack"))] * len(parcel.tries))
         elif len(parcel.tries) > 1:
             for half in parcel.smaller(parcel.tries):
                 self._send(half)
@@ -145,6 +159,8 @@ class Outbox:
             self._conclude(parcel, reading.each(parcel, said, "send_failed", "send"))
         elif answer.failure is not None:
             self._conclude(parcel, reading.unanswered(parcel, answer.failure), answer)
+        elif parcel.target.id in self.stuck:
+            self._conclude(parcel, reading.unread(parcel), answer)
         elif answer.response is not None:
             self._conclude(parcel, reading.read(parcel, answer.response), answer)
 
@@ -162,6 +178,8 @@ class Outbox:
         """Write down what came of it; what was not taken with the others travels again in smaller parcels."""
         self.finished += records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
         ended = list(zip(parcel.tries, outcomes, strict=True))
+        if any(tries.did_not_end(outcome) for outcome in outcomes):
+            self.stuck.add(parcel.target.id)
         apart = [one for one, outcome in ended if isinstance(outcome, Split)]
         anew = [one for one, outcome in ended if one.wants_new_token(outcome)]
         self.busy[parcel.target.id] -= len(ended) - len(apart) - len(anew)

@@ -4,26 +4,36 @@ from collections.abc import Sequence
 
 from requests import Response
 
+from ours import log, timebox
 from ours.core.answer import Failure
+from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Split, Unknown
-from ours.services.deliver.tries import Parcel
+from ours.services.deliver.tries import Parcel, too_long
 
 _HOPELESS = {"ssrf_refused", "invalid_request", "response_too_large"}
 _TOO_LARGE = 413
+
+
+_logger = log.get("deliver")
 
 
 def read(parcel: Parcel, response: Response) -> list[Outcome]:
     """What the plugin reads from the answer."""
     plugin, one = parcel.target.plugin, parcel.tries[0]
     batch = one.travels_in_batches
+    verb = "read_batch" if batch else "read"
+
+    def ask() -> object:
+        return plugin.read_batch(response, [one.item for one in parcel.tries]) if batch else plugin.read(response)
+
     try:
-        said: object = (
-            plugin.read_batch(response, [one.item for one in parcel.tries]) if batch else plugin.read(response)
-        )
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - it was sent; what came of it nobody can say now
-        verb = "read_batch" if batch else "read"
+        said = timebox.limited(ask)
+    except timebox.TooLong:  # it was sent; what came of it nobody can say now
+        _logger.warning("plugin_timeout", plugin=plugin.slug, verb=verb, dispatch=one.id)
+        return _all(parcel, Unknown(PLUGIN_TIMEOUT, too_long(verb)))
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the same
         return _all(parcel, Unknown("read_failed", f"The plugin's {verb}() raised {type(error).__name__}."))
-    outcomes = each(parcel, said, "read_failed", "read_batch" if batch else "read")
+    outcomes = each(parcel, said, "read_failed", verb)
     if response.status_code == _TOO_LARGE and not any(isinstance(one, Delivered | Duplicate) for one in outcomes):
         return _split(parcel, outcomes, whole=True)
     return outcomes
@@ -48,6 +58,11 @@ def unanswered(parcel: Parcel, failure: Failure) -> list[Outcome]:
         return _all(parcel, Rejected(failure.code, failure.message))
     kind = Unknown if failure.arrived else Retry
     return _all(parcel, kind(failure.code, failure.message))
+
+
+def unread(parcel: Parcel) -> list[Outcome]:
+    """It was answered, and the plugin is not asked what that means, for it does not come back."""
+    return _all(parcel, Unknown("read_failed", "The plugin's read() was not asked: it had just not ended in time."))
 
 
 def _all(parcel: Parcel, outcome: Outcome) -> list[Outcome]:

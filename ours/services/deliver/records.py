@@ -11,7 +11,7 @@ from ours.core.reasons import tidy
 from ours.core.retry import Decision
 from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Split, Unauthorized, Unknown
 from ours.services.deliver.exchange import Kept
-from ours.services.deliver.tries import Parcel, Try
+from ours.services.deliver.tries import Parcel, Try, did_not_end
 from ours.store.queries.dispatches import NewAttempt, Settled
 
 _NAMES = {Delivered: "delivered", Duplicate: "duplicate", Skipped: "skipped", Rejected: "rejected", Retry: "retry",
@@ -40,7 +40,8 @@ def write_up(
 ) -> list[Finished]:
     """Write up the tries of a parcel, an outcome for each; None: the sink kept its request."""
     kept = Kept.of(parcel, answer)
-    verdict = _verdict(parcel, outcomes) if parcel.request or parcel.asked else None
+    asked = parcel.request or parcel.asked or any(map(did_not_end, outcomes))
+    verdict = _verdict(parcel, outcomes) if asked else None
     found = []
     for one, outcome in zip(parcel.tries, outcomes, strict=True):
         decision = _decision(one, outcome, now)

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from requests import PreparedRequest, Request
 
-from ours import log
+from ours import log, timebox
 from ours.core.answer import Answer
 from ours.core.redact import Masker
 from ours.plugin import Outcome, Retry, SecretValue, Token, Unauthorized, secrets_of
@@ -132,7 +132,7 @@ def _prepared(target: Target, now: int) -> PreparedRequest | None:
 
 def _guarded(verb: str, ask: Callable[[], T]) -> T | Unauthorized:
     try:
-        return ask()
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
+        return timebox.limited(ask)
+    except (Exception, SystemExit, timebox.TooLong) as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
         _logger.warning("token_failed", verb=verb, error=type(error).__name__)
         return Unauthorized(_FAILED, f"The plugin's {verb}() raised {type(error).__name__}.")

@@ -7,7 +7,8 @@ from typing import Any
 
 from requests import PreparedRequest, Request
 
-from ours import log
+from ours import log, timebox
+from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.core.mapping import Released, context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
 from ours.services.deliver.letters import Letter
@@ -155,6 +156,15 @@ def make_request(parcel: Parcel) -> Outcome | None:
     return _guarded(parcel.tries, verb, make)
 
 
+def did_not_end(outcome: Outcome | None) -> bool:
+    """Whether the plugin's call did not come back in time."""
+    return getattr(outcome, "code", None) == PLUGIN_TIMEOUT
+
+
+def too_long(verb: str) -> str:
+    return f"The plugin's {verb}() had not ended after {timebox.SECONDS:.0f} seconds."
+
+
 def _names(headers: Iterable[str], name: str) -> bool:
     return any(one.lower() == name for one in headers)
 
@@ -184,7 +194,10 @@ def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]
     """Have the plugin do its part, and see how long that takes."""
     one, begun = tries[0], time.perf_counter()
     try:
-        return make()
+        return timebox.limited(make)
+    except timebox.TooLong:
+        _logger.warning("plugin_timeout", plugin=one.target.plugin.slug, verb=verb, dispatch=one.id)
+        return Rejected(PLUGIN_TIMEOUT, too_long(verb))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
         cause = type(error).__name__
         _logger.warning("build_failed", plugin=one.target.plugin.slug, dispatch=one.id, error=cause)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, selec
 
 from ours.store import bulk
 from ours.store.queries.destinations import LONGEST_REST
-from ours.store.tables import destinations, dispatches
+from ours.store.tables import attempts, destinations, dispatches
 from ours.store.tables.dispatches import OPEN
 
 _d = dispatches.c
@@ -247,6 +247,12 @@ def pull_back(connection: Connection, ids: Sequence[str], now: int, lease: int) 
         "updated_at": now,
     }
     connection.execute(update(dispatches).where(_d.id.in_(ids), _d.updated_at > now).values(values))
+
+
+def losses(connection: Connection, ids: Sequence[str], code: str) -> dict[str, int]:
+    """How many tries of each of these ended with ``code``; those that have none are left out."""
+    query = select(attempts.c.dispatch_id, func.count()).where(attempts.c.dispatch_id.in_(ids), attempts.c.code == code)
+    return {row[0]: row[1] for row in connection.execute(query.group_by(attempts.c.dispatch_id))}
 
 
 def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:

@@ -1,0 +1,220 @@
+"""A plugin that does not come back holds up nobody but itself, and nothing of what it had is lost."""
+
+import collections
+import itertools
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import pytest
+import sqlalchemy as sa
+import time_machine
+
+from ours import timebox
+from ours.plugin import Batching, Delivered, Delivery, Destination, Endpoint, Outcome, Request, Response, Schema
+from ours.registry import Registry
+from ours.registry.registry import Loaded
+from ours.services.deliver import Deliver
+from ours.services.destinations import Destinations
+from ours.services.overview import Overview
+from ours.services.route import Route
+from ours.store.tables import destinations, dispatches
+from tests.receiver import Receiver
+from tests.services.conftest import Place
+from tests.services.scripted import die, route_all, scripted, sweep_of
+
+
+def turns_round() -> None:
+    while True:
+        pass
+
+
+def waits() -> None:
+    time.sleep(1000)
+
+
+def matches() -> None:
+    re.match(r"(a+)+$", "a" * 60 + "b")
+
+
+def swallows() -> None:
+    for _ in range(3):
+        try:
+            time.sleep(1000)
+        except BaseException:
+            continue
+    time.sleep(1000)
+
+
+class Dawdler(Destination):
+    """Does not come back where ``hangs`` says so, for events that are named Poison."""
+
+    slug = "dawdler"
+    label = "Dawdler"
+    hangs: ClassVar[Callable[[], None]] = staticmethod(waits)
+    place: ClassVar[str] = "build"
+
+    class Settings(Schema):
+        url = Endpoint(required=True)
+
+    def build(self, delivery: Delivery) -> Request:
+        if self.place == "build" and delivery.event.name == "Poison":
+            type(self).hangs()
+        return Request("POST", delivery.settings["url"], json={"name": delivery.event.name})
+
+    def read(self, response: Response) -> Outcome:
+        if self.place == "read" and b"Poison" in (response.request.body or b""):
+            type(self).hangs()
+        return Delivered()
+
+
+class InLists(Dawdler):
+    slug = "lists"
+    batching = Batching(max_items=10, linger=0.02)
+
+    def item(self, delivery: Delivery) -> Any:
+        return delivery.event.name
+
+    def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
+        if "Poison" in items:
+            type(self).hangs()
+        return Request("POST", settings["url"], data=json.dumps(list(items)))
+
+    def build(self, delivery: Delivery) -> Request:
+        return self.pack([self.item(delivery)], delivery.settings)
+
+
+@pytest.fixture
+def engine_kind() -> str:
+    return "sqlite"
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(timebox, "TICK", 0.02)
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(waits))
+    monkeypatch.setattr(Dawdler, "place", "build")
+    before = signal.getsignal(signal.SIGALRM)
+    yield
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+
+
+@pytest.fixture
+def dawdling(place: Place, receiver: Receiver) -> Place:
+    webhook = place.registry.get("webhook")
+    assert webhook is not None
+    loaded = [Loaded(one.slug, one(), "built-in", "here") for one in (Dawdler, InLists)]
+    place.registry = Registry([webhook, *loaded])
+    place.deliver.close()
+    place.route = Route(place.store, place.registry)
+    place.deliver = Deliver(place.store, place.registry, place.settings)
+    place.destinations = Destinations(place.store, place.registry)
+    return place
+
+
+def add(place: Place, receiver: Receiver, slug: str = "dawdler") -> None:
+    place.destinations.add(slug, "Slow", {"url": receiver.url}, events=["*"], actor="cli")
+
+
+def reasons(place: Place) -> dict[tuple[str, str | None], int]:
+    with place.store.read() as connection:
+        rows = connection.execute(sa.select(dispatches.c.state, dispatches.c.reason)).all()
+    return dict(collections.Counter((row.state, row.reason) for row in rows))
+
+
+@pytest.mark.parametrize("hangs", [turns_round, waits, matches, swallows])
+def test_a_build_that_never_ends_costs_its_own_event_alone(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, hangs: Callable[[], None]
+) -> None:
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(hangs))
+    add(dawdling, receiver)
+    for name in ("A", "Poison", "B"):
+        dawdling.track(name)
+    dawdling.work()
+    assert reasons(dawdling) == {("delivered", None): 2, ("rejected", "plugin_timeout"): 1}
+    assert Overview(dawdling.store, dawdling.registry).balance().difference == 0
+
+
+def test_one_that_always_hangs_is_paused_and_the_others_go_on(dawdling: Place, receiver: Receiver) -> None:
+    add(dawdling, receiver)
+    dawdling.webhook(receiver)
+    for _ in range(30):
+        dawdling.track("Poison")
+    began = time.monotonic()
+    dawdling.work()
+    assert time.monotonic() - began < 5
+    assert len(receiver.requests) == 30
+    with dawdling.store.read() as connection:
+        row = connection.execute(sa.select(destinations).where(destinations.c.slug == "dawdler")).one()
+    assert (row.status, row.paused_for) == ("paused", "plugin_timeout")
+    sweep_of(dawdling).run()
+    assert reasons(dawdling) == {
+        ("delivered", None): 30, ("rejected", "plugin_timeout"): 5, ("held", "destination_paused"): 25,
+    }  # fmt: skip
+    assert Overview(dawdling.store, dawdling.registry).balance().difference == 0
+
+
+def test_an_answer_that_is_never_read_is_unknown(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Dawdler, "place", "read")
+    add(dawdling, receiver)
+    for name in ("A", "Poison", "B"):
+        dawdling.track(name)
+    dawdling.work()
+    states = dawdling.states()
+    assert states["held"] >= 1
+    assert states["held"] + states.get("delivered", 0) == 3
+    assert len(receiver.requests) == 3
+
+
+def test_a_batch_that_is_never_packed_waits_and_is_not_halved_for_ever(dawdling: Place, receiver: Receiver) -> None:
+    add(dawdling, receiver, "lists")
+    for name in ("A", "Poison", "B", "C"):
+        dawdling.track(name)
+    began = time.monotonic()
+    dawdling.work()
+    assert time.monotonic() - began < 3
+    assert reasons(dawdling) == {("retrying", "plugin_timeout"): 4}
+    assert receiver.requests == []
+
+
+def test_what_never_comes_back_to_python_ends_with_its_process_and_says_where() -> None:
+    program = (
+        "import collections, itertools\n"
+        "from ours import timebox\n"
+        "timebox.TICK, timebox.LAST_RESORT = 0.1, 0.3\n"
+        "def never_ends():\n"
+        "    collections.deque(itertools.count(), maxlen=0)\n"
+        "with timebox.armed():\n"
+        "    timebox.limited(never_ends)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=30, check=False)
+    assert ended.returncode == -signal.SIGVTALRM
+    assert b"never_ends" in ended.stderr
+
+
+def test_what_ends_five_workers_is_not_tried_again(place: Place) -> None:
+    scripted(place)
+    place.destinations.add("scripted", "Deadly", {}, events=["*"], actor="cli")
+    place.registry.get("scripted").plugin.__class__.dedupes = True  # type: ignore[union-attr]
+    place.track()
+    route_all(place)
+    with time_machine.travel(time.time(), tick=False) as clock:
+        for _ in itertools.takewhile(lambda _: "exhausted" not in place.states(), range(9)):
+            die(place)
+            clock.shift(60)
+            sweep_of(place).run()
+            clock.shift(7200)
+    place.registry.get("scripted").plugin.__class__.dedupes = False  # type: ignore[union-attr]
+    assert reasons(place) == {("exhausted", "ends_workers"): 1}
+    with place.store.read() as connection:
+        assert connection.scalar(sa.select(dispatches.c.attempts)) == 5
+    assert Overview(place.store, place.registry).balance().difference == 0
