@@ -94,9 +94,9 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
     )
     default_mapping = {
         "transaction_id": "{{event.distinct_id}}",
-        "gclid": "{{visitor.gclid}}",
-        "gbraid": "{{visitor.gbraid}}",
-        "wbraid": "{{visitor.wbraid}}",
+        "gclid": "{{event.default_properties.gclid || event.event_properties.gclid || visitor.gclid}}",
+        "gbraid": "{{event.default_properties.gbraid || event.event_properties.gbraid || visitor.gbraid}}",
+        "wbraid": "{{event.default_properties.wbraid || event.event_properties.wbraid || visitor.wbraid}}",
         "email": "{{visitor.email}}",
         "phone": "{{visitor.phone_number}}",
         "first_name": "{{visitor.first_name}}",

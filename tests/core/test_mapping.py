@@ -192,3 +192,28 @@ def test_following_a_path_never_fails(properties: Any, keys: list[str]) -> None:
     path = ".".join(["value", *keys])
     context = context_of(Event("1", "e", "d", 0, 0, event_properties={"value": properties}), VISITOR)
     compile_mapping({"f": f"{{{{event.event_properties.{path}}}}} "}).apply(context)
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{{event.event_properties.value || event.event_properties.gift}}", 99.5),
+        ("{{event.event_properties.nowhere || event.event_properties.gift}}", False),
+        ("{{ event.event_properties.nowhere||visitor.gclid || visitor.email }}", "jane@example.com"),
+        ("{{event.event_properties.none || visitor.email}}", None),
+        ("{{event.event_properties.nowhere || visitor.gclid}}", None),
+        ("to {{visitor.gclid || visitor.email}}!", "to jane@example.com!"),
+    ],
+)
+def test_of_several_paths_the_first_that_leads_to_a_value_counts(template: str, expected: Any) -> None:
+    assert value(template) == expected
+    (row,) = compile_mapping({"field": template}).explain(CONTEXT)
+    assert row.found == (expected is not None)
+
+
+@pytest.mark.parametrize(
+    "template", ["{{visitor.email ||}}", "{{|| visitor.email}}", "{{visitor.email || nowhere.at.all}}"]
+)
+def test_each_of_several_paths_has_to_exist(template: str) -> None:
+    with pytest.raises(MappingInvalid):
+        compile_mapping({"field": template})

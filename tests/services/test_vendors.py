@@ -260,3 +260,13 @@ def test_google_ads_refuses_a_key_or_a_quota_and_no_event_is_lost(place: Place, 
     again(place)
     again(place)
     assert set(ended(place).values()) == {DONE}
+
+
+@pytest.mark.parametrize("bag", ["default_properties", "event_properties", "user_properties"])
+def test_a_click_is_taken_from_the_event_or_else_from_the_visitor(place: Place, bag: str, stack: ExitStack) -> None:
+    meta = stack.enter_context(MetaDouble())
+    add(place, "meta", meta)
+    given = {"default_properties": PAGE, "event_properties": {"value": 1, "currency": "EUR"}, "user_properties": WHO}
+    buy(place, "1", **{**given, bag: {**given[bag], "fbc": f"fb.1.1.{bag}"}})
+    place.work()
+    assert [one["user_data"]["fbc"] for one in meta.kept] == [f"fb.1.1.{bag}"]

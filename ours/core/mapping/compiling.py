@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ours.core.mapping.rows import EVENT_NAME, MappingInvalid, RowError, invalid, read_rows
 from ours.core.modifications import MODIFICATIONS, NONE, NULL
 from ours.core.modifications.texts import as_text
-from ours.core.paths import Context, Path, PathError, Step, parse
+from ours.core.paths import Context, FirstOf, Path, PathError, Step, parse_first
 from ours.plugin.mapped import Mapped
 
 __all__ = ["Compiled", "MappingInvalid", "Row", "Template", "compile_mapping"]
@@ -32,10 +32,14 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What an operator wrote: ``take`` gives its value, ``give`` that value modified. Both are made once."""
+    """What an operator wrote: ``take`` gives its value, ``give`` that value modified. Both are made once.
+
+    ``paths`` are all that are named in it, ``places`` what gives each place in it its value.
+    """
 
     text: str
     paths: tuple[Path, ...]
+    places: tuple[Step, ...]
     take: Step
     give: Step
     modification: str = NONE
@@ -46,7 +50,7 @@ class Template:
         return self.modification == NULL
 
     def found(self, context: Context) -> bool:
-        return all(path.take(context) is not None for path in self.paths)
+        return all(place(context) is not None for place in self.places)
 
 
 class Compiled:
@@ -119,21 +123,25 @@ def _read(row: Mapped) -> Template:
     around = "".join(pieces[::2])
     if any("{{" in piece for piece in pieces[::2]) or ("}}" in around and around.count("}") > around.count("{")):
         raise RowError("The braces do not match. Write each value as {{path}}.")
-    parts = [parse(piece) if number % 2 else piece for number, piece in enumerate(pieces) if number % 2 or piece]
-    paths = tuple(part for part in parts if isinstance(part, Path))
+    parts = [parse_first(piece) if number % 2 else piece for number, piece in enumerate(pieces) if number % 2 or piece]
+    places = [part for part in parts if not isinstance(part, str)]
+    paths = tuple(path for place in places for path in (place.paths if isinstance(place, FirstOf) else [place]))
     take = _taker(parts)
-    return Template(row.template, paths, take, _modified(take, row.modification), row.modification, row.required)
+    return Template(
+        row.template, paths, tuple(place.take for place in places), take, _modified(take, row.modification),
+        row.modification, row.required,
+    )  # fmt: skip
 
 
-def _taker(parts: Sequence[str | Path]) -> Step:
+def _taker(parts: Sequence[str | Path | FirstOf]) -> Step:
     match parts:
         case []:
             return lambda _context: None
-        case [Path() as path]:
-            return path.take
+        case [Path() | FirstOf() as place]:
+            return place.take
         case [str() as text]:
             return lambda _context: text
-    steps = [part.take if isinstance(part, Path) else part for part in parts]
+    steps = [part if isinstance(part, str) else part.take for part in parts]
     return lambda context: "".join([one if isinstance(one, str) else as_text(one(context)) for one in steps])
 
 

@@ -13,7 +13,7 @@ from ours.plugin.mapped import Mapped
 from ours.plugin.types import Delivery, Event, Visitor
 
 NOW = 1_795_000_000_000
-_VARIABLE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+_VARIABLE = re.compile(r"\{\{\s*([^{}]*[^{}\s])\s*\}\}")
 
 SAMPLES: Mapping[str, Event] = MappingProxyType({
     "purchase": Event(
@@ -133,7 +133,13 @@ def _filled(template: str, known: Mapping[str, Any]) -> Any:
     return _VARIABLE.sub(lambda place: _as_text(_at(place[1], known)), template) or None
 
 
-def _at(path: str, known: Any) -> Any:
+def _at(paths: str, known: Any) -> Any:
+    """What lies at the first of ``a.path || another.path`` that leads somewhere."""
+    found = (_under(path.strip(), known) for path in paths.split("||"))
+    return next((one for one in found if one is not None), None)
+
+
+def _under(path: str, known: Any) -> Any:
     for name in path.split("."):
         known = known.get(name) if isinstance(known, Mapping) else None
     return known
