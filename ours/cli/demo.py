@@ -9,7 +9,7 @@ import click
 
 from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
 from ours.clock import now_ms
-from ours.errors import NotFound, OursError
+from ours.errors import Invalid, NotFound, OursError
 from ours.ids import TEST_PREFIX
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ _SOURCE = "Demo"
 _TIMEOUT = 15.0
 _PATIENCE = 5
 _BUSY = (429, 503)
+_TYPED = click.core.ParameterSource.COMMANDLINE
 
 
 class DemoError(OursError):
@@ -35,23 +36,50 @@ class DemoError(OursError):
 @click.option("--key", help=f'Send with this key, instead of one of the source "{_SOURCE}".')
 @click.option("--url", help="The server's address, if it is not this machine's.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed invents another stream.")
+@click.option("--doubles", is_flag=True,
+              help="Run stand-ins of GA4, Google Ads, Meta and Mixpanel on this machine, and have the events delivered"
+                   " to them. The server must run with OURS_ALLOW_NETWORKS=127.0.0.0/8.")  # fmt: skip
 @json_option
 @pass_shell
-def demo(shell: Shell, count: int, rate: float, mode: str, key: str | None, url: str | None, seed: int) -> None:
-    """Send an invented stream of events to the server, to look at."""
+def demo(shell: Shell, count: int, rate: float, mode: str, key: str | None, url: str | None, seed: int,
+         doubles: bool) -> None:  # fmt: skip
+    """Send an invented stream of events to the server, to look at.
+
+    With --doubles it is delivered too: to small servers that answer as the vendors do, refusals and all, so that no
+    account is needed and nothing leaves this machine. Their destinations hear the source "Demo" alone, and are off
+    again when it ends.
+    """
+    address = (url or shell.settings.address).rstrip("/")
+    if not doubles:
+        key = key or _own_key(shell, mode)
+        shell.show(_sent(address, key, count, rate, seed))
+        return
+    if key or (mode == "test" and click.get_current_context().get_parameter_source("mode") is _TYPED):
+        raise Invalid("--doubles sends live events with a key of its own: give neither --key nor --mode test.")
+    from ours.cli import standins
+
+    key, began = _own_key(shell, "live"), now_ms()
+    with standins.up(shell.ours, shell.ours.sources.find(_SOURCE).id) as standing:
+        said = _sent(address, key, count, rate, seed)
+        standins.settle(shell.ours, standing)
+        told = standins.report(shell.ours, standing, began)
+    shell.show(said | ({"doubles": told} if shell.as_json else {}))
+    if not shell.as_json:
+        standins.show(shell, told)
+
+
+def _sent(address: str, key: str, count: int, rate: float, seed: int) -> dict[str, object]:
     from ours.cli.stream import calls
 
-    key = key or _own_key(shell, mode)
-    address = (url or shell.settings.address).rstrip("/")
     tally = _send_all(calls(count, now_ms(), seed), count, rate, address, key)
-    shell.show({
+    return {
         "address": address,
         "mode": "test" if key.startswith(TEST_PREFIX) else "live",
         "sent": tally.total(),
         "accepted": tally["accepted"] + tally["duplicate"],
         "duplicates": tally["duplicate"],
         "refused": tally["refused"],
-    })  # fmt: skip
+    }
 
 
 def _own_key(shell: Shell, mode: str) -> str:

@@ -24,6 +24,7 @@ _PAGES = ("/", "/pricing", "/docs/quickstart", "/blog/launch", "/contact")
 _CAMPAIGNS = ("spring-sale", "newsletter-12", "brand")
 _KINDS = {"Page Viewed": 50, "Product Added": 14, "Purchase": 14, "Lead": 10, "identify": 9, "repeat": 3}
 _BACKFILLED = 0.3
+_CLICKED = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,22 +48,23 @@ def calls(count: int, now: int, seed: int = 1) -> Iterator[Call]:
             yield repeatable
         else:
             name = "Page Viewed" if kind == "repeat" else kind
-            repeatable = Call("track", _event(dice, name, visitor, now, f"demo-{now}-{number}"))
+            repeatable = Call("track", _event(dice, name, visitor, now, number))
             yield repeatable
 
 
-def _event(dice: Random, name: str, visitor: int, now: int, distinct_id: str) -> dict[str, Any]:
+def _event(dice: Random, name: str, visitor: int, now: int, number: int) -> dict[str, Any]:
     backfilled = {"time": now - dice.randrange(6 * DAY)} if dice.random() < _BACKFILLED else {}
     return {
         "event": name,
         **_ids(visitor),
-        "distinctId": distinct_id,
+        "distinctId": f"demo-{now}-{number}",
         **backfilled,
         "eventProperties": _properties(dice, name),
         "defaultProperties": {
             "current_url": f"https://shop.example.com{dice.choice(_PAGES)}",
             "utm_campaign": dice.choice(_CAMPAIGNS),
             "device_type": dice.choice(("desktop", "mobile")),
+            **({"gclid": f"demo-click-{number}", "fbclid": f"demo-{number}"} if dice.random() < _CLICKED else {}),
         },
         "identityContext": {"ip": f"203.0.113.{visitor % 250 + 1}", "userAgent": "Mozilla/5.0 (demo)"},
     }

@@ -1,7 +1,9 @@
 """``ours demo``: a stream that the server takes without a warning, through the front door."""
 
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from werkzeug.serving import make_server
@@ -9,6 +11,7 @@ from werkzeug.serving import make_server
 from ours.bootstrap import Ours
 from ours.cli.stream import calls
 from ours.clock import DAY, now_ms
+from ours.settings import load
 from ours.web import create_app
 from tests.cli.conftest import Terminal
 
@@ -23,6 +26,65 @@ def address(ours: Ours) -> Iterator[str]:
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def at_work(ours: Ours) -> Iterator[Callable[..., None]]:
+    """Starts the stations, with what they may reach."""
+    stop, threads = threading.Event(), []
+
+    def work(own: Ours) -> None:
+        while not stop.is_set():
+            while own.route.run():
+                pass
+            own.deliver.drain(stop, 0.2)
+            stop.wait(0.02)
+        own.close()
+
+    def start(networks: str) -> None:
+        own = Ours(load({**os.environ, "OURS_ALLOW_NETWORKS": networks}))
+        _ = own.registry  # plugins are imported by one thread
+        threads.append(threading.Thread(target=work, args=(own,)))
+        threads[-1].start()
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_the_demo_is_delivered_to_stand_ins_that_take_and_refuse(
+    terminal: Terminal, ours: Ours, address: str, at_work: Callable[..., None]
+) -> None:
+    at_work("127.0.0.0/8")
+    said = terminal.json("demo", "--doubles", "--events", "40", "--rate", "0", "--url", address)
+    assert (said["mode"], said["accepted"]) == ("live", 40)
+    told = {one["plugin"]: one for one in said["doubles"]}
+    assert set(told) == {"ga4", "google_data_manager", "meta", "mixpanel"}
+    assert all(one["kept"] > 0 for one in told.values())
+    assert told["google_data_manager"]["not_delivered"]
+    assert {one.status for one in ours.destinations.list()} == {"off"}
+    assert ours.overview.balance().difference == 0
+
+
+def test_a_server_that_may_not_reach_the_stand_ins_is_told_how(
+    terminal: Terminal, address: str, at_work: Callable[..., None]
+) -> None:
+    at_work("")
+    said = terminal.run("demo", "--doubles", "--events", "10", "--rate", "0", "--url", address)
+    assert "ssrf_refused" in said.stdout
+    assert "OURS_ALLOW_NETWORKS=127.0.0.0/8" in said.stderr
+
+
+def test_what_is_invented_reaches_no_destination_that_is_not_a_stand_in(
+    terminal: Terminal, ours: Ours, address: str, tmp_path: Path
+) -> None:
+    made = ours.destinations.add("file", "Archive", {"folder": str(tmp_path)}, events=["*"], actor="cli")
+    refused = terminal.json("demo", "--doubles", "--url", address, status=1)
+    assert "Archive" in refused["error"]
+    assert [one.name for one in ours.destinations.list()] == ["Archive"]
+    assert "--key" in terminal.json("demo", "--doubles", "--key", "x", "--url", address, status=1)["error"]
+    ours.destinations.turn_off(made.id, actor="cli")
 
 
 def test_the_same_seed_invents_the_same_stream() -> None:
