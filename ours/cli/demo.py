@@ -90,7 +90,7 @@ def _own_key(shell: Shell, mode: str) -> str:
         made = sources.add(_SOURCE, actor=ACTOR)
         return made.live_key if mode == "live" else made.test_key
     now = now_ms()
-    usable = [key.text for key in sources.keys(found.id) if key.mode == mode and key.works(now)]
+    usable = [key.text.reveal() for key in sources.keys(found.id) if key.mode == mode and key.works(now)]
     if not usable or found.status != "active":
         raise DemoError(f'The source "{_SOURCE}" is deactivated or has no {mode} key. Activate it, or give --key.')
     return usable[0]

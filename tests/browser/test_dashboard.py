@@ -149,7 +149,7 @@ def test_a_key_is_copied_with_one_click(page: Page, seeded: Seeded, ours: Ours) 
     page.goto(f"/sources/{seeded.source_id}")
     page.get_by_role("button", name="Copy").first.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    keys = {key.text for key in ours.sources.keys(seeded.source_id)}
+    keys = {key.text.reveal() for key in ours.sources.keys(seeded.source_id)}
     assert page.evaluate("navigator.clipboard.readText()") in keys
 
 

@@ -23,7 +23,7 @@ def archive(terminal: Terminal, tmp_path: Path) -> str:
 
 def track(ours: Ours, name: str = "Purchase", **changes: Any) -> str:
     found = ours.sources.list()
-    key = ours.sources.keys(found[0].id)[-1].text if found else ours.sources.add("Shop", actor="cli").live_key
+    key = ours.sources.keys(found[0].id)[-1].text.reveal() if found else ours.sources.add("Shop", actor="cli").live_key
     caller = ours.accept.authenticate(key)
     assert caller
     item = Incoming(name=name, occurred_at=clock.now_ms(), user_id="u1", **changes)

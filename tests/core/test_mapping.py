@@ -217,3 +217,10 @@ def test_of_several_paths_the_first_that_leads_to_a_value_counts(template: str, 
 def test_each_of_several_paths_has_to_exist(template: str) -> None:
     with pytest.raises(MappingInvalid):
         compile_mapping({"field": template})
+
+
+def test_a_mapping_has_so_many_rows_of_so_many_characters_and_no_more() -> None:
+    compile_mapping({f"f{number}": "x" * 10_000 for number in range(500)})
+    for wrong in ({f"f{number}": "x" for number in range(501)}, {"f": "x" * 10_001}, {"f" * 201: "x"}):
+        with pytest.raises(MappingInvalid):
+            compile_mapping(wrong)

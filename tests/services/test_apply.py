@@ -99,7 +99,7 @@ def lines(made: Plan) -> list[str]:
 def sunk(ours: Ours) -> list[dict[str, Any]]:
     """What would leave for a test event, but for what differs by its nature."""
     source = ours.sources.find("Shop")
-    key = next(key.text for key in ours.sources.keys(source.id) if key.mode == "test")
+    key = next(key.text.reveal() for key in ours.sources.keys(source.id) if key.mode == "test")
     caller = ours.accept.authenticate(key)
     assert caller
     ours.accept.accept(caller, [Incoming(name="LEAD", occurred_at=1, user_id="u1", event_properties={"amount": 1})])

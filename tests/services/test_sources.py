@@ -44,7 +44,7 @@ def test_keys_lie_sealed_in_the_database_and_in_no_repr(sources: Sources, store:
         rows = connection.execute(sa.select(keys)).all()
     assert all(made.live_key.encode() not in row.sealed and made.live_key not in row.hash for row in rows)
     assert made.live_key not in repr(made) + repr(sources.keys(made.source.id))
-    assert {key.text for key in sources.keys(made.source.id)} == {made.live_key, made.test_key}
+    assert {key.text.reveal() for key in sources.keys(made.source.id)} == {made.live_key, made.test_key}
 
 
 @pytest.mark.parametrize("name", ["", "   ", "x" * 201, "two\nlines", "nul\0", "half \ud800"])
@@ -115,7 +115,7 @@ def test_a_second_rotation_never_lets_an_old_key_live_longer(sources: Sources) -
         made = sources.add("Shop", actor="cli")
         sources.rotate(made.source.id, "live", 10, actor="cli")
         sources.rotate(made.source.id, "live", 1000, actor="cli")
-    expiries = {key.text: key.expires_at for key in sources.keys(made.source.id)}
+    expiries = {key.text.reveal(): key.expires_at for key in sources.keys(made.source.id)}
     assert expiries[made.live_key] == NOON + 10_000
     assert sorted(moment for moment in expiries.values() if moment) == [NOON + 10_000, NOON + 1_000_000]
 
@@ -205,3 +205,10 @@ def test_a_key_is_in_use_for_a_day_after_its_last_use(sources: Sources, store: S
     assert not used.in_use(NOON + clock.DAY)
     sources.revoke_key(key.id, actor="cli")
     assert not sources.keys(made.source.id)[0].in_use(NOON)
+
+
+def test_a_key_is_shown_only_where_somebody_reveals_it(sources: Sources) -> None:
+    made = sources.add("Shop", actor="cli")
+    for key in sources.keys(made.source.id):
+        assert key.text.reveal() in {made.live_key, made.test_key}
+        assert key.text.reveal() not in f"{key} {key.text} {key!r}"

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from ours import clock, ids
 from ours.errors import Invalid, NotFound
+from ours.plugin import SecretValue
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
 from ours.services.sources.values import Key, NewSource, Source, Volume
@@ -136,7 +137,9 @@ class Sources:
 
     def _key(self, row: Any) -> Key:
         text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
-        return Key(row.id, row.mode, text, row.created_at, row.expires_at, row.revoked_at, row.last_used_at)
+        return Key(
+            row.id, row.mode, SecretValue(text), row.created_at, row.expires_at, row.revoked_at, row.last_used_at
+        )
 
     def _set_status(self, source_id: int, status: str, verb: str, actor: Who) -> Source:
         with self._store.write() as connection:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ours import clock
+from ours.plugin import SecretValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,11 @@ class NewSource:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a source. ``text`` is what callers send."""
+    """One key of a source. ``text`` is what callers send; whoever shows it sees to it that the reader may."""
 
     id: int
     mode: str
-    text: str = field(repr=False)
+    text: SecretValue
     created_at: int
     expires_at: int | None
     revoked_at: int | None

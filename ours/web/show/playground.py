@@ -105,7 +105,7 @@ def _send(keys: dict[int, tuple[Source, Key]], key_id: int | None, endpoint: str
         f"/api/v1/{endpoint}",
         base_url=request.url_root,
         data=body.encode(),
-        headers={"Authorization": f"Bearer {keys[key_id][1].text}", "Content-Type": "application/json"},
+        headers={"Authorization": f"Bearer {keys[key_id][1].text.reveal()}", "Content-Type": "application/json"},
     )
     said = answer.get_json(silent=True)
     event_id = said.get("eventId") if isinstance(said, dict) else None

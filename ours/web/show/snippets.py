@@ -77,7 +77,7 @@ def snippets(key: Key) -> Snippets:
 
 def shown_key(key: Key) -> str:
     """Whole to those who may change things; to a viewer, its beginning."""
-    return key.text if may("editor") else f"{key.text[:8]}…"
+    return key.text.reveal() if may("editor") else f"{key.text.reveal()[:8]}…"
 
 
 def _curl(url: str, body: Mapping[str, object]) -> str:

@@ -25,7 +25,7 @@ def test_adding_a_source_shows_both_keys_and_lines_that_work_when_pasted(editor:
     [source] = here.sources.list()
     assert source.name == "Shop backend"
     for key in here.sources.keys(source.id):
-        assert key.text in page
+        assert key.text.reveal() in page
     for line in ("track-test", "identify-test", "track-live", "identify-live"):
         address, body = _pasted(page, line)
         path = address.removeprefix("http://localhost")
@@ -110,7 +110,7 @@ def test_the_playground_sends_through_the_real_door_and_leads_to_the_event(edito
     assert (row.name, row.mode) == ("Tried", "test")
     assert "200 OK" in answer.text
     assert f'href="/events/{row.id}"' in answer.text
-    assert test_key.text not in answer.text
+    assert test_key.text.reveal() not in answer.text
 
 
 def test_the_playground_shows_what_the_door_has_against_a_body(editor: Browser, here: Ours) -> None:
@@ -147,10 +147,10 @@ def test_a_new_key_comes_with_an_overlap_in_which_the_old_one_works(here: Ours, 
     assert "There is a new live key" in page
     old, new = here.accept.authenticate(made.live_key), here.sources.keys(made.source.id)[0]
     assert old
-    assert here.accept.authenticate(new.text)
-    assert new.text != made.live_key
+    assert here.accept.authenticate(new.text.reveal())
+    assert new.text.reveal() != made.live_key
     expiring = [key for key in here.sources.keys(made.source.id) if key.expires_at]
-    assert [key.text for key in expiring] == [made.live_key]
+    assert [key.text.reveal() for key in expiring] == [made.live_key]
     assert editor.post(f"/sources/{made.source.id}/rotate", mode="live", overlap="for ever").status_code == 400
 
 
