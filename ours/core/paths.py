@@ -103,25 +103,6 @@ def parse_first(text: str) -> Path | FirstOf:
     return paths[0] if len(paths) == 1 else FirstOf(paths)
 
 
-@dataclass(frozen=True, slots=True)
-class FirstOf:
-    """Paths of which the first that leads to a value gives it. A null that somebody sent is the end of it, too."""
-
-    paths: tuple[Path, ...]
-
-    def take(self, context: Context) -> Any:
-        return next((found for path in self.paths if (found := path.find(context)) is not UNDEFINED), None)
-
-
-def parse_first(text: str) -> Path | FirstOf:
-    """``a.path`` or ``a.path || another.path``.
-
-    :raises PathError: when there can never be a value at one of them.
-    """
-    paths = tuple(map(parse, text.split("||")))
-    return paths[0] if len(paths) == 1 else FirstOf(paths)
-
-
 def parse(text: str) -> Path:
     """:raises PathError: when there can never be a value at this path."""
     bare = text.strip()
