@@ -378,8 +378,9 @@ def document() -> str:
     for name, item in SettingsSchema().fields.items():
         rows.append(f"| `{PREFIX}{name.upper()}` | {item.metadata['text']} | {_default(item)} |")
     head = (
-        "# Settings\n\nAll are environment variables, read once at the start; problems are reported together. An admin"
-        " sees them on the Settings page: each value (secrets masked), and who said it, the environment or a default."
+        "# Settings\n\nAll are environment variables, read once at the start; problems are reported together."
+        " An admin sees them on the Settings page: each value (secrets masked), and whether the environment"
+        " or a default said it."
         " This page is made from the code (`python -m ours.settings > docs/settings.md`).\n\n"
         "| variable | what it is for | default |\n|---|---|---|\n"
     )

@@ -153,7 +153,9 @@ def test_an_export_makes_a_fresh_installation_route_the_same(ours: Ours, kind: s
 def foreseen(ours: Ours) -> list[Any]:
     """What would be sent of sample events to every destination, or why nothing is."""
     source = ours.sources.find("Shop")
-    caller = ours.accept.authenticate(next(key.text for key in ours.sources.keys(source.id) if key.mode == "live"))
+    caller = ours.accept.authenticate(
+        next(key.text.reveal() for key in ours.sources.keys(source.id) if key.mode == "live")
+    )
     assert caller
     samples: list[Any] = [
         {"name": "Purchase", "event_properties": {"amount": 500}},

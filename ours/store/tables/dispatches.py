@@ -56,7 +56,10 @@ dispatches = Table(
         postgresql_where=text("lease_until IS NOT NULL"),
     ),
     Index("ix_dispatches_lanes", "destination_id", "lane", "id", sqlite_where=_IN_LANE, postgresql_where=_IN_LANE),
-    Index("ix_dispatches_trouble", "state", "destination_id", "id", sqlite_where=TROUBLE, postgresql_where=TROUBLE),
+    Index(
+        "ix_dispatches_trouble", "state", "destination_id", "id", "reason", "mode", sqlite_where=TROUBLE,
+        postgresql_where=TROUBLE,
+    ),
     Index("ix_dispatches_held", "updated_at", "id", sqlite_where=_HELD, postgresql_where=_HELD),
     Index("ix_dispatches_held_for", "destination_id", "reason", "id", sqlite_where=_HELD, postgresql_where=_HELD),
 )  # fmt: skip

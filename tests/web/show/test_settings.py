@@ -37,7 +37,7 @@ def test_every_setting_says_its_value_and_where_it_comes_from(admin: Browser) ->
     page = admin.page("/settings")
     for name in SettingsSchema().fields:
         assert _row(page, f"OURS_{name.upper()}")
-    assert re.search(r"24 +default +Requests", _row(page, "OURS_WEB_THREADS"))
+    assert re.search(r"4 +default +Requests", _row(page, "OURS_WEB_THREADS"))
     assert re.search(r"127\.0\.0\.0/8, 10\.1\.0\.0/16 +environment .*Default: none", _row(page, "OURS_ALLOW_NETWORKS"))
     assert re.search(r"not set +default", _row(page, "OURS_PROXY"))
 
