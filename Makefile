@@ -38,6 +38,10 @@ bench: $(READY_DEV)  ## our server, a naive twin and a bare echo, side by side
 chaos: $(READY_DEV)  ## two minutes of kills under load, on both databases: nothing may be lost
 	$(BIN)/python -m tests.chaos
 
+screenshots: $(READY_DEV)  ## every page, light and dark, wide and narrow, into build/pictures; a few into docs/pictures
+	$(BIN)/python -m tests.browser.pictures build/pictures
+	cp build/pictures/docs/*.png docs/pictures/
+
 lock: $(READY_DEV)  ## resolve the dependencies anew
 	$(BIN)/python -m pip install -q uv
 	$(BIN)/uv pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --generate-hashes pyproject.toml --group build -o locks/run.txt

@@ -1,4 +1,7 @@
-"""Takes a picture of every page, light, dark, wide and narrow: ``python -m tests.browser.pictures FOLDER [PAGE]…``."""
+"""Takes a picture of every page, light, dark, wide and narrow: ``python -m tests.browser.pictures FOLDER [PAGE]…``.
+
+The few that the documentation shows go to ``FOLDER/docs``, as much of each as a screen shows.
+"""
 
 import sys
 import tempfile
@@ -64,6 +67,10 @@ def pages(seeded: Seeded) -> dict[str, str]:
     }
 
 
+SHOWN = {"overview": "light", "event": "light", "sources": "light", "governance": "dark"}
+"""What the documentation shows, each in its scheme."""
+
+
 def take(context: BrowserContext, address: str, seeded: Seeded, folder: Path, ending: str, only: Sequence[str]) -> None:
     page = context.new_page()
     page.goto(f"{address}/sign-in")
@@ -79,8 +86,16 @@ def take(context: BrowserContext, address: str, seeded: Seeded, folder: Path, en
         page.screenshot(path=folder / f"{name}-{ending}.png", full_page=True)
 
 
+def show(context: BrowserContext, address: str, seeded: Seeded, folder: Path, scheme: str) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": 960, "height": 560})
+    for name in (name for name, its in SHOWN.items() if its == scheme):
+        page.goto(address + pages(seeded)[name])
+        page.screenshot(path=folder / f"{name}.png")
+
+
 def main(folder: Path, *only: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "docs").mkdir(parents=True, exist_ok=True)
     home = Path(tempfile.mkdtemp(prefix="ours-pictures-"))
     plugins = home / "plugins"
     plugins.mkdir()
@@ -99,10 +114,12 @@ def main(folder: Path, *only: str) -> None:
                         timezone_id="Europe/Berlin",
                     )  # fmt: skip
                     take(context, address, seeded, folder, f"{scheme}-{size}", only)
+                    if size == "wide":
+                        show(context, address, seeded, folder / "docs", scheme)
                     context.close()
             chromium.close()
     ours.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "pictures"), *sys.argv[2:])
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "build/pictures"), *sys.argv[2:])
