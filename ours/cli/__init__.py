@@ -9,7 +9,8 @@ from ours import __version__
 from ours.cli.shell import Guarded, json_option
 
 _PLACES = {
-    "serve": "server", "web": "server", "worker": "server", "demo": "demo", "doctor": "doctor", "db": "db",
+    "serve": "server", "web": "server", "worker": "server", "demo": "demo",
+    "bench": "bench", "doctor": "doctor", "db": "db",
     "source": "source", "destination": "destination", "plugin": "plugin", "event": "event", "dispatch": "dispatch",
     "visitor": "visitor", "allow": "allow", "governance": "governance", "mapping": "mapping", "rules": "rules",
     "preview": "preview", "history": "history", "explain": "explain", "replay": "replay", "balance": "balance",
