@@ -48,9 +48,9 @@ def _on_postgres(plan: Plan, say: Callable[[str], None]) -> Mapping[str, Figures
 
 
 def measure(
-    home: Path, count: int, say: Callable[[str], None], given: Mapping[str, str] | None = None
+    home: Path, count: int, say: Callable[[str], None], given: Mapping[str, str] | None = None, times: int = _ASKED
 ) -> Mapping[str, Figures]:
-    """By page, what it took."""
+    """By page, what it took when asked for so many times."""
     environ = {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
                "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING", **(given or {})}  # fmt: skip
     ours = filling.installation(environ)
@@ -60,7 +60,7 @@ def measure(
         filling.settle(ours)
         say(f"filled with {count:,} events in {time.perf_counter() - began:.0f} s")
         client = _signed_in(ours)
-        return {name: _timed(client, path) for name, path in pages(filled).items()}
+        return {name: _timed(client, path, times) for name, path in pages(filled).items()}
     finally:
         ours.close()
 
@@ -118,9 +118,9 @@ def _signed_in(ours: Ours) -> FlaskClient:
     return client
 
 
-def _timed(client: FlaskClient, path: str) -> Figures:
+def _timed(client: FlaskClient, path: str, times: int) -> Figures:
     took, worked = [], []
-    for _ in range(_ASKED):
+    for _ in range(times):
         began, begun = time.perf_counter(), time.process_time()
         answer = client.get(path)
         took.append((time.perf_counter() - began) * 1_000)
