@@ -17,7 +17,7 @@ from ours.bootstrap import Ours
 from ours.web import create_app
 
 _TARGET = 50
-_ASKED = 20
+_ASKED = 21
 _PASSWORD = "correct horse battery"
 
 
@@ -33,7 +33,9 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
     ratios = [
         Ratio(f"the slowest page on {name}, p95 (ms)", value, _TARGET, most=True) for name, value in worst.items()
     ]
-    notes = [f"{plan.events:,} events and as many dispatches; each page asked for {_ASKED} times, in this process."]
+    notes = [
+        f"{plan.events:,} events and as many dispatches; each page asked for {_ASKED} times in this process, the first time apart."
+    ]
     return Finding("Pages of the dashboard over many events", rows, ratios, notes)
 
 
@@ -127,5 +129,6 @@ def _timed(client: FlaskClient, path: str, times: int) -> Figures:
         worked.append((time.process_time() - begun) * 1_000)
         if answer.status_code != 200:
             raise Failed(f"{path} answered {answer.status_code}.")
-    figures = {"p95 ms": statistics.quantiles(took, n=20)[-1], "p50 ms": statistics.median(took)}
-    return figures | {"processor p95 ms": statistics.quantiles(worked, n=20)[-1], "first ms": took[0]}
+    first, *others = took
+    figures = {"p95 ms": statistics.quantiles(others, n=20)[-1], "p50 ms": statistics.median(others)}
+    return figures | {"processor p50 ms": statistics.median(worked[1:]), "first ms": first}
