@@ -17,7 +17,7 @@ from ours.bootstrap import Ours
 from ours.web import create_app
 
 _TARGET = 50
-_ASKED = 20
+_ASKED = 21
 _PASSWORD = "correct horse battery"
 
 
@@ -33,7 +33,9 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
     ratios = [
         Ratio(f"the slowest page on {name}, p95 (ms)", value, _TARGET, most=True) for name, value in worst.items()
     ]
-    notes = [f"{plan.events:,} events and as many dispatches; each page asked for {_ASKED} times, in this process."]
+    notes = [
+        f"{plan.events:,} events and as many dispatches; each page asked for {_ASKED} times in this process, the first time apart."
+    ]
     return Finding("Pages of the dashboard over many events", rows, ratios, notes)
 
 
@@ -48,9 +50,9 @@ def _on_postgres(plan: Plan, say: Callable[[str], None]) -> Mapping[str, Figures
 
 
 def measure(
-    home: Path, count: int, say: Callable[[str], None], given: Mapping[str, str] | None = None
+    home: Path, count: int, say: Callable[[str], None], given: Mapping[str, str] | None = None, times: int = _ASKED
 ) -> Mapping[str, Figures]:
-    """By page, what it took."""
+    """By page, what it took when asked for so many times."""
     environ = {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
                "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING", **(given or {})}  # fmt: skip
     ours = filling.installation(environ)
@@ -60,7 +62,7 @@ def measure(
         filling.settle(ours)
         say(f"filled with {count:,} events in {time.perf_counter() - began:.0f} s")
         client = _signed_in(ours)
-        return {name: _timed(client, path) for name, path in pages(filled).items()}
+        return {name: _timed(client, path, times) for name, path in pages(filled).items()}
     finally:
         ours.close()
 
@@ -118,14 +120,15 @@ def _signed_in(ours: Ours) -> FlaskClient:
     return client
 
 
-def _timed(client: FlaskClient, path: str) -> Figures:
+def _timed(client: FlaskClient, path: str, times: int) -> Figures:
     took, worked = [], []
-    for _ in range(_ASKED):
+    for _ in range(times):
         began, begun = time.perf_counter(), time.process_time()
         answer = client.get(path)
         took.append((time.perf_counter() - began) * 1_000)
         worked.append((time.process_time() - begun) * 1_000)
         if answer.status_code != 200:
             raise Failed(f"{path} answered {answer.status_code}.")
-    figures = {"p95 ms": statistics.quantiles(took, n=20)[-1], "p50 ms": statistics.median(took)}
-    return figures | {"processor p95 ms": statistics.quantiles(worked, n=20)[-1], "first ms": took[0]}
+    first, *others = took
+    figures = {"p95 ms": statistics.quantiles(others, n=20)[-1], "p50 ms": statistics.median(others)}
+    return figures | {"processor p50 ms": statistics.median(worked[1:]), "first ms": first}
