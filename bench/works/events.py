@@ -33,10 +33,8 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
     ratios = [
         Ratio(f"the slowest page on {name}, p95 (ms)", value, _TARGET, most=True) for name, value in worst.items()
     ]
-    notes = [
-        f"{plan.events:,} events and as many dispatches; each page asked for {_ASKED} times in this process,"
-        " the first time apart."
-    ]
+    asked = f"{plan.events:,} events and as many dispatches; each page asked for {_ASKED} times in this process"
+    notes = [f"{asked}, the first time apart."]
     return Finding("Pages of the dashboard over many events", rows, ratios, notes)
 
 
