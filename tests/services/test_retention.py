@@ -93,10 +93,10 @@ def test_an_old_event_goes_with_all_that_hangs_on_it_and_its_figures_stay(
     place.work()
     before = balance(place)
     now.shift(90 * DAY)
-    assert keep.run()
+    assert keep.run(60)
     assert count(place, events, dispatches, attempts, seen) == [2, 2, 0, 1]
     now.shift(1)
-    assert keep.run()
+    assert keep.run(60)
     assert count(place, events, dispatches, attempts, seen) == [0, 0, 0, 0]
     assert balance(place) == before
     assert (before.accepted, before.delivered, before.stopped, before.difference) == (1, 2, 1, 0)
@@ -110,10 +110,10 @@ def test_a_repeat_is_known_as_long_as_the_event_is_kept(
     place.work()
     put(place, ids(place)[0], state="held", reason="destination_paused", updated_at=clock.now_ms() + 99 * DAY * 1000)
     now.shift(91 * DAY)
-    keep.run()
+    keep.run(60)
     assert place.track(distinct_id="order-1").duplicate
     put(place, ids(place)[0], state="delivered")
-    keep.run()
+    keep.run(60)
     assert not place.track(distinct_id="order-1").duplicate
 
 
@@ -129,11 +129,11 @@ def test_an_event_with_an_open_dispatch_stays_and_holds_up_none_behind_it(
         put(place, one, state="retrying", due_at=clock.now_ms() + 200 * DAY * 1000)
     now.shift(91 * DAY)
     place.track()
-    assert keep.run()
+    assert keep.run(60)
     assert count(place, events, dispatches) == [4, 3]
     for one in ids(place):
         put(place, one, state="exhausted")
-    assert keep.run()
+    assert keep.run(60)
     assert count(place, events, dispatches) == [1, 0]
     place.work()
     assert (balance(place).difference, balance(place).exhausted) == (0, 3)
@@ -145,7 +145,7 @@ def test_test_events_go_sooner(place: Place, receiver: Receiver, keep: Retention
     place.track(mode="test")
     place.work()
     now.shift(14 * DAY + 1)
-    keep.run()
+    keep.run(60)
     assert place.states() == {"delivered": 1}
     assert balance(place).sunk == 1
 
@@ -173,10 +173,10 @@ def test_attempts_go_sooner_but_not_those_of_open_dispatches(
     still_open = ids(place)[1]
     put(place, still_open, state="retrying", due_at=clock.now_ms() + 200 * DAY * 1000)
     now.shift(30 * DAY)
-    keep.run()
+    keep.run(60)
     assert count(place, attempts) == [6]
     now.shift(1)
-    assert keep.run()
+    assert keep.run(60)
     with place.store.read() as connection:
         assert connection.scalars(sa.select(attempts.c.dispatch_id)).all() == [still_open]
     assert count(place, dispatches) == [6]
@@ -190,10 +190,10 @@ def test_what_is_held_for_too_long_is_stopped(
     place.track()
     place.work()
     now.shift(30 * DAY)
-    keep.run()
+    keep.run(60)
     assert place.states() == {"held": 1}
     now.shift(1)
-    keep.run()
+    keep.run(60)
     with place.store.read() as connection:
         row = connection.execute(sa.select(dispatches)).one()
     assert (row.state, row.reason, row.updated_at) == ("stopped", "expired", clock.now_ms())
@@ -206,12 +206,12 @@ def test_volumes_and_audit_go_last(place: Place, keep: Retention, now: time_mach
         for _ in range(3):
             audit.record(connection, "cli", "add", "source 1")
     now.shift(400 * DAY - 60)
-    keep.run()
+    keep.run(60)
     assert count(place, volumes)[0] == 1
     assert count(place, audit_table)[0] >= 3
     now.shift(121)
     place.track()
-    keep.run()
+    keep.run(60)
     assert count(place, volumes, audit_table) == [1, 0]
 
 
@@ -258,9 +258,9 @@ def test_only_one_process_at_a_time_deletes(
     place.work()
     now.shift(91 * DAY)
     with place.store.alone("retention"):
-        keep.run()
+        keep.run(60)
         assert count(place, events) == [1]
-    keep.run()
+    keep.run(60)
     assert count(place, events) == [0]
 
 
@@ -275,9 +275,9 @@ def test_an_event_that_is_just_being_replayed_stays(
     now.shift(91 * DAY)
     with place.store.write() as connection:
         replay_queries.hold_events(connection, [event_id])
-        keep.run()
+        keep.run(60)
     assert count(place, events, dispatches) == [1, 1]
-    keep.run()
+    keep.run(60)
     assert count(place, events, dispatches) == [0, 0]
 
 
