@@ -90,7 +90,7 @@ def test_a_worker_that_waits_for_a_rate_serves_the_others(place: Place, receiver
     place.webhook(receiver, "Slow", limits={"rate_limit": 0.01})
     place.webhook(receiver, "Free")
     fill(place, 10)
-    place.deliver.drain(threading.Event(), 1)
+    place.deliver.drain(threading.Event(), 3)
     assert place.states() == {"delivered": 11, "pending": 9}
 
 
