@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -149,26 +150,30 @@ def store(
 
 def _empty(address: str) -> bool:
     """Make it as if it were new, which costs a second where this takes a few milliseconds; False if it was altered."""
-    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    try:
-        there = sa.inspect(engine)
+    with _connected(address) as connection:
+        there = sa.inspect(connection)
         if {*there.get_schema_names()} != {"public", "information_schema"}:
             return False
         if {*there.get_table_names()} != {*metadata.tables, "alembic_version"}:
             return False
-        with engine.connect() as connection:
-            if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() != migrate.head():
-                return False
-            connection.exec_driver_sql(_ALONE)
-            connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
-        return True
-    finally:
-        engine.dispose()
+        if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() != migrate.head():
+            return False
+        connection.exec_driver_sql(_ALONE)
+        connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
+    return True
 
 
 def _execute(address: str, *statements: str) -> None:
-    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
+    with _connected(address) as connection:
         for statement in statements:
             connection.exec_driver_sql(statement)
-    engine.dispose()
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[sa.Connection]:
+    engine = sa.create_engine(address.replace("postgresql://", "postgresql+psycopg://"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()

@@ -1,7 +1,6 @@
 """A server of its own in a folder beside the data folder, and a load on it: what ``ours bench`` measures."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -57,25 +56,23 @@ def measure(disk: Path, seconds: float, connections: int) -> Measured:
 
     :raises TrialError: when the server does not start, or does not deliver what it took.
     """
-    folder = Path(tempfile.mkdtemp(prefix="ours-bench-", dir=disk))
-    try:
+    with tempfile.TemporaryDirectory(prefix="ours-bench-", dir=disk, ignore_cleanup_errors=True) as made:
+        folder = Path(made)
         with _serving(folder) as (ours, key):
             before, busy = _size(folder), _Busy()
-            load_ = _press(ours.settings.address, key, seconds, connections)
-            share, begun = busy.share(), load_.begun
-            _settle(ours, len(load_.took))
-            whole = time.monotonic() - begun
+            sent = _press(ours.settings.address, key, seconds, connections)
+            share = busy.share()
+            _settle(ours, len(sent.took))
+            whole = time.monotonic() - sent.begun
             grown = _size(folder) - before
-        took = sorted(load_.took)
+        took = sorted(sent.took)
         if not took:
-            raise TrialError(f"The server took no event of {load_.failed}. See that nothing else needs this machine.")
+            raise TrialError(f"The server took no event of {sent.failed}. See that nothing else needs this machine.")
         return Measured(
-            accepted=len(took) / seconds, delivered=len(took) / whole, failed=load_.failed,
+            accepted=len(took) / seconds, delivered=len(took) / whole, failed=sent.failed,
             p50=_percentile(took, 0.5), p95=_percentile(took, 0.95), p99=_percentile(took, 0.99),
             flush=_flush(folder), busy=share, bytes_per_event=grown / len(took),
         )  # fmt: skip
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
