@@ -7,7 +7,7 @@ import time
 from bench.installation import LOOPBACK, prepare
 from bench.load.bodies import event
 from bench.senders.order import Order, Sent
-from ours import clock
+from ours import clock, processes
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.settings import load
@@ -23,6 +23,7 @@ def run(order: Order) -> Sent:
     ours = Ours(load(environ))
     try:
         _fill(ours, key, order.count)
+        processes.keep_memory()
         begun = time.monotonic()
         ours.deliver.drain(threading.Event())
         seconds = time.monotonic() - begun

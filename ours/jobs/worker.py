@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from ours import ids, log
+from ours import ids, log, processes
 from ours.bootstrap import Ours
 from ours.errors import Busy
 from ours.jobs import stations
@@ -41,6 +41,7 @@ def run(settings: Settings, station: str) -> None:
     log.configure(settings.log_level, settings.log_format)
     ours = Ours(settings)
     try:
+        processes.keep_memory()
         if station == "scheduler":
             _schedule(ours)
         else:

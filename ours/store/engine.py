@@ -69,9 +69,9 @@ class Store:
             yield whole
             return
         try:
-            with self.engine.connect() as connection:
+            with self.engine.connect() as connection, self._thrown_away_if_it_fails(connection):
                 yield connection
-        except (exc.OperationalError, exc.TimeoutError) as error:
+        except self._failures as error:
             raise Busy(f"The database can't be read just now ({cause(error)}).") from error
 
     @contextmanager
@@ -86,9 +86,13 @@ class Store:
         try:
             with self.turn():
                 options = {"ours_write": True} if self.is_sqlite else {}
-                with self.engine.connect().execution_options(**options) as connection, connection.begin():
+                with (
+                    self.engine.connect().execution_options(**options) as connection,
+                    self._thrown_away_if_it_fails(connection),
+                    connection.begin(),
+                ):
                     yield connection
-        except (exc.OperationalError, exc.TimeoutError) as error:
+        except self._failures as error:
             raise Busy(f"The database can't be written just now ({cause(error)}).") from error
         except exc.InternalError as error:
             if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
@@ -113,11 +117,20 @@ class Store:
         return self._turnstile.turn() if self._turnstile else nullcontext()
 
     @cached_property
-    def failures(self) -> tuple[type[Exception], ...]:
-        """What is raised beneath SQLAlchemy when the database can't be used just now."""
+    def _failures(self) -> tuple[type[Exception], ...]:
+        """What SQLAlchemy, or the driver beneath it, raises when the database can't be used just now."""
         driver: Any = self.engine.dialect.loaded_dbapi
         raised = exc.TimeoutError, exc.OperationalError, driver.OperationalError
         return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
+
+    @contextmanager
+    def _thrown_away_if_it_fails(self, connection: Connection) -> Iterator[None]:
+        """What fails beneath SQLAlchemy is not seen by it: such a connection must not go back to the pool."""
+        try:
+            yield
+        except self._failures:
+            connection.invalidate()
+            raise
 
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:
@@ -217,7 +230,8 @@ def _on_connect_to_server(connection: Any, _record: Any) -> None:
 
 def _on_begin(connection: Connection) -> None:
     writing = connection.get_execution_options().get("ours_write")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+    driver: Any = connection.connection.dbapi_connection
+    driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def cause(error: Exception) -> str:

@@ -1,57 +1,121 @@
-"""The writer's own way into the database: a transaction with nothing between it and the driver.
+"""Runs statements by the driver's own hand: with nothing between them and the database.
 
-A transaction of five statements costs SQLAlchemy more time than SQLite, and all of it under the interpreter's lock, for
-which every request waits. Measured in ``docs/performance.md``.
+A small statement costs SQLAlchemy ten times what it costs SQLite. So the statements of the event's road are written
+with SQLAlchemy (``Prepared``) or as text, and run by hand inside its transactions. Measured in
+``docs/performance.md``.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import PoolProxiedConnection
+from sqlalchemy import Boolean, ColumnElement, Connection, Dialect, Select, Update
+from sqlalchemy.dialects import registry
 
-from ours.errors import Busy
-from ours.store.engine import Store, cause
+from ours.store.chunks import batched
+from ours.store.tables.types import Id, plain
+
+Values = Mapping[str, Any] | Sequence[Any]
+_MOST = 250
+
+
+def run(connection: Connection, statement: str, values: Values = ()) -> Any:
+    """The driver's cursor, which has what came of it."""
+    return _driver(connection).execute(statement, values)
+
+
+def run_each(connection: Connection, statement: str, rows: Sequence[Values]) -> int:
+    """Run it for each of ``rows``; how many rows of the table that changed."""
+    cursor = _driver(connection).cursor()
+    cursor.executemany(statement, rows)
+    return int(cursor.rowcount)
+
+
+def mark(connection: Connection) -> str:
+    """What stands for a value in a statement."""
+    return "?" if connection.dialect.name == "sqlite" else "%s"
+
+
+class Prepared:
+    """A statement written with SQLAlchemy, once, and run by hand. Its values are named with ``bindparam``."""
+
+    def __init__(self, clause: Select[Any] | Update) -> None:
+        self._clause = clause
+        self._written: dict[str, _Written] = {}
+
+    def all(self, connection: Connection, **values: Any) -> list[Any]:
+        """The rows, as named tuples."""
+        written = self._in(connection)
+        return written.read(run(connection, written.text, {**written.constants, **values}).fetchall())
+
+    def column(self, connection: Connection, **values: Any) -> list[Any]:
+        """The first column of each row."""
+        return [row[0] for row in self.all(connection, **values)]
+
+    def value(self, connection: Connection, **values: Any) -> Any:
+        """The first column of the first row; None when there is none."""
+        rows = self.all(connection, **values)
+        return rows[0][0] if rows else None
+
+    def among(self, connection: Connection, column: str, values: Iterable[Any]) -> list[Any]:
+        """The rows whose ``column`` is one of ``values``; for a statement that has no WHERE and no end of its own."""
+        written, found = self._in(connection), []
+        for part in batched(values, _MOST):
+            marks = ", ".join([mark(connection)] * len(part))
+            found += run(connection, f"{written.text} WHERE {column} IN ({marks})", part).fetchall()
+        return written.read(found)
+
+    def _in(self, connection: Connection) -> "_Written":
+        name = connection.dialect.name
+        return self._written.get(name) or self._written.setdefault(name, _write(self._clause, name))
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
-    """Statements inside one transaction. ``mark`` stands for a value in them."""
+class _Written:
+    """A statement in the words of one database. ``readers`` turn what its driver gives into what we mean."""
 
-    cursor: Any
-    mark: str
+    text: str
+    constants: Mapping[str, Any]
+    row: type[Any]
+    readers: Sequence[tuple[int, Callable[[Any], Any]]]
 
-    def run(self, statement: str, values: Sequence[Any] = ()) -> Any:
-        """The cursor, which has what came of it."""
-        return self.cursor.execute(statement, values)
+    def read(self, rows: Sequence[Any]) -> list[Any]:
+        make = self.row._make
+        return [make(self._meant(row)) for row in rows] if self.readers else [make(row) for row in rows]
 
-
-@contextmanager
-def by_hand(store: Store) -> Iterator[Hand]:
-    """As ``Store.write``: commits at the end, and on SQLite the writers of all processes take turns.
-
-    :raises Busy: when the database can't be reached or can't be written.
-    """
-    try:
-        with store.turn(), _connection(store) as connection:
-            hand = Hand(connection.cursor(), "?" if store.is_sqlite else "%s")
-            if store.is_sqlite:
-                hand.run("BEGIN IMMEDIATE")
-            yield hand
-            connection.commit()
-    except store.failures as error:
-        raise Busy(f"The database can't be written just now ({cause(error)}).") from error
+    def _meant(self, row: Sequence[Any]) -> list[Any]:
+        meant = list(row)
+        for at, reader in self.readers:
+            if meant[at] is not None:
+                meant[at] = reader(meant[at])
+        return meant
 
 
-@contextmanager
-def _connection(store: Store) -> Iterator[PoolProxiedConnection]:
-    """From the pool, which undoes what was not committed; one that failed us does not go back."""
-    connection = store.engine.raw_connection()
-    try:
-        yield connection
-    except store.failures:
-        connection.invalidate()
-        raise
-    finally:
-        connection.close()
+def _write(clause: Select[Any] | Update, name: str) -> _Written:
+    compiled = clause.compile(dialect=_dialect(name))
+    columns = clause.exported_columns
+    readers = [(at, reader) for at, column in enumerate(columns) if (reader := _reader(column, name))]
+    row = cast("Any", namedtuple)("Row", columns.keys(), rename=True)
+    constants = {key: bind.value for key, bind in compiled.binds.items() if not bind.required}
+    return _Written(str(compiled), constants, row, readers)
+
+
+def _dialect(name: str) -> Dialect:
+    """Both drivers take values by their names."""
+    if name == "sqlite":
+        return cast("Dialect", registry.load(name)(paramstyle="named"))
+    return cast("Dialect", registry.load(f"{name}.psycopg")())
+
+
+def _reader(column: ColumnElement[Any], name: str) -> Callable[[Any], Any] | None:
+    if isinstance(column.type, Boolean) and name == "sqlite":
+        return bool
+    return plain if isinstance(column.type, Id) and name != "sqlite" else None
+
+
+def _driver(connection: Connection) -> Any:
+    """The driver's connection, in the transaction that SQLAlchemy began."""
+    if not connection.in_transaction():
+        connection.begin()
+    return connection.connection.dbapi_connection

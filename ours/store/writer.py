@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
 
+from sqlalchemy import Connection
+
 from ours import clock, log
 from ours.errors import Busy
 from ours.store.engine import Store
-from ours.store.hand import Hand, by_hand
 from ours.store.queries import events, volumes
 from ours.store.queries.events import NewEvent
 
@@ -173,22 +174,22 @@ class Writer:
     def _write(self, batch: list[_Entry]) -> list[list[Written]]:
         now = clock.now_ms()
         rows = [row for entry in batch for row in entry.rows]
-        with by_hand(self._store) as hand:
-            firsts = events.insert_new(hand, rows) if rows else {}
+        with self._store.write() as connection:
+            firsts = events.insert_new(connection, rows) if rows else {}
             written = [_written(row, firsts) for row in rows]
             tally = _tally(rows, written, now - now % clock.MINUTE)
             for entry in batch:
                 tally.update(entry.tally)
-            volumes.add(hand, tally)
-            self._note_use(hand, {entry.key_id for entry in batch if entry.key_id}, now)
+            volumes.add(connection, tally)
+            self._note_use(connection, {entry.key_id for entry in batch if entry.key_id}, now)
         results = iter(written)
         return [[next(results) for _ in entry.rows] for entry in batch]
 
-    def _note_use(self, hand: Hand, key_ids: set[int], now: int) -> None:
+    def _note_use(self, connection: Connection, key_ids: set[int], now: int) -> None:
         """Keep each key's last use, to the minute."""
         stale = [key_id for key_id in key_ids if now - self._used.get(key_id, 0) >= clock.MINUTE]
         if stale:
-            volumes.note_use(hand, stale, now)
+            volumes.note_use(connection, stale, now)
             self._used.update(dict.fromkeys(stale, now))
 
 

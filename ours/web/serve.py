@@ -1,6 +1,5 @@
 """Runs the app under granian: one worker process, where what waits for a commit holds no thread."""
 
-import gc
 import multiprocessing
 import os
 import socket
@@ -41,9 +40,7 @@ def run(settings: Settings) -> None:
         processes.bind_to_parent(parent)
         app = create_app(Ours(settings))
         later.allow()
-        gc.collect()
-        gc.freeze()  # what lives as long as the process is not looked at again and again
-        gc.set_threshold(20_000, 20, 20)  # a request leaves no rings behind worth looking for every three requests
+        processes.keep_memory()
         return app
 
     server = Granian(

@@ -19,9 +19,9 @@ from ours.services import audit
 from ours.services.actors import Who
 from ours.services.route import Route
 from ours.store import Store
+from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
-from ours.store.queries.chunks import batched
 
 _CHUNK = 200
 _PATIENCE = 45.0

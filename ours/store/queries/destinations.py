@@ -5,14 +5,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
+from ours.store.hand import Prepared
 from ours.store.tables import allowed, destinations
 
 LONGEST_REST = 24 * 3_600_000
 """Milliseconds for which a destination may ask to be left alone."""
 _NOT_REMOVED = select(destinations).where(destinations.c.status != "removed").order_by(destinations.c.id)
-_STEADY = _NOT_REMOVED.with_for_update(read=True)
-_ON = _NOT_REMOVED.where(destinations.c.status == "on")
-_ALLOWED = select(allowed.c.destination_id, allowed.c.name_key)
+_CURRENT = Prepared(_NOT_REMOVED)
+_STEADY = Prepared(_NOT_REMOVED.with_for_update(read=True))
+_ON = Prepared(_NOT_REMOVED.where(destinations.c.status == "on"))
+_ALLOWED = Prepared(select(allowed.c.destination_id, allowed.c.name_key))
 
 
 class Current(NamedTuple):
@@ -34,8 +36,8 @@ class Current(NamedTuple):
 def all_current(connection: Connection, *, steady: bool = False) -> list[Current]:
     """All that routing needs to know, by id; ``steady``: none changes its status before this transaction ends."""
     keys: dict[int, set[str]] = {}
-    found = connection.execute(_STEADY if steady else _NOT_REMOVED).all()
-    for row in connection.execute(_ALLOWED):
+    found = (_STEADY if steady else _CURRENT).all(connection)
+    for row in _ALLOWED.all(connection):
         keys.setdefault(row.destination_id, set()).add(row.name_key)
     return [
         Current(row.id, row.name, row.slug, row.status, row.breaker, row.settings, row.mapping, row.version,
@@ -46,12 +48,12 @@ def all_current(connection: Connection, *, steady: bool = False) -> list[Current
 
 def all_on(connection: Connection) -> Sequence[Any]:
     """Those that deliver, by id."""
-    return connection.execute(_ON).all()
+    return _ON.all(connection)
 
 
 def rows(connection: Connection) -> Sequence[Any]:
     """Those not removed, by id."""
-    return connection.execute(_NOT_REMOVED).all()
+    return _CURRENT.all(connection)
 
 
 def one(connection: Connection, destination_id: int) -> Any | None:

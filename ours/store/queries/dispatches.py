@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, text, update
 
 from ours.store import bulk
+from ours.store.hand import Prepared
 from ours.store.queries.destinations import LONGEST_REST
 from ours.store.tables import attempts, destinations, dispatches
 from ours.store.tables.dispatches import OPEN
@@ -92,20 +93,22 @@ _MAY_BE_TRIED = and_(
     or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("now") + LONGEST_REST),
 )
 _HAS_WORK = select(_d.id).where(_DUE, _FREE).exists()
-_WITH_WORK = select(destinations.c.id).where(_MAY_BE_TRIED, _HAS_WORK).order_by(destinations.c.id)
+_WITH_WORK = Prepared(select(destinations.c.id).where(_MAY_BE_TRIED, _HAS_WORK).order_by(destinations.c.id))
 
 
 def with_work(connection: Connection, now: int) -> list[int]:
     """The destinations that may be tried and have something due."""
-    return list(connection.scalars(_WITH_WORK, {"now": now}))
+    return _WITH_WORK.column(connection, now=now)
 
 
-_IN_HAND = select(func.count()).where(_d.destination_id == bindparam("of"), _d.lease_until >= bindparam("now"))
+_IN_HAND = Prepared(
+    select(func.count()).where(_d.destination_id == bindparam("of"), _d.lease_until >= bindparam("now"))
+)
 
 
 def in_hand(connection: Connection, destination_id: int, now: int) -> int:
     """How many dispatches of a destination all workers together have in hand."""
-    return connection.scalar(_IN_HAND, {"of": destination_id, "now": now}) or 0
+    return int(_IN_HAND.value(connection, of=destination_id, now=now))
 
 
 _OF_IT = select(destinations.c.id).where(destinations.c.id == bindparam("of"), _MAY_BE_TRIED)
@@ -116,7 +119,7 @@ _NEXT = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-_CLAIM = (
+_CLAIM = Prepared(
     update(dispatches)
     .where(_d.id.in_(_NEXT))
     .values(
@@ -147,22 +150,13 @@ def claim(
 
     None when the destination was paused, its breaker opened, or it asked for a rest in the meantime.
     """
-    values = {"of": destination_id, "most": most, "holder": holder, "now": now, "until": until}
-    return sorted(Claimed(*row) for row in connection.execute(_CLAIM, values))
+    rows = _CLAIM.all(connection, of=destination_id, most=most, holder=holder, now=now, until=until)
+    return sorted(Claimed(*row) for row in rows)
 
 
 _SETTLE = (
-    update(dispatches)
-    .where(_d.id == bindparam("key"), _d.lease == bindparam("holder"))
-    .values(
-        state=bindparam("to"),
-        reason=bindparam("why"),
-        due_at=bindparam("due"),
-        spared=_d.spared + bindparam("more"),
-        lease=None,
-        lease_until=None,
-        updated_at=bindparam("now"),
-    )
+    "UPDATE dispatches SET state = {}, reason = {}, due_at = {}, spared = spared + {}, updated_at = {},"
+    " lease = NULL, lease_until = NULL WHERE lease = {} AND id IN"
 )
 
 
@@ -171,24 +165,10 @@ def settle(connection: Connection, rows: Sequence[Settled], *, holder: str, now:
 
     Answers how many were recorded.
     """
-    if rows:
-        done = connection.execute(
-            _SETTLE,
-            [
-                {
-                    "key": row.id,
-                    "to": row.state,
-                    "why": row.reason,
-                    "due": row.due_at,
-                    "more": row.spared,
-                    "holder": holder,
-                    "now": now,
-                }
-                for row in rows
-            ],
-        )
-        return done.rowcount
-    return 0
+    alike: dict[tuple[str, str | None, int | None, int], list[str]] = {}
+    for row in rows:
+        alike.setdefault((row.state, row.reason, row.due_at, row.spared), []).append(row.id)
+    return sum(bulk.change(connection, _SETTLE, (*to, now, holder), ids) for to, ids in alike.items())
 
 
 _GO_ON = (

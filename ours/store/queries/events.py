@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, func, select, text
 
 from ours.store import bulk
-from ours.store.queries.chunks import batched
-from ours.store.tables import events
-from ours.store.tables.types import plain
+from ours.store.hand import Prepared
+from ours.store.tables import events, seen
 
 __all__ = ["Connection", "First", "NewEvent", "Routed", "count_unrouted", "insert_new", "mark_routed", "unrouted"]
 
@@ -50,34 +49,36 @@ class Routed(NamedTuple):
     says: str | None
 
 
-def insert_new(target: bulk.Target, rows: Sequence[NewEvent]) -> dict[str, First]:
+def insert_new(connection: Connection, rows: Sequence[NewEvent]) -> dict[str, First]:
     """Store the rows that nobody stored before; answers the first holder of each guarded hash."""
     own: dict[str, First] = {}
     for row in rows:
         if row.hash:
             own.setdefault(row.hash, First(row.id, row.content))
-    firsts = _claim(target, rows[0].received_at, own) if own else own
+    firsts = _claim(connection, rows[0].received_at, own) if own else own
     fresh = [row[:_STORED] for row in rows if not row.hash or firsts[row.hash].event_id == row.id]
-    bulk.insert(target, "events", NewEvent._fields[:_STORED], fresh)
+    bulk.insert(connection, "events", NewEvent._fields[:_STORED], fresh)
     return firsts
 
 
-def _claim(target: bulk.Target, when: int, own: dict[str, First]) -> dict[str, First]:
+def _claim(connection: Connection, when: int, own: dict[str, First]) -> dict[str, First]:
     """Claim the hashes that are free; answers who holds each now.
 
     Sorted, so that two processes can't wait for each other in a ring.
     """
     values = [(hash_, first.event_id, first.content, when) for hash_, first in sorted(own.items())]
-    claimed = bulk.insert(target, "seen", ("hash", "event_id", "content", "received_at"), values, _FREE)
-    return own if claimed == len(own) else _holders(target, list(own))
+    claimed = bulk.insert(connection, "seen", ("hash", "event_id", "content", "received_at"), values, _FREE)
+    return own if claimed == len(own) else _holders(connection, list(own))
 
 
-def _holders(target: bulk.Target, hashes: Sequence[str]) -> dict[str, First]:
-    rows = bulk.find(target, "SELECT hash, event_id, content FROM seen WHERE hash IN", hashes)
-    return {plain(hash_): First(plain(event_id), plain(content)) for hash_, event_id, content in rows}
+_SEEN = Prepared(select(seen.c.hash, seen.c.event_id, seen.c.content))
 
 
-_UNROUTED = (
+def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
+    return {row.hash: First(row.event_id, row.content) for row in _SEEN.among(connection, "hash", hashes)}
+
+
+_UNROUTED = Prepared(
     select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
            events.c.occurred_at, events.c.received_at, events.c.payload)
     .where(text("routed_at IS NULL"))
@@ -90,22 +91,23 @@ _MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {},
 
 def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
     """The oldest events that wait to be routed, in order of acceptance."""
-    return connection.execute(_UNROUTED, {"most": limit}).all()
+    return _UNROUTED.all(connection, most=limit)
 
 
 def any_unrouted(connection: Connection) -> bool:
     return connection.scalar(select(events.c.id).where(text("routed_at IS NULL")).limit(1)) is not None
 
 
-_BY_ID = select(events).where(events.c.id.in_(bindparam("ids", expanding=True)))
+_READ = Prepared(
+    select(
+        events.c.id, events.c.name, events.c.occurred_at, events.c.received_at, events.c.payload, events.c.visitor_id
+    )
+)
 
 
 def by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
-    """The events' rows by their ids."""
-    rows: dict[str, Any] = {}
-    for part in batched(ids, 500):
-        rows.update({row.id: row for row in connection.execute(_BY_ID, {"ids": part})})
-    return rows
+    """What is read of these events to deliver them, by their ids."""
+    return {row.id: row for row in _READ.among(connection, "id", ids)}
 
 
 def count_unrouted(connection: Connection) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, select, union_all
 
 from ours import ids
-from ours.store.queries.chunks import batched
+from ours.store.chunks import batched
 from ours.store.queries.replay import IS_LAST, Filter
 from ours.store.tables import destinations, dispatches, events
 from ours.store.tables.dispatches import TROUBLE

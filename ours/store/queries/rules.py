@@ -5,10 +5,11 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, text
 
+from ours.store.hand import Prepared
 from ours.store.tables import rules
 
 _ALL = select(rules).order_by(rules.c.position, rules.c.id)
-_IN_FORCE = _ALL.where(rules.c.enabled.is_(True))
+_IN_FORCE = Prepared(_ALL.where(rules.c.enabled.is_(True)))
 
 
 def rows(connection: Connection) -> Sequence[Any]:
@@ -17,7 +18,7 @@ def rows(connection: Connection) -> Sequence[Any]:
 
 def in_force(connection: Connection) -> Sequence[Any]:
     """Those that are switched on."""
-    return connection.execute(_IN_FORCE).all()
+    return _IN_FORCE.all(connection)
 
 
 def hold(connection: Connection) -> None:

@@ -6,13 +6,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select, update
 
 from ours.store import bulk
-from ours.store.queries.chunks import batched
+from ours.store.hand import Prepared
 from ours.store.tables import identifiers, visitors
 
-_BY_ID = select(visitors).where(visitors.c.id.in_(bindparam("ids", expanding=True)))
-_HOLDERS = select(identifiers.c.hash, identifiers.c.visitor_id).where(
-    identifiers.c.hash.in_(bindparam("hashes", expanding=True))
-)
+_ALL = Prepared(select(visitors))
+_HOLDERS = Prepared(select(identifiers.c.hash, identifiers.c.visitor_id))
 _CHANGED = bulk.overwrite(("id",), ("alias_of", "created_at", "seen_at", "profile"))
 _MOVED = bulk.overwrite(("hash",), ("visitor_id",))
 _LED = update(visitors).where(visitors.c.alias_of == bindparam("old")).values(alias_of=bindparam("new"))
@@ -20,10 +18,7 @@ _HELD = update(identifiers).where(identifiers.c.visitor_id == bindparam("old")).
 
 
 def by_id(connection: Connection, ids: Iterable[str]) -> list[Any]:
-    rows: list[Any] = []
-    for part in batched(ids, 500):
-        rows += connection.execute(_BY_ID, {"ids": part})
-    return rows
+    return _ALL.among(connection, "id", ids)
 
 
 def roots(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
@@ -36,11 +31,7 @@ def roots(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
 
 def holders(connection: Connection, hashes: Iterable[str]) -> dict[str, str]:
     """Which visitor each of these identifiers names."""
-    held: dict[str, str] = {}
-    for part in batched(hashes, 500):
-        rows = connection.execute(_HOLDERS, {"hashes": part})
-        held.update((row.hash, row.visitor_id) for row in rows)
-    return held
+    return {row.hash: row.visitor_id for row in _HOLDERS.among(connection, "hash", hashes)}
 
 
 def save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:

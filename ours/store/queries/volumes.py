@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import Connection
+
 from ours.store import bulk
 
 _COLUMNS = ("minute", "source_id", "mode", "received", "duplicate", "rejected")
@@ -22,13 +24,13 @@ class Cell(NamedTuple):
     figure: str
 
 
-def add(target: bulk.Target, tally: Mapping[Cell, int]) -> None:
+def add(connection: Connection, tally: Mapping[Cell, int]) -> None:
     rows: dict[tuple[int, int, str], Counter[str]] = {}
     for cell, count in tally.items():
         rows.setdefault((cell.minute, cell.source_id, cell.mode), Counter())[cell.figure] += count
     values = [(*key, *(figures[name] for name in _COLUMNS[3:])) for key, figures in sorted(rows.items())]
-    bulk.insert(target, "volumes", _COLUMNS, values, _ADDING)
+    bulk.insert(connection, "volumes", _COLUMNS, values, _ADDING)
 
 
-def note_use(target: bulk.Target, key_ids: Sequence[int], now: int) -> None:
-    bulk.change(target, "UPDATE keys SET last_used_at = {} WHERE id IN", now, sorted(key_ids))
+def note_use(connection: Connection, key_ids: Sequence[int], now: int) -> None:
+    bulk.change(connection, "UPDATE keys SET last_used_at = {} WHERE id IN", (now,), sorted(key_ids))

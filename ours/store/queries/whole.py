@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, column, delete, func, insert, inspect, select, table, text
 
-from ours.store.queries.chunks import batched
+from ours.store.chunks import batched
 from ours.store.tables import metadata
 
 _CHUNK = 500
