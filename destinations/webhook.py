@@ -6,6 +6,7 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ours.plugin import (
@@ -35,6 +36,7 @@ MAKE_ONE = "echo whsec_$(openssl rand -base64 32)"
 PLACE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
 
 
+@lru_cache(64)
 def signing_key(secret: str) -> bytes:
     """The bytes inside ``whsec_…``.
 

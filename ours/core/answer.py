@@ -1,20 +1,18 @@
 """What a sender gives back for a request: a response, or why there is none."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import requests
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(NamedTuple):
     """``connect_ms`` is the time until the connection stood (about 0 on one that is used again)."""
 
     connect_ms: int
     total_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why there is no response.
 
     ``code`` is one of timeout, connect_failed, dns_failed, tls_failed, connection_lost, ssrf_refused,
@@ -27,8 +25,7 @@ class Failure:
     arrived: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """The end of the request submitted as ``tag``. With neither response nor failure, nothing was sent."""
 
     tag: str

@@ -3,8 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import Literal, NamedTuple, assert_never
 
 from ours.core.reasons import tidy
 from ours.plugin.types import (
@@ -32,8 +31,7 @@ MOST_SPARED = 100
 _SENT: frozenset[State] = frozenset({"delivered", "retrying", "exhausted"})
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A dispatch's next state. ``due_at`` (milliseconds) is set when, and only when, another try is to come.
 
     ``spared``: the try that ended does not count for the schedule.

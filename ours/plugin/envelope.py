@@ -3,10 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from ours.plugin.types import Delivery
 
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 EVENT_MAPPING: Mapping[str, str] = {
     "id": "{{event.id}}",
     "distinctId": "{{event.distinct_id}}",
@@ -33,10 +35,15 @@ def to_json(value: Any) -> bytes:
 
     :raises ValueError: for NaN and Infinity, which JSON has no word for.
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return _compact(value).encode()
 
 
 def iso(moment: int) -> str:
     """``1754874909594`` → ``"2025-08-11T01:15:09.594Z"``."""
-    text = datetime.fromtimestamp(moment / 1000, tz=UTC).isoformat(timespec="milliseconds")
-    return text.removesuffix("+00:00") + "Z"
+    seconds, milliseconds = divmod(moment, 1000)
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(1024)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).isoformat().removesuffix("+00:00")

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from email.utils import formatdate
+from functools import lru_cache
 
 import requests
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from ours import clock
@@ -30,8 +32,19 @@ def read_head(response: requests.Response, lines: Iterable[bytes]) -> None:
     for name, value in _pairs(headers):
         response.headers[name] = value
     if "Date" not in response.headers:
-        response.headers["Date"] = formatdate(clock.now_ms() / 1000, usegmt=True)
-    response.encoding = get_encoding_from_headers(response.headers)
+        response.headers["Date"] = _date(clock.now_ms() // 1000)
+    response.encoding = _encoding(response.headers.get("content-type"))
+
+
+@lru_cache(8)
+def _date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)
+
+
+@lru_cache(256)
+def _encoding(content_type: str | None) -> str | None:
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict({"content-type": content_type} if content_type else {})
+    return get_encoding_from_headers(headers)
 
 
 def _pairs(headers: Iterable[str]) -> Iterable[tuple[str, str]]:

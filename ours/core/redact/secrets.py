@@ -46,7 +46,10 @@ class Masker:
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """By name and by value."""
-        return {name: self.text(value) for name, value in mask_headers(headers).items()}
+        masked = mask_headers(headers)
+        if not self._text.search("\n".join(masked.values())):  # as nearly always: one look for all of them
+            return masked
+        return {name: self.text(value) for name, value in masked.items()}
 
     def url(self, url: str) -> str:
         """By name and by value."""

@@ -4,8 +4,7 @@ Of a request that carried many events, each keeps its own part, and how many the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from requests import PreparedRequest, Response
 
@@ -19,8 +18,7 @@ _KEPT_OF_ALL = 2 * 1024
 """So much of the answer to many is kept with each of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(NamedTuple):
     """What the tries of a parcel share of what is kept of them. ``total_ms``: None when nothing was sent."""
 
     masker: Masker

@@ -1,7 +1,7 @@
 """Turns claimed rows into what plugins are handed: the event as it came, the visitor as known now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -12,8 +12,7 @@ from ours.store.queries import events
 from ours.store.queries.dispatches import Claimed
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One dispatch with its event and its visitor."""
 
     claimed: Claimed

@@ -4,11 +4,14 @@
 and parses the same address again each time.
 """
 
+import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from requests import PreparedRequest, Request
 from requests.structures import CaseInsensitiveDict
-from requests.utils import check_header_validity
+
+_PRINTABLE = re.compile(r"[ -~]*")
 
 
 def prepare(request: Request) -> PreparedRequest:
@@ -18,8 +21,6 @@ def prepare(request: Request) -> PreparedRequest:
     ready = PreparedRequest()
     ready.method = request.method.upper()
     ready.url = _address(request.url)
-    for header in request.headers.items():
-        check_header_validity(header)
     ready.headers = CaseInsensitiveDict(request.headers)
     ready.headers["Content-Length"] = str(len(request.data))
     ready.body = request.data
@@ -38,8 +39,16 @@ def _is_plain(request: Request) -> bool:
         and isinstance(request.url, str)
         and "@" not in request.url
         and isinstance(request.headers, dict)
-        and all(isinstance(name, str) for name in request.headers)
+        and _are_plain(request.headers)
     )
+
+
+def _are_plain(headers: Mapping[object, object]) -> bool:
+    """Whether all names and values are texts that no check of ``requests`` refuses."""
+    parts = [part for part in (*headers, *headers.values()) if isinstance(part, str) and part[:1].strip()]
+    if len(parts) < 2 * len(headers) or ":" in "".join(parts[: len(headers)]):
+        return False
+    return _PRINTABLE.fullmatch("".join(parts)) is not None
 
 
 @lru_cache(1024)

@@ -1,8 +1,7 @@
 """What is written down about tries: where each leaves its dispatch, and what is kept of it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ours.core import retry
 from ours.core.answer import Answer
@@ -20,8 +19,7 @@ _NAMES = {Delivered: "delivered", Duplicate: "duplicate", Skipped: "skipped", Re
 Seal = Callable[[dict[str, Any], str], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """A try that ended. ``settled`` is None when the dispatch stays in hand and goes on in a smaller parcel.
 
     ``verdict`` is what the request says of the destination, if anything; of a batch, one of its tries has it.
