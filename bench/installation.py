@@ -1,6 +1,8 @@
 """An installation of ours as an operator would have prepared it."""
 
+import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from bench.senders.deliveries import SECRET
 from ours.bootstrap import Ours
@@ -9,15 +11,22 @@ from ours.settings import load
 LOOPBACK = "127.0.0.0/8"
 
 
-def prepare(environ: Mapping[str, str], hooks: Sequence[str] = ()) -> str:
-    """Make the database, a source and its destinations, as an operator would beforehand; answers the live key."""
-    ours = Ours(load(environ))
+def prepare(environ: Mapping[str, str], hooks: Sequence[str] = (), *, packing: bool = False) -> str:
+    """Make the database, a source and its destinations, as an operator would beforehand; answers the live key.
+
+    ``packing``: the destinations are no webhooks, but take a hundred events a request.
+    """
+    settings = load(environ)
+    if packing:
+        settings.plugins_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(__file__).with_name("packing.py"), settings.plugins_dir)
+    ours = Ours(settings)
     try:
         ours.prepare()
         made = ours.sources.add("bench", actor="cli")
         for number, url in enumerate(hooks):
-            settings = {"url": url, "secret": SECRET}
-            ours.destinations.add("webhook", f"hook {number}", settings, events=["*"], actor="cli")
+            slug, given = ("packing", {"url": url}) if packing else ("webhook", {"url": url, "secret": SECRET})
+            ours.destinations.add(slug, f"hook {number}", given, events=["*"], actor="cli")
         return made.live_key
     finally:
         ours.close()

@@ -16,10 +16,11 @@ _CHUNK = 1000
 _KIB = 1024
 
 
-def run(order: Order) -> Sent:
+def run(order: Order, *, packing: bool = False) -> Sent:
+    """``packing``: to a destination that takes a hundred events a request."""
     environ = {"OURS_HOME": order.home, "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING"}
     environ["OURS_PLUGINS_DIR"] = f"{order.home}/plugins"
-    key = prepare(environ, [order.url])
+    key = prepare(environ, [order.url], packing=packing)
     ours = Ours(load(environ))
     try:
         _fill(ours, key, order.count)

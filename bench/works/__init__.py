@@ -6,6 +6,7 @@ from bench.finding import Finding, Plan
 from bench.works import (
     backlog,
     batch,
+    batched,
     deliver,
     events,
     idle,
@@ -25,6 +26,7 @@ WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "batch": batch.run,
     "route": route.run,
     "deliver": deliver.run,
+    "batched": batched.run,
     "latency": latency.run,
     "sustained": sustained.run,
     "backlog": backlog.run,

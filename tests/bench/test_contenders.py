@@ -35,3 +35,9 @@ def test_every_way_of_sending_delivers_all_of_its_order(way: str, tmp_path: Path
         sent = senders.send(senders.Order(way=way, url=receiver.url, home=str(tmp_path), count=3))
         assert sent.count == tally.count == 3
     assert sent.rate > 0
+
+
+def test_a_hundred_events_travel_in_one_request(tmp_path: Path) -> None:
+    with servers.receiver(tmp_path) as receiver, Tally(receiver.tally) as tally:
+        sent = senders.send(senders.Order(way="batched", url=receiver.url, home=str(tmp_path), count=100))
+        assert (sent.count, tally.count) == (100, 1)
