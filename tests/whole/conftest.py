@@ -26,9 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 WITHIN = 30.0
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -65,10 +65,13 @@ class Server:
     """Another installation's ``ours``; its verbs are then typed in a process of their own."""
     folder: Path = ROOT
     verb: tuple[str, ...] = ("serve",)
+    host: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
+    """The words that start a program elsewhere on this machine: ``ip netns exec NAME``."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
@@ -77,7 +80,7 @@ class Server:
     def start(self) -> "Server":
         written = self.log.open("a")
         begun = self.log.stat().st_size
-        words = [*(self.command or (sys.executable, "-m", "ours")), *self.verb]
+        words = [*self.within, *(self.command or (sys.executable, "-m", "ours")), *self.verb]
         self.process = subprocess.Popen(
             words, cwd=self.folder, env=self.environ, stdout=written, stderr=written, text=True
         )
@@ -91,7 +94,7 @@ class Server:
             pytest.fail(f"the server ended:\n{self.log.read_text()}")
         try:
             return requests.get(f"{self.url}/health/ready", timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def stop(self, number: int = signal.SIGTERM) -> float:
