@@ -1,6 +1,7 @@
 """The main job, with the vendor's own SDK: from a backend's call to a signed delivery, and all of it visible."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 
@@ -109,6 +110,25 @@ def test_bad_json_and_a_wrong_content_type_are_told_apart(standing: Server) -> N
     for answer in (bad, text, got):
         assert answer.json()["success"] is False
         assert answer.json()["error"].endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        ("/health/live", b"X-Long: " + b"y" * 64 * 1024 + b"\r\n", 200),
+        ("/health/live", b"X-Long: " + b"y" * 512 * 1024 + b"\r\n", 431),
+        ("/health/live", b"".join(b"X-%d: y\r\n" % number for number in range(100)), 431),
+        ("/" + "y" * 65 * 1024, b"", 414),
+    ],
+    ids=["long", "too long", "too many", "address"],
+)
+def test_headers_out_of_bounds_are_refused_and_others_are_served(
+    standing: Server, line: str, headers: bytes, status: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", standing.port), timeout=5) as caller:
+        caller.sendall(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n".encode() + headers + b"\r\n")
+        assert caller.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+    assert standing.ready()
 
 
 def test_one_poison_request_among_fifty_spoils_no_other(standing: Server) -> None:
