@@ -29,6 +29,8 @@ _START_SECONDS = 30.0
 _SETTLE_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _FLUSHES = 50
+# `ours serve`, which ends with us however we end.
+_BOUND = "import sys; from ours import cli, processes; processes.bind_to_parent(int(sys.argv[1])); cli.main(['serve'])"
 _LOOPBACK = (ip_network("127.0.0.0/8"),)
 
 
@@ -90,9 +92,8 @@ def _serving(folder: Path) -> Iterator[tuple[Ours, str]]:
         ours.destinations.add("file", "Bench", {"folder": str(folder / "out")}, events=["*"], actor=ACTOR)
         plain = {name: value for name, value in os.environ.items() if not name.startswith("OURS_")}  # noqa: TID251
         with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [sys.executable, "-m", "ours", "serve"], env=plain | given, stdout=log, stderr=log
-            )
+            words = [sys.executable, "-c", _BOUND, str(os.getpid())]
+            server = subprocess.Popen(words, env=plain | given, stdout=log, stderr=log)  # noqa: S603 - our own words
         try:
             _await(ours, server)
             yield ours, key

@@ -125,6 +125,7 @@ def test_everything_works_without_a_script(chromium: Browser, address: str, seed
     context.close()
 
 
+@pytest.mark.long
 def test_on_a_phone_nothing_sticks_out_breaks_the_policy_or_asks_anybody_else(
     page: Page, ours: Ours, address: str, seeded: Seeded
 ) -> None:

@@ -1,7 +1,10 @@
 """Backends that send as backends do: they repeat what was not answered, with the same distinctId, until it is."""
 
+import itertools
+import random
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 import requests
@@ -9,18 +12,22 @@ import requests
 _THREADS = 4
 _TEST_EVERY = 10
 _PATIENCE = 60.0
+_TIMEOUT = (1.0, 10.0)  # seconds to connect, and to be answered
 
 
 class Backends:
-    """Send until ``stop`` is set. ``accepted``: event id → the moment of its 200; ``tested``: those of the test key."""
+    """Send until ``stop`` is set; what one server does not take, the next of them is offered.
 
-    def __init__(self, url: str, keys: dict[str, str], pause: float) -> None:
+    ``accepted``: event id → the moment of its 200; ``tested``: those of the test key.
+    """
+
+    def __init__(self, servers: Sequence[str], keys: dict[str, str], pause: float) -> None:
         self.accepted: dict[str, float] = {}
         self.tested: dict[str, float] = {}
         self.unanswered = 0
         self.refused = 0
         self.surprises: set[int] = set()
-        self._url, self._keys, self._pause = f"{url}/api/v1/track", keys, pause
+        self._urls, self._keys, self._pause = [f"{url}/api/v1/track" for url in servers], keys, pause
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(_THREADS)]
 
@@ -50,9 +57,11 @@ class Backends:
             "distinctId": distinct_id,
         }  # fmt: skip
         ends = time.monotonic() + _PATIENCE
-        while time.monotonic() < ends:
+        for url in itertools.cycle(random.sample(self._urls, len(self._urls))):
+            if time.monotonic() > ends:
+                break
             with suppress(requests.RequestException):
-                answer = session.post(self._url, json=body, timeout=10)
+                answer = session.post(url, json=body, timeout=_TIMEOUT)
                 if answer.status_code == 200:
                     kept = self.tested if mode == "test" else self.accepted
                     kept.setdefault(answer.json()["eventId"], time.monotonic())

@@ -46,8 +46,8 @@ class Heard:
 class Hostile(Receiver):
     """Well at ``/well…``; at ``/hostile`` as the dice fall, until ``calm`` is set."""
 
-    def __init__(self, seed: int, *, hangs: bool = True) -> None:
-        super().__init__()
+    def __init__(self, seed: int, *, hangs: bool = True, host: str = "127.0.0.1") -> None:
+        super().__init__(host)
         self.calm = threading.Event()
         self._dice = random.Random(seed)
         self._hangs = hangs

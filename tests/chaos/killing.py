@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 import psutil
 import redis
 
-from tests.whole.conftest import Server, until
+from tests.whole.conftest import Server, name_of, until
 
 _LONG = {"everything", "database"}  # they last, and hurt from their beginning on
 _PROCESSES = ("web", "route", "deliver-1", "deliver-2", "scheduler")
@@ -33,7 +32,7 @@ class Killer:
         self._server = server
         self._dice = random.Random(seed)
         ways: Mapping[str, Callable[[], None]] = {
-            **{name: lambda name=name: self._kill(f"ours:{name}") for name in _PROCESSES},
+            **{name: lambda name=name: self._kill(name) for name in _PROCESSES},
             "valkey": lambda: self._kill("valkey-server"),
             "flush": self._flush,
             "everything": self._everything,
@@ -62,7 +61,7 @@ class Killer:
         killed = 0
         for process in self._server.family():
             with suppress(psutil.NoSuchProcess):
-                if _name(process) == name[:15]:
+                if name_of(process) == name:
                     process.kill()
                     killed += 1
         return killed
@@ -74,10 +73,3 @@ class Killer:
     def _everything(self) -> None:
         self._server.stop(signal.SIGKILL)
         self._server.start()
-
-
-def _name(process: psutil.Process) -> str:
-    try:
-        return Path(f"/proc/{process.pid}/comm").read_text().strip()
-    except OSError:
-        return ""

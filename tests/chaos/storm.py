@@ -69,7 +69,7 @@ def _weather(
 ) -> Verdict:
     dice = random.Random(plan.seed)
     keys = {mode: server.key(mode) for mode in ("live", "test")}
-    with Backends(server.url, keys, plan.pause) as backends:
+    with Backends([server.url], keys, plan.pause) as backends:
         ends = time.monotonic() + plan.seconds
         time.sleep(1.0)
         while time.monotonic() < ends:

@@ -8,12 +8,12 @@ from tests.chaos.killing import Blow
 from tests.chaos.storm import Plan, run
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_short_storm_loses_nothing() -> None:
     plan = Plan(seed=7, seconds=4, gap=1, patience=60, hangs=False, only=("deliver-1", "web", "scheduler", "flush"))
     verdict = run(plan, "sqlite", print)
     assert verdict.holds, verdict
-    assert sum(verdict.kills.values()) >= 3
+    assert {"deliver-1", "web"} <= {*verdict.kills}
     assert verdict.delivered + verdict.refused == verdict.owed
 
 

@@ -1,14 +1,18 @@
 """``ours bench``: a trial beside the installation, and what follows from its figures."""
 
+import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ours.bootstrap import Ours
 from ours.cli.bench import bottleneck, outlook
 from ours.cli.trial import Measured
 from tests.cli.conftest import Terminal
+from tests.whole.conftest import ROOT, until
 
 GB = 1e9
 CALM = Measured(accepted=900.0, delivered=400.0, failed=0, p50=20.0, p95=40.0, p99=60.0, flush=0.2, busy=0.5, bytes_per_event=3000.0)  # fmt: skip # noqa: E501
@@ -27,6 +31,20 @@ def test_a_trial_takes_events_delivers_all_of_them_and_leaves_nothing_behind(ter
     assert not [*home.glob("ours-bench-*"), *home.parent.glob("ours-bench-*")]
     assert ours.overview.balance().accepted == 0
     assert not Path(home, "valkey.sock").exists()
+
+
+@pytest.mark.slow
+def test_its_server_does_not_outlive_a_killed_command(tmp_path: Path) -> None:
+    environ = os.environ | {"OURS_HOME": str(tmp_path / "home")}
+    command = psutil.Popen([sys.executable, "-m", "ours", "bench", "--seconds", "60"], cwd=ROOT, env=environ)
+    family: list[psutil.Process] = until(lambda: len(all_ := command.children(recursive=True)) > 5 and all_)
+    command.kill()
+    command.wait()
+    _, alive = psutil.wait_procs(family, timeout=5)
+    outlived = [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
+    for process in outlived:
+        process.kill()
+    assert outlived == []
 
 
 def test_what_holds_it_back_is_named() -> None:

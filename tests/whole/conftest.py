@@ -17,14 +17,18 @@ from typing import Any
 import psutil
 import pytest
 import requests
+from click.testing import CliRunner
+
+from ours import log
+from ours.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHIN = 30.0
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -40,6 +44,14 @@ def until(what: Callable[[], Any], within: float = WITHIN, every: float = 0.05) 
         time.sleep(every)
 
 
+def name_of(process: psutil.Process) -> str:
+    """As ``ps`` shows it, without ``ours:``; empty when it is gone."""
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip().removeprefix("ours:")
+    except OSError:
+        return ""
+
+
 @dataclass
 class Server:
     """A running ``ours serve`` and the verbs of its command line."""
@@ -49,25 +61,32 @@ class Server:
     environ: dict[str, str]
     process: subprocess.Popen[str] | None = None
     said: list[str] = field(default_factory=list)
-    command: tuple[str, ...] = (sys.executable, "-m", "ours")
+    command: tuple[str, ...] = ()
+    """Another installation's ``ours``; its verbs are then typed in a process of their own."""
     folder: Path = ROOT
+    verb: tuple[str, ...] = ("serve",)
+    host: str = "127.0.0.1"
+    within: tuple[str, ...] = ()
+    """The words that start a program elsewhere on this machine: ``ip netns exec NAME``."""
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def log(self) -> Path:
         return self.home.parent / f"{self.home.name}.log"
 
     def start(self) -> "Server":
-        log = self.log.open("a")
+        written = self.log.open("a")
         begun = self.log.stat().st_size
+        words = [*self.within, *(self.command or (sys.executable, "-m", "ours")), *self.verb]
         self.process = subprocess.Popen(
-            [*self.command, "serve"], cwd=self.folder, env=self.environ, stdout=log, stderr=log, text=True
+            words, cwd=self.folder, env=self.environ, stdout=written, stderr=written, text=True
         )
-        log.close()
-        until(lambda: self.ready() and b"Ours is running" in self.log.read_bytes()[begun:])
+        written.close()
+        greets = b"Ours is running" if self.verb == ("serve",) else b""
+        until(lambda: self.ready() and greets in self.log.read_bytes()[begun:])
         return self
 
     def ready(self) -> bool:
@@ -75,7 +94,7 @@ class Server:
             pytest.fail(f"the server ended:\n{self.log.read_text()}")
         try:
             return requests.get(f"{self.url}/health/ready", timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     def stop(self, number: int = signal.SIGTERM) -> float:
@@ -90,6 +109,13 @@ class Server:
         assert self.process
         return psutil.Process(self.process.pid).children(recursive=True)
 
+    def child(self, name: str) -> psutil.Process:
+        """The supervisor's own child of this name; one that is just being restarted is waited for."""
+        assert self.process
+        supervisor = psutil.Process(self.process.pid)
+        found: psutil.Process = until(lambda: next((o for o in supervisor.children() if name_of(o) == name), None))
+        return found
+
     def key(self, mode: str = "live") -> str:
         found = re.search(rf"{mode.capitalize()} key\s+(\S+)", self.log.read_text())
         assert found, self.log.read_text()
@@ -97,6 +123,11 @@ class Server:
 
     def ours(self, *words: str) -> Any:
         """A verb of the command line with ``--json``; its document."""
+        if not self.command:
+            typed = CliRunner().invoke(cli, [*words, "--json"], env=self.environ, prog_name="ours")
+            log.configure("WARNING", "text")  # the runner's stderr is gone
+            assert typed.exit_code == 0, typed.output
+            return json.loads(typed.stdout)
         done = subprocess.run(
             [*self.command, *words, "--json"],
             cwd=self.folder, env=self.environ, capture_output=True, text=True, timeout=60, check=False,
@@ -131,17 +162,21 @@ class Server:
 def servers(folder: Path) -> Iterator[Callable[..., Server]]:
     """``make("home", allow_networks="127.0.0.0/8")`` starts a server; all are ended with the block.
 
-    ``command`` and ``cwd``: another installation of ours, started elsewhere.
+    ``command`` and ``cwd``: another installation of ours, started elsewhere; ``verb``: not all of it.
     """
     made: list[Server] = []
 
-    def make(name: str = "home", *, command: tuple[str, ...] = (), cwd: Path = ROOT, **settings: Any) -> Server:
+    def make(
+        name: str = "home", *, command: tuple[str, ...] = (), cwd: Path = ROOT, verb: str = "serve", **settings: Any
+    ) -> Server:
         home, port = folder / name, free_port()
         given = {"home": home, "port": port, "plugins_dir": folder / "plugins", "log_format": "json"} | settings
         environ = {k: v for k, v in os.environ.items() if not k.startswith("OURS_")}
         environ |= {f"OURS_{k.upper()}": str(v) for k, v in given.items()}
-        server = Server(home, port, environ, command=command or Server.command, folder=cwd)
+        server = Server(home, port, environ, command=command, folder=cwd, verb=tuple(verb.split()))
         made.append(server)
+        if verb != "serve":
+            server.ours("db", "upgrade")
         return server.start()
 
     try:
@@ -162,3 +197,10 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 @pytest.fixture
 def server(make_server: Callable[..., Server]) -> Server:
     return make_server(allow_networks="127.0.0.0/8")
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all who count only what they add. It has no destination."""
+    with servers(tmp_path_factory.mktemp("standing")) as make:
+        yield make(allow_networks="127.0.0.0/8")

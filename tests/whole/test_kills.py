@@ -1,7 +1,7 @@
 """Kills at bad moments: what was answered 200 is delivered in the end, and the balance is zero."""
 
+import itertools
 import json
-import os
 import random
 import signal
 import threading
@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
-import psutil
 import pytest
 import redis
 import requests
 
 from tests.receiver import Receiver
-from tests.whole.conftest import Server, until
+from tests.whole.conftest import Server, servers, until
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +23,11 @@ pytestmark = pytest.mark.slow
 class Load:
     """A backend that posts as fast as answers come, until stopped; remembers which events got their 200."""
 
+    _numbers = itertools.count()
+
     def __init__(self, server: Server) -> None:
         self.accepted: set[str] = set()
+        self._name = f"load{next(self._numbers)}"
         self._server = server
         self._key = server.key()
         self._stop = threading.Event()
@@ -41,10 +43,16 @@ class Load:
         for thread in self._threads:
             thread.join()
 
+    def goes_on(self) -> None:
+        """Wait until more was accepted than can have been under way."""
+        enough = len(self.accepted) + len(self._threads)
+        until(lambda: len(self.accepted) > enough)
+
     def _run(self, number: int) -> None:
         count = 0
         while not self._stop.is_set():
-            body = {"token": self._key, "event": "Purchase", "userId": f"u{number}", "distinctId": f"{number}-{count}"}
+            name = f"{self._name}-{number}-{count}"
+            body = {"token": self._key, "event": "Purchase", "userId": f"u{number}", "distinctId": name}
             with suppress(requests.RequestException):
                 answer = requests.post(f"{self._server.url}/api/v1/track", json=body, timeout=10)
                 if answer.status_code == 200:
@@ -53,26 +61,19 @@ class Load:
             time.sleep(0.004)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def receiver() -> Iterator[Receiver]:
     with Receiver() as opened:
         yield opened
 
 
-@pytest.fixture
-def delivering(server: Server, receiver: Receiver) -> Server:
-    server.ours("destination", "add", "webhook", "Hook", "--set", f"url={receiver.url}", "--events", "*")
-    return server
-
-
-def direct(server: Server) -> list[psutil.Process]:
-    """The supervisor's own children, all five, in the order of their start: at first valkey, web, route, deliver and
-    scheduler; one that was restarted comes last.
-    """
-    assert server.process
-    supervisor = psutil.Process(server.process.pid)
-    children: list[psutil.Process] = until(lambda: all_ if len(all_ := supervisor.children()) == 5 else None)
-    return sorted(children, key=lambda child: child.pid)
+@pytest.fixture(scope="module")
+def delivering(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Server]:
+    """One server for all of these; whatever was killed in one test must be there again for the next."""
+    with servers(tmp_path_factory.mktemp("kills")) as make:
+        server = make(allow_networks="127.0.0.0/8")
+        server.ours("destination", "add", "webhook", "Hook", "--set", f"url={receiver.url}", "--events", "*")
+        yield server
 
 
 def received(receiver: Receiver) -> set[str]:
@@ -85,37 +86,33 @@ def all_arrive(server: Server, receiver: Receiver, load: Load) -> dict[str, Any]
     return server.settled()
 
 
+@pytest.mark.long
 def test_the_deliver_worker_killed_in_mid_delivery(delivering: Server, receiver: Receiver) -> None:
     with Load(delivering) as load:
         for _ in range(3):
             time.sleep(0.7)
-            os.kill(direct(delivering)[3].pid, signal.SIGKILL)
+            delivering.child("deliver-1").kill()
     all_arrive(delivering, receiver, load)
 
 
 def test_the_web_server_killed_in_mid_load_main_process_and_worker(delivering: Server, receiver: Receiver) -> None:
     with Load(delivering) as load:
-        time.sleep(0.7)
-        main = direct(delivering)[1]
-        os.kill(main.children()[0].pid, signal.SIGKILL)
         time.sleep(0.5)
-        until(delivering.ready)
-        time.sleep(0.5)
-        os.kill(direct(delivering)[1].pid, signal.SIGKILL)
-        time.sleep(0.5)
-        until(delivering.ready)
-        before = len(load.accepted)
-        until(lambda: len(load.accepted) > before)
+        delivering.child("web").children()[0].kill()
+        load.goes_on()
+        delivering.child("web").kill()
+        load.goes_on()
     all_arrive(delivering, receiver, load)
 
 
+@pytest.mark.long
 def test_the_supervisor_killed_and_started_again(delivering: Server, receiver: Receiver) -> None:
     with Load(delivering) as load:
         time.sleep(1)
         delivering.stop(signal.SIGKILL)
         time.sleep(0.3)
         delivering.start()
-        time.sleep(0.5)
+        load.goes_on()
     all_arrive(delivering, receiver, load)
 
 
@@ -132,17 +129,17 @@ def test_the_queue_flushed_again_and_again(delivering: Server, receiver: Receive
 def test_the_queue_killed(delivering: Server, receiver: Receiver) -> None:
     with Load(delivering) as load:
         time.sleep(0.5)
-        os.kill(direct(delivering)[0].pid, signal.SIGKILL)
+        delivering.child("valkey-server").kill()
         time.sleep(1.5)
     all_arrive(delivering, receiver, load)
 
 
 def test_deliveries_go_on_while_the_queue_is_stopped(delivering: Server, receiver: Receiver) -> None:
-    queue = direct(delivering)[0]
+    queue = delivering.child("valkey-server")
     queue.suspend()
     try:
         with Load(delivering) as load:
-            time.sleep(3)
+            time.sleep(1.5)
         until(lambda: load.accepted <= received(receiver), within=40, every=0.2)
     finally:
         queue.resume()
@@ -151,12 +148,13 @@ def test_deliveries_go_on_while_the_queue_is_stopped(delivering: Server, receive
 
 def test_a_test_event_never_leaves_whatever_is_killed(delivering: Server, receiver: Receiver) -> None:
     key, sent = delivering.key("test"), 0
+    before, heard = delivering.balance(), len(receiver.requests)
     for number in range(60):
         with suppress(requests.RequestException):
             body = {"token": key, "event": "Purchase", "userId": "u", "distinctId": f"t{number}"}
             sent += requests.post(f"{delivering.url}/api/v1/track", json=body, timeout=10).status_code == 200
         if number % 20 == 10:
-            os.kill(direct(delivering)[3].pid, signal.SIGKILL)
-    figures = delivering.settled(accepted=sent)
-    assert figures["sunk"] == sent
-    assert receiver.requests == []
+            delivering.child("deliver-1").kill()
+    figures = delivering.settled(accepted=before["accepted"] + sent)
+    assert figures["sunk"] == before["sunk"] + sent
+    assert len(receiver.requests) == heard

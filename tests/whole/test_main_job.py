@@ -1,6 +1,7 @@
 """The main job, with the vendor's own SDK: from a backend's call to a signed delivery, and all of it visible."""
 
 import json
+import socket
 import time
 from collections.abc import Iterator
 
@@ -83,23 +84,24 @@ def test_live_is_delivered_signed_test_is_kept_unsent_and_both_are_seen(
     assert request["url"].startswith(receiver.url)
 
 
-def test_every_mistake_raises_the_sdks_own_error_with_our_sentence(server: Server, sdk: OursPrivacy) -> None:
-    with pytest.raises(ours_privacy.AuthenticationError) as wrong_key:
-        sdk.track.event(token="nonsense", event="Purchase", user_id="u")
+def test_every_mistake_raises_the_sdks_own_error_with_our_sentence(standing: Server) -> None:
+    with OursPrivacy(base_url=f"{standing.url}/api/v1", max_retries=0) as sdk:
+        with pytest.raises(ours_privacy.AuthenticationError) as wrong_key:
+            sdk.track.event(token="nonsense", event="Purchase", user_id="u")
+        with pytest.raises(ours_privacy.BadRequestError) as no_event:
+            sdk.track.event(token=standing.key(), event="", user_id="u")
+        with pytest.raises(ours_privacy.BadRequestError) as nobody:
+            sdk.track.event(token=standing.key(), event="Purchase")
     assert wrong_key.value.body["code"]  # type: ignore[index]
-    with pytest.raises(ours_privacy.BadRequestError) as no_event:
-        sdk.track.event(token=server.key(), event="", user_id="u")
     assert "event" in no_event.value.body["errors"]  # type: ignore[index]
-    with pytest.raises(ours_privacy.BadRequestError) as nobody:
-        sdk.track.event(token=server.key(), event="Purchase")
     for name in ("userId", "externalId", "email"):
         assert name in json.dumps(nobody.value.body)
 
 
-def test_bad_json_and_a_wrong_content_type_are_told_apart(server: Server) -> None:
+def test_bad_json_and_a_wrong_content_type_are_told_apart(standing: Server) -> None:
     import requests
 
-    url = f"{server.url}/api/v1/track"
+    url = f"{standing.url}/api/v1/track"
     bad = requests.post(url, data=b"{", headers={"Content-Type": "application/json"}, timeout=5)
     text = requests.post(url, data=b"{}", headers={"Content-Type": "text/plain"}, timeout=5)
     got = requests.get(url, timeout=5)
@@ -110,9 +112,29 @@ def test_bad_json_and_a_wrong_content_type_are_told_apart(server: Server) -> Non
         assert answer.json()["error"].endswith(".")
 
 
-def test_one_poison_request_among_fifty_spoils_no_other(server: Server) -> None:
+@pytest.mark.parametrize(
+    ("line", "headers", "status"),
+    [
+        ("/health/live", b"X-Long: " + b"y" * 64 * 1024 + b"\r\n", 200),
+        ("/health/live", b"X-Long: " + b"y" * 512 * 1024 + b"\r\n", 431),
+        ("/health/live", b"".join(b"X-%d: y\r\n" % number for number in range(100)), 431),
+        ("/" + "y" * 65 * 1024, b"", 414),
+    ],
+    ids=["long", "too long", "too many", "address"],
+)
+def test_headers_out_of_bounds_are_refused_and_others_are_served(
+    standing: Server, line: str, headers: bytes, status: int
+) -> None:
+    with socket.create_connection(("127.0.0.1", standing.port), timeout=5) as caller:
+        caller.sendall(f"GET {line} HTTP/1.1\r\nHost: localhost\r\n".encode() + headers + b"\r\n")
+        assert caller.recv(100).startswith(f"HTTP/1.1 {status} ".encode())
+    assert standing.ready()
+
+
+def test_one_poison_request_among_fifty_spoils_no_other(standing: Server) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
+    before = standing.balance()["accepted"]
     poisons = {
         7: {"event": "nul \0 byte"},
         13: {"event": "文" * 1000},
@@ -120,11 +142,11 @@ def test_one_poison_request_among_fifty_spoils_no_other(server: Server) -> None:
     }
 
     def send(number: int) -> int:
-        body = {"distinctId": f"d{number}"} | poisons.get(number, {})
-        return server.track(body.pop("event", "Purchase"), **body).status_code  # type: ignore[arg-type]
+        body = {"distinctId": f"poison{number}"} | poisons.get(number, {})
+        return standing.track(body.pop("event", "Purchase"), **body).status_code  # type: ignore[arg-type]
 
     with ThreadPoolExecutor(50) as threads:
         statuses = list(threads.map(send, range(50)))
     assert [number for number, status in enumerate(statuses) if status != 200] == [7]
     assert statuses[7] == 400
-    server.settled(accepted=49)
+    standing.settled(accepted=before + 49)

@@ -1,8 +1,6 @@
 """The whole server on PostgreSQL: the same road, the same promises."""
 
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 
@@ -26,13 +24,13 @@ def server(make_server: Callable[..., Server], make_database_url: Callable[[str]
     return make_server(database_url=url, allow_networks="127.0.0.0/8", deliver_workers=2)
 
 
+@pytest.mark.long
 def test_events_arrive_although_workers_are_killed(server: Server, receiver: Receiver) -> None:
     server.ours("destination", "add", "webhook", "Hook", "--set", f"url={receiver.url}", "--events", "*")
     for number in range(120):
         assert server.track("Purchase", distinctId=f"d{number}").status_code == 200
         if number in {40, 80}:
-            deliver = sorted(child.pid for child in server.family() if child.ppid() == server.process.pid)[3]  # type: ignore[union-attr]
-            os.kill(deliver, signal.SIGKILL)
+            server.child("deliver-1").kill()
     assert server.track("Purchase", mode="test").status_code == 200
     until(lambda: len({json.loads(one.body)["data"]["id"] for one in list(receiver.requests)}) == 120, within=60)
     figures = server.settled(accepted=121)
@@ -46,7 +44,7 @@ def test_two_web_processes_make_one_event_of_one_distinct_id(
 
     import requests
 
-    second = make_server("second", database_url=server.environ["OURS_DATABASE_URL"],
+    second = make_server("second", verb="web", database_url=server.environ["OURS_DATABASE_URL"],
                          secret_keys=(server.home / "secret.key").read_text())  # fmt: skip
     key = server.key()
 
