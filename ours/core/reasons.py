@@ -53,6 +53,10 @@ REASONS = {
         "The plugin failed while it built the request: a fault in the plugin.",
         "Read the attempt's message, mend the plugin, then replay.",
     ),
+    "request_too_large": Reason(
+        "The plugin built a request of more than 10 MiB for this event.",
+        "Let the mapping send less of the event, or mend the plugin, then replay.",
+    ),
     "plugin_timeout": Reason(
         "The plugin did not come back from a call in time; five times in a row pause its destination.",
         "Read the attempt's message, mend the plugin, resume the destination, then replay.",

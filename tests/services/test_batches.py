@@ -289,3 +289,17 @@ def test_a_worker_that_dies_in_the_middle_of_a_search_loses_nothing(place: Place
         (1, "retry", "http_400"), (2, "unknown", "lease_lost"),
     ] * 2  # fmt: skip
     books_are_right(place)
+
+
+def test_a_batch_that_is_too_large_goes_in_halves_and_a_giant_alone_is_rejected(
+    place: Place, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.deliver.tries.MOST_BYTES", 600)
+    batching(place, judge)
+    for size in (10, 150, 150, 150, 900):
+        fill(place, "Purchase", event_properties={"text": "x" * size})
+    place.work()
+    assert place.states() == {"delivered": 4, "rejected": 1}
+    assert all(len(request.body) <= 600 for request in judge.requests)
+    assert {one["code"] for one in tries(place) if one["outcome"] == "rejected"} == {"request_too_large"}
+    books_are_right(place)

@@ -17,6 +17,8 @@ from ours.services.deliver.targets import Target
 
 _logger = log.get("deliver")
 _PATIENT_ROUNDS = 8
+MOST_BYTES = 10 * 1024 * 1024
+"""So much may a plugin put into one request. Of a batch that is larger, each half goes by itself."""
 
 
 @dataclass(slots=True)
@@ -150,7 +152,10 @@ def make_request(parcel: Parcel) -> Outcome | None:
             return Rejected("build_failed", f"The plugin's {verb}() gave no request.")
         if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
             made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
-        parcel.made, parcel.request = made, prepare(made)
+        ready = prepare(made)
+        if len(ready.body or b"") > MOST_BYTES:
+            return Rejected("request_too_large", f"The plugin's {verb}() made a request of {len(ready.body)} bytes.")
+        parcel.made, parcel.request = made, ready
         return None
 
     return _guarded(parcel.tries, verb, make)
