@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ours.services.explain import Explain
     from ours.services.history import History
     from ours.services.metrics import Counting, Metrics
+    from ours.services.partitions import Partitions
     from ours.services.preview import Preview
     from ours.services.reconcile import Reconcile
     from ours.services.replay import PacedReplays, Replay
@@ -102,6 +103,12 @@ class Ours:
         from ours.services.retention import Retention
 
         return Retention(self.store, self.settings)
+
+    @cached_property
+    def partitions(self) -> "Partitions":
+        from ours.services.partitions import Partitions
+
+        return Partitions(self.store, self.settings)
 
     @cached_property
     def replay(self) -> "Replay":

@@ -19,6 +19,11 @@ def floor(moment: int) -> str:
     return f"{moment:012x}".ljust(32, "0")
 
 
+def moment(of: str) -> int:
+    """When that id was made (milliseconds)."""
+    return int(of[:12], 16)
+
+
 def new_key(mode: str) -> str:
     """An ingest key of 24 random characters (124 bits); a test key is random in its own right and says so."""
     body = "".join(secrets.choice(_ALPHABET) for _ in range(24))

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 
 from ours.bootstrap import Ours
-from ours.cli import liveness, safety
+from ours.cli import liveness, partitions, safety
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
 from ours.errors import Busy, Unsealable
@@ -136,7 +136,8 @@ def installation(ours: Ours) -> Iterator[Finding]:
         shaped = list(tables(ours))
         yield from shaped
         later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (
-            safety.durability, past, secrets, work, liveness.scheduler, liveness.waiting, liveness.destinations,
+            safety.durability, past, secrets, partitions.check, work, liveness.scheduler, liveness.waiting,
+            liveness.destinations,
         )  # fmt: skip
         for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)

@@ -55,6 +55,22 @@ def copy(shell: Shell, url: str, running: bool) -> None:
         to.close()
 
 
+@db.command()
+@click.option("--plan", "only_plan", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@json_option
+@pass_shell
+def partition(shell: Shell, only_plan: bool, yes: bool) -> None:
+    """Divide events and attempts by day, so that what is old is dropped and not deleted (PostgreSQL only).
+
+    The server may run: nothing is copied, and each table is locked for a moment. A second time it makes days that are
+    missing, and moves what lies outside of its day into it.
+    """
+    from ours.cli import partitions
+
+    partitions.run(shell, only_plan=only_plan, yes=yes)
+
+
 @db.command(hidden=True)
 @click.argument("message")
 @pass_shell

@@ -81,9 +81,13 @@ def _schedule(ours: Ours) -> None:
 
 
 def _watch(ours: Ours, stop: threading.Event) -> None:
-    """Check conservation and tell alerts, beside the sweep: a large count or a slow mail server takes its time."""
+    """Check conservation, see to the days and tell alerts, beside the sweep.
+
+    A large count or a slow mail server takes its time.
+    """
     while not stop.wait(_WATCH_SECONDS):
         _attempt(ours.conservation.tick)
+        _attempt(ours.partitions.tick)
         _attempt(ours.alerts.run)
 
 

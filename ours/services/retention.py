@@ -5,17 +5,19 @@ is done or the time is up, so that a large backlog of one neither starves the ot
 """
 
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from ours import clock, log
-from ours.core import ranges
+from sqlalchemy import Connection
+
+from ours import clock, ids, log
 from ours.core.retry import OPEN
+from ours.services import tally
+from ours.services.partitions import rows_until
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import ledger
+from ours.store.queries import ledger, partitions
 from ours.store.queries import retention as queries
-from ours.store.queries.ledger import Cell
 from ours.store.queries.retention import Aged, Tried
 
 _logger = log.get("retention")
@@ -37,6 +39,7 @@ class Retention:
         self._jumps = clock.Jumps()
         self._at_event: dict[str, str | None] = {}
         self._at_attempt: Tried | None = None
+        self._at_orphan: dict[str, str | None] = {}
 
     def tick(self) -> None:
         """Run, if it is time: a minute after all was done, sooner when some was left.
@@ -60,8 +63,9 @@ class Retention:
 
     def _take_turns(self, ends: float) -> bool:
         duties: deque[Duty] = deque(
-            [self._expire_held, self._attempts, self._test_events, self._live_events, self._volumes, self._audit]
-        )
+            [self._expire_held, self._attempts, self._test_events, self._live_events, self._orphans, self._volumes,
+             self._audit]
+        )  # fmt: skip
         now = clock.now_ms()
         while duties and time.monotonic() < ends:
             duty = duties.popleft()
@@ -79,7 +83,8 @@ class Retention:
     def _attempts(self, now: int) -> bool:
         """Those of open dispatches stay: they are walked past, and looked at again on the next round."""
         with self._store.read() as connection:
-            before = _before(now, self._settings.keep_attempts_days)
+            parts = partitions.parts(connection, "attempts")
+            before = rows_until(parts, _before(now, self._settings.keep_attempts_days))
             rows = queries.tried(connection, before, self._at_attempt, _CHUNK)
         ended = [row for row in rows if row.state not in OPEN]
         if ended:
@@ -90,14 +95,15 @@ class Retention:
         return more
 
     def _test_events(self, now: int) -> bool:
-        return self._events("test", _before(now, self._settings.keep_test_days))
+        return self._events("test", now)
 
     def _live_events(self, now: int) -> bool:
-        return self._events("live", _before(now, self._settings.keep_events_days))
+        return self._events("live", now)
 
-    def _events(self, mode: str, before: int) -> bool:
+    def _events(self, mode: str, now: int) -> bool:
         """Walk on through the events, the oldest first, as far as they are old enough; then begin anew."""
         with self._store.read() as connection:
+            before = self._rows_until(connection, mode, now)
             rows = queries.aged(connection, self._at_event.get(mode), _WINDOW, test_only=mode == "test")
         due = [row for row in rows if row.mode == mode and row.received_at < before and row.routed_at and not row.open]
         for part in _parts(due):
@@ -106,19 +112,37 @@ class Retention:
         self._at_event[mode] = rows[-1].id if more else None
         return more
 
+    def _rows_until(self, connection: Connection, mode: str, now: int) -> int:
+        """Days are dropped when both modes' time is over, so the one that is kept for longer may wait for that."""
+        days = {"live": self._settings.keep_events_days, "test": self._settings.keep_test_days}
+        before = _before(now, days[mode])
+        if days[mode] < max(days.values()):
+            return before
+        return rows_until(partitions.parts(connection, "events"), before)
+
     def _delete(self, event_ids: Sequence[str]) -> None:
         with self._store.write() as connection:
             closed = queries.lock_closed(connection, event_ids)
-            tally: Counter[Cell] = Counter()
-            for event in queries.decisions(connection, closed):
-                tally[Cell(event.mode, "accepted")] += event.kind == "track"
-                tally[Cell(event.mode, "owed")] += event.owed
-                tally[Cell(event.mode, "refused")] += len(ranges.read(event.refused))
-            for group in queries.states(connection, closed):
-                tally[Cell(group.mode, group.state)] += group.count
-                tally[Cell(group.mode, "replays")] += group.replays
-            ledger.add(connection, tally)
+            ledger.add(connection, tally.of_events(queries.decisions(connection, closed)))
+            ledger.add(connection, tally.of_dispatches(queries.states(connection, closed)))
             queries.delete_events(connection, closed)
+
+    def _orphans(self, now: int) -> bool:
+        """What is left of events that went with their whole day."""
+        before = ids.floor(_before(now, max(self._settings.keep_events_days, self._settings.keep_test_days)))
+        return any(self._orphans_in(table, before) for table in ("dispatches", "seen"))
+
+    def _orphans_in(self, table: str, before: str) -> bool:
+        with self._store.read() as connection:
+            named = queries.named_events(connection, table, self._at_orphan.get(table), before, _WINDOW)
+            gone = queries.gone(connection, set(named))
+        if gone:
+            with self._store.write() as connection:
+                ledger.add(connection, tally.of_dispatches(queries.states(connection, gone)))
+                queries.delete_events(connection, gone)
+        more = len(named) == _WINDOW
+        self._at_orphan[table] = named[-1] if more else None
+        return more
 
     def _volumes(self, now: int) -> bool:
         with self._store.write() as connection:

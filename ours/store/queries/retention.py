@@ -1,6 +1,6 @@
 """Finds what has been kept for long enough, and deletes it. Every function touches a few hundred rows at most."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, Connection, bindparam, case, delete, func, select, text, tuple_, update
@@ -60,8 +60,10 @@ def lock_closed(connection: Connection, event_ids: Sequence[str]) -> list[str]:
 
 
 def decisions(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
-    """Mode, kind, owed and refused of each event."""
-    return connection.execute(select(_e.mode, _e.kind, _e.owed, _e.refused).where(_e.id.in_(event_ids))).all()
+    """The events, counted by mode, kind and refused, and what they owed together."""
+    groups = (_e.mode, _e.kind, _e.refused)
+    query = select(*groups, func.count().label("count"), func.sum(_e.owed).label("owed"))
+    return connection.execute(query.where(_e.id.in_(event_ids)).group_by(*groups)).all()
 
 
 def states(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
@@ -77,6 +79,18 @@ def delete_events(connection: Connection, event_ids: Sequence[str]) -> None:
     connection.execute(delete(dispatches).where(_d.event_id.in_(event_ids)))
     connection.execute(delete(seen).where(seen.c.event_id.in_(event_ids)))
     connection.execute(delete(events).where(_e.id.in_(event_ids)))
+
+
+def named_events(connection: Connection, by: str, after: str | None, before: str, limit: int) -> list[str]:
+    """The next ids of events that rows of ``dispatches`` or ``seen`` name, in the order they were made."""
+    of = {"dispatches": _d, "seen": seen.c}[by].event_id
+    query = select(of).where(of < before).order_by(of).limit(limit)
+    return list(connection.scalars(query if after is None else query.where(of > after)))
+
+
+def gone(connection: Connection, event_ids: Collection[str]) -> list[str]:
+    """Of these events, those that are no more."""
+    return sorted(set(event_ids).difference(connection.scalars(select(_e.id).where(_e.id.in_(event_ids)))))
 
 
 def tried(connection: Connection, before: int, after: Tried | None, limit: int) -> list[Tried]:
