@@ -153,8 +153,8 @@ def make_request(parcel: Parcel) -> Outcome | None:
         if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
             made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
         ready = prepare(made)
-        if len(ready.body or b"") > MOST_BYTES:
-            return Rejected("request_too_large", f"The plugin's {verb}() made a request of {len(ready.body)} bytes.")
+        if isinstance(ready.body, str | bytes) and len(ready.body) > MOST_BYTES:
+            return Rejected("request_too_large", f"The plugin's {verb}() made a request of {len(ready.body):,} bytes.")
         parcel.made, parcel.request = made, ready
         return None
 
