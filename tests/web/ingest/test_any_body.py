@@ -122,7 +122,9 @@ def test_json_of_any_kind_is_taken_exactly_or_refused_clearly(
     body = answer.get_json()
     if answer.status_code == 200:
         orjson.dumps([item.payload() for item in accept.items])
-        assert not any(odd in text for odd in ("NaN", "Infinity", "1e999", r"\u0000", r"\ud800", "nul,", "\udcff"))
+        assert not any(odd in text for odd in ("NaN", "Infinity", "nul,", "\udcff"))
+        left = json.dumps(json.loads(text))  # of a key that comes twice, the last value
+        assert not any(odd in left for odd in ("Infinity", r"\u0000", r"\ud800"))
     else:
         assert answer.status_code == 400
         assert body["code"] in {"invalid_json", "invalid_fields"}
