@@ -23,7 +23,7 @@ from ours import log
 from ours.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHIN = 30.0
+WITHIN = 60.0
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -89,7 +89,7 @@ def test_one_host_cut_off_and_the_other_killed_lose_nothing(machines: list[Host]
             def goes_on() -> None:
                 """Wait until something that was accepted from now on has arrived."""
                 since = time.monotonic()
-                until(lambda: {event for event, at in list(backends.accepted.items()) if at > since}
+                until(lambda: {event for event, at in backends.accepted.copy().items() if at > since}
                       & {heard.event for heard in ear.heard()}, PATIENCE)  # fmt: skip
 
             goes_on()
