@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-from bench import senders, servers
-from bench.finding import Contender, Figures, Finding, Plan, compare, interleave
-from bench.senders import Order
+from bench.finding import Contender, Finding, Plan, compare, interleave
+from bench.senders.filled import measure
 
 _COUNTS = {"ours": 5_000, "bare": 20_000, "session": 3_000, "naive": 60}
 _NAMES = {
@@ -17,7 +16,7 @@ _NAMES = {
 
 
 def run(plan: Plan, say: Callable[[str], None]) -> Finding:
-    contenders = [Contender(name, partial(measure, plan, way)) for way, name in _NAMES.items()]
+    contenders = [Contender(name, partial(measure, plan, way, _COUNTS[way])) for way, name in _NAMES.items()]
     rows = interleave(contenders, plan.rounds, say)
     ours, bare, session, naive = rows
     ratios = [
@@ -26,10 +25,3 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
         compare("ours ÷ RQ, a forked job each", ours, naive, 200),
     ]
     return Finding("Delivery to a fast receiver", rows, ratios)
-
-
-def measure(plan: Plan, way: str) -> Figures:
-    with servers.receiver(plan.base) as receiver, servers.folder(plan.base) as home:
-        count = plan.count(_COUNTS[way])
-        sent = senders.send(Order(way=way, url=receiver.url, home=str(home), count=count))
-    return {"deliveries/s": sent.rate, "sent": sent.count, "missing": count - sent.count}

@@ -43,9 +43,9 @@ def run(shell: Shell, *, only_plan: bool, yes: bool) -> None:
 
 def check(ours: Ours) -> Iterator[Finding]:
     """Where tables are divided, days to come have their partition, and nothing lies outside of its day."""
-    found = list(_findings(ours.partitions.states()))
-    divided = any(one.is_divided for one in ours.partitions.states())
-    yield from found or ([Finding("partitions", "ok", "All days have theirs.")] if divided else [])
+    states = ours.partitions.states()
+    divided = any(one.is_divided for one in states)
+    yield from list(_findings(states)) or ([Finding("partitions", "ok", "All days have theirs.")] if divided else [])
 
 
 def _findings(states: Sequence[State]) -> Iterator[Finding]:

@@ -15,15 +15,13 @@ from sqlalchemy import Connection
 from ours.store import hand
 from ours.store.chunks import batched
 
-_MOST = 250
-
 
 def insert(
     connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], ending: str = ""
 ) -> int:
     """Insert ``rows`` (values in the order of ``columns``); answers how many were inserted or changed."""
     mark, count = hand.mark(connection), 0
-    for part in batched(rows, _MOST):
+    for part in batched(rows, hand.MOST):
         statement = _insert(table, tuple(columns), len(part), mark, ending)
         count += hand.run(connection, statement, tuple(chain.from_iterable(part))).rowcount
     return count
@@ -41,8 +39,8 @@ def change(connection: Connection, query: str, to: Sequence[Any], values: Sequen
     Answers how many rows were changed.
     """
     statement, count = query.replace("{}", hand.mark(connection)), 0
-    for part in batched(values, _MOST):
-        count += hand.run(connection, f"{statement} {_marks(connection, part)}", (*to, *part)).rowcount
+    for part in batched(values, hand.MOST):
+        count += hand.run(connection, f"{statement} {hand.marks(connection, part)}", (*to, *part)).rowcount
     return count
 
 
@@ -50,10 +48,6 @@ def repeat(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...
     """Run ``statement`` for each of ``rows``; ``{}`` in it stands for a value. For who shares no interpreter."""
     if rows:
         hand.run_each(connection, statement.replace("{}", hand.mark(connection)), rows)
-
-
-def _marks(connection: Connection, values: Sequence[Any]) -> str:
-    return f"({', '.join([hand.mark(connection)] * len(values))})"
 
 
 @lru_cache(maxsize=512)

@@ -17,7 +17,8 @@ from ours.store.chunks import batched
 from ours.store.tables.types import Id, plain
 
 Values = Mapping[str, Any] | Sequence[Any]
-_MOST = 250
+MOST = 250
+"""So many rows, or values after ``IN``, go into one statement."""
 
 
 def run(connection: Connection, statement: str, values: Values = ()) -> Any:
@@ -25,16 +26,19 @@ def run(connection: Connection, statement: str, values: Values = ()) -> Any:
     return _driver(connection).execute(statement, values)
 
 
-def run_each(connection: Connection, statement: str, rows: Sequence[Values]) -> int:
-    """Run it for each of ``rows``; how many rows of the table that changed."""
-    cursor = _driver(connection).cursor()
-    cursor.executemany(statement, rows)
-    return int(cursor.rowcount)
+def run_each(connection: Connection, statement: str, rows: Sequence[Values]) -> None:
+    """Run it for each of ``rows``."""
+    _driver(connection).cursor().executemany(statement, rows)
 
 
 def mark(connection: Connection) -> str:
     """What stands for a value in a statement."""
     return "?" if connection.dialect.name == "sqlite" else "%s"
+
+
+def marks(connection: Connection, values: Sequence[Any]) -> str:
+    """What stands for a row of values, or after ``IN``."""
+    return f"({', '.join([mark(connection)] * len(values))})"
 
 
 class Prepared:
@@ -61,9 +65,9 @@ class Prepared:
     def among(self, connection: Connection, column: str, values: Iterable[Any]) -> list[Any]:
         """The rows whose ``column`` is one of ``values``; for a statement that has no WHERE and no end of its own."""
         written, found = self._in(connection), []
-        for part in batched(values, _MOST):
-            marks = ", ".join([mark(connection)] * len(part))
-            found += run(connection, f"{written.text} WHERE {column} IN ({marks})", part).fetchall()
+        for part in batched(values, MOST):
+            statement = f"{written.text} WHERE {column} IN {marks(connection, part)}"
+            found += run(connection, statement, part).fetchall()
         return written.read(found)
 
     def _in(self, connection: Connection) -> "_Written":
