@@ -6,9 +6,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+import orjson
+
 from ours.plugin.types import Delivery
 
-_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_strict = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_PLAIN = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 EVENT_MAPPING: Mapping[str, str] = {
     "id": "{{event.id}}",
     "distinctId": "{{event.distinct_id}}",
@@ -35,7 +38,11 @@ def to_json(value: Any) -> bytes:
 
     :raises ValueError: for NaN and Infinity, which JSON has no word for.
     """
-    return _compact(value).encode()
+    try:
+        written = orjson.dumps(value, option=_PLAIN)
+    except orjson.JSONEncodeError:  # a number of more than 64 bits, a key that is a number; or no JSON at all
+        return _strict(value).encode()
+    return _strict(value).encode() if b"null" in written else written  # it writes NaN so, too
 
 
 def iso(moment: int) -> str:

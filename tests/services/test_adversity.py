@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -16,7 +17,7 @@ import time_machine
 from ours import clock
 from ours.errors import Busy
 from ours.plugin import Retry
-from ours.services.deliver import Deliver
+from ours.services.deliver import Deliver, drain, letters
 from ours.services.overview import Overview
 from ours.services.retention import Retention
 from ours.services.sweep import Sweep
@@ -113,6 +114,42 @@ def test_an_answer_that_can_not_be_written_down_is_kept_until_it_can(place: Plac
     assert place.states() == {"sending": 1}
     assert_all_is_delivered(place, receiver, 1)
     assert len(receiver.requests) == 1
+
+
+def test_what_was_claimed_and_can_not_be_read_is_handed_back(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.webhook(receiver)
+    place.track()
+    route_all(place)
+    with monkeypatch.context() as patched:
+        patched.setattr(letters, "write", Mock(side_effect=Busy("away")))
+        with pytest.raises(Busy):
+            deliver(place)
+    assert place.states() == {"sending": 1}
+    assert place.deliver.in_flight == 1
+    place.deliver.drain(threading.Event(), 5, claim=False)
+    assert place.states() == {"pending": 1}
+    assert_all_is_delivered(place, receiver, 1)
+
+
+def test_a_claim_that_the_worker_never_heard_of_runs_out_while_it_works_on(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database stops between a commit and the word that it was done."""
+    monkeypatch.setattr(drain, "_RENEW_SECONDS", 0.0)
+    place.webhook(receiver)
+    receiver.answer(delay=0.3)
+    stray, known = place.track().event_id, place.track().event_id
+    route_all(place)
+    until = clock.now_ms() + 15_000
+    of, lease = dispatches.c.event_id, {"state": "sending", "due_at": None, "lease_until": until}
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).where(of == stray).values(lease=place.deliver.holder, **lease))
+    deliver(place)
+    with place.store.read() as connection:
+        assert connection.scalar(sa.select(dispatches.c.lease_until).where(of == stray)) == until
+        assert connection.scalar(sa.select(dispatches.c.state).where(of == known)) == "delivered"
 
 
 class ReadOnlyOnceSent:

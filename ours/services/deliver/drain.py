@@ -31,11 +31,14 @@ _LAST_WAIT = 3.0
 
 
 class Deliver:
-    """Sends what is due. Any number of these, in any number of processes, share one database."""
+    """Sends what is due. Any number of these, in any number of processes, share one database.
+
+    ``holder`` is what its leases are called.
+    """
 
     def __init__(self, store: Store, registry: Registry, settings: Settings) -> None:
         self._store = store
-        self._holder = f"{os.uname().nodename}:{os.getpid()}:{ids.new_id()[-12:]}"
+        self.holder = f"{os.uname().nodename}:{os.getpid()}:{ids.new_id()[-12:]}"
         self._targets = Targets(registry, store.sealer)
         self._room = Room(self._targets)
         self._health = Health(self._targets)
@@ -44,7 +47,7 @@ class Deliver:
 
     @property
     def in_flight(self) -> int:
-        return self._outbox.in_hand + len(self._outbox.finished)
+        return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent)
 
     def drain(self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True) -> None:
         """Deliver until nothing is due and nothing is under way, for ``seconds`` at most, or until ``stop``.
@@ -79,34 +82,33 @@ class Deliver:
         patience = time.monotonic() + _LAST_WAIT
         while self._outbox.on_their_way and time.monotonic() < patience:
             self._outbox.collect(0.1)
-        unsent = self._outbox.give_up()
+        self._outbox.give_up()
         self._turn(claim=False)
-        if unsent:
-            self._give_back([one.letter.claimed for one in unsent])
 
     def _turn(self, *, claim: bool) -> list[Claimed]:
-        """One transaction: record what ended, renew what goes on, claim what fits. None at all without need."""
+        """One transaction: record what ended, give back, renew what goes on, claim what fits. None without need."""
         now = clock.now_ms()
         wanted = self._wanted(now) if claim else {}
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
-        finished = list(self._outbox.finished)
-        if not (wanted or finished or renew):
+        finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
+        if not (wanted or finished or unsent or renew):
             return []
         with self._store.write() as connection:
             self._record(connection, finished, now)
+            dispatches.give_back(connection, unsent, holder=self.holder, now=now)
             if renew:
-                dispatches.renew(connection, holder=self._holder, until=now + LEASE)
-            claimed = self._room.claim(connection, wanted, Lease(self._holder, now, now + LEASE))
-        del self._outbox.finished[: len(finished)]
+                dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
+            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
+        del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
         if renew:
             self._renewed = time.monotonic()
         return claimed
 
     def _record(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
         going_on = [one.attempt.dispatch_id for one in finished if one.settled is None]
-        dispatches.go_on(connection, going_on, holder=self._holder, now=now)
+        dispatches.go_on(connection, going_on, holder=self.holder, now=now)
         settled = [one.settled for one in finished if one.settled]
-        mine = dispatches.settle(connection, settled, holder=self._holder, now=now)
+        mine = dispatches.settle(connection, settled, holder=self.holder, now=now)
         dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
         self._health.learn(connection, finished, now)
 
@@ -121,22 +123,10 @@ class Deliver:
             with self._store.read() as connection:
                 written = letters.write(connection, self._store.sealer, claimed)
         except Busy:
-            self._give_back(claimed)
+            self._outbox.unsent += [one.id for one in claimed]
             raise
-        back = []
-        for letter in written:
-            target = self._targets.get(letter.claimed.destination_id)
-            if target is None or target.id in self._outbox.stuck:
-                back.append(letter.claimed)
-            else:
-                self._outbox.add(Try.begun(letter, target, clock.now_ms()))
-        if back:
-            self._give_back(back)
-
-    def _give_back(self, claimed: Sequence[Claimed]) -> None:
-        with self._store.write() as connection:
-            now = clock.now_ms()
-            dispatches.give_back(connection, [item.id for item in claimed], holder=self._holder, now=now)
+        now = clock.now_ms()
+        self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
 
 
 def _kept(connection: Connection, finished: Sequence[Finished], *, all_settled: bool) -> list[NewAttempt]:

@@ -93,6 +93,13 @@ class Targets:
         """None when it is not on, or its plugin is missing."""
         return self._open.get(destination_id)
 
+    def __getitem__(self, destination_id: int) -> Target:
+        """One that is there: nothing is claimed for others.
+
+        :raises KeyError: otherwise.
+        """
+        return self._open[destination_id]
+
     def batches(self, destination_id: int) -> bool:
         target = self.get(destination_id)
         return target is not None and target.batches

@@ -195,17 +195,20 @@ def record(connection: Connection, rows: Sequence[NewAttempt]) -> None:
 
 def give_back(connection: Connection, ids: Sequence[str], *, holder: str, now: int) -> None:
     """Put dispatches back that were claimed and not sent: as if never touched."""
-    connection.execute(
-        update(dispatches)
-        .where(_d.id.in_(ids), _d.lease == holder)
-        .values(state="pending", attempts=_d.attempts - 1, due_at=now, lease=None, lease_until=None, updated_at=now)
-    )
+    if ids:
+        connection.execute(
+            update(dispatches)
+            .where(_d.id.in_(ids), _d.lease == holder)
+            .values(state="pending", attempts=_d.attempts - 1, due_at=now, lease=None, lease_until=None, updated_at=now)
+        )
 
 
-def renew(connection: Connection, *, holder: str, until: int) -> None:
-    connection.execute(
-        update(dispatches).where(_d.lease == holder, _d.lease_until.is_not(None)).values(lease_until=until)
-    )
+_RENEW = "UPDATE dispatches SET lease_until = {} WHERE lease = {} AND id IN"
+
+
+def renew(connection: Connection, ids: Iterable[str], *, holder: str, until: int) -> None:
+    """Keep these in hand for longer, and no other: what ``holder`` does not know of is to run out."""
+    bulk.change(connection, _RENEW, (until, holder), list(ids))
 
 
 def ahead(connection: Connection, moment: int, limit: int) -> Sequence[str]:
