@@ -2,23 +2,34 @@
 
 from collections.abc import Iterable
 from email.utils import formatdate
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import requests
+from requests.cookies import RequestsCookieJar
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from ours import clock
 
+_BLANK = {name: value for name, value in vars(requests.Response()).items() if name != "cookies"}
+
 
 class CappedResponse(requests.Response):
-    """A response whose body may have been cut at the sender's limit."""
+    """A response whose body may have been cut at the sender's limit.
+
+    Its cookie jar is made when it is asked for: that is half the work.
+    """
 
     def __init__(self, body: bytes, *, truncated: bool) -> None:
-        super().__init__()
+        vars(self).update(_BLANK, headers=CaseInsensitiveDict(), history=[])
         self.truncated = truncated
         self._content = body
         self._content_consumed = True  # nothing is left to be read from a socket
+
+    @cached_property
+    def cookies(self) -> RequestsCookieJar:  # type: ignore[override]
+        """Empty: cookies are not kept."""
+        return RequestsCookieJar()
 
 
 def read_head(response: requests.Response, lines: Iterable[bytes]) -> None:

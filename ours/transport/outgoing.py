@@ -7,6 +7,7 @@ from typing import NamedTuple
 import requests
 from requests.structures import CaseInsensitiveDict
 
+from ours.core.headers import plain
 from ours.errors import OursError
 
 _URL = re.compile(r"https?://[^/?#@\\\x00-\x20\x7f-\U0010ffff]+([/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
@@ -56,11 +57,11 @@ def check(request: requests.PreparedRequest) -> Outgoing:
 
 def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
     """Headers in libcurl's spelling: ``Name;`` is one without a value, ``Name:`` keeps libcurl from adding its own."""
-    values = [_text(value).strip(" \t") for _, value in headers.lower_items()]
-    if not _VALUE.fullmatch("".join(values)):
+    texts = {_text(name): _text(value).strip(" \t") for name, value in plain(headers).items()}
+    if not _VALUE.fullmatch("".join(texts.values())):
         raise Unsendable("The value of a header has a line break or another sign that HTTP forbids there.")
     lines = [b"Expect:"]
-    for name, value in zip(map(_text, headers), values, strict=True):  # twice as fast as items()
+    for name, value in texts.items():
         if _is_for_the_plugin(name):
             lines.append((f"{name}: {value}" if value else f"{name};").encode("latin-1"))
     return lines

@@ -22,6 +22,8 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
 
 def mask_url(url: str) -> str:
     """A URL without its password, and without the values of query fields whose name says secret."""
+    if "=" not in url and "@" not in url:
+        return url
     return _QUERY_FIELD.sub(_masked_field, _PASSWORD.sub(rf"\1{MASK}@", url))
 
 

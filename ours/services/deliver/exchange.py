@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from requests import PreparedRequest, Response
 
 from ours.core.answer import Answer
+from ours.core.headers import plain
 from ours.core.redact import Masker
 from ours.services.deliver.tries import Parcel, Try
 
@@ -61,7 +62,7 @@ def exchange(
 
 
 def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: bool) -> dict[str, Any]:
-    headers = dict(request.headers)
+    headers = plain(request.headers)
     text = _text(request.body) if body else ""
     if exact:
         return {"method": request.method, "url": request.url, "headers": headers, "body": text[:_KEPT_EXACT]}
@@ -76,7 +77,7 @@ def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: boo
 def _response(response: Response, masker: Masker, most: int) -> dict[str, Any]:
     return {
         "status": response.status_code,
-        "headers": masker.headers(dict(response.headers)),
+        "headers": masker.headers(plain(response.headers)),
         "body": masker.text(_text(response.content)[:most]),
     }
 
