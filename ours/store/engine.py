@@ -2,17 +2,20 @@
 
 import fcntl
 import hashlib
+import math
 import os
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, exc, func, insert, select
+from sqlalchemy import Connection, Dialect, Engine, create_engine, event, exc, func, insert, select
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from ours.errors import Busy
 from ours.settings import Settings, present_keys
@@ -29,6 +32,7 @@ _CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle":
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
+_REST = 1.0
 _SCRUBS, _SCRUB_WAIT = 10, 0.3
 
 
@@ -48,9 +52,11 @@ class Store:
     @cached_property
     def engine(self) -> Engine:
         if self._file is None:
-            engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_pre_ping=True, pool_timeout=5,
-                                   hide_parameters=True, connect_args=_CONNECT)  # fmt: skip
+            engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
+                                   connect_args=_CONNECT)  # fmt: skip
             event.listen(engine, "connect", _on_connect_to_server)
+            event.listen(engine, "checkin", _on_checkin)
+            event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
             return engine
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
@@ -226,6 +232,20 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
 def _on_connect_to_server(connection: Any, _record: Any) -> None:
     connection.execute("; ".join(_ALIVE_THERE))
     connection.commit()
+
+
+def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _on_checkout(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that rested is asked whether it still lives; at each use, that would be a journey for nothing."""
+    if time.monotonic() - record.info.get("used_at", math.inf) < _REST:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise exc.DisconnectionError from error
 
 
 def _on_begin(connection: Connection) -> None:

@@ -1,6 +1,7 @@
 """Statements run by the driver itself mean what SQLAlchemy makes of them."""
 
 import sqlite3
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 
 from ours import ids
 from ours.errors import Busy
-from ours.store import Store, hand
+from ours.store import Store, engine, hand
 from ours.store.hand import Prepared
 from ours.store.tables import dispatches, rules, visitors
 
@@ -84,3 +85,36 @@ def test_a_connection_that_fails_in_the_drivers_hand_is_busy_and_not_used_again(
         hand.run(connection, "SELECT 1")
     with store.read() as connection:
         assert hand.run(connection, "SELECT 1").fetchone() == (1,)
+
+
+def test_a_connection_that_died_while_it_rested_is_replaced(
+    store: Store, engine_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine_kind == "sqlite":
+        pytest.skip("a file is not cut off")
+    with store.read() as connection:
+        victim = connection.scalar(select(func.pg_backend_pid()))
+    address = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", (victim,))
+    monkeypatch.setattr(engine, "_REST", 0.0)
+    for _ in range(3):
+        with store.read() as connection:
+            assert connection.scalar(select(func.pg_backend_pid())) != victim
+
+
+def test_only_a_connection_that_rested_is_asked_whether_it_lives(
+    store: Store, engine_kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine_kind == "sqlite":
+        pytest.skip("a file is not cut off")
+    ask = Mock(wraps=store.engine.dialect.do_ping)
+    monkeypatch.setattr(store.engine.dialect, "do_ping", ask)
+    for _ in range(3):
+        with store.read() as connection:
+            connection.scalar(select(1))
+    assert ask.call_count == 0
+    monkeypatch.setattr(engine, "_REST", 0.0)
+    with store.read() as connection:
+        connection.scalar(select(1))
+    assert ask.call_count == 1
