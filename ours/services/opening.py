@@ -26,7 +26,11 @@ def event_of(row: Any, sealer: Sealer) -> Event:
 
 def visitors_of(connection: Connection, sealer: Sealer, ids: Iterable[str]) -> dict[str, Visitor]:
     """By the id the event was routed with; aliases are followed."""
-    found = visitors.roots(connection, ids)
+    return opened(visitors.roots(connection, ids), sealer)
+
+
+def opened(found: Mapping[str, Any], sealer: Sealer) -> dict[str, Visitor]:
+    """The visitors whose rows were ``found`` by these ids."""
     return {
         visitor_id: visitor_of(orjson.loads(sealer.open(row.profile, f"visitors:{row.id}")))
         for visitor_id, row in found.items()

@@ -13,6 +13,8 @@ from ours import clock
 from ours.errors import Invalid
 from ours.plugin import Delivered, Retry
 from ours.services.deliver import Deliver
+from ours.services.deliver.room import Lease, Room
+from ours.services.deliver.targets import Targets
 from ours.services.destinations import backlog
 from ours.store.queries import destinations as rows
 from ours.store.tables import dispatches
@@ -228,12 +230,14 @@ def test_what_one_resumption_left_behind_the_next_sweep_lets_go(
 def test_nothing_is_claimed_of_a_destination_that_was_paused_a_moment_ago(place: Place, receiver: Receiver) -> None:
     hook = place.webhook(receiver)
     fill(place, 3)
-    wanted = place.deliver._wanted(clock.now_ms())
+    room, now = Room(Targets(place.registry, place.store.sealer)), clock.now_ms()
+    with place.store.read() as connection:
+        wanted = room.wanted(connection, now, {})
     with place.store.write() as connection:
         rows.change(connection, hook, {"status": "paused"})
     assert wanted == {hook: 64}
-    place.deliver._wanted = lambda now: wanted  # type: ignore[method-assign]
-    assert place.deliver._turn(claim=True) == []
+    with place.store.write() as connection:
+        assert room.claim(connection, wanted, Lease("somebody", now, now + 1000)) == []
     assert place.states() == {"pending": 3}
 
 

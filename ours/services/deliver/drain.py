@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from ours import clock, ids, timebox
-from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.deliver import letters
 from ours.services.deliver.health import Health
+from ours.services.deliver.letters import Sealed
 from ours.services.deliver.outbox import Outbox
 from ours.services.deliver.records import Finished
 from ours.services.deliver.room import Lease, Room
@@ -65,11 +65,11 @@ class Deliver:
         while not stop.is_set() and time.monotonic() < ends:
             self._outbox.collect(_TICK)
             ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
-            claimed = self._turn(claim=claim)
-            self._begin(claimed)
-            if not (claimed or ended or self.in_flight or (claim and self._room.throttled)):
+            sealed = self._turn(claim=claim)
+            self._begin(sealed)
+            if not (sealed.claimed or ended or self.in_flight or (claim and self._room.throttled)):
                 return
-            if not (claimed or ended or self._outbox.on_their_way):
+            if not (sealed.claimed or ended or self._outbox.on_their_way):
                 stop.wait(_TICK)
         if stop.is_set():
             self._end_of_shift()
@@ -85,24 +85,24 @@ class Deliver:
         self._outbox.give_up()
         self._turn(claim=False)
 
-    def _turn(self, *, claim: bool) -> list[Claimed]:
+    def _turn(self, *, claim: bool) -> Sealed:
         """One transaction: record what ended, give back, renew what goes on, claim what fits. None without need."""
         now = clock.now_ms()
-        wanted = self._wanted(now) if claim else {}
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
         finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
-        if not (wanted or finished or unsent or renew):
-            return []
+        if not (finished or unsent or renew or (claim and self._is_anything_wanted(now))):
+            return Sealed()
         with self._store.write() as connection:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
             if renew:
                 dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
-            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
+            claimed = self._claim(connection, now) if claim else []
+            sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
         if renew:
             self._renewed = time.monotonic()
-        return claimed
+        return sealed
 
     def _record(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
         going_on = [one.attempt.dispatch_id for one in finished if one.settled is None]
@@ -112,20 +112,18 @@ class Deliver:
         dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
         self._health.learn(connection, finished, now)
 
-    def _wanted(self, now: int) -> dict[int, int]:
+    def _is_anything_wanted(self, now: int) -> bool:
+        """A look that keeps no other process from writing."""
         with self._store.read() as connection:
-            return self._room.wanted(connection, now, self._outbox.busy)
+            return bool(self._room.wanted(connection, now, self._outbox.busy))
 
-    def _begin(self, claimed: Sequence[Claimed]) -> None:
-        if not claimed:
-            return
-        try:
-            with self._store.read() as connection:
-                written = letters.write(connection, self._store.sealer, claimed)
-        except Busy:
-            self._outbox.unsent += [one.id for one in claimed]
-            raise
+    def _claim(self, connection: Connection, now: int) -> list[Claimed]:
+        wanted = self._room.wanted(connection, now, self._outbox.busy)
+        return self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
+
+    def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()
+        written = letters.write(sealed, self._store.sealer)
         self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
 
 
