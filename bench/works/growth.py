@@ -57,7 +57,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
 def _by_destinations(plan: Plan, receiver: Receiving) -> Sequence[Contender]:
     def contender(name: str, there: int, taking: int) -> Contender:
         def measured() -> Figures:
-            with _installation(plan.base, [receiver.url] * there, taking) as ours:
+            with installation(plan.base, [receiver.url] * there, taking) as ours:
                 return measure(plan, ours, receiver, taking)
 
         return Contender(name, measured)
@@ -72,16 +72,16 @@ def _by_destinations(plan: Plan, receiver: Receiving) -> Sequence[Contender]:
 
 def _by_stored(plan: Plan, receiver: Receiving, stack: ExitStack, say: Callable[[str], None]) -> Iterator[Contender]:
     """Each is filled once, however often it is measured. What was stored before went to other destinations as well."""
-    for number in _stored(plan.count(plan.events)):
+    for number in steps(plan.count(plan.events)):
         hooks = [receiver.url, *filling.NOWHERE[1:]]
-        ours = stack.enter_context(_installation(plan.base, hooks, taking=1))
+        ours = stack.enter_context(installation(plan.base, hooks, taking=1))
         begun = time.monotonic()
         filling.fill(ours, number)
         say(f"filled with {number:,} events in {time.monotonic() - begun:.0f} s")
         yield Contender(f"{number:,} events stored", partial(measure, plan, ours, receiver, 1))
 
 
-def _stored(most: int) -> list[int]:
+def steps(most: int) -> list[int]:
     """10,000, then ten times as many, up to ``most``."""
     found = [min(_FEWEST_STORED, most)]
     while found[-1] * 10 <= most:
@@ -90,7 +90,7 @@ def _stored(most: int) -> list[int]:
 
 
 @contextmanager
-def _installation(base: Path, hooks: Sequence[str], taking: int) -> Iterator[Ours]:
+def installation(base: Path, hooks: Sequence[str], taking: int) -> Iterator[Ours]:
     with servers.folder(base) as home:
         environ = {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
                    "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING"}  # fmt: skip
