@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ours.core import governance, ranges
 from ours.core.allow import allows
@@ -14,8 +14,7 @@ from ours.plugin.types import Mode
 Status = Literal["on", "paused", "off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A destination as routing sees it. ``allowed`` holds name keys, or ``*``; removed destinations are not targets.
 
     ``breaker_open`` is true until the breaker has closed again: what comes waits with the rest. ``ordered``: it takes

@@ -94,7 +94,7 @@ EVENT = st.tuples(
 )
 
 
-@given(TARGETS, st.lists(EVENT, max_size=20))
+@given(TARGETS, st.lists(EVENT, max_size=8))
 def test_events_that_are_planned_together_go_where_each_would_go_alone(
     targets: list[Target], events: list[tuple[tuple[str, Kind], int | None, list[Rule]]]
 ) -> None:
