@@ -29,8 +29,8 @@ from ours.web.ingest.schemas import BATCH_ROW
 
 _PART = 100
 _DELIVERIES = 2_000
-_FEWEST = 100
-_ALONE = 40
+_FEWEST = 50
+_ALONE = 20
 _FEWEST_STORED = 10_000
 _LAST_WAIT = 5.0
 _CALLER = Caller(source_id=1, key_id=1, mode="live")
