@@ -27,7 +27,12 @@ _Folder = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.argument("names", nargs=-1, type=click.Choice(list(WORKS)), metavar="[WORK]...")
 @click.option("--rounds", default=3, show_default=True, help="How often each contender runs.")
 @click.option("--seconds", default=4.0, show_default=True, help="How long each runs, each time.")
-@click.option("--events", default=1_000_000, show_default=True, help="How many lie in the store that pages read.")
+@click.option(
+    "--events",
+    default=1_000_000,
+    show_default=True,
+    help="How many lie in the stores of `events` and, at most, `growth`.",
+)
 @click.option("--quick", is_flag=True, help="One short round: shows that it works, not how fast.")
 @click.option("--folder", type=_Folder, help="Where data is written; a real disk.  [default: /var/tmp]")
 @click.option("--json", "to", type=_File, help="Write all figures to this file.")
@@ -36,7 +41,7 @@ def main(names: tuple[str, ...], **options: Any) -> None:
     """Measure this server beside a naive twin and a bare echo, on this machine, over loopback.
 
     Works: track, batch, route, deliver, batched, latency, sustained, backlog, isolation, memory, processes, mapping,
-    events; all, when none is named. Believe the ratios: the figures are this machine's.
+    events, growth, size; all, when none is named. Believe the ratios: the figures are this machine's.
     """
     if names and options["document"]:
         raise click.UsageError("--write renews all figures of a document: name no work with it.")

@@ -19,6 +19,7 @@ NAMES = [f"Event {number:03}" for number in range(200)]
 RARE = "Asked For Once A Month"
 _SOURCES = 8
 _HOOKS = 3
+NOWHERE = [f"http://127.0.0.1:9/{number}" for number in range(_HOOKS)]
 _VISITORS = 50_000
 _PART = 20_000
 _DAY = 24 * 3_600_000
@@ -30,6 +31,8 @@ _EVENTS = ("id", "kind", "mode", "source_id", "name", "name_key", "occurred_at",
 _DISPATCHES = ("id", "event_id", "destination_id", "mode", "state", "reason", "attempts", "created_at", "updated_at")
 _TROUBLE = (("rejected", "http_422"), ("exhausted", "http_503"), ("stopped", "consent"), ("held", "destination_paused"))
 _VISITOR = ("id", "mode", "born", "created_at", "seen_at", "profile")
+_SEEN = ("hash", "event_id", "content", "received_at")
+_HASHES = 1 << 128
 Row = tuple[Any, ...]
 
 
@@ -50,7 +53,7 @@ def fill(ours: Ours, count: int) -> Filled:
     visitors = [f"{chance.getrandbits(128):032x}" for _ in range(min(_VISITORS, count))]
     put = _putter(ours)
     profile = orjson.dumps({"id": "u1", "properties": {}})
-    indexes = [one for table in (tables.events, tables.dispatches) for one in table.indexes]
+    indexes = [one for table in (tables.events, tables.dispatches, tables.seen) for one in table.indexes]
     with ours.store.write() as connection:  # to build them once is several times faster than to keep them
         for one in indexes:
             one.drop(connection)
@@ -64,6 +67,9 @@ def fill(ours: Ours, count: int) -> Filled:
             _DISPATCHES,
             (_dispatch(chance, number, row) for number, row in zip(part, events, strict=True)),
         )
+        # The hashes are as far apart as chance would have them, and come in order, which is quicker.
+        hashes = (f"{number * (_HASHES // count):032x}" for number in part)
+        put("seen", _SEEN, ((hash_, row[0], hash_, row[6]) for hash_, row in zip(hashes, events, strict=True)))
     with ours.store.write() as connection:
         for one in indexes:
             one.create(connection)
@@ -124,9 +130,9 @@ def settle(ours: Ours) -> None:
             connection.execute(text("VACUUM ANALYZE"))
 
 
-def installation(environ: Mapping[str, str]) -> Ours:
-    """With the sources and destinations that the events are of; close it."""
-    prepare(environ, [f"http://127.0.0.1:9/{number}" for number in range(_HOOKS)])
+def installation(environ: Mapping[str, str], hooks: Sequence[str] = NOWHERE, *, taking: int | None = None) -> Ours:
+    """With the sources and destinations that the events are of; close it. ``taking`` as in ``prepare``."""
+    prepare(environ, hooks, taking=taking)
     ours = Ours(load(environ))
     for number in range(1, _SOURCES):
         ours.sources.add(f"bench {number}", actor="cli")

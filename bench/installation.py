@@ -11,10 +11,13 @@ from ours.settings import load
 LOOPBACK = "127.0.0.0/8"
 
 
-def prepare(environ: Mapping[str, str], hooks: Sequence[str] = (), *, packing: bool = False) -> str:
+def prepare(
+    environ: Mapping[str, str], hooks: Sequence[str] = (), *, packing: bool = False, taking: int | None = None
+) -> str:
     """Make the database, a source and its destinations, as an operator would beforehand; answers the live key.
 
-    ``packing``: the destinations are no webhooks, but take a hundred events a request.
+    ``packing``: the destinations are no webhooks, but take a hundred events a request. ``taking``: how many of them
+    take every event, the others none.
     """
     settings = load(environ)
     if packing:
@@ -26,7 +29,8 @@ def prepare(environ: Mapping[str, str], hooks: Sequence[str] = (), *, packing: b
         made = ours.sources.add("bench", actor="cli")
         for number, url in enumerate(hooks):
             slug, given = ("packing", {"url": url}) if packing else ("webhook", {"url": url, "secret": SECRET})
-            ours.destinations.add(slug, f"hook {number}", given, events=["*"], actor="cli")
+            names = ["*"] if taking is None or number < taking else []
+            ours.destinations.add(slug, f"hook {number}", given, events=names, actor="cli")
         return made.live_key
     finally:
         ours.close()

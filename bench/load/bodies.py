@@ -6,6 +6,7 @@ from typing import Any
 from bench.load.job import Job
 
 USERS = 10_000
+_NOTE, _MOST_NOTES = 64, 100
 _STRIDE = 7_919  # a prime that does not divide USERS: neighbours in time are far apart as users
 _EVENT: dict[str, Any] = {
     "event": "Order Completed",
@@ -26,14 +27,29 @@ def user_of(number: int) -> int:
     return number * _STRIDE % USERS
 
 
-def event_template(tag: str) -> str:
-    """The JSON of one event with two places: for its number and for its user."""
-    return json.dumps(_EVENT, separators=(",", ":")).replace("@TAG@", tag)
+def event_template(tag: str, size: int = 0) -> str:
+    """The JSON of one event with two places: for its number and for its user. ``size``: its bytes, at least."""
+    plain = _written(_EVENT).replace("@TAG@", tag)
+    if len(plain) >= size:
+        return plain
+    properties = {**_EVENT["eventProperties"], **_notes(size - len(plain))}
+    return _written({**_EVENT, "eventProperties": properties}).replace("@TAG@", tag)
 
 
-def event(tag: str, number: int) -> dict[str, Any]:
+def _notes(size: int) -> dict[str, str]:
+    """Properties whose JSON has so many bytes, a few more where it must: a hundred at most."""
+    count = min(size // _NOTE + 1, _MOST_NOTES)
+    length = max(-(-size // count) - len(_written({"note_00": ""})) + 1, 0)
+    return {f"note_{number:02}": "n" * length for number in range(count)}
+
+
+def _written(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def event(tag: str, number: int, size: int = 0) -> dict[str, Any]:
     """The same event as a value."""
-    made: dict[str, Any] = json.loads(event_template(tag) % (number, user_of(number)))
+    made: dict[str, Any] = json.loads(event_template(tag, size) % (number, user_of(number)))
     return made
 
 
@@ -49,7 +65,7 @@ class Bodies:
 
     def __init__(self, job: Job) -> None:
         token = json.dumps(job.key)
-        row = event_template(job.tag)
+        row = event_template(job.tag, job.size)
         self._rows = job.rows or 1
         body = (
             f'{{"token":{token},"events":[{",".join([row] * job.rows)}]}}'

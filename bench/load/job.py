@@ -16,7 +16,7 @@ class Job:
     time runs until the last answer; 0 is a single ``/track``.
     ``rate``: requests a second, begun on time whatever the answers do; 0 is as fast as the connections allow.
     ``window``: begin no request while so many before it have not reached the receiver whose tally is ``tally``.
-    Nothing of the first ``warm`` seconds is measured.
+    Nothing of the first ``warm`` seconds is measured. ``size``: how many bytes of JSON an event has at least.
     """
 
     port: int
@@ -29,6 +29,7 @@ class Job:
     rate: float = 0.0
     window: int = 0
     tally: str = ""
+    size: int = 0
 
     @property
     def path(self) -> str:

@@ -41,7 +41,7 @@ def press(job: Job, binary: str, folder: Path, patience: float) -> Load:
 
 def _run(job: Job, binary: str, folder: Path, seconds: float, patience: float, *, first: int) -> Load:
     script = folder / "wrk.lua"
-    body = f'{{"token":{json.dumps(job.key)},{event_template(job.tag)[1:]}'
+    body = f'{{"token":{json.dumps(job.key)},{event_template(job.tag, job.size)[1:]}'
     script.write_text(_SCRIPT % {"body": body, "path": job.path, "first": first, "stride": user_of(1), "users": USERS})
     words = [binary, "-t1", f"-c{job.connections}", f"-d{max(round(seconds), 1)}s", "-s", str(script),
              "--timeout", "30s", f"http://127.0.0.1:{job.port}"]  # fmt: skip

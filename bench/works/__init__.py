@@ -9,12 +9,14 @@ from bench.works import (
     batched,
     deliver,
     events,
+    growth,
     idle,
     isolation,
     latency,
     mapping,
     processes,
     route,
+    size,
     sustained,
     track,
 )
@@ -35,4 +37,6 @@ WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "processes": processes.run,
     "mapping": mapping.run,
     "events": events.run,
+    "growth": growth.run,
+    "size": size.run,
 }

@@ -1,10 +1,10 @@
 """Decides where an event goes: for every destination that exists, one decision with a reason."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from ours.core import governance
+from ours.core import governance, ranges
 from ours.core.allow import allows
 from ours.core.governance import Rule
 from ours.core.incoming import Kind
@@ -14,8 +14,7 @@ from ours.plugin.types import Mode
 Status = Literal["on", "paused", "off"]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A destination as routing sees it. ``allowed`` holds name keys, or ``*``; removed destinations are not targets.
 
     ``breaker_open`` is true until the breaker has closed again: what comes waits with the rest. ``ordered``: it takes
@@ -43,10 +42,13 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``owed`` decisions were made for an event: one for each of ``dispatches`` and one for each id in ``refused``."""
+    """``owed`` decisions were made for an event: one for each of ``dispatches`` and one for each id in ``refused``.
+
+    Those are written as ranges.
+    """
 
     owed: int
-    refused: list[int]
+    refused: str
     dispatches: list[Planned]
 
 
@@ -71,7 +73,24 @@ def plan(
             dispatches.append(_barred(target, source_id, fired) or _planned(target))
         elif kind == "track":
             refused.append(target.destination_id)
-    return Plan(len(dispatches) + len(refused), refused, dispatches)
+    return Plan(len(dispatches) + len(refused), ranges.write(refused), dispatches)
+
+
+class Planner:
+    """Plans many events for the same destinations: what is alike in all that ``plan`` asks of is decided once."""
+
+    def __init__(self, targets: Iterable[Target]) -> None:
+        self._targets = list(targets)
+        self._made: dict[tuple[Any, ...], Plan] = {}
+
+    def plan(self, event_name: str, kind: Kind, mode: Mode, source_id: int | None, fired: Sequence[Rule]) -> Plan:
+        """Not to be changed: others may get the same one."""
+        asked = event_name, kind, mode, source_id, tuple((rule.name, rule.covers) for rule in fired)
+        made = self._made.get(asked)
+        if made is None:
+            made = plan(event_name, kind, mode, self._targets, source_id=source_id, fired=fired)
+            self._made[asked] = made
+        return made
 
 
 def _barred(target: Target, source_id: int | None, fired: Sequence[Rule]) -> Planned | None:

@@ -13,11 +13,11 @@ import orjson
 from sqlalchemy import Connection, Row
 
 from ours import clock, ids
-from ours.core import governance, identity, ranges, routing
+from ours.core import governance, identity
 from ours.core.governance import Rule
 from ours.core.identity import Book, Facts, Record
 from ours.core.mapping import context_of
-from ours.core.routing import Plan
+from ours.core.routing import Plan, Planned, Planner
 from ours.registry import Registry
 from ours.services import targets
 from ours.services.opening import event_of, visitor_of
@@ -144,26 +144,24 @@ class Route:
         """The destinations are held still in this transaction, so that none changes its status in between."""
         known = targets.current(connection, self._registry, steady=True)
         ordered = {one.destination_id for one in known.values() if one.ordered}
+        planner = Planner(known.values())
         routed, made = [], []
         for item in resolved:
             row = item.row
-            there = list(known.values())
-            plan = routing.plan(row.name, row.kind, row.mode, there, source_id=row.source_id, fired=item.fired)
+            plan = planner.plan(row.name, row.kind, row.mode, row.source_id, item.fired)
             routed.append(_routed(item, plan))
             for planned in plan.dispatches:
                 lane = item.visitor_id if planned.destination_id in ordered else None
-                made.append(_dispatch(item.row, planned, now)._replace(lane=lane))
+                made.append(_dispatch(row, planned, lane, now))
         dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
 
 
 def _routed(item: _Resolved, plan: Plan) -> Routed:
-    return Routed(
-        item.row.id, item.visitor_id, plan.owed, ranges.write(plan.refused) or None, ",".join(item.notes) or None
-    )
+    return Routed(item.row.id, item.visitor_id, plan.owed, plan.refused or None, ",".join(item.notes) or None)
 
 
-def _dispatch(row: Row[Any], planned: routing.Planned, now: int) -> NewDispatch:
+def _dispatch(row: Row[Any], planned: Planned, lane: str | None, now: int) -> NewDispatch:
     return NewDispatch(
         id=ids.new_id(),
         event_id=row.id,
@@ -175,4 +173,5 @@ def _dispatch(row: Row[Any], planned: routing.Planned, now: int) -> NewDispatch:
         replay_of=None,
         created_at=now,
         updated_at=now,
+        lane=lane,
     )

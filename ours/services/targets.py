@@ -1,28 +1,29 @@
 """The destinations as the rules of routing see them: for the route station, and for replays, which decide anew."""
 
-from typing import Any, cast
+from collections.abc import Collection
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
-from ours.core.routing import Status, Target
+from ours.core.routing import Target
 from ours.registry import Registry
 from ours.store.queries import destinations
-from ours.store.queries.destinations import Current
 
 
 def current(connection: Connection, registry: Registry, *, steady: bool = False) -> dict[int, Target]:
     """Those not removed, by id; ``steady``: none changes its status before the transaction ends."""
-    return {row.id: _target(row, registry) for row in destinations.all_current(connection, steady=steady)}
+    rows, lists = destinations.to_route(connection, steady=steady), destinations.allow_lists(connection)
+    return {row.id: _target(row, lists.get(row.id, ()), registry) for row in rows}
 
 
-def _target(row: Current, registry: Registry) -> Target:
+def _target(row: Any, allowed: Collection[str], registry: Registry) -> Target:
     loaded = registry.get(row.slug)
     return Target(
         row.id,
-        cast("Status", row.status),
+        row.status,
         loaded is not None,
-        row.allowed,
+        allowed,
         breaker_open=row.breaker != "closed",
         ordered=loaded is not None and loaded.plugin.ordered,
         sources=frozenset(orjson.loads(row.sources)) if row.sources else None,

@@ -30,22 +30,29 @@ class Child:
 
 class Family:
     """Children of this process. They share what it imported, lead sessions of their own (so that Ctrl-C reaches only
-    us), and die when we do."""
+    us), die when we do, and end with the block."""
 
     def __init__(self) -> None:
         self._children: list[Child] = []
         self._stopping = False
 
+    def __enter__(self) -> "Family":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
     def add(self, name: str, run: Callable[[], None]) -> None:
+        """Start a child, which is minded from now on."""
         self._children.append(Child(name, run))
+        self._fork_due()
 
     def stop(self) -> None:
         self._stopping = True
 
     def mind(self) -> None:
-        """Restart whoever falls, until ``stop``; then end them all."""
+        """Restart whoever falls, until ``stop``."""
         self.until(lambda: False)
-        self._end()
 
     def until(self, true: Callable[[], bool], seconds: float = math.inf) -> None:
         """Mind the children until something is so, for ``seconds`` at most."""

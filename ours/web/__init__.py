@@ -6,14 +6,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ours.bootstrap import Ours
 from ours.resources import folder
 from ours.settings import load
+from ours.web import admin, health, ingest, metrics, security, show
 from ours.web.app import App
 from ours.web.throttle import Throttle
 
 
 def create_app(ours: Ours | None = None) -> Flask:
     """The application for any WSGI server. Without ``ours`` it reads the environment and migrates the database."""
-    from ours.web import admin, health, ingest, metrics, security, show
-
     if ours is None:
         ours = Ours(load())
         ours.prepare()

@@ -1,10 +1,14 @@
 """Where an event goes."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ours.core import logic, ranges, routing
 from ours.core.allow import ALL, name_key
-from ours.core.routing import Plan, Planned, Target, plan
+from ours.core.governance import Rule
+from ours.core.incoming import Kind
+from ours.core.routing import Plan, Planned, Planner, Target, plan
 
 TARGETS = st.lists(
     st.builds(
@@ -14,6 +18,8 @@ TARGETS = st.lists(
         plugin_present=st.booleans(),
         allowed=st.sets(st.sampled_from([ALL, name_key("Purchase"), name_key("$identify")])),
         breaker_open=st.booleans(),
+        sources=st.none() | st.frozensets(st.integers(1, 2)),
+        category=st.sampled_from(["", "ads"]),
     ),
     unique_by=lambda target: target.destination_id,
     max_size=8,
@@ -26,11 +32,11 @@ def target(number: int, **changed: object) -> Target:
 
 
 def test_a_destination_that_is_on_gets_a_dispatch_that_waits() -> None:
-    assert plan("Purchase", "track", "live", [target(1)]) == Plan(1, [], [Planned(1, "pending")])
+    assert plan("Purchase", "track", "live", [target(1)]) == Plan(1, "", [Planned(1, "pending")])
 
 
 def test_an_event_that_is_not_listed_is_refused_and_still_owed() -> None:
-    assert plan("Purchase", "track", "live", [target(1, allowed=())]) == Plan(1, [1], [])
+    assert plan("Purchase", "track", "live", [target(1, allowed=())]) == Plan(1, "1", [])
 
 
 def test_paused_and_orphaned_destinations_keep_their_backlog_and_off_ones_stop() -> None:
@@ -57,13 +63,13 @@ def test_behind_an_open_breaker_it_waits_unless_something_else_keeps_it() -> Non
 
 def test_an_identify_is_owed_only_where_it_is_listed() -> None:
     listed = target(2, allowed={name_key("$identify")})
-    assert plan("$identify", "identify", "live", [target(1), listed]) == Plan(1, [], [Planned(2, "pending")])
+    assert plan("$identify", "identify", "live", [target(1), listed]) == Plan(1, "", [Planned(2, "pending")])
 
 
 @given(TARGETS)
 def test_every_destination_gets_exactly_one_decision(targets: list[Target]) -> None:
     made = plan("Purchase", "track", "live", targets)
-    decided = made.refused + [dispatch.destination_id for dispatch in made.dispatches]
+    decided = ranges.read(made.refused) + [dispatch.destination_id for dispatch in made.dispatches]
     assert sorted(decided) == sorted(target.destination_id for target in targets)
     assert made.owed == len(targets)
 
@@ -77,3 +83,33 @@ def test_both_modes_take_the_same_road(targets: list[Target], event: tuple[str, 
 def test_whatever_does_not_simply_wait_says_why(targets: list[Target]) -> None:
     for dispatch in plan("Purchase", "track", "live", targets).dispatches:
         assert (dispatch.reason is None) == (dispatch.state == "pending")
+
+
+NEVER_MIND = logic.read({"condition": {"property": "event.event", "operator": "Is", "value": "x"}})
+RULES = [Rule(name, covers, NEVER_MIND) for name in ("a", "b") for covers in (frozenset({1}), frozenset({"ads"}))]
+EVENT = st.tuples(
+    st.sampled_from([("Purchase", "track"), ("$identify", "identify"), ("$identify", "track"), ("Refund", "track")]),
+    st.sampled_from([None, 1, 2, 3]),
+    st.lists(st.sampled_from(RULES), max_size=2),
+)
+
+
+@given(TARGETS, st.lists(EVENT, max_size=8))
+def test_events_that_are_planned_together_go_where_each_would_go_alone(
+    targets: list[Target], events: list[tuple[tuple[str, Kind], int | None, list[Rule]]]
+) -> None:
+    planner = Planner(targets)
+    for (name, kind), source, fired in events:
+        alone = plan(name, kind, "live", targets, source_id=source, fired=fired)
+        assert planner.plan(name, kind, "live", source, fired) == alone
+
+
+def test_events_that_are_alike_are_decided_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(
+        routing, "_planned", lambda target: asked.append(target.destination_id) or Planned(1, "pending")
+    )
+    planner = Planner([target(number) for number in range(100)])
+    for _ in range(50):
+        planner.plan("Purchase", "track", "live", 1, [])
+    assert len(asked) == 100

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
+from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
+from ours.settings import load
 from ours.store.turnstile import Turnstile
+from ours.supervisor import valkey
 from tests.whole.conftest import ROOT, Server, free_port, until
 
 pytestmark = pytest.mark.slow
@@ -114,6 +117,14 @@ def refused_start(environ: dict[str, str]) -> str:
 
 def test_a_second_server_on_the_same_data_folder_is_refused_in_words(standing: Server) -> None:
     assert "already runs" in refused_start(standing.environ | {"OURS_PORT": str(free_port())})
+
+
+def test_a_start_that_can_not_reach_its_database_leaves_no_queue_behind(tmp_path: Path) -> None:
+    home = tmp_path / "data"
+    nowhere = {"OURS_HOME": str(home), "OURS_DATABASE_URL": "postgresql://ours@127.0.0.1:9/ours"}
+    assert "can't be read" in refused_start({**os.environ, **nowhere})
+    assert (home / "queue.log").exists()
+    assert not valkey.answers(load({"OURS_HOME": str(home)}))
 
 
 def test_wrong_settings_are_all_named_at_once() -> None:

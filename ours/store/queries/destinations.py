@@ -1,7 +1,7 @@
 """Destinations and their allow lists."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
@@ -10,40 +10,33 @@ from ours.store.tables import allowed, destinations
 
 LONGEST_REST = 24 * 3_600_000
 """Milliseconds for which a destination may ask to be left alone."""
-_NOT_REMOVED = select(destinations).where(destinations.c.status != "removed").order_by(destinations.c.id)
+_THERE = destinations.c.status != "removed"
+_NOT_REMOVED = select(destinations).where(_THERE).order_by(destinations.c.id)
 _CURRENT = Prepared(_NOT_REMOVED)
-_STEADY = Prepared(_NOT_REMOVED.with_for_update(read=True))
 _ON = Prepared(_NOT_REMOVED.where(destinations.c.status == "on"))
+_TO_ROUTE = (
+    select(
+        destinations.c.id, destinations.c.slug, destinations.c.status, destinations.c.breaker, destinations.c.sources,
+        destinations.c.category,
+    )
+    .where(_THERE)
+    .order_by(destinations.c.id)
+)  # fmt: skip
+_LOOSE, _STEADY = Prepared(_TO_ROUTE), Prepared(_TO_ROUTE.with_for_update(read=True))
 _ALLOWED = Prepared(select(allowed.c.destination_id, allowed.c.name_key))
 
 
-class Current(NamedTuple):
-    """A destination that is not removed. ``settings`` is sealed, ``mapping`` JSON, ``allowed`` the keys of its list."""
-
-    id: int
-    name: str
-    slug: str
-    status: str
-    breaker: str
-    settings: bytes
-    mapping: str
-    version: int
-    allowed: frozenset[str]
-    sources: str | None
-    category: str | None
+def to_route(connection: Connection, *, steady: bool = False) -> Sequence[Any]:
+    """What routing asks of those not removed, by id; ``steady``: none changes before this transaction ends."""
+    return (_STEADY if steady else _LOOSE).all(connection)
 
 
-def all_current(connection: Connection, *, steady: bool = False) -> list[Current]:
-    """All that routing needs to know, by id; ``steady``: none changes its status before this transaction ends."""
+def allow_lists(connection: Connection) -> dict[int, set[str]]:
+    """The name keys on each destination's list; without an entry, it has none."""
     keys: dict[int, set[str]] = {}
-    found = (_STEADY if steady else _CURRENT).all(connection)
-    for row in _ALLOWED.all(connection):
-        keys.setdefault(row.destination_id, set()).add(row.name_key)
-    return [
-        Current(row.id, row.name, row.slug, row.status, row.breaker, row.settings, row.mapping, row.version,
-                frozenset(keys.get(row.id, ())), row.sources, row.category)
-        for row in found
-    ]  # fmt: skip
+    for destination_id, name_key in _ALLOWED.all(connection):
+        keys.setdefault(destination_id, set()).add(name_key)
+    return keys
 
 
 def all_on(connection: Connection) -> Sequence[Any]:

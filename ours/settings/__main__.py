@@ -1,0 +1,3 @@
+from ours.settings import document
+
+print(document(), end="")  # noqa: T201

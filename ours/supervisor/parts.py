@@ -1,0 +1,32 @@
+"""What ``ours serve`` is made of, imported once for all of it; and the order in which it begins."""
+
+from contextlib import closing
+
+from ours.bootstrap import Ours
+from ours.jobs import worker
+from ours.settings import Settings
+from ours.supervisor import valkey, welcome
+from ours.supervisor.family import Family
+from ours.web import serve as web
+
+_START_SECONDS = 15.0
+
+
+def prepare(settings: Settings) -> welcome.Greeting | None:
+    """Migrate, and on the first start make somebody to sign in and something to send with."""
+    with closing(Ours(settings)) as ours:
+        ours.prepare()
+        _ = ours.store.lookup, ours.registry, ours.route, ours.deliver, ours.sweep  # imported once, for all children
+        return welcome.first_start(ours)
+
+
+def start(settings: Settings, family: Family) -> None:
+    """Start the children, and wait until the web server takes requests."""
+    family.add("web", lambda: web.run(settings))
+    if settings.embedded_queue:
+        family.until(lambda: valkey.answers(settings), _START_SECONDS)
+    family.add("route", lambda: worker.run(settings, "route"))
+    for number in range(settings.deliver_workers):
+        family.add(f"deliver-{number + 1}", lambda: worker.run(settings, "deliver"))
+    family.add("scheduler", lambda: worker.run(settings, "scheduler"))
+    family.until(lambda: web.answers(settings), _START_SECONDS)

@@ -1,0 +1,68 @@
+"""The family of processes that ``ours serve`` starts, minds and ends; ``tests/whole`` has the real one."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ours.supervisor.family import Family
+
+
+def until(true: Callable[[], object]) -> None:
+    ends = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < ends
+        time.sleep(0.01)
+
+
+def sleeper(folder: Path) -> Callable[[], None]:
+    """A child that leaves its number in the folder, and would stay for an hour."""
+
+    def run() -> None:
+        (folder / str(os.getpid())).touch()
+        time.sleep(3600)
+
+    return run
+
+
+def numbers(folder: Path) -> set[int]:
+    return {int(file.name) for file in folder.iterdir()}
+
+
+def test_a_child_begins_when_it_is_added_and_ends_with_the_block(tmp_path: Path) -> None:
+    with Family() as family:
+        family.add("sleeper", sleeper(tmp_path))
+        until(lambda: numbers(tmp_path))
+    assert not any(psutil.pid_exists(number) for number in numbers(tmp_path))
+
+
+def test_no_child_outlives_a_start_that_fails(tmp_path: Path) -> None:
+    def start() -> None:
+        with Family() as family:
+            family.add("sleeper", sleeper(tmp_path))
+            until(lambda: numbers(tmp_path))
+            raise ValueError("the next step")
+
+    with pytest.raises(ValueError, match="the next step"):
+        start()
+    assert not any(psutil.pid_exists(number) for number in numbers(tmp_path))
+
+
+def test_who_falls_is_started_again(tmp_path: Path) -> None:
+    with Family() as family:
+        family.add("sleeper", sleeper(tmp_path))
+        until(lambda: numbers(tmp_path))
+        psutil.Process(next(iter(numbers(tmp_path)))).kill()
+        family.until(lambda: len(numbers(tmp_path)) == 2, 10)
+    assert len(numbers(tmp_path)) == 2
+
+
+def test_the_queue_begins_before_what_is_heavy_is_imported() -> None:
+    code = "import sys, ours.supervisor; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sqlalchemy", "flask", "granian", "rq", "redis", "requests"} & set(done.stdout.split())
