@@ -14,6 +14,8 @@ from bench.works import (
     latency,
     mapping,
     processes,
+    retention,
+    rolling,
     route,
     sustained,
     track,
@@ -33,6 +35,8 @@ WORKS: Mapping[str, Callable[[Plan, Say], Finding]] = {
     "isolation": isolation.run,
     "memory": idle.run,
     "processes": processes.run,
+    "rolling": rolling.run,
+    "retention": retention.run,
     "mapping": mapping.run,
     "events": events.run,
 }
