@@ -40,8 +40,9 @@ _Folder = click.Path(path_type=Path, exists=True, file_okay=False)
 def main(names: tuple[str, ...], **options: Any) -> None:
     """Measure this server beside a naive twin and a bare echo, on this machine, over loopback.
 
-    Works: track, batch, route, deliver, batched, latency, sustained, backlog, isolation, memory, processes, mapping,
-    events, growth, size; all, when none is named. Believe the ratios: the figures are this machine's.
+    Works: track, batch, route, deliver, batched, latency, sustained, backlog, isolation, memory, processes, rolling,
+    retention, mapping, events, growth, size; all, when none is named. Believe the ratios: the figures are this
+    machine's.
     """
     if names and options["document"]:
         raise click.UsageError("--write renews all figures of a document: name no work with it.")

@@ -30,6 +30,10 @@ _EVENTS = ("id", "kind", "mode", "source_id", "name", "name_key", "occurred_at",
            "visitor_id", "owed", "refused")  # fmt: skip
 _DISPATCHES = ("id", "event_id", "destination_id", "mode", "state", "reason", "attempts", "created_at", "updated_at")
 _TROUBLE = (("rejected", "http_422"), ("exhausted", "http_503"), ("stopped", "consent"), ("held", "destination_paused"))
+_ATTEMPTS = ("dispatch_id", "number", "started_at", "duration_ms", "outcome", "plugin_version", "config_version",
+             "exchange")  # fmt: skip
+_EXCHANGE = 1_200
+"""Bytes of a webhook's request and answer, sealed."""
 _VISITOR = ("id", "mode", "born", "created_at", "seen_at", "profile")
 _SEEN = ("hash", "event_id", "content", "received_at")
 _HASHES = 1 << 128
@@ -45,8 +49,11 @@ class Filled:
     moment: int
 
 
-def fill(ours: Ours, count: int) -> Filled:
-    """A dispatch each, to one of three destinations; every fiftieth did not simply arrive; every tenth is a test."""
+def fill(ours: Ours, count: int, *, whole: bool = False) -> Filled:
+    """A dispatch each, to one of three destinations; every fiftieth did not simply arrive; every tenth is a test.
+
+    ``whole``: with its dispatch's attempt; and nothing is held.
+    """
     chance = random.Random(7)
     now = clock.now_ms()
     step = _DAYS * _DAY / count
@@ -62,14 +69,14 @@ def fill(ours: Ours, count: int) -> Filled:
     for part in (range(start, min(start + _PART, count)) for start in range(0, count, _PART)):
         events = [_event(ours, chance, number, int(now - (count - number) * step), visitors) for number in part]
         put("events", _EVENTS, events)
-        put(
-            "dispatches",
-            _DISPATCHES,
-            (_dispatch(chance, number, row) for number, row in zip(part, events, strict=True)),
-        )
+        trouble = _TROUBLE[:-1] if whole else _TROUBLE
+        owed = [_dispatch(chance, number, row, trouble) for number, row in zip(part, events, strict=True)]
+        put("dispatches", _DISPATCHES, owed)
         # The hashes are as far apart as chance would have them, and come in order, which is quicker.
         hashes = (f"{number * (_HASHES // count):032x}" for number in part)
-        put("seen", _SEEN, ((hash_, row[0], hash_, row[6]) for hash_, row in zip(hashes, events, strict=True)))
+        put("seen", _SEEN, ((hash_, row[0], hash_, row[7]) for hash_, row in zip(hashes, events, strict=True)))
+        if whole:
+            put("attempts", _ATTEMPTS, (_attempt(chance, row) for row in owed))
     with ours.store.write() as connection:
         for one in indexes:
             one.create(connection)
@@ -89,14 +96,18 @@ def _event(ours: Ours, chance: random.Random, number: int, at: int, visitors: Se
     return (event_id, "track", mode, source, name, name_key(name), at, at, sealed, at, visitor, _HOOKS, "1-2")
 
 
-def _dispatch(chance: random.Random, number: int, event: Row) -> Row:
+def _dispatch(chance: random.Random, number: int, event: Row, trouble: Sequence[tuple[str, str]]) -> Row:
     event_id, _, mode, *_ = event
     at = event[6]
     state, reason = ("sunk" if mode == "test" else "delivered"), None
     if number % 50 == 0 and mode == "live":
-        state, reason = chance.choice(_TROUBLE)
+        state, reason = chance.choice(trouble)
     place = 1 + number % _HOOKS
     return (event_id[:12] + f"{number:019x}f", event_id, place, mode, state, reason, 1, at, at)
+
+
+def _attempt(chance: random.Random, dispatch: Row) -> Row:
+    return (dispatch[0], 1, dispatch[7], 3, "delivered", "1", 1, chance.randbytes(_EXCHANGE))
 
 
 def _putter(ours: Ours) -> Callable[[str, Sequence[str], Iterable[Row]], None]:

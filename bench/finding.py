@@ -84,7 +84,7 @@ def interleave(contenders: Sequence[Contender], rounds: int, say: Callable[[str]
     return [Row(name, measured) for name, measured in found.items()]
 
 
-def compare(text: str, one: Row, other: Row, target: float) -> Ratio:
+def compare(text: str, one: Row, other: Row, target: float, *, most: bool = False) -> Ratio:
     """How many times ``other`` ``one`` is: the median over the rounds of the ratio within a round.
 
     :raises Failed: when ``other`` did nothing in any round.
@@ -92,4 +92,4 @@ def compare(text: str, one: Row, other: Row, target: float) -> Ratio:
     ratios = [a / b for a, b in zip(one.main, other.main, strict=True) if b]
     if not ratios:
         raise Failed(f"{other.name} did nothing, so there is nothing to compare with.")
-    return Ratio(text, median(ratios), target)
+    return Ratio(text, median(ratios), target, most)

@@ -5,7 +5,7 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,23 +100,35 @@ def postgres(home: Path) -> Iterator[str]:
 
 
 @contextmanager
-def ours_web_on(home: Path, environ: Mapping[str, str], key: str) -> Iterator[Server]:
+def ours_web_on(home: Path, environ: Mapping[str, str], key: str, port: int) -> Iterator[Server]:
     """A web server on an installation that is prepared already, with a data folder of its own."""
-    home.mkdir()
-    given = {**environ, "OURS_HOME": str(home / "data")}
-
-    def words(port: int) -> list[str]:
-        given["OURS_PORT"] = str(port)
-        return children.python("ours", "web")
-
-    with _server(words, home, "/health/ready", given, key) as server:
+    home.mkdir(exist_ok=True)
+    with _prepared("web", home, {**environ, "OURS_HOME": str(home / "data")}, key, port) as server:
         yield server
+
+
+@contextmanager
+def ours_worker_on(
+    home: Path, environ: Mapping[str, str], station: str, ready: Callable[[], bool]
+) -> Iterator[subprocess.Popen[str]]:
+    """A worker on an installation that is prepared already, once it is ``ready``."""
+    log = home.with_suffix(".log")
+    with children.running(children.python("ours", "worker", station), log, environ) as process:
+        children.until(ready, process, log)
+        yield process
 
 
 @contextmanager
 def ours_serve(base: Path, hooks: Sequence[str] = ()) -> Iterator[Server]:
     """The whole process tree, with a webhook destination for each of ``hooks``."""
     with folder(base) as home, _ours("serve", home, {}, hooks) as server:
+        yield server
+
+
+@contextmanager
+def ours_serve_on(home: Path, environ: Mapping[str, str], key: str) -> Iterator[Server]:
+    """The whole process tree on an installation that is prepared already."""
+    with _prepared("serve", home, environ, key) as server:
         yield server
 
 
@@ -159,21 +171,32 @@ def queue(home: Path) -> Iterator[Path]:
 def _ours(verb: str, home: Path, environ: Mapping[str, str], hooks: Sequence[str] = ()) -> Iterator[Server]:
     given = {"OURS_HOME": str(home / "data"), "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING",
              "OURS_PLUGINS_DIR": str(home / "plugins"), **environ}  # fmt: skip
-    key = prepare(given, hooks)
+    with _prepared(verb, home, given, prepare(given, hooks)) as server:
+        yield server
+
+
+@contextmanager
+def _prepared(verb: str, home: Path, environ: Mapping[str, str], key: str, port: int = 0) -> Iterator[Server]:
+    given = dict(environ)
 
     def words(port: int) -> list[str]:
         given["OURS_PORT"] = str(port)
         return children.python("ours", verb)
 
-    with _server(words, home, "/health/ready", given, key) as server:
+    with _server(words, home, "/health/ready", given, key, port) as server:
         yield server
 
 
 @contextmanager
 def _server(
-    words: children.Words, home: Path, probe: str, environ: Mapping[str, str] | None = None, key: str = "bench"
+    words: children.Words,
+    home: Path,
+    probe: str,
+    environ: Mapping[str, str] | None = None,
+    key: str = "bench",
+    port: int = 0,
 ) -> Iterator[Server]:
-    port, log = children.free_port(), home / "server.log"
+    port, log = port or children.free_port(), home / "server.log"
     with children.running(words(port), log, environ) as process:
         seconds = children.until(lambda: _status(port, probe) < 500, process, log)
         yield Server(port, key, process, seconds)

@@ -56,6 +56,34 @@ class Load:
         return self.answered / self.seconds
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """Single events at ``rate`` a second through a plain balancer before ``ports``, until told to stop."""
+
+    ports: Sequence[int]
+    key: str
+    tag: str
+    rate: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What came of it. Of each request in order: when it was due (monotonic seconds), and how long after that it was
+    answered 200, -1 if never. ``again``: the numbers of those that were sent again, as often as they were."""
+
+    due: list[float]
+    took: list[float]
+    again: list[int] = field(default_factory=list)
+
+    def between(self, begun: float, ended: float) -> list[int]:
+        """The numbers of the requests that were due from then until then."""
+        return [number for number, due in enumerate(self.due) if begun <= due < ended]
+
+    def answered(self, numbers: Sequence[int]) -> list[float]:
+        """How long those of the requests took that were answered (milliseconds)."""
+        return [self.took[number] * 1_000 for number in numbers if self.took[number] >= 0]
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """The value that ``share`` of all do not exceed; 0 of none."""
     ordered = sorted(values)

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from statistics import median
 
 from bench import children, servers
-from bench.finding import Contender, Figures, Finding, Plan, Ratio, interleave
+from bench.finding import Contender, Figures, Finding, Plan, Ratio, compare, interleave
 from bench.load import Job, press
 from bench.load.job import percentile
 from bench.tally import Tally
@@ -26,9 +25,8 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
     ]
     rows = interleave(contenders, 1 if plan.quick else _ROUNDS, say)
     alone, beside = rows
-    times = median(b / a for a, b in zip(alone.main, beside.main, strict=True))
     ratios = [
-        Ratio("p95 beside the two ÷ p95 alone", times, 2, most=True),
+        compare("p95 beside the two ÷ p95 alone", beside, alone, 2, most=True),
         Ratio("POST → receipt beside the two, p95 (ms)", beside.medians["receipt p95 ms"], 100, most=True),
     ]
     return Finding(f"{RATE} events a second to {GOOD} webhooks, with and without two that misbehave", rows, ratios)

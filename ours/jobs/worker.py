@@ -69,15 +69,20 @@ def _work(ours: Ours, station: str) -> None:
 
 def _schedule(ours: Ours) -> None:
     """Be the active scheduler, or stand by until the active one is gone."""
-    stop = threading.Event()
+    stop, leads = threading.Event(), threading.Event()
     _stop_on_signals(stop)
-    watch = threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True)
-    watch.start()
+    beside = [
+        threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True),
+        threading.Thread(target=_forget, args=(ours, stop, leads), name="retention", daemon=True),
+    ]
+    for thread in beside:
+        thread.start()
     while not stop.is_set():
-        if not _attempt(_lead, ours, stop):
+        if not _attempt(_lead, ours, stop, leads):
             stop.wait(_SWEEP_SECONDS)
     _attempt(ours.deliver.drain, stop)
-    watch.join(1.0)
+    for thread in beside:
+        thread.join(1.0)
 
 
 def _watch(ours: Ours, stop: threading.Event) -> None:
@@ -91,19 +96,28 @@ def _watch(ours: Ours, stop: threading.Event) -> None:
         _attempt(ours.alerts.run)
 
 
-def _lead(ours: Ours, stop: threading.Event) -> bool:
+def _forget(ours: Ours, stop: threading.Event, leads: threading.Event) -> None:
+    """Delete what is old enough, beside the sweep and for as long as it takes, while this process is the active one."""
+    while not stop.wait(_SWEEP_SECONDS):
+        if leads.is_set():
+            _attempt(ours.retention.tick, stop)
+
+
+def _lead(ours: Ours, stop: threading.Event, leads: threading.Event) -> bool:
     """For a term, do what one process of the whole installation does; answers whether we were the one."""
     with ours.store.alone("scheduler") as active:
+        if active:
+            leads.set()
         ends = time.monotonic() + _TERM_SECONDS
         while active and not stop.is_set() and time.monotonic() < ends:
             _do_duties(ours, stop)
+        leads.clear()
     return active
 
 
 def _do_duties(ours: Ours, stop: threading.Event) -> None:
     """Sweep every second; while the queue is away, do the stations' work here."""
     _attempt(ours.sweep.run)
-    _attempt(ours.retention.tick)
     _attempt(ours.paced_replays.tick)
     _attempt(ours.counting.tick)
     if ours.queue.reachable():

@@ -1,12 +1,17 @@
 """Deletes what has been kept for long enough, a little at a time; its figures live on in the ledger.
 
-Each duty does one chunk, a short write transaction, and says whether there is more to do. They take turns until all
-is done or the time is up, so that a large backlog of one neither starves the others nor holds up the stations.
+Each duty does a few chunks, short write transactions, and says whether there is more to do. They take turns until all
+is done or the time is up, so that a large backlog of one does not starve the others. A chunk is as large as a moment
+allows, and after each there is a rest as long as it took: whoever stores an event waits for a moment at most, and half
+of all moments are free.
 """
 
+import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate, takewhile
 
 from sqlalchemy import Connection
 
@@ -22,9 +27,10 @@ from ours.store.queries.retention import Aged, Tried
 
 _logger = log.get("retention")
 _CHUNK = 500
+_SMALLEST = 50
+_MOMENT = 0.01
 _WINDOW = 250
 _REST = 60.0
-_BREATH = 10.0
 _FAR = clock.HOUR
 _CAUTION = 3600.0
 
@@ -40,9 +46,11 @@ class Retention:
         self._at_event: dict[str, str | None] = {}
         self._at_attempt: Tried | None = None
         self._at_orphan: dict[str, str | None] = {}
+        self._paces: defaultdict[str, _Pace] = defaultdict(_Pace)
+        self._stop = threading.Event()
 
-    def tick(self) -> None:
-        """Run, if it is time: a minute after all was done, sooner when some was left.
+    def tick(self, stop: threading.Event | None = None) -> None:
+        """Run, if it is time: a minute after all was done, at once when some was left.
 
         When the clock was set forward far, nothing is deleted for an hour: it may be wrong, and be set right again.
         """
@@ -50,14 +58,16 @@ class Retention:
             _logger.warning("clock_was_set_forward", rests_seconds=_CAUTION)
             self._next = time.monotonic() + _CAUTION
         if time.monotonic() >= self._next:
-            done = self.run()
-            self._next = time.monotonic() + (_REST if done else _BREATH)
+            done = self.run(stop=stop)
+            self._next = time.monotonic() + (_REST if done else 0)
 
-    def run(self, seconds: float = 1.0) -> bool:
-        """Delete for about ``seconds`` at most; answers whether all is done. One process at a time does it.
+    def run(self, seconds: float = 3.0, stop: threading.Event | None = None) -> bool:
+        """Delete for about ``seconds`` at most, or until ``stop``; answers whether all is done. One process at a time
+        does it.
 
         :raises Busy: when the database is away.
         """
+        self._stop = stop or threading.Event()
         with self._store.alone("retention") as mine:
             return not mine or self._take_turns(time.monotonic() + seconds)
 
@@ -67,30 +77,30 @@ class Retention:
              self._audit]
         )  # fmt: skip
         now = clock.now_ms()
-        while duties and time.monotonic() < ends:
+        while duties and time.monotonic() < ends and not self._stop.is_set():
             duty = duties.popleft()
             if duty(now):
                 duties.append(duty)
         return not duties
 
     def _expire_held(self, now: int) -> bool:
-        with self._store.write() as connection:
-            count = queries.expire_held(connection, _before(now, self._settings.keep_held_days), now, _CHUNK)
+        with self._chunk("held") as (connection, most):
+            count = queries.expire_held(connection, _before(now, self._settings.keep_held_days), now, most)
         if count:
             _logger.warning("held_expired", count=count)
-        return count == _CHUNK
+        return count == most
 
     def _attempts(self, now: int) -> bool:
         """Those of open dispatches stay: they are walked past, and looked at again on the next round."""
         with self._store.read() as connection:
             parts = partitions.parts(connection, "attempts")
             before = rows_until(parts, _before(now, self._settings.keep_attempts_days))
-            rows = queries.tried(connection, before, self._at_attempt, _CHUNK)
+            rows = queries.tried(connection, before, self._at_attempt, most := self._paces["attempts"].rows)
         ended = [row for row in rows if row.state not in OPEN]
         if ended:
-            with self._store.write() as connection:
+            with self._chunk("attempts") as (connection, _):
                 queries.delete_attempts(connection, ended)
-        more = len(rows) == _CHUNK
+        more = len(rows) == most
         self._at_attempt = rows[-1] if more else None
         return more
 
@@ -106,7 +116,8 @@ class Retention:
             before = self._rows_until(connection, mode, now)
             rows = queries.aged(connection, self._at_event.get(mode), _WINDOW, test_only=mode == "test")
         due = [row for row in rows if row.mode == mode and row.received_at < before and row.routed_at and not row.open]
-        for part in _parts(due):
+        while due and not self._stop.is_set():
+            part, due = _part(due, self._paces["events"].rows)
             self._delete(part)
         more = len(rows) == _WINDOW and rows[-1].received_at < before
         self._at_event[mode] = rows[-1].id if more else None
@@ -121,11 +132,14 @@ class Retention:
         return rows_until(partitions.parts(connection, "events"), before)
 
     def _delete(self, event_ids: Sequence[str]) -> None:
-        with self._store.write() as connection:
-            closed = queries.lock_closed(connection, event_ids)
-            ledger.add(connection, tally.of_events(queries.decisions(connection, closed)))
-            ledger.add(connection, tally.of_dispatches(queries.states(connection, closed)))
-            queries.delete_events(connection, closed)
+        with self._chunk("events") as (connection, _):
+            routed = {event.id: event for event in queries.lock_routed(connection, event_ids)}
+            owed = queries.owed(connection, routed)
+            still_open = {dispatch.event_id for dispatch in owed if dispatch.state in OPEN}
+            closed = sorted(routed.keys() - still_open)
+            theirs = [dispatch for dispatch in owed if dispatch.event_id not in still_open]
+            ledger.add(connection, tally.of_events(routed[one] for one in closed) + tally.of_dispatches(theirs))
+            queries.delete_events(connection, closed, [dispatch.id for dispatch in theirs])
 
     def _orphans(self, now: int) -> bool:
         """What is left of events that went with their whole day."""
@@ -137,35 +151,52 @@ class Retention:
             named = queries.named_events(connection, table, self._at_orphan.get(table), before, _WINDOW)
             gone = queries.gone(connection, set(named))
         if gone:
-            with self._store.write() as connection:
-                ledger.add(connection, tally.of_dispatches(queries.states(connection, gone)))
-                queries.delete_events(connection, gone)
+            with self._chunk("orphans") as (connection, _):
+                theirs = queries.owed(connection, gone)
+                ledger.add(connection, tally.of_dispatches(theirs))
+                queries.delete_events(connection, gone, [dispatch.id for dispatch in theirs])
         more = len(named) == _WINDOW
         self._at_orphan[table] = named[-1] if more else None
         return more
 
     def _volumes(self, now: int) -> bool:
-        with self._store.write() as connection:
-            return queries.delete_volumes(connection, _before(now, self._settings.keep_audit_days), _CHUNK) >= _CHUNK
+        with self._chunk("volumes") as (connection, most):
+            return queries.delete_volumes(connection, _before(now, self._settings.keep_audit_days), most) >= most
 
     def _audit(self, now: int) -> bool:
+        with self._chunk("audit") as (connection, most):
+            return queries.delete_audit(connection, _before(now, self._settings.keep_audit_days), most) >= most
+
+    @contextmanager
+    def _chunk(self, what: str) -> Iterator[tuple[Connection, int]]:
+        """A write transaction, and how many rows it may delete; then a rest as long as it took."""
+        pace = self._paces[what]
         with self._store.write() as connection:
-            return queries.delete_audit(connection, _before(now, self._settings.keep_audit_days), _CHUNK) >= _CHUNK
+            begun = time.monotonic()
+            yield connection, pace.rows
+        took = time.monotonic() - begun
+        pace.learn(took)
+        self._stop.wait(took)
+
+
+class _Pace:
+    """How many rows of a kind one chunk may delete."""
+
+    def __init__(self) -> None:
+        self.rows = _CHUNK
+
+    def learn(self, took: float) -> None:
+        """``took``: the seconds of the last chunk. The next is smaller when that was long, a little larger when not."""
+        fits = self.rows * min(max(_MOMENT / max(took, 0.001), 0.5), 1.25)
+        self.rows = min(max(round(fits), _SMALLEST), _CHUNK)
 
 
 def _before(now: int, days: int) -> int:
     return now - days * clock.DAY
 
 
-def _parts(events: Iterable[Aged]) -> Iterator[list[str]]:
-    """The events' ids, as many together as make one chunk of rows."""
-    part: list[str] = []
-    rows = 0
-    for event in events:
-        if part and rows + event.rows > _CHUNK:
-            yield part
-            part, rows = [], 0
-        part.append(event.id)
-        rows += event.rows
-    if part:
-        yield part
+def _part(events: list[Aged], most: int) -> tuple[list[str], list[Aged]]:
+    """The ids of as many events as make one chunk of rows, one event at least; and the other events."""
+    sums = accumulate(event.rows for event in events)
+    count = max(sum(1 for _ in takewhile(lambda rows: rows <= most, sums)), 1)
+    return [event.id for event in events[:count]], events[count:]

@@ -62,11 +62,11 @@ class Prepared:
         rows = self.all(connection, **values)
         return rows[0][0] if rows else None
 
-    def among(self, connection: Connection, column: str, values: Iterable[Any]) -> list[Any]:
+    def among(self, connection: Connection, column: str, values: Iterable[Any], ending: str = "") -> list[Any]:
         """The rows whose ``column`` is one of ``values``; for a statement that has no WHERE and no end of its own."""
         written, found = self._in(connection), []
         for part in batched(values, MOST):
-            statement = f"{written.text} WHERE {column} IN {marks(connection, part)}"
+            statement = f"{written.text} WHERE {column} IN {marks(connection, part)} {ending}"
             found += run(connection, statement, part).fetchall()
         return written.read(found)
 

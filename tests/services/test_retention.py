@@ -2,6 +2,7 @@
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -228,9 +229,9 @@ def test_it_takes_small_chunks_and_stops_when_its_time_is_up(
     largest: list[int] = []
     delete = retention.queries.delete_events
 
-    def watched(connection: sa.Connection, event_ids: Sequence[str]) -> None:
+    def watched(connection: sa.Connection, event_ids: Sequence[str], dispatch_ids: Sequence[str]) -> None:
         largest.append(len(event_ids))
-        delete(connection, event_ids)
+        delete(connection, event_ids, dispatch_ids)
 
     monkeypatch.setattr(retention.queries, "delete_events", watched)
     assert not keep.run(0)
@@ -240,13 +241,77 @@ def test_it_takes_small_chunks_and_stops_when_its_time_is_up(
     assert max(largest) <= 3
 
 
+class Slow:
+    """Deletes events as a slow machine would, until it is a quick one; and a run's ``stop``, which notes the rests."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.takes = 0.05
+        self.parts: list[int] = []
+        self.rests: list[float] = []
+        self.stop = threading.Event()
+        self._delete = retention.queries.delete_events
+        monkeypatch.setattr(retention.queries, "delete_events", self.delete)
+        monkeypatch.setattr(self.stop, "wait", self.rests.append)
+
+    def delete(self, connection: sa.Connection, event_ids: Sequence[str], dispatch_ids: Sequence[str]) -> None:
+        self.parts.append(len(event_ids))
+        time.sleep(self.takes)
+        self._delete(connection, event_ids, dispatch_ids)
+
+
+@pytest.fixture
+def slow(place: Place, receiver: Receiver, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch) -> Slow:
+    """With forty old events of four rows each."""
+    monkeypatch.setattr(retention, "_CHUNK", 80)
+    monkeypatch.setattr(retention, "_SMALLEST", 20)
+    place.webhook(receiver)
+    for number in range(40):
+        place.track(distinct_id=str(number))
+    place.work()
+    now.shift(91 * DAY)
+    return Slow(monkeypatch)
+
+
+def test_a_chunk_is_smaller_after_one_that_took_long_and_a_rest_follows_each(keep: Retention, slow: Slow) -> None:
+    with pytest.MonkeyPatch.context() as calm:
+        calm.setattr(keep, "_attempts", lambda _: False)
+        assert keep.run(60, slow.stop)
+    assert slow.parts == [20, 10, 5, 5]
+    assert [rest > 0.05 for rest in slow.rests].count(True) == 4
+
+
+def test_a_chunk_grows_while_there_is_time(keep: Retention, slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keep, "_attempts", lambda _: False)
+    monkeypatch.setattr(retention, "_MOMENT", 10)
+    slow.takes = 0
+    keep._paces["events"].rows = 20
+    assert keep.run(60, slow.stop)
+    assert slow.parts[:4] == [5, 6, 7, 9]
+
+
+def test_told_to_stop_it_begins_no_other_chunk(
+    place: Place, keep: Retention, slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slow.stop, "wait", lambda _: slow.parts and slow.stop.set())
+    assert not keep.run(60, slow.stop)
+    assert (slow.parts, count(place, events)) == ([20], [20])
+
+
 def test_between_two_runs_it_rests(place: Place, keep: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
     runs = []
-    monkeypatch.setattr(keep, "run", lambda: runs.append(1) or True)
+    monkeypatch.setattr(keep, "run", lambda **_: runs.append(1) or True)
     keep.tick()
     keep.tick()
     assert runs == [1]
     keep._next -= 61
+    keep.tick()
+    assert runs == [1, 1]
+
+
+def test_while_some_is_left_it_does_not_rest(keep: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = []
+    monkeypatch.setattr(keep, "run", lambda **_: bool(runs.append(1)))
+    keep.tick()
     keep.tick()
     assert runs == [1, 1]
 

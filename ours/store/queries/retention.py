@@ -1,18 +1,38 @@
 """Finds what has been kept for long enough, and deletes it. Every function touches a few hundred rows at most."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, bindparam, case, delete, func, select, text, tuple_, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Integer,
+    Label,
+    case,
+    delete,
+    func,
+    literal_column,
+    select,
+    text,
+    tuple_,
+    update,
+)
 
 from ours.core.retry import OPEN
+from ours.store import bulk
+from ours.store.hand import Prepared
 from ours.store.tables import attempts, audit, dispatches, events, seen, volumes
 
 _a, _d, _e = attempts.c, dispatches.c, events.c
 # In the words of the partial indexes, or they are not used.
 _TEST = text("mode = 'test'")
 _HELD = text("state = 'held'")
-_DELETE_ATTEMPT = delete(attempts).where(_a.dispatch_id == bindparam("of"), _a.number == bindparam("nth"))
+_DELETE_ATTEMPT = "DELETE FROM attempts WHERE dispatch_id = {} AND number = {}"
+_ONE: Label[int] = literal_column("1").label("count")
+_ROUTED = Prepared(select(_e.id, _e.mode, _e.kind, _e.refused, _e.owed, _ONE))
+_OWED = Prepared(
+    select(_d.id, _d.event_id, _d.mode, _d.state, _ONE, _d.replay_of.is_not(None).cast(Integer).label("replays"))
+)
 
 
 class Aged(NamedTuple):
@@ -51,34 +71,23 @@ def aged(connection: Connection, after: str | None, limit: int, *, test_only: bo
     return [Aged(*row) for row in connection.execute(grouped)]
 
 
-def lock_closed(connection: Connection, event_ids: Sequence[str]) -> list[str]:
-    """Of the events, those that are routed and owe nothing more; none gets a replay before the transaction ends."""
-    mine = select(_e.id).where(_e.id.in_(event_ids), _e.routed_at.is_not(None)).with_for_update(skip_locked=True)
-    locked = connection.scalars(mine).all()
-    still_open = select(_d.event_id).where(_d.event_id.in_(locked), _d.state.in_(OPEN))
-    return sorted(set(locked) - set(connection.scalars(still_open)))
+def lock_routed(connection: Connection, event_ids: Sequence[str]) -> list[Any]:
+    """Of the events, those that are routed, as the ledger counts them; none gets a replay before all is committed."""
+    ending = "AND routed_at IS NOT NULL" + ("" if connection.dialect.name == "sqlite" else " FOR UPDATE SKIP LOCKED")
+    return _ROUTED.among(connection, "id", event_ids, ending)
 
 
-def decisions(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
-    """The events, counted by mode, kind and refused, and what they owed together."""
-    groups = (_e.mode, _e.kind, _e.refused)
-    query = select(*groups, func.count().label("count"), func.sum(_e.owed).label("owed"))
-    return connection.execute(query.where(_e.id.in_(event_ids)).group_by(*groups)).all()
+def owed(connection: Connection, event_ids: Iterable[str]) -> list[Any]:
+    """The events' dispatches, with ``id``, ``event_id`` and ``state``, as the ledger counts them."""
+    return _OWED.among(connection, "event_id", event_ids)
 
 
-def states(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
-    """The events' dispatches, counted by mode and state, and how many of them are replays."""
-    query = select(_d.mode, _d.state, func.count().label("count"), func.count(_d.replay_of).label("replays"))
-    return connection.execute(query.where(_d.event_id.in_(event_ids)).group_by(_d.mode, _d.state)).all()
-
-
-def delete_events(connection: Connection, event_ids: Sequence[str]) -> None:
+def delete_events(connection: Connection, event_ids: Sequence[str], dispatch_ids: Sequence[str]) -> None:
     """With all that hangs on them, so that nothing is left that names an event which is gone."""
-    theirs = select(_d.id).where(_d.event_id.in_(event_ids))
-    connection.execute(delete(attempts).where(_a.dispatch_id.in_(theirs)))
-    connection.execute(delete(dispatches).where(_d.event_id.in_(event_ids)))
-    connection.execute(delete(seen).where(seen.c.event_id.in_(event_ids)))
-    connection.execute(delete(events).where(_e.id.in_(event_ids)))
+    bulk.change(connection, "DELETE FROM attempts WHERE dispatch_id IN", (), dispatch_ids)
+    bulk.change(connection, "DELETE FROM dispatches WHERE id IN", (), dispatch_ids)
+    bulk.change(connection, "DELETE FROM seen WHERE event_id IN", (), event_ids)
+    bulk.change(connection, "DELETE FROM events WHERE id IN", (), event_ids)
 
 
 def named_events(connection: Connection, by: str, after: str | None, before: str, limit: int) -> list[str]:
@@ -105,7 +114,7 @@ def tried(connection: Connection, before: int, after: Tried | None, limit: int) 
 
 def delete_attempts(connection: Connection, rows: Sequence[Tried]) -> None:
     """One by one: a list of pairs would make SQLite read the whole table."""
-    connection.execute(_DELETE_ATTEMPT, [{"of": row.dispatch_id, "nth": row.number} for row in rows])
+    bulk.repeat(connection, _DELETE_ATTEMPT, [(row.dispatch_id, row.number) for row in rows])
 
 
 def expire_held(connection: Connection, before: int, now: int, limit: int) -> int:
