@@ -57,13 +57,16 @@ def check(request: requests.PreparedRequest) -> Outgoing:
 
 def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
     """Headers in libcurl's spelling: ``Name;`` is one without a value, ``Name:`` keeps libcurl from adding its own."""
-    texts = {_text(name): _text(value).strip(" \t") for name, value in plain(headers).items()}
+    texts = plain(headers)
+    if any(kind is not str for kind in set(map(type, (*texts, *texts.values())))):
+        texts = {_text(name): _text(value) for name, value in texts.items()}
     if not _VALUE.fullmatch("".join(texts.values())):
         raise Unsendable("The value of a header has a line break or another sign that HTTP forbids there.")
     lines = [b"Expect:"]
     for name, value in texts.items():
         if _is_for_the_plugin(name):
-            lines.append((f"{name}: {value}" if value else f"{name};").encode("latin-1"))
+            bare = value.strip(" \t")
+            lines.append((f"{name}: {bare}" if bare else f"{name};").encode("latin-1"))
     return lines
 
 

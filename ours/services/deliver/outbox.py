@@ -182,13 +182,18 @@ class Outbox:
         return parcel
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
-        """Write down what came of it; what was not taken with the others travels again in smaller parcels."""
         self.finished += records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
         self._note_what_hangs(parcel, outcomes)
         ended = list(zip(parcel.tries, outcomes, strict=True))
+        over = [one for one, outcome in ended if not one.stays(outcome)]
+        self._let_go(over)
+        if len(over) < len(ended):
+            self._go_on(parcel, ended)
+
+    def _go_on(self, parcel: Parcel, ended: Sequence[tuple[Try, Outcome | None]]) -> None:
+        """What was not taken with the others travels again in smaller parcels, what needs a new token with one."""
         apart = [one for one, outcome in ended if isinstance(outcome, Split)]
         anew = [one for one, outcome in ended if one.wants_new_token(outcome)]
-        self._let_go([one for one, outcome in ended if not one.stays(outcome)])
         for one in apart + anew:
             one.goes_on()
         for one in anew:
@@ -206,8 +211,9 @@ class Outbox:
         self._let_go(many)
 
     def _let_go(self, many: Sequence[Try]) -> None:
-        self.in_hand.difference_update(one.id for one in many)
-        self.busy.subtract(one.target.id for one in many)
+        for one in many:
+            self.in_hand.discard(one.id)
+            self.busy[one.target.id] -= 1
 
 
 def _most_requests(target: Target) -> int:

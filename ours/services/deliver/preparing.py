@@ -11,7 +11,7 @@ from functools import lru_cache
 from requests import PreparedRequest, Request
 from requests.structures import CaseInsensitiveDict
 
-_PRINTABLE = re.compile(r"[ -~]*")
+_LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
 
 
 def prepare(request: Request) -> PreparedRequest:
@@ -45,10 +45,15 @@ def _is_plain(request: Request) -> bool:
 
 def _are_plain(headers: Mapping[object, object]) -> bool:
     """Whether all names and values are texts that no check of ``requests`` refuses."""
-    parts = [part for part in (*headers, *headers.values()) if isinstance(part, str) and part[:1].strip()]
-    if len(parts) < 2 * len(headers) or ":" in "".join(parts[: len(headers)]):
+    parts = (*headers, *headers.values())
+    if any(kind is not str for kind in set(map(type, parts))):
         return False
-    return _PRINTABLE.fullmatch("".join(parts)) is not None
+    lines = "\n".join(parts)  # type: ignore[arg-type]
+    return (
+        lines.count("\n") < max(len(parts), 1)
+        and ":" not in "".join(headers)  # type: ignore[arg-type]
+        and _LINES.fullmatch(lines) is not None
+    )
 
 
 @lru_cache(1024)

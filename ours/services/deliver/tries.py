@@ -23,12 +23,16 @@ MOST_BYTES = 10 * 1024 * 1024
 
 @dataclass(slots=True)
 class Try:
-    """A try under way. ``number`` grows, and ``spared`` with it, each time it has to be sent again at once.
+    """A try under way at the dispatch ``id``.
+
+    ``number`` grows, and ``spared`` with it, each time it has to be sent again at once.
 
     ``token`` is the access token that it needs; ``renewed``: it has its second one. ``item`` and ``body`` are its part
     of a batching destination's request, ``group`` says with whom it may travel.
     """
 
+    id: str
+    live: bool
     letter: Letter
     target: Target
     started_at: int
@@ -44,15 +48,8 @@ class Try:
 
     @classmethod
     def begun(cls, letter: Letter, target: Target, now: int) -> "Try":
-        return cls(letter, target, now, letter.claimed.attempt, letter.claimed.spared)
-
-    @property
-    def id(self) -> str:
-        return self.letter.claimed.id
-
-    @property
-    def live(self) -> bool:
-        return self.letter.claimed.mode == "live"
+        claimed = letter.claimed
+        return cls(claimed.id, claimed.mode == "live", letter, target, now, claimed.attempt, claimed.spared)
 
     @property
     def travels_in_batches(self) -> bool:
