@@ -3,11 +3,12 @@
 from ours.settings.kinds import Network
 from ours.settings.reading import load, unknown, variables
 from ours.settings.ring import add_own_key, present_keys
-from ours.settings.schema import SettingsSchema
+from ours.settings.schema import PREFIX, SettingsSchema
 from ours.settings.showing import Shown, document, shown
 from ours.settings.values import Settings
 
 __all__ = [
+    "PREFIX",
     "Network",
     "Settings",
     "SettingsSchema",

@@ -5,6 +5,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ours.core import ranges
 from ours.core.allow import ALL, name_key
 from ours.core.balance import Figures, balance
 from ours.core.retry import OPEN, TERMINAL
@@ -46,7 +47,7 @@ def test_it_balances_whatever_was_routed_so_far_and_however_it_ended(
     figures = Figures(
         accepted=len(names),
         owed=sum(made.owed for made in plans),
-        refused=sum(len(made.refused) for made in plans),
+        refused=sum(len(ranges.read(made.refused)) for made in plans),
         replays=0,
         unrouted=len(names[routed:]),
         destinations=len(targets),
