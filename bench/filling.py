@@ -3,12 +3,13 @@
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import text
 
-from bench.installation import prepare
+from bench.installation import LOOPBACK, prepare
 from ours import clock, ids
 from ours.bootstrap import Ours
 from ours.core.allow import name_key
@@ -139,6 +140,12 @@ def settle(ours: Ours) -> None:
     if not ours.store.is_sqlite:
         with ours.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
+
+
+def environment(home: Path) -> dict[str, str]:
+    """That of an installation below ``home``, which may reach loopback."""
+    return {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
+            "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING"}  # fmt: skip
 
 
 def installation(environ: Mapping[str, str], hooks: Sequence[str] = NOWHERE, *, taking: int | None = None) -> Ours:

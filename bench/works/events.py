@@ -11,7 +11,6 @@ from flask.testing import FlaskClient
 from bench import filling, servers
 from bench.children import Failed
 from bench.finding import Contender, Figures, Finding, Plan, Ratio, interleave
-from bench.installation import LOOPBACK
 from ours import clock
 from ours.bootstrap import Ours
 from ours.web import create_app
@@ -52,8 +51,7 @@ def measure(
     home: Path, count: int, say: Callable[[str], None], given: Mapping[str, str] | None = None, times: int = _ASKED
 ) -> Mapping[str, Figures]:
     """By page, what it took when asked for so many times."""
-    environ = {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
-               "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING", **(given or {})}  # fmt: skip
+    environ = {**filling.environment(home), **(given or {})}
     ours = filling.installation(environ)
     try:
         began = time.perf_counter()

@@ -15,7 +15,6 @@ from typing import NamedTuple
 from bench import filling, servers
 from bench.children import Failed
 from bench.finding import Contender, Figures, Finding, Plan, Ratio, Row, interleave
-from bench.installation import LOOPBACK
 from bench.load.bodies import event
 from bench.load.job import percentile
 from bench.servers import Receiving
@@ -102,8 +101,7 @@ def steps(most: int) -> list[int]:
 @contextmanager
 def installation(base: Path, hooks: Sequence[str], taking: int) -> Iterator[Ours]:
     with servers.folder(base) as home:
-        environ = {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
-                   "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING"}  # fmt: skip
+        environ = filling.environment(home)
         ours = filling.installation(environ, hooks, taking=taking)
         try:
             yield ours

@@ -10,7 +10,6 @@ from statistics import median
 
 from bench import filling, servers
 from bench.finding import Contender, Figures, Finding, Plan, Ratio, compare, interleave
-from bench.installation import LOOPBACK
 from bench.load import Job, Steady, press, steadily
 from bench.load.job import percentile
 from bench.servers import Server
@@ -63,8 +62,7 @@ def run(plan: Plan, say: Callable[[str], None]) -> Finding:
 def filled(plan: Plan, say: Callable[[str], None]) -> Iterator[Place]:
     """90 days of events to three webhooks; one of these gets what comes now."""
     with servers.folder(plan.base) as home, servers.receiver(plan.base) as receiver:
-        environ = {"OURS_HOME": str(home / "data"), "OURS_PLUGINS_DIR": str(home / "plugins"),
-                   "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING"}  # fmt: skip
+        environ = filling.environment(home)
         count, begun = plan.count(plan.events), time.monotonic()
         with closing(filling.installation(environ, [f"{receiver.url}/{number}" for number in range(3)])) as ours:
             filling.fill(ours, count, whole=True)

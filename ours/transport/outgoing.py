@@ -7,7 +7,7 @@ from typing import NamedTuple
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from ours.core.headers import plain
+from ours.core.headers import are_texts, plain
 from ours.errors import OursError
 
 _URL = re.compile(r"https?://[^/?#@\\\x00-\x20\x7f-\U0010ffff]+([/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
@@ -58,7 +58,7 @@ def check(request: requests.PreparedRequest) -> Outgoing:
 def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
     """Headers in libcurl's spelling: ``Name;`` is one without a value, ``Name:`` keeps libcurl from adding its own."""
     texts = plain(headers)
-    if any(kind is not str for kind in set(map(type, (*texts, *texts.values())))):
+    if not are_texts(texts):
         texts = {_text(name): _text(value) for name, value in texts.items()}
     if not _VALUE.fullmatch("".join(texts.values())):
         raise Unsendable("The value of a header has a line break or another sign that HTTP forbids there.")

@@ -21,7 +21,7 @@ from ours.services.deliver.tries import Try
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import dispatches, forgetting
-from ours.store.queries.dispatches import Claimed, NewAttempt
+from ours.store.queries.dispatches import NewAttempt
 from ours.transport import Transport
 
 LEASE = 15 * clock.SECOND
@@ -90,14 +90,18 @@ class Deliver:
         now = clock.now_ms()
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
         finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
-        if not (finished or unsent or renew or (claim and self._is_anything_wanted(now))):
+        needed = bool(finished or unsent or renew)
+        wanted = self._wanted(now) if claim and not needed else {}
+        if not (needed or wanted):
             return Sealed()
         with self._store.write() as connection:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
             if renew:
                 dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
-            claimed = self._claim(connection, now) if claim else []
+            if claim and needed:
+                wanted = self._room.wanted(connection, now, self._outbox.busy)
+            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
             sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
         if renew:
@@ -112,14 +116,10 @@ class Deliver:
         dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
         self._health.learn(connection, finished, now)
 
-    def _is_anything_wanted(self, now: int) -> bool:
+    def _wanted(self, now: int) -> dict[int, int]:
         """A look that keeps no other process from writing."""
         with self._store.read() as connection:
-            return bool(self._room.wanted(connection, now, self._outbox.busy))
-
-    def _claim(self, connection: Connection, now: int) -> list[Claimed]:
-        wanted = self._room.wanted(connection, now, self._outbox.busy)
-        return self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
+            return self._room.wanted(connection, now, self._outbox.busy)
 
     def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()

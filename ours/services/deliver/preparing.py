@@ -11,6 +11,8 @@ from functools import lru_cache
 from requests import PreparedRequest, Request
 from requests.structures import CaseInsensitiveDict
 
+from ours.core.headers import are_texts
+
 _LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
 
 
@@ -45,9 +47,9 @@ def _is_plain(request: Request) -> bool:
 
 def _are_plain(headers: Mapping[object, object]) -> bool:
     """Whether all names and values are texts that no check of ``requests`` refuses."""
-    parts = (*headers, *headers.values())
-    if any(kind is not str for kind in set(map(type, parts))):
+    if not are_texts(headers):
         return False
+    parts = (*headers, *headers.values())
     lines = "\n".join(parts)  # type: ignore[arg-type]
     return (
         lines.count("\n") < max(len(parts), 1)
