@@ -27,8 +27,12 @@ class TooLong(BaseException):
 
 
 class _Watch:
-    """``call`` is the number of the latest call, ``running`` whether it runs; ``seen`` what the last look saw."""
+    """``call`` is the number of the latest call, ``running`` whether it runs; ``seen`` what the last look saw.
 
+    ``thread`` is the one that is looked after, when there is one.
+    """
+
+    thread = 0
     call = 0
     running = False
     seen = 0
@@ -48,16 +52,18 @@ class _Watch:
 @contextmanager
 def armed() -> Iterator[None]:
     """In here, ``limited`` has teeth; in any but the main thread it has none."""
-    if not _in_main_thread():
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     left, _ = signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
     before = signal.signal(signal.SIGALRM, _Watch.look)
     _say_where_it_ends()
     signal.setitimer(signal.ITIMER_VIRTUAL, LAST_RESORT)
+    around, _Watch.thread = _Watch.thread, threading.get_ident()
     try:
         yield
     finally:
+        _Watch.thread = around
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, left)
@@ -68,7 +74,7 @@ def limited(call: Callable[[], T]) -> T:
 
     :raises TooLong: when it does not end within ``SECONDS``.
     """
-    if not _in_main_thread():
+    if threading.get_ident() != _Watch.thread:
         return call()
     _Watch.call += 1
     _Watch.running = True
@@ -87,7 +93,3 @@ def _say_where_it_ends() -> None:
     if sys.__stderr__ is not None:
         with suppress(ValueError, OSError):  # it is closed, or no file
             faulthandler.register(signal.SIGVTALRM, file=sys.__stderr__, all_threads=False, chain=True)
-
-
-def _in_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident

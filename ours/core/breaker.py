@@ -87,13 +87,16 @@ def verdict_of(outcomes: Collection[Outcome]) -> Verdict | None:
 
     A destination that says when to come back is well: it neither works nor fails.
     """
-    said = {_verdict(one) for one in outcomes if getattr(one, "code", "") not in _SILENT} - {None}
-    return next((one for one in _LOUDEST_FIRST if one in said), None)
+    said = [verdict for one in outcomes if (verdict := _verdict(one))]
+    return min(said, key=_LOUDEST_FIRST.index, default=None)
 
 
 def _verdict(outcome: Outcome) -> Verdict | None:
-    if getattr(outcome, "code", "") == PLUGIN_TIMEOUT:
+    code = getattr(outcome, "code", "")
+    if code == PLUGIN_TIMEOUT:
         return "hung"
+    if code in _SILENT:
+        return None
     match outcome:
         case Unauthorized():
             return "refused"

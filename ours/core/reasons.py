@@ -204,8 +204,8 @@ def _of_status(code: str) -> Reason | None:
 
 def tidy(code: object) -> str:
     """A plugin's code made fit to be stored: printable text of at most 100 characters, empty when there is none."""
-    text = "" if code is None else str(code)
-    return "".join(mark for mark in text[:100] if mark.isprintable())
+    text = "" if code is None else str(code)[:100]
+    return text if text.isprintable() else "".join(filter(str.isprintable, text))
 
 
 def table() -> str:

@@ -8,6 +8,7 @@ with SQLAlchemy (``Prepared``) or as text, and run by hand inside its transactio
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 from sqlalchemy import Boolean, ColumnElement, Connection, Dialect, Select, Update
@@ -42,10 +43,14 @@ def marks(connection: Connection, values: Sequence[Any]) -> str:
 
 
 class Prepared:
-    """A statement written with SQLAlchemy, once, and run by hand. Its values are named with ``bindparam``."""
+    """A statement written with SQLAlchemy, once, and run by hand. Its values are named with ``bindparam``.
 
-    def __init__(self, clause: Select[Any] | Update) -> None:
+    :param row: the kind of named tuple that its rows are; by itself, one that has the names of its columns.
+    """
+
+    def __init__(self, clause: Select[Any] | Update, row: type[Any] | None = None) -> None:
         self._clause = clause
+        self._row = row or cast("Any", namedtuple)("Row", clause.exported_columns.keys(), rename=True)
         self._written: dict[str, _Written] = {}
 
     def all(self, connection: Connection, **values: Any) -> list[Any]:
@@ -72,7 +77,7 @@ class Prepared:
 
     def _in(self, connection: Connection) -> "_Written":
         name = connection.dialect.name
-        return self._written.get(name) or self._written.setdefault(name, _write(self._clause, name))
+        return self._written.get(name) or self._written.setdefault(name, _write(self._clause, self._row, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +86,11 @@ class _Written:
 
     text: str
     constants: Mapping[str, Any]
-    row: type[Any]
+    make: Callable[[Iterable[Any]], Any]
     readers: Sequence[tuple[int, Callable[[Any], Any]]]
 
     def read(self, rows: Sequence[Any]) -> list[Any]:
-        make = self.row._make
-        return [make(self._meant(row)) for row in rows] if self.readers else [make(row) for row in rows]
+        return list(map(self.make, map(self._meant, rows) if self.readers else rows))
 
     def _meant(self, row: Sequence[Any]) -> list[Any]:
         meant = list(row)
@@ -96,13 +100,12 @@ class _Written:
         return meant
 
 
-def _write(clause: Select[Any] | Update, name: str) -> _Written:
+def _write(clause: Select[Any] | Update, row: type[Any], name: str) -> _Written:
     compiled = clause.compile(dialect=_dialect(name))
     columns = clause.exported_columns
     readers = [(at, reader) for at, column in enumerate(columns) if (reader := _reader(column, name))]
-    row = cast("Any", namedtuple)("Row", columns.keys(), rename=True)
     constants = {key: bind.value for key, bind in compiled.binds.items() if not bind.required}
-    return _Written(str(compiled), constants, row, readers)
+    return _Written(str(compiled), constants, partial(tuple.__new__, row), readers)
 
 
 def _dialect(name: str) -> Dialect:

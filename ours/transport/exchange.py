@@ -11,7 +11,7 @@ import requests
 import ours
 from ours.core.answer import Answer, Failure, Timing
 from ours.transport import failures
-from ours.transport.answers import CappedResponse, read_head
+from ours.transport.answers import CappedResponse
 from ours.transport.guard import Guard
 from ours.transport.outgoing import Outgoing
 
@@ -37,6 +37,7 @@ class Exchange:
         self.tag = ""
         self._guard = guard
         self._room = limits.max_response
+        self._kind: tuple[str, str, bool] | None = None
         self._by_proxy = bool(limits.proxy)  # then the address is the proxy's, which the operator chose
         self._lines: list[bytes] = []
         self._chunks: list[bytes] = []
@@ -54,12 +55,15 @@ class Exchange:
         self._body_bytes = self._sendings = 0
         self._truncated = self._opened = False
         setopt = self.handle.setopt
-        setopt(pycurl.HTTPGET, 1)  # takes back NOBODY and the body of the request before
-        setopt(pycurl.URL, outgoing.url)
-        setopt(pycurl.CUSTOMREQUEST, outgoing.method)
+        kind = (outgoing.method, outgoing.url, outgoing.body is None)
+        if kind != self._kind:  # else it is all as the request before left it
+            self._kind = kind
+            setopt(pycurl.HTTPGET, 1)  # takes back NOBODY and the body of the request before
+            setopt(pycurl.URL, outgoing.url)
+            setopt(pycurl.CUSTOMREQUEST, outgoing.method)
+            if outgoing.method == "HEAD":
+                setopt(pycurl.NOBODY, 1)
         setopt(pycurl.HTTPHEADER, outgoing.headers)
-        if outgoing.method == "HEAD":
-            setopt(pycurl.NOBODY, 1)
         if outgoing.body is not None:
             setopt(pycurl.POSTFIELDS, outgoing.body)
 
@@ -72,12 +76,11 @@ class Exchange:
         return Answer(self.tag, self._response(seconds), None, timing)
 
     def _response(self, seconds: float) -> CappedResponse:
-        response = CappedResponse(b"".join(self._chunks), truncated=self._truncated)
+        response = CappedResponse(self._lines, b"".join(self._chunks), truncated=self._truncated)
         response.status_code = self.handle.getinfo(pycurl.RESPONSE_CODE)
         response.url = self._request.url or ""
         response.request = self._request
         response.elapsed = timedelta(seconds=seconds)
-        read_head(response, self._lines)
         return response
 
     def _failure(self, code: int, detail: str) -> Failure:

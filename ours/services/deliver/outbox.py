@@ -8,11 +8,10 @@ from ours import clock
 from ours.core.answer import Answer
 from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Outcome, Retry, Split, Unknown
-from ours.pool import THREADS, Pool
+from ours.pool import Pool
 from ours.services.deliver import reading, records, tries
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.records import Finished, Seal
-from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
@@ -64,12 +63,12 @@ class Outbox:
         return outcome is None
 
     def _start(self, many: Sequence[Try]) -> None:
-        parcels = []
+        parcels, now = [], clock.now_ms()
         for one in many:
             batching = one.target.plugin.batching
             if one.target.id in self._stuck:
                 self._hand_back([one])
-            elif self._tokens.give(one, clock.now_ms()):
+            elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
                     parcels.append(Parcel([one]))
                 elif (outcome := tries.make_item(one)) is not None:
@@ -89,7 +88,8 @@ class Outbox:
                     self._conclude(parcel, reading.each(parcel, done.said, "send_failed", "send"))
         patience = 0 if self.finished else timeout
         while answers := self._transport.wait(patience):
-            self._hear([answer for answer in answers if not self._tokens.take(answer, clock.now_ms())])
+            now = clock.now_ms()
+            self._hear([answer for answer in answers if not self._tokens.take(answer, now)])
             patience = 0
         self._go_on_with_tokens()
 
@@ -120,7 +120,7 @@ class Outbox:
 
     def _send(self, parcels: Sequence[Parcel]) -> None:
         for parcel in [one for one in parcels if self._has_request(one)]:
-            if self._flying_to[parcel.target.id] >= _most_requests(parcel.target):
+            if self._flying_to[parcel.target.id] >= parcel.target.most_requests:
                 self._queues.setdefault(parcel.target.id, deque()).append(parcel)
             else:
                 self._begin(parcel)
@@ -182,13 +182,14 @@ class Outbox:
         return parcel
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
-        self.finished += records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
-        self._note_what_hangs(parcel, outcomes)
-        ended = list(zip(parcel.tries, outcomes, strict=True))
-        over = [one for one, outcome in ended if not one.stays(outcome)]
+        written = records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
+        self.finished += written
+        if answer is None:
+            self._note_what_hangs(parcel, outcomes)
+        over = [one for one, finished in zip(parcel.tries, written, strict=True) if finished.settled]
         self._let_go(over)
-        if len(over) < len(ended):
-            self._go_on(parcel, ended)
+        if len(over) < len(written):
+            self._go_on(parcel, list(zip(parcel.tries, outcomes, strict=True)))
 
     def _go_on(self, parcel: Parcel, ended: Sequence[tuple[Try, Outcome | None]]) -> None:
         """What was not taken with the others travels again in smaller parcels, what needs a new token with one."""
@@ -203,8 +204,9 @@ class Outbox:
         self._send(parcel.smaller(apart))
 
     def _note_what_hangs(self, parcel: Parcel, outcomes: Sequence[Outcome | None]) -> None:
-        if any(tries.did_not_end(outcome) for outcome in outcomes):
-            self._stuck.add(parcel.target.id)
+        for outcome in outcomes:
+            if tries.did_not_end(outcome):
+                self._stuck.add(parcel.target.id)
 
     def _hand_back(self, many: Sequence[Try]) -> None:
         self.unsent += [one.id for one in many]
@@ -214,7 +216,3 @@ class Outbox:
         for one in many:
             self.in_hand.discard(one.id)
             self.busy[one.target.id] -= 1
-
-
-def _most_requests(target: Target) -> int:
-    return min(target.limits.max_in_flight, THREADS) if target.sends_itself else target.limits.max_in_flight

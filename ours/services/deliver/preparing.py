@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from requests import PreparedRequest, Request
-from requests.structures import CaseInsensitiveDict
 
-from ours.core.headers import are_texts
+from ours.core.headers import are_texts, of_mapping
 
 _LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
 
@@ -23,7 +22,7 @@ def prepare(request: Request) -> PreparedRequest:
     ready = PreparedRequest()
     ready.method = request.method.upper()
     ready.url = _address(request.url)
-    ready.headers = CaseInsensitiveDict(request.headers)
+    ready.headers = of_mapping(request.headers)
     ready.headers["Content-Length"] = str(len(request.data))
     ready.body = request.data
     return ready

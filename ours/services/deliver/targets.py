@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from ours.core.redact import Masker
 from ours.errors import Unsealable
 from ours.plugin import Destination, Rejected, Skipped, load_settings, secrets_of
 from ours.plugin.destination import sends_itself
+from ours.pool import THREADS
 from ours.registry import Registry
 from ours.services.destinations import limits
 from ours.services.destinations.backlog import breaker_of
@@ -29,7 +31,7 @@ from ours.store.queries import destinations
 _NOTHING = Mapper(compile_mapping({}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """One destination, ready to build for. ``defect`` is a reason code when it can't be."""
 
@@ -44,15 +46,20 @@ class Target:
     category: str = ""
     rules: tuple[Rule, ...] = ()
 
-    @property
+    @cached_property
     def sends_itself(self) -> bool:
         return sends_itself(self.plugin)
 
-    @property
+    @cached_property
+    def most_requests(self) -> int:
+        """Under way at once, from one worker."""
+        return min(self.limits.max_in_flight, THREADS) if self.sends_itself else self.limits.max_in_flight
+
+    @cached_property
     def fetches_token(self) -> bool:
         return type(self.plugin).token_request is not Destination.token_request
 
-    @property
+    @cached_property
     def batches(self) -> bool:
         return self.plugin.batching is not None
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from requests import PreparedRequest, Request
@@ -25,7 +25,8 @@ MOST_BYTES = 10 * 1024 * 1024
 class Try:
     """A try under way at the dispatch ``id``.
 
-    ``number`` grows, and ``spared`` with it, each time it has to be sent again at once.
+    ``number`` grows, and ``spared`` with it, each time it has to be sent again at once. A test event does not travel
+    in batches: its request shows it alone.
 
     ``token`` is the access token that it needs; ``renewed``: it has its second one. ``item`` and ``body`` are its part
     of a batching destination's request, ``group`` says with whom it may travel.
@@ -33,6 +34,7 @@ class Try:
 
     id: str
     live: bool
+    travels_in_batches: bool
     letter: Letter
     target: Target
     started_at: int
@@ -49,12 +51,8 @@ class Try:
     @classmethod
     def begun(cls, letter: Letter, target: Target, now: int) -> "Try":
         claimed = letter.claimed
-        return cls(claimed.id, claimed.mode == "live", letter, target, now, claimed.attempt, claimed.spared)
-
-    @property
-    def travels_in_batches(self) -> bool:
-        """A test event does not: its request shows it alone."""
-        return self.live and self.target.plugin.batching is not None
+        live = claimed.mode == "live"
+        return cls(claimed.id, live, live and target.batches, letter, target, now, claimed.attempt, claimed.spared)
 
     def stays(self, outcome: Outcome | None) -> bool:
         """Whether it stays in hand, for the outcome is no fault of its own and the next try begins at once."""
@@ -80,14 +78,12 @@ class Parcel:
     asked: bool = False
     made: Request | None = None
     request: PreparedRequest | None = None
+    tag: str = field(init=False)
+    target: Target = field(init=False)
 
-    @property
-    def tag(self) -> str:
-        return self.tries[0].id
-
-    @property
-    def target(self) -> Target:
-        return self.tries[0].target
+    def __post_init__(self) -> None:
+        first = self.tries[0]
+        self.tag, self.target = first.id, first.target
 
     @property
     def ready(self) -> tuple[Request, PreparedRequest]:

@@ -139,7 +139,8 @@ _CLAIM = Prepared(
         _d.created_at,
         func.coalesce(_d.delivery_id, _d.id),
         _d.spared,
-    )
+    ),
+    Claimed,
 )
 
 
@@ -151,7 +152,7 @@ def claim(
     None when the destination was paused, its breaker opened, or it asked for a rest in the meantime.
     """
     rows = _CLAIM.all(connection, of=destination_id, most=most, holder=holder, now=now, until=until)
-    return sorted(Claimed(*row) for row in rows)
+    return sorted(rows)
 
 
 _SETTLE = (
