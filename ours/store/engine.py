@@ -62,7 +62,6 @@ class Store:
         engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
                                connect_args={"cached_statements": 512})  # fmt: skip
         event.listen(engine, "connect", _on_connect)
-        event.listen(engine, "begin", _on_begin)
         return engine
 
     @contextmanager
@@ -75,7 +74,7 @@ class Store:
             yield whole
             return
         try:
-            with self.engine.connect() as connection, self._thrown_away_if_it_fails(connection):
+            with self._connected("BEGIN") as connection:
                 yield connection
         except self._failures as error:
             raise Busy(f"The database can't be read just now ({cause(error)}).") from error
@@ -90,14 +89,8 @@ class Store:
             yield whole
             return
         try:
-            with self.turn():
-                options = {"ours_write": True} if self.is_sqlite else {}
-                with (
-                    self.engine.connect().execution_options(**options) as connection,
-                    self._thrown_away_if_it_fails(connection),
-                    connection.begin(),
-                ):
-                    yield connection
+            with self.turn(), self._connected("BEGIN IMMEDIATE") as connection, connection.begin():
+                yield connection
         except self._failures as error:
             raise Busy(f"The database can't be written just now ({cause(error)}).") from error
         except exc.InternalError as error:
@@ -130,13 +123,21 @@ class Store:
         return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
 
     @contextmanager
-    def _thrown_away_if_it_fails(self, connection: Connection) -> Iterator[None]:
-        """What fails beneath SQLAlchemy is not seen by it: such a connection must not go back to the pool."""
-        try:
-            yield
-        except self._failures:
-            connection.invalidate()
-            raise
+    def _connected(self, beginning: str) -> Iterator[Connection]:
+        """A connection that began a transaction: on SQLite we say so ourselves, PostgreSQL's driver does.
+
+        What fails beneath SQLAlchemy is not seen by it: such a connection must not go back to the pool. An event would
+        be the usual place to begin; with one, SQLAlchemy makes all its events anew for each connection.
+        """
+        with self.engine.connect() as connection:
+            try:
+                if self.is_sqlite:
+                    driver: Any = connection.connection.dbapi_connection
+                    driver.execute(beginning)
+                yield connection
+            except self._failures:
+                connection.invalidate()
+                raise
 
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:
@@ -224,7 +225,7 @@ def _url(given: str) -> str:
 
 
 def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
+    connection.isolation_level = None  # it is ``_connected`` that says BEGIN
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 
@@ -246,12 +247,6 @@ def _on_checkout(dialect: Dialect, connection: Any, record: ConnectionPoolEntry,
         dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error as error:
         raise exc.DisconnectionError from error
-
-
-def _on_begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get("ours_write")
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def cause(error: Exception) -> str:

@@ -122,7 +122,5 @@ def _reader(column: ColumnElement[Any], name: str) -> Callable[[Any], Any] | Non
 
 
 def _driver(connection: Connection) -> Any:
-    """The driver's connection, in the transaction that SQLAlchemy began."""
-    if not connection.in_transaction():
-        connection.begin()
+    """The driver's connection, in the transaction that ``Store`` began."""
     return connection.connection.dbapi_connection
