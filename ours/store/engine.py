@@ -32,6 +32,8 @@ _CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle":
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
+_NO_WAIT_HERE, _WAIT_HERE = "PRAGMA synchronous=NORMAL", "PRAGMA synchronous=FULL"
+_NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 _REST = 1.0
 _SCRUBS, _SCRUB_WAIT = 10, 0.3
 
@@ -80,8 +82,11 @@ class Store:
             raise Busy(f"The database can't be read just now ({cause(error)}).") from error
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
         """A transaction that commits at the end. On SQLite, writers of all processes take turns.
+
+        What is not ``durable`` does not wait for the disk. It outlives every process; a power failure may undo it, but
+        never without all that was committed later.
 
         :raises Busy: when the database can't be reached or can't be written.
         """
@@ -89,7 +94,7 @@ class Store:
             yield whole
             return
         try:
-            with self.turn(), self._connected("BEGIN IMMEDIATE") as connection, connection.begin():
+            with self.turn(), self._connected("BEGIN IMMEDIATE", durable) as connection, connection.begin():
                 yield connection
         except self._failures as error:
             raise Busy(f"The database can't be written just now ({cause(error)}).") from error
@@ -123,18 +128,24 @@ class Store:
         return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
 
     @contextmanager
-    def _connected(self, beginning: str) -> Iterator[Connection]:
+    def _connected(self, beginning: str, durable: bool = True) -> Iterator[Connection]:
         """A connection that began a transaction: on SQLite we say so ourselves, PostgreSQL's driver does.
 
         What fails beneath SQLAlchemy is not seen by it: such a connection must not go back to the pool. An event would
         be the usual place to begin; with one, SQLAlchemy makes all its events anew for each connection.
         """
         with self.engine.connect() as connection:
+            driver: Any = connection.connection.dbapi_connection
             try:
+                if not durable:
+                    driver.execute(_NO_WAIT_HERE if self.is_sqlite else _NO_WAIT_THERE)
                 if self.is_sqlite:
-                    driver: Any = connection.connection.dbapi_connection
                     driver.execute(beginning)
-                yield connection
+                try:
+                    yield connection
+                finally:
+                    if not durable and self.is_sqlite:
+                        driver.execute(_WAIT_HERE)
             except self._failures:
                 connection.invalidate()
                 raise

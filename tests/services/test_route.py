@@ -2,10 +2,13 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
+import pytest
 import sqlalchemy as sa
 
 from ours.services.route import Route
+from ours.store import Store
 from ours.store.queries.events import any_unrouted
 from ours.store.tables import dispatches, events, identifiers, visitors
 from tests.receiver import Receiver
@@ -104,3 +107,27 @@ def test_a_destination_whose_plugin_is_missing_holds_its_events(place: Place, re
     place.track()
     Route(place.store, Registry([])).run()
     assert rows(place, dispatches.c.state, dispatches.c.reason) == [("held", "plugin_missing")]
+
+
+def test_nothing_but_routing_is_left_to_a_power_failure(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited = []
+    write = Store.write
+
+    def noted(store: Store, *, durable: bool = True) -> AbstractContextManager[sa.Connection]:
+        waited.append(durable)
+        return write(store, durable=durable)
+
+    monkeypatch.setattr(Store, "write", noted)
+    place.store.lookup("whose key is made at first use")
+    place.webhook(receiver)
+    place.track()
+    assert set(waited) == {True}
+    waited.clear()
+    place.route.run()
+    assert waited == [False]
+    waited.clear()
+    place.deliver.drain(threading.Event())
+    assert len(receiver.requests) == 1
+    assert set(waited) == {True}
