@@ -10,7 +10,7 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_encoding_from_headers
 
 from ours import clock
-from ours.core.headers import Written, of_written
+from ours.core.headers import Written, look_up, of_written
 
 _BLANK = {name: value for name, value in vars(requests.Response()).items() if name != "cookies"}
 
@@ -26,7 +26,7 @@ class CappedResponse(requests.Response):
     def __init__(self, lines: Iterable[bytes], body: bytes, *, truncated: bool) -> None:
         vars(self).update(_BLANK, history=[])
         self.reason, self.headers = _read_head(lines)
-        self.encoding = _encoding(self.headers.get("content-type"))
+        self.encoding = _encoding(look_up(self.headers, "content-type"))
         self.truncated = truncated
         self._content = body
         self._content_consumed = True  # nothing is left to be read from a socket

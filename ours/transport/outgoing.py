@@ -7,7 +7,7 @@ from typing import NamedTuple
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from ours.core.headers import are_texts, plain
+from ours.core.headers import are_texts, look_up, plain
 from ours.errors import OursError
 
 _URL = re.compile(r"https?://[^/?#@\\\x00-\x20\x7f-\U0010ffff]+([/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
@@ -50,7 +50,7 @@ def check(request: requests.PreparedRequest) -> Outgoing:
         raise Unsendable("The method must be one word, such as POST.")
     body = _body(method, request.body)
     headers = _lines(request.headers)
-    if body is not None and "Content-Type" not in request.headers:
+    if body is not None and look_up(request.headers, "content-type") is None:
         headers.append(b"Content-Type:")
     return Outgoing(method, url, headers, body)
 
@@ -62,12 +62,9 @@ def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
         texts = {_text(name): _text(value) for name, value in texts.items()}
     if not _VALUE.fullmatch("".join(texts.values())):
         raise Unsendable("The value of a header has a line break or another sign that HTTP forbids there.")
-    lines = [b"Expect:"]
-    for name, value in texts.items():
-        if _is_for_the_plugin(name):
-            bare = value.strip(" \t")
-            lines.append((f"{name}: {bare}" if bare else f"{name};").encode("latin-1"))
-    return lines
+    bare = [(name, value.strip(" \t")) for name, value in texts.items() if _is_for_the_plugin(name)]
+    lines = ["Expect:", *[f"{name}: {value}" if value else f"{name};" for name, value in bare]]
+    return "\n".join(lines).encode("latin-1").split(b"\n")
 
 
 @lru_cache(1024)

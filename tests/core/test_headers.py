@@ -24,7 +24,8 @@ def test_they_can_be_changed_copied_and_asked_as_any() -> None:
     made["New"] = "d"
     del made["date"]
     assert "new" in made
-    assert made.get("nEW") == "d"
+    assert made.get("nEW") == headers.look_up(made, "new") == "d"
+    assert headers.look_up(made, "date") is None
     assert made.copy() == CaseInsensitiveDict({"accept": "c", "new": "d"})
     assert headers.plain(made) == {"ACCEPT": "c", "New": "d"}
 

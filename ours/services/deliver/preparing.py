@@ -12,6 +12,7 @@ from requests import PreparedRequest, Request
 
 from ours.core.headers import are_texts, of_mapping
 
+_BLANK = vars(PreparedRequest())
 _LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
 
 
@@ -19,12 +20,17 @@ def prepare(request: Request) -> PreparedRequest:
     """What ``request.prepare()`` gives, and raises what it raises."""
     if not _is_plain(request):
         return request.prepare()
-    ready = PreparedRequest()
-    ready.method = request.method.upper()
-    ready.url = _address(request.url)
-    ready.headers = of_mapping(request.headers)
-    ready.headers["Content-Length"] = str(len(request.data))
-    ready.body = request.data
+    ready = PreparedRequest.__new__(PreparedRequest)
+    headers = of_mapping(request.headers)
+    headers["Content-Length"] = str(len(request.data))
+    vars(ready).update(
+        _BLANK,
+        method=request.method.upper(),
+        url=_address(request.url),
+        headers=headers,
+        body=request.data,
+        hooks={"response": []},
+    )
     return ready
 
 
@@ -33,7 +39,7 @@ def _is_plain(request: Request) -> bool:
     unusual = request.files or request.params or request.cookies or request.auth or request.json is not None
     return (
         not unusual
-        and not any(request.hooks.values())
+        and request.hooks == _BLANK["hooks"]
         and isinstance(request.data, bytes)
         and bool(request.data)
         and isinstance(request.method, str)

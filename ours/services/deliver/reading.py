@@ -72,7 +72,8 @@ def _all(parcel: Parcel, outcome: Outcome) -> list[Outcome]:
 def _split(parcel: Parcel, outcomes: list[Outcome], *, whole: bool = False) -> list[Outcome]:
     """A batch that was refused as a whole is split until the bad ones are alone; what is alone can't be split."""
     if len(outcomes) == 1:
-        return [Rejected(one.code, one.message) if isinstance(one, Split) else one for one in outcomes]
+        only = outcomes[0]
+        return [Rejected(only.code, only.message)] if isinstance(only, Split) else outcomes
     batching = parcel.target.plugin.batching
     if whole or (batching and batching.atomic and all(isinstance(one, Rejected) for one in outcomes)):
         return [Split(getattr(one, "code", "split"), getattr(one, "message", "")) for one in outcomes]
