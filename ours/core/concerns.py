@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.core.reasons import describe
 
-Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring"]
+Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"]
 Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
@@ -17,6 +18,7 @@ _REMEDIES: dict[str, str] = {
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
     "plugin": "`ours plugin list` says why. Mend it and start again; what is owed through it is held.",
+    "unopened": "What is stored is kept. See docs/operations.md, “What can't be opened”.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
@@ -101,6 +103,16 @@ def backlog(waiting: int, most: int) -> Concern:
 
 def plugin(name: str, reason: str) -> Concern:
     return Concern("plugin", f"plugin {name}"[:100], f"The plugin {name} was set aside. {reason}")
+
+
+def unopened(reason: str, events: int, dispatches: int) -> Concern:
+    found = [_count(events, "event"), _count(dispatches, "dispatch", "es")]
+    waiting = " and ".join(one for one in found if one)
+    return Concern("unopened", reason, f"{waiting} can't go on. {describe(reason).words}")
+
+
+def _count(count: int, noun: str, ending: str = "s") -> str:
+    return f"{count:,} {noun}{'' if count == 1 else ending}" if count else ""
 
 
 def _destination(destination_id: int) -> str:

@@ -1,7 +1,7 @@
 """The destinations as delivery needs them: plugin, opened settings, compiled mapping. Reopened when they change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -33,7 +33,10 @@ _NOTHING = Mapper(compile_mapping({}))
 
 @dataclass(frozen=True)
 class Target:
-    """One destination, ready to build for. ``defect`` is a reason code when it can't be."""
+    """One destination, ready to build for. ``defect`` is a reason code when it can't be.
+
+    ``shut`` is one when its settings can't be opened: what is owed to it is held.
+    """
 
     id: int
     version: int
@@ -45,6 +48,7 @@ class Target:
     defect: str | None = None
     category: str = ""
     rules: tuple[Rule, ...] = ()
+    shut: str | None = None
 
     @cached_property
     def sends_itself(self) -> bool:
@@ -75,11 +79,14 @@ class Target:
 
 
 class Targets:
+    """``shut``: those whose settings can't be opened, as last seen, each with the reason code."""
+
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
         self._registry = registry
         self._sealer = sealer
         self._open: dict[int, Target] = {}
         self._breakers: dict[int, Breaker] = {}
+        self.shut: Mapping[int, str] = {}
         self._rulebook = Rulebook()
         self._rules: tuple[Rule, ...] = ()
 
@@ -90,11 +97,13 @@ class Targets:
         current: dict[int, Target] = {}
         for row in rows:
             known = self._open.get(row.id)
-            target = known if known and known.version == row.version and self._rules is before else self._make(row)
+            same = known and known.version == row.version and self._rules is before and row.id not in self.shut
+            target = known if same else self._make(row)
             if target:
                 current[row.id] = target
         self._open = current
         self._breakers = {row.id: breaker_of(row) for row in rows}
+        self.shut = {one.id: one.shut for one in current.values() if one.shut}
 
     def get(self, destination_id: int) -> Target | None:
         """None when it is not on, or its plugin is missing."""
@@ -129,7 +138,9 @@ class Targets:
             settings = load_settings(plugin, raw)
             category = category_of(self._registry, row)
             mapping = mapper_of(plugin, category, orjson.loads(row.mapping), orjson.loads(row.cases))
-        except (ValidationError, Unsealable):
+        except Unsealable as error:
+            return replace(self._broken(row, plugin, "settings_invalid"), shut=error.reason)
+        except ValidationError:
             return self._broken(row, plugin, "settings_invalid")
         except (MappingInvalid, LogicInvalid):
             return self._broken(row, plugin, "mapping_invalid")
