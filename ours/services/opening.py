@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from ours.errors import is_unopened
+from ours.core.reasons import Reason, describe
+from ours.errors import Unsealable, is_unopened
 from ours.plugin import Event, Visitor
 from ours.store import Sealer
 from ours.store.queries import backlog, events, visitors
@@ -25,6 +26,14 @@ def unopened(connection: Connection) -> dict[str, Unopened]:
     """By reason code, what waits because it can't be opened. Cheap, whatever the tables hold."""
     aside, held = events.aside(connection), backlog.held_for(connection, is_unopened)
     return {one: Unopened(aside.get(one, 0), held.get(one, 0)) for one in {*aside, *held}}
+
+
+def try_open(sealer: Sealer, sealed: bytes, place: str) -> tuple[dict[str, Any], Reason | None]:
+    """What a sealed value holds; or nothing, and why it can't be opened."""
+    try:
+        return sealer.open_json(sealed, place), None
+    except Unsealable as error:
+        return {}, describe(error.reason)
 
 
 def event_of(row: Any, sealer: Sealer) -> Event:
