@@ -139,8 +139,12 @@ def work(ours: Ours) -> Iterator[Finding]:
 
 
 def installation(ours: Ours) -> Iterator[Finding]:
-    """All that needs the database, as far as it goes."""
+    """All that needs the database, as far as it goes.
+
+    :raises SettingsInvalid: when the settings name none.
+    """
     try:
+        ours.store.reach()
         yield from database(ours)
         shaped = list(tables(ours))
         yield from shaped
@@ -151,6 +155,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
         for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)
     except Busy as error:
-        yield Finding("database", "fail", str(error), "Check that it runs, and OURS_DATABASE_URL.")
+        said, _, mend = str(error).partition("). ")
+        yield Finding("database", "fail", f"{said}).", mend or "Check that it runs, and OURS_DATABASE_URL.")
     yield from queue(ours)
     yield from plugins(ours)
