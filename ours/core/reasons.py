@@ -18,6 +18,7 @@ _NOTHING = "Nothing needs doing."
 _WAITS = "It is tried again by itself; look at the destination if it keeps happening."
 _CREDENTIALS = "Renew the credentials in the settings, or check their rights; it is tried again by itself."
 _SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
+_WHAT = "The event, its visitor, or the destination's settings"
 
 REASONS = {
     # Decided before a try
@@ -43,7 +44,7 @@ REASONS = {
         "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
     ),
     DAMAGED: Reason(
-        "It can't be opened: what is stored was changed on disk, or moved to another row.",
+        f"{_WHAT} can't be opened: it was changed on disk, or moved to another row.",
         "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
     ),
     "breaker_open": Reason(
@@ -189,6 +190,12 @@ def describe(code: str | None) -> Reason:
     )  # fmt: skip
 
 
+def unopened(code: str) -> Reason:
+    """The words for what itself can't be opened, for that reason: they stand in its place."""
+    reason = describe(code)
+    return Reason(reason.words.replace(_WHAT, "It"), reason.remedy)
+
+
 def _of_rule(code: str) -> Reason | None:
     name = code.removeprefix(PREFIX)
     if name == code:
@@ -204,7 +211,7 @@ def _of_key(code: str) -> Reason | None:
     if key_id == code:
         return None
     return Reason(
-        f"It can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS.",
+        f"{_WHAT} can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS.",
         "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",
     )
 

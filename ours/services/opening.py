@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from ours.core.reasons import Reason, describe
+from ours.core import reasons
+from ours.core.reasons import Reason
 from ours.errors import Unsealable, is_unopened
 from ours.plugin import Event, Visitor
 from ours.store import Sealer
@@ -33,7 +34,7 @@ def try_open(sealer: Sealer, sealed: bytes, place: str) -> tuple[dict[str, Any],
     try:
         return sealer.open_json(sealed, place), None
     except Unsealable as error:
-        return {}, describe(error.reason)
+        return {}, reasons.unopened(error.reason)
 
 
 def event_of(row: Any, sealer: Sealer) -> Event:

@@ -263,7 +263,7 @@ def test_what_waits_is_a_concern_until_it_is_gone(place: Place, receiver: Receiv
     place.work()
     (concern,) = notice(place.store, place.registry, place.settings)
     assert (concern.kind, concern.subject) == ("unopened", GONE)
-    assert concern.words.startswith("1 event and 2 dispatches can't go on.")
+    assert concern.words.startswith("1 event and 2 dispatches can't be opened: their secret key ")
     assert GONE.removeprefix("key_missing:") in concern.words
     ring(place, *own_keys(place), OTHER)
     sweep(place)

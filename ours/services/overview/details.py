@@ -6,9 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ours.core import reasons
 from ours.core.reasons import Reason, describe
 from ours.core.redact import Masker, mask_value
-from ours.errors import Unsealable
+from ours.errors import Unsealable, is_unopened
 from ours.services.opening import try_open
 from ours.services.overview import masks
 from ours.services.overview.events import refusals, rows
@@ -48,7 +49,7 @@ class Details:
             distinct_id=str(mask_value("distinctId", distinct_id)) if distinct_id else None,
             groups={title: masks.bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
             warnings=payload.get("warnings") or (),
-            notes=[*said, *([("", unopened)] if unopened and unopened not in dict(said).values() else [])],
+            notes=[*said, *([("", unopened)] if unopened and not any(is_unopened(code) for code, _ in said) else [])],
             visitor=self._visitor(row.visitor_id),
             dispatches=[*self._dispatches(row.id), *self._refused(row)],
         )
@@ -84,7 +85,7 @@ class Details:
             masker = self._maskers.get(self._connection, destination_id)
             return self._sealer.open_json(row.exchange, place), masker, None
         except Unsealable as error:
-            return {}, Masker([]), describe(error.reason)
+            return {}, Masker([]), reasons.unopened(error.reason)
 
     def _dispatches(self, event_id: str) -> list[Dispatch]:
         found = reading_dispatches.of_event(self._connection, event_id)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock, ids
-from ours.core.reasons import describe
+from ours.core import reasons
 from ours.errors import Invalid, NotFound, Unsealable
 from ours.plugin import SecretValue
 from ours.services import audit, naming
@@ -141,7 +141,7 @@ class Sources:
         try:
             text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
         except Unsealable as error:
-            unopened = describe(error.reason)
+            unopened = reasons.unopened(error.reason)
         return Key(
             row.id, row.mode, SecretValue(text), row.created_at, row.expires_at, row.revoked_at, row.last_used_at,
             unopened,
