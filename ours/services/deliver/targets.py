@@ -19,7 +19,7 @@ from ours.plugin import Destination, Rejected, Skipped, load_settings, secrets_o
 from ours.plugin.destination import sends_itself
 from ours.pool import THREADS
 from ours.registry import Registry
-from ours.services.destinations import limits
+from ours.services.destinations import backlog, limits
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.limits import Limits
 from ours.services.destinations.mapping import mapper_of
@@ -29,6 +29,7 @@ from ours.store import Sealer
 from ours.store.queries import destinations
 
 _NOTHING = Mapper(compile_mapping({}))
+_CALM = tuple(backlog.breaker_columns(CLOSED).values())
 
 
 @dataclass(frozen=True)
@@ -92,18 +93,24 @@ class Targets:
 
     def refresh(self, connection: Connection) -> None:
         """Look which destinations changed; open those anew."""
-        rows, before = destinations.all_on(connection), self._rules
+        rows, before = destinations.standing(connection), self._rules
         self._rules = self._rulebook.refresh(connection)
-        current: dict[int, Target] = {}
+        known = self._open if self._rules is before else {}
+        current, stale = dict[int, Target](), list[int]()
         for row in rows:
-            known = self._open.get(row.id)
-            same = known and known.version == row.version and self._rules is before and row.id not in self.shut
-            target = known if same else self._make(row)
-            if target:
+            target = known.get(row.id)
+            if target is not None and target.version == row.version and target.shut is None:
                 current[row.id] = target
+            else:
+                stale.append(row.id)
+        if stale:
+            made = [self._make(row) for row in destinations.those_on(connection, stale)]
+            current |= {target.id: target for target in made if target}
+            self.shut = {one.id: one.shut for one in current.values() if one.shut}
+        elif self.shut:
+            self.shut = {}
         self._open = current
-        self._breakers = {row.id: breaker_of(row) for row in rows}
-        self.shut = {one.id: one.shut for one in current.values() if one.shut}
+        self._breakers = {row.id: breaker_of(row) for row in rows if row[2:] != _CALM}
 
     def get(self, destination_id: int) -> Target | None:
         """None when it is not on, or its plugin is missing."""

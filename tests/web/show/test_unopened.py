@@ -15,7 +15,7 @@ WORDS = f"its secret key {OTHER.key_ids[0]} is not in OURS_SECRET_KEYS"
 PAGES = (
     "/", "/events", "/events?property=plan%3Dgold", "/dispatches", "/destinations", "/destinations/1", "/sources",
     "/sources/1", "/visitors", "/playground", "/install", "/history", "/fields?path=event.event_properties.plan",
-    "/rules", "/governance", "/alerts", "/plugins", "/settings",
+    "/events.csv", "/events.json", "/rules", "/governance", "/alerts", "/plugins", "/settings",
 )  # fmt: skip
 
 
