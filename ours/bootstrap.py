@@ -50,7 +50,12 @@ class Ours:
         self.store = Store(settings)
 
     def prepare(self) -> None:
-        """Bring the database to the present shape."""
+        """Bring the database to the present shape.
+
+        :raises SettingsInvalid: when there can be none where the settings say.
+        :raises Busy: when it can't be reached, saying what to do about it.
+        """
+        self.store.reach()
         if not migrate.is_current(self.store):
             migrate.upgrade(self.store)
 

@@ -49,6 +49,42 @@ class Busy(OursError):
 
 
 class Unsealable(OursError):
-    """A sealed value was made with a key that is not in OURS_SECRET_KEYS, or was changed on disk."""
+    """A stored value can't be opened. ``reason``: why, as a code that dispatches and events which wait for it have."""
 
     code = "unsealable"
+
+    def __init__(self, message: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
+class KeyMissing(Unsealable):
+    """It was sealed with a key that is not in OURS_SECRET_KEYS; ``key_id`` says which (8 hex digits)."""
+
+    def __init__(self, key_id: str) -> None:
+        super().__init__(
+            f"A stored value can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS."
+            " Add the old key to the ring.",
+            key_missing(key_id),
+        )
+
+
+class Damaged(Unsealable):
+    """It was changed on disk, or moved to another row."""
+
+    def __init__(self) -> None:
+        super().__init__("A stored value was changed on disk or moved to another row; it can't be opened.", DAMAGED)
+
+
+DAMAGED = "damaged"
+KEY_MISSING = "key_missing:"
+
+
+def is_unopened(reason: str) -> bool:
+    """Whether a reason code says that something can't be opened."""
+    return reason == DAMAGED or reason.startswith(KEY_MISSING)
+
+
+def key_missing(key_id: str) -> str:
+    """The reason code for what waits for that key."""
+    return KEY_MISSING + key_id

@@ -8,7 +8,10 @@ from ours.bootstrap import Ours
 from ours.cli import liveness, partitions, safety
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
+from ours.core import concerns
+from ours.core.reasons import describe
 from ours.errors import Busy, Unsealable
+from ours.services.opening import unopened
 from ours.settings import Settings, unknown
 from ours.store import migrate
 from ours.store.queries import events, moments
@@ -86,7 +89,13 @@ def secrets(ours: Ours) -> Iterator[Finding]:
     except Unsealable as error:
         yield Finding("secret keys", "fail", str(error), "Put the old key at the end of OURS_SECRET_KEYS.")
     else:
-        yield Finding("secret keys", "ok", "They open what is stored.")
+        with ours.store.read() as connection:
+            waiting = unopened(connection)
+        for reason, count in sorted(waiting.items()):
+            said = concerns.unopened(reason, count.events, count.dispatches)
+            yield Finding("secret keys", "fail", said.words, describe(reason).remedy)
+        if not waiting:
+            yield Finding("secret keys", "ok", "They open what is stored.")
     if ours.secrets.any_old():
         yield Finding(
             "secret keys", "warn", "Some of what is stored is sealed with an older key.",
@@ -130,8 +139,12 @@ def work(ours: Ours) -> Iterator[Finding]:
 
 
 def installation(ours: Ours) -> Iterator[Finding]:
-    """All that needs the database, as far as it goes."""
+    """All that needs the database, as far as it goes.
+
+    :raises SettingsInvalid: when the settings name none.
+    """
     try:
+        ours.store.reach()
         yield from database(ours)
         shaped = list(tables(ours))
         yield from shaped
@@ -142,6 +155,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
         for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)
     except Busy as error:
-        yield Finding("database", "fail", str(error), "Check that it runs, and OURS_DATABASE_URL.")
+        said, _, mend = str(error).partition("). ")
+        yield Finding("database", "fail", f"{said}).", mend or "Check that it runs, and OURS_DATABASE_URL.")
     yield from queue(ours)
     yield from plugins(ours)

@@ -19,6 +19,7 @@ def upgrade(shell: Shell) -> None:
 
     store = Store(shell.settings)
     try:
+        store.reach()
         was_current = migrate.is_current(store)
         if not was_current:
             migrate.upgrade(store)
@@ -50,6 +51,7 @@ def copy(shell: Shell, url: str, running: bool) -> None:
         raise Invalid("A server or worker runs on this database. Stop it first, or it accepts what is not copied.")
     to = Store(replace(shell.settings, database_url=url))
     try:
+        to.reach()
         finish(shell, shell.ours.backup.copy(to))
     finally:
         to.close()

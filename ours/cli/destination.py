@@ -226,6 +226,7 @@ def _document(one: "Destination") -> Mapping[str, Any]:
         "leaving": one.leaving,
         "events": list(one.events),
         "settings": dict(one.settings_shown),
+        **({"unopened": one.unopened.words} if one.unopened else {}),
         "mapping": dict(one.mapping),
         "conditional": [dict(case) for case in one.cases],
         "sources": list(one.sources),

@@ -36,8 +36,7 @@ def _examine(shell: Shell) -> "Iterator[Finding]":
     try:
         settings = shell.settings
     except SettingsInvalid as error:
-        for name, problem in error.problems.items():
-            yield Finding("settings", "fail", f"{name}: {problem}", "Correct it; see docs/settings.md.")
+        yield from _wrong(error)
         return
     yield Finding("settings", "ok", "All can be read.")
     yield from checks.home(settings)
@@ -46,5 +45,14 @@ def _examine(shell: Shell) -> "Iterator[Finding]":
     ours = Ours(settings)
     try:
         yield from checks.installation(ours)
+    except SettingsInvalid as error:
+        yield from _wrong(error)
     finally:
         ours.close()
+
+
+def _wrong(error: SettingsInvalid) -> "Iterator[Finding]":
+    from ours.cli.finding import Finding
+
+    for name, problem in error.problems.items():
+        yield Finding("settings", "fail", f"{name}: {problem}", "Correct it; see docs/settings.md.")

@@ -6,7 +6,7 @@ from ours.bootstrap import Ours
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
 from ours.services.metrics.counting import SCHEDULER
-from ours.store.queries import counters, reading_figures
+from ours.store.queries import counters, events, reading_figures
 
 _LONGEST_SILENCE = MINUTE
 _LONGEST_ROUTING = MINUTE
@@ -32,7 +32,7 @@ def scheduler(ours: Ours) -> Iterator[Finding]:
 def waiting(ours: Ours) -> Iterator[Finding]:
     """Nothing waits longer than it should."""
     with ours.store.read() as connection:
-        unrouted = reading_figures.oldest_unrouted(connection)
+        unrouted = events.oldest_unrouted(connection)
         places = reading_figures.oldest_due(connection)
     now = now_ms()
     if unrouted is not None and now - unrouted > _LONGEST_ROUTING:

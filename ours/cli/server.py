@@ -20,6 +20,7 @@ def web(shell: Shell) -> None:
     """Run the web server alone."""
     from ours.web import serve as server
 
+    _check(shell)
     server.run(shell.settings)
 
 
@@ -30,4 +31,19 @@ def worker(shell: Shell, station: str) -> None:
     """Run one worker alone: route, deliver, or the scheduler."""
     from ours.jobs import worker as workers
 
+    _check(shell)
     workers.run(shell.settings, station)
+
+
+def _check(shell: Shell) -> None:
+    """Refuse settings that name no database. One that is away just now is waited for."""
+    from contextlib import closing
+
+    from ours.errors import Busy
+    from ours.store import Store
+
+    with closing(Store(shell.settings)) as store:
+        try:
+            store.reach()
+        except Busy as error:
+            shell.say(f"{error} It is waited for.", warn=True)

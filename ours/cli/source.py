@@ -190,7 +190,7 @@ def _at_terminal() -> bool:
 
 def _newest(keys: "Sequence[Key]", mode: str) -> str | None:
     now = now_ms()
-    return next((key.text.reveal() for key in keys if key.mode == mode and key.works(now)), None)
+    return next((key.text.reveal() for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)
 
 
 def _document(one: "Source") -> dict[str, Any]:
@@ -206,7 +206,7 @@ def _key_document(key: "Key") -> dict[str, Any]:
     return {
         "id": key.id,
         "mode": key.mode,
-        "key": key.text.reveal(),
+        "key": key.unopened.words if key.unopened else key.text.reveal(),
         "createdAt": iso(key.created_at),
         "expiresAt": iso(key.expires_at),
         "revokedAt": iso(key.revoked_at),

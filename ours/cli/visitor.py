@@ -144,4 +144,5 @@ def _document(one: "Profile") -> dict[str, Any]:
     merged = [{"id": visitor_id, "visitorId": name} for visitor_id, name in one.merged]
     moments = {"createdAt": iso(one.created_at), "seenAt": iso(one.seen_at)}
     told = {"id": one.id, "mode": one.mode, "visitorId": one.public_id, **moments}
-    return told | {"identifiers": named, "mergedFrom": merged, "properties": dict(one.properties)}
+    why = {"unopened": one.unopened.words} if one.unopened else {}
+    return told | why | {"identifiers": named, "mergedFrom": merged, "properties": dict(one.properties)}

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.core.reasons import describe
+from ours.errors import KEY_MISSING
 
-Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring"]
+Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"]
 Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
@@ -17,10 +19,12 @@ _REMEDIES: dict[str, str] = {
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
     "plugin": "`ours plugin list` says why. Mend it and start again; what is owed through it is held.",
+    "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
 _MOST_LINES = 20
+_GONE = "not in OURS_SECRET_KEYS."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,18 @@ def backlog(waiting: int, most: int) -> Concern:
 
 def plugin(name: str, reason: str) -> Concern:
     return Concern("plugin", f"plugin {name}"[:100], f"The plugin {name} was set aside. {reason}")
+
+
+def unopened(reason: str, events: int, dispatches: int) -> Concern:
+    found = [_count(events, "event"), _count(dispatches, "dispatch", "es")]
+    waiting = " and ".join(one for one in found if one)
+    key_id = reason.removeprefix(KEY_MISSING)
+    why = describe(reason).words.partition(": ")[2] if key_id == reason else f"their secret key {key_id} is {_GONE}"
+    return Concern("unopened", reason, f"{waiting} can't be opened: {why}")
+
+
+def _count(count: int, noun: str, ending: str = "s") -> str:
+    return f"{count:,} {noun}{'' if count == 1 else ending}" if count else ""
 
 
 def _destination(destination_id: int) -> str:

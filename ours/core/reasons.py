@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ours.core.governance import PREFIX
+from ours.errors import DAMAGED, KEY_MISSING
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ _NOTHING = "Nothing needs doing."
 _WAITS = "It is tried again by itself; look at the destination if it keeps happening."
 _CREDENTIALS = "Renew the credentials in the settings, or check their rights; it is tried again by itself."
 _SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
+_WHAT = "The event, its visitor, or the destination's settings"
 
 REASONS = {
     # Decided before a try
@@ -40,6 +42,10 @@ REASONS = {
     "plugin_missing": Reason(
         "No plugin with this destination's slug is loaded.",
         "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
+    ),
+    DAMAGED: Reason(
+        f"{_WHAT} can't be opened: it was changed on disk, or moved to another row.",
+        "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
     ),
     "breaker_open": Reason(
         "The destination fails, so it is left alone for a while; no try is used up.",
@@ -179,9 +185,15 @@ def describe(code: str | None) -> Reason:
     """The words for any code. One that we did not give is told to be the plugin's own."""
     if not code:
         return Reason("No reason is recorded.", _NOTHING)
-    return REASONS.get(code) or _of_status(code) or _of_rule(code) or Reason(
+    return REASONS.get(code) or _of_status(code) or _of_rule(code) or _of_key(code) or Reason(
         f"The plugin gave the reason “{code}”.", "See the plugin's page and the attempt's message."
     )  # fmt: skip
+
+
+def unopened(code: str) -> Reason:
+    """The words for what itself can't be opened, for that reason: they stand in its place."""
+    reason = describe(code)
+    return Reason(reason.words.replace(_WHAT, "It"), reason.remedy)
 
 
 def _of_rule(code: str) -> Reason | None:
@@ -191,6 +203,16 @@ def _of_rule(code: str) -> Reason | None:
     return Reason(
         f"The governance rule “{name}” stopped it.",
         "Look at the rule's conditions with `ours governance list`; once the rule lets it pass, replay the event.",
+    )
+
+
+def _of_key(code: str) -> Reason | None:
+    key_id = code.removeprefix(KEY_MISSING)
+    if key_id == code:
+        return None
+    return Reason(
+        f"{_WHAT} can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS.",
+        "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",
     )
 
 
@@ -211,7 +233,7 @@ def tidy(code: object) -> str:
 def table() -> str:
     """All codes as the Markdown table of ``docs/reasons.md``."""
     rows = REASONS | {f"http_{status}": reason for status, reason in _STATUSES.items()}
-    rows[f"{PREFIX}NAME"] = describe(f"{PREFIX}NAME")
+    rows |= {code: describe(code) for code in (f"{KEY_MISSING}ID", f"{PREFIX}NAME")}
     rows |= {f"http_{hundred}NN": reason for hundred, reason in _FAMILIES.items()}
     lines = [f"| `{code}` | {reason.words} | {reason.remedy} |" for code, reason in rows.items()]
     return "\n".join(["| code | what it says | what to do |", "|---|---|---|", *lines])

@@ -1,14 +1,40 @@
 """Opens what is sealed of events and visitors into the values that rules and plugins look at."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection
 
+from ours.core import reasons
+from ours.core.reasons import Reason
+from ours.errors import Unsealable, is_unopened
 from ours.plugin import Event, Visitor
 from ours.store import Sealer
-from ours.store.queries import visitors
+from ours.store.queries import backlog, events, visitors
+
+
+@dataclass(frozen=True, slots=True)
+class Unopened:
+    """How many events are set aside, and how many dispatches are held, for the same reason."""
+
+    events: int
+    dispatches: int
+
+
+def unopened(connection: Connection) -> dict[str, Unopened]:
+    """By reason code, what waits because it can't be opened. Cheap, whatever the tables hold."""
+    aside, held = events.aside(connection), backlog.held_for(connection, is_unopened)
+    return {one: Unopened(aside.get(one, 0), held.get(one, 0)) for one in {*aside, *held}}
+
+
+def try_open(sealer: Sealer, sealed: bytes, place: str) -> tuple[dict[str, Any], Reason | None]:
+    """What a sealed value holds; or nothing, and why it can't be opened."""
+    try:
+        return sealer.open_json(sealed, place), None
+    except Unsealable as error:
+        return {}, reasons.unopened(error.reason)
 
 
 def event_of(row: Any, sealer: Sealer) -> Event:

@@ -5,20 +5,23 @@ whatever the batches, the workers and the crashes. What takes long is done befor
 does not wait for the disk (docs/adr/0017): what a power failure undoes of it is routed again.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Row
 
-from ours import clock, ids
+from ours import clock, ids, log
 from ours.core import governance, identity
 from ours.core.governance import Rule
 from ours.core.identity import Book, Facts, Record
 from ours.core.mapping import context_of
 from ours.core.routing import Plan, Planned, Planner
+from ours.errors import Unsealable
 from ours.registry import Registry
 from ours.services import targets
 from ours.services.opening import event_of, visitor_of
@@ -28,6 +31,7 @@ from ours.store.queries import dispatches, events, visitors
 from ours.store.queries.dispatches import NewDispatch
 from ours.store.queries.events import Routed
 
+_logger = log.get("route")
 _BATCH = 500
 
 
@@ -41,6 +45,15 @@ class _Resolved:
     fired: Sequence[Rule]
 
 
+class _Read(NamedTuple):
+    """Rows that were opened, what each says, and the visitors; ``unopened``: the others' ids, each with the reason."""
+
+    rows: Sequence[Row[Any]]
+    facts: Sequence[Facts]
+    book: Book
+    unopened: Mapping[str, str]
+
+
 class Route:
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
@@ -50,7 +63,8 @@ class Route:
     def run(self, limit: int = _BATCH) -> int:
         """Route up to ``limit`` of the events that wait, the oldest first; answers how many.
 
-        None when another process is at it.
+        One that can't be opened is set aside, and waits for the sweep to see that its key is back. None when another
+        process is at it.
 
         :raises Busy: when the database is away.
         """
@@ -62,8 +76,7 @@ class Route:
             rows = events.unrouted(connection, limit)
             if not rows:
                 return 0
-            facts = [self._facts(row) for row in rows]
-            book = self._load(connection, facts)
+            rows, facts, book, unopened = self._read(connection, rows)
             rules = self._rulebook.refresh(connection)
         resolved = []
         for row, fact in zip(rows, facts, strict=True):
@@ -74,7 +87,27 @@ class Route:
         with self._store.write(durable=False) as connection:
             self._save(connection, book, sealed)
             self._write_down(connection, resolved, clock.now_ms())
-        return len(rows)
+            events.set_aside(connection, unopened)
+        if unopened:
+            _logger.warning("unopened", events=len(unopened), reasons=dict(Counter(unopened.values())))
+        return len(rows) + len(unopened)
+
+    def _read(self, connection: Connection, rows: Sequence[Row[Any]]) -> "_Read":
+        """Open the events with the visitors that they name; by id, why an event can't be: it is set aside."""
+        with suppress(Unsealable):
+            facts = [self._facts(row) for row in rows]
+            return _Read(rows, facts, self._load(connection, facts), {})
+        unopened = {row.id: reason for row in rows if (reason := self._unopened(connection, row))}
+        rows = [row for row in rows if row.id not in unopened]
+        facts = [self._facts(row) for row in rows]
+        return _Read(rows, facts, self._load(connection, facts), unopened)
+
+    def _unopened(self, connection: Connection, row: Row[Any]) -> str | None:
+        try:
+            self._load(connection, [self._facts(row)])
+        except Unsealable as error:
+            return error.reason
+        return None
 
     def _fired(self, rules: Sequence[Rule], row: Row[Any], visitor: Record | None) -> Sequence[Rule]:
         """What the rules say of the event and of its visitor as known with this event."""

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context, context_of
+from ours.errors import Unsealable
 from ours.plugin import Visitor
 from ours.services.opening import event_of, visitors_of
 from ours.store import Sealer
@@ -22,10 +23,22 @@ class Sample:
 
 
 def latest(connection: Connection, sealer: Sealer, count: int) -> list[Sample]:
-    """The newest events that happened, the newest first; identifies are not among them."""
-    return opened(connection, sealer, queries.latest(connection, count))
+    """The newest events that happened, the newest first; no identifies, and none that can't be opened."""
+    rows = queries.latest(connection, count)
+    try:
+        return opened(connection, sealer, rows)
+    except Unsealable:
+        return [sample for row in rows for sample in _opened_if_possible(connection, sealer, row)]
+
+
+def _opened_if_possible(connection: Connection, sealer: Sealer, row: Any) -> list[Sample]:
+    try:
+        return opened(connection, sealer, [row])
+    except Unsealable:
+        return []
 
 
 def opened(connection: Connection, sealer: Sealer, rows: Sequence[Any]) -> list[Sample]:
+    """:raises Unsealable: when an event or its visitor can't be opened."""
     known = visitors_of(connection, sealer, {row.visitor_id for row in rows if row.visitor_id})
     return [Sample(row, context_of(event_of(row, sealer), known.get(row.visitor_id) or Visitor(id=""))) for row in rows]

@@ -1,9 +1,9 @@
 """Keys that seal: which are in use, and sealing anew with the newest what older ones have sealed, while all runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ours.errors import Invalid
+from ours.errors import Invalid, Unsealable
 from ours.services import audit
 from ours.services.actors import Who, needs
 from ours.settings import Settings, add_own_key
@@ -62,15 +62,19 @@ class Secrets:
 
         Each part is a short transaction, and what others change meanwhile is theirs: interrupt it, and do it again.
 
-        :raises Unsealable: when a value's key is not in the ring. What came before it is done.
+        :raises Unsealable: in the end, when some can't be opened. All others are done.
         """
-        done = sum(self._shelf(shelf, progress) for shelf in SHELVES)
+        unopened: list[Unsealable] = []
+        done = sum(self._shelf(shelf, progress, unopened) for shelf in SHELVES)
         with self._store.write() as connection:
             audit.record(connection, actor, "rotate", "secret keys", {"values": done})
         self._store.scrub()
+        if unopened:
+            said = f"{done:,} values were sealed anew, and {len(unopened):,} were left as they are. {unopened[0]}"
+            raise Unsealable(said, unopened[0].reason)
         return done
 
-    def _shelf(self, shelf: Shelf, progress: Progress) -> int:
+    def _shelf(self, shelf: Shelf, progress: Progress, unopened: list[Unsealable]) -> int:
         """Twice, if somebody put an old value in while we walked past; with the old key gone, nobody does."""
         done, after = 0, None
         while True:
@@ -80,11 +84,16 @@ class Secrets:
                 return done
             after = found[-1].key
             old = [one for one in found if not self._store.sealer.is_current(one.value)]
-            if old:
-                anew = [(one, self._anew(one)) for one in old]
+            if anew := list(self._anew(old, unopened)):
                 with self._store.write() as connection:
                     done += queries.replace(connection, shelf, anew)
             progress(shelf.name, len(found))
 
-    def _anew(self, one: Sealed) -> bytes:
-        return self._store.sealer.seal(self._store.sealer.open(one.value, one.place), one.place)
+    def _anew(self, old: Iterable[Sealed], unopened: list[Unsealable]) -> Iterator[tuple[Sealed, bytes]]:
+        for one in old:
+            try:
+                plain = self._store.sealer.open(one.value, one.place)
+            except Unsealable as error:
+                unopened.append(error)
+            else:
+                yield one, self._store.sealer.seal(plain, one.place)

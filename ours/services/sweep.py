@@ -1,11 +1,13 @@
 """The safety net: frees what dead workers had in hand, puts what waits where it belongs, and pokes whoever has work."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
 from ours import clock, log
 from ours.core import retry
+from ours.errors import DAMAGED, key_missing
 from ours.plugin import Unknown
 from ours.queue import Queue
 from ours.registry import Registry
@@ -34,6 +36,8 @@ class Sweep:
         self._queue = queue
         self._jumps = clock.Jumps()
         self._set_back = True  # for all that is known at the start
+        self._tried_damaged = False
+        self._seen_aside: str | None = None
 
     def run(self) -> None:
         """Free, hold and release once.
@@ -45,6 +49,7 @@ class Sweep:
         self._try_broken()
         backlog.settle_strays(self._store)
         self._release_missing_plugins()
+        self._release_opened()
         Destinations(self._store, self._registry).remove_drained()
 
     def poke(self) -> None:
@@ -126,8 +131,35 @@ class Sweep:
             found = waiting.holding(connection, "plugin_missing")
         for row in found:
             if self._registry.get(row.slug):
-                with self._store.write() as connection:
-                    backlog.release(connection, destinations.locked(connection, row.id), "plugin_missing")
+                self._release(row.id, "plugin_missing")
+
+    def _release_opened(self) -> None:
+        """A secret key that was missing is there again: what was held, or set aside, for it goes on.
+
+        What is damaged is tried once more at the start: it may have been put right.
+        """
+        reasons = [key_missing(one) for one in self._store.sealer.key_ids]
+        reasons += [] if self._tried_damaged else [DAMAGED]
+        for reason in reasons:
+            with self._store.read() as connection:
+                found = waiting.holding(connection, reason)
+            for row in found:
+                self._release(row.id, reason)
+        self._take_back(reasons)
+        self._tried_damaged |= self._seen_aside is None
+
+    def _take_back(self, reasons: Sequence[str]) -> None:
+        """Of the events that were set aside, so many at a time, in turn: what may be opened by now is routed."""
+        with self._store.read() as connection:
+            found = events.unrouted_after(connection, self._seen_aside, _BATCH)
+        self._seen_aside = found[-1].id if len(found) == _BATCH else None
+        if back := [row.id for row in found if row.notes in reasons]:
+            with self._store.write() as connection:
+                events.take_back(connection, back)
+
+    def _release(self, destination_id: int, reason: str) -> None:
+        with self._store.write() as connection:
+            backlog.release(connection, destinations.locked(connection, destination_id), reason)
 
     def _try_broken(self) -> None:
         """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""

@@ -3,7 +3,6 @@
 import fcntl
 import hashlib
 import math
-import os
 import secrets
 import sqlite3
 import time
@@ -17,8 +16,9 @@ from typing import Any
 from sqlalchemy import Connection, Dialect, Engine, create_engine, event, exc, func, insert, select
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ours.errors import Busy
+from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings, present_keys
+from ours.store import reaching
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
@@ -45,6 +45,7 @@ class Store:
         self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings))
         path = settings.home / "ours.db"
         self.url = _url(settings.database_url) or f"sqlite:///{path}"
+        self._setting = "OURS_DATABASE_URL" if settings.database_url else "OURS_HOME"
         self.is_sqlite = self.url.startswith("sqlite")
         file = Path(self.url.removeprefix("sqlite:///"))
         self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
@@ -53,18 +54,39 @@ class Store:
 
     @cached_property
     def engine(self) -> Engine:
+        """:raises SettingsInvalid: when there can be no database where the settings say."""
         if self._file is None:
-            engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
-                                   connect_args=_CONNECT)  # fmt: skip
+            try:
+                engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
+                                       connect_args=_CONNECT)  # fmt: skip
+            except (exc.ArgumentError, ValueError):
+                raise SettingsInvalid({self._setting: reaching.NO_ADDRESS}) from None
             event.listen(engine, "connect", _on_connect_to_server)
             event.listen(engine, "checkin", _on_checkin)
             event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
             return engine
-        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
+        if problem := reaching.problem_of(self._file):
+            raise SettingsInvalid({self._setting: problem})
         engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
                                connect_args={"cached_statements": 512})  # fmt: skip
         event.listen(engine, "connect", _on_connect)
         return engine
+
+    def reach(self) -> None:
+        """Connect once, at the start: what keeps us from it is told with what to do about it.
+
+        :raises SettingsInvalid: when the settings name no database.
+        :raises Busy: when it does not let us in just now.
+        """
+        try:
+            with self.engine.connect():
+                return
+        except self._failures as error:
+            said = cause(error)
+            raise Busy(f"The database can't be reached ({said}). {reaching.remedy(said)}") from error
+        except exc.DBAPIError as error:
+            said = f"The database can't be opened: {cause(error)}. Name another."
+            raise SettingsInvalid({self._setting: said}) from error
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import hmac
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -13,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ours.errors import Unsealable
+from ours.errors import Damaged, KeyMissing
 
 Ring = tuple[bytes, ...]
 _VERSION = b"\x01"
@@ -21,6 +23,7 @@ _NONCE = 12
 _FETCHED = 256
 _KEY_ID = 4
 _HEAD = len(_VERSION) + _KEY_ID
+_AGAIN = 1.0
 
 
 def derive(key: bytes, purpose: str) -> bytes:
@@ -39,6 +42,7 @@ class Sealer:
         """:param again: reads the ring once more, when a value turns up that was sealed with a key added since."""
         self._boxes = _boxes(ring)
         self._again = again
+        self._read_at = -math.inf
         self._head, self._box = next(iter(self._boxes.items()))
         self._nonces = _Nonces()
 
@@ -49,19 +53,12 @@ class Sealer:
     def open(self, sealed: bytes, place: str) -> bytes:
         """:raises Unsealable: when its key is not in the ring, or the value was changed or moved."""
         box = self._boxes.get(sealed[:_HEAD])
-        if box is None and self._again:
-            self._boxes = _boxes(self._again()) | self._boxes
-            box = self._boxes.get(sealed[:_HEAD])
         if box is None:
-            raise Unsealable(
-                "A stored value was sealed with a key that is not in OURS_SECRET_KEYS. Add the old key to the ring."
-            )
+            box = self._missed(sealed[:_HEAD])
         try:
             return box.decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], place.encode())
-        except InvalidTag:
-            raise Unsealable(
-                "A stored value was changed on disk or moved to another row; it can't be opened."
-            ) from None
+        except (InvalidTag, ValueError):  # what was cut short is no cipher text at all
+            raise Damaged from None
 
     def seal_json(self, value: object, place: str) -> bytes:
         return self.seal(orjson.dumps(value), place)
@@ -75,9 +72,32 @@ class Sealer:
         """What every value begins with that the ring's newest key made."""
         return self._head
 
+    @property
+    def key_ids(self) -> list[str]:
+        """Which keys are in the ring just now, the newest first."""
+        self._look_again()
+        return [_id(head) for head in self._boxes]
+
+    def _missed(self, head: bytes) -> AESGCM:
+        self._look_again()
+        box = self._boxes.get(head)
+        if box is None:
+            raise KeyMissing(_id(head)) if head[:1] == _VERSION and len(head) == _HEAD else Damaged
+        return box
+
+    def _look_again(self) -> None:
+        """Once a second at most, however many values turn up whose key is missing."""
+        if self._again and time.monotonic() - self._read_at >= _AGAIN:
+            self._read_at = time.monotonic()
+            self._boxes = _boxes(self._again()) | self._boxes
+
     def is_current(self, sealed: bytes) -> bool:
         """Whether the ring's newest key made it."""
         return sealed[:_HEAD] == self._head
+
+
+def _id(head: bytes) -> str:
+    return head[len(_VERSION) :].hex()
 
 
 def _boxes(ring: Ring) -> dict[bytes, AESGCM]:

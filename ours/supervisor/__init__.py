@@ -15,9 +15,8 @@ def serve(settings: Settings) -> None:
 
     :raises AlreadyRunning: when another ``ours serve`` has the same data folder.
     """
-    lock = processes.exclusive(settings.home / "serve.lock", "`ours serve`")
     log.configure(settings.log_level, settings.log_format)
-    with Family() as family:
+    with processes.exclusive(settings.home / "serve.lock", "`ours serve`"), Family() as family:
         if settings.embedded_queue:
             family.add("valkey", lambda: valkey.run(settings))  # which starts while the rest is imported
         gc.disable()  # imports leave next to no garbage, and looking for it takes a sixth of their time
@@ -30,7 +29,6 @@ def serve(settings: Settings) -> None:
         parts.start(settings, family)
         welcome.say(settings, greeting)
         family.mind()
-    lock.close()
 
 
 def _stop_on_signals(family: Family) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -11,11 +12,15 @@ import time_machine
 from standardwebhooks import Webhook
 
 from ours import clock
+from ours.core.breaker import Breaker
 from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.deliver import Deliver
 from ours.services.deliver.drain import LEASE
+from ours.services.deliver.targets import Targets
+from ours.services.destinations import backlog
 from ours.services.sweep import Sweep
+from ours.store.queries import destinations as queries
 from ours.store.tables import attempts, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -287,3 +292,38 @@ def test_a_plugin_that_raises_spoils_only_its_own_dispatch(
     place.work()
     assert place.states() == {"delivered": 1, "rejected": 1}
     assert "jane" not in json.dumps([one["exchange"] for one in tries(place)])
+
+
+def test_a_turn_sees_what_changed_of_a_destination_and_opens_no_other(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = place.webhook(receiver, "First"), place.webhook(receiver, "Second")
+    opened: list[int] = []
+    made = Targets._make
+
+    def noted(self: Targets, row: Any) -> Any:
+        opened.append(row.id)
+        return made(self, row)
+
+    monkeypatch.setattr(Targets, "_make", noted)
+    targets = Targets(place.registry, place.store.sealer)
+
+    def turn() -> list[int]:
+        opened.clear()
+        with place.store.read() as connection:
+            targets.refresh(connection)
+        return sorted(opened)
+
+    assert [turn(), turn()] == [[first, second], []]
+    place.destinations.update(second, mapping={"plan": "{{event.name}}"}, actor="cli")
+    assert [turn(), turn()] == [[second], []]
+    with place.store.write() as connection:
+        queries.change(connection, first, backlog.breaker_columns(Breaker("half_open", 3, 0, None)))
+    assert turn() == []
+    assert [targets.breaker(one).state for one in (first, second)] == ["half_open", "closed"]
+    place.destinations.pause(first, actor="cli")
+    assert turn() == []
+    assert targets.get(first) is None
+    place.destinations.resume(first, actor="cli")
+    assert [turn(), turn()] == [[first], []]
+    assert targets.breaker(first).state == "closed"

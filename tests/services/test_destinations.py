@@ -324,11 +324,13 @@ def test_routing_and_delivering_see_what_they_need(destinations: Destinations, s
     destinations.pause(paused.id, actor="cli")
     with store.write() as connection:
         current, lists = queries.to_route(connection, steady=True), queries.allow_lists(connection)
-        on = queries.all_on(connection)
+        on, whole = queries.standing(connection), queries.those_on(connection, [hook.id, paused.id])
     assert [(row.id, row.status) for row in current] == [(hook.id, "on"), (paused.id, "paused")]
     assert lists == {hook.id: {"*"}}
     assert {"settings", "mapping"}.isdisjoint(current[0]._fields)
-    assert [row.id for row in on] == [hook.id]
+    assert [row.id for row in on] == [row.id for row in whole] == [hook.id]
+    assert {"settings", "mapping"}.isdisjoint(on[0]._fields)
+    assert {"settings", "mapping"} <= {*whole[0]._fields}
 
 
 def test_every_change_is_in_the_audit_and_no_secret_is(

@@ -120,7 +120,7 @@ def test_what_others_change_meanwhile_is_theirs(open_with: Callable[[str], Ours]
         (before,) = service.queries.page(connection, shelf, None, 10)
     both.destinations.update(1, settings={"url": "https://example.com/new"}, actor="cli")
     with both.store.write() as connection:
-        assert service.queries.replace(connection, shelf, [(before, both.secrets._anew(before))]) == 0
+        assert service.queries.replace(connection, shelf, both.secrets._anew([before], [])) == 0
     assert both.destinations.get(1).settings_shown["url"] == "https://example.com/new"
 
 
@@ -132,6 +132,20 @@ def test_a_value_whose_key_is_gone_is_said_and_not_thrown_away(
     with pytest.raises(Unsealable, match="Add the old key"):
         open_with(f"{NEW},{third}").secrets.rotate(actor="cli")
     assert set(older(open_with(KEY)).values()) == {0}
+
+
+def test_one_that_cannot_be_opened_keeps_no_other_from_being_sealed_anew(
+    open_with: Callable[[str], Ours], receiver: Receiver
+) -> None:
+    here = open_with(KEY)
+    fill(here, receiver)
+    shelf = next(one for one in service.SHELVES if one.name == "visitors")
+    with here.store.write() as connection:
+        first, *_ = service.queries.page(connection, shelf, None, 10)
+        assert service.queries.replace(connection, shelf, [(first, first.value[:-1] + b"?")]) == 1
+    with pytest.raises(Unsealable, match="19 values were sealed anew, and 1 were left"):
+        open_with(f"{NEW},{KEY}").secrets.rotate(actor="cli")
+    assert sum(older(open_with(NEW)).values()) == 1
 
 
 def test_only_an_admin_changes_keys(open_with: Callable[[str], Ours]) -> None:

@@ -12,6 +12,7 @@ from ours.core import concerns
 from ours.core.concerns import Concern
 from ours.registry import Registry
 from ours.services.conservation import Watched, watched
+from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
@@ -30,6 +31,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_expiring(connection, settings.keep_held_days),
             *_backlog(connection, settings.max_backlog),
             *_conservation(watched(connection)),
+            *_unopened(connection),
         ]
     return [*found, *_plugins(registry), *_disk(settings)]
 
@@ -54,6 +56,11 @@ def _backlog(connection: Connection, most: int) -> Iterator[Concern]:
     waiting = events.count_unrouted(connection)
     if waiting >= max(most // 2, 1):
         yield concerns.backlog(waiting, most)
+
+
+def _unopened(connection: Connection) -> Iterator[Concern]:
+    for reason, count in sorted(unopened(connection).items()):
+        yield concerns.unopened(reason, count.events, count.dispatches)
 
 
 def _conservation(found: Watched) -> Iterator[Concern]:

@@ -4,11 +4,12 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from ours import clock, ids, timebox
+from ours import clock, ids, log, timebox
 from ours.registry import Registry
 from ours.services.deliver import letters
 from ours.services.deliver.health import Health
@@ -28,6 +29,7 @@ LEASE = 15 * clock.SECOND
 _RENEW_SECONDS = 5.0
 _TICK = 0.02
 _LAST_WAIT = 3.0
+_logger = log.get("deliver")
 
 
 class Deliver:
@@ -43,11 +45,12 @@ class Deliver:
         self._room = Room(self._targets)
         self._health = Health(self._targets)
         self._outbox = Outbox(Transport(settings.allow_networks, proxy=settings.proxy), store.sealer.seal_json)
+        self._unopened: Mapping[str, str] = {}
         self._renewed = 0.0
 
     @property
     def in_flight(self) -> int:
-        return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent)
+        return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent) + len(self._unopened)
 
     def drain(self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True) -> None:
         """Deliver until nothing is due and nothing is under way, for ``seconds`` at most, or until ``stop``.
@@ -90,13 +93,15 @@ class Deliver:
         now = clock.now_ms()
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
         finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
-        needed = bool(finished or unsent or renew)
+        unopened = self._unopened
+        needed = bool(finished or unsent or unopened or renew)
         wanted = self._wanted(now) if claim and not needed else {}
         if not (needed or wanted):
             return Sealed()
         with self._store.write() as connection:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
+            dispatches.hold_unopened(connection, unopened, holder=self.holder, now=now)
             if renew:
                 dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
             if claim and needed:
@@ -104,6 +109,9 @@ class Deliver:
             claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
             sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
+        if unopened:
+            _logger.warning("unopened", dispatches=len(unopened), reasons=dict(Counter(unopened.values())))
+            self._unopened = {}
         if renew:
             self._renewed = time.monotonic()
         return sealed
@@ -123,7 +131,7 @@ class Deliver:
 
     def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()
-        written = letters.write(sealed, self._store.sealer)
+        written, self._unopened = letters.write(sealed, self._store.sealer, self._targets.shut)
         self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
 
 

@@ -1,7 +1,7 @@
 """The destinations as delivery needs them: plugin, opened settings, compiled mapping. Reopened when they change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,7 @@ from ours.plugin import Destination, Rejected, Skipped, load_settings, secrets_o
 from ours.plugin.destination import sends_itself
 from ours.pool import THREADS
 from ours.registry import Registry
-from ours.services.destinations import limits
+from ours.services.destinations import backlog, limits
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.limits import Limits
 from ours.services.destinations.mapping import mapper_of
@@ -29,11 +29,15 @@ from ours.store import Sealer
 from ours.store.queries import destinations
 
 _NOTHING = Mapper(compile_mapping({}))
+_CALM = tuple(backlog.breaker_columns(CLOSED).values())
 
 
 @dataclass(frozen=True)
 class Target:
-    """One destination, ready to build for. ``defect`` is a reason code when it can't be."""
+    """One destination, ready to build for. ``defect`` is a reason code when it can't be.
+
+    ``shut`` is one when its settings can't be opened: what is owed to it is held.
+    """
 
     id: int
     version: int
@@ -45,6 +49,7 @@ class Target:
     defect: str | None = None
     category: str = ""
     rules: tuple[Rule, ...] = ()
+    shut: str | None = None
 
     @cached_property
     def sends_itself(self) -> bool:
@@ -75,26 +80,37 @@ class Target:
 
 
 class Targets:
+    """``shut``: those whose settings can't be opened, as last seen, each with the reason code."""
+
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
         self._registry = registry
         self._sealer = sealer
         self._open: dict[int, Target] = {}
         self._breakers: dict[int, Breaker] = {}
+        self.shut: Mapping[int, str] = {}
         self._rulebook = Rulebook()
         self._rules: tuple[Rule, ...] = ()
 
     def refresh(self, connection: Connection) -> None:
         """Look which destinations changed; open those anew."""
-        rows, before = destinations.all_on(connection), self._rules
+        rows, before = destinations.standing(connection), self._rules
         self._rules = self._rulebook.refresh(connection)
-        current: dict[int, Target] = {}
+        known = self._open if self._rules is before else {}
+        current, stale = dict[int, Target](), list[int]()
         for row in rows:
-            known = self._open.get(row.id)
-            target = known if known and known.version == row.version and self._rules is before else self._make(row)
-            if target:
+            target = known.get(row.id)
+            if target is not None and target.version == row.version and target.shut is None:
                 current[row.id] = target
+            else:
+                stale.append(row.id)
+        if stale:
+            made = [self._make(row) for row in destinations.those_on(connection, stale)]
+            current |= {target.id: target for target in made if target}
+            self.shut = {one.id: one.shut for one in current.values() if one.shut}
+        elif self.shut:
+            self.shut = {}
         self._open = current
-        self._breakers = {row.id: breaker_of(row) for row in rows}
+        self._breakers = {row.id: breaker_of(row) for row in rows if row[2:] != _CALM}
 
     def get(self, destination_id: int) -> Target | None:
         """None when it is not on, or its plugin is missing."""
@@ -129,7 +145,9 @@ class Targets:
             settings = load_settings(plugin, raw)
             category = category_of(self._registry, row)
             mapping = mapper_of(plugin, category, orjson.loads(row.mapping), orjson.loads(row.cases))
-        except (ValidationError, Unsealable):
+        except Unsealable as error:
+            return replace(self._broken(row, plugin, "settings_invalid"), shut=error.reason)
+        except ValidationError:
             return self._broken(row, plugin, "settings_invalid")
         except (MappingInvalid, LogicInvalid):
             return self._broken(row, plugin, "mapping_invalid")

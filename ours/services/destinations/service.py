@@ -15,6 +15,7 @@ from ours.services.destinations import backlog, leaving, shown, typed
 from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
+from ours.services.opening import try_open
 from ours.services.versions import Change, forget_secrets, keep, subject_of
 from ours.store import Store
 from ours.store.queries import destinations as queries
@@ -269,7 +270,8 @@ class Destinations:
 
     def _destination(self, row: Any, events: Sequence[str]) -> Destination:
         loaded = self._registry.get(row.slug)
-        return shown.from_row(row, events, self._open(row), loaded.plugin if loaded else None)
+        opened, unopened = try_open(self._store.sealer, row.settings, _place(row.id))
+        return shown.from_row(row, events, opened, loaded.plugin if loaded else None, unopened)
 
 
 def _names(connection: Connection) -> list[naming.Named]:

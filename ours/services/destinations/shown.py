@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from ours.core.breaker import Breaker
+from ours.core.reasons import Reason
 from ours.plugin import Destination as Plugin
 from ours.services.destinations import limits, settings
 from ours.services.destinations.backlog import breaker_of
@@ -18,7 +19,7 @@ class Destination:
     """A configured place. ``events`` is its allow list as typed; ``sources`` those that it listens to, none named: all;
     ``category`` is ``own_category``, or its plugin's where that is empty; ``loaded`` says whether its plugin is there;
     ``breaker`` how the destination fares; ``rests_until``: up to when it asked to be left alone; ``leaving``: it is
-    removed as soon as what waits is delivered."""
+    removed as soon as what waits is delivered; ``unopened``: why its settings can't be shown, if so."""
 
     id: int
     name: str
@@ -41,9 +42,12 @@ class Destination:
     rests_until: int | None
     created_at: int
     updated_at: int
+    unopened: Reason | None = None
 
 
-def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin: Plugin | None) -> Destination:
+def from_row(
+    row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin: Plugin | None, unopened: Reason | None
+) -> Destination:
     """``opened``: the settings in clear; ``plugin``: None when it is missing."""
     return Destination(
         id=row.id,
@@ -67,4 +71,5 @@ def from_row(row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin:
         rests_until=row.rests_until,
         created_at=row.created_at,
         updated_at=row.updated_at,
+        unopened=unopened,
     )

@@ -1,6 +1,7 @@
 """Explains dispatches with the configuration that acted, as far as it is kept, and finds out where a field goes."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection
@@ -9,12 +10,13 @@ from ours.core import governance
 from ours.core.allow import ALL, allows, name_key
 from ours.core.mapping import Mapper
 from ours.core.reasons import describe
-from ours.errors import NotFound
+from ours.errors import NotFound, Unsealable
 from ours.registry import Registry
 from ours.services import samples
 from ours.services.destinations.config import Config, from_document, from_row
 from ours.services.explain import lineage
 from ours.services.explain.views import Chain, Step, Use
+from ours.services.opening import try_open
 from ours.services.overview.events import is_id, refusals
 from ours.services.rules.rulebook import compiled
 from ours.services.samples import Sample
@@ -97,7 +99,7 @@ class Explain:
         return samples.opened(connection, self._store.sealer, [row])[0]
 
     def _config(self, connection: Connection, row: Any) -> Config:
-        settings = self._store.sealer.open_json(row.settings, f"destinations:{row.id}:settings")
+        settings, _ = try_open(self._store.sealer, row.settings, f"destinations:{row.id}:settings")
         return from_row(row, destinations.allowed_names(connection).get(row.id, []), settings)
 
     def _acted(self, connection: Connection, row: Any, destination: Any) -> tuple[Config, int, bool]:
@@ -105,8 +107,9 @@ class Explain:
         attempts = reading_dispatches.attempts_of(connection, [row.id])
         number = attempts[-1].config_version if attempts else destination.version
         kept = versions.one(connection, subject_of(destination.id), number)
-        if kept is not None:
-            return from_document(open_document(self._store.sealer, kept)), number, True
+        with suppress(Unsealable):
+            if kept is not None:
+                return from_document(open_document(self._store.sealer, kept)), number, True
         return self._config(connection, destination), destination.version, number == destination.version
 
     def _chain(self, connection: Connection, sample: Sample, row: Any, *, clear: bool) -> Chain:

@@ -75,7 +75,7 @@ class Metrics:
             yield Sample("breaker_state", _BREAKER[place.breaker], label)
             yield Sample("destination_on", place.status == "on", (*label, place.status))
         yield Sample("events_unrouted", events.count_unrouted(connection))
-        yield Sample("events_unrouted_age_seconds", _age(reading_figures.oldest_unrouted(connection), now))
+        yield Sample("events_unrouted_age_seconds", _age(events.oldest_unrouted(connection), now))
         if seen := counters.noted(connection, SCHEDULER):
             yield Sample("scheduler_age_seconds", _age(seen, now))
         yield from _balance(connection, now)

@@ -4,11 +4,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
-from ours.core.reasons import describe
-from ours.core.redact import mask_value
+from ours.core import reasons
+from ours.core.reasons import Reason, describe
+from ours.core.redact import Masker, mask_value
+from ours.errors import Unsealable, is_unopened
+from ours.services.opening import try_open
 from ours.services.overview import masks
 from ours.services.overview.events import refusals, rows
 from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
@@ -31,19 +33,23 @@ class Details:
         self._sealer = sealer
         self._maskers = maskers
         self._hidden = None if clear else masks.people()
+        self._veil: Reason | None = None
 
     def event(self, row: Any) -> Event:
-        payload = self._sealer.open_json(row.payload, f"events:{row.id}")
+        payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
+        known, stranger = self._known(row.visitor_id)
         if self._hidden is not None:
-            self._hidden = masks.people(*(_mapping(payload, name) for name in _GROUPS), self._known(row.visitor_id))
+            self._hidden = masks.people(*(_mapping(payload, name) for name in _GROUPS), known)
+            self._veil = unopened or stranger
+        said = [(code, describe(code)) for code in (row.notes or "").split(",") if code]
         distinct_id = payload.get("distinct_id")
         return Event(
             row=rows(self._connection, [row])[0],
             kind=row.kind,
             distinct_id=str(mask_value("distinctId", distinct_id)) if distinct_id else None,
             groups={title: masks.bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
-            warnings=payload.get("warnings") or (),  # type: ignore[arg-type]
-            notes=[(code, describe(code)) for code in (row.notes or "").split(",") if code],
+            warnings=payload.get("warnings") or (),
+            notes=[*said, *([("", unopened)] if unopened and not any(is_unopened(code) for code, _ in said) else [])],
             visitor=self._visitor(row.visitor_id),
             dispatches=[*self._dispatches(row.id), *self._refused(row)],
         )
@@ -52,7 +58,7 @@ class Details:
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
         if row is None:
             return None
-        profile = self._sealer.open_json(row.profile, f"visitors:{row.id}")
+        profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}")
         facts = {
             "Visitor id": mask_value("id", profile.get("id")),
             "externalId": mask_value("externalId", profile.get("external_id")),
@@ -60,16 +66,26 @@ class Details:
             "Phone": mask_value("phone", profile.get("phone")),
         }
         shown = [(label, str(value)) for label, value in facts.items() if value]
-        return Visitor(row.id, shown, masks.bag(_mapping(profile, "properties")), merged=row.id != visitor_id)
+        properties = masks.bag(_mapping(profile, "properties"))
+        return Visitor(row.id, shown, properties, merged=row.id != visitor_id, unopened=unopened)
 
     def _told(self, text: str) -> str:
         return self._hidden.text(text) if self._hidden is not None else text
 
-    def _known(self, visitor_id: str | None) -> Mapping[str, Any]:
-        """All that is known of the visitor, by names that say what is personal."""
+    def _known(self, visitor_id: str | None) -> tuple[Mapping[str, Any], Reason | None]:
+        """All that is known of the visitor, by names that say what is personal; why not, if it can't be opened."""
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
-        profile = self._sealer.open_json(row.profile, f"visitors:{row.id}") if row else {}
-        return {"phone": profile.get("phone"), **_mapping(profile, "properties")}
+        profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}") if row else ({}, None)
+        return {"phone": profile.get("phone"), **_mapping(profile, "properties")}, unopened
+
+    def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], Masker, Reason | None]:
+        """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
+        place = f"attempts:{row.dispatch_id}:{row.number}"
+        try:
+            masker = self._maskers.get(self._connection, destination_id)
+            return self._sealer.open_json(row.exchange, place), masker, None
+        except Unsealable as error:
+            return {}, Masker([]), reasons.unopened(error.reason)
 
     def _dispatches(self, event_id: str) -> list[Dispatch]:
         found = reading_dispatches.of_event(self._connection, event_id)
@@ -99,8 +115,9 @@ class Details:
         for row in reading_dispatches.attempts_of(self._connection, ids):
             before = found[row.dispatch_id]
             ended = before[-1].started_at + before[-1].duration_ms if before else None
-            exchange = orjson.loads(self._sealer.open(row.exchange, f"attempts:{row.dispatch_id}:{row.number}"))
-            masker = self._maskers.get(self._connection, places[row.dispatch_id])
+            exchange, masker, unopened = self._exchange(row, places[row.dispatch_id])
+            if self._veil and not unopened:  # who it is about is unknown, so nothing of theirs could be masked
+                exchange, unopened = {"timing": exchange.get("timing")}, self._veil
             before.append(
                 Attempt(
                     number=row.number,
@@ -116,6 +133,7 @@ class Details:
                     response=masks.message(exchange.get("response"), masker, self._hidden),
                     message=self._told(masker.text(exchange.get("message") or "")),
                     timing=exchange.get("timing") or {},
+                    unopened=unopened,
                 )
             )
         return found

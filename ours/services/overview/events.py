@@ -122,6 +122,7 @@ def _row(row: Any, sources: Mapping[int, str], marks: Sequence[Mark], roots: Map
         routed=row.routed_at is not None,
         visitor_id=root.id if root else row.visitor_id,
         dispatches=tuple(marks),
+        aside=row.routed_at is None and row.notes is not None,
     )
 
 

@@ -8,7 +8,6 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.redact import Masker, mask_value
-from ours.errors import Unsealable
 from ours.plugin import load_settings, secrets_of
 from ours.registry import Registry
 from ours.store import Sealer
@@ -30,6 +29,7 @@ class Maskers:
         self._made: dict[int, tuple[int, Masker]] = {}
 
     def get(self, connection: Connection, destination_id: int) -> Masker:
+        """:raises Unsealable: when its settings can't be opened: nobody knows what is to be masked."""
         row = destinations.one(connection, destination_id)
         if row is None:
             return Masker([])
@@ -40,10 +40,7 @@ class Maskers:
 
     def _secrets(self, row: Any) -> list[str]:
         """All that its settings hold when nobody knows which of them are secret."""
-        try:
-            raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
-        except Unsealable:
-            return []
+        raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
         loaded = self._registry.get(row.slug)
         try:
             return secrets_of(load_settings(loaded.plugin, raw)) if loaded else _texts(raw)

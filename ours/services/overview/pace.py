@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.store.queries import events
 from ours.store.queries import reading_pace as queries
 
 MOST_TRIES = 2_000
@@ -35,7 +36,7 @@ def pace(connection: Connection) -> Pace:
     took: defaultdict[int, list[int]] = defaultdict(list)
     for row in queries.latest_tries(connection, now - clock.HOUR, MOST_TRIES):
         took[row.destination_id].append(row.duration_ms)
-    came, due = queries.oldest_unrouted(connection), queries.oldest_due(connection)
+    came, due = events.oldest_unrouted(connection), queries.oldest_due(connection)
     return Pace(
         {place: Tries(_at(sorted(times), 0.5), _at(sorted(times), 0.95)) for place, times in took.items()},
         None if came is None else max(now - came, 0),

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection
 
 from ours.clock import iso
+from ours.core.reasons import Reason
+from ours.services.opening import try_open
 from ours.services.overview.events import rows
 from ours.services.overview.views import Mark
 from ours.store import Sealer
@@ -19,11 +20,12 @@ def events(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list
     """As ``ours event list`` prints them."""
     payloads = reading_events.payloads(connection, [row.id for row in found])
     public = _public_ids(connection, sealer, found)
+    opened = {key: try_open(sealer, payload, f"events:{key}") for key, payload in payloads.items()}
     return [
         {
             "id": row.id,
             "event": row.name,
-            "distinctId": sealer.open_json(payloads[row.id], f"events:{row.id}").get("distinct_id"),
+            "distinctId": opened[row.id][0].get("distinct_id"),
             "mode": row.mode,
             "occurredAt": iso(row.occurred_at),
             "receivedAt": iso(row.received_at),
@@ -31,13 +33,19 @@ def events(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list
             "source": row.source,
             "dispatches": [_mark(mark) for mark in row.dispatches],
         }
+        | why_not(opened[row.id][1])
         for row in rows(connection, found)
     ]
 
 
+def why_not(unopened: Reason | None) -> Json:
+    """What is said of something that can't be opened, in place of what it holds."""
+    return {"unopened": unopened.words} if unopened else {}
+
+
 def event(connection: Connection, sealer: Sealer, row: Any) -> Json:
     """As ``ours event show`` prints it: the same, with all that was sent, and what there is to say."""
-    body = sealer.open_json(row.payload, f"events:{row.id}")
+    body, _ = try_open(sealer, row.payload, f"events:{row.id}")
     carried = {name: body.get(key, {}) for name, key in _CARRIED.items()}
     notes = [code for code in (row.notes or "").split(",") if code]
     listed = events(connection, sealer, [row])[0]
@@ -67,7 +75,7 @@ def dispatch(connection: Connection, sealer: Sealer, row: Any) -> Json:
 
 
 def _attempt(sealer: Sealer, row: Any) -> Json:
-    exchange = orjson.loads(sealer.open(row.exchange, f"attempts:{row.dispatch_id}:{row.number}"))
+    exchange, unopened = try_open(sealer, row.exchange, f"attempts:{row.dispatch_id}:{row.number}")
     return {
         "number": row.number,
         "startedAt": iso(row.started_at),
@@ -80,7 +88,7 @@ def _attempt(sealer: Sealer, row: Any) -> Json:
         "outcome": row.outcome,
         "code": row.code,
         "message": exchange.get("message") or None,
-    }
+    } | why_not(unopened)
 
 
 def _timing(kept: Mapping[str, int]) -> Json:
@@ -95,4 +103,5 @@ def _mark(mark: Mark) -> Json:
 def _public_ids(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> Mapping[str, str]:
     """What callers know each visitor by, by the id of the visitor that it is in the end."""
     roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
-    return {root.id: str(sealer.open_json(root.profile, f"visitors:{root.id}")["id"]) for root in roots.values()}
+    opened = {root.id: try_open(sealer, root.profile, f"visitors:{root.id}")[0] for root in roots.values()}
+    return {visitor_id: str(profile["id"]) for visitor_id, profile in opened.items() if profile}

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ours.core import ranges
 from ours.core.paths import UNDEFINED, follow
+from ours.services.opening import try_open
 from ours.store import Sealer
 from ours.store.queries import reading_dispatches, reading_events
 
@@ -29,7 +30,7 @@ class Sieve:
     url: str | None = None
 
     def keep(self, connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list[Any]:
-        """Those of the events' rows that pass, in their order."""
+        """Those of the events' rows that pass, in their order. One that can't be opened has no property to look at."""
         kept = list(found)
         if self.destination_id is not None or self.state is not None:
             fit = self._by_dispatch(connection, kept)
@@ -37,7 +38,7 @@ class Sieve:
         tests = self._tests()
         if tests and kept:
             sealed = reading_events.payloads(connection, [row.id for row in kept])
-            opened = {key: orjson.loads(sealer.open(data, f"events:{key}")) for key, data in sealed.items()}
+            opened = {key: try_open(sealer, data, f"events:{key}")[0] for key, data in sealed.items()}
             kept = [row for row in kept if all(test(opened[row.id]) for test in tests)]
         return kept
 

@@ -26,7 +26,9 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One event in a list. Moments are milliseconds; ``visitor_id`` is a hash and names nobody by itself."""
+    """One event in a list. Moments are milliseconds; ``visitor_id`` is a hash and names nobody by itself; ``aside``: it
+    can't be routed before it can be opened.
+    """
 
     id: str
     name: str
@@ -38,6 +40,7 @@ class Row:
     routed: bool
     visitor_id: str | None
     dispatches: tuple[Mark, ...]
+    aside: bool = False
 
     @property
     def tally(self) -> list[tuple[str, int, str]]:
@@ -61,7 +64,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try. ``request`` and ``response`` are redacted; ``since_last_ms`` is the wait before it.
+    """One try. ``request`` and ``response`` are redacted; ``since_last_ms`` is the wait before it; ``unopened``: why
+    neither can be shown, if so.
 
     ``timing`` splits it: ``queue_ms`` (since the dispatch was made), ``build_ms``, ``connect_ms``, ``total_ms``.
     """
@@ -79,6 +83,7 @@ class Attempt:
     response: Mapping[str, Any] | None
     message: str
     timing: Mapping[str, int]
+    unopened: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +112,16 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whom an event is about, personal values masked. ``merged``: the event named another one, who is this one now."""
+    """Whom an event is about, personal values masked. ``merged``: the event named another one, who is this one now.
+
+    ``unopened``: why nothing is known of them, if so.
+    """
 
     id: str
     facts: Sequence[tuple[str, str]]
     properties: Mapping[str, Any]
     merged: bool
+    unopened: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +139,10 @@ class Event:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to come by itself."""
-        return self.row.routed and all(dispatch.state not in UNDER_WAY for dispatch in self.dispatches)
+        """Whether nothing more is to come by itself in a moment."""
+        return (self.row.routed or self.row.aside) and all(
+            dispatch.state not in UNDER_WAY for dispatch in self.dispatches
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,7 @@ class Preview:
         before, after = core_rules(self._governance.list()), core_rules(self._governance.check(wanted))
         pairs = []
         for one in self._destinations.list():
-            if one.loaded and one.events:
+            if one.loaded and one.events and not one.unopened:
                 config = self._destinations.config(one.id)
                 pairs.append((one.name, self._side(one.id, config, before), self._side(one.id, config, after)))
         return self._report(pairs, latest, clear=clear)

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock, ids
-from ours.errors import Invalid, NotFound
+from ours.core import reasons
+from ours.errors import Invalid, NotFound, Unsealable
 from ours.plugin import SecretValue
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
@@ -136,10 +137,15 @@ class Sources:
         return text
 
     def _key(self, row: Any) -> Key:
-        text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
+        text, unopened = "", None
+        try:
+            text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
+        except Unsealable as error:
+            unopened = reasons.unopened(error.reason)
         return Key(
-            row.id, row.mode, SecretValue(text), row.created_at, row.expires_at, row.revoked_at, row.last_used_at
-        )
+            row.id, row.mode, SecretValue(text), row.created_at, row.expires_at, row.revoked_at, row.last_used_at,
+            unopened,
+        )  # fmt: skip
 
     def _set_status(self, source_id: int, status: str, verb: str, actor: Who) -> Source:
         with self._store.write() as connection:

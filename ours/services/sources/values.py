@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from ours import clock
+from ours.core.reasons import Reason
 from ours.plugin import SecretValue
 
 
@@ -38,7 +39,10 @@ class NewSource:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a source. ``text`` is what callers send; whoever shows it sees to it that the reader may."""
+    """One key of a source. ``text`` is what callers send; whoever shows it sees to it that the reader may.
+
+    ``unopened``: why it can't be shown, if so. It works all the same.
+    """
 
     id: int
     mode: str
@@ -47,6 +51,7 @@ class Key:
     expires_at: int | None
     revoked_at: int | None
     last_used_at: int | None
+    unopened: Reason | None = None
 
     def works(self, now: int) -> bool:
         return self.revoked_at is None and (self.expires_at is None or self.expires_at > now)

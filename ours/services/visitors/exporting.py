@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.clock import iso
+from ours.services.opening import try_open
 from ours.services.overview import plain
 from ours.store import Sealer
 from ours.store.queries import forgetting as queries
@@ -25,10 +26,11 @@ def document(connection: Connection, sealer: Sealer, root: Any, now: int) -> dic
 
 
 def _visitor(sealer: Sealer, row: Any) -> dict[str, Any]:
-    profile = sealer.open_json(row.profile, f"visitors:{row.id}")
+    profile, unopened = try_open(sealer, row.profile, f"visitors:{row.id}")
     named = {name: profile[key] for key, name in _NAMES.items() if profile.get(key)}
     moments = {"createdAt": iso(row.created_at), "seenAt": iso(row.seen_at)}
-    return {"id": row.id, "mergedInto": row.alias_of, **named, "properties": profile.get("properties", {}), **moments}
+    told = {"id": row.id, "mergedInto": row.alias_of, **named, "properties": profile.get("properties", {}), **moments}
+    return told | plain.why_not(unopened)
 
 
 def _event(connection: Connection, sealer: Sealer, event_id: str) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core.reasons import Reason
 from ours.core.redact import mask_value
 from ours.errors import NotFound
 from ours.services import audit
 from ours.services.actors import RANKS, Actor, Who, needs
+from ours.services.opening import try_open
 from ours.services.overview import is_id, masks
 from ours.services.route import Route
 from ours.services.visitors import exporting, finding
@@ -35,7 +37,10 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """All that is known of a visitor. Personal values are masked unless ``clear``. ``merged``: who they were, too."""
+    """All that is known of a visitor. Personal values are masked unless ``clear``. ``merged``: who they were, too.
+
+    ``unopened``: why nothing of it can be shown, if so.
+    """
 
     id: str
     mode: str
@@ -46,6 +51,7 @@ class Profile:
     properties: Mapping[str, Any]
     merged: Sequence[tuple[str, str]]
     clear: bool
+    unopened: Reason | None = None
 
 
 class Visitors:
@@ -107,23 +113,24 @@ class Visitors:
         return self._forgetting.again(actor)
 
     def _profile(self, connection: Connection, root: Any, *, clear: bool) -> Profile:
-        profile = self._open(root)
+        profile, unopened = try_open(self._store.sealer, root.profile, f"visitors:{root.id}")
         family = reading_events.merged_into(connection, root.id)
         held = queries.identifiers_of(connection, family)
         properties = profile.get("properties") or {}
         return Profile(
             id=root.id,
             mode=root.mode,
-            public_id=str(_shown("id", profile.get("id"), clear=clear)),
+            public_id=_public(profile, clear=clear),
             created_at=root.created_at,
             seen_at=root.seen_at,
             identifiers=[self._identifier(row, root.mode, profile, clear=clear) for row in held],
             properties=properties if clear else masks.bag(properties),
             merged=[
-                (row.id, str(_shown("id", self._open(row).get("id"), clear=clear)))
+                (row.id, _public(try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0], clear=clear))
                 for row in visitors.by_id(connection, family[1:])
             ],
             clear=clear,
+            unopened=unopened,
         )
 
     def _identifier(self, row: Any, mode: str, profile: Mapping[str, Any], *, clear: bool) -> Identifier:
@@ -132,9 +139,6 @@ class Visitors:
             return Identifier(row.kind, None, row.attached_at)
         shown = f"{value[:8]}…" if row.kind == "email" else str(_shown(row.kind, value, clear=clear))
         return Identifier(row.kind, shown, row.attached_at)
-
-    def _open(self, row: Any) -> dict[str, Any]:
-        return self._store.sealer.open_json(row.profile, f"visitors:{row.id}")
 
     def _note(self, actor: Who, verb: str, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
         with self._store.write() as connection:
@@ -150,6 +154,10 @@ def _root(connection: Connection, visitor_id: str) -> Any:
 
 def _shown(name: str, value: Any, *, clear: bool) -> Any:
     return value if clear else mask_value(name, value)
+
+
+def _public(profile: Mapping[str, Any], *, clear: bool) -> str:
+    return str(_shown("id", profile["id"], clear=clear)) if "id" in profile else ""
 
 
 def _nobody(visitor_id: str) -> NotFound:

@@ -58,6 +58,22 @@ def count_held(connection: Connection, destination_id: int, reason: str | None =
     return _count(connection, which if reason is None else and_(which, _d.reason == reason), _HELD)
 
 
+_NEXT_REASON = select(
+    func.min(select(func.min(_d.reason)).where(_HELD, _MINE, _d.reason > bindparam("after")).scalar_subquery())
+).select_from(destinations)
+
+
+def held_for(connection: Connection, wanted: Callable[[str], bool]) -> dict[str, int]:
+    """How many are held for each reason that is ``wanted``. What is held for others is not counted, but passed over."""
+    found, reason = {}, connection.scalar(_NEXT_REASON, {"after": ""})
+    while reason is not None:
+        if wanted(reason):
+            query = select(func.count()).select_from(destinations).join(dispatches, _MINE)
+            found[reason] = connection.scalar(query.where(_HELD, _d.reason == reason)) or 0
+        reason = connection.scalar(_NEXT_REASON, {"after": reason})
+    return found
+
+
 def oldest(connection: Connection, destination_id: int) -> int | None:
     """When the oldest of what waits or is held was made."""
     mine = select(func.min(_d.created_at)).where(_d.destination_id == destination_id)

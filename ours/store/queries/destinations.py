@@ -1,6 +1,6 @@
 """Destinations and their allow lists."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
@@ -13,7 +13,16 @@ LONGEST_REST = 24 * 3_600_000
 _THERE = destinations.c.status != "removed"
 _NOT_REMOVED = select(destinations).where(_THERE).order_by(destinations.c.id)
 _CURRENT = Prepared(_NOT_REMOVED)
-_ON = Prepared(_NOT_REMOVED.where(destinations.c.status == "on"))
+_IS_ON = destinations.c.status == "on"
+_WHOLE = Prepared(select(destinations))
+_STANDING = Prepared(
+    select(
+        destinations.c.id, destinations.c.version, destinations.c.breaker, destinations.c.breaker_failures,
+        destinations.c.breaker_refusals, destinations.c.breaker_until,
+    )
+    .where(_IS_ON)
+    .order_by(destinations.c.id)
+)  # fmt: skip
 _TO_ROUTE = (
     select(
         destinations.c.id, destinations.c.slug, destinations.c.status, destinations.c.breaker, destinations.c.sources,
@@ -39,9 +48,14 @@ def allow_lists(connection: Connection) -> dict[int, set[str]]:
     return keys
 
 
-def all_on(connection: Connection) -> Sequence[Any]:
-    """Those that deliver, by id."""
-    return _ON.all(connection)
+def standing(connection: Connection) -> Sequence[Any]:
+    """Of those that deliver, by id: the version, and the columns of the breaker."""
+    return _STANDING.all(connection)
+
+
+def those_on(connection: Connection, ids: Iterable[int]) -> Sequence[Any]:
+    """Of these, those that deliver, whole."""
+    return _WHOLE.among(connection, "id", ids, "AND status = 'on'")
 
 
 def rows(connection: Connection) -> Sequence[Any]:

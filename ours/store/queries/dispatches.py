@@ -1,10 +1,11 @@
 """The life of a dispatch in SQL: made, claimed under a lease, recorded, given back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, text, update
 
+from ours.errors import DAMAGED
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.queries.destinations import LONGEST_REST
@@ -78,11 +79,11 @@ _BEHIND = (
         _earlier.c.lane == _d.lane,
         _earlier.c.id < _d.id,
         OPEN,
-        or_(_earlier.c.reason.is_(None), _earlier.c.reason != "ambiguous"),
+        or_(_earlier.c.reason.is_(None), and_(_earlier.c.reason != "ambiguous", _earlier.c.reason != DAMAGED)),
     )
     .correlate(dispatches)
 )
-# Where order matters, one at a time of each visitor. What may have arrived had its turn.
+# Where order matters, one at a time of each visitor. What may have arrived had its turn; what is damaged has none.
 _FREE = or_(_d.lane.is_(None), not_(_BEHIND.exists()))
 _DUE = and_(_d.destination_id == destinations.c.id, _d.due_at <= bindparam("now"))
 _rests = destinations.c.rests_until
@@ -202,6 +203,23 @@ def give_back(connection: Connection, ids: Sequence[str], *, holder: str, now: i
             .where(_d.id.in_(ids), _d.lease == holder)
             .values(state="pending", attempts=_d.attempts - 1, due_at=now, lease=None, lease_until=None, updated_at=now)
         )
+
+
+_HOLD = (
+    update(dispatches)
+    .where(_d.id == bindparam("key"), _d.lease == bindparam("holder"))
+    .values(
+        state="held", reason=bindparam("why"), attempts=_d.attempts - 1, lease=None, lease_until=None,
+        updated_at=bindparam("now"),
+    )
+)  # fmt: skip
+
+
+def hold_unopened(connection: Connection, reasons: Mapping[str, str], *, holder: str, now: int) -> None:
+    """Hold claimed dispatches for which nothing could be made, for these reasons by id. No try of theirs is used up."""
+    if reasons:
+        values = [{"key": key, "why": why, "holder": holder, "now": now} for key, why in sorted(reasons.items())]
+        connection.execute(_HOLD, values)
 
 
 _RENEW = "UPDATE dispatches SET lease_until = {} WHERE lease = {} AND id IN"

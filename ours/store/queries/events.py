@@ -1,15 +1,16 @@
 """Takes events in, hands the unrouted ones out, and writes down where each one went."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, text
+from sqlalchemy import Connection, Select, bindparam, func, select, text, update
 
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.tables import events, seen
 
-__all__ = ["Connection", "First", "NewEvent", "Routed", "count_unrouted", "insert_new", "mark_routed", "unrouted"]
+__all__ = ["Connection", "First", "NewEvent", "Routed", "aside", "count_unrouted", "insert_new", "mark_routed",
+           "set_aside", "take_back", "unrouted"]  # fmt: skip
 
 
 class NewEvent(NamedTuple):
@@ -78,10 +79,13 @@ def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
     return {row.hash: First(row.event_id, row.content) for row in _SEEN.among(connection, "hash", hashes)}
 
 
-_UNROUTED = Prepared(
+# In the words of the partial index, or it is not used. What is set aside for a reason does not wait for the router.
+_UNROUTED = text("routed_at IS NULL")
+_WAITS, _ASIDE = events.c.notes.is_(None), events.c.notes.is_not(None)
+_NEXT = Prepared(
     select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
            events.c.occurred_at, events.c.received_at, events.c.payload)
-    .where(text("routed_at IS NULL"))
+    .where(_UNROUTED, _WAITS)
     .order_by(events.c.id)
     .limit(bindparam("most"))
 )  # fmt: skip
@@ -91,11 +95,52 @@ _MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {},
 
 def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
     """The oldest events that wait to be routed, in order of acceptance."""
-    return _UNROUTED.all(connection, most=limit)
+    return _NEXT.all(connection, most=limit)
 
 
 def any_unrouted(connection: Connection) -> bool:
-    return connection.scalar(select(events.c.id).where(text("routed_at IS NULL")).limit(1)) is not None
+    """Whether any waits to be routed; what was set aside does not."""
+    return connection.scalar(_first(events.c.id)) is not None
+
+
+def oldest_unrouted(connection: Connection) -> int | None:
+    """When the event was received that has waited longest to be routed."""
+    found: int | None = connection.scalar(_first(events.c.received_at))
+    return found
+
+
+def _first(column: Any) -> Select[Any]:
+    return select(column).where(_UNROUTED, _WAITS).order_by(events.c.id).limit(1)
+
+
+def set_aside(connection: Connection, reasons: Mapping[str, str]) -> None:
+    """Let these wait apart, each for its reason, until ``take_back``; they are unrouted all the same."""
+    if reasons:
+        values = [{"key": key, "why": why} for key, why in sorted(reasons.items())]
+        connection.execute(_SET_ASIDE, values)
+
+
+_SET_ASIDE = update(events).where(events.c.id == bindparam("key"), _UNROUTED).values(notes=bindparam("why"))
+
+
+def aside(connection: Connection) -> dict[str, int]:
+    """How many events are set aside, by reason: of those before the first that waits, so that it costs little."""
+    query = select(events.c.notes, func.count()).where(_UNROUTED, _ASIDE)
+    if (waits := connection.scalar(_first(events.c.id))) is not None:
+        query = query.where(events.c.id < waits)
+    query = query.group_by(events.c.notes)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def unrouted_after(connection: Connection, after: str | None, limit: int) -> Sequence[Any]:
+    """Id and ``notes`` of the next unrouted events: of one that was set aside, the reason; of one that waits, none."""
+    query = select(events.c.id, events.c.notes).where(_UNROUTED).order_by(events.c.id).limit(limit)
+    return connection.execute(query if after is None else query.where(events.c.id > after)).all()
+
+
+def take_back(connection: Connection, ids: Sequence[str]) -> None:
+    """Let these, which were set aside, wait to be routed again."""
+    connection.execute(update(events).where(events.c.id.in_(ids), _UNROUTED).values(notes=None))
 
 
 _READ = Prepared(
@@ -111,7 +156,14 @@ def by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
 
 
 def count_unrouted(connection: Connection) -> int:
-    return connection.scalar(select(func.count()).select_from(events).where(text("routed_at IS NULL"))) or 0
+    """How many wait to be routed: from the first that does, for what was set aside lies before it.
+
+    So it is counted in the index alone.
+    """
+    count = (
+        select(func.count()).select_from(events).where(_UNROUTED, events.c.id >= _first(events.c.id).scalar_subquery())
+    )
+    return connection.scalar(count) or 0
 
 
 def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:

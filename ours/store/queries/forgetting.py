@@ -19,8 +19,11 @@ _WIPE = (
 
 
 def any_unrouted(connection: Connection, upto: str) -> bool:
-    """Whether an event of those days still waits to be routed: nobody knows yet whose it is."""
-    waiting = select(_e.id).where(text("routed_at IS NULL"), _e.id <= upto).limit(1)
+    """Whether an event of those days still waits to be routed: nobody knows yet whose it is.
+
+    What was set aside is not waited for: nobody can tell whose it is before its key is back.
+    """
+    waiting = select(_e.id).where(text("routed_at IS NULL"), _e.notes.is_(None), _e.id <= upto).limit(1)
     return connection.scalar(waiting) is not None
 
 

@@ -19,7 +19,7 @@ _e, _d = events.c, dispatches.c
 _SHOWN = text("kind = 'track'")  # a literal: SQLite uses a partial index only when the query repeats its condition
 _PLACE = (_e.occurred_at, _e.id)
 _LISTED = (_e.id, _e.mode, _e.source_id, _e.name, _e.occurred_at, _e.received_at, _e.routed_at, _e.visitor_id,
-           _e.owed, _e.refused)  # fmt: skip
+           _e.owed, _e.refused, _e.notes)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

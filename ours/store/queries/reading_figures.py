@@ -62,9 +62,3 @@ def oldest_due(connection: Connection) -> Sequence[Any]:
     of = destinations.c
     query = select(of.id, of.name, of.status, of.breaker, oldest.scalar_subquery().label("due_at"))
     return connection.execute(query.where(of.status != "removed").order_by(of.id)).all()
-
-
-def oldest_unrouted(connection: Connection) -> int | None:
-    """When the event was received that has waited longest to be routed."""
-    query = select(_e.received_at).where(text("routed_at IS NULL")).order_by(_e.id).limit(1)
-    return connection.scalar(query)

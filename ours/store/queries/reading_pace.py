@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, select
 
-from ours.store.tables import attempts, destinations, dispatches, events
+from ours.store.tables import attempts, destinations, dispatches
 
 _a, _d = attempts.c, dispatches.c
 
@@ -16,12 +16,6 @@ def latest_tries(connection: Connection, since: int, most: int) -> Sequence[Any]
     latest_few = latest.order_by(_a.started_at.desc()).limit(most).subquery()
     query = select(_d.destination_id, latest_few.c.duration_ms).join(dispatches, _d.id == latest_few.c.dispatch_id)
     return connection.execute(query.where(_d.mode == "live")).all()
-
-
-def oldest_unrouted(connection: Connection) -> int | None:
-    """When the event came that has waited longest to be routed."""
-    query = select(events.c.received_at).where(text("routed_at IS NULL")).order_by(events.c.id).limit(1)
-    return connection.scalar(query)
 
 
 def oldest_due(connection: Connection) -> int | None:

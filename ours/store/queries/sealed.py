@@ -1,6 +1,6 @@
 """Everything that is sealed, wherever it stands: walked through in parts, by the key that sealed it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ def page(connection: Connection, shelf: Shelf, after: Key | None, limit: int) ->
     return [Sealed(tuple(row[:wide]), shelf.place(*row[wide:-1]), row[-1]) for row in rows]
 
 
-def replace(connection: Connection, shelf: Shelf, pairs: Sequence[tuple[Sealed, bytes]]) -> int:
+def replace(connection: Connection, shelf: Shelf, pairs: Iterable[tuple[Sealed, bytes]]) -> int:
     """Put the new values in place of the old ones, where nobody has changed those since; how many."""
     names = [f"key_{number}" for number in range(len(shelf.key))]
     mine = [column == bindparam(name) for column, name in zip(shelf.key, names, strict=True)]

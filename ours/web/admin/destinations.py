@@ -81,4 +81,5 @@ def _shape(one: Destination) -> dict[str, Any]:
         name: mask_url(value) if isinstance(value, str) else value for name, value in one.settings_shown.items()
     }
     carries = {"settings": settings, "events": list(one.events), "mapping": dict(one.mapping)}
+    carries |= {"unopened": one.unopened.words} if one.unopened else {}
     return told | carries | {"version": one.version, "updatedAt": iso(one.updated_at)}

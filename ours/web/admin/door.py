@@ -10,7 +10,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from ours import log
-from ours.errors import Busy, Forbidden, Invalid, NotFound, OursError
+from ours.errors import Busy, Forbidden, Invalid, NotFound, OursError, Unsealable
 from ours.services import actors
 from ours.services.actors import Actor
 from ours.services.tokens import SCOPES
@@ -126,6 +126,11 @@ def _invalid(error: Invalid) -> Response:
 @blueprint.errorhandler(RequestEntityTooLarge)
 def _too_large(_: RequestEntityTooLarge) -> Response:
     return _refuse(Invalid(f"The body is larger than {LARGEST:,} bytes."), 413)
+
+
+@blueprint.errorhandler(Unsealable)
+def _unsealable(error: Unsealable) -> Response:
+    return _refuse(error, 409)
 
 
 @blueprint.errorhandler(Busy)

@@ -45,7 +45,8 @@ def _profile(one: Profile) -> Mapping[str, Any]:
     merged = [{"id": visitor_id, "visitorId": name} for visitor_id, name in one.merged]
     moments = {"createdAt": iso(one.created_at), "seenAt": iso(one.seen_at)}
     told = {"id": one.id, "mode": one.mode, "visitorId": one.public_id, **moments, "identifiers": named}
-    return told | {"mergedFrom": merged, "properties": dict(one.properties)}
+    why = {"unopened": one.unopened.words} if one.unopened else {}
+    return told | why | {"mergedFrom": merged, "properties": dict(one.properties)}
 
 
 def _receipt(one: Receipt) -> Mapping[str, Any]:

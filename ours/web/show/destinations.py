@@ -70,6 +70,8 @@ def destination(destination_id: int) -> str:
 def edit_destination(destination_id: int) -> ResponseReturnValue:
     found = ours().destinations.get(destination_id)
     plugin = _plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
+    if found.unopened:
+        abort(409, f"Its settings: {found.unopened.words} {found.unopened.remedy}")
     if request.method == "GET":
         return _form(plugin, forms.of(found), {}, found)
     typed = forms.read(request.form, describe_settings(plugin))

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from ours.errors import Busy, Forbidden, Invalid, NotFound
+from ours.errors import Busy, Forbidden, Invalid, NotFound, Unsealable
 from ours.web.show.door import blueprint
 
 _MACHINES = ("/api/", "/health/", "/static/")
@@ -14,6 +14,7 @@ _WORDS = {
     403: ("This is not yours to do", "An admin can give you another role."),
     404: ("There is nothing here", "The address may be mistyped, or what was here is gone."),
     405: ("Not this way", "This address takes something else. Go back and use the page's own buttons."),
+    409: ("This can't be opened", "Put the old secret key back, and start again."),
     413: ("That is too much at once", "Send less."),
     503: ("Not just now", "Try again in a moment."),
     500: ("Something broke on our side", "It was written to the log. Try again in a moment."),
@@ -53,6 +54,11 @@ def forbidden(error: Forbidden) -> ResponseReturnValue:
 @blueprint.errorhandler(Busy)
 def busy(error: Busy) -> ResponseReturnValue:
     return _page(f"{error} Try again in a moment.", 503)
+
+
+@blueprint.errorhandler(Unsealable)
+def unsealable(error: Unsealable) -> ResponseReturnValue:
+    return _page(str(error), 409)
 
 
 def _page(sentence: str | None, status: int) -> ResponseReturnValue:

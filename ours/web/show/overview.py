@@ -16,8 +16,10 @@ from ours.web.show.bars import bars
 from ours.web.show.door import page
 
 _STALE = 10 * clock.MINUTE
-_GRAVE = {"balance", "lost", "disk", "paused", "plugin"}
-_NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins"}
+_PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches"}
+_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened"}
+_NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
+          "unopened": "Secret keys"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _alerts(alerts: Sequence[Alert]) -> Iterator[Concern]:
 def _address(kind: str, destination_id: int | None) -> str:
     if destination_id is not None:
         return url_for("show.destination", destination_id=destination_id)
-    return url_for("show.plugins" if kind == "plugin" else "show.overview")
+    return url_for(_PAGES.get(kind, "show.overview"))
 
 
 def _watch(watched: Watched) -> Iterator[Concern]:

@@ -76,7 +76,9 @@ def snippets(key: Key) -> Snippets:
 
 
 def shown_key(key: Key) -> str:
-    """Whole to those who may change things; to a viewer, its beginning."""
+    """Whole to those who may change things; to a viewer, its beginning; why not, if it can't be opened."""
+    if key.unopened:
+        return key.unopened.words
     return key.text.reveal() if may("editor") else f"{key.text.reveal()[:8]}…"
 
 

@@ -64,7 +64,7 @@ def show_source(source_id: int, errors: dict[str, list[str]]) -> str:
 def working_key(keys: Sequence[Key], mode: str) -> Key | None:
     """The newest key of that mode that is accepted now."""
     now = clock.now_ms()
-    return next((key for key in keys if key.mode == mode and key.works(now)), None)
+    return next((key for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)
 
 
 @page("/sources/<int:source_id>/<verb>", "editor", ["GET", "POST"])

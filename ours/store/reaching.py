@@ -1,0 +1,41 @@
+"""What keeps us from a database, in words that say what to do about it."""
+
+import errno
+import os
+from pathlib import Path
+
+NO_ADDRESS = (
+    "It can't be read as an address: postgresql://user:password@host:5432/name. Write @, :, / in it as %40, %3A, %2F."
+)
+_REMEDIES = {
+    "failed to resolve host": "Check the host in OURS_DATABASE_URL.",
+    "pg_hba.conf": "Let this machine in, in the server's pg_hba.conf.",
+    "password": "Check the user and the password in OURS_DATABASE_URL.",
+    'role "': "Check the user in OURS_DATABASE_URL, or make it: createuser NAME.",
+    'database "': "Check the name in OURS_DATABASE_URL, or make the database: createdb NAME.",
+}
+
+
+def problem_of(file: Path) -> str | None:
+    """Why there can be no SQLite database in ``file``, which is made if it is not there; None: there can."""
+    folder = file.parent
+    if not folder.is_dir():
+        return f"There is no folder {folder}. Make it, or name a file in another."
+    if file.is_dir():
+        return f"{file} is a folder. Name a file in it: sqlite:///{file}/ours.db"
+    try:
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
+            raise PermissionError(errno.EACCES, "Permission denied")
+    except OSError as error:
+        said = (error.strerror or type(error).__name__).lower()
+        return f"{file} can't be written ({said}). Whoever runs ours must be able to write it, and into its folder."
+    return None
+
+
+def remedy(said: str) -> str:
+    """What to look at when a server does not let us in, by what it or its driver said."""
+    reason = said.rpartition("failed: ")[2]
+    return next(
+        (words for sign, words in _REMEDIES.items() if sign in reason), "Check that it runs, and OURS_DATABASE_URL."
+    )

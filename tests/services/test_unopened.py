@@ -1,0 +1,271 @@
+"""A stored row that can't be opened harms only itself, and goes its way once its key is back."""
+
+import threading
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours import log
+from ours.errors import key_missing
+from ours.services.alerts.noticing import notice
+from ours.services.deliver import Deliver
+from ours.services.overview import Overview
+from ours.services.route import Route
+from ours.store import Sealer
+from ours.store.queries import events as queries
+from ours.store.queries import sealed
+from ours.store.queries.sealed import SHELVES
+from ours.store.tables import dispatches, events
+from tests.receiver import Receiver
+from tests.services.batching import batching
+from tests.services.conftest import Place
+from tests.services.scripted import deliver, route_all, scripted, sweep_of
+
+OTHER = b"another key, of thirty-two bytes"
+GONE = key_missing(Sealer((OTHER,)).key_ids[0])
+
+
+def ring(place: Place, *keys: bytes) -> None:
+    """All stations begin anew with these secret keys."""
+    place.deliver.close()
+    place.store.sealer = Sealer(keys)
+    place.route = Route(place.store, place.registry)
+    place.deliver = Deliver(place.store, place.registry, place.settings)
+
+
+def own_keys(place: Place) -> tuple[bytes, ...]:
+    return place.settings.secret_keys
+
+
+def lose_key(place: Place, name: str, *ids: Any) -> None:
+    """The sealed values of these rows (all, when none is named) are those of a key that is not in the ring."""
+    _rewrite(place, name, ids, lambda plain, where: Sealer((OTHER,)).seal(plain, where))
+
+
+def damage(place: Place, name: str, *ids: Any) -> None:
+    _rewrite(place, name, ids, lambda plain, _: place.store.sealer.seal(plain, "elsewhere"))
+
+
+def _rewrite(place: Place, name: str, ids: tuple[Any, ...], anew: Any) -> None:
+    shelf = next(one for one in SHELVES if one.name == name)
+    with place.store.write() as connection:
+        found = sealed.page(connection, shelf, None, 1000)
+        pairs = [
+            (one, anew(place.store.sealer.open(one.value, one.place), one.place))
+            for one in found
+            if not ids or one.key[0] in ids
+        ]
+        assert sealed.replace(connection, shelf, pairs) == len(pairs) > 0
+
+
+def told(place: Place) -> dict[str, tuple[str, str | None, int]]:
+    """By event: state, reason and attempts of its dispatch."""
+    with place.store.read() as connection:
+        rows = connection.execute(sa.select(dispatches))
+        return {row.event_id: (row.state, row.reason, row.attempts) for row in rows}
+
+
+def difference(place: Place) -> int:
+    return Overview(place.store, place.registry).balance().difference
+
+
+def sweep(place: Place) -> None:
+    sweep_of(place).run()
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["alone", "together"])
+def test_a_dispatch_whose_event_cannot_be_opened_is_held_alone(
+    place: Place, receiver: Receiver, together: bool
+) -> None:
+    if together:
+        batching(place, receiver)
+    else:
+        place.webhook(receiver)
+    ids = [place.track(user_id=f"u{number}").event_id for number in range(5)]
+    route_all(place)
+    lose_key(place, "events", ids[1])
+    place.deliver.drain(threading.Event(), 20)
+    assert place.states() == {"delivered": 4, "held": 1}
+    assert told(place)[ids[1]] == ("held", GONE, 0)
+    assert difference(place) == 0
+    sweep(place)
+    assert told(place)[ids[1]] == ("held", GONE, 0)
+    ring(place, *own_keys(place), OTHER)
+    sweep(place)
+    place.work()
+    assert place.states() == {"delivered": 5}
+    assert told(place)[ids[1]] == ("delivered", None, 1)
+    assert difference(place) == 0
+
+
+def test_one_whose_visitor_cannot_be_opened_is_held_too(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    ids = [place.track(user_id=f"u{number}").event_id for number in range(3)]
+    route_all(place)
+    with place.store.read() as connection:
+        whose = connection.scalar(sa.select(events.c.visitor_id).where(events.c.id == ids[2]))
+    lose_key(place, "visitors", whose)
+    place.deliver.drain(threading.Event(), 20)
+    assert place.states() == {"delivered": 2, "held": 1}
+    assert told(place)[ids[2]] == ("held", GONE, 0)
+    ring(place, *own_keys(place), OTHER)
+    sweep(place)
+    place.work()
+    assert place.states() == {"delivered": 3}
+
+
+def aside(place: Place) -> dict[str, int]:
+    with place.store.read() as connection:
+        return queries.aside(connection)
+
+
+def test_an_event_that_cannot_be_opened_keeps_nobody_behind_it(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    ids = [place.track(user_id=f"u{number}").event_id for number in range(6)]
+    lose_key(place, "events", *ids[:3])
+    assert [place.route.run(2), place.route.run(2), place.route.run(2), place.route.run(2)] == [2, 2, 2, 0]
+    assert place.states() == {"pending": 3}
+    assert aside(place) == {GONE: 3}
+    with place.store.read() as connection:
+        assert not queries.any_unrouted(connection)  # nobody is poked for them
+        assert queries.count_unrouted(connection) == 0  # nor is a sender refused because of them
+        assert queries.oldest_unrouted(connection) is None
+    place.work()
+    sweep(place)
+    assert (place.states(), aside(place), difference(place)) == ({"delivered": 3}, {GONE: 3}, 0)
+    ring(place, *own_keys(place), OTHER)
+    sweep(place)
+    assert aside(place) == {}
+    place.work()
+    assert (place.states(), difference(place)) == ({"delivered": 6}, 0)
+    with place.store.read() as connection:
+        assert set(connection.scalars(sa.select(events.c.notes))) == {None}
+
+
+def test_an_event_whose_visitor_cannot_be_opened_waits_for_the_key(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    place.identify(user_id="u1", user_properties={"plan": "gold"})
+    place.work()
+    lose_key(place, "visitors")
+    place.track(user_id="u1")
+    place.track(user_id="u2")
+    place.work()
+    assert (place.states(), aside(place), difference(place)) == ({"delivered": 1}, {GONE: 1}, 0)
+    ring(place, *own_keys(place), OTHER)
+    sweep(place)
+    place.work()
+    assert (place.states(), aside(place)) == ({"delivered": 2}, {})
+
+
+def test_what_is_damaged_waits_and_is_tried_again_at_the_next_start(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    early = place.track(user_id="u1").event_id
+    route_all(place)
+    late = place.track(user_id="u2").event_id
+    plain = {one: opened(place, one) for one in (early, late)}
+    damage(place, "events", early, late)
+    place.work()
+    assert told(place) == {early: ("held", "damaged", 0)}
+    assert aside(place) == {"damaged": 1}
+    running = sweep_of(place)
+    running.run()
+    place.work()
+    assert told(place) == {early: ("held", "damaged", 0)}
+    with place.store.write() as connection:
+        for one, body in plain.items():
+            payload = place.store.sealer.seal(body, f"events:{one}")
+            connection.execute(sa.update(events).where(events.c.id == one).values(payload=payload))
+    running.run()
+    assert aside(place) == {"damaged": 1}  # not in every sweep
+    sweep(place)
+    place.work()
+    assert {state for state, _, _ in told(place).values()} == {"delivered"}
+    assert difference(place) == 0
+
+
+def opened(place: Place, event_id: str) -> bytes:
+    with place.store.read() as connection:
+        sealed = connection.scalar(sa.select(events.c.payload).where(events.c.id == event_id))
+    return place.store.sealer.open(sealed or b"", f"events:{event_id}")
+
+
+def test_settings_that_cannot_be_opened_hold_what_their_destination_is_owed(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver, "One")
+    two = place.webhook(receiver, "Two")
+    lose_key(place, "destinations", two)
+    place.track()
+    place.work()
+    assert place.states() == {"delivered": 1, "held": 1}
+    ring(place, *own_keys(place), OTHER)
+    sweep(place)
+    place.work()
+    assert place.states() == {"delivered": 2}
+
+
+def test_a_ring_that_is_read_again_is_enough(place: Place, receiver: Receiver) -> None:
+    """Of keys that lie in the data folder, one may be put back while all runs: the stations find it by themselves."""
+    keys = own_keys(place)
+    place.store.sealer = Sealer(keys, lambda: keys)
+    ring_again = place.store.sealer
+    place.deliver.close()
+    place.deliver, place.route = (
+        Deliver(place.store, place.registry, place.settings),
+        Route(place.store, place.registry),
+    )
+    two = place.webhook(receiver)
+    place.track()
+    route_all(place)
+    lose_key(place, "destinations", two)
+    place.deliver.drain(threading.Event(), 20)
+    assert place.states() == {"held": 1}
+    keys = (*keys, OTHER)
+    ring_again._read_at = 0.0
+    sweep(place)
+    place.deliver.drain(threading.Event(), 20)
+    assert place.states() == {"delivered": 1}
+
+
+def test_one_that_is_damaged_holds_up_no_other_of_its_visitor(place: Place) -> None:
+    place = scripted(place)
+    destination = place.destinations.add("scripted", "Scripted", {}, events=["*"], actor="cli").id
+    ids = [place.track().event_id for _ in range(3)]
+    route_all(place)
+    with place.store.write() as connection:
+        whose = connection.scalar(sa.select(events.c.visitor_id).limit(1))
+        connection.execute(sa.update(dispatches).values(lane=whose))
+    damage(place, "events", ids[0])
+    deliver(place)
+    assert destination
+    assert [told(place)[one][0] for one in ids] == ["held", "delivered", "delivered"]
+
+
+def test_many_are_told_in_one_line(place: Place, receiver: Receiver, capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("WARNING", "text")
+    place.webhook(receiver)
+    for number in range(20):
+        place.track(user_id=f"u{number}", event_properties={"diagnosis": "secret"})
+    route_all(place)
+    lose_key(place, "events")
+    place.deliver.drain(threading.Event(), 20)
+    said = [line for line in capsys.readouterr().err.splitlines() if "unopened" in line]
+    assert len(said) == 1
+    assert "20" in said[0]
+    assert GONE in said[0]
+    assert "diagnosis" not in said[0]
+
+
+def test_what_waits_is_a_concern_until_it_is_gone(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    held = [place.track(user_id=f"u{number}").event_id for number in range(2)]
+    route_all(place)
+    lose_key(place, "events", *held, place.track(user_id="u3").event_id)
+    place.work()
+    (concern,) = notice(place.store, place.registry, place.settings)
+    assert (concern.kind, concern.subject) == ("unopened", GONE)
+    assert concern.words.startswith("1 event and 2 dispatches can't be opened: their secret key ")
+    assert GONE.removeprefix("key_missing:") in concern.words
+    ring(place, *own_keys(place), OTHER)
+    sweep(place)
+    place.work()
+    assert notice(place.store, place.registry, place.settings) == []
