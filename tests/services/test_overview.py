@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 import sqlalchemy as sa
@@ -18,6 +19,7 @@ from ours.errors import NotFound
 from ours.services.overview import Filters, Overview, Row, read_cursor
 from ours.services.replay import Filter
 from ours.services.visitors import finding
+from ours.store import hand
 from ours.store.queries import reading_events, reading_trouble
 from ours.store.queries.reading_events import Narrowed, page
 from ours.store.queries.reading_trouble import STATES
@@ -38,8 +40,14 @@ def _statements(place: Place) -> Iterator[list[tuple[str, Any]]]:
     def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
         asked.append((statement, values))
 
+    def note_by_hand(connection: sa.Connection, statement: str, values: Any = ()) -> Any:
+        asked.append((statement, tuple(values) if isinstance(values, list) else values))
+        return by_hand(connection, statement, values)
+
+    by_hand = hand.run
     sa.event.listen(place.store.engine, "before_cursor_execute", note)
-    yield asked
+    with patch.object(hand, "run", note_by_hand):
+        yield asked
     sa.event.remove(place.store.engine, "before_cursor_execute", note)
 
 

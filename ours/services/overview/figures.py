@@ -65,7 +65,10 @@ def by_source(
 ) -> dict[int, list[Slot]]:
     """As ``hours``, for each of these sources and in stretches of ``step`` milliseconds."""
     starts = _starts(now, step, count)
-    return {one: _slots(starts, queries.received(connection, starts[0], step, one)) for one in source_ids}
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in queries.received(connection, starts[0], step):
+        found[row.source_id].append(row)
+    return {one: _slots(starts, found[one]) for one in source_ids}
 
 
 def _starts(now: int, step: int, count: int) -> range:

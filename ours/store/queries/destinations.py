@@ -13,6 +13,7 @@ LONGEST_REST = 24 * 3_600_000
 _THERE = destinations.c.status != "removed"
 _NOT_REMOVED = select(destinations).where(_THERE).order_by(destinations.c.id)
 _CURRENT = Prepared(_NOT_REMOVED)
+_NAMES = Prepared(_NOT_REMOVED.with_only_columns(destinations.c.id, destinations.c.name))
 _ON = Prepared(_NOT_REMOVED.where(destinations.c.status == "on"))
 _TO_ROUTE = (
     select(
@@ -47,6 +48,11 @@ def all_on(connection: Connection) -> Sequence[Any]:
 def rows(connection: Connection) -> Sequence[Any]:
     """Those not removed, by id."""
     return _CURRENT.all(connection)
+
+
+def names(connection: Connection) -> Sequence[Any]:
+    """Id and name of each, by id."""
+    return _NAMES.all(connection)
 
 
 def one(connection: Connection, destination_id: int) -> Any | None:

@@ -60,7 +60,7 @@ def destination(destination_id: int) -> str:
         infos=describe_settings(plugin) if plugin else (),
         health=ours().overview.lately().health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
-        sources={one.id: one.name for one in ours().sources.list()},
+        sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
         rests=found.rests_until is not None and found.rests_until > clock.now_ms(),
     )
