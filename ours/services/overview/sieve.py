@@ -58,7 +58,8 @@ class Sieve:
 
     def _test(self) -> Callable[[bytes], bool]:
         """Tells whether what an event carries passes: most does not, and is known by its bytes, before it is read."""
-        value, address = (orjson.dumps(text)[1:-1] for text in (self.value, (self.url or "").casefold()))
+        looked_for = self.value if self.path else "", (self.url or "").casefold()
+        value, address = (orjson.dumps(text)[1:-1] for text in looked_for)  # as they are written in events
 
         def passes(plain: bytes) -> bool:
             if value not in plain or (plain.isascii() and address not in plain.lower()):

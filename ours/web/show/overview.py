@@ -48,7 +48,6 @@ def overview() -> str:
         ],
         standing=standing,
         balance=standing.balance,
-        late=clock.now_ms() - standing.at > clock.SECOND,
         pace=here.overview.pace(),
         watched=watched,
         chart=bars(here.overview.hours()),
