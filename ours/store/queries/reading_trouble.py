@@ -3,7 +3,7 @@
 A lane is one state of one destination: its rows lie together in the index of trouble, in the order they were made.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -49,16 +49,15 @@ def reasons(connection: Connection, wanted: Filter, most: int) -> Sequence[Any]:
     """How many match by destination, state and reason; the newest ``most`` of each lane are counted."""
     places = [wanted.destination_id] if wanted.destination_id else reading_events.destination_names(connection)
     lanes = [(place, state) for place in places for state in sorted(wanted.states & STATES)]
-    return list(_of_lanes(connection, _counted, _narrowed(wanted, None), most, lanes))
+    return _of_lanes(connection, _counted, _narrowed(wanted, None), most, lanes)
 
 
 def _of_lanes(
     connection: Connection, write: _Writing, given: Mapping[str, Any], most: int, lanes: Iterable[Lane]
-) -> Iterator[Any]:
+) -> Sequence[Any]:
     """The rows of all lanes. A statement each: one for all takes the planner longer than the asking takes."""
-    statement = write(tuple(given))
-    for place, state in lanes:
-        yield from statement.all(connection, **given, place=place, state=state, most=most)
+    each = ({**given, "place": place, "state": state, "most": most} for place, state in lanes)
+    return write(tuple(given)).each(connection, each)
 
 
 def _narrowed(wanted: Filter, before: str | None) -> dict[str, Any]:
