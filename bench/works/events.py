@@ -58,6 +58,7 @@ def measure(
         began = time.perf_counter()
         filled = filling.fill(ours, count)
         filling.settle(ours)
+        ours.conservation.strike()  # as the scheduler of a running installation has
         say(f"filled with {count:,} events in {time.perf_counter() - began:.0f} s")
         client = _signed_in(ours)
         keep_memory()

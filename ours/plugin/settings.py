@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
-from marshmallow import fields, missing, validate
+from marshmallow import Schema, fields, missing, validate
 
 from ours.plugin.destination import Destination
 from ours.plugin.inputs import Headers, Secret
@@ -48,13 +49,13 @@ def load_settings(plugin: Destination | type[Destination], raw: Mapping[str, Any
 
     :raises marshmallow.ValidationError: naming every wrong setting.
     """
-    values: dict[str, Any] = plugin.Settings().load({name: value for name, value in raw.items() if value != ""})
+    values: dict[str, Any] = _schema(plugin.Settings).load({name: value for name, value in raw.items() if value != ""})
     return values
 
 
 def dump_settings(plugin: Destination | type[Destination], values: Mapping[str, Any]) -> dict[str, Any]:
     """The values as JSON can carry them, secrets in clear: for sealing, and for nothing else."""
-    raw: dict[str, Any] = plugin.Settings().dump(values)
+    raw: dict[str, Any] = _schema(plugin.Settings).dump(values)
     return raw
 
 
@@ -67,6 +68,12 @@ def secrets_of(values: Any) -> list[str]:
     if isinstance(values, list | tuple | set | frozenset):
         return [secret for value in values for secret in secrets_of(value)]
     return []
+
+
+@lru_cache
+def _schema(kind: type[Schema]) -> Schema:
+    """Made once: to make one costs more than to use it."""
+    return kind()
 
 
 def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock, log
-from ours.services.overview import figures
+from ours.services.overview import struck
 from ours.services.reconcile import Fault, Reconcile
 from ours.store import Store
 from ours.store.queries import checks as queries
@@ -85,10 +85,13 @@ class Conservation:
     def strike(self) -> None:
         """Strike the balance, and write down the difference."""
         with self._store.read() as connection:
-            struck = figures.standing(connection).balance
-        if struck.difference:
-            _logger.error("balance_off", difference=struck.difference)
-        self._put("balance", asdict(struck) | {"difference": struck.difference})
+            found = struck.strike(connection)
+        balance = found.standing.balance
+        if balance.difference:
+            _logger.error("balance_off", difference=balance.difference)
+        with self._store.write() as connection:
+            struck.put(connection, found)
+            _put(connection, "balance", asdict(balance) | {"difference": balance.difference})
 
     def walk(self) -> None:
         """Compare the next slice of events with their dispatches; after the oldest the newest comes again."""
@@ -100,15 +103,16 @@ class Conservation:
                 "decision_at_fault", event_id=fault.event_id, destination=fault.destination_id, kind=fault.kind
             )
         walk.step(found, size, place, clock.now_ms())
-        self._put("events", _document(walk))
+        with self._store.write() as connection:
+            _put(connection, "events", _document(walk))
 
     def watched(self) -> Watched:
         with self._store.read() as connection:
             return watched(connection)
 
-    def _put(self, name: str, result: Any) -> None:
-        with self._store.write() as connection:
-            queries.put(connection, name, clock.now_ms(), orjson.dumps(result).decode())
+
+def _put(connection: Connection, name: str, result: Any) -> None:
+    queries.put(connection, name, clock.now_ms(), orjson.dumps(result).decode())
 
 
 def watched(connection: Connection) -> Watched:

@@ -7,6 +7,7 @@ with SQLAlchemy (``Prepared``) or as text, and run by hand inside its transactio
 
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -57,6 +58,13 @@ class Prepared:
         """The rows, as named tuples."""
         written = self._in(connection)
         return written.read(run(connection, written.text, {**written.constants, **values}).fetchall())
+
+    def each(self, connection: Connection, wanted: Iterable[Mapping[str, Any]]) -> list[Any]:
+        """The rows for each of ``wanted``, one after the other: asked for at once, where a journey is to be spared."""
+        written = self._in(connection)
+        with nullcontext() if connection.dialect.name == "sqlite" else _driver(connection).pipeline():
+            asked = [run(connection, written.text, {**written.constants, **values}) for values in wanted]
+            return written.read([row for cursor in asked for row in cursor.fetchall()])
 
     def column(self, connection: Connection, **values: Any) -> list[Any]:
         """The first column of each row."""

@@ -1,9 +1,9 @@
-"""Flask, without what a backend's request does not need and would pay for."""
+"""Flask, without what a backend's request does not need and would pay for, and with quick links for pages."""
 
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, has_request_context
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import MapAdapter, Rule
@@ -15,6 +15,7 @@ class App(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._plain: dict[tuple[str, str], Rule] = {}
+        self._linked: dict[tuple[str, ...], Rule | None] = {}
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Nothing here is asynchronous, so nothing needs to be asked whether it is."""
@@ -34,6 +35,22 @@ class App(Flask):
             request.method,
             request.query_string.decode("latin-1"),
         ).knowing(self._plain)
+
+    def url_for(self, /, endpoint: str, **values: Any) -> str:
+        """As Flask's own. A page has hundreds of links: which rule makes them is looked up once for each kind."""
+        kind = endpoint, *values
+        if kind not in self._linked:
+            self._linked[kind] = self._only_rule(*kind)
+        rule = self._linked[kind]
+        built = rule.build(values) if rule and has_request_context() and None not in values.values() else None
+        return request_ctx.request.root_path + built[1] if built else super().url_for(endpoint, **values)
+
+    def _only_rule(self, endpoint: str, *names: str) -> Rule | None:
+        """The rule that makes such links whatever else holds; None: there is no such, or more was asked for."""
+        if endpoint not in self.view_functions or self.url_default_functions or any(name[0] == "_" for name in names):
+            return None
+        rules = [rule for rule in self.url_map.iter_rules(endpoint) if rule.arguments <= {*names}]
+        return rules[0] if len(rules) == 1 else None
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """What guards the pages looks at hosts and cookies; a backend's request carries a key instead."""

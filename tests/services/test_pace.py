@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from ours import clock
+from ours.services.conservation import Conservation
 from ours.services.overview import Overview
 from ours.store.tables import attempts, dispatches, events
 from tests.receiver import Receiver
@@ -74,6 +75,33 @@ def test_a_dear_count_is_made_again_only_after_a_while(
     monkeypatch.setattr(overview, "_struck_until", 0.0)
     assert overview.lately() is first  # whoever asks does not wait: it is counted beside
     assert _until(lambda: overview.lately().balance.accepted == 1)
+
+
+def test_whoever_asks_first_sees_what_the_scheduler_counted(
+    place: Place, overview: Overview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.overview.service._DEAR", -1.0)
+    hook = place.webhook(receiver)
+    place.track()
+    place.work()
+    before = clock.now_ms()
+    Conservation(place.store).strike()
+    now = overview.standing()
+    place.track()
+    first = overview.lately()
+    assert (first.balance, first.health) == (now.balance, now.health)
+    assert before <= first.at <= now.at
+    assert (first.health[hook].delivered, first.health[99].listed) == (1, [])
+    assert _until(lambda: overview.lately().balance.accepted == 2)
+
+
+def test_what_was_cheap_to_count_is_not_taken_from_the_scheduler(
+    place: Place, overview: Overview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.overview.service._DEAR", 60.0)
+    Conservation(place.store).strike()
+    place.track()
+    assert overview.lately().balance.accepted == 1
 
 
 def _until(done: Callable[[], bool]) -> bool:

@@ -53,6 +53,24 @@ def test_among_many_and_among_none(store: Store) -> None:
         assert query.among(connection, "id", []) == []
 
 
+def test_what_is_asked_for_at_once_comes_in_its_order(store: Store) -> None:
+    made = _fill(store, 30)
+    query = Prepared(select(visitors.c.id, visitors.c.seen_at).where(visitors.c.seen_at >= bindparam("since")))
+    with store.read() as connection:
+        found = query.each(connection, ({"since": since} for since in (30, 28, 29, 99)))
+        assert [sorted(found[:2]), *found[2:]] == [[(made[28], 28), (made[29], 29)], (made[29], 29)]
+        assert query.each(connection, ()) == []
+        assert query.all(connection, since=29) == [(made[29], 29)]
+
+
+def test_what_goes_wrong_among_many_is_told_and_spoils_no_later_transaction(store: Store) -> None:
+    query = Prepared(select(func.abs(bindparam("wrong", type_=sa.Integer))))
+    with store.read() as connection, pytest.raises((sqlite3.Error, psycopg.Error)):
+        query.each(connection, [{"wrong": -1}, {}, {"wrong": -2}])
+    with store.read() as connection:
+        assert query.each(connection, [{"wrong": -1}, {"wrong": -2}]) == [(1,), (2,)]
+
+
 def test_a_value_that_is_not_given_is_an_error(store: Store) -> None:
     query = Prepared(select(func.count()).where(dispatches.c.due_at <= bindparam("now")))
     with store.read() as connection:

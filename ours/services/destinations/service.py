@@ -80,6 +80,11 @@ class Destinations:
             names = queries.allowed_names(connection)
             return [self._destination(row, names.get(row.id, [])) for row in queries.rows(connection)]
 
+    def names(self) -> Sequence[naming.Named]:
+        """As ``list``, where no more than their names is asked for."""
+        with self._store.read() as connection:
+            return _names(connection)
+
     def get(self, destination_id: int) -> Destination:
         """Removed ones too: their dispatches are still there.
 
@@ -275,7 +280,7 @@ class Destinations:
 
 
 def _names(connection: Connection) -> list[naming.Named]:
-    return [naming.Named(row.id, row.name) for row in queries.rows(connection)]
+    return [naming.Named(row.id, row.name) for row in queries.names(connection)]
 
 
 def _row(connection: Connection, destination_id: int) -> Any:

@@ -77,7 +77,7 @@ def _sieved(
     here = None if cursor and cursor.newer else cursor
     kept: list[Any] = []
     while searched < MOST_SEARCHED and len(kept) <= limit:
-        part, edge = queries.page(connection, narrowed, here, _PART)
+        part, edge = queries.page(connection, narrowed, here, _PART, sealed=sieve.opens)
         kept += sieve.keep(connection, sealer, part)
         searched += queries.FURTHEST if edge else len(part)
         here = edge or (Cursor(part[-1].occurred_at, part[-1].id) if len(part) == _PART else None)
@@ -105,12 +105,11 @@ def rows(connection: Connection, found: Sequence[Any]) -> list[Row]:
     sources = queries.source_names(connection)
     destinations = queries.destination_names(connection)
     marks = _marks(connection, found, destinations)
-    roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
-    return [_row(row, sources, marks[row.id], roots) for row in found]
+    whose = visitors.now_named(connection, {row.visitor_id for row in found if row.visitor_id})
+    return [_row(row, sources, marks[row.id], whose) for row in found]
 
 
-def _row(row: Any, sources: Mapping[int, str], marks: Sequence[Mark], roots: Mapping[str, Any]) -> Row:
-    root = roots.get(row.visitor_id)
+def _row(row: Any, sources: Mapping[int, str], marks: Sequence[Mark], whose: Mapping[str, str]) -> Row:
     return Row(
         id=row.id,
         name=row.name,
@@ -120,7 +119,7 @@ def _row(row: Any, sources: Mapping[int, str], marks: Sequence[Mark], roots: Map
         occurred_at=row.occurred_at,
         received_at=row.received_at,
         routed=row.routed_at is not None,
-        visitor_id=root.id if root else row.visitor_id,
+        visitor_id=whose.get(row.visitor_id, row.visitor_id),
         dispatches=tuple(marks),
         aside=row.routed_at is None and row.notes is not None,
     )

@@ -1,7 +1,7 @@
 """Reads counts for screens: the balance, what came in by hour, where each destination's dispatches stand."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -18,8 +18,8 @@ from ours.store.queries import reading_figures as queries
 def standing(connection: Connection) -> Standing:
     """The balance and each destination's part in it, counted at one moment."""
     snapshot.take(connection)
-    found = queries.states(connection)
-    return Standing(balance(_figures(connection, found)), health(found), clock.now_ms())
+    now, found = clock.now_ms(), queries.states(connection)
+    return Standing(balance(_figures(connection, found)), health(found), now)
 
 
 def _figures(connection: Connection, found: Sequence[Any]) -> Figures:
@@ -48,10 +48,15 @@ def _figures(connection: Connection, found: Sequence[Any]) -> Figures:
 
 def health(found: Iterable[Any]) -> defaultdict[int, Health]:
     """By destination, whether or not it ever had a dispatch; test ones are among them."""
-    parts: defaultdict[int, Health] = defaultdict(lambda: Health(Counter()))
+    parts = of_each({})
     for row in found:
         parts[row.destination_id].states[row.state] += row.count
     return parts
+
+
+def of_each(shares: Mapping[int, Health]) -> defaultdict[int, Health]:
+    """``shares``, and an empty one for each destination that has none."""
+    return defaultdict(lambda: Health(Counter()), shares)
 
 
 def hours(connection: Connection, now: int, count: int = 24) -> list[Slot]:
@@ -65,7 +70,10 @@ def by_source(
 ) -> dict[int, list[Slot]]:
     """As ``hours``, for each of these sources and in stretches of ``step`` milliseconds."""
     starts = _starts(now, step, count)
-    return {one: _slots(starts, queries.received(connection, starts[0], step, one)) for one in source_ids}
+    found: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in queries.received(connection, starts[0], step):
+        found[row.source_id].append(row)
+    return {one: _slots(starts, found[one]) for one in source_ids}
 
 
 def _starts(now: int, step: int, count: int) -> range:

@@ -11,7 +11,7 @@ from ours import clock, log
 from ours.core.balance import Balance
 from ours.errors import Busy, NotFound
 from ours.registry import Registry
-from ours.services.overview import events, figures, plain, trouble
+from ours.services.overview import events, figures, plain, struck, trouble
 from ours.services.overview.details import Details
 from ours.services.overview.events import Filters, read_cursor
 from ours.services.overview.masks import Maskers
@@ -89,10 +89,11 @@ class Overview:
             return figures.standing(connection)
 
     def lately(self) -> Standing:
-        """``standing``, counted anew where that is cheap. Where it is dear, it is counted beside the asking, so that
-        nobody but the first waits for it, and no more than a twentieth of the time, however much there is to count.
+        """``standing``, counted anew where that is cheap. Where it is dear, it is counted beside the asking, and no
+        more than a twentieth of the time, however much there is to count. What the scheduler counted last is where
+        this begins, so that nobody waits: but for an installation that no scheduler ever looked after.
         """
-        last = self._struck
+        last = self._struck or self._remembered()
         if last is None:
             return self._strike()
         if time.monotonic() >= self._struck_until:
@@ -102,12 +103,19 @@ class Overview:
                 threading.Thread(target=self._strike_beside, name="strike", daemon=True).start()
         return last
 
+    def _remembered(self) -> Standing | None:
+        """What the scheduler counted, if it took long."""
+        with self._store.read() as connection:
+            found = struck.latest(connection)
+        if found and found.took > _DEAR:
+            self._struck, self._cost = found
+        return self._struck
+
     def _strike(self) -> Standing:
-        begun = time.monotonic()
-        self._struck = found = self.standing()
-        self._cost = time.monotonic() - begun
+        with self._store.read() as connection:
+            self._struck, self._cost = struck.strike(connection)
         self._struck_until = time.monotonic() + (self._cost * _SHARE if self._cost > _DEAR else 0)
-        return found
+        return self._struck
 
     def _strike_beside(self) -> None:
         try:

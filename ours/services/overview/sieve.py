@@ -9,9 +9,9 @@ from sqlalchemy import Connection
 
 from ours.core import ranges
 from ours.core.paths import UNDEFINED, follow
-from ours.services.opening import try_open
+from ours.errors import Unsealable
 from ours.store import Sealer
-from ours.store.queries import reading_dispatches, reading_events
+from ours.store.queries import reading_dispatches
 
 _ADDRESSES = ("current_url", "host", "pathname", "url", "referrer")
 Payload = Mapping[str, Any]
@@ -29,17 +29,20 @@ class Sieve:
     value: str = ""
     url: str | None = None
 
+    @property
+    def opens(self) -> bool:
+        """Whether it has to see what is sealed: the rows given to ``keep`` must have their ``payload``."""
+        return bool(self.path or self.url)
+
     def keep(self, connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list[Any]:
         """Those of the events' rows that pass, in their order. One that can't be opened has no property to look at."""
         kept = list(found)
         if self.destination_id is not None or self.state is not None:
             fit = self._by_dispatch(connection, kept)
             kept = [row for row in kept if row.id in fit or self._refused(row.refused)]
-        tests = self._tests()
-        if tests and kept:
-            sealed = reading_events.payloads(connection, [row.id for row in kept])
-            opened = {key: try_open(sealer, data, f"events:{key}")[0] for key, data in sealed.items()}
-            kept = [row for row in kept if all(test(opened[row.id]) for test in tests)]
+        if self.opens:
+            passes = self._test()
+            kept = [row for row in kept if (plain := _opened(sealer, row)) is not None and passes(plain)]
         return kept
 
     def _by_dispatch(self, connection: Connection, found: Sequence[Any]) -> set[str]:
@@ -54,13 +57,18 @@ class Sieve:
         places = ranges.read(refused) if self.state in {None, "stopped"} else ()
         return bool(places) if self.destination_id is None else self.destination_id in places
 
-    def _tests(self) -> list[Callable[[Payload], bool]]:
-        tests: list[Callable[[Payload], bool]] = []
-        if self.path:
-            tests.append(self._has_value)
-        if self.url:
-            tests.append(self._has_address)
-        return tests
+    def _test(self) -> Callable[[bytes], bool]:
+        """Tells whether what an event carries passes: most does not, and is known by its bytes, before it is read."""
+        looked_for = self.value if self.path else "", (self.url or "").casefold()
+        value, address = (orjson.dumps(text)[1:-1] for text in looked_for)  # as they are written in events
+
+        def passes(plain: bytes) -> bool:
+            if value not in plain or (plain.isascii() and address not in plain.lower()):
+                return False
+            payload = orjson.loads(plain)
+            return (not self.path or self._has_value(payload)) and (not self.url or self._has_address(payload))
+
+        return passes
 
     def _has_value(self, payload: Payload) -> bool:
         keys = (self.path or "").split(".")
@@ -71,10 +79,18 @@ class Sieve:
     def _has_address(self, payload: Payload) -> bool:
         wanted = (self.url or "").casefold()
         bags = (payload.get("default_properties") or {}, payload.get("event_properties") or {})
-        return any(wanted in str(bag.get(name) or "").casefold() for bag in bags for name in _ADDRESSES)
+        texts = (bag.get(name) for bag in bags for name in _ADDRESSES)
+        return any(wanted in text.casefold() for text in texts if isinstance(text, str))
+
+
+def _opened(sealer: Sealer, row: Any) -> bytes | None:
+    try:
+        return sealer.open(row.payload, f"events:{row.id}")
+    except Unsealable:
+        return None
 
 
 def _text(value: Any) -> str | None:
-    if value is None or value is UNDEFINED or isinstance(value, Mapping | list):
+    if value is None or value is UNDEFINED or isinstance(value, dict | list):
         return None
     return value if isinstance(value, str) else orjson.dumps(value).decode()

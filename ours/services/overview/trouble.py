@@ -56,7 +56,9 @@ class Trouble:
 
 def page(connection: Connection, wanted: Filter, before: str | None, limit: int) -> Trouble:
     names = reading_events.destination_names(connection)
-    found = queries.page(connection, wanted, before, limit + 1)
+    counted = queries.reasons(connection, wanted, MOST_COUNTED)
+    lanes = {(row.destination_id, row.state) for row in counted}
+    found = queries.page(connection, wanted, before, limit + 1, lanes)
     rows = [
         Stuck(
             id=row.id,
@@ -78,7 +80,7 @@ def page(connection: Connection, wanted: Filter, before: str | None, limit: int)
     causes = [
         Cause(row.destination_id, names[row.destination_id], row.state, row.reason, describe(row.reason), row.count,
               row.count >= MOST_COUNTED)
-        for row in queries.reasons(connection, wanted, MOST_COUNTED)
+        for row in counted
     ]  # fmt: skip
     causes.sort(key=lambda cause: (-cause.count, cause.destination, cause.state))
     return Trouble(rows, rows[-1].id if len(found) > limit else None, causes)

@@ -1,6 +1,6 @@
 """The values that screens show: plain, frozen, and without anything left to compute in a template."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,8 +45,10 @@ class Row:
     @property
     def tally(self) -> list[tuple[str, int, str]]:
         """(state, how many, the destinations' names), in the order of ``STATES``."""
-        places = {state: [mark.destination for mark in self.dispatches if mark.state == state] for state in STATES}
-        return [(state, len(names), ", ".join(names)) for state, names in places.items() if names]
+        places: defaultdict[str, list[str]] = defaultdict(list)
+        for mark in self.dispatches:
+            places[mark.state].append(mark.destination)
+        return [(state, len(places[state]), ", ".join(places[state])) for state in STATES if state in places]
 
 
 @dataclass(frozen=True, slots=True)

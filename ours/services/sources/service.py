@@ -1,6 +1,7 @@
 """What may be done to sources and their keys; each change is one transaction, with its entry in the audit log."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
@@ -47,6 +48,11 @@ class Sources:
             volumes = _volumes(connection)
             return [_source(row, volumes) for row in queries.current(connection)]
 
+    def names(self) -> Sequence[naming.Named]:
+        """As ``list``, where no more than their names is asked for."""
+        with self._store.read() as connection:
+            return _names(connection)
+
     def get(self, source_id: int) -> Source:
         """Deleted ones too: their events are still there.
 
@@ -65,8 +71,17 @@ class Sources:
         """All that it ever had, the newest first."""
         with self._store.read() as connection:
             _row(connection, source_id)
-            rows = queries.keys_of(connection, source_id)
+            rows = queries.keys_of(connection, [source_id])
         return [self._key(row) for row in rows]
+
+    def keys_by_source(self, source_ids: Iterable[int]) -> Mapping[int, Sequence[Key]]:
+        """As ``keys``, of each of these sources."""
+        with self._store.read() as connection:
+            rows = queries.keys_of(connection, source_ids)
+        found: defaultdict[int, list[Key]] = defaultdict(list)
+        for row in rows:
+            found[row.source_id].append(self._key(row))
+        return found
 
     @needs("editor", "sources:write")
     def activate(self, source_id: int, *, actor: Who) -> Source:

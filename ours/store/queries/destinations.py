@@ -23,6 +23,7 @@ _STANDING = Prepared(
     .where(_IS_ON)
     .order_by(destinations.c.id)
 )  # fmt: skip
+_NAMES = Prepared(_NOT_REMOVED.with_only_columns(destinations.c.id, destinations.c.name))
 _TO_ROUTE = (
     select(
         destinations.c.id, destinations.c.slug, destinations.c.status, destinations.c.breaker, destinations.c.sources,
@@ -61,6 +62,11 @@ def those_on(connection: Connection, ids: Iterable[int]) -> Sequence[Any]:
 def rows(connection: Connection) -> Sequence[Any]:
     """Those not removed, by id."""
     return _CURRENT.all(connection)
+
+
+def names(connection: Connection) -> Sequence[Any]:
+    """Id and name of each, by id."""
+    return _NAMES.all(connection)
 
 
 def one(connection: Connection, destination_id: int) -> Any | None:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from ours.store.hand import Prepared
 from ours.store.tables import people
+
+_ONE = Prepared(select(people).where(people.c.id == bindparam("id")))
 
 
 def all_people(connection: Connection) -> Sequence[Any]:
@@ -14,7 +17,7 @@ def all_people(connection: Connection) -> Sequence[Any]:
 
 
 def one(connection: Connection, person_id: int) -> Any | None:
-    return connection.execute(select(people).where(people.c.id == person_id)).one_or_none()
+    return next(iter(_ONE.all(connection, id=person_id)), None)
 
 
 def by_email(connection: Connection, email: str) -> Any | None:

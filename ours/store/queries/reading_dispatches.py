@@ -5,15 +5,16 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from ours.store.hand import Prepared
 from ours.store.tables import attempts, destinations, dispatches
 
 _d = dispatches.c
-_MARK = (_d.id, _d.event_id, _d.destination_id, _d.state, _d.reason)
+_MARKS = Prepared(select(_d.id, _d.event_id, _d.destination_id, _d.state, _d.reason))
 
 
 def marks(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
-    """Where the dispatches of these events stand, in the order they were made, all in one query."""
-    return connection.execute(select(*_MARK).where(_d.event_id.in_(event_ids)).order_by(_d.event_id, _d.id)).all()
+    """Where the dispatches of these events stand, each event's in the order they were made."""
+    return _MARKS.among(connection, "event_id", event_ids, "ORDER BY event_id, id")
 
 
 def of_event(connection: Connection, event_id: str) -> Sequence[Any]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, literal, or_, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select, text, true, tuple_
 
+from ours.store.hand import Prepared
 from ours.store.tables import destinations, dispatches, events, sources, visitors
 from ours.store.tables.types import Id
 
@@ -20,6 +21,10 @@ _SHOWN = text("kind = 'track'")  # a literal: SQLite uses a partial index only w
 _PLACE = (_e.occurred_at, _e.id)
 _LISTED = (_e.id, _e.mode, _e.source_id, _e.name, _e.occurred_at, _e.received_at, _e.routed_at, _e.visitor_id,
            _e.owed, _e.refused, _e.notes)  # fmt: skip
+
+_PAYLOADS = Prepared(select(_e.id, _e.payload))
+_SOURCES = Prepared(select(sources.c.id, sources.c.name))
+_DESTINATIONS = Prepared(select(destinations.c.id, destinations.c.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +60,10 @@ class Cursor(NamedTuple):
     newer: bool = False
 
 
-def page(connection: Connection, narrowed: Narrowed, cursor: Cursor | None, limit: int) -> Found:
-    """At most ``limit`` events next to the cursor, the newest first, without what is sealed."""
+def page(
+    connection: Connection, narrowed: Narrowed, cursor: Cursor | None, limit: int, *, sealed: bool = False
+) -> Found:
+    """At most ``limit`` events next to the cursor, the newest first; with their payloads only if ``sealed``."""
     newer = cursor is not None and cursor.newer
     order = tuple(column if newer else column.desc() for column in _PLACE)
     lead, *others = _conditions(narrowed, connection.dialect.name == "sqlite")
@@ -66,7 +73,8 @@ def page(connection: Connection, narrowed: Narrowed, cursor: Cursor | None, limi
         end = select(*_PLACE).where(*walk).order_by(*order).offset(FURTHEST - 1).limit(1)
         edge = next((Cursor(*row, newer) for row in connection.execute(end)), None)
     within: tuple[Any, ...] = () if edge is None else (_reached(edge),)
-    query = select(*_LISTED).where(*walk, *within, *others).order_by(*order).limit(limit)
+    columns = (*_LISTED, _e.payload) if sealed else _LISTED
+    query = select(*columns).where(*walk, *within, *others).order_by(*order).limit(limit)
     rows = connection.execute(query).all()
     return Found(rows[::-1] if newer else rows, edge if len(rows) < limit else None)
 
@@ -115,8 +123,12 @@ def _dispatched(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
     there = [_d.event_id == _e.id]
     there += [_d.destination_id == place] if place is not None else []
     there += [_d.state == state] if state is not None else []
-    owed = exists().where(and_(*there))
-    yield or_(owed, _e.refused.is_not(None)) if state in {None, "stopped"} else owed
+    owed = select(_d.id).where(and_(*there))
+    if state in {None, "stopped"}:
+        # Beside an OR, PostgreSQL would read all dispatches beforehand; with an OFFSET it asks for each event in turn.
+        yield or_(owed.offset(0).exists(), _e.refused.is_not(None))
+    else:
+        yield owed.exists()
 
 
 def one(connection: Connection, event_id: str) -> Any | None:
@@ -126,18 +138,17 @@ def one(connection: Connection, event_id: str) -> Any | None:
 
 def payloads(connection: Connection, event_ids: Sequence[str]) -> dict[str, bytes]:
     """What is sealed, by event."""
-    rows = connection.execute(select(_e.id, _e.payload).where(_e.id.in_(event_ids)))
-    return {row.id: row.payload for row in rows}
+    return dict(_PAYLOADS.among(connection, "id", event_ids))
 
 
 def source_names(connection: Connection) -> dict[int, str]:
     """Deleted ones too: their events are still there."""
-    return {row.id: row.name for row in connection.execute(select(sources.c.id, sources.c.name))}
+    return dict(_SOURCES.all(connection))
 
 
 def destination_names(connection: Connection) -> dict[int, str]:
     """Removed ones too: their dispatches are still there."""
-    return {row.id: row.name for row in connection.execute(select(destinations.c.id, destinations.c.name))}
+    return dict(_DESTINATIONS.all(connection))
 
 
 def merged_into(connection: Connection, visitor_id: str) -> tuple[str, ...]:

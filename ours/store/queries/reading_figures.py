@@ -33,14 +33,12 @@ def count_destinations(connection: Connection) -> int:
     return connection.scalar(query) or 0
 
 
-def received(connection: Connection, since: int, step: int, source_id: int | None = None) -> Sequence[Any]:
-    """Received and rejected since then by mode and stretch of ``step`` milliseconds: of all sources, or of one."""
+def received(connection: Connection, since: int, step: int) -> Sequence[Any]:
+    """Received and rejected since then by source, mode and stretch of ``step`` milliseconds."""
     start = (volumes.c.minute - volumes.c.minute % step).label("start")
     figures = [func.sum(volumes.c[name]).label(name) for name in ("received", "rejected")]
-    query = select(start, volumes.c.mode, *figures).where(volumes.c.minute >= since)
-    if source_id is not None:
-        query = query.where(volumes.c.source_id == source_id)
-    return connection.execute(query.group_by(start, volumes.c.mode)).all()
+    groups = (volumes.c.source_id, start, volumes.c.mode)
+    return connection.execute(select(*groups, *figures).where(volumes.c.minute >= since).group_by(*groups)).all()
 
 
 # In the words of the partial indexes, or they are not used.

@@ -1,11 +1,15 @@
 """Sources and their keys: who may send, and what each sent lately."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, ScalarSelect, Select, func, insert, or_, select, update
 
+from ours.store.hand import Prepared
 from ours.store.tables import keys, sources, volumes
+
+_THERE = sources.c.status != "deleted"
+_NAMES = Prepared(select(sources.c.id, sources.c.name).where(_THERE).order_by(sources.c.id))
 
 
 class NewKey(NamedTuple):
@@ -40,13 +44,12 @@ def insert_key(connection: Connection, key: NewKey) -> None:
 
 def names(connection: Connection) -> Sequence[Any]:
     """Id and name of each source that is not deleted."""
-    query = select(sources.c.id, sources.c.name).where(sources.c.status != "deleted").order_by(sources.c.id)
-    return connection.execute(query).all()
+    return _NAMES.all(connection)
 
 
 def current(connection: Connection) -> Sequence[Any]:
     """All that are not deleted, with ``minute`` and ``used_at``: the newest traces of use."""
-    return connection.execute(_seen().where(sources.c.status != "deleted").order_by(sources.c.id)).all()
+    return connection.execute(_seen().where(_THERE).order_by(sources.c.id)).all()
 
 
 def one(connection: Connection, source_id: int) -> Any | None:
@@ -70,9 +73,9 @@ def volumes_since(connection: Connection, since: int) -> Sequence[Any]:
     return connection.execute(query.group_by(volumes.c.source_id, volumes.c.mode)).all()
 
 
-def keys_of(connection: Connection, source_id: int) -> Sequence[Any]:
+def keys_of(connection: Connection, source_ids: Iterable[int]) -> Sequence[Any]:
     """Newest first."""
-    return connection.execute(select(keys).where(keys.c.source_id == source_id).order_by(keys.c.id.desc())).all()
+    return connection.execute(select(keys).where(keys.c.source_id.in_(source_ids)).order_by(keys.c.id.desc())).all()
 
 
 def one_key(connection: Connection, key_id: int) -> Any | None:

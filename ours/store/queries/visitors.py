@@ -10,6 +10,7 @@ from ours.store.hand import Prepared
 from ours.store.tables import identifiers, visitors
 
 _ALL = Prepared(select(visitors))
+_ALIASES = Prepared(select(visitors.c.id, visitors.c.alias_of))
 _HOLDERS = Prepared(select(identifiers.c.hash, identifiers.c.visitor_id))
 _CHANGED = bulk.overwrite(("id",), ("alias_of", "created_at", "seen_at", "profile"))
 _MOVED = bulk.overwrite(("hash",), ("visitor_id",))
@@ -27,6 +28,11 @@ def roots(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
     merged = {row.alias_of for row in found.values() if row.alias_of} - found.keys()
     known = found | {row.id: row for row in by_id(connection, merged)}
     return {visitor_id: known[row.alias_of or visitor_id] for visitor_id, row in found.items()}
+
+
+def now_named(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """The id of each visitor, or of the one it was merged into, by the id asked for; reads nothing that is sealed."""
+    return {row.id: row.alias_of or row.id for row in _ALIASES.among(connection, "id", ids)}
 
 
 def holders(connection: Connection, hashes: Iterable[str]) -> dict[str, str]:

@@ -32,7 +32,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     tokens,
     visitors,
 )
-from ours.web.show.door import blueprint, may, whoever
+from ours.web.show.door import blueprint, roles, whoever
 
 __all__ = ["blueprint"]
 
@@ -45,4 +45,5 @@ def _prepare(state: BlueprintSetupState) -> None:
 @blueprint.app_context_processor
 def _known_everywhere() -> dict[str, Any]:
     """What every page may use. Nothing of it asks the database."""
-    return {"me": whoever(), "may": may, "version": __version__}
+    me = whoever()
+    return {"me": me, "may": roles(me).__contains__, "version": __version__}

@@ -23,9 +23,8 @@ from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
 @page("/destinations", "viewer")
 def destinations() -> str:
     here = ours()
-    standing = here.overview.lately()
     return render_template(
-        "destinations/destinations.html", destinations=here.destinations.list(), health=standing.health
+        "destinations/destinations.html", destinations=here.destinations.list(), standing=here.overview.lately()
     )
 
 
@@ -52,15 +51,16 @@ def add_destination(slug: str) -> ResponseReturnValue:
 @page("/destinations/<int:destination_id>", "viewer", ["GET"])
 def destination(destination_id: int) -> str:
     found = ours().destinations.get(destination_id)
-    plugin = _plugin(found.slug)
+    plugin, standing = _plugin(found.slug), ours().overview.lately()
     return render_template(
         "destinations/destination.html",
         destination=found,
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
-        health=ours().overview.lately().health[destination_id],
+        standing=standing,
+        health=standing.health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
-        sources={one.id: one.name for one in ours().sources.list()},
+        sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
         rests=found.rests_until is not None and found.rests_until > clock.now_ms(),
     )

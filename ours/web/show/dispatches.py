@@ -29,7 +29,7 @@ def dispatches() -> str:
         given=given,
         states=STATES,
         ages=AGES,
-        destinations=ours().destinations.list(),
+        destinations=ours().destinations.names(),
         replayable=given.get("state", "rejected") in FAILED,
     )
 
@@ -40,7 +40,7 @@ def replay_many() -> ResponseReturnValue:
     given = _given(request.values)
     wanted = _filter(given, FAILED)
     if request.method == "GET":
-        places = {one.id: one.name for one in ours().destinations.list()}
+        places = {one.id: one.name for one in ours().destinations.names()}
         return render_template(
             "dispatches/replay.html", given=given, preview=ours().replay.preview(wanted), most=MOST_AT_ONCE,
             place=places.get(wanted.destination_id or 0), ages=AGES,

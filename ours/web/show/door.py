@@ -64,8 +64,13 @@ def whoever() -> Person | None:
 
 def may(role: str) -> bool:
     """Whether the person signed in has at least that role."""
-    found = whoever()
-    return found is not None and RANKS[found.role] >= RANKS[role]
+    return role in roles(whoever())
+
+
+def roles(found: Person | None) -> frozenset[str]:
+    """The roles that this person has or exceeds."""
+    rank = RANKS[found.role] if found else -1
+    return frozenset(role for role, least in RANKS.items() if least <= rank)
 
 
 @blueprint.after_request

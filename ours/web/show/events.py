@@ -2,6 +2,7 @@
 
 import hashlib
 
+import orjson
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
@@ -19,8 +20,8 @@ _ROWS = 50
 def events() -> str:
     return render_template(
         "events/events.html",
-        sources=ours().sources.list(),
-        destinations=ours().destinations.list(),
+        sources=ours().sources.names(),
+        destinations=ours().destinations.names(),
         states=STATES,
         **_rows(),
     )
@@ -79,4 +80,4 @@ def event_dispatches(event_id: str) -> ResponseReturnValue:
 
 
 def _digest(shown: object) -> str:
-    return hashlib.blake2b(repr(shown).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(orjson.dumps(shown, default=repr), digest_size=8).hexdigest()

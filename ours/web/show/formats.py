@@ -53,6 +53,12 @@ def ago(value: int | None) -> Markup:
     return Markup(f'<time datetime="{text}" title="{hover}">{shown}</time>')  # noqa: S704 - our own clock's words
 
 
+@blueprint.app_template_filter()
+def counted(at: int) -> Markup:
+    """``counted 3 min ago``, of figures that are older than a second; nothing of others."""
+    return Markup("counted ") + ago(at) if clock.now_ms() - at > clock.SECOND else Markup()
+
+
 def _since(passed: int) -> str:
     for length, unit in _UNITS:
         if passed >= length:

@@ -21,7 +21,7 @@ from ours.web.show.mapping import PATHS
 
 @page("/governance", "viewer")
 def governance() -> str:
-    names = {one.id: one.name for one in ours().destinations.list()}
+    names = {one.id: one.name for one in ours().destinations.names()}
     return render_template(
         "rules/governance.html", rules=ours().governance.list(), names=names, doubts=ours().check.run(500)
     )

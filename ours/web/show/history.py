@@ -16,7 +16,7 @@ def history() -> str:
     subject, before = request.args.get("of") or None, request.args.get("before", "")
     found = ours().history.list(subject, _VERSIONS + 1, before if is_id(before) else None)
     older = found[_VERSIONS - 1].id if len(found) > _VERSIONS else None
-    names = {f"destination {one.id}": one.name for one in ours().destinations.list()}
+    names = {f"destination {one.id}": one.name for one in ours().destinations.names()}
     return render_template(
         "history/history.html", versions=found[:_VERSIONS], older=older, subject=subject, names=names
     )
@@ -48,7 +48,7 @@ def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> s
     newest = ours().history.list(subject, 1)[0].number
     since = ours().history.diff(subject, number, newest) if number != newest else []
     changed = _changed(subject, number)
-    names = {f"destination {one.id}": one.name for one in ours().destinations.list()}
+    names = {f"destination {one.id}": one.name for one in ours().destinations.names()}
     return render_template(
         "history/version.html", version=found, newest=newest, since=since, changed=changed, names=names, wrong=wrong,
         ask=ask,

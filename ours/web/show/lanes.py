@@ -43,12 +43,13 @@ def side_by_side(sources: Sequence[Source], chosen: Sequence[int], window: str) 
     window = window if window in WINDOWS else "day"
     _, step, count = WINDOWS[window]
     wanted = _wanted(sources, chosen)
-    slots = ours().overview.side_by_side([one.id for one in wanted], step, count)
+    ids = [one.id for one in wanted]
+    slots, keys_of = ours().overview.side_by_side(ids, step, count), ours().sources.keys_by_source(ids)
     highest = max((peak(one) for one in slots.values()), default=0)
     now = clock.now_ms()
     lanes = []
     for source in wanted:
-        keys = sorted((key for key in ours().sources.keys(source.id) if key.works(now)), key=lambda key: key.mode)
+        keys = sorted((key for key in keys_of[source.id] if key.works(now)), key=lambda key: key.mode)
         lanes.append(Lane(source, bars(slots[source.id], highest), keys, *verdict(source, keys, now)))
     columns = zip(*slots.values(), strict=True)
     rows = [(parts[0].at, [figure for slot in parts for figure in (slot.live, slot.test)]) for parts in columns]

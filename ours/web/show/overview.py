@@ -50,7 +50,6 @@ def overview() -> str:
         ],
         standing=standing,
         balance=standing.balance,
-        late=clock.now_ms() - standing.at > clock.SECOND,
         pace=here.overview.pace(),
         watched=watched,
         chart=bars(here.overview.hours()),

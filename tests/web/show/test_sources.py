@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Callable
+from functools import partial
 from html import unescape
 
 import pytest
@@ -254,3 +255,21 @@ def test_in_a_rotation_the_old_source_is_seen_to_fall_and_the_new_one_to_rise(ed
 def test_any_address_of_the_comparison_shows_some(editor: Browser, here: Ours, query: str) -> None:
     here.sources.add("Shop", actor="cli")
     assert "Side by side" in editor.page(f"/sources?{query}")
+
+
+def test_the_page_asks_as_often_however_many_sources_there_are(editor: Browser, here: Ours) -> None:
+    counts = []
+    for number in range(8):
+        here.sources.add(f"Shop {number}", actor="cli")
+        if number in {0, 7}:
+            asked: list[str] = []
+            note = partial(_note, asked)
+            sa.event.listen(here.store.engine, "before_cursor_execute", note)
+            assert editor.page("/sources").count('class="lane"') == number + 1
+            sa.event.remove(here.store.engine, "before_cursor_execute", note)
+            counts.append(len(asked))
+    assert counts[0] == counts[1] < 8
+
+
+def _note(asked: list[str], _: object, __: object, statement: str, *___: object) -> None:
+    asked.append(statement)
