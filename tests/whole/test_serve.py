@@ -122,7 +122,7 @@ def test_a_second_server_on_the_same_data_folder_is_refused_in_words(standing: S
 def test_a_start_that_can_not_reach_its_database_leaves_no_queue_behind(tmp_path: Path) -> None:
     home = tmp_path / "data"
     nowhere = {"OURS_HOME": str(home), "OURS_DATABASE_URL": "postgresql://ours@127.0.0.1:9/ours"}
-    assert "can't be read" in refused_start({**os.environ, **nowhere})
+    assert "can't be reached" in refused_start({**os.environ, **nowhere})
     assert (home / "queue.log").exists()
     assert not valkey.answers(load({"OURS_HOME": str(home)}))
 
