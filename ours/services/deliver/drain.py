@@ -27,7 +27,7 @@ from ours.transport import Transport
 
 LEASE = 15 * clock.SECOND
 _RENEW_SECONDS = 5.0
-_TICK = 0.02
+_TICK = 0.01
 _LAST_WAIT = 3.0
 _logger = log.get("deliver")
 
