@@ -185,7 +185,7 @@ def describe(code: str | None) -> Reason:
     """The words for any code. One that we did not give is told to be the plugin's own."""
     if not code:
         return Reason("No reason is recorded.", _NOTHING)
-    return REASONS.get(code) or _of_status(code) or _of_rule(code) or _of_key(code) or Reason(
+    return REASONS.get(code) or _of_status(code) or _of_prefix(code) or Reason(
         f"The plugin gave the reason “{code}”.", "See the plugin's page and the attempt's message."
     )  # fmt: skip
 
@@ -196,20 +196,21 @@ def unopened(code: str) -> Reason:
     return Reason(reason.words.replace(_WHAT, "It"), reason.remedy)
 
 
-def _of_rule(code: str) -> Reason | None:
-    name = code.removeprefix(PREFIX)
-    if name == code:
-        return None
+def _of_prefix(code: str) -> Reason | None:
+    for prefix, words in ((PREFIX, _of_rule), (KEY_MISSING, _of_key)):
+        if code.startswith(prefix):
+            return words(code.removeprefix(prefix))
+    return None
+
+
+def _of_rule(name: str) -> Reason:
     return Reason(
         f"The governance rule “{name}” stopped it.",
         "Look at the rule's conditions with `ours governance list`; once the rule lets it pass, replay the event.",
     )
 
 
-def _of_key(code: str) -> Reason | None:
-    key_id = code.removeprefix(KEY_MISSING)
-    if key_id == code:
-        return None
+def _of_key(key_id: str) -> Reason:
     return Reason(
         f"{_WHAT} can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS.",
         "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",

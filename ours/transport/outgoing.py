@@ -7,7 +7,7 @@ from typing import NamedTuple
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from ours.core.headers import are_texts, look_up, plain
+from ours.core.headers import are_texts, plain
 from ours.errors import OursError
 
 _URL = re.compile(r"https?://[^/?#@\\\x00-\x20\x7f-\U0010ffff]+([/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
@@ -50,7 +50,7 @@ def check(request: requests.PreparedRequest) -> Outgoing:
         raise Unsendable("The method must be one word, such as POST.")
     body = _body(method, request.body)
     headers = _lines(request.headers)
-    if body is not None and look_up(request.headers, "content-type") is None:
+    if body is not None and "Content-Type" not in request.headers:
         headers.append(b"Content-Type:")
     return Outgoing(method, url, headers, body)
 
