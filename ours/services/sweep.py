@@ -37,7 +37,7 @@ class Sweep:
         self._jumps = clock.Jumps()
         self._set_back = True  # for all that is known at the start
         self._tried_damaged = False
-        self._seen_aside: str | None = None
+        self._seen_aside = events.FIRST_ASIDE
 
     def run(self) -> None:
         """Free, hold and release once.
@@ -146,14 +146,14 @@ class Sweep:
             for row in found:
                 self._release(row.id, reason)
         self._take_back(reasons)
-        self._tried_damaged |= self._seen_aside is None
+        self._tried_damaged |= self._seen_aside == events.FIRST_ASIDE
 
     def _take_back(self, reasons: Sequence[str]) -> None:
         """Of the events that were set aside, so many at a time, in turn: what may be opened by now is routed."""
         with self._store.read() as connection:
-            found = events.unrouted_after(connection, self._seen_aside, _BATCH)
-        self._seen_aside = found[-1].id if len(found) == _BATCH else None
-        if back := [row.id for row in found if row.notes in reasons]:
+            found = events.aside_after(connection, self._seen_aside, _BATCH)
+        self._seen_aside = found[-1] if len(found) == _BATCH else events.FIRST_ASIDE
+        if back := [one.id for one in found if one.reason in reasons]:
             with self._store.write() as connection:
                 events.take_back(connection, back)
 

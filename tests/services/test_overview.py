@@ -1,13 +1,9 @@
 """Read models: pages of events, one event with all that became of it, figures, and the shapes of the command line."""
 
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
-from unittest.mock import patch
 
 import orjson
 import pytest
@@ -20,36 +16,17 @@ from ours.errors import NotFound
 from ours.services.overview import Filters, Overview, Row, Sieve, read_cursor
 from ours.services.replay import Filter
 from ours.services.visitors import finding
-from ours.store import hand
 from ours.store.queries import reading_events, reading_trouble
 from ours.store.queries.reading_events import Narrowed, page
 from ours.store.queries.reading_trouble import STATES
 from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.plans import SCANS, SORTS, plans, statements
 
 
 @pytest.fixture
 def overview(place: Place) -> Overview:
     return Overview(place.store, place.registry)
-
-
-@contextmanager
-def _statements(place: Place) -> Iterator[list[tuple[str, Any]]]:
-    """What was asked of the database while the block ran, and with which values."""
-    asked: list[tuple[str, Any]] = []
-
-    def note(_: Any, __: Any, statement: str, values: Any, *___: Any) -> None:
-        asked.append((statement, values))
-
-    def note_by_hand(connection: sa.Connection, statement: str, values: Any = ()) -> Any:
-        asked.append((statement, tuple(values) if isinstance(values, list) else values))
-        return by_hand(connection, statement, values)
-
-    by_hand = hand.run
-    sa.event.listen(place.store.engine, "before_cursor_execute", note)
-    with patch.object(hand, "run", note_by_hand):
-        yield asked
-    sa.event.remove(place.store.engine, "before_cursor_execute", note)
 
 
 def _walk(overview: Overview, filters: Filters, limit: int) -> list[Row]:
@@ -145,25 +122,11 @@ def test_each_filter_alone_walks_its_index_and_sorts_nothing(
 ) -> None:
     if not place.store.is_sqlite:
         pytest.skip("asks SQLite's planner")
-    with _statements(place) as asked, place.store.read() as connection:
+    with statements(place) as asked, place.store.read() as connection:
         page(connection, narrowed, read_cursor(cursor, newer=newer), 50)
-    [plan] = _plans(place, asked)
+    [plan] = plans(place, asked)
     assert index in plan
-    assert not _SORTS.search(plan), plan
-
-
-_SORTS = re.compile(r"TEMP B-TREE|Sort\b")
-_SCANS = re.compile(r"SCAN (events|dispatches|visitors)$|Seq Scan on (events|dispatches|visitors)", re.M)
-
-
-def _plans(place: Place, asked: Sequence[tuple[str, Any]]) -> list[str]:
-    """What the planner would do for each query. PostgreSQL reads tables whole while they are small: not here."""
-    with place.store.read() as connection:
-        explain = "EXPLAIN QUERY PLAN " if place.store.is_sqlite else "EXPLAIN "
-        for name in () if place.store.is_sqlite else ("seqscan", "bitmapscan", "sort"):
-            connection.exec_driver_sql(f"SET LOCAL enable_{name} = off")
-        found = [connection.exec_driver_sql(explain + text, values).all() for text, values in asked if "SELECT" in text]
-    return ["\n".join(str(row[-1]) for row in rows) for rows in found]
+    assert not SORTS.search(plan), plan
 
 
 _COMBINED = [
@@ -185,13 +148,13 @@ _COMBINED = [
 def test_of_filters_together_the_one_that_few_events_fit_leads(
     place: Place, narrowed: Narrowed, index: str, newer: bool
 ) -> None:
-    with _statements(place) as asked, place.store.read() as connection:
+    with statements(place) as asked, place.store.read() as connection:
         page(connection, narrowed, read_cursor("1754874909594-" + "a" * 32, newer=newer), 50)
-    for plan in _plans(place, asked):
+    for plan in plans(place, asked):
         # PostgreSQL keeps figures of its own; without any it may take another index, but never reads all.
         assert index in plan or not place.store.is_sqlite, plan
-        assert not _SCANS.search(plan), plan
-        assert not (place.store.is_sqlite and _SORTS.search(plan)), plan
+        assert not SCANS.search(plan), plan
+        assert not (place.store.is_sqlite and SORTS.search(plan)), plan
         assert "hashed" not in plan, plan
 
 
@@ -206,22 +169,22 @@ def test_of_filters_together_the_one_that_few_events_fit_leads(
 )
 def test_what_did_not_arrive_is_found_by_its_index_alone(place: Place, receiver: Receiver, wanted: Filter) -> None:
     place.webhook(receiver)
-    with _statements(place) as asked, place.store.read() as connection:
+    with statements(place) as asked, place.store.read() as connection:
         reading_trouble.page(connection, wanted, "f" * 32, 50, [(1, state) for state in wanted.states])
         reading_trouble.reasons(connection, wanted, 10)
     lanes = [one for one in asked if "replay_of" in one[0]]
     assert len(lanes) == 2 * len(wanted.states)
-    for plan in _plans(place, lanes):
-        assert not _SCANS.search(plan), plan
+    for plan in plans(place, lanes):
+        assert not SCANS.search(plan), plan
         assert "ix_dispatches_trouble" in plan or not place.store.is_sqlite, plan
 
 
 def test_a_visitor_is_found_by_primary_keys_and_by_an_index(place: Place) -> None:
-    with _statements(place) as asked, place.store.read() as connection:
+    with statements(place) as asked, place.store.read() as connection:
         finding.find(connection, place.store.lookup, "ada@example.com", None)
         reading_events.merged_into(connection, "a" * 32)
-    for plan in _plans(place, asked):
-        assert not _SCANS.search(plan), plan
+    for plan in plans(place, asked):
+        assert not SCANS.search(plan), plan
 
 
 @pytest.mark.parametrize("mode", ["live", "test"])
@@ -250,7 +213,7 @@ def test_a_page_takes_as_many_queries_however_long_it_is(place: Place, overview:
     place.work()
     counts = []
     for limit in (2, 30):
-        with _statements(place) as asked:
+        with statements(place) as asked:
             assert len(overview.recent_events(limit=limit).rows) == limit
             counts.append(len(asked))
     assert counts[0] == counts[1] < 8

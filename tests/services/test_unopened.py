@@ -20,6 +20,7 @@ from ours.store.tables import dispatches, events
 from tests.receiver import Receiver
 from tests.services.batching import batching
 from tests.services.conftest import Place
+from tests.services.plans import SORTS, plans, statements
 from tests.services.scripted import deliver, route_all, scripted, sweep_of
 
 OTHER = b"another key, of thirty-two bytes"
@@ -141,6 +142,35 @@ def test_an_event_that_cannot_be_opened_keeps_nobody_behind_it(place: Place, rec
     assert (place.states(), difference(place)) == ({"delivered": 6}, 0)
     with place.store.read() as connection:
         assert set(connection.scalars(sa.select(events.c.notes))) == {None}
+
+
+def test_however_many_are_set_aside_what_waits_is_found_at_once(place: Place) -> None:
+    with statements(place) as asked, place.store.read() as connection:
+        queries.unrouted(connection, 10)
+        queries.any_unrouted(connection)
+        queries.oldest_unrouted(connection)
+        queries.count_unrouted(connection)
+        queries.aside(connection)
+        queries.aside_after(connection, queries.FIRST_ASIDE, 10)
+    found = plans(place, asked)
+    assert len(found) == 6
+    for plan in found:
+        assert "ix_events_unrouted" in plan, plan
+        assert "notes" in plan, plan
+        assert not SORTS.search(plan), plan
+
+
+def test_those_set_aside_are_gone_through_in_turn(place: Place) -> None:
+    ids = sorted(place.track(user_id=f"u{number}").event_id for number in range(5))
+    why = dict(zip(ids, ("damaged", GONE, "damaged", None, GONE), strict=True))
+    with place.store.write() as connection:
+        queries.set_aside(connection, {one: reason for one, reason in why.items() if reason})
+    seen, after = [], queries.FIRST_ASIDE
+    with place.store.read() as connection:
+        while found := queries.aside_after(connection, after, 2):
+            seen += found
+            after = found[-1]
+    assert seen == sorted((reason, one) for one, reason in why.items() if reason)
 
 
 def test_an_event_whose_visitor_cannot_be_opened_waits_for_the_key(place: Place, receiver: Receiver) -> None:

@@ -72,6 +72,53 @@ def test_a_shape_that_the_version_before_would_stumble_over_is_seen() -> None:
     assert faults(before, after) == ["events.name is gone", "old.id is gone", "events.mode is demanded"]
 
 
+def test_what_a_row_is_held_to_says_nothing_that_is_dear_to_sqlite(store: Store) -> None:
+    """For an IN of more than two words, it makes a table for each row that is written."""
+    if not store.is_sqlite:
+        pytest.skip("PostgreSQL is as quick with either")
+    rows = {
+        "dispatches": "UPDATE dispatches SET state = 'sending', due_at = NULL, lease_until = 1",
+        "attempts": "UPDATE attempts SET outcome = 'delivered'",
+    }
+    with store.read() as connection:
+        for statement in rows.values():
+            steps = connection.exec_driver_sql(f"EXPLAIN {statement}").all()
+            assert "OpenEphemeral" not in {step.opcode for step in steps}
+
+
+USUAL: dict[str, dict[str, Any]] = {
+    "dispatches": {
+        "id": "a" * 32, "event_id": "b" * 32, "destination_id": 1, "mode": "test", "state": "sunk", "attempts": 1,
+        "created_at": 1, "updated_at": 1,
+    },
+    "attempts": {
+        "dispatch_id": "a" * 32, "number": 1, "started_at": 1, "duration_ms": 1, "outcome": "sunk",
+        "plugin_version": "1", "config_version": 1, "exchange": b"",
+    },
+}  # fmt: skip
+
+
+def test_rows_are_held_to_the_same_before_and_after_they_are_reworded(store: Store) -> None:
+    def refused(table: str, **values: Any) -> bool:
+        try:
+            with store.write() as connection:
+                connection.execute(sa.insert(metadata.tables[table]), USUAL[table] | values)
+                connection.rollback()
+        except sa.exc.IntegrityError:
+            return True
+        return False
+
+    for revision in ("0011", "0012", "0011", "0012"):
+        migrate.move(store, revision)
+        assert not refused("dispatches")
+        assert not refused("attempts")
+        assert refused("dispatches", state="nonsense")
+        assert refused("dispatches", state="delivered")
+        assert not refused("dispatches", state="delivered", mode="live")
+        assert refused("dispatches", mode="live")
+        assert refused("attempts", outcome="nonsense")
+
+
 def test_a_database_that_a_newer_version_migrated_serves_the_older_one(store: Store) -> None:
     with store.write() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))

@@ -3,14 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, func, select, text, update
+from sqlalchemy import Connection, Select, Text, and_, bindparam, func, literal, select, tuple_, update
 
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.tables import events, seen
+from ours.store.tables.events import UNROUTED
+from ours.store.tables.types import Id
 
-__all__ = ["Connection", "First", "NewEvent", "Routed", "aside", "count_unrouted", "insert_new", "mark_routed",
-           "set_aside", "take_back", "unrouted"]  # fmt: skip
+__all__ = ["FIRST_ASIDE", "Aside", "Connection", "First", "NewEvent", "Routed", "aside", "aside_after",
+           "count_unrouted", "insert_new", "mark_routed", "set_aside", "take_back", "unrouted"]  # fmt: skip
 
 
 class NewEvent(NamedTuple):
@@ -79,14 +81,13 @@ def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
     return {row.hash: First(row.event_id, row.content) for row in _SEEN.among(connection, "hash", hashes)}
 
 
-# In the words of the partial index, or it is not used. What is set aside for a reason does not wait for the router.
-_UNROUTED = text("routed_at IS NULL")
-_WAITS, _ASIDE = events.c.notes.is_(None), events.c.notes.is_not(None)
+_WAITS = and_(UNROUTED, events.c.notes.is_(None))
+_IN_ORDER = (events.c.notes, events.c.id)  # of the index: PostgreSQL would sort by the id alone
 _NEXT = Prepared(
     select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
            events.c.occurred_at, events.c.received_at, events.c.payload)
-    .where(_UNROUTED, _WAITS)
-    .order_by(events.c.id)
+    .where(_WAITS)
+    .order_by(*_IN_ORDER)
     .limit(bindparam("most"))
 )  # fmt: skip
 
@@ -110,7 +111,7 @@ def oldest_unrouted(connection: Connection) -> int | None:
 
 
 def _first(column: Any) -> Select[Any]:
-    return select(column).where(_UNROUTED, _WAITS).order_by(events.c.id).limit(1)
+    return select(column).where(_WAITS).order_by(*_IN_ORDER).limit(1)
 
 
 def set_aside(connection: Connection, reasons: Mapping[str, str]) -> None:
@@ -120,27 +121,36 @@ def set_aside(connection: Connection, reasons: Mapping[str, str]) -> None:
         connection.execute(_SET_ASIDE, values)
 
 
-_SET_ASIDE = update(events).where(events.c.id == bindparam("key"), _UNROUTED).values(notes=bindparam("why"))
+_SET_ASIDE = update(events).where(events.c.id == bindparam("key"), UNROUTED).values(notes=bindparam("why"))
+
+
+class Aside(NamedTuple):
+    """An event that was set aside, and the code of the reason; in the order in which they are kept."""
+
+    reason: str
+    id: str
+
+
+FIRST_ASIDE = Aside("", "0" * 32)
+"""Comes before all."""
 
 
 def aside(connection: Connection) -> dict[str, int]:
-    """How many events are set aside, by reason: of those before the first that waits, so that it costs little."""
-    query = select(events.c.notes, func.count()).where(_UNROUTED, _ASIDE)
-    if (waits := connection.scalar(_first(events.c.id))) is not None:
-        query = query.where(events.c.id < waits)
-    query = query.group_by(events.c.notes)
+    """How many events are set aside, by reason."""
+    query = select(events.c.notes, func.count()).where(UNROUTED, events.c.notes.is_not(None)).group_by(events.c.notes)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def unrouted_after(connection: Connection, after: str | None, limit: int) -> Sequence[Any]:
-    """Id and ``notes`` of the next unrouted events: of one that was set aside, the reason; of one that waits, none."""
-    query = select(events.c.id, events.c.notes).where(_UNROUTED).order_by(events.c.id).limit(limit)
-    return connection.execute(query if after is None else query.where(events.c.id > after)).all()
+def aside_after(connection: Connection, after: Aside, limit: int) -> list[Aside]:
+    """The next that are set aside."""
+    later = tuple_(*_IN_ORDER) > tuple_(literal(after.reason, Text), literal(after.id, Id))
+    query = select(*_IN_ORDER).where(UNROUTED, events.c.notes.is_not(None), later).order_by(*_IN_ORDER).limit(limit)
+    return [Aside(*row) for row in connection.execute(query)]
 
 
 def take_back(connection: Connection, ids: Sequence[str]) -> None:
     """Let these, which were set aside, wait to be routed again."""
-    connection.execute(update(events).where(events.c.id.in_(ids), _UNROUTED).values(notes=None))
+    connection.execute(update(events).where(events.c.id.in_(ids), UNROUTED).values(notes=None))
 
 
 _READ = Prepared(
@@ -156,14 +166,8 @@ def by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
 
 
 def count_unrouted(connection: Connection) -> int:
-    """How many wait to be routed: from the first that does, for what was set aside lies before it.
-
-    So it is counted in the index alone.
-    """
-    count = (
-        select(func.count()).select_from(events).where(_UNROUTED, events.c.id >= _first(events.c.id).scalar_subquery())
-    )
-    return connection.scalar(count) or 0
+    """How many wait to be routed, counted in the index alone; what was set aside does not."""
+    return connection.scalar(select(func.count()).select_from(events).where(_WAITS)) or 0
 
 
 def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, text, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, update
 
 from ours.core.retry import OPEN
 from ours.store import bulk
 from ours.store.tables import attempts, destinations, dispatches, events, forgotten, identifiers, seen, visitors
+from ours.store.tables.events import UNROUTED
 
 _d, _e = dispatches.c, events.c
 NOTE = "visitor_forgotten"
@@ -23,7 +24,7 @@ def any_unrouted(connection: Connection, upto: str) -> bool:
 
     What was set aside is not waited for: nobody can tell whose it is before its key is back.
     """
-    waiting = select(_e.id).where(text("routed_at IS NULL"), _e.notes.is_(None), _e.id <= upto).limit(1)
+    waiting = select(_e.id).where(UNROUTED, _e.notes.is_(None), _e.id <= upto).limit(1)
     return connection.scalar(waiting) is not None
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, MetaData, Table, func, select, text, 
 
 from ours import clock, ids
 from ours.store.tables import attempts, dispatches, events
+from ours.store.tables.events import UNROUTED
 
 KEYS: Mapping[str, Column[Any]] = {"events": events.c.id, "attempts": attempts.c.dispatch_id}
 """The tables that can be divided, and by which column."""
@@ -116,7 +117,7 @@ def hold(connection: Connection, of: str, part: Part) -> None:
 def needed_events(connection: Connection, part: Part, limit: int) -> list[str]:
     """The events in it that are not routed or have an open dispatch, ``limit`` and more at most."""
     those = _part("events", part.name).c
-    unrouted = select(those.id).where(text("routed_at IS NULL")).limit(limit)
+    unrouted = select(those.id).where(UNROUTED).limit(limit)
     waiting = select(those.id).where(those.id.in_(_open(connection, "events", part, limit)))
     return sorted({*connection.scalars(unrouted), *connection.scalars(waiting)})
 

@@ -2,15 +2,17 @@
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, String, Table, text
 
-from ours.store.tables.types import Id, Moment, Number, metadata
+from ours.store.tables.types import Id, Moment, Number, metadata, one_of
 
+_STATES = ("pending", "sending", "retrying", "delivered", "rejected", "exhausted", "stopped", "held", "sunk")
+_SENT = one_of("state", "delivered", "retrying", "exhausted")
 _FIRST = text("replay_of IS NULL")
 _REPLAYS = text("replay_of IS NOT NULL")
 _HELD = text("state = 'held'")
 # In these words an index knows what did not end. A query has to say the same (SQLite compares the text).
-OPEN = text("state IN ('pending', 'sending', 'retrying', 'held')")
+OPEN = text(one_of("state", "pending", "sending", "retrying", "held"))
 # A query that says this too may use the index of what did not simply arrive (SQLite compares the text).
-TROUBLE = text("state IN ('retrying', 'rejected', 'exhausted', 'stopped', 'held')")
+TROUBLE = text(one_of("state", "retrying", "rejected", "exhausted", "stopped", "held"))
 _IN_LANE = text(f"lane IS NOT NULL AND {OPEN.text}")
 
 dispatches = Table(
@@ -33,11 +35,8 @@ dispatches = Table(
     Column("created_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     CheckConstraint("mode IN ('live', 'test')", name="mode"),
-    CheckConstraint(
-        "state IN ('pending', 'sending', 'retrying', 'delivered', 'rejected', 'exhausted', 'stopped', 'held', 'sunk')",
-        name="state",
-    ),
-    CheckConstraint("mode <> 'test' OR state NOT IN ('delivered', 'retrying', 'exhausted')", name="test_is_never_sent"),
+    CheckConstraint(one_of("state", *_STATES), name="state"),
+    CheckConstraint(f"mode <> 'test' OR NOT {_SENT}", name="test_is_never_sent"),
     CheckConstraint("mode <> 'live' OR state <> 'sunk'", name="live_is_never_sunk"),
     CheckConstraint("(state IN ('pending', 'retrying')) = (due_at IS NOT NULL)", name="due_when_waiting"),
     CheckConstraint("(state = 'sending') = (lease_until IS NOT NULL)", name="leased_when_sending"),
@@ -78,6 +77,6 @@ attempts = Table(
     Column("config_version", Integer, nullable=False),
     Column("exchange", LargeBinary, nullable=False, comment="Sealed: request, answer, message"),
     CheckConstraint(
-        "outcome IN ('delivered', 'duplicate', 'skipped', 'rejected', 'retry', 'unknown', 'sunk')", name="outcome"
+        one_of("outcome", "delivered", "duplicate", "skipped", "rejected", "retry", "unknown", "sunk"), name="outcome"
     ),
 )

@@ -39,6 +39,11 @@ class Id(TypeDecorator[str]):
         return _plain if dialect.name == "postgresql" else None
 
 
+def one_of(column: str, *values: str) -> str:
+    """SQL for what a row is held to when it is written: for an IN, SQLite would make a little table each time."""
+    return "({})".format(" OR ".join(f"{column} = '{value}'" for value in values))
+
+
 def plain(value: UUID | str) -> str:
     """An id as the driver gives it, as 32 hex digits."""
     return value.hex if isinstance(value, UUID) else value
