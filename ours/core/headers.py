@@ -34,8 +34,3 @@ def look_up(headers: CaseInsensitiveDict[Any], name: str) -> Any:
     """What ``headers.get(name)`` is, for a ``name`` in small letters: without an exception for one that is missing."""
     found = headers._store.get(name)  # type: ignore[attr-defined]  # noqa: SLF001
     return found[1] if found else None
-
-
-def are_texts(headers: Mapping[Any, Any]) -> bool:
-    """Whether all names and values are plain texts, and no bytes or numbers."""
-    return {str}.issuperset(map(type, (*headers, *headers.values())))

@@ -31,7 +31,7 @@ class SecretValue:
         raise TypeError("a secret is not pickled")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Event:
     """An event as received. Times are milliseconds since the UTC epoch."""
 
@@ -49,7 +49,7 @@ class Event:
     identity_context: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Visitor:
     """Whom an event is about. ``properties`` holds the known fields, ``custom_properties`` and ``consent``."""
 
@@ -59,7 +59,7 @@ class Visitor:
     properties: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Delivery:
     """What ``build`` turns into a request.
 

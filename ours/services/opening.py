@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours.core import reasons
+from ours.core.frozen import event_with, filled
 from ours.core.reasons import Reason
 from ours.errors import Unsealable, is_unopened
 from ours.plugin import Event, Visitor
@@ -40,14 +41,8 @@ def try_open(sealer: Sealer, sealed: bytes, place: str) -> tuple[dict[str, Any],
 def event_of(row: Any, sealer: Sealer) -> Event:
     body = orjson.loads(sealer.open(row.payload, f"events:{row.id}"))
     body.pop("warnings", None)
-    return Event(
-        id=row.id,
-        name=row.name,
-        distinct_id=body.pop("distinct_id", ""),
-        occurred_at=row.occurred_at,
-        received_at=row.received_at,
-        **body,
-    )
+    distinct_id = body.pop("distinct_id", "")
+    return event_with(row.id, row.name, distinct_id, row.occurred_at, row.received_at, body)
 
 
 def visitors_of(connection: Connection, sealer: Sealer, ids: Iterable[str]) -> dict[str, Visitor]:
@@ -65,7 +60,8 @@ def opened(found: Mapping[str, Any], sealer: Sealer) -> dict[str, Visitor]:
 
 def visitor_of(profile: Mapping[str, Any]) -> Visitor:
     """A visitor out of what is known of it; out of nothing, one that nobody knows."""
-    return Visitor(
+    return filled(
+        Visitor,
         id=profile.get("id", ""),
         external_id=profile.get("external_id"),
         email_sha256=profile.get("email_sha256"),

@@ -1,13 +1,14 @@
 """Checks a prepared request and writes it the way libcurl wants it, so that nothing can be smuggled into it."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from ours.core.headers import are_texts, plain
+from ours.core.headers import plain
 from ours.errors import OursError
 
 _URL = re.compile(r"https?://[^/?#@\\\x00-\x20\x7f-\U0010ffff]+([/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
@@ -57,12 +58,17 @@ def check(request: requests.PreparedRequest) -> Outgoing:
 
 def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
     """Headers in libcurl's spelling: ``Name;`` is one without a value, ``Name:`` keeps libcurl from adding its own."""
-    texts = plain(headers)
-    if not are_texts(texts):
-        texts = {_text(name): _text(value) for name, value in texts.items()}
-    if not _VALUE.fullmatch("".join(texts.values())):
+    given = plain(headers)
+    try:
+        return _written(given)
+    except (TypeError, AttributeError):  # whatever an ``auth=`` helper may have put there
+        return _written({_text(name): _text(value) for name, value in given.items()})
+
+
+def _written(headers: Mapping[str, str]) -> list[bytes]:
+    if not _VALUE.fullmatch("".join(headers.values())):
         raise Unsendable("The value of a header has a line break or another sign that HTTP forbids there.")
-    bare = [(name, value.strip(" \t")) for name, value in texts.items() if _is_for_the_plugin(name)]
+    bare = [(name, value.strip(" \t")) for name, value in headers.items() if _is_for_the_plugin(name)]
     lines = ["Expect:", *[f"{name}: {value}" if value else f"{name};" for name, value in bare]]
     return "\n".join(lines).encode("latin-1").split(b"\n")
 
@@ -89,5 +95,4 @@ def _body(method: str, body: object) -> bytes | None:
 
 
 def _text(part: object) -> str:
-    """``part`` as text, whatever an ``auth=`` helper may have put there."""
     return part.decode("latin-1") if isinstance(part, bytes) else str(part)

@@ -28,9 +28,3 @@ def test_they_can_be_changed_copied_and_asked_as_any() -> None:
     assert headers.look_up(made, "date") is None
     assert made.copy() == CaseInsensitiveDict({"accept": "c", "new": "d"})
     assert headers.plain(made) == {"ACCEPT": "c", "New": "d"}
-
-
-def test_bytes_are_no_texts() -> None:
-    assert headers.are_texts({"A": "b"})
-    assert not headers.are_texts({"A": b"b"})
-    assert not headers.are_texts({b"A": "b"})

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
+from ours.core.frozen import event_with
 from ours.core.logic import Logic
 from ours.core.mapping.compiling import Compiled
 from ours.core.mapping.rows import EVENT_NAME
@@ -20,8 +21,7 @@ class Case:
     mapping: Compiled
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(NamedTuple):
     """What may leave. ``event`` has a name, ids and times, and nothing of what the caller sent or of the visitor.
 
     ``case`` is the conditional mapping that was chosen; ``missing`` are required fields without a value.
@@ -60,4 +60,4 @@ class Mapper:
 
 def released(event: Event) -> Event:
     """The event without all that only a mapping may release."""
-    return Event(event.id, event.name, event.distinct_id, event.occurred_at, event.received_at)
+    return event_with(event.id, event.name, event.distinct_id, event.occurred_at, event.received_at, {})

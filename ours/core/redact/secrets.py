@@ -17,7 +17,7 @@ _QUERY_FIELD = re.compile(r"([?&#])([^=&#]+)=([^&#]*)")
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers with the values of those masked whose name says secret. Signatures stay: they give no secret away."""
-    return {name: MASK if _is_secret(name) else value for name, value in headers.items()}
+    return {**headers, **_masks(tuple(headers))}
 
 
 def mask_url(url: str) -> str:
@@ -59,6 +59,10 @@ class Masker:
 
 
 @lru_cache(1024)  # the same few headers come with every request
+def _masks(names: tuple[str, ...]) -> Mapping[str, str]:
+    return {name: MASK for name in names if _is_secret(name)}
+
+
 def _is_secret(name: str) -> bool:
     return bool(_SECRET_NAME.search(name)) and not _PUBLIC_NAME.search(name)
 

@@ -9,6 +9,7 @@ from requests import PreparedRequest, Request
 
 from ours import log, timebox
 from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.core.frozen import filled
 from ours.core.mapping import Released, context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
 from ours.services.deliver.letters import Letter
@@ -177,7 +178,8 @@ def _made(parcel: Parcel) -> object:
 
 def _delivery(one: Try) -> Delivery:
     released = one.released or one.target.mapping.apply(context_of(one.letter.event, one.letter.visitor))
-    return Delivery(
+    return filled(
+        Delivery,
         id=one.letter.claimed.delivery_id,
         event=released.event,
         fields=released.fields,
