@@ -159,6 +159,28 @@ def test_of_filters_together_the_one_that_few_events_fit_leads(
 
 
 @pytest.mark.parametrize(
+    "narrowed",
+    [
+        Narrowed(name_key="a" * 32, mode="test"),
+        Narrowed(name_key="a" * 32, source_id=1, mode="test", since=1, until=2),
+        Narrowed(source_id=1, mode="test"),
+    ],
+)
+def test_only_events_that_fit_are_looked_up_in_the_table(place: Place, narrowed: Narrowed) -> None:
+    if not place.store.is_sqlite:
+        pytest.skip("asks for SQLite's steps")
+    with statements(place) as asked, place.store.read() as connection:
+        page(connection, narrowed, None, 50)
+        table = connection.scalar(sa.text("SELECT rootpage FROM sqlite_schema WHERE name = 'events'"))
+        _, (query, values), *_ = asked
+        steps = connection.exec_driver_sql(f"EXPLAIN {query}", values).all()
+    [cursor] = [step.p1 for step in steps if step.opcode == "OpenRead" and step.p2 == table]
+    looked_up = [step.addr for step in steps if step.opcode == "Column" and step.p1 == cursor]
+    compared = [step.addr for step in steps if step.opcode == "Ne"]
+    assert max(compared) < min(looked_up)
+
+
+@pytest.mark.parametrize(
     "wanted",
     [
         Filter(states=frozenset(STATES)),

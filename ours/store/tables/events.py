@@ -33,11 +33,14 @@ events = Table(
     Index("ix_events_unrouted", "notes", "id", sqlite_where=UNROUTED, postgresql_where=UNROUTED),
     Index("ix_events_test", "id", sqlite_where=_TEST, postgresql_where=_TEST),
     Index("ix_events_occurred_at", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
-    Index("ix_events_name_key", "name_key", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
-    Index("ix_events_source_id", "source_id", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index(
+        "ix_events_name_key", "name_key", "occurred_at", "id", "source_id", "mode", sqlite_where=_SHOWN,
+        postgresql_where=_SHOWN,
+    ),
+    Index("ix_events_source_id", "source_id", "occurred_at", "id", "mode", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
     Index("ix_events_mode", "mode", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
     Index("ix_events_visitor_id", "visitor_id", "occurred_at", "id"),
-)
+)  # fmt: skip
 
 seen = Table(
     "seen",

@@ -1,4 +1,4 @@
-"""Words, without IN
+"""Words without IN, and indexes that know what else is asked for
 
 For an IN of more than two words, SQLite makes a little table for each row that is written; for OR it makes none.
 """
@@ -19,6 +19,9 @@ _CHECKS = {
 _OPEN = "state IN ('pending', 'sending', 'retrying', 'held')"
 _TROUBLE = "state IN ('retrying', 'rejected', 'exhausted', 'stopped', 'held')"
 _UNROUTED = 'routed_at IS NULL'
+_SHOWN = "kind = 'track'"
+_BY_NAME = ['name_key', 'occurred_at', 'id']
+_BY_SOURCE = ['source_id', 'occurred_at', 'id']
 _LANES = ['destination_id', 'lane', 'id']
 _TOLD = ['state', 'destination_id', 'id', 'reason', 'mode']
 
@@ -28,6 +31,9 @@ _REWORD = sa.text("UPDATE sqlite_schema SET sql = replace(sql, :old, :new) WHERE
 def upgrade() -> None:
     # With the notes in it, what was set aside is never read on the way to what waits.
     _again('events', 'ix_events_unrouted', ['notes', 'id'], _UNROUTED)
+    # Lists that are asked for more at once walk the index, and look up only the rows that fit.
+    _again('events', 'ix_events_name_key', [*_BY_NAME, 'source_id', 'mode'], _SHOWN)
+    _again('events', 'ix_events_source_id', [*_BY_SOURCE, 'mode'], _SHOWN)
     _again('dispatches', 'ix_dispatches_trouble', _TOLD, _spelled(_TROUBLE))
     _again('dispatches', 'ix_dispatches_lanes', _LANES, f'lane IS NOT NULL AND {_spelled(_OPEN)}')
     for table, checks in _CHECKS.items():
@@ -39,6 +45,8 @@ def downgrade() -> None:
         _reword(table, {_spelled(check): check for check in checks})
     _again('dispatches', 'ix_dispatches_lanes', _LANES, f'lane IS NOT NULL AND {_OPEN}')
     _again('dispatches', 'ix_dispatches_trouble', _TOLD, _TROUBLE)
+    _again('events', 'ix_events_source_id', _BY_SOURCE, _SHOWN)
+    _again('events', 'ix_events_name_key', _BY_NAME, _SHOWN)
     _again('events', 'ix_events_unrouted', ['id'], _UNROUTED)
 
 
