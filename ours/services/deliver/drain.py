@@ -70,7 +70,8 @@ class Deliver:
             ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
             sealed = self._turn(claim=claim)
             self._begin(sealed)
-            if not (sealed.claimed or ended or self.in_flight or (claim and self._room.throttled)):
+            waits = self._room.throttled or (ended and not self._room.idle)
+            if not (sealed.claimed or self.in_flight or (claim and waits)):
                 return
             if not (sealed.claimed or ended or self._outbox.on_their_way):
                 stop.wait(_TICK)

@@ -29,13 +29,15 @@ class Lease(NamedTuple):
 
 
 class Room:
-    """One worker's room. ``throttled``: something is due that may begin within a second, and not yet."""
+    """One worker's room, and what it saw when it looked last: ``idle``, nothing is due; ``throttled``, something is,
+    and may begin within a second.
+    """
 
     def __init__(self, targets: Targets) -> None:
         self._targets = targets
         self._resting: dict[int, int] = {}
         self._turn = 0
-        self.throttled = False
+        self.idle = self.throttled = False
 
     def wanted(self, connection: Connection, now: int, busy: Mapping[int, int]) -> dict[int, int]:
         """How many to claim of which destination; ``busy`` says how many of each this worker has under way.
@@ -43,8 +45,8 @@ class Room:
         Each may always have a few under way, however many the others have: nobody waits for strangers to answer.
         """
         with_work = dispatches.with_work(connection, now)
-        self.throttled = False
-        if not with_work:
+        self.idle, self.throttled = not with_work, False
+        if self.idle:
             return {}
         self._targets.refresh(connection)
         wants: dict[bool, dict[int, int]] = {False: {}, True: {}}
