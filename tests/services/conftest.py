@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,9 +19,12 @@ from ours.services.route import Route
 from ours.services.sources import Sources
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.tables import dispatches
+from ours.store.queries import whole
+from ours.store.tables import dispatches, metadata
 from ours.store.writer import Writer
 from tests.receiver import Receiver
+
+MakeStore = Callable[..., Store]
 
 
 @dataclass
@@ -82,3 +86,26 @@ def place(store: Store, make_settings: Callable[..., Settings]) -> Iterator[Plac
     )  # fmt: skip
     deliver.close()
     writer.close()
+
+
+@pytest.fixture
+def make_empty(make_settings: Any, make_database_url: Any, tmp_path: Path) -> Iterator[MakeStore]:
+    """An empty database of that kind, not that of the place."""
+    opened: list[Store] = []
+
+    def make(kind: str, **settings: str) -> Store:
+        if kind == "sqlite":
+            home = tmp_path / f"other{len(opened)}"
+            opened.append(Store(make_settings(home=home, **settings)))
+        else:
+            opened.append(Store(make_settings(database_url=make_database_url(kind), **settings)))
+        return opened[-1]
+
+    yield make
+    for store in opened:
+        store.close()
+
+
+def content(store: Store) -> dict[str, list[Any]]:
+    with store.read() as connection:
+        return {table.name: list(whole.rows(connection, table)) for table in metadata.sorted_tables}

@@ -2,10 +2,8 @@
 
 import gzip
 import stat
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -21,27 +19,7 @@ from ours.store.tables import metadata
 from tests.cli.conftest import KEY_OF_TESTS
 from tests.conftest import ENGINES
 from tests.receiver import Receiver
-from tests.services.conftest import Place
-
-MakeStore = Callable[..., Store]
-
-
-@pytest.fixture
-def make_empty(make_settings: Any, make_database_url: Any, tmp_path: Path) -> Iterator[MakeStore]:
-    """An empty database of that kind, not that of the place."""
-    opened: list[Store] = []
-
-    def make(kind: str, **settings: str) -> Store:
-        if kind == "sqlite":
-            home = tmp_path / f"other{len(opened)}"
-            opened.append(Store(make_settings(home=home, **settings)))
-        else:
-            opened.append(Store(make_settings(database_url=make_database_url(kind), **settings)))
-        return opened[-1]
-
-    yield make
-    for store in opened:
-        store.close()
+from tests.services.conftest import MakeStore, Place, content
 
 
 @pytest.fixture
@@ -60,11 +38,6 @@ def lived(place: Place, receiver: Receiver) -> Place:
     place.work()
     place.track()
     return place
-
-
-def content(store: Store) -> dict[str, list[Any]]:
-    with store.read() as connection:
-        return {table.name: list(whole.rows(connection, table)) for table in metadata.sorted_tables}
 
 
 @pytest.mark.parametrize("kind", ENGINES)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from alembic.migration import MigrationContext
 
 from ours import clock, ids
 from ours.errors import Busy, Invalid
+from ours.services.backup import Backup
 from ours.services.overview import Overview
 from ours.services.partitions import Partitions, days
 from ours.services.reconcile import Reconcile
@@ -20,8 +22,9 @@ from ours.services.retention import Retention
 from ours.store import divide, migrate
 from ours.store.queries import partitions as queries
 from ours.store.tables import attempts, dispatches, events, metadata
+from tests.conftest import ENGINES
 from tests.receiver import Receiver
-from tests.services.conftest import Place
+from tests.services.conftest import MakeStore, Place, content
 
 DAY = 24 * 3600
 
@@ -296,3 +299,22 @@ def test_a_clock_that_jumps_drops_nothing_for_an_hour(
     now.shift(200 * DAY)
     partitions.tick()
     assert "events_past" in names(place, "events")
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_what_was_divided_can_be_backed_up_and_copied(
+    place: Place, receiver: Receiver, partitions: Partitions, kind: str, make_empty: MakeStore, tmp_path: Path
+) -> None:
+    place.webhook(receiver)
+    place.track(user_id="before")
+    place.work()
+    partitions.divide()
+    place.track(user_id="after")
+    place.work()
+    there = content(place.store)
+    assert [len(there[name]) for name in ("events", "attempts")] == [2, 2]
+    copied, restored = make_empty(kind), make_empty(kind)
+    assert Backup(place.store).copy(copied).difference == 0
+    Backup(place.store).write(tmp_path / "ours.backup")
+    assert Backup(restored).restore(tmp_path / "ours.backup").difference == 0
+    assert [content(store) for store in (copied, restored)] == [there, there]
