@@ -55,12 +55,10 @@ def _are_plain(headers: Mapping[Any, Any]) -> bool:
     """Whether all names and values are texts that no check of ``requests`` refuses."""
     parts = (*headers, *headers.values())
     try:
-        lines = "\n".join(parts)
-        return (
-            lines.count("\n") < max(len(parts), 1) and ":" not in "".join(headers) and _LINES.fullmatch(lines) is not None
-        )
+        names, lines = "".join(headers), "\n".join(parts)
     except TypeError:  # bytes, a number: anything but a text
         return False
+    return ":" not in names and lines.count("\n") < max(len(parts), 1) and _LINES.fullmatch(lines) is not None
 
 
 @lru_cache(1024)

@@ -76,9 +76,11 @@ def held_for(connection: Connection, wanted: Callable[[str], bool]) -> dict[str,
 
 def oldest(connection: Connection, destination_id: int) -> int | None:
     """When the oldest of what waits or is held was made."""
-    mine = select(func.min(_d.created_at)).where(_d.destination_id == destination_id)
-    found = [connection.scalar(mine.where(kind)) for kind in (_WAITING, _HELD)]
-    return min((moment for moment in found if moment is not None), default=None)
+    mine = _d.destination_id == destination_id
+    waiting = connection.scalar(select(func.min(_d.created_at)).where(mine, _WAITING))
+    # The index of trouble has them in the order in which they were made.
+    held = connection.scalar(select(_d.created_at).where(mine, _HELD).order_by(_d.id).limit(1))
+    return min((moment for moment in (waiting, held) if moment is not None), default=None)
 
 
 def is_being_tried(connection: Connection, destination_id: int, now: int) -> bool:

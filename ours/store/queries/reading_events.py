@@ -123,12 +123,9 @@ def _dispatched(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
     there = [_d.event_id == _e.id]
     there += [_d.destination_id == place] if place is not None else []
     there += [_d.state == state] if state is not None else []
-    owed = select(_d.id).where(and_(*there))
-    if state in {None, "stopped"}:
-        # Beside an OR, PostgreSQL would read all dispatches beforehand; with an OFFSET it asks for each event in turn.
-        yield or_(owed.offset(0).exists(), _e.refused.is_not(None))
-    else:
-        yield owed.exists()
+    # PostgreSQL would read all dispatches of that kind beforehand; with an OFFSET it asks for each event in turn.
+    owed = select(_d.id).where(and_(*there)).offset(0).exists()
+    yield or_(owed, _e.refused.is_not(None)) if state in {None, "stopped"} else owed
 
 
 def one(connection: Connection, event_id: str) -> Any | None:

@@ -21,9 +21,16 @@ _d, _e, _later = dispatches.c, events.c, dispatches.alias("later")
 _REASON = case((_e.forgotten_at.is_not(None), "forgotten"), else_=_d.reason).label("reason")
 _COLUMNS = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _REASON, _d.delivery_id, _e.name, _e.kind,
             _e.source_id)  # fmt: skip
-IS_LAST = ~select(_later.c.id).where(_later.c.replay_of == _d.id).exists()
+
+
+def is_last(key: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether no dispatch repeats the one of this id."""
+    return ~select(_later.c.id).where(_later.c.replay_of == key).exists()
+
+
+_IS_LAST = is_last(_d.id)
 _AMBIGUOUS = and_(_d.state == "held", _d.reason == "ambiguous")
-_REPLAYABLE = and_(IS_LAST, or_(_d.state.in_(TERMINAL), _AMBIGUOUS))
+_REPLAYABLE = and_(_IS_LAST, or_(_d.state.in_(TERMINAL), _AMBIGUOUS))
 
 
 class Candidate(NamedTuple):
@@ -68,7 +75,7 @@ def pair_of(connection: Connection, dispatch_id: str) -> tuple[str, int] | None:
 
 def last_of(connection: Connection, event_id: str, destination_id: int) -> Candidate | None:
     """The pair's last dispatch, in whatever state."""
-    query = _candidates().where(_d.event_id == event_id, _d.destination_id == destination_id, IS_LAST)
+    query = _candidates().where(_d.event_id == event_id, _d.destination_id == destination_id, _IS_LAST)
     row = connection.execute(query.with_for_update(of=dispatches)).one_or_none()
     return Candidate(*row) if row else None
 

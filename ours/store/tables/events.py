@@ -37,7 +37,9 @@ events = Table(
         "ix_events_name_key", "name_key", "occurred_at", "id", "source_id", "mode", sqlite_where=_SHOWN,
         postgresql_where=_SHOWN,
     ),
-    Index("ix_events_source_id", "source_id", "occurred_at", "id", "mode", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index(
+        "ix_events_source_id", "source_id", "occurred_at", "id", "mode", sqlite_where=_SHOWN, postgresql_where=_SHOWN
+    ),
     Index("ix_events_mode", "mode", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
     Index("ix_events_visitor_id", "visitor_id", "occurred_at", "id"),
 )  # fmt: skip
