@@ -113,16 +113,17 @@ def _conditions(narrowed: Narrowed, steer: bool) -> Sequence[ColumnElement[bool]
         found.append((_e.source_id + 0 if steer and found else _e.source_id) == narrowed.source_id)
     if narrowed.mode is not None:
         found.append((_e.mode + "" if steer and found else _e.mode) == narrowed.mode)
-    return [*(found or [true()]), *_dispatched(narrowed)]
+    return [*(found or [true()]), *_dispatched(narrowed, steer)]
 
 
-def _dispatched(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
+def _dispatched(narrowed: Narrowed, steer: bool) -> Iterable[ColumnElement[bool]]:
+    """``steer``: SQLite looks the event's dispatches up, and is kept from all that are in that state."""
     place, state = narrowed.destination_id, narrowed.state
     if place is None and state is None:
         return
     there = [_d.event_id == _e.id]
-    there += [_d.destination_id == place] if place is not None else []
-    there += [_d.state == state] if state is not None else []
+    there += [(_d.destination_id + 0 if steer else _d.destination_id) == place] if place is not None else []
+    there += [(_d.state + "" if steer else _d.state) == state] if state is not None else []
     # PostgreSQL would read all dispatches of that kind beforehand; with an OFFSET it asks for each event in turn.
     owed = select(_d.id).where(and_(*there)).offset(0).exists()
     yield or_(owed, _e.refused.is_not(None)) if state in {None, "stopped"} else owed

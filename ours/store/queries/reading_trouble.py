@@ -3,22 +3,22 @@
 A lane is one state of one destination: its rows lie together in the index of trouble, in the order they were made.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from ours import ids
 from ours.store.hand import Prepared
 from ours.store.queries import reading_events
 from ours.store.queries.replay import Filter, is_last
 from ours.store.tables import dispatches, events
+from ours.store.tables.dispatches import TROUBLE
 
 STATES = frozenset({"retrying", "held", "rejected", "exhausted", "stopped"})
 Lane = tuple[int, str]
-_Writing = Callable[[str, tuple[str, ...]], Prepared]
+_Writing = Callable[[tuple[str, ...]], Prepared]
 _d, _e = dispatches.c, events.c
 _LISTED = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _d.reason, _d.attempts, _d.due_at, _d.created_at,
            _d.updated_at, _e.name)  # fmt: skip
@@ -55,14 +55,8 @@ def _of_lanes(
     connection: Connection, write: _Writing, given: Mapping[str, Any], most: int, lanes: Iterable[Lane]
 ) -> Sequence[Any]:
     """The rows of all lanes. A statement each: one for all takes the planner longer than the asking takes."""
-    found: list[Any] = []
-    places = defaultdict[str, list[int]](list)
-    for place, state in lanes:
-        places[state].append(place)
-    for state, those in places.items():
-        each = ({**given, "place": place, "most": most} for place in those)
-        found += write(state, tuple(given)).each(connection, each)
-    return found
+    each = ({**given, "place": place, "state": state, "most": most} for place, state in lanes)
+    return write(tuple(given)).each(connection, each)
 
 
 def _narrowed(wanted: Filter, before: str | None) -> dict[str, Any]:
@@ -78,26 +72,26 @@ def _narrowed(wanted: Filter, before: str | None) -> dict[str, Any]:
 
 
 @lru_cache
-def _newest(state: str, conditions: tuple[str, ...]) -> Prepared:
-    lane = _lane(state, conditions)
+def _newest(conditions: tuple[str, ...]) -> Prepared:
+    lane = _lane(conditions)
     return Prepared(_those(lane, conditions, lane.id))
 
 
 @lru_cache
-def _counted(state: str, conditions: tuple[str, ...]) -> Prepared:
-    lane = _lane(state, conditions)
+def _counted(conditions: tuple[str, ...]) -> Prepared:
+    lane = _lane(conditions)
     those = _those(lane, conditions, lane.destination_id, lane.state, lane.reason).subquery().c
     same = (func.min(column).label(column.key) for column in (those.destination_id, those.state))
     return Prepared(select(*same, those.reason, func.count().label("count")).group_by(those.reason))
 
 
-def _lane(state: str, conditions: tuple[str, ...]) -> Any:
+def _lane(conditions: tuple[str, ...]) -> Any:
     """The columns of a lane, the newest first, as they lie in the index of trouble.
 
-    The state is a word of the statement: so the databases see that the index has it. Whatever is asked for besides,
-    PostgreSQL walks it in its order; by itself it would take a reason for rarer than it is among its state, and sort.
+    The OFFSET makes PostgreSQL walk it in its order, whatever is asked for besides: by itself it would take a reason
+    for rarer than it is in its state, and sort.
     """
-    its_own = _d.destination_id == bindparam("place"), _d.state == literal_column(f"'{state}'")
+    its_own = TROUBLE, _d.destination_id == bindparam("place"), _d.state == bindparam("state")
     bounds = (_BOUNDS[name] for name in conditions if name in _BOUNDS)
     columns = _d.id, _d.destination_id, _d.state, _d.reason, _d.mode
     return select(*columns).where(*its_own, *bounds).order_by(_d.id.desc()).offset(0).subquery().c

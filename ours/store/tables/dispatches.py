@@ -11,8 +11,9 @@ _REPLAYS = text("replay_of IS NOT NULL")
 _HELD = text("state = 'held'")
 # In these words an index knows what did not end. A query has to say the same (SQLite compares the text).
 OPEN = text(one_of("state", "pending", "sending", "retrying", "held"))
-# A query that says this too may use the index of what did not simply arrive (SQLite compares the text).
-TROUBLE = text(one_of("state", "retrying", "rejected", "exhausted", "stopped", "held"))
+# Who says this too may use the index of what did not simply arrive; IS TRUE keeps all others from it, to whom a state
+# alone would seem to say enough.
+TROUBLE = text(f"{one_of('state', 'retrying', 'rejected', 'exhausted', 'stopped', 'held')} IS TRUE")
 _IN_LANE = text(f"lane IS NOT NULL AND {OPEN.text}")
 
 dispatches = Table(

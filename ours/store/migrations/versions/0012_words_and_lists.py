@@ -34,7 +34,7 @@ def upgrade() -> None:
     # Lists that are asked for more at once walk the index, and look up only the rows that fit.
     _again('events', 'ix_events_name_key', [*_BY_NAME, 'source_id', 'mode'], _SHOWN)
     _again('events', 'ix_events_source_id', [*_BY_SOURCE, 'mode'], _SHOWN)
-    _again('dispatches', 'ix_dispatches_trouble', _TOLD, _spelled(_TROUBLE))
+    _again('dispatches', 'ix_dispatches_trouble', _TOLD, f'{_spelled(_TROUBLE)} IS TRUE')
     _again('dispatches', 'ix_dispatches_lanes', _LANES, f'lane IS NOT NULL AND {_spelled(_OPEN)}')
     for table, checks in _CHECKS.items():
         _reword(table, {check: _spelled(check) for check in checks})
