@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from ours import errors
 from ours.core.governance import PREFIX
 from ours.errors import DAMAGED, KEY_MISSING
 
@@ -44,7 +45,7 @@ REASONS = {
         "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
     ),
     DAMAGED: Reason(
-        f"{_WHAT} can't be opened: it was changed on disk, or moved to another row.",
+        errors.unopened(_WHAT, DAMAGED),
         "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
     ),
     "breaker_open": Reason(
@@ -192,8 +193,7 @@ def describe(code: str | None) -> Reason:
 
 def unopened(code: str) -> Reason:
     """The words for what itself can't be opened, for that reason: they stand in its place."""
-    reason = describe(code)
-    return Reason(reason.words.replace(_WHAT, "It"), reason.remedy)
+    return Reason(errors.unopened("It", code), describe(code).remedy)
 
 
 def _of_prefix(code: str) -> Reason | None:
@@ -212,7 +212,7 @@ def _of_rule(name: str) -> Reason:
 
 def _of_key(key_id: str) -> Reason:
     return Reason(
-        f"{_WHAT} can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS.",
+        errors.unopened(_WHAT, KEY_MISSING + key_id),
         "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",
     )
 
