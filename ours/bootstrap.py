@@ -20,6 +20,7 @@ from ours.store.writer import Writer
 
 if TYPE_CHECKING:
     from ours.queue import Poker, Queue
+    from ours.services.abandoning import Abandoning
     from ours.services.alerts import Alerts
     from ours.services.apply import Configuration
     from ours.services.backup import Backup
@@ -192,6 +193,12 @@ class Ours:
     @cached_property
     def people(self) -> People:
         return People(self.store)
+
+    @cached_property
+    def abandoning(self) -> "Abandoning":
+        from ours.services.abandoning import Abandoning
+
+        return Abandoning(self.store, self.registry)
 
     @cached_property
     def secrets(self) -> "Secrets":

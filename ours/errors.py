@@ -62,22 +62,20 @@ class KeyMissing(Unsealable):
     """It was sealed with a key that is not in OURS_SECRET_KEYS; ``key_id`` says which (8 hex digits)."""
 
     def __init__(self, key_id: str) -> None:
-        super().__init__(
-            f"A stored value can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS."
-            " Add the old key to the ring.",
-            key_missing(key_id),
-        )
+        reason = key_missing(key_id)
+        super().__init__(f"{unopened('A stored value', reason)} Add the old key to the ring.", reason)
 
 
 class Damaged(Unsealable):
     """It was changed on disk, or moved to another row."""
 
     def __init__(self) -> None:
-        super().__init__("A stored value was changed on disk or moved to another row; it can't be opened.", DAMAGED)
+        super().__init__(unopened("A stored value", DAMAGED), DAMAGED)
 
 
 DAMAGED = "damaged"
 KEY_MISSING = "key_missing:"
+_CHANGED = "it was changed on disk, or moved to another row"
 
 
 def is_unopened(reason: str) -> bool:
@@ -88,3 +86,12 @@ def is_unopened(reason: str) -> bool:
 def key_missing(key_id: str) -> str:
     """The reason code for what waits for that key."""
     return KEY_MISSING + key_id
+
+
+def unopened(what: str, reason: str, *, many: bool = False) -> str:
+    """The sentence that ``what``, one thing or ``many``, can't be opened for that reason."""
+    if reason == DAMAGED:
+        why = "they were changed on disk, or moved to other rows" if many else _CHANGED
+    else:
+        why = f"{'their' if many else 'its'} secret key {reason.removeprefix(KEY_MISSING)} is not in OURS_SECRET_KEYS"
+    return f"{what} can't be opened: {why}."

@@ -93,7 +93,8 @@ def secrets(ours: Ours) -> Iterator[Finding]:
             waiting = unopened(connection)
         for reason, count in sorted(waiting.items()):
             said = concerns.unopened(reason, count.events, count.dispatches)
-            yield Finding("secret keys", "fail", said.words, describe(reason).remedy)
+            lost = f"If that can never be: ours secrets abandon {reason}"
+            yield Finding("secret keys", "fail", said.words, f"{describe(reason).remedy} {lost}")
         if not waiting:
             yield Finding("secret keys", "ok", "They open what is stored.")
     if ours.secrets.any_old():

@@ -3,13 +3,15 @@
 import sys
 from dataclasses import asdict
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.clock import iso
 
 if TYPE_CHECKING:
+    from ours.services.abandoning import Waiting
     from ours.services.secrets import Progress
 
 
@@ -52,6 +54,66 @@ def rotate(shell: Shell) -> None:
     """Seal anew with the newest key, while the server runs. Interrupt it as you like, and do it again."""
     done = shell.ours.secrets.rotate(_counting(), actor=ACTOR)
     shell.show({"resealed": done})
+
+
+@secrets.command()
+@click.argument("reason")
+@click.option("--undo", is_flag=True, help="Take it back: route the events, replay what was held.")
+@click.option("--yes", is_flag=True, help="Do it, without asking.")
+@json_option
+@pass_shell
+def abandon(shell: Shell, reason: str, undo: bool, yes: bool) -> None:
+    """End what waits because it can't be opened and never will be.
+
+    REASON is what `ours doctor` names: key_missing:ID or damaged. What is held is stopped; events that were set aside
+    are delivered nowhere. Shows first what would happen, and asks; with --json, it asks for --yes. What is older than
+    OURS_KEEP_EVENTS_DAYS is then deleted soon, so that it can't be taken back.
+    """
+    if undo:
+        _take_back(shell, reason, yes)
+        return
+    waiting = shell.ours.abandoning.preview(reason)
+    if not shell.as_json:
+        _tell(shell, waiting)
+        yes = bool(waiting) and (yes or click.confirm("Abandon them?", err=True))
+    done = shell.ours.abandoning.run(reason, actor=ACTOR) if yes else None
+    shell.show((_document(waiting) if shell.as_json else {}) | {"abandoned": done._asdict() if done else None})
+
+
+def _take_back(shell: Shell, reason: str, yes: bool) -> None:
+    if not (yes or shell.as_json):
+        yes = click.confirm(f"Route and replay what was abandoned for {reason}?", err=True)
+    done = shell.ours.abandoning.undo(reason, actor=ACTOR) if yes else None
+    shell.show({"takenBack": done._asdict() if done else None})
+
+
+def _tell(shell: Shell, waiting: "Waiting") -> None:
+    """What would happen, at a terminal."""
+    if waiting:
+        columns: dict[str, Column] = {name: itemgetter(name) for name in ("destination", "mode", "held", "setAside")}
+        shell.show_all(_document(waiting)["destinations"], columns, "No destination is owed any of it.")
+        events = ", ".join(f"{count:,} {mode}" for mode, count in sorted(waiting.events.items())) or "none"
+        shell.say(f"Events set aside: {events}. Dispatches held: {waiting.held:,}.")
+        shell.say(f"The oldest is of {iso(waiting.oldest)}, the newest of {iso(waiting.newest)}.")
+    else:
+        shell.say(f"Nothing waits for {waiting.reason}.")
+    if needed := ", ".join(f"{count:,} {name}" for name, count in waiting.sealed.items() if count):
+        shell.say(f"The same key sealed {needed}: what comes for them waits anew. See docs/operations.md.", warn=True)
+
+
+def _document(waiting: "Waiting") -> dict[str, Any]:
+    return {
+        "reason": waiting.reason,
+        "events": dict(waiting.events),
+        "dispatches": waiting.held,
+        "destinations": [
+            {"destination": one.destination, "mode": one.mode, "held": one.held, "setAside": one.aside}
+            for one in waiting.losses
+        ],
+        "oldest": iso(waiting.oldest),
+        "newest": iso(waiting.newest),
+        "sealed": dict(waiting.sealed),
+    }
 
 
 def _counting() -> "Progress":

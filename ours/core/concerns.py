@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ours import errors
 from ours.core.breaker import PLUGIN_TIMEOUT
-from ours.core.reasons import describe
-from ours.errors import KEY_MISSING
 
 Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"]
 Stage = Literal["opened", "still", "resolved", "test"]
@@ -24,7 +23,6 @@ _REMEDIES: dict[str, str] = {
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
 _MOST_LINES = 20
-_GONE = "not in OURS_SECRET_KEYS."
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +108,7 @@ def plugin(name: str, reason: str) -> Concern:
 def unopened(reason: str, events: int, dispatches: int) -> Concern:
     found = [_count(events, "event"), _count(dispatches, "dispatch", "es")]
     waiting = " and ".join(one for one in found if one)
-    key_id = reason.removeprefix(KEY_MISSING)
-    why = describe(reason).words.partition(": ")[2] if key_id == reason else f"their secret key {key_id} is {_GONE}"
-    return Concern("unopened", reason, f"{waiting} can't be opened: {why}")
+    return Concern("unopened", reason, errors.unopened(waiting, reason, many=events + dispatches > 1))
 
 
 def _count(count: int, noun: str, ending: str = "s") -> str:

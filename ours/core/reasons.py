@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from ours import errors
 from ours.core.governance import PREFIX
-from ours.errors import DAMAGED, KEY_MISSING
+from ours.errors import DAMAGED, KEY_MISSING, is_unopened
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,8 @@ _WAITS = "It is tried again by itself; look at the destination if it keeps happe
 _CREDENTIALS = "Renew the credentials in the settings, or check their rights; it is tried again by itself."
 _SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
 _WHAT = "The event, its visitor, or the destination's settings"
+ABANDONED = "abandoned:"
+"""Before the reason why something could not be opened: somebody decided that it ends there."""
 
 REASONS = {
     # Decided before a try
@@ -44,7 +47,7 @@ REASONS = {
         "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
     ),
     DAMAGED: Reason(
-        f"{_WHAT} can't be opened: it was changed on disk, or moved to another row.",
+        errors.unopened(_WHAT, DAMAGED),
         "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
     ),
     "breaker_open": Reason(
@@ -132,6 +135,10 @@ REASONS = {
         "Renew the credentials in the settings, then resume the destination.",
     ),
     "forgotten": Reason("The visitor was forgotten before the event could be delivered.", _NOTHING),
+    "visitor_unknown": Reason(
+        "The event was abandoned before it was routed, so nobody knows whose it is.",
+        "If it can be opened after all: `ours secrets abandon REASON --undo`, with the reason it was abandoned for.",
+    ),
     "expired": Reason("It was held for so long that it was given up.", "Replay the event if it should still go."),
     "visitor_forgotten": Reason("The visitor was forgotten, and all that this event carried with them.", _NOTHING),
     # What identity resolution says of an event
@@ -181,6 +188,9 @@ _FAMILIES = {
 }
 
 
+_PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{PREFIX}NAME")
+
+
 def describe(code: str | None) -> Reason:
     """The words for any code. One that we did not give is told to be the plugin's own."""
     if not code:
@@ -192,15 +202,25 @@ def describe(code: str | None) -> Reason:
 
 def unopened(code: str) -> Reason:
     """The words for what itself can't be opened, for that reason: they stand in its place."""
-    reason = describe(code)
-    return Reason(reason.words.replace(_WHAT, "It"), reason.remedy)
+    return Reason(errors.unopened("It", code), describe(code).remedy)
 
 
 def _of_prefix(code: str) -> Reason | None:
-    for prefix, words in ((PREFIX, _of_rule), (KEY_MISSING, _of_key)):
+    for prefix, words in ((PREFIX, _of_rule), (KEY_MISSING, _of_key), (ABANDONED, _of_abandoned)):
         if code.startswith(prefix):
             return words(code.removeprefix(prefix))
     return None
+
+
+def _of_abandoned(reason: str) -> Reason | None:
+    if not is_unopened(reason):
+        return None
+    key_id = reason.removeprefix(KEY_MISSING)
+    why = "it was damaged" if reason == DAMAGED else f"the secret key {key_id} that it needs was lost"
+    return Reason(
+        f"Somebody abandoned it: {why}.",
+        f"If it can be opened after all: `ours secrets abandon {reason} --undo`.",
+    )
 
 
 def _of_rule(name: str) -> Reason:
@@ -212,7 +232,7 @@ def _of_rule(name: str) -> Reason:
 
 def _of_key(key_id: str) -> Reason:
     return Reason(
-        f"{_WHAT} can't be opened: its secret key {key_id} is not in OURS_SECRET_KEYS.",
+        errors.unopened(_WHAT, KEY_MISSING + key_id),
         "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",
     )
 
@@ -234,7 +254,7 @@ def tidy(code: object) -> str:
 def table() -> str:
     """All codes as the Markdown table of ``docs/reasons.md``."""
     rows = REASONS | {f"http_{status}": reason for status, reason in _STATUSES.items()}
-    rows |= {code: describe(code) for code in (f"{KEY_MISSING}ID", f"{PREFIX}NAME")}
+    rows |= {code: describe(code) for code in _PREFIXED}
     rows |= {f"http_{hundred}NN": reason for hundred, reason in _FAMILIES.items()}
     lines = [f"| `{code}` | {reason.words} | {reason.remedy} |" for code, reason in rows.items()]
     return "\n".join(["| code | what it says | what to do |", "|---|---|---|", *lines])

@@ -15,20 +15,19 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, Row
 
-from ours import clock, ids, log
+from ours import clock, log
 from ours.core import governance, identity
 from ours.core.governance import Rule
 from ours.core.identity import Book, Facts, Record
 from ours.core.mapping import context_of
-from ours.core.routing import Plan, Planned, Planner
+from ours.core.routing import Plan, Planner
 from ours.errors import Unsealable
 from ours.registry import Registry
-from ours.services import targets
+from ours.services import owing, targets
 from ours.services.opening import event_of, visitor_of
 from ours.services.rules.rulebook import Rulebook
 from ours.store import Store
 from ours.store.queries import dispatches, events, visitors
-from ours.store.queries.dispatches import NewDispatch
 from ours.store.queries.events import Routed
 
 _logger = log.get("route")
@@ -186,26 +185,10 @@ class Route:
             routed.append(_routed(item, plan))
             for planned in plan.dispatches:
                 lane = item.visitor_id if planned.destination_id in ordered else None
-                made.append(_dispatch(row, planned, lane, now))
+                made.append(owing.dispatch(planned, row.id, row.mode, now, lane))
         dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
 
 
 def _routed(item: _Resolved, plan: Plan) -> Routed:
     return Routed(item.row.id, item.visitor_id, plan.owed, plan.refused or None, ",".join(item.notes) or None)
-
-
-def _dispatch(row: Row[Any], planned: Planned, lane: str | None, now: int) -> NewDispatch:
-    return NewDispatch(
-        id=ids.new_id(),
-        event_id=row.id,
-        destination_id=planned.destination_id,
-        mode=row.mode,
-        state=planned.state,
-        reason=planned.reason,
-        due_at=now if planned.state == "pending" else None,
-        replay_of=None,
-        created_at=now,
-        updated_at=now,
-        lane=lane,
-    )

@@ -72,6 +72,10 @@ class Sealer:
         """What every value begins with that the ring's newest key made."""
         return self._head
 
+    def head_of(self, key_id: str) -> bytes:
+        """What every value begins with that the key of that id made, whether or not it is in the ring."""
+        return _VERSION + bytes.fromhex(key_id)
+
     @property
     def key_ids(self) -> list[str]:
         """Which keys are in the ring just now, the newest first."""

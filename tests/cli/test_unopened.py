@@ -114,5 +114,5 @@ def test_the_doctor_counts_what_waits(terminal: Terminal, ours: Ours, ids: list[
     lose(ours, "events", ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, user_id="u3")])[0].event_id)
     ours.route.run()
     said = [one for one in terminal.json("doctor", status=1) if one["name"] == "secret keys"]
-    words = f"1 event can't be opened: their secret key {KEY_ID} is not in OURS_SECRET_KEYS."
+    words = f"1 event can't be opened: its secret key {KEY_ID} is not in OURS_SECRET_KEYS."
     assert words in [one["message"] for one in said]

@@ -39,6 +39,10 @@ def test_many_at_once_are_one_message_of_bounded_length() -> None:
         (concerns.backlog(567_000, 1_000_000), "over 50 % of its limit"),
         (concerns.expiring(1, "Hook", 2_000, 3), "2,000 dispatches on hold that are given up within 3 days"),
         (concerns.expiring(1, "Hook", 2, 1), "within a day"),
+        (concerns.unopened("key_missing:0a1b2c3d", 1, 0), "1 event can't be opened: its secret key 0a1b2c3d is not in"),
+        (concerns.unopened("key_missing:0a1b2c3d", 1, 2), "1 event and 2 dispatches can't be opened: their secret key"),
+        (concerns.unopened("damaged", 0, 1), "1 dispatch can't be opened: it was changed on disk, or moved to another"),
+        (concerns.unopened("damaged", 2, 0), "2 events can't be opened: they were changed on disk, or moved to other"),
     ],
 )
 def test_the_words_say_how_bad_it_is(found: Concern, words: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.core import reasons
-from ours.core.reasons import Reason, describe
+from ours.core.reasons import ABANDONED, Reason, describe
 from ours.core.redact import Masker, mask_value
 from ours.errors import Unsealable, is_unopened
 from ours.services.opening import try_open
@@ -49,7 +49,7 @@ class Details:
             distinct_id=str(mask_value("distinctId", distinct_id)) if distinct_id else None,
             groups={title: masks.bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
             warnings=payload.get("warnings") or (),
-            notes=[*said, *([("", unopened)] if unopened and not any(is_unopened(code) for code, _ in said) else [])],
+            notes=[*said, *([("", unopened)] if unopened and not any(_tells(code) for code, _ in said) else [])],
             visitor=self._visitor(row.visitor_id),
             dispatches=[*self._dispatches(row.id), *self._refused(row)],
         )
@@ -155,6 +155,11 @@ def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dis
         replayed_by=replayed_by,
         attempts=tuple(tries),
     )
+
+
+def _tells(code: str) -> bool:
+    """Whether a note says already that the event, or its visitor, can't be opened."""
+    return is_unopened(code.removeprefix(ABANDONED))
 
 
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.clock import iso
-from ours.core.reasons import Reason
+from ours.core.reasons import ABANDONED, Reason, describe
 from ours.services.opening import try_open
 from ours.services.overview.events import rows
 from ours.services.overview.views import Mark
@@ -49,6 +49,8 @@ def event(connection: Connection, sealer: Sealer, row: Any) -> Json:
     carried = {name: body.get(key, {}) for name, key in _CARRIED.items()}
     notes = [code for code in (row.notes or "").split(",") if code]
     listed = events(connection, sealer, [row])[0]
+    ended = [describe(code).words for code in notes if code.startswith(ABANDONED)]
+    listed |= {"abandoned": ended[0]} if ended else {}
     return listed | {"kind": row.kind, "notes": notes, "warnings": body.get("warnings", [])} | carried
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ours.core.balance import Balance
-from ours.core.reasons import Reason
+from ours.core.reasons import ABANDONED, Reason
 from ours.core.retry import OPEN
 
 STATES = ("delivered", "sunk", "pending", "sending", "retrying", "held", "rejected", "exhausted", "stopped")
@@ -138,6 +138,11 @@ class Event:
     notes: Sequence[tuple[str, Reason]]
     visitor: Visitor | None
     dispatches: Sequence[Dispatch]
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether it was ended before anybody knew whose it is."""
+        return any(code.startswith(ABANDONED) for code, _ in self.notes)
 
     @property
     def settled(self) -> bool:

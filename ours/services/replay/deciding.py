@@ -21,7 +21,9 @@ _SENTENCES = {
     "destination_off": "Its destination is off. Turn it on first.",
     "not_allowed": "The event is not on the destination's allow list. Add its name there first, if it may leave.",
     "forgotten": "Its visitor was forgotten, and that is for good.",
+    "visitor_unknown": "Nobody knows whose it is: it was abandoned. `ours secrets abandon REASON --undo` routes it.",
 }
+_BARRED = {"forgotten", "visitor_unknown"}
 
 
 class Subject(Protocol):
@@ -39,7 +41,7 @@ class Subject(Protocol):
 
 def decide(known: Targets, destination_id: int, subject: Subject, reason: str | None = None) -> Planned:
     """Where a replay begins; ``stopped``, with the reason why, when it may not be made at all."""
-    if reason == "forgotten":
+    if reason in _BARRED:
         return Planned(destination_id, "stopped", reason)
     target = known.get(destination_id)
     if target is None:

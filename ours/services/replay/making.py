@@ -5,12 +5,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock, ids
+from ours import clock
 from ours.core import ranges
 from ours.core.routing import Planned
+from ours.services import owing
 from ours.store.queries import dispatches
 from ours.store.queries import replay as queries
-from ours.store.queries.dispatches import NewDispatch
 from ours.store.queries.replay import Candidate
 
 
@@ -18,7 +18,7 @@ def repeat(connection: Connection, decided: Sequence[tuple[Candidate, Planned]],
     """Make a new dispatch for each of these; their ids. An ambiguous one is stopped: its replay takes over."""
     now = clock.now_ms()
     made = [
-        _dispatch(planned, old.event_id, old.mode, now)._replace(
+        owing.dispatch(planned, old.event_id, old.mode, now)._replace(
             replay_of=old.id, delivery_id=None if fresh_id else old.delivery_id or old.id
         )
         for old, planned in decided
@@ -38,21 +38,6 @@ def first(connection: Connection, event: Any, planned: Planned) -> str:
     owed = event.owed if planned.destination_id in refused else event.owed + 1
     still = ranges.write(refused - {planned.destination_id}) or None
     queries.amend(connection, event.id, owed, still)
-    made = _dispatch(planned, event.id, event.mode, clock.now_ms())
+    made = owing.dispatch(planned, event.id, event.mode, clock.now_ms())
     dispatches.insert_many(connection, [made])
     return made.id
-
-
-def _dispatch(planned: Planned, event_id: str, mode: str, now: int) -> NewDispatch:
-    return NewDispatch(
-        id=ids.new_id(),
-        event_id=event_id,
-        destination_id=planned.destination_id,
-        mode=mode,
-        state=planned.state,
-        reason=planned.reason,
-        due_at=now if planned.state == "pending" else None,
-        replay_of=None,
-        created_at=now,
-        updated_at=now,
-    )

@@ -84,8 +84,7 @@ class Replay:
                 raise Invalid(f"It has been there already. Replay its dispatch {there.id} instead.")
             if event.routed_at is None:
                 raise Invalid("It is not routed yet. Try again in a moment.")
-            reason = "forgotten" if event.forgotten_at else None
-            planned = deciding.check(deciding.decide(known, destination_id, event, reason))
+            planned = deciding.check(deciding.decide(known, destination_id, event, event.barred))
             made = making.first(connection, event, planned)
             detail = {"dispatch": made, "destination": destination_id}
             audit.record(connection, actor, "replay", f"event {event_id}", detail)

@@ -103,6 +103,12 @@ def stop(connection: Connection, destination_id: int, reason: str, now: int, lim
     return moved + (_move(connection, destination_id, _HELD, to, limit - moved) if moved < limit else 0)
 
 
+def stop_held(connection: Connection, destination_id: int, held_for: str, reason: str, now: int, limit: int) -> int:
+    """Stop up to ``limit`` of what is held for one reason, and say another; how many."""
+    to = {"state": "stopped", "reason": reason, "updated_at": now}
+    return _move(connection, destination_id, and_(_HELD, _d.reason == held_for), to, limit)
+
+
 def release(
     connection: Connection,
     destination_id: int,

@@ -46,7 +46,7 @@ class Routed(NamedTuple):
     """What the route station writes into an event's row."""
 
     key: str
-    visitor: str
+    visitor: str | None
     owes: int
     refuses: str | None
     says: str | None

@@ -17,8 +17,10 @@ from ours.store.tables.dispatches import TROUBLE
 
 FAILED = frozenset({"rejected", "exhausted", "stopped", "held"})
 _d, _e, _later = dispatches.c, events.c, dispatches.alias("later")
-# Whatever became of it: what a forgotten visitor's event carried is gone, so that it can't be sent again.
-_REASON = case((_e.forgotten_at.is_not(None), "forgotten"), else_=_d.reason).label("reason")
+# Whatever became of it: what a forgotten visitor's event carried is gone, and what was abandoned before anybody knew
+# whose it is would pass rules that look at its visitor. Neither can be sent.
+_BARRED = ((_e.forgotten_at.is_not(None), "forgotten"), (_e.visitor_id.is_(None), "visitor_unknown"))
+_REASON = case(*_BARRED, else_=_d.reason).label("reason")
 _COLUMNS = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _REASON, _d.delivery_id, _e.name, _e.kind,
             _e.source_id)  # fmt: skip
 
@@ -61,8 +63,12 @@ class Filter:
 
 
 def hold_events(connection: Connection, event_ids: Iterable[str]) -> Sequence[Any]:
-    """The events that are (still) there; none is deleted or replayed by others before the transaction ends."""
-    query = select(_e.id, _e.mode, _e.kind, _e.name, _e.source_id, _e.routed_at, _e.owed, _e.refused, _e.forgotten_at)
+    """The events that are (still) there; none is deleted or replayed by others before the transaction ends.
+
+    ``barred``: why nothing of it may be sent, if so.
+    """
+    barred = case(*_BARRED, else_=None).label("barred")
+    query = select(_e.id, _e.mode, _e.kind, _e.name, _e.source_id, _e.routed_at, _e.owed, _e.refused, barred)
     query = query.order_by(_e.id)
     return connection.execute(query.where(_e.id.in_(set(event_ids))).with_for_update(key_share=True)).all()
 

@@ -111,3 +111,27 @@ def test_an_event_that_was_set_aside_says_so(here: Ours, admin: Browser, send: C
     assert page.count(WORDS) == 1
     assert "It was set aside" in page
     assert "every 2s" not in page
+
+
+def test_what_was_abandoned_says_so_and_offers_nothing_that_can_not_be(
+    here: Ours, admin: Browser, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="cli")
+    here.destinations.add("webhook", "Other", {"url": "https://example.com/"}, events=["Lead"], actor="cli")
+    routed = send(mode="test")
+    here.route.run()
+    unrouted = send(mode="test")
+    lose(here, "events")
+    work()
+    here.abandoning.run(f"key_missing:{OTHER.key_ids[0]}", actor="cli")
+    words = f"Somebody abandoned it: the secret key {OTHER.key_ids[0]} that it needs was lost."
+    page = admin.page(f"/events/{unrouted}")
+    assert page.count(words) == 2  # of the event, and of its dispatch
+    assert "Nobody knows whose event it is" in page
+    assert "<button>Replay</button>" not in page
+    assert "Send it there now" not in page
+    assert "goes on by itself" not in page
+    page = admin.page(f"/events/{routed}")
+    assert page.count(words) == 1
+    assert "<button>Replay</button>" in page
+    assert words in admin.page("/dispatches")
