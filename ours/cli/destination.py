@@ -31,8 +31,8 @@ def _choices(command: Any) -> Any:
         click.option("--map", "mapping", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
                      help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
         click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
-        click.option("--event", "names", multiple=True, metavar="NAME", help="Allow the events of this name."),
-        click.option("--events", "every", type=click.Choice(["*"]), help="Allow all events."),
+        click.option("--event", "--events", "names", multiple=True, metavar="NAME",
+                     help="Allow the events of this name; may be repeated. '*' for all."),
         click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
                      help="One of the plugin's settings; a header is headers.NAME=VALUE."),
     ):  # fmt: skip
@@ -58,7 +58,6 @@ def add(
     type: str,
     name: str,
     settings: Sequence[tuple[str, str]],
-    every: str | None,
     names: Sequence[str],
     none: bool,
     mapping: Sequence[tuple[str, str]],
@@ -66,12 +65,12 @@ def add(
 ) -> None:
     """Add a destination. TYPE is a plugin's slug (`ours plugin list`).
 
-    Say which events may leave for it: --events '*', or --event NAME for each, or --no-events.
+    Say which events may leave for it: --event '*' for all, --event NAME for each of these, or --no-events.
     """
-    events = _events(every, names, none)
+    events = _events(names, none)
     if events is None:
         raise Invalid(
-            "Say which events may leave for this destination: --events '*' for all, --event NAME (repeated) for these,"
+            "Say which events may leave for this destination: --event '*' for all, --event NAME (repeated) for these,"
             " or --no-events for none yet."
         )
     made = shell.ours.destinations.add(
@@ -97,7 +96,7 @@ def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str
         found.id,
         name=new_name,
         settings=settings or None,
-        events=_events(given["every"], given["names"], given["none"]),
+        events=_events(given["names"], given["none"]),
         mapping={**found.mapping, **dict(given["mapping"])} if given["mapping"] else None,
         actor=ACTOR,
         **_more(shell, given),
@@ -192,13 +191,11 @@ def _more(shell: Shell, given: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _events(every: str | None, names: Sequence[str], none: bool) -> list[str] | None:
+def _events(names: Sequence[str], none: bool) -> list[str] | None:
     """The allow list; None when nothing was said."""
-    if (every is not None) + bool(names) + none > 1:
-        raise Invalid("--events '*', --event NAME and --no-events exclude each other. Give one kind.")
-    if none:
-        return []
-    return [every] if every is not None else list(names) or None
+    if names and none:
+        raise Invalid("--event and --no-events exclude each other. Give one of them.")
+    return [] if none else list(names) or None
 
 
 def _warn_if_nothing_leaves(shell: Shell, one: "Destination") -> None:

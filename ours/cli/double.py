@@ -37,7 +37,7 @@ def told(slug: str, double: Double) -> Mapping[str, Any]:
         "plugin": slug,
         "url": double.url,
         "settings": dict(double.settings),
-        "add": f"ours destination add {slug} Double {options} --events '*'",
+        "add": f"ours destination add {slug} Double {options} --event '*'",
     }
 
 

@@ -22,8 +22,10 @@ def test_adding_a_destination_takes_settings_events_and_a_mapping(terminal: Term
     assert shown["settings"]["headers"] == {"X-Team": "••••"}
 
 
-@pytest.mark.parametrize(("words", "events"), [(["--events", "*"], ["*"]), (["--no-events"], [])])
-def test_all_events_and_none_are_said_aloud(terminal: Terminal, words: list[str], events: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("words", "events"), [(["--event", "*"], ["*"]), (["--events", "Lead"], ["Lead"]), (["--no-events"], [])]
+)
+def test_all_events_these_and_none_are_said_aloud(terminal: Terminal, words: list[str], events: list[str]) -> None:
     terminal.json("destination", "add", "webhook", "Hook", "--set", URL, *words)
     assert terminal.json("destination", "list")[0]["events"] == events
 
@@ -37,8 +39,8 @@ def test_none_is_warned_about_on_stderr(terminal: Terminal) -> None:
 def test_who_says_nothing_of_events_is_told_the_three_ways(terminal: Terminal) -> None:
     said = terminal.json("destination", "add", "webhook", "Hook", "--set", URL, status=1)
     assert said["code"] == "invalid"
-    assert all(way in said["error"] for way in ("--events '*'", "--event NAME", "--no-events"))
-    twice = terminal.json("destination", "add", "webhook", "Hook", "--events", "*", "--event", "Lead", status=1)
+    assert all(way in said["error"] for way in ("--event '*'", "--event NAME", "--no-events"))
+    twice = terminal.json("destination", "add", "webhook", "Hook", "--no-events", "--event", "Lead", status=1)
     assert "exclude each other" in twice["error"]
 
 

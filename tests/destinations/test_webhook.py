@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 import time_machine
 from hypothesis import given, settings, strategies
 from standardwebhooks import Webhook as Receiver
@@ -14,6 +15,7 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from destinations.webhook import Webhook, sign
 from ours.plugin import Delivered, Rejected, Request, Retry, SecretValue, ValidationError, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing.doubles.webhook import WebhookDouble
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
 
@@ -179,3 +181,12 @@ def test_a_receiver_that_is_gone_is_a_final_answer_with_advice() -> None:
 )
 def test_every_other_answer_goes_by_its_status(status: int, kind: type) -> None:
     assert isinstance(Webhook().read(answer(status)), kind)
+
+
+def test_the_double_takes_each_delivery_once_and_refuses_a_wrong_signature() -> None:
+    with WebhookDouble() as receiver, requests.Session() as session:
+        signed = build(dict(receiver.settings))
+        sent = [signed, signed, build({"url": receiver.url}), build({**receiver.settings, "secret": NEW})]
+        answers = [session.send(session.prepare_request(one)).status_code for one in sent]
+        assert answers == [204, 204, 204, 401]
+        assert [one["type"] for one in receiver.kept] == ["Order Completed"]
