@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 from requests import PreparedRequest, Request
 
 from ours import clock, ids
+from ours.cli.shell import Shell
 from ours.core import wire
 from ours.core.incoming import Incoming
 from ours.core.mapping import compile_mapping, context_of
@@ -20,13 +21,12 @@ from ours.plugin import Delivery, Destination, Event, load_settings, secrets_of
 from ours.plugin.testing import SAMPLES, sample_event, sample_visitor
 from ours.plugin.testing.running import complaints_of, made_up_settings, run
 from ours.registry import Registry, load, load_at
-from ours.settings import Settings
 
 Document = Mapping[str, Any]
 SAMPLE_NAMES = list(SAMPLES)
 
 
-def find(name: str, settings: Settings) -> Registry:
+def find(name: str, shell: Shell) -> Registry:
     """The plugin in a file or folder, with whatever was set aside of it; or else the loaded one of that slug.
 
     :raises NotFound: when there is neither.
@@ -34,18 +34,18 @@ def find(name: str, settings: Settings) -> Registry:
     path = Path(name)
     if path.exists():
         return load_at(path)
-    loaded = load(settings).get(name)
+    loaded = load(shell.settings).get(name)
     if loaded is None:
         raise NotFound(f'There is no file "{name}", and no loaded plugin of that slug: see `ours plugin list`.')
     return Registry([loaded])
 
 
-def chosen(name: str, slug: str | None, settings: Settings) -> Destination:
+def chosen(name: str, slug: str | None, shell: Shell) -> Destination:
     """The one destination that is meant.
 
     :raises Invalid: when it was set aside, or there are several and none was named.
     """
-    found = find(name, settings)
+    found = find(name, shell)
     if found.set_aside:
         raise Invalid(" ".join(one.reason for one in found.set_aside))
     fitting = [one.plugin for one in found.loaded if slug in (None, one.slug)]

@@ -46,9 +46,10 @@ def new(shell: Shell, name: str, folder: Path) -> None:
 
     files = scaffold.write(name, folder)
     shell.show({"slug": name, "files": [str(file) for file in files]})
-    there = folder.resolve() == shell.settings.plugins_dir.resolve()
-    step = "restart Ours" if there else f"copy {files[0].name} into {shell.settings.plugins_dir} and restart Ours"
-    shell.say(f"Next: `ours plugin check {files[0]}`; `ours plugin try {files[0]}` shows what it sends; {step}.")
+    shell.say(
+        f"Next: `ours plugin check {files[0]}`; `ours plugin try {files[0]}` shows what it sends. When"
+        f" {files[0].name} lies in the plugins folder, restart Ours."
+    )
 
 
 _settings = click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
@@ -71,7 +72,7 @@ def check(
     """
     from ours.cli import kit
 
-    found = kit.find(plugin, shell.settings)
+    found = kit.find(plugin, shell)
     checked = [kit.checked(one.plugin, nested(settings), secrets_in_url=secrets_in_url) for one in found.loaded]
     asides = [_not_loaded(one, "set aside") for one in found.set_aside]
     fine = not asides and all(one["ok"] for one in checked)
@@ -119,7 +120,7 @@ def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str
     """
     from ours.cli import kit
 
-    found = kit.chosen(plugin, slug, shell.settings)
+    found = kit.chosen(plugin, slug, shell)
     event = kit.read_event(file, sample)
     document = kit.tried(found, event, nested(given["settings"]), dict(given["mapping"]))
     if shell.as_json:

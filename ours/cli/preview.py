@@ -47,7 +47,7 @@ def preview(
     if path:
         from ours.cli.kit import chosen
 
-        candidate = chosen(str(path), found.slug, shell.ours.settings)
+        candidate = chosen(str(path), found.slug, shell)
         shell.show(report(shell.ours.preview.plugin(found.id, candidate, latest=latest, **given)))
         return
     if not given:

@@ -39,6 +39,8 @@ class Shell:
         from ours.bootstrap import Ours
 
         ours = Ours(self.settings)
+        if ours.store.is_new():
+            self.say(f"A new installation begins in {self.settings.home}. OURS_HOME names another.")
         ours.prepare()
         return ours
 

@@ -72,6 +72,10 @@ class Store:
         event.listen(engine, "connect", _on_connect)
         return engine
 
+    def is_new(self) -> bool:
+        """Whether it is a file that is not there yet."""
+        return self._file is not None and not self._file.exists()
+
     def reach(self) -> None:
         """Connect once, at the start: what keeps us from it is told with what to do about it.
 

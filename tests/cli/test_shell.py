@@ -101,3 +101,18 @@ def test_upgrading_says_whether_there_was_anything_to_do(tmp_path: Path) -> None
     runner = CliRunner()
     first, second = (runner.invoke(cli, ["db", "upgrade", "--json"], catch_exceptions=False) for _ in range(2))
     assert [json.loads(result.stdout)["upgraded"] for result in (first, second)] == [True, False]
+
+
+def test_where_there_is_no_installation_one_is_begun_aloud_and_writing_a_plugin_begins_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, written = tmp_path / "home", str(tmp_path / "crm.py")
+    monkeypatch.setenv("OURS_HOME", str(home))
+    monkeypatch.delenv("OURS_DATABASE_URL", raising=False)
+    terminal = Terminal()
+    terminal.json("plugin", "new", "crm", "--into", str(tmp_path))
+    terminal.json("plugin", "check", written)
+    terminal.json("plugin", "try", written)
+    assert not home.exists()
+    assert str(home) in terminal.run("source", "list").stderr
+    assert terminal.run("source", "list").stderr == ""
