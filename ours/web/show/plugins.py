@@ -8,4 +8,5 @@ from ours.web.show.door import page
 
 @page("/plugins", "viewer")
 def plugins() -> str:
-    return render_template("plugins/plugins.html", registry=ours().registry)
+    here = ours()
+    return render_template("plugins/plugins.html", registry=here.registry, folder=here.settings.plugins_dir.resolve())

@@ -36,7 +36,7 @@ def test_with_nothing_in_trouble_it_says_that_all_has_arrived(editor: Browser, s
     send()
     work()
     page = editor.page("/dispatches")
-    assert "All has arrived" in page
+    assert "Nothing is amiss" in page
     assert "Replay all" not in page
 
 
@@ -101,7 +101,7 @@ def test_all_that_match_are_replayed_after_a_look_at_what_would_happen(
     assert {one.headers["webhook-id"] for one in receiver.requests[:sent]} == {
         one.headers["webhook-id"] for one in receiver.requests[sent:]
     }
-    assert "All has arrived" in editor.page("/dispatches")
+    assert "Nothing is amiss" in editor.page("/dispatches")
     assert here.overview.balance().difference == 0
 
 

@@ -19,6 +19,14 @@ def _put(here: Ours, **values: object) -> None:
         connection.execute(sa.update(destinations).values(values))
 
 
+def test_before_the_first_event_it_says_how_to_send_one(editor: Browser, send: Callable[..., str]) -> None:
+    assert "Waiting for the first event" in editor.page("/")
+    send()
+    page = editor.page("/")
+    assert "Waiting for the first event" not in page
+    assert "busiest hour" in page
+
+
 def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Browser, here: Ours) -> None:
     hook = _hook(here)
     _put(here, breaker="open", breaker_failures=12)
