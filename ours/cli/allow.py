@@ -10,6 +10,8 @@ from ours.cli.changing import why_option
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
 from ours.clock import iso
 
+_ALL_LISTED = "Every name that came lately may leave for some destination, or none came."
+
 
 @click.group()
 def allow() -> None:
@@ -39,7 +41,7 @@ def list_(shell: Shell, unlisted: bool) -> None:
         "seen": itemgetter("count"),
         "last seen": itemgetter("lastSeen"),
     }
-    shell.show_all(documents, columns, "No event has come, and no list names one.")
+    shell.show_all(documents, columns, _ALL_LISTED if unlisted else "No event has come, and no list names one.")
 
 
 @allow.command()

@@ -121,12 +121,12 @@ def rotate(shell: Shell, name: str, mode: str, seconds: int, yes: bool) -> None:
 
 @source.command()
 @click.argument("name")
-@click.argument("key", type=int)
+@click.argument("key", type=int, metavar="ID")
 @click.option("--yes", is_flag=True, help="Don't ask when the key was used in the last 24 hours.")
 @json_option
 @pass_shell
 def revoke(shell: Shell, name: str, key: int, yes: bool) -> None:
-    """Refuse one key of a source for good. KEY is its id, as `ours source show` has it."""
+    """Refuse one key of a source for good. ID is the key's, as `ours source show` has it."""
     from ours.errors import NotFound
 
     found = _find(shell, name)

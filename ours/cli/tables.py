@@ -21,6 +21,8 @@ _STYLES = {
 
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)\.\d{3}Z")
 _PIPED_WIDTH = 200
+_DIFFERENCE = {"path", "kind"}
+_SIGNS = {"appears": "+", "vanishes": "-", "changes": "~"}
 
 
 def print_table(columns: Iterable[str], rows: Sequence[Sequence[object]], empty: str) -> None:
@@ -78,10 +80,18 @@ def _cell(value: object) -> Text:
         return Text("–", style="dim")
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         value = ", ".join(value)
+    elif isinstance(value, list) and all(isinstance(one, Mapping) and one.keys() >= _DIFFERENCE for one in value):
+        value = "\n".join(_difference(one) for one in value)
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping | list) else str(value)
     shown = "".join(mark if mark.isprintable() or mark == "\n" else "·" for mark in text)
     moment = _MOMENT.fullmatch(shown)
     return Text(f"{moment[1]} {moment[2]}Z" if moment else shown, style=_STYLES.get(shown, ""))
+
+
+def _difference(one: Mapping[str, Any]) -> str:
+    """One field in which two requests differ, a line."""
+    ends = (json.dumps(one[end], ensure_ascii=False) for end in ("before", "after") if end in one)
+    return f"{_SIGNS[one['kind']]} {one['path']}: {' → '.join(ends)}"
 
 
 def _print(what: RenderableType) -> None:

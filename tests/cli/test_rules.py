@@ -140,6 +140,7 @@ def test_a_change_is_previewed_made_compared_and_taken_back(
     tried = terminal.json("preview", archive, "--file", str(file))
     assert tried["counts"]["changes"] == 1
     assert {"path": "body.data.amount", "kind": "appears", "after": 5} in tried["effects"][0]["differences"]
+    assert "+ body.data.amount: 5\n" in terminal.text("preview", archive, "--file", str(file)).replace(" \n", "\n")
     sent = terminal.json("preview", archive, "--event", event_id)
     assert sent["fields"]["properties"] == {"value": 5}
     terminal.json("mapping", "set", archive, "--map", "amount={{event.event_properties.value}}", "--why", "Numbers")
