@@ -53,7 +53,7 @@ def _refusal(name: str, verdict: Unfit, candidate: Candidate) -> Refusal:
     if not verdict.lacks:
         return Refusal(name, str(verdict))
     line = extras.line_for(verdict.lacks, candidate.distribution)
-    reason = f"It needs the module {verdict.lacks}, which is not installed. Install it and restart: {line}"
+    reason = f"It needs the module {verdict.lacks}, which is not installed. Install it and restart: `{line}`."
     mendable = candidate.origin != "built-in" or extras.extra_with(verdict.lacks, candidate.distribution)
     return Refusal(name, reason, line if mendable else None)
 

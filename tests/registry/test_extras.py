@@ -47,7 +47,7 @@ def test_a_built_in_without_its_extra_is_listed_with_the_line_and_nothing_fails(
     assert (lines, registry.set_aside, registry.get("needy")) == ([], (), None)
     [one] = registry.uninstalled
     assert (one.name, one.install) == ("needy", "pip install 'ours[s3]'")
-    assert one.reason.endswith("Install it and restart: pip install 'ours[s3]'")
+    assert one.reason.endswith("Install it and restart: `pip install 'ours[s3]'`.")
 
 
 def test_a_built_in_that_needs_what_no_extra_brings_is_our_bug(
