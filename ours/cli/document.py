@@ -8,9 +8,10 @@ from ours.cli import cli
 
 _HEAD = """# The command line
 
-Every verb works while the server runs, and against any `OURS_HOME` or `OURS_DATABASE_URL`. `--json` prints one JSON
-document on stdout with stable keys; logs go to stderr. The exit status is 0; 1 for what ours refuses (one sentence on
-stderr, and with `--json` an object with `error`, `code` and perhaps `errors`); 2 for words that no verb understands.
+Every verb works while the server runs, and against any `OURS_HOME` or `OURS_DATABASE_URL`. In a checkout, `ours` is
+`.venv/bin/ours`, and works on `data` in the folder that it is run in. `--json` prints one JSON document on stdout with
+stable keys; logs go to stderr. The exit status is 0; 1 for what ours refuses (one sentence on stderr, and with `--json`
+an object with `error`, `code` and perhaps `errors`); 2 for words that no verb understands.
 
 This page is made from the code (`python -m ours.cli.document > docs/cli.md`).
 """

@@ -1,5 +1,6 @@
 """What a person sees when the server starts. Passwords and keys are printed at the first start only."""
 
+import sys
 from dataclasses import dataclass
 
 from ours.bootstrap import Ours
@@ -33,12 +34,17 @@ def say(settings: Settings, greeting: Greeting | None) -> None:
             f"                     Live key   {greeting.live_key}",
             f"                     Test key   {greeting.test_key}",
             "",
-            "  Shown this once; later: `ours source show`. Send a first event:",
+            f"  Shown this once; later: `{_called()} source show`. Send a first event:",
             "",
             *(f"    {line}" for line in curl(settings.address, greeting.test_key)),
         ]
     lines += ["", "  Ctrl-C stops everything.", ""]
     print("\n".join(lines), flush=True)  # noqa: T201 - this is for the person at the terminal
+
+
+def _called() -> str:
+    """The command as the person typed it: in a checkout it is on no PATH."""
+    return sys.argv[0] if sys.argv[0].endswith("/ours") else "ours"
 
 
 def curl(address: str, key: str) -> list[str]:
