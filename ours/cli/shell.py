@@ -39,9 +39,10 @@ class Shell:
         from ours.bootstrap import Ours
 
         ours = Ours(self.settings)
-        if ours.store.is_new():
-            self.say(f"A new installation begins in {self.settings.home}. OURS_HOME names another.")
+        begins = self.settings.embedded_database and ours.store.is_new()
         ours.prepare()
+        if begins:
+            self.say(f"A new installation begins in {self.settings.home}. OURS_HOME names another.")
         return ours
 
     def close(self) -> None:

@@ -117,7 +117,7 @@ def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, s
     _add(editor)
     send()
     here.route.run()
-    assert "1 wait, the oldest since" in editor.page("/destinations/1")
+    assert "1 waits, the oldest since" in editor.page("/destinations/1")
     assert "Under way now: 1. Held: 0. What becomes of them?" in editor.page("/destinations/1/remove")
     assert editor.post("/destinations/1/remove").status_code == 400
     page = editor.post("/destinations/1/remove", pending="deliver-first").text
