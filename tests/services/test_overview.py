@@ -202,6 +202,7 @@ def test_what_did_not_arrive_is_found_by_its_index_alone(place: Place, receiver:
     for plan in plans(place, lanes):
         assert not SCANS.search(plan), plan
         assert "ix_dispatches_trouble" in plan or not place.store.is_sqlite, plan
+        assert "FOR ORDER BY" not in plan, plan
 
 
 def test_a_visitor_is_found_by_primary_keys_and_by_an_index(place: Place) -> None:

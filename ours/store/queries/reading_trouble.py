@@ -18,7 +18,7 @@ from ours.store.tables.dispatches import TROUBLE
 
 STATES = frozenset({"retrying", "held", "rejected", "exhausted", "stopped"})
 Lane = tuple[int, str]
-_Writing = Callable[[tuple[str, ...]], Prepared]
+_Writing = Callable[[tuple[str, ...], bool], Prepared]
 _d, _e = dispatches.c, events.c
 _LISTED = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _d.reason, _d.attempts, _d.due_at, _d.created_at,
            _d.updated_at, _e.name)  # fmt: skip
@@ -56,7 +56,7 @@ def _of_lanes(
 ) -> Sequence[Any]:
     """The rows of all lanes. A statement each: one for all takes the planner longer than the asking takes."""
     each = ({**given, "place": place, "state": state, "most": most} for place, state in lanes)
-    return write(tuple(given)).each(connection, each)
+    return write(tuple(given), connection.dialect.name == "postgresql").each(connection, each)
 
 
 def _narrowed(wanted: Filter, before: str | None) -> dict[str, Any]:
@@ -72,29 +72,30 @@ def _narrowed(wanted: Filter, before: str | None) -> dict[str, Any]:
 
 
 @lru_cache
-def _newest(conditions: tuple[str, ...]) -> Prepared:
-    lane = _lane(conditions)
+def _newest(conditions: tuple[str, ...], steer: bool) -> Prepared:
+    lane = _lane(conditions, steer)
     return Prepared(_those(lane, conditions, lane.id))
 
 
 @lru_cache
-def _counted(conditions: tuple[str, ...]) -> Prepared:
-    lane = _lane(conditions)
+def _counted(conditions: tuple[str, ...], steer: bool) -> Prepared:
+    lane = _lane(conditions, steer)
     those = _those(lane, conditions, lane.destination_id, lane.state, lane.reason).subquery().c
     same = (func.min(column).label(column.key) for column in (those.destination_id, those.state))
     return Prepared(select(*same, those.reason, func.count().label("count")).group_by(those.reason))
 
 
-def _lane(conditions: tuple[str, ...]) -> Any:
+def _lane(conditions: tuple[str, ...], steer: bool) -> Any:
     """The columns of a lane, the newest first, as they lie in the index of trouble.
 
-    The OFFSET makes PostgreSQL walk it in its order, whatever is asked for besides: by itself it would take a reason
-    for rarer than it is in its state, and sort.
+    ``steer``: an OFFSET makes PostgreSQL walk it in its order, whatever is asked for besides. By itself it would take a
+    reason for rarer than it is in its state, and sort all of that. SQLite walks anyhow, and sorts behind an OFFSET.
     """
     its_own = TROUBLE, _d.destination_id == bindparam("place"), _d.state == bindparam("state")
     bounds = (_BOUNDS[name] for name in conditions if name in _BOUNDS)
     columns = _d.id, _d.destination_id, _d.state, _d.reason, _d.mode
-    return select(*columns).where(*its_own, *bounds).order_by(_d.id.desc()).offset(0).subquery().c
+    lane = select(*columns).where(*its_own, *bounds)
+    return (lane.order_by(_d.id.desc()).offset(0) if steer else lane).subquery().c
 
 
 def _those(lane: Any, conditions: tuple[str, ...], *columns: ColumnElement[Any]) -> Select[Any]:
