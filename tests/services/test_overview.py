@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ours import clock
+from ours.core.allow import name_key
 from ours.errors import NotFound
 from ours.services.overview import Filters, Overview, Row, Sieve, read_cursor
 from ours.services.replay import Filter
@@ -229,6 +230,22 @@ def test_a_walk_that_ends_early_goes_on_where_it_ended(
         assert len(found) == len({row.id for row in found}) == expected.get(mode, 0)
         assert [row.occurred_at for row in found] == sorted((row.occurred_at for row in found), reverse=True)
     assert overview.recent_events(Filters(name="purchase", mode="test")).searched == 7
+
+
+def test_a_walk_that_looks_each_dispatch_up_is_half_as_long(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ours.store.queries.reading_events.FURTHEST", 6)
+    now = clock.now_ms()
+    for number in range(10):
+        place.track("Lead", occurred_at=now - number)
+    with place.store.read() as connection:
+        for narrowed, length in (
+            (Narrowed(name_key=name_key("Lead"), mode="test"), 6),
+            (Narrowed(state="rejected"), 3),
+        ):
+            found = page(connection, narrowed, None, 50)
+            assert not found.rows
+            assert found.edge
+            assert found.edge.occurred_at == now - length + 1
 
 
 def test_a_page_takes_as_many_queries_however_long_it_is(place: Place, overview: Overview, receiver: Receiver) -> None:

@@ -52,7 +52,8 @@ def page(connection: Connection, sealer: Sealer, filters: Filters, cursor: Curso
     """The page beside the cursor; without one, the newest."""
     if filters.sieve:
         return _sieved(connection, sealer, filters, filters.sieve, cursor, limit)
-    found, edge = queries.page(connection, _narrowed(connection, filters), cursor, limit + 1)
+    narrowed = _narrowed(connection, filters)
+    found, edge = queries.page(connection, narrowed, cursor, limit + 1)
     more = len(found) > limit
     if cursor and cursor.newer:
         if not more:
@@ -65,7 +66,7 @@ def page(connection: Connection, sealer: Sealer, filters: Filters, cursor: Curso
         rows(connection, kept),
         _write_cursor(kept[0]) if newer and kept else None,
         _write_cursor(further) if further else None,
-        queries.FURTHEST if edge else None,
+        queries.furthest(narrowed) if edge else None,
     )
 
 
@@ -79,7 +80,7 @@ def _sieved(
     while searched < MOST_SEARCHED and len(kept) <= limit:
         part, edge = queries.page(connection, narrowed, here, _PART, sealed=sieve.opens)
         kept += sieve.keep(connection, sealer, part)
-        searched += queries.FURTHEST if edge else len(part)
+        searched += queries.furthest(narrowed) if edge else len(part)
         here = edge or (Cursor(part[-1].occurred_at, part[-1].id) if len(part) == _PART else None)
         if here is None:
             break

@@ -1,7 +1,7 @@
 """Reads events for screens: a page of them in the order they occurred, or one with all it carries.
 
 One condition leads: its index is walked, and each event on the way is asked for the others. So that no combination
-walks a million events for the few that fit, the walk is ``FURTHEST`` events long at most, and says where it ended.
+walks a million events for the few that fit, the walk has an end (``furthest``), and says where that was.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,6 +45,11 @@ class Narrowed:
     state: str | None = None
 
 
+def furthest(narrowed: Narrowed) -> int:
+    """How long the walk is at most: half as long where each event's dispatches are looked up, which takes longer."""
+    return FURTHEST if narrowed.destination_id is None and narrowed.state is None else FURTHEST // 2
+
+
 class Found(NamedTuple):
     """Rows, the newest first; ``edge``: the walk ended there before the page was full, and there may be more."""
 
@@ -70,7 +75,7 @@ def page(
     walk: tuple[Any, ...] = (_SHOWN, lead, *_window(narrowed), *_beside(cursor))
     edge = None
     if others:
-        end = select(*_PLACE).where(*walk).order_by(*order).offset(FURTHEST - 1).limit(1)
+        end = select(*_PLACE).where(*walk).order_by(*order).offset(furthest(narrowed) - 1).limit(1)
         edge = next((Cursor(*row, newer) for row in connection.execute(end)), None)
     within: tuple[Any, ...] = () if edge is None else (_reached(edge),)
     columns = (*_LISTED, _e.payload) if sealed else _LISTED
