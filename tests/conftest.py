@@ -28,6 +28,9 @@ _ALONE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+_SET = (
+    "SELECT count(*) FROM pg_db_role_setting JOIN pg_database d ON d.oid = setdatabase AND datname = current_database()"
+)
 # The machine under a test does not lose its power: nothing needs to reach the disk for it.
 _HASTE = ("ALTER SYSTEM SET fsync = off", "ALTER SYSTEM SET full_page_writes = off", "SELECT pg_reload_conf()")
 
@@ -157,6 +160,8 @@ def _empty(address: str) -> bool:
         if {*there.get_table_names()} != {*metadata.tables, "alembic_version"}:
             return False
         if connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() != migrate.head():
+            return False
+        if connection.exec_driver_sql(_SET).scalar():
             return False
         connection.exec_driver_sql(_ALONE)
         connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
