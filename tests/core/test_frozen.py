@@ -1,12 +1,15 @@
 """What is made all at once is what the classes make."""
 
 from dataclasses import FrozenInstanceError, fields
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from ours.core.frozen import event_with, filled
 from ours.plugin import Delivery, Event, Visitor
+from ours.services.deliver import tries
+from ours.services.opening import visitor_of
 
 EVENT: dict[str, Any] = {
     "id": "1", "name": "Purchase", "distinct_id": "d", "occurred_at": 1, "received_at": 2, "user_id": "u",
@@ -43,3 +46,12 @@ def test_no_two_events_share_what_is_empty() -> None:
     one, two = (event_with("1", "Purchase", "d", 1, 2, {}) for _ in range(2))
     bags = [bag for event in (one, two) for bag in vars(event).values() if bag == {}]
     assert len({id(bag) for bag in bags}) == len(bags) == 8
+
+
+def test_where_they_are_made_no_field_is_left_out() -> None:
+    letter = SimpleNamespace(claimed=SimpleNamespace(delivery_id="1"))
+    released = SimpleNamespace(event=Event(**EVENT), fields={})
+    target = SimpleNamespace(settings={})
+    one: Any = SimpleNamespace(letter=letter, released=released, target=target, number=1, started_at=2, token=None)
+    for made in (tries._delivery(one), visitor_of({})):
+        assert set(vars(made)) == {field.name for field in fields(made)}

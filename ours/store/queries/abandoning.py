@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, text, update
 
 from ours.store.tables import destinations, dispatches, events
 from ours.store.tables.events import UNROUTED
@@ -17,8 +17,7 @@ _BEFORE: dict[str, None] = dict.fromkeys(("routed_at", "visitor_id", "owed", "re
 def held(connection: Connection, reason: str) -> Sequence[Any]:
     """The dispatches held for a reason, counted by ``destination_id`` and ``mode``, and when the ``oldest`` and
     ``newest`` were made."""
-    figures = func.count().label("count"), func.min(_d.created_at).label("oldest"), func.max(_d.created_at)
-    query = select(_of.id.label("destination_id"), _d.mode, *figures[:2], figures[2].label("newest"))
+    query = select(_of.id.label("destination_id"), _d.mode, *_figures(_d.created_at))
     query = query.select_from(destinations).join(dispatches, _MINE).where(_HELD, _d.reason == reason)
     return connection.execute(query.group_by(_of.id, _d.mode).order_by(_of.id, _d.mode)).all()
 
@@ -27,9 +26,7 @@ def aside(connection: Connection, reason: str) -> Sequence[Any]:
     """The events set aside for a reason, counted by what routing asks of them without opening them, and when the
     ``oldest`` and ``newest`` were received."""
     kinds = _e.name, _e.kind, _e.mode, _e.source_id
-    figures = (func.count().label("count"), func.min(_e.received_at).label("oldest"),
-               func.max(_e.received_at).label("newest"))  # fmt: skip
-    query = select(*kinds, *figures).where(UNROUTED, _e.notes == reason)
+    query = select(*kinds, *_figures(_e.received_at)).where(UNROUTED, _e.notes == reason)
     return connection.execute(query.group_by(*kinds)).all()
 
 
@@ -51,3 +48,7 @@ def unroute(connection: Connection, event_ids: Sequence[str], note: str) -> int:
     ids = connection.scalars(mine.with_for_update()).all()
     connection.execute(delete(dispatches).where(_d.event_id.in_(ids)))
     return connection.execute(update(events).where(_e.id.in_(ids)).values(_BEFORE)).rowcount
+
+
+def _figures(moment: Column[Any]) -> tuple[ColumnElement[Any], ...]:
+    return func.count().label("count"), func.min(moment).label("oldest"), func.max(moment).label("newest")

@@ -11,7 +11,7 @@ from ours.store.tables import events, seen
 from ours.store.tables.events import UNROUTED
 from ours.store.tables.types import Id
 
-__all__ = ["FIRST_ASIDE", "Aside", "Connection", "First", "NewEvent", "Routed", "aside", "aside_after",
+__all__ = ["FIRST_ASIDE", "WAITS", "Aside", "Connection", "First", "NewEvent", "Routed", "aside", "aside_after",
            "count_unrouted", "insert_new", "mark_routed", "set_aside", "take_back", "unrouted"]  # fmt: skip
 
 
@@ -81,12 +81,14 @@ def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
     return {row.hash: First(row.event_id, row.content) for row in _SEEN.among(connection, "hash", hashes)}
 
 
-_WAITS = and_(UNROUTED, events.c.notes.is_(None))
+WAITS = and_(UNROUTED, events.c.notes.is_(None))
+"""For the router; what was set aside does not."""
+_ASIDE = and_(UNROUTED, events.c.notes.is_not(None))
 _IN_ORDER = (events.c.notes, events.c.id)  # of the index: PostgreSQL would sort by the id alone
 _NEXT = Prepared(
     select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
            events.c.occurred_at, events.c.received_at, events.c.payload)
-    .where(_WAITS)
+    .where(WAITS)
     .order_by(*_IN_ORDER)
     .limit(bindparam("most"))
 )  # fmt: skip
@@ -111,7 +113,7 @@ def oldest_unrouted(connection: Connection) -> int | None:
 
 
 def _first(column: Any) -> Select[Any]:
-    return select(column).where(_WAITS).order_by(*_IN_ORDER).limit(1)
+    return select(column).where(WAITS).order_by(*_IN_ORDER).limit(1)
 
 
 def set_aside(connection: Connection, reasons: Mapping[str, str]) -> None:
@@ -137,14 +139,14 @@ FIRST_ASIDE = Aside("", "0" * 32)
 
 def aside(connection: Connection) -> dict[str, int]:
     """How many events are set aside, by reason."""
-    query = select(events.c.notes, func.count()).where(UNROUTED, events.c.notes.is_not(None)).group_by(events.c.notes)
+    query = select(events.c.notes, func.count()).where(_ASIDE).group_by(events.c.notes)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def aside_after(connection: Connection, after: Aside, limit: int) -> list[Aside]:
     """The next that are set aside."""
     later = tuple_(*_IN_ORDER) > tuple_(literal(after.reason, Text), literal(after.id, Id))
-    query = select(*_IN_ORDER).where(UNROUTED, events.c.notes.is_not(None), later).order_by(*_IN_ORDER).limit(limit)
+    query = select(*_IN_ORDER).where(_ASIDE, later).order_by(*_IN_ORDER).limit(limit)
     return [Aside(*row) for row in connection.execute(query)]
 
 
@@ -167,7 +169,7 @@ def by_id(connection: Connection, ids: Iterable[str]) -> dict[str, Any]:
 
 def count_unrouted(connection: Connection) -> int:
     """How many wait to be routed, counted in the index alone; what was set aside does not."""
-    return connection.scalar(select(func.count()).select_from(events).where(_WAITS)) or 0
+    return connection.scalar(select(func.count()).select_from(events).where(WAITS)) or 0
 
 
 def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, bindparam, case, delete, exists, func, select
 
 from ours.core.retry import OPEN
 from ours.store import bulk
+from ours.store.queries.events import WAITS
 from ours.store.tables import attempts, destinations, dispatches, events, forgotten, identifiers, seen, visitors
-from ours.store.tables.events import UNROUTED
 
 _d, _e = dispatches.c, events.c
 NOTE = "visitor_forgotten"
@@ -24,7 +24,7 @@ def any_unrouted(connection: Connection, upto: str) -> bool:
 
     What was set aside is not waited for: nobody can tell whose it is before its key is back.
     """
-    waiting = select(_e.id).where(UNROUTED, _e.notes.is_(None), _e.id <= upto).limit(1)
+    waiting = select(_e.id).where(WAITS, _e.id <= upto).limit(1)
     return connection.scalar(waiting) is not None
 
 
