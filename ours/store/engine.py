@@ -6,8 +6,8 @@ import math
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import cached_property, partial
 from pathlib import Path
@@ -22,8 +22,9 @@ from ours.store import reaching
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
+from ours.store.wal import Wal
 
-_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
+_PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
             "cache_size=-16000", "secure_delete=ON", "journal_size_limit=67108864")  # fmt: skip
 _LOOKUP_KEY = "lookup_key"
 _READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
@@ -32,10 +33,8 @@ _CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle":
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
-_NO_WAIT_HERE, _WAIT_HERE = "PRAGMA synchronous=NORMAL", "PRAGMA synchronous=FULL"
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 _REST = 1.0
-_SCRUBS, _SCRUB_WAIT = 10, 0.3
 
 
 class Store:
@@ -48,8 +47,9 @@ class Store:
         self._setting = "OURS_DATABASE_URL" if settings.database_url else "OURS_HOME"
         self.is_sqlite = self.url.startswith("sqlite")
         file = Path(self.url.removeprefix("sqlite:///"))
-        self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
         self._file = file if self.is_sqlite else None
+        self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
+        self._wal = Wal(file, self._turnstile) if self._turnstile else None
         self._whole: ContextVar[Connection | None] = ContextVar("whole", default=None)
 
     @cached_property
@@ -102,17 +102,19 @@ class Store:
             yield whole
             return
         try:
-            with self._connected("BEGIN") as connection:
+            with self._connected() as connection:
+                self._begin(connection, "BEGIN")
                 yield connection
         except self._failures as error:
             raise Busy(f"The database can't be read just now ({cause(error)}).") from error
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+    def write(self, *, durable: bool = True, announce: Callable[[], None] | None = None) -> Iterator[Connection]:
         """A transaction that commits at the end. On SQLite, writers of all processes take turns.
 
-        What is not ``durable`` does not wait for the disk. It outlives every process; a power failure may undo it, but
-        never without all that was committed later.
+        ``announce`` is called when others can read it. Then the disk is waited for, outside of the turn, but not where
+        ``durable`` is false: such a transaction outlives every process; a power failure may undo it, but never without
+        all that was committed later.
 
         :raises Busy: when the database can't be reached or can't be written.
         """
@@ -120,8 +122,15 @@ class Store:
             yield whole
             return
         try:
-            with self.turn(), self._connected("BEGIN IMMEDIATE", durable) as connection, connection.begin():
-                yield connection
+            with self._connected() as connection:
+                with self.turn():
+                    self._begin(connection, "BEGIN IMMEDIATE", durable)
+                    with connection.begin():
+                        yield connection
+                if announce:
+                    announce()
+                if durable and self._wal:
+                    self._wal.flush()
         except self._failures as error:
             raise Busy(f"The database can't be written just now ({cause(error)}).") from error
         except exc.InternalError as error:
@@ -154,27 +163,25 @@ class Store:
         return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
 
     @contextmanager
-    def _connected(self, beginning: str, durable: bool = True) -> Iterator[Connection]:
-        """A connection that began a transaction: on SQLite we say so ourselves, PostgreSQL's driver does.
-
-        What fails beneath SQLAlchemy is not seen by it: such a connection must not go back to the pool. An event would
-        be the usual place to begin; with one, SQLAlchemy makes all its events anew for each connection.
-        """
+    def _connected(self) -> Iterator[Connection]:
+        """What fails beneath SQLAlchemy is not seen by it: such a connection must not go back to the pool."""
         with self.engine.connect() as connection:
-            driver: Any = connection.connection.dbapi_connection
             try:
-                if not durable:
-                    driver.execute(_NO_WAIT_HERE if self.is_sqlite else _NO_WAIT_THERE)
-                if self.is_sqlite:
-                    driver.execute(beginning)
-                try:
-                    yield connection
-                finally:
-                    if not durable and self.is_sqlite:
-                        driver.execute(_WAIT_HERE)
+                yield connection
             except self._failures:
                 connection.invalidate()
                 raise
+
+    def _begin(self, connection: Connection, how: str, durable: bool = True) -> None:
+        """On SQLite we begin a transaction ourselves, PostgreSQL's driver does.
+
+        An event would be the usual place; with one, SQLAlchemy makes all its events anew for each connection.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        if self.is_sqlite:
+            driver.execute(how)
+        elif not durable:
+            driver.execute(_NO_WAIT_THERE)
 
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:
@@ -200,14 +207,7 @@ class Store:
 
         The database file itself has none: ``secure_delete`` overwrites. PostgreSQL's own vacuum sees to it there.
         """
-        if self._file is None or self._turnstile is None:
-            return True
-        for _ in range(_SCRUBS):
-            with closing(sqlite3.connect(self._file, timeout=_SCRUB_WAIT)) as connection, self._turnstile.turn():
-                busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            if not busy:
-                return True
-        return False
+        return self._wal.empty() if self._wal else True
 
     @cached_property
     def lookup(self) -> Lookup:
@@ -239,7 +239,8 @@ class Store:
     def close(self) -> None:
         if "engine" in self.__dict__:
             self.engine.dispose()
-        if self._turnstile:
+        if self._wal and self._turnstile:
+            self._wal.close()
             self._turnstile.close()
 
 
@@ -262,7 +263,10 @@ def _url(given: str) -> str:
 
 
 def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # it is ``_connected`` that says BEGIN
+    connection.isolation_level = None  # it is ``_begin`` that says BEGIN
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError("no write-ahead log can be kept there: put it on a local disk")
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 

@@ -52,9 +52,9 @@ class _Entry:
 class Writer:
     """``write`` or ``submit`` from any thread; ``close`` when no more will come."""
 
-    def __init__(self, store: Store, after_commit: Callable[[], None]) -> None:
+    def __init__(self, store: Store, announce: Callable[[], None]) -> None:
         self._store = store
-        self._after_commit = after_commit
+        self._announce = announce
         self._waiting: queue.SimpleQueue[_Entry | None] = queue.SimpleQueue()
         self._used: dict[int, int] = {}
         self._writing: tuple[float, list[_Entry]] | None = None  # since when, and what
@@ -67,7 +67,7 @@ class Writer:
         """Store ``rows``; returns when they are durable, in their order.
 
         :raises Busy: when they can't be made durable now. None of them is stored then, unless the database took too
-            long to answer and does it in the end.
+            long to answer, or its disk failed, and does it in the end.
         """
         told: list[Outcome] = []
         gate = Lock()
@@ -168,13 +168,11 @@ class Writer:
             return
         for entry, result in zip(batch, results, strict=True):
             _tell(entry, result)
-        if any(entry.rows for entry in batch):
-            self._after_commit()
 
     def _write(self, batch: list[_Entry]) -> list[list[Written]]:
         now = clock.now_ms()
         rows = [row for entry in batch for row in entry.rows]
-        with self._store.write() as connection:
+        with self._store.write(announce=self._announce if rows else None) as connection:
             firsts = events.insert_new(connection, rows) if rows else {}
             written = [_written(row, firsts) for row in rows]
             tally = _tally(rows, written, now - now % clock.MINUTE)

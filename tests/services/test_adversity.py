@@ -323,9 +323,15 @@ def test_postgresql_stopped_and_started_in_mid_load(
     assert refused[0] > 0
     assert len(accepted) >= before + 20
     other.drain(threading.Event(), 5, claim=False)
-    place.work()
-    assert stored(place) == len(accepted) == place.states()["delivered"]
-    assert len({one.headers["webhook-id"] for one in receiver.requests}) == len(accepted)
+    # When the power fails in mid commit, nobody hears of what is stored: an event, or a lease that runs out.
+    ends = time.monotonic() + 30
+    while place.states() != {"delivered": stored(place)} and time.monotonic() < ends:
+        place.work()
+        sweep.run()
+        time.sleep(0.1)
+    assert len(accepted) <= stored(place) <= len(accepted) + 1
+    assert place.states() == {"delivered": stored(place)}
+    assert len({one.headers["webhook-id"] for one in receiver.requests}) == stored(place)
     other.close()
     with suppress(StopIteration):
         next(places)

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -115,9 +116,9 @@ def test_nothing_but_routing_is_left_to_a_power_failure(
     waited = []
     write = Store.write
 
-    def noted(store: Store, *, durable: bool = True) -> AbstractContextManager[sa.Connection]:
+    def noted(store: Store, *, durable: bool = True, **others: Any) -> AbstractContextManager[sa.Connection]:
         waited.append(durable)
-        return write(store, durable=durable)
+        return write(store, durable=durable, **others)
 
     monkeypatch.setattr(Store, "write", noted)
     place.store.lookup("whose key is made at first use")
