@@ -24,6 +24,7 @@ _SWEEP_SECONDS = 1.0
 _STAND_IN_SECONDS = 3.0
 _WATCH_SECONDS = 5.0
 _TERM_SECONDS = 30.0
+_TEND_SECONDS = 0.2
 
 
 class StationWorker(SimpleWorker):
@@ -74,6 +75,7 @@ def _schedule(ours: Ours) -> None:
     beside = [
         threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True),
         threading.Thread(target=_forget, args=(ours, stop, leads), name="retention", daemon=True),
+        threading.Thread(target=_tend, args=(ours, stop), name="tend", daemon=True),
     ]
     for thread in beside:
         thread.start()
@@ -101,6 +103,12 @@ def _forget(ours: Ours, stop: threading.Event, leads: threading.Event) -> None:
     while not stop.wait(_SWEEP_SECONDS):
         if leads.is_set():
             _attempt(ours.retention.tick, stop)
+
+
+def _tend(ours: Ours, stop: threading.Event) -> None:
+    """See to SQLite's log beside all else, so that no writer has to."""
+    while ours.store.is_sqlite and not stop.wait(_TEND_SECONDS):
+        _attempt(ours.store.tend)
 
 
 def _lead(ours: Ours, stop: threading.Event, leads: threading.Event) -> bool:

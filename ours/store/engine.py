@@ -25,7 +25,8 @@ from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
 _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
-            "cache_size=-16000", "secure_delete=ON", "journal_size_limit=67108864")  # fmt: skip
+            "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
+            "wal_autocheckpoint=100000")  # fmt: skip
 _LOOKUP_KEY = "lookup_key"
 _READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
 # A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
@@ -201,6 +202,14 @@ class Store:
             finally:
                 if mine:
                     connection.execute(select(func.pg_advisory_unlock(number)))
+
+    def tend(self) -> None:
+        """To be called several times a second, by any process: keeps SQLite's write-ahead log short.
+
+        :raises Busy: when the disk does not take it.
+        """
+        if self._wal:
+            self._wal.tend()
 
     def scrub(self) -> bool:
         """Leave no trace of what was deleted in SQLite's write-ahead log; whether it could be emptied.

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from ours.errors import Busy
 from ours.store import Store, engine
 from ours.store.tables import keepsakes
+from ours.store.turnstile import Turnstile
 
 Flush = Callable[[int], None]
 
@@ -168,3 +169,77 @@ def test_where_sqlite_can_keep_no_log_it_says_so(tmp_path: Path) -> None:
     connection = sqlite3.connect(f"file:{tmp_path}/x.db?vfs=unix-none", uri=True)
     with closing(connection), pytest.raises(sqlite3.OperationalError, match="on a local disk"):
         engine._on_connect(connection, None)
+
+
+def fill(store: Store, pages: int) -> None:
+    """Write so many pages to the log, at least."""
+    keep(store, "big")
+    with store.write() as connection:
+        connection.execute(sa.update(keepsakes).values(sealed=b"1" * 4096 * pages))
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    taken: list[int] = []
+    turn = Turnstile.turn
+
+    def noted(turnstile: Turnstile) -> AbstractContextManager[None]:
+        taken.append(1)
+        return turn(turnstile)
+
+    monkeypatch.setattr(Turnstile, "turn", noted)
+    return taken
+
+
+def test_a_writer_leaves_the_log_as_long_as_it_is_and_who_tends_it_moves_it(store: Store, database: Path) -> None:
+    before = database.stat().st_size
+    fill(store, 1_500)
+    log = Path(f"{database}-wal").stat().st_size
+    assert log > 1_500 * 4_096
+    assert database.stat().st_size == before
+    store.tend()
+    assert database.stat().st_size > 1_500 * 4_096
+    keep(store, "after")
+    assert Path(f"{database}-wal").stat().st_size == log  # it began anew; the file stays as large as it was
+    moved = database.read_bytes()
+    store.tend()
+    assert database.read_bytes() == moved
+
+
+def test_a_short_log_is_left_alone(store: Store, database: Path, turns: list[int]) -> None:
+    keep(store, "first")
+    turns.clear()
+    store.tend()
+    assert not turns
+    assert "first" in names(database)
+
+
+def test_a_log_that_nobody_wrote_to_is_looked_at_once(store: Store, turns: list[int]) -> None:
+    fill(store, 1_500)
+    turns.clear()
+    store.tend()
+    store.tend()
+    assert len(turns) == 1
+
+
+def test_who_tends_waits_neither_for_a_reader_nor_has_writers_wait_for_one(
+    store: Store, database: Path, turns: list[int]
+) -> None:
+    before = database.stat().st_size
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM keepsakes").fetchall()
+        fill(store, 1_500)
+        turns.clear()
+        store.tend()
+        assert database.stat().st_size == before
+        assert not turns
+    keep(store, "after")
+    store.tend()
+    assert database.stat().st_size > 1_500 * 4_096
+
+
+def test_before_anybody_connected_there_is_nothing_to_tend(store: Store, database: Path) -> None:
+    assert not Path(f"{database}-wal").exists()
+    store.tend()
+    assert not Path(f"{database}-wal").exists()

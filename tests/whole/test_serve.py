@@ -115,6 +115,21 @@ def refused_start(environ: dict[str, str]) -> str:
     return done.stderr
 
 
+def test_the_scheduler_moves_the_log_into_the_database(standing: Server) -> None:
+    """Writers leave it alone, so that none of them has to wait for that."""
+    database = standing.home / "ours.db"
+    before = database.stat().st_size
+    properties = {f"p{number}": "x" * 900 for number in range(20)}
+    for part in range(4):
+        many = [
+            {"event": "Big", "userId": "user123", "distinctId": f"{part}-{number}", "eventProperties": properties}
+            for number in range(100)
+        ]
+        sent = standing.post("batch", {"token": standing.key("test"), "events": many})
+        assert sent.status_code == 200
+    until(lambda: database.stat().st_size > before + 5_000_000)
+
+
 def test_a_second_server_on_the_same_data_folder_is_refused_in_words(standing: Server) -> None:
     assert "already runs" in refused_start(standing.environ | {"OURS_PORT": str(free_port())})
 
