@@ -80,7 +80,7 @@ _CHANGED = "it was changed on disk, or moved to another row"
 
 def is_unopened(reason: str) -> bool:
     """Whether a reason code says that something can't be opened."""
-    return reason == DAMAGED or reason.startswith(KEY_MISSING)
+    return reason == DAMAGED or missing_key(reason) is not None
 
 
 def key_missing(key_id: str) -> str:
@@ -88,10 +88,15 @@ def key_missing(key_id: str) -> str:
     return KEY_MISSING + key_id
 
 
+def missing_key(reason: str) -> str | None:
+    """The id of the key that is waited for; None when the reason is another."""
+    return reason.removeprefix(KEY_MISSING) if reason.startswith(KEY_MISSING) else None
+
+
 def unopened(what: str, reason: str, *, many: bool = False) -> str:
     """The sentence that ``what``, one thing or ``many``, can't be opened for that reason."""
     if reason == DAMAGED:
         why = "they were changed on disk, or moved to other rows" if many else _CHANGED
     else:
-        why = f"{'their' if many else 'its'} secret key {reason.removeprefix(KEY_MISSING)} is not in OURS_SECRET_KEYS"
+        why = f"{'their' if many else 'its'} secret key {missing_key(reason)} is not in OURS_SECRET_KEYS"
     return f"{what} can't be opened: {why}."

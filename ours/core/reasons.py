@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ours import errors
 from ours.core.governance import PREFIX
-from ours.errors import DAMAGED, KEY_MISSING, is_unopened
+from ours.errors import DAMAGED, KEY_MISSING, is_unopened, missing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +215,8 @@ def _of_prefix(code: str) -> Reason | None:
 def _of_abandoned(reason: str) -> Reason | None:
     if not is_unopened(reason):
         return None
-    key_id = reason.removeprefix(KEY_MISSING)
-    why = "it was damaged" if reason == DAMAGED else f"the secret key {key_id} that it needs was lost"
+    key_id = missing_key(reason)
+    why = f"the secret key {key_id} that it needs was lost" if key_id else "it was damaged"
     return Reason(
         f"Somebody abandoned it: {why}.",
         f"If it can be opened after all: `ours secrets abandon {reason} --undo`.",

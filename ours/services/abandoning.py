@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from ours import clock, log
 from ours.core.reasons import ABANDONED
 from ours.core.routing import Planned, Planner
-from ours.errors import DAMAGED, KEY_MISSING, Invalid, key_missing
+from ours.errors import DAMAGED, KEY_MISSING, Invalid, key_missing, missing_key
 from ours.registry import Registry
 from ours.services import audit, owing, targets
 from ours.services.actors import Who, needs
@@ -85,7 +85,7 @@ class Abandoning:
         """:raises Invalid: when that is no such reason, or its key is in the ring."""
         _check(reason)
         if reason in map(key_missing, self._store.sealer.key_ids):
-            raise Invalid(f"The secret key {_key_id(reason)} is in the ring: what waits for it goes on by itself.")
+            raise Invalid(f"The secret key {missing_key(reason)} is in the ring: what waits for it goes on by itself.")
         with self._store.read() as connection:
             held, aside = queries.held(connection, reason), queries.aside(connection, reason)
             owed = self._owed(connection, aside)
@@ -177,9 +177,10 @@ class Abandoning:
         return owed
 
     def _sealed(self, connection: Connection, reason: str) -> Mapping[str, int]:
-        if not reason.startswith(KEY_MISSING):
+        key_id = missing_key(reason)
+        if key_id is None:
             return {}
-        head = self._store.sealer.head_of(_key_id(reason))
+        head = self._store.sealer.head_of(key_id)
         return {
             shelf.name: sealed.count(connection, shelf, head)[0] for shelf in sealed.SHELVES if shelf.name in _BLOCKING
         }
@@ -197,7 +198,3 @@ def _end_held(connection: Connection, destination_id: int, reason: str) -> int:
 def _check(reason: str) -> None:
     if not _REASON.fullmatch(reason):
         raise Invalid(f"“{reason}” says of nothing why it can't be opened. `ours doctor` names the reasons there are.")
-
-
-def _key_id(reason: str) -> str:
-    return reason.removeprefix(KEY_MISSING)
