@@ -15,7 +15,7 @@ from ours.errors import Busy
 from ours.store.turnstile import Turnstile
 
 _TRIES, _WAIT = 10, 0.3
-_LONG, _FEW, _MOST_ROUNDS = 1_000, 200, 8
+_LONG, _FEW, _ROUNDS = 1_000, 200, 8
 _HEAD, _FRAME_HEAD = 32, 24
 _MOVE = "PRAGMA wal_checkpoint(PASSIVE)"
 
@@ -63,9 +63,12 @@ class Wal:
         if not (self._file.exists() and self._is_long()):
             return
         with self._connected() as connection:
-            before, moved, pages, rounds = -_FEW, 0, 0, 0
-            while moved - before >= _FEW and rounds < _MOST_ROUNDS:
-                before, (_, pages, moved), rounds = moved, connection.execute(_MOVE).fetchone(), rounds + 1
+            moved = 0
+            for _ in range(_ROUNDS):
+                before = moved
+                _, pages, moved = connection.execute(_MOVE).fetchone()
+                if moved - before < _FEW:
+                    break
             if pages - moved < _FEW:
                 with self._turnstile.turn():
                     connection.execute(_MOVE)
