@@ -275,7 +275,7 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # it is ``_begin`` that says BEGIN
     (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
     if mode != "wal":
-        raise sqlite3.OperationalError("no write-ahead log can be kept there: put it on a local disk")
+        raise sqlite3.NotSupportedError("no write-ahead log can be kept there: put it on a local disk")
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
 

@@ -17,16 +17,21 @@ _REMEDIES = {
 
 
 def problem_of(file: Path) -> str | None:
-    """Why there can be no SQLite database in ``file``, which is made if it is not there; None: there can."""
+    """Why there can be no SQLite database in ``file``, which is made if it is not there; None: there can.
+
+    One that is there is not opened: closing it would end all locks that SQLite has on it in this process.
+    """
     folder = file.parent
     if not folder.is_dir():
         return f"There is no folder {folder}. Make it, or name a file in another."
     if file.is_dir():
         return f"{file} is a folder. Name a file in it: sqlite:///{file}/ours.db"
     try:
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-        if not os.access(folder, os.W_OK | os.X_OK, effective_ids=True):
-            raise PermissionError(errno.EACCES, "Permission denied")
+        if not file.exists():
+            os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+        for path, rights in ((file, os.R_OK | os.W_OK), (folder, os.W_OK | os.X_OK)):
+            if not os.access(path, rights, effective_ids=True):
+                raise PermissionError(errno.EACCES, "Permission denied")
     except OSError as error:
         said = (error.strerror or type(error).__name__).lower()
         return f"{file} can't be written ({said}). Whoever runs ours must be able to write it, and into its folder."

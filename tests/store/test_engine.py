@@ -18,7 +18,7 @@ def flushes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         made.append(1)
         os.fsync(handle)
 
-    monkeypatch.setattr("ours.store.wal.os.fdatasync", flush)
+    monkeypatch.setattr("ours.store.wal._sync", flush)
     return made
 
 

@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -12,8 +14,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ours.errors import Busy
-from ours.store import Store, engine
+from ours.errors import Busy, SettingsInvalid
+from ours.store import Store, engine, reaching
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
 
@@ -45,7 +47,7 @@ def flush(monkeypatch: pytest.MonkeyPatch) -> Callable[[Flush], None]:
     """Have another function called where the system is asked to flush."""
 
     def instead(other: Flush) -> None:
-        monkeypatch.setattr("ours.store.wal.os.fdatasync", other)
+        monkeypatch.setattr("ours.store.wal._sync", other)
 
     return instead
 
@@ -113,39 +115,108 @@ def test_nobody_is_announced_what_was_rolled_back(store: Store) -> None:
     assert not announced
 
 
-def fail(_: int) -> None:
-    raise OSError(errno.EIO, "Input/output error")
+def once(real: Flush = os.fsync) -> Flush:
+    """The first flush fails, as when the disk does; the others do what they are asked."""
+    failed: list[int] = []
+
+    def flush(handle: int) -> None:
+        if not failed:
+            failed.append(1)
+            raise OSError(errno.EIO, "Input/output error")
+        real(handle)
+
+    return flush
 
 
-def test_what_could_not_be_flushed_is_moved_into_the_database(
-    store: Store, database: Path, flush: Callable[[Flush], None]
+def length(database: Path) -> tuple[int, int]:
+    """How many pages the log has of its present beginning, and how large each of them is in it."""
+    log = Path(f"{database}-wal").read_bytes()
+    size = 24 + int.from_bytes(log[8:12])
+    frames = [log[at + 8 : at + 16] == log[16:24] for at in range(32, len(log), size)]
+    return (frames.index(False) if False in frames else len(frames)), size
+
+
+def after_the_power_failed(database: Path, folder: Path, taken: int) -> Path:
+    """The database as it is on disk: of its log, only the first ``taken`` pages were ever written there."""
+    folder.mkdir()
+    shutil.copy(database, folder)
+    there, size = length(database) if Path(f"{database}-wal").stat().st_size else (0, 0)
+    log = bytearray(Path(f"{database}-wal").read_bytes())
+    for at in range(taken, there):
+        log[32 + at * size : 32 + (at + 1) * size] = bytes(size)
+    (folder / f"{database.name}-wal").write_bytes(log)
+    return folder / database.name
+
+
+def test_what_could_not_be_flushed_is_on_disk_all_the_same_when_it_is_called_stored(
+    store: Store, database: Path, tmp_path: Path, flush: Callable[[Flush], None]
 ) -> None:
-    flush(fail)
-    keep(store, "first")
-    os.truncate(f"{database}-wal", 0)  # nothing of the log is needed any more
-    assert "first" in names(database)
+    """The beginning of the log is on disk, and may not be read again over what was moved after it."""
+    for number in range(50):
+        keep(store, f"a{number:03}")
+    taken, _ = length(database)
+    sizes: list[int] = []
+    flush(once(lambda handle: sizes.append(os.fstat(handle).st_size)))
+    with store.write() as connection:
+        connection.execute(sa.delete(keepsakes).where(keepsakes.c.name < "a040"))
+        connection.execute(sa.insert(keepsakes), [{"name": f"b{one}", "sealed": b"1" * 300} for one in range(50)])
+    assert sizes == [0], "that the log is empty is on disk, too"
+    left = after_the_power_failed(database, tmp_path / "left", taken)
+    assert names(left) == names(database)
+    with closing(sqlite3.connect(left)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
 def test_as_long_as_it_can_not_be_moved_nothing_is_called_stored(
-    store: Store, database: Path, flush: Callable[[Flush], None]
+    store: Store, database: Path, tmp_path: Path, flush: Callable[[Flush], None]
 ) -> None:
     """A second flush would succeed, without what the first one lost: nobody may rely on it."""
+    keep(store, "first")
+    taken, _ = length(database)
     with closing(sqlite3.connect(database, isolation_level=None)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM keepsakes").fetchall()
-        keep(store, "first")
-        flush(fail)
-        with pytest.raises(Busy, match="did not take what was written"):
-            keep(store, "second")
-        flush(os.fsync)
-        with pytest.raises(Busy, match="did not take what was written"):
-            keep(store, "third")
+        flush(once())
+        for name in ("second", "third"):
+            with pytest.raises(Busy, match="did not take what was written"):
+                keep(store, name)
     keep(store, "fourth")
-    assert names(database) == ["first", "fourth", "second", "third"]
+    left = after_the_power_failed(database, tmp_path / "left", taken)
+    assert names(left) == names(database) == ["first", "fourth", "second", "third"]
     flushed: list[int] = []
     flush(flushed.append)
     keep(store, "fifth")
     assert len(flushed) == 1
+
+
+def test_a_failure_that_one_thread_is_told_of_is_everybodys(
+    store: Store, database: Path, flush: Callable[[Flush], None]
+) -> None:
+    """The system tells it once: the other thread's flush would succeed."""
+    begun, go_on, calls = threading.Event(), threading.Event(), list[int]()
+
+    def told_once(handle: int) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            begun.set()
+            assert go_on.wait(10)
+            raise OSError(errno.EIO, "Input/output error")
+        assert not Path(f"{database}-wal").stat().st_size  # all was moved before anybody is told that it is stored
+        os.fsync(handle)
+
+    flush(told_once)
+    one, other = (threading.Thread(target=keep, args=(store, name)) for name in ("one", "other"))
+    one.start()
+    assert begun.wait(10)
+    other.start()
+    while len(names(database)) < 2:
+        other.join(0.01)
+    go_on.set()
+    one.join(10)
+    other.join(10)
+    assert not one.is_alive()
+    assert not other.is_alive()
+    assert len(calls) >= 2
 
 
 def test_a_log_that_was_removed_and_made_anew_is_the_one_that_is_flushed(
@@ -164,11 +235,30 @@ def test_a_log_that_was_removed_and_made_anew_is_the_one_that_is_flushed(
     assert flushed == [Path(f"{database}-wal").stat().st_ino]
 
 
-def test_where_sqlite_can_keep_no_log_it_says_so(tmp_path: Path) -> None:
+def test_while_it_is_flushed_a_connection_is_open_and_sqlite_does_all_its_other_flushes(
+    store: Store, flush: Callable[[Flush], None]
+) -> None:
+    """Or the log would be removed when the last connection goes, and begun anew without being flushed."""
+    out: list[int] = []
+    flush(lambda _: out.append(store.engine.pool.checkedout()))  # type: ignore[attr-defined]
+    with store.write() as connection:
+        assert connection.scalar(sa.text("PRAGMA synchronous")) == 1
+    assert out == [1]
+
+
+def test_where_sqlite_can_keep_no_log_ours_does_not_start(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Some network file systems have no shared memory; without a log, a flush of it would be worth nothing."""
-    connection = sqlite3.connect(f"file:{tmp_path}/x.db?vfs=unix-none", uri=True)
-    with closing(connection), pytest.raises(sqlite3.OperationalError, match="on a local disk"):
-        engine._on_connect(connection, None)
+    setup = engine._on_connect
+
+    def elsewhere(_: sqlite3.Connection, record: object) -> None:
+        with closing(sqlite3.connect(f"file:{tmp_path}/x.db?vfs=unix-none", uri=True)) as connection:
+            setup(connection, record)
+
+    monkeypatch.setattr(engine, "_on_connect", elsewhere)
+    with pytest.raises(SettingsInvalid, match="put it on a local disk"):
+        store.reach()
 
 
 def fill(store: Store, pages: int) -> None:
@@ -243,3 +333,40 @@ def test_before_anybody_connected_there_is_nothing_to_tend(store: Store, databas
     assert not Path(f"{database}-wal").exists()
     store.tend()
     assert not Path(f"{database}-wal").exists()
+
+
+def test_who_empties_it_waits_for_who_tends_it(store: Store, database: Path) -> None:
+    fill(store, 100)
+    held, done = threading.Event(), threading.Event()
+
+    def tend() -> None:
+        """As a move that is under way: it holds a lock of its own, which SQLite waits for in no way."""
+        code = "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, 2, 1, 121); print(); sys.stdin.read()"
+        with subprocess.Popen(
+            [sys.executable, "-c", code, f"{database}-shm"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as other:
+            assert other.stdout
+            other.stdout.readline()
+            held.set()
+            assert done.wait(10)
+
+    thread = threading.Thread(target=tend)
+    thread.start()
+    assert held.wait(10)
+    timer = threading.Timer(0.2, done.set)
+    timer.start()
+    assert store.scrub()
+    thread.join(10)
+    timer.join()
+
+
+def test_a_database_that_is_there_is_never_opened_beside_sqlite(store: Store, database: Path) -> None:
+    """To close such a file would end all locks that SQLite has on it in this process."""
+    keep(store, "first")
+    before = Path("/proc/locks").read_text().count(f":{database.stat().st_ino} ")
+    assert before
+    assert reaching.problem_of(database) is None
+    fill(store, 1_500)
+    store.tend()
+    assert database.stat().st_size > 1_500 * 4_096
+    assert Path("/proc/locks").read_text().count(f":{database.stat().st_ino} ") >= before
