@@ -232,7 +232,7 @@ def _of_rule(name: str) -> Reason:
 
 def _of_key(key_id: str) -> Reason:
     return Reason(
-        errors.unopened(_WHAT, KEY_MISSING + key_id),
+        errors.unopened(_WHAT, errors.key_missing(key_id)),
         "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",
     )
 

@@ -2,40 +2,27 @@
 
 import fcntl
 import hashlib
-import math
 import secrets
-import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, create_engine, event, exc, func, insert, select
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, exc, func, insert, select
 
 from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings, present_keys
-from ours.store import reaching
+from ours.store import connecting, reaching
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
-_PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
-            "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
-            "wal_autocheckpoint=100000")  # fmt: skip
 _LOOKUP_KEY = "lookup_key"
 _READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
-# A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
-_CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle": 10, "keepalives_interval": 5,
-            "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
-_ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
-                "SET tcp_user_timeout = 25000")  # fmt: skip
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
-_REST = 1.0
 
 
 class Store:
@@ -44,7 +31,7 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings))
         path = settings.home / "ours.db"
-        self.url = _url(settings.database_url) or f"sqlite:///{path}"
+        self.url = connecting.full(settings.database_url) or f"sqlite:///{path}"
         self._setting = "OURS_DATABASE_URL" if settings.database_url else "OURS_HOME"
         self.is_sqlite = self.url.startswith("sqlite")
         file = Path(self.url.removeprefix("sqlite:///"))
@@ -58,20 +45,12 @@ class Store:
         """:raises SettingsInvalid: when there can be no database where the settings say."""
         if self._file is None:
             try:
-                engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
-                                       connect_args=_CONNECT)  # fmt: skip
+                return connecting.to_server(self.url)
             except (exc.ArgumentError, ValueError):
                 raise SettingsInvalid({self._setting: reaching.NO_ADDRESS}) from None
-            event.listen(engine, "connect", _on_connect_to_server)
-            event.listen(engine, "checkin", _on_checkin)
-            event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
-            return engine
         if problem := reaching.problem_of(self._file):
             raise SettingsInvalid({self._setting: problem})
-        engine = create_engine(self.url, pool_size=10, max_overflow=30, pool_timeout=5, hide_parameters=True,
-                               connect_args={"cached_statements": 512})  # fmt: skip
-        event.listen(engine, "connect", _on_connect)
-        return engine
+        return connecting.to_file(self.url)
 
     def is_new(self) -> bool:
         """Whether it is a file that is not there yet."""
@@ -113,9 +92,9 @@ class Store:
     def write(self, *, durable: bool = True, announce: Callable[[], None] | None = None) -> Iterator[Connection]:
         """A transaction that commits at the end. On SQLite, writers of all processes take turns.
 
-        ``announce`` is called when others can read it. Then the disk is waited for, outside of the turn, but not where
-        ``durable`` is false: such a transaction outlives every process; a power failure may undo it, but never without
-        all that was committed later.
+        ``announce`` is called when others can read it (not within ``whole``). Then the disk is waited for, outside of
+        the turn, but not where ``durable`` is false: such a transaction outlives every process; a power failure may
+        undo it, but never without all that was committed later.
 
         :raises Busy: when the database can't be reached or can't be written.
         """
@@ -262,41 +241,6 @@ def _alone_by_file(folder: Path, station: str) -> Iterator[bool]:
             yield False
             return
         yield True
-
-
-def _url(given: str) -> str:
-    for prefix in ("postgresql://", "postgres://"):
-        if given.startswith(prefix):
-            return "postgresql+psycopg://" + given.removeprefix(prefix)
-    return given
-
-
-def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # it is ``_begin`` that says BEGIN
-    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-    if mode != "wal":
-        raise sqlite3.NotSupportedError("no write-ahead log can be kept there: put it on a local disk")
-    for pragma in _PRAGMAS:
-        connection.execute(f"PRAGMA {pragma}")
-
-
-def _on_connect_to_server(connection: Any, _record: Any) -> None:
-    connection.execute("; ".join(_ALIVE_THERE))
-    connection.commit()
-
-
-def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
-    record.info["used_at"] = time.monotonic()
-
-
-def _on_checkout(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
-    """A connection that rested is asked whether it still lives; at each use, that would be a journey for nothing."""
-    if time.monotonic() - record.info.get("used_at", math.inf) < _REST:
-        return
-    try:
-        dialect.do_ping(connection)
-    except dialect.loaded_dbapi.Error as error:
-        raise exc.DisconnectionError from error
 
 
 def cause(error: Exception) -> str:

@@ -48,9 +48,9 @@ class Wal:
         """
         with self._flushing:
             if not self._doubtful:
-                self._doubtful = not self._is_flushed()
+                self._doubtful = not self._try_to_flush()
             if self._doubtful:
-                self._doubtful = not (self._move_all() and self._is_flushed())
+                self._doubtful = not (self._move_all() and self._try_to_flush())
             if self._doubtful:
                 raise Busy("The disk did not take what was written.")
 
@@ -122,7 +122,7 @@ class Wal:
                 self._log = self._file.open("rb")
             return self._log
 
-    def _is_flushed(self) -> bool:
+    def _try_to_flush(self) -> bool:
         try:
             _sync(self._opened().fileno())
         except OSError:

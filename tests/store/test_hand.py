@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 
 from ours import ids
 from ours.errors import Busy
-from ours.store import Store, engine, hand
+from ours.store import Store, connecting, hand
 from ours.store.hand import Prepared
 from ours.store.tables import dispatches, rules, visitors
 
@@ -115,7 +115,7 @@ def test_a_connection_that_died_while_it_rested_is_replaced(
     address = store.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address) as other:
         other.execute("SELECT pg_terminate_backend(%s)", (victim,))
-    monkeypatch.setattr(engine, "_REST", 0.0)
+    monkeypatch.setattr(connecting, "_REST", 0.0)
     for _ in range(3):
         with store.read() as connection:
             assert connection.scalar(select(func.pg_backend_pid())) != victim
@@ -132,7 +132,7 @@ def test_only_a_connection_that_rested_is_asked_whether_it_lives(
         with store.read() as connection:
             connection.scalar(select(1))
     assert ask.call_count == 0
-    monkeypatch.setattr(engine, "_REST", 0.0)
+    monkeypatch.setattr(connecting, "_REST", 0.0)
     with store.read() as connection:
         connection.scalar(select(1))
     assert ask.call_count == 1

@@ -15,7 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from ours.errors import Busy, SettingsInvalid
-from ours.store import Store, engine, reaching
+from ours.store import Store, connecting, reaching
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
 
@@ -250,13 +250,13 @@ def test_where_sqlite_can_keep_no_log_ours_does_not_start(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some network file systems have no shared memory; without a log, a flush of it would be worth nothing."""
-    setup = engine._on_connect
+    setup = connecting._on_connect
 
     def elsewhere(_: sqlite3.Connection, record: object) -> None:
         with closing(sqlite3.connect(f"file:{tmp_path}/x.db?vfs=unix-none", uri=True)) as connection:
             setup(connection, record)
 
-    monkeypatch.setattr(engine, "_on_connect", elsewhere)
+    monkeypatch.setattr(connecting, "_on_connect", elsewhere)
     with pytest.raises(SettingsInvalid, match="put it on a local disk"):
         store.reach()
 

@@ -1,0 +1,76 @@
+"""Makes the pools of connections: what every connection is told when it is opened, and asked when it is used again."""
+
+import math
+import sqlite3
+import time
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Dialect, Engine, create_engine, event, exc
+from sqlalchemy.pool import ConnectionPoolEntry
+
+_PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
+            "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
+            "wal_autocheckpoint=100000")  # fmt: skip
+# A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
+_CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle": 10, "keepalives_interval": 5,
+            "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
+_ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
+                "SET tcp_user_timeout = 25000")  # fmt: skip
+_POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5, "hide_parameters": True}
+_REST = 1.0
+
+
+def full(given: str) -> str:
+    """The address with the driver that we use."""
+    for prefix in ("postgresql://", "postgres://"):
+        if given.startswith(prefix):
+            return "postgresql+psycopg://" + given.removeprefix(prefix)
+    return given
+
+
+def to_file(url: str) -> Engine:
+    """Connections to SQLite; the file is made if it is not there."""
+    engine = create_engine(url, **_POOL, connect_args={"cached_statements": 512})
+    event.listen(engine, "connect", _on_connect)
+    return engine
+
+
+def to_server(url: str) -> Engine:
+    """Connections to PostgreSQL.
+
+    :raises ArgumentError, ValueError: when ``url`` can't be read as an address.
+    """
+    engine = create_engine(url, **_POOL, connect_args=_CONNECT)
+    event.listen(engine, "connect", _on_connect_to_server)
+    event.listen(engine, "checkin", _on_checkin)
+    event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
+    return engine
+
+
+def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # it is ``Store`` that says BEGIN
+    (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if mode != "wal":
+        raise sqlite3.NotSupportedError("no write-ahead log can be kept there: put it on a local disk")
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _on_connect_to_server(connection: Any, _record: Any) -> None:
+    connection.execute("; ".join(_ALIVE_THERE))
+    connection.commit()
+
+
+def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["used_at"] = time.monotonic()
+
+
+def _on_checkout(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+    """A connection that rested is asked whether it still lives; at each use, that would be a journey for nothing."""
+    if time.monotonic() - record.info.get("used_at", math.inf) < _REST:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise exc.DisconnectionError from error
