@@ -1,5 +1,7 @@
 """Settings: all problems at once, each by its name; the page of documentation is the code's."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,35 @@ def test_the_queues_socket_fits_into_a_socket_address(tmp_path: Path) -> None:
 
 def test_the_page_about_settings_is_what_the_code_says() -> None:
     assert (ROOT / "docs" / "settings.md").read_text() == settings.document()
+
+
+def test_processes_that_start_together_read_the_same_whole_ring(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        for round_ in range(40):
+            home = tmp_path / str(round_)
+            rings = list(pool.map(lambda _, home=home: settings.load({"OURS_HOME": str(home)}).secret_keys, range(8)))
+            assert len(set(rings)) == 1
+            assert [len(key) for key in rings[0]] == [32]
+            assert [one.name for one in home.iterdir()] == ["secret.key"]
+
+
+def test_the_ring_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[bool, int]] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        flushed.append(((tmp_path / "secret.key").exists(), os.fstat(handle).st_size))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    settings.load({"OURS_HOME": str(tmp_path)})
+    (named, size), (named_then, _) = flushed
+    assert (named, size, named_then) == (False, 44, True)  # first the file with the key, then the folder
+
+
+@pytest.mark.parametrize("content", ["", "\n", "no key", "AAAA"])
+def test_a_file_without_keys_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret.key").write_text(content)
+    with pytest.raises(SettingsInvalid, match=r"secret\.key holds no secret keys\. Put back"):
+        settings.load({"OURS_HOME": str(tmp_path)})
+    assert (tmp_path / "secret.key").read_text() == content

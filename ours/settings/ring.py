@@ -3,42 +3,81 @@
 import base64
 import os
 import secrets
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
+from marshmallow import ValidationError
+
+from ours.errors import SettingsInvalid
+from ours.settings.kinds import Keys
 from ours.settings.values import Settings
 
 _FILE = "secret.key"
 
 
 def own_keys(home: Path) -> tuple[bytes, ...]:
-    """The ring kept in the data folder, newest first; made once, by whichever process is first."""
+    """The ring kept in the data folder, newest first; made once, by whichever process is first.
+
+    :raises SettingsInvalid: when the file holds no keys.
+    """
     path = home / _FILE
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return tuple(base64.urlsafe_b64decode(part) for part in path.read_bytes().split(b",") if part.strip())
-    with os.fdopen(handle, "wb") as file:
-        key = secrets.token_bytes(32)
-        file.write(base64.urlsafe_b64encode(key))
-    return (key,)
+    if not path.exists():
+        fresh = _written(home, [secrets.token_bytes(32)])
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+        fresh.unlink()
+        _flush(home)
+    keys = _read(path)
+    if not keys:
+        problem = (
+            f"{path} holds no secret keys. Put back what it held: without it nothing that is stored can be opened."
+        )
+        raise SettingsInvalid({"OURS_HOME": problem})
+    return keys
 
 
 def present_keys(settings: Settings) -> tuple[bytes, ...]:
     """The ring as it is now: a key may have been added to the data folder's since this process began."""
-    now = own_keys(settings.home) if (settings.home / _FILE).exists() else ()
+    path = settings.home / _FILE
+    now = _read(path) if path.exists() else ()
     return now if set(settings.secret_keys) <= set(now) else settings.secret_keys
 
 
 def add_own_key(settings: Settings) -> bool:
     """Put a new key first in the ring of the data folder; False when the ring comes from the environment."""
     path = settings.home / _FILE
-    if not path.exists() or own_keys(settings.home) != settings.secret_keys:
+    if not path.exists() or _read(path) != settings.secret_keys:
         return False
-    fresh = path.with_suffix(".new")
-    keys = (secrets.token_bytes(32), *settings.secret_keys)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    _written(settings.home, [secrets.token_bytes(32), *settings.secret_keys]).replace(path)
+    _flush(settings.home)
+    return True
+
+
+def _read(path: Path) -> tuple[bytes, ...]:
+    """The keys in the file; none when it is empty or damaged."""
+    try:
+        keys: tuple[bytes, ...] = Keys().deserialize(path.read_text("latin-1"))
+    except ValidationError:
+        return ()
+    return keys
+
+
+def _written(home: Path, keys: Iterable[bytes]) -> Path:
+    """A file of its own with these keys, that is on disk and only ours to read. It is to be given the right name:
+    so whoever reads meanwhile sees the old ring or the new one, and a power failure leaves one of the two."""
+    handle, name = tempfile.mkstemp(prefix=f"{_FILE}.", dir=home)
+    with os.fdopen(handle, "wb") as file:
         file.write(b",".join(base64.urlsafe_b64encode(key) for key in keys))
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)  # whoever reads meanwhile sees the old ring or the new one
-    return True
+    return Path(name)
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

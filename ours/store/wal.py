@@ -5,6 +5,7 @@ Why that is as safe is said in ``docs/adr/0018``.
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -27,12 +28,10 @@ class Wal:
 
     def __init__(self, database: Path, turnstile: Turnstile) -> None:
         self._database = database
-        self._file = database.with_name(f"{database.name}-wal")
         self._turnstile = turnstile
         self._opening, self._flushing = threading.Lock(), threading.Lock()
-        self._log: IO[bytes] | None = None
-        self._data: IO[bytes] | None = None
-        self._doubtful = False
+        self._files: dict[str, IO[bytes]] = {}
+        self._doubtful = self._kept = False
         self._seen = 0
 
     def flush(self) -> None:
@@ -60,15 +59,19 @@ class Wal:
         Nearly all of this is done outside of the turn, for the disk may take half a second, and within it only what was
         written meanwhile. Who reads for long keeps all of it where it is, until he ends.
 
-        :raises Busy: when the disk does not take it.
+        :raises Busy: when the disk does not take it. From then on the log is left as it is: SQLite would hold for
+            moved what the disk has not, and only the log has it.
         """
-        if not self._is_long():
+        if self._kept or not self._is_long():
             return
-        with self._connected() as connection:
+        with self._connected() as connection, self._connected() as reader:
             moved = 0
             for _ in range(_ROUNDS):
+                if not self._held_by(reader):
+                    return
                 before = moved
                 busy, pages, moved = connection.execute(_MOVE).fetchone()
+                reader.rollback()
                 if busy or moved - before < _FEW:
                     break
             if busy or pages - moved >= _FEW:
@@ -77,13 +80,27 @@ class Wal:
             with self._turnstile.turn():
                 connection.execute(_MOVE)
 
+    def _held_by(self, reader: sqlite3.Connection) -> bool:
+        """Have it read, so that nobody begins the log anew while some of it is moved; False when all was moved already.
+
+        SQLite before 3.51.3 takes a log that is begun anew in that moment for moved as far as the old one, and loses
+        what is written next: https://sqlite.org/wal.html#walresetbug. While somebody reads it nobody begins it anew, if
+        something was left to be moved when he came.
+        """
+        with self._turnstile.turn():
+            reader.execute("BEGIN")
+            reader.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            index = os.pread(self._opened("-shm").fileno(), 100, 0)
+            written, moved = (int.from_bytes(index[at : at + 4], sys.byteorder) for at in (16, 96))
+            return moved < written
+
     def _is_long(self) -> bool:
         """Whether there is a page so far behind that is of the present beginning: that is what a salt says.
 
         Also whether anything was written since we looked last. https://sqlite.org/walformat.html
         """
         try:
-            log = self._opened().fileno()
+            log = self._opened("-wal").fileno()
         except FileNotFoundError:  # nobody is connected
             return False
         seen, self._seen = self._seen, os.fstat(log).st_mtime_ns
@@ -92,12 +109,12 @@ class Wal:
         return seen != self._seen and bool(frame) and frame[8:16] == head[16:24]
 
     def _flush_database(self) -> None:
-        """SQLite does so only when nobody wrote meanwhile: in the turn, otherwise.
-
-        To close the file would end all locks that SQLite has on it in this process, so it stays open.
-        """
-        self._data = self._data or self._database.open("rb")
-        _sync(self._data.fileno())
+        """SQLite does so only when nobody wrote meanwhile: in the turn, otherwise."""
+        try:
+            _sync(self._opened("").fileno())
+        except OSError as error:
+            self._kept = True
+            raise Busy(f"The disk did not take what was written ({error}). It may have to be replaced.") from error
 
     def empty(self) -> bool:
         """Leave no trace in it of what was deleted; whether that could be done."""
@@ -109,22 +126,25 @@ class Wal:
 
     def close(self) -> None:
         """To be called when all connections are closed."""
-        for file in (self._log, self._data):
-            if file:
-                file.close()
-        self._log = self._data = None
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
 
-    def _opened(self) -> IO[bytes]:
+    def _opened(self, suffix: str) -> IO[bytes]:
+        """One of the files that SQLite keeps.
+
+        To close it would end all locks that SQLite has on it in this process, so it stays open until it was removed.
+        """
         with self._opening:
-            if self._log is None or not os.fstat(self._log.fileno()).st_nlink:
-                if self._log:
-                    self._log.close()
-                self._log = self._file.open("rb")
-            return self._log
+            if suffix in self._files and not os.fstat(self._files[suffix].fileno()).st_nlink:
+                self._files.pop(suffix).close()
+            if suffix not in self._files:
+                self._files[suffix] = self._database.with_name(self._database.name + suffix).open("rb")
+            return self._files[suffix]
 
     def _try_to_flush(self) -> bool:
         try:
-            _sync(self._opened().fileno())
+            _sync(self._opened("-wal").fileno())
         except OSError:
             return False
         return True

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from threading import Lock
 
 from sqlalchemy import Connection
 
@@ -69,17 +68,9 @@ class Writer:
         :raises Busy: when they can't be made durable now. None of them is stored then, unless the database took too
             long to answer, or its disk failed, and does it in the end.
         """
-        told: list[Outcome] = []
-        gate = Lock()
-        gate.acquire()  # a lock that is taken: the cheapest thing one thread can wait on until another lets go
-
-        def tell(outcome: Outcome) -> None:
-            told.append(outcome)
-            gate.release()
-
-        self.submit(rows, key_id, tell)
-        gate.acquire()
-        outcome = told[0]
+        told: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        self.submit(rows, key_id, told.put)
+        outcome = told.get()
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -118,11 +109,14 @@ class Writer:
 
     def _watch(self) -> None:
         """Nobody waits for ever: what the database does not take in time is answered all the same."""
+        told = None
         while not self._closed.wait(_PATIENCE / 30):
             writing = self._writing
             if writing and time.monotonic() - writing[0] > _PATIENCE:
-                for entry in [*writing[1], *self._give_up()]:
+                stuck = [] if writing is told else writing[1]
+                for entry in [*stuck, *self._give_up()]:
                     _tell(entry, Busy("The database took too long to answer."))
+                told = writing
 
     def _give_up(self) -> list[_Entry]:
         """What waits now and holds a request; what is only counted goes on waiting."""

@@ -7,8 +7,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -261,11 +261,12 @@ def test_where_sqlite_can_keep_no_log_ours_does_not_start(
         store.reach()
 
 
-def fill(store: Store, pages: int) -> None:
+def fill(store: Store, pages: int, name: str = "big") -> None:
     """Write so many pages to the log, at least."""
-    keep(store, "big")
+    keep(store, name)
     with store.write() as connection:
-        connection.execute(sa.update(keepsakes).values(sealed=b"1" * 4096 * pages))
+        large = sa.update(keepsakes).where(keepsakes.c.name == name).values(sealed=b"1" * 4096 * pages)
+        connection.execute(large)
 
 
 @pytest.fixture
@@ -306,10 +307,10 @@ def test_a_short_log_is_left_alone(store: Store, database: Path, turns: list[int
 
 def test_a_log_that_nobody_wrote_to_is_looked_at_once(store: Store, turns: list[int]) -> None:
     fill(store, 1_500)
+    store.tend()
     turns.clear()
     store.tend()
-    store.tend()
-    assert len(turns) == 1
+    assert not turns
 
 
 def test_who_tends_waits_neither_for_a_reader_nor_has_writers_wait_for_one(
@@ -323,7 +324,7 @@ def test_who_tends_waits_neither_for_a_reader_nor_has_writers_wait_for_one(
         turns.clear()
         store.tend()
         assert database.stat().st_size == before
-        assert not turns
+        assert len(turns) == 1  # for a moment, to see whether there is something to be moved
     keep(store, "after")
     store.tend()
     assert database.stat().st_size > 1_500 * 4_096
@@ -378,3 +379,91 @@ def test_a_database_that_is_there_is_never_opened_beside_sqlite(store: Store, da
     store.tend()
     assert database.stat().st_size > 1_500 * 4_096
     assert is_locked(database)
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_while_it_is_moved_outside_of_the_turn_nobody_begins_the_log_anew(
+    store: Store, database: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """Somebody writes while it is moved the ``first`` time and from then on.
+
+    SQLite before 3.51.3 would lose what he writes, and the database with it: https://sqlite.org/wal.html#walresetbug
+    """
+    in_turn, turn, moves = threading.Event(), Turnstile.turn, list[bytes]()
+
+    @contextmanager
+    def noted(turnstile: Turnstile) -> Iterator[None]:
+        with turn(turnstile):
+            in_turn.set()
+            yield
+            in_turn.clear()
+
+    def salt() -> bytes:
+        return Path(f"{database}-wal").read_bytes()[16:24]
+
+    class Watched(sqlite3.Connection):
+        def execute(self, statement: str, *rest: object) -> sqlite3.Cursor:
+            if "PASSIVE" in statement and not in_turn.is_set():
+                moves.append(salt())
+                if len(moves) >= first:
+                    keep(store, f"beside {len(moves)}")
+                assert salt() == moves[-1]
+            return super().execute(statement, *rest)  # type: ignore[arg-type]
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(Turnstile, "turn", noted)
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, **options, factory=Watched))
+    fill(store, 1_500)
+    store.tend()
+    assert moves
+    fill(store, 1_500, "big again")
+    assert salt() not in moves, "between two moves it begins anew"
+    store.tend()
+    monkeypatch.undo()
+    beside = [name for name in names(database) if name.startswith("beside")]
+    assert beside == [f"beside {number}" for number in range(first, len(moves) + 1)]
+
+
+def test_a_log_that_the_database_did_not_take_is_left_as_it_is(
+    store: Store, database: Path, tmp_path: Path, flush: Callable[[Flush], None]
+) -> None:
+    """SQLite takes its pages for moved, the disk has forgotten them: only the log has them."""
+    fill(store, 1_500)
+    before = tmp_path / "before"
+    shutil.copy(database, before)
+    failed: list[int] = []
+
+    def flush_log_only(handle: int) -> None:
+        if os.path.samestat(os.fstat(handle), database.stat()):
+            failed.append(1)
+            raise OSError(errno.EIO, "Input/output error")
+        os.fsync(handle)
+
+    flush(flush_log_only)
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT 1 FROM keepsakes").fetchone()
+        keep(store, "after")
+        with pytest.raises(Busy, match="may have to be replaced"):
+            store.tend()
+    fill(store, 1_500, "big again")
+    store.tend()
+    keep(store, "last")
+    assert len(failed) == 1
+    shutil.copy(f"{database}-wal", f"{before}-wal")
+    assert names(before) == names(database)
+    with closing(sqlite3.connect(before)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_whoever_tends_or_writes_after_the_log_was_removed_goes_on(store: Store, database: Path) -> None:
+    keep(store, "first")
+    store.tend()
+    store.engine.dispose()
+    assert not Path(f"{database}-wal").exists()
+    store.tend()
+    keep(store, "second")
+    fill(store, 1_500)
+    store.tend()
+    assert database.stat().st_size > 1_500 * 4_096
+    assert names(database) == ["big", "first", "second"]

@@ -1,6 +1,7 @@
 """The group commit: durable before it answers, one commit for many, no poison spreads, no event is taken twice."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from ours.store.queries import volumes
 from ours.store.queries.events import NewEvent
 from ours.store.tables import events, seen
 from ours.store.tables import volumes as volume_rows
-from ours.store.writer import Writer
+from ours.store.writer import Outcome, Writer
 
 
 def digest(number: int) -> str:
@@ -140,16 +141,21 @@ def test_a_database_that_does_not_answer_keeps_nobody_waiting(
     monkeypatch.setattr(Store, "turn", stuck)
     writer = Writer(store, lambda: commits.append(1))
     cell = volumes.Cell(0, 1, "live", "rejected")
+    told: list[Outcome] = []
     with ThreadPoolExecutor(2) as pool:
-        first = pool.submit(writer.write, [row()], 1)
+        writer.submit([row()], 1, told.append)
         assert stands.wait(5)
+        first = pool.submit(writer.write, [row()], 1)
         second = pool.submit(writer.write, [row()], 1)
         writer.count(cell, 1)
         for waiting in (first, second):
             with pytest.raises(Busy, match="too long"):
                 waiting.result(5)
+    time.sleep(0.1)  # so that it looks some more times
+    assert [type(outcome) for outcome in told] == [Busy]
     held.set()
     writer.close()
+    assert [type(outcome) for outcome in told] == [Busy, list]
     with store.read() as connection:
         assert connection.scalar(sa.select(sa.func.sum(volume_rows.c.rejected))) == 1
     assert len(stored(store)) == 1  # the first is stored in the end, the second was never tried
