@@ -44,9 +44,8 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        structlog.processors.format_exc_info,  # before they are redacted: an exception may quote what it met
     ]
-    if not as_text:
-        shared.append(structlog.processors.format_exc_info)
     structlog.configure(
         processors=[*shared, redact, *([printable] if as_text else []), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),

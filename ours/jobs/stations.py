@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from redis.exceptions import RedisError
 
@@ -32,16 +33,33 @@ def route() -> None:
         while not _stop.is_set() and ours.route.run():
             ours.queue.poke("deliver")
 
-    _drain("route", work)
+    with _told("route"):
+        _drain("route", work)
 
 
 def deliver() -> None:
     """Deliver due dispatches until none is due."""
     station = _process[0].deliver
+    with _told("deliver"):
+        try:
+            _drain("deliver", lambda seconds: station.drain(_stop, seconds))
+        except RedisError:
+            station.drain(_stop, claim=False)  # whoever stands in for us claims; what we have in hand is ours to end
+            raise
+
+
+@contextmanager
+def _told(station: str) -> Iterator[None]:
+    """RQ's log is silent, so what a job ends with is said here. After a bug we rest: the next job may well meet it."""
     try:
-        _drain("deliver", lambda seconds: station.drain(_stop, seconds))
-    except RedisError:
-        station.drain(_stop, claim=False)  # whoever stands in for us claims; what we have in hand is ours to end
+        yield
+    except RedisError:  # whoever pokes says it
+        raise
+    except Busy as error:
+        _logger.warning("station_interrupted", station=station, error=str(error))
+    except Exception:
+        _logger.exception("station_failed", station=station)
+        _stop.wait(_LINGER)
         raise
 
 

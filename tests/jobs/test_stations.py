@@ -1,0 +1,73 @@
+"""The workers' jobs: what goes wrong in one is said, for RQ says nothing of it."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ours import log, processes
+from ours.jobs import worker
+from ours.jobs.worker import StationWorker
+from ours.services.deliver import Deliver
+from ours.services.route import Route
+from ours.settings import Settings
+from ours.supervisor import valkey
+from tests.whole.conftest import until
+
+WORDS = "no place for jane@canary.example"
+
+
+@pytest.fixture
+def settings(
+    make_settings: Callable[..., Settings], make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """Of an installation with a queue, on which a worker may be run in this process."""
+    make_database_url("sqlite")
+    made = make_settings(log_format="json")
+    monkeypatch.setattr(StationWorker, "stop", threading.Event())
+    monkeypatch.setattr(processes, "keep_memory", lambda: None)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    words = [valkey.find(), "--port", "0", "--unixsocket", str(made.queue_socket), "--save", "", "--daemonize", "no"]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as queue:
+        until(lambda: valkey.answers(made), 10)
+        yield made
+        queue.kill()
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    log.configure("WARNING", "text")
+
+
+@pytest.mark.parametrize(("station", "room", "verb"), [("route", Route, "run"), ("deliver", Deliver, "drain")])
+def test_a_bug_in_a_station_is_a_line_in_the_log(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    station: str,
+    room: type,
+    verb: str,
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise RuntimeError(WORDS)
+
+    monkeypatch.setattr(room, verb, fail)
+    worker.run(settings, station)
+    (said,) = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert (said["event"], said["station"], said["level"]) == ("station_failed", station, "error")
+    assert "in fail" in said["exception"]
+    assert "RuntimeError: no place for ••••" in said["exception"]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_no_address_is_in_what_an_exception_says(capsys: pytest.CaptureFixture[str], style: str) -> None:
+    log.configure("INFO", style)
+    log.get("jobs").error("station_failed", exc_info=RuntimeError(WORDS))
+    said = capsys.readouterr().err
+    assert "RuntimeError: no place for" in said
+    assert "canary.example" not in said
+    log.configure("WARNING", "text")
