@@ -1,6 +1,16 @@
 """Removing a destination that is still owed something: deliver it first, and lose nothing on the way."""
 
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+
+from ours.errors import Invalid
+from ours.services.destinations import leaving
 from ours.services.overview import Overview
+from ours.store import Store
+from ours.store.queries import destinations as rows
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.scripted import deliver, die, route_all, scripted, sweep_of
@@ -63,3 +73,42 @@ def test_events_given_to_it_again_take_it_back(place: Place, receiver: Receiver)
     place.destinations.update(hook, events=["*"], actor="cli")
     sweep_of(place).run()
     assert place.destinations.get(hook).status == "on"
+
+
+def test_it_may_be_taken_back_up_to_the_moment_of_its_removal(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    found = leaving.drained
+
+    def then_taken_back(store: Store) -> Sequence[int]:
+        drained = found(store)
+        place.destinations.update(hook, events=["*"], actor="cli")
+        return drained
+
+    monkeypatch.setattr(leaving, "drained", then_taken_back)
+    place.destinations.remove_drained()
+    kept = place.destinations.get(hook)
+    assert (kept.status, kept.leaving, kept.settings_shown["url"]) == ("on", False, receiver.url)
+
+
+def test_one_that_is_just_being_removed_is_not_resumed(place: Place, receiver: Receiver) -> None:
+    hook, refused = place.webhook(receiver), list[Invalid]()
+    place.destinations.pause(hook, actor="cli")
+
+    def resume() -> None:
+        try:
+            place.destinations.resume(hook, actor="cli")
+        except Invalid as error:
+            refused.append(error)
+
+    resuming = threading.Thread(target=resume)
+    with place.store.write() as connection:
+        rows.locked(connection, hook)
+        rows.change(connection, hook, {"status": "removed"})
+        resuming.start()
+        time.sleep(0.2)
+    resuming.join()
+    assert place.destinations.get(hook).status == "removed"
+    assert "was removed" in str(refused[0])

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy import Connection
+
 from ours import clock
 from ours.services import audit
 from ours.services.actors import Who
@@ -33,3 +35,8 @@ def drained(store: Store) -> Sequence[int]:
     """Those that leave and are owed nothing more; what a person would have to decide about keeps none."""
     with store.read() as connection:
         return waiting.drained(connection)
+
+
+def is_drained(connection: Connection, destination_id: int) -> bool:
+    """Whether one is such, asked of a row that is locked: nobody takes it back, and nothing new is owed to it."""
+    return destination_id in waiting.drained(connection, destination_id)

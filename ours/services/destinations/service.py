@@ -180,7 +180,13 @@ class Destinations:
     def remove_drained(self) -> None:
         """Remove those that were to be removed once all was delivered, and for which all is."""
         for destination_id in leaving.drained(self._store):
-            self.remove(destination_id, actor="ours")
+            with self._store.write() as connection:
+                row = queries.locked(connection, destination_id)
+                still = leaving.is_drained(connection, destination_id)  # it may have been taken back meanwhile
+                if still:
+                    self._stand(connection, row, "removed", "remove", "ours")
+            if still:
+                backlog.settle_now(self._store, destination_id)
 
     def settle_strays(self) -> int:
         """Move what began to wait while a status changed (a try that ended, say) to where the status puts it."""
@@ -188,21 +194,25 @@ class Destinations:
 
     def _set_status(self, destination_id: int, status: str, verb: str, actor: Who) -> Destination:
         with self._store.write() as connection:
-            row = alive(queries.one(connection, destination_id), destination_id)
+            row = alive(queries.locked(connection, destination_id), destination_id)
             if row.status == "off" and verb in {"pause", "resume"}:
                 raise Invalid(f'"{row.name}" is off. Turn it on first.')
             if row.status != status:
-                changes: dict[str, Any] = {"status": status, "paused_for": None, "updated_at": clock.now_ms()}
-                if status == "removed":
-                    changes["settings"] = self._seal(destination_id, {})
-                    forget_secrets(connection, self._store.sealer, subject_of(destination_id))
-                if status == "on":
-                    changes |= backlog.fresh_start()
-                queries.change(connection, destination_id, changes)
-                concerned = backlog.count(connection, destination_id, status)
-                audit.record(connection, actor, verb, subject_of(destination_id), {"dispatches": concerned})
+                self._stand(connection, row, status, verb, actor)
         backlog.settle_now(self._store, destination_id)
         return self.get(destination_id)
+
+    def _stand(self, connection: Connection, row: Any, status: str, verb: str, actor: Who) -> None:
+        """Write down the new status of a row that is locked, and who wanted it."""
+        changes: dict[str, Any] = {"status": status, "paused_for": None, "updated_at": clock.now_ms()}
+        if status == "removed":
+            changes["settings"] = self._seal(row.id, {})
+            forget_secrets(connection, self._store.sealer, subject_of(row.id))
+        if status == "on":
+            changes |= backlog.fresh_start()
+        queries.change(connection, row.id, changes)
+        concerned = backlog.count(connection, row.id, status)
+        audit.record(connection, actor, verb, subject_of(row.id), {"dispatches": concerned})
 
     def _plugin(self, slug: str) -> Plugin:
         loaded = self._registry.get(slug)

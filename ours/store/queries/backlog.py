@@ -32,14 +32,17 @@ def strays(connection: Connection) -> Sequence[int]:
     return connection.scalars(select(_of.id).where(or_(ended, stands, flows)).order_by(_of.id)).all()
 
 
-def drained(connection: Connection) -> Sequence[int]:
-    """The destinations that leave and have nothing waiting, in hand, or held for anything but a person's decision."""
+def drained(connection: Connection, destination_id: int | None = None) -> Sequence[int]:
+    """The destinations that leave and have nothing waiting, in hand, or held for anything but a person's decision.
+
+    Of all, or of one.
+    """
     waiting = select(_d.id).where(_MINE, _WAITING).exists()
     in_hand = select(_d.id).where(_MINE, _d.lease_until.is_not(None)).exists()
     held = select(_d.id).where(_MINE, _HELD, _d.reason != "ambiguous").exists()
     leaves = (_of.leaving_since.is_not(None), _of.status != "removed")
     query = select(_of.id).where(*leaves, ~or_(waiting, in_hand, held)).order_by(_of.id)
-    return connection.scalars(query).all()
+    return connection.scalars(query if destination_id is None else query.where(_of.id == destination_id)).all()
 
 
 def holding(connection: Connection, reason: str) -> Sequence[Any]:
