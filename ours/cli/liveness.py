@@ -53,7 +53,8 @@ def destinations(ours: Ours) -> Iterator[Finding]:
     for one in ours.destinations.list():
         if not one.loaded:
             yield Finding(
-                "destinations", "fail", f'{one.name} needs the plugin "{one.slug}", which is not loaded: all is held.',
+                "destinations", "fail",
+                f'{one.name} needs the plugin "{one.slug}", which is not loaded: what it is owed is held.',
                 "`ours plugin list` says why; put it back, and restart.",
             )  # fmt: skip
         elif one.paused_for:

@@ -17,7 +17,7 @@ _REMEDIES: dict[str, str] = {
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
-    "plugin": "`ours plugin list` says why. Mend it and start again; what is owed through it is held.",
+    "plugin": "`ours plugin list` says what is loaded, and why others are not. Mend it or put it back; start again.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
@@ -103,6 +103,11 @@ def backlog(waiting: int, most: int) -> Concern:
 
 def plugin(name: str, reason: str) -> Concern:
     return Concern("plugin", f"plugin {name}"[:100], f"The plugin {name} was set aside. {reason}")
+
+
+def unloaded(destination_id: int, name: str, slug: str) -> Concern:
+    words = f"“{name}” needs the plugin {slug}, which is not loaded. What it is owed is held."
+    return Concern("plugin", _destination(destination_id), words)
 
 
 def unopened(reason: str, events: int, dispatches: int) -> Concern:

@@ -24,6 +24,8 @@ _logger = log.get("sweep")
 _BATCH = 500
 _SLACK = 30 * clock.SECOND
 """So far may the clocks of two machines be apart."""
+_UNCLAIMED = clock.MINUTE
+"""So long is what waits for a plugin that is not here left to others: while they are restarted, some may have it."""
 _MOST_LOST = 5
 """So many workers may end with one dispatch in hand: it may be what ends them."""
 _LOST = Unknown("lease_lost", "The worker that had it in hand ended before it could record an answer.")
@@ -48,6 +50,7 @@ class Sweep:
         self._free_lost()
         self._try_broken()
         backlog.settle_strays(self._store)
+        self._hold_missing_plugins()
         self._release_missing_plugins()
         self._release_opened()
         Destinations(self._store, self._registry).remove_drained()
@@ -125,13 +128,24 @@ class Sweep:
         loaded = self._registry.get(slug)
         return loaded is not None and loaded.plugin.dedupes
 
+    def _hold_missing_plugins(self) -> None:
+        """A plugin is not there any more: what waits for it, and nobody took, is held until it is back."""
+        moment = clock.now_ms() - _UNCLAIMED
+        with self._store.read() as connection:
+            on = [row for row in destinations.to_route(connection) if row.status == "on"]
+            missing = [row.id for row in on if self._registry.get(row.slug) is None]
+            overdue = [one for one in missing if waiting.is_overdue(connection, one, moment)]
+        for destination_id in overdue:
+            _logger.warning("plugin_missing", destination=destination_id)
+            backlog.hold_overdue(self._store, destination_id, moment)
+
     def _release_missing_plugins(self) -> None:
         """A plugin that was missing is there again: what was held for it goes on."""
         with self._store.read() as connection:
-            found = waiting.holding(connection, "plugin_missing")
+            found = waiting.holding(connection, backlog.MISSING)
         for row in found:
             if self._registry.get(row.slug):
-                self._release(row.id, "plugin_missing")
+                self._release(row.id, backlog.MISSING)
 
     def _release_opened(self) -> None:
         """A secret key that was missing is there again: what was held, or set aside, for it goes on.
@@ -164,7 +178,7 @@ class Sweep:
     def _try_broken(self) -> None:
         """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""
         with self._store.read() as connection:
-            found = destinations.with_open_breaker(connection)
+            found = [row for row in destinations.with_open_breaker(connection) if self._registry.get(row.slug)]
         for row in found:
             if row.breaker == "half_open" or backlog.breaker_of(row).may_be_tried(clock.now_ms()):
                 with self._store.write() as connection:

@@ -10,6 +10,7 @@ import time_machine
 
 from ours import clock
 from ours.queue import Queue
+from ours.registry import Registry
 from ours.services.conservation import Conservation
 from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample
 from ours.store.queries import counters
@@ -55,6 +56,9 @@ def test_what_came_in_and_what_became_of_it(place: Place, receiver: Receiver, me
     assert ("delivery_seconds", hook, "test") not in now
     assert now["events_unrouted",].value == 0
     assert now["destination_on", hook, "on"].value == 1
+    assert now["destination_plugin_loaded", hook].value == 1
+    place.registry = Registry([])
+    assert metrics()["destination_plugin_loaded", hook].value == 0
 
 
 def test_what_is_open_and_how_long_it_has_been_due(place: Place, receiver: Receiver, metrics: Any) -> None:

@@ -27,7 +27,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
     """:raises Busy: when the database is away."""
     with store.read() as connection:
         found = [
-            *_destinations(destinations.rows(connection)),
+            *_destinations(destinations.rows(connection), registry),
             *_expiring(connection, settings.keep_held_days),
             *_backlog(connection, settings.max_backlog),
             *_conservation(watched(connection)),
@@ -36,8 +36,10 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
     return [*found, *_plugins(registry), *_disk(settings)]
 
 
-def _destinations(rows: Any) -> Iterator[Concern]:
+def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
     for row in rows:
+        if row.status != "off" and registry.get(row.slug) is None:
+            yield concerns.unloaded(row.id, row.name, row.slug)
         if row.status == "on" and row.breaker != "closed":
             yield concerns.failing(row.id, row.name, row.breaker_failures)
         elif row.status == "paused" and row.paused_for:

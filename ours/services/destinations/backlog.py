@@ -20,6 +20,7 @@ _PARTS = 40
 """So many transactions at one go; the next sweep does the rest."""
 PAUSED = "destination_paused"
 OPEN = "breaker_open"
+MISSING = "plugin_missing"
 
 
 def settle(connection: Connection, row: Any) -> int:
@@ -54,6 +55,17 @@ def settle_strays(store: Store) -> int:
     with store.read() as connection:
         found = queries.strays(connection)
     return sum(settle_all(store, destination_id) for destination_id in found)
+
+
+def hold_overdue(store: Store, destination_id: int, moment: int) -> None:
+    """Hold what has been due since before that moment, for nobody has the plugin that it needs."""
+    for _ in range(_PARTS):
+        with store.write() as connection:
+            row = destinations.locked(connection, destination_id)
+            on = row is not None and row.status == "on"
+            now = clock.now_ms()
+            if not on or not queries.hold(connection, destination_id, MISSING, now, PART, due_before=moment):
+                return
 
 
 def settle_now(store: Store, destination_id: int) -> None:

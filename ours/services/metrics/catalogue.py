@@ -38,6 +38,8 @@ CATALOGUE = dict(
         _metric("dispatches_due_age_seconds", "gauge", "How long the oldest due dispatch has been due.", "destination"),
         _metric("breaker_state", "gauge", "0 closed, 1 half open, 2 open.", "destination"),
         _metric("destination_on", "gauge", "1 on, 0 paused or off.", "destination", "status"),
+        _metric("destination_plugin_loaded", "gauge",
+                "0 when the plugin that it needs is not there: what it is owed is held.", "destination"),
         _metric("balance", "gauge",
                 "The balance: accepted, expected, and what was decided by state; as last counted.", "figure"),
         _metric("balance_difference", "gauge", "Decisions that are missing (or, below zero, too many). Must be 0."),

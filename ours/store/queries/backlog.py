@@ -93,10 +93,22 @@ def is_being_tried(connection: Connection, destination_id: int, now: int) -> boo
     return any(connection.scalar(kind.limit(1)) is not None for kind in kinds)
 
 
-def hold(connection: Connection, destination_id: int, reason: str, now: int, limit: int) -> int:
-    """Hold up to ``limit`` of what is pending or retrying; what a worker has in hand is left to finish."""
+def is_overdue(connection: Connection, destination_id: int, moment: int) -> bool:
+    """Whether something has been due since before that moment."""
+    mine = select(_d.id).where(_d.destination_id == destination_id, _d.due_at < moment)
+    return connection.scalar(mine.limit(1)) is not None
+
+
+def hold(
+    connection: Connection, destination_id: int, reason: str, now: int, limit: int, *, due_before: int | None = None
+) -> int:
+    """Hold up to ``limit`` of what is pending or retrying; what a worker has in hand is left to finish.
+
+    All of it, or what was due before a moment.
+    """
     to = {"state": "held", "reason": reason, "due_at": None, "updated_at": now}
-    return _move(connection, destination_id, _WAITING, to, limit)
+    which = _WAITING if due_before is None else and_(_WAITING, _d.due_at < due_before)
+    return _move(connection, destination_id, which, to, limit)
 
 
 def stop(connection: Connection, destination_id: int, reason: str, now: int, limit: int) -> int:

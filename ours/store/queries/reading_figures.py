@@ -55,8 +55,8 @@ def open_states(connection: Connection, destination_id: int | None = None) -> Se
 
 
 def oldest_due(connection: Connection) -> Sequence[Any]:
-    """For each destination that is not removed: name, status, breaker, and since when its oldest dispatch is due."""
+    """For each destination that is not removed: name, slug, status, breaker, and since when its oldest is due."""
     oldest = select(func.min(_d.due_at)).where(_d.destination_id == destinations.c.id, text("due_at IS NOT NULL"))
     of = destinations.c
-    query = select(of.id, of.name, of.status, of.breaker, oldest.scalar_subquery().label("due_at"))
+    query = select(of.id, of.name, of.slug, of.status, of.breaker, oldest.scalar_subquery().label("due_at"))
     return connection.execute(query.where(of.status != "removed").order_by(of.id)).all()
