@@ -7,12 +7,15 @@ from typing import Literal
 from ours import errors
 from ours.core.breaker import PLUGIN_TIMEOUT
 
-Kind = Literal["failing", "paused", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"]
+Kind = Literal[
+    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"
+]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
     "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
     "paused": "Renew its credentials, or mend its plugin, then resume it. Its backlog is kept.",
+    "ambiguous": "See there which arrived. `ours replay many --state held --reason ambiguous` sends them once more.",
     "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
@@ -74,6 +77,13 @@ def failing(destination_id: int, name: str, failures: int) -> Concern:
 def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
     did = "has a plugin that does not come back" if why == PLUGIN_TIMEOUT else "refused our credentials"
     return Concern("paused", _destination(destination_id), f"“{name}” {did} and was paused.")
+
+
+def ambiguous(destination_id: int, name: str, count: int) -> Concern:
+    they, are = ("it", "It is") if count == 1 else ("they", "They are")
+    owed = _count(count, "dispatch", "es")
+    words = f"“{name}” has {owed} of which nobody can say whether {they} arrived. {are} held, and not sent again."
+    return Concern("ambiguous", _destination(destination_id), words)
 
 
 def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:

@@ -45,6 +45,19 @@ def test_one_dispatch_is_replayed(terminal: Terminal, ours: Ours, source: NewSou
     assert terminal.json("replay", "dispatch", made["id"], status=1)["code"] == "invalid"
 
 
+def test_what_nobody_knows_the_end_of_is_replayed_by_its_reason(
+    terminal: Terminal, ours: Ours, source: NewSource
+) -> None:
+    old = reject(ours, source)
+    with ours.store.write() as connection:
+        ambiguous = {"state": "held", "reason": "ambiguous"}
+        connection.execute(sa.update(dispatches).where(dispatches.c.id == old).values(ambiguous))
+    made = terminal.json("replay", "many", "--state", "held", "--reason", "ambiguous", "--yes")
+    assert (made["matching"], made["perhapsArrived"], made["replayed"]) == (1, 1, 1)
+    assert terminal.json("dispatch", "show", old)["status"] == "stopped"
+    assert terminal.json("balance")["difference"] == 0
+
+
 def test_an_event_is_replayed_or_sent_where_it_was_refused(terminal: Terminal, ours: Ours, source: NewSource) -> None:
     reject(ours, source)
     event_id = terminal.json("event", "list")[0]["id"]

@@ -37,6 +37,9 @@ def test_many_at_once_are_one_message_of_bounded_length() -> None:
         (concerns.disk(987, 200), "980 MB are free; below 200 MB new events are refused"),
         (concerns.disk(9, 200), "9 MB are free; new events are refused"),
         (concerns.backlog(567_000, 1_000_000), "over 50 % of its limit"),
+        (concerns.ambiguous(1, "Hook", 1), "1 dispatch of which nobody can say whether it arrived. It is held"),
+        (concerns.ambiguous(1, "Hook", 1_234), "1,234 dispatches of which nobody can say whether they arrived. They"),
+        (concerns.unloaded(1, "Hook", "crm"), "“Hook” needs the plugin crm, which is not loaded"),
         (concerns.expiring(1, "Hook", 2_000, 3), "2,000 dispatches on hold that are given up within 3 days"),
         (concerns.expiring(1, "Hook", 2, 1), "within a day"),
         (concerns.unopened("key_missing:0a1b2c3d", 1, 0), "1 event can't be opened: its secret key 0a1b2c3d is not in"),
@@ -53,6 +56,7 @@ def test_every_kind_has_a_remedy() -> None:
     made = [
         concerns.failing(1, "Hook", 10), concerns.paused(1, "Hook"), concerns.balance(1), concerns.lost(1),
         concerns.disk(1, 2), concerns.backlog(1, 2), concerns.plugin("crm", "No."), concerns.expiring(1, "Hook", 1, 1),
+        concerns.ambiguous(1, "Hook", 1), concerns.unopened("damaged", 1, 0),
     ]  # fmt: skip
     assert all(concerns.remedy(one.kind) for one in made)
     assert len({one.kind for one in made}) == len(made)

@@ -20,11 +20,13 @@ from ours.registry import Registry
 from ours.registry.registry import SetAside
 from ours.services.alerts import Alert, Alerts
 from ours.services.conservation import Conservation
+from ours.services.replay import Replay
 from ours.settings import Settings
+from ours.store.queries.replay import Filter
 from ours.store.tables import destinations, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
-from tests.services.scripted import Scripted, deliver, route_all, scripted, sweep_of
+from tests.services.scripted import Scripted, deliver, die, route_all, scripted, sweep_of
 
 DAY = 24 * 3600
 
@@ -158,6 +160,30 @@ def test_a_destination_that_we_paused_and_one_that_a_person_paused(
     alerts.run()
     (alert,) = alerts.list()
     assert (alert.kind, alert.destination_id) == ("paused", 1)
+
+
+def test_what_a_killed_worker_had_in_hand_is_told_where_nothing_dedupes(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    place = scripted(place)
+    for name in ("Hook", "Calm"):
+        place.destinations.add("scripted", name, {}, events=[name], actor="cli")
+    place.track("Hook")
+    route_all(place)
+    die(place)
+    now.shift(20)
+    sweep_of(place).run()
+    alerts = alerts_of(alert_webhook=receiver.url)
+    alerts.run()
+    (alert,) = alerts.list()
+    assert (alert.kind, alert.destination_id) == ("ambiguous", 1)
+    assert "`ours replay many --state held --reason ambiguous`" in said(receiver)[0]["text"]
+    wanted = Filter(states=frozenset({"held"}), reason="ambiguous")
+    assert Replay(place.store, place.registry).many(wanted, actor="cli") == 1
+    for _ in range(3):
+        now.shift(61)
+        alerts.run()
+    assert stages(receiver) == ["opened", "resolved"]
 
 
 def test_a_lost_decision_is_told_by_the_balance_and_by_name(

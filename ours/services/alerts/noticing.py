@@ -28,6 +28,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
     with store.read() as connection:
         found = [
             *_destinations(destinations.rows(connection), registry),
+            *_ambiguous(connection),
             *_expiring(connection, settings.keep_held_days),
             *_backlog(connection, settings.max_backlog),
             *_conservation(watched(connection)),
@@ -44,6 +45,11 @@ def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
             yield concerns.failing(row.id, row.name, row.breaker_failures)
         elif row.status == "paused" and row.paused_for:
             yield concerns.paused(row.id, row.name, row.paused_for)
+
+
+def _ambiguous(connection: Connection) -> Iterator[Concern]:
+    for row in queries.held_for(connection, "ambiguous"):
+        yield concerns.ambiguous(row.id, row.name, row.count)
 
 
 def _expiring(connection: Connection, keep_days: int) -> Iterator[Concern]:

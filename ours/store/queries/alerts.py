@@ -41,6 +41,14 @@ def delete_closed(connection: Connection, before: int) -> None:
     connection.execute(delete(alerts).where(_a.closed_at < before))
 
 
+def held_for(connection: Connection, reason: str) -> Sequence[Any]:
+    """Id, name and ``count`` of the destinations that are not removed and hold dispatches for that reason."""
+    of = destinations.c
+    held = select(func.count()).where(_d.destination_id == of.id, _HELD, _d.reason == reason).scalar_subquery()
+    query = select(of.id, of.name, held.label("count")).where(of.status != "removed").order_by(of.id)
+    return [row for row in connection.execute(query) if row.count]
+
+
 def held_since(connection: Connection, moment: int) -> Sequence[Any]:
     """Id, name and ``count`` of the destinations that have held dispatches since before that moment."""
     held = select(_d.destination_id, func.count().label("count")).where(_HELD, _d.updated_at < moment)
