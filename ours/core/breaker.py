@@ -49,6 +49,13 @@ class Breaker:
         return self.state == "open" and not 0 < wait <= LONGEST_PAUSE
 
     @property
+    def why(self) -> str:
+        """How it failed, where it is not closed: with fewer failures in a row, the rate has opened it."""
+        if self.failures >= IN_A_ROW:
+            return f"{self.failures:,} tries in a row"
+        return "at least half of its tries within a minute"
+
+    @property
     def refuses(self) -> bool:
         """Whether it was refused so often that the destination is to be paused."""
         return self.refusals >= REFUSALS_IN_A_ROW
@@ -111,7 +118,7 @@ def _verdict(outcome: Outcome) -> Verdict | None:
 def after(breaker: Breaker, verdict: Verdict, now: int, *, mostly_failing: bool = False) -> Breaker:
     """The breaker after one more try. Once it is open, or to be paused, what was still under way changes nothing.
 
-    Each opening in a row doubles the pause, from 30 seconds up to ten minutes.
+    From the eleventh failure in a row on, each doubles the pause, from 30 seconds up to ten minutes.
     """
     if breaker.state == "open" or breaker.refuses:
         return breaker
@@ -121,11 +128,10 @@ def after(breaker: Breaker, verdict: Verdict, now: int, *, mostly_failing: bool 
         return Breaker(refusals=breaker.refusals + 1)
     failures = breaker.failures + 1
     if breaker.state == "half_open" or failures >= IN_A_ROW or mostly_failing:
-        failures = max(failures, IN_A_ROW)
         return Breaker("open", failures, until=now + _pause(failures))
     return Breaker(failures=failures)
 
 
 def _pause(failures: int) -> int:
-    doubled = min(failures - IN_A_ROW, 10)
+    doubled = min(max(failures - IN_A_ROW, 0), 10)
     return min(FIRST_PAUSE << doubled, LONGEST_PAUSE)

@@ -69,8 +69,8 @@ def text(news: Sequence[News]) -> str:
     return "\n".join([*lines, *([f"… and {len(news) - _MOST_LINES} more."] if len(news) > _MOST_LINES else [])])
 
 
-def failing(destination_id: int, name: str, failures: int) -> Concern:
-    words = f"“{name}” fails: {failures:,} tries in a row. What it is owed is held."
+def failing(destination_id: int, name: str, why: str) -> Concern:
+    words = f"“{name}” fails: {why}. What it is owed is held."
     return Concern("failing", _destination(destination_id), words)
 
 

@@ -39,7 +39,18 @@ def test_an_answer_in_between_starts_the_count_anew(between: Verdict) -> None:
 
 
 def test_mostly_failing_opens_it_without_ten_in_a_row() -> None:
-    assert after(CLOSED, "failed", NOW, mostly_failing=True) == Breaker("open", IN_A_ROW, until=NOW + FIRST_PAUSE)
+    opened = after(CLOSED, "failed", NOW, mostly_failing=True)
+    assert opened == Breaker("open", 1, until=NOW + FIRST_PAUSE)
+    assert opened.why == "at least half of its tries within a minute"
+
+
+def test_so_opened_its_pause_doubles_once_ten_failed_in_a_row() -> None:
+    breaker, pauses = after(CLOSED, "failed", NOW, mostly_failing=True), []
+    for _ in range(10):
+        breaker = after(breaker.half_opened(), "failed", NOW)
+        pauses.append(((breaker.until or 0) - NOW) // 1000)
+    assert pauses == [30] * 9 + [60]
+    assert breaker.why == "11 tries in a row"
 
 
 def test_while_open_what_was_under_way_changes_nothing() -> None:

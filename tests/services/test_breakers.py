@@ -145,6 +145,7 @@ def test_half_of_many_failing_opens_it_too(told: Place, traveller: Any) -> None:
     route_all(told)
     deliver(told)
     assert only(told).breaker.state == "open"
+    assert only(told).breaker.why == "at least half of its tries within a minute"
 
 
 def test_a_few_failures_among_successes_leave_it_closed(told: Place, traveller: Any) -> None:

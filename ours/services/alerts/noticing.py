@@ -12,6 +12,7 @@ from ours.core import concerns
 from ours.core.concerns import Concern
 from ours.registry import Registry
 from ours.services.conservation import Watched, watched
+from ours.services.destinations import backlog
 from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
@@ -42,7 +43,7 @@ def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
         if row.status != "off" and registry.get(row.slug) is None:
             yield concerns.unloaded(row.id, row.name, row.slug)
         if row.status == "on" and row.breaker != "closed":
-            yield concerns.failing(row.id, row.name, row.breaker_failures)
+            yield concerns.failing(row.id, row.name, backlog.breaker_of(row).why)
         elif row.status == "paused" and row.paused_for:
             yield concerns.paused(row.id, row.name, row.paused_for)
 

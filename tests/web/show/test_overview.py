@@ -47,6 +47,8 @@ def test_a_destination_that_asked_to_be_left_alone_is_said_to_rest(editor: Brows
         assert ("It asked to be left alone until" in editor.page(f"/destinations/{hook}")) == rests
     _put(here, breaker="open", breaker_failures=12, breaker_until=clock.now_ms())
     assert "It fails, 12 tries in a row" in editor.page(f"/destinations/{hook}")
+    _put(here, breaker_failures=3)
+    assert "It fails, at least half of its tries within a minute" in editor.page(f"/destinations/{hook}")
 
 
 def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor: Browser, here: Ours) -> None:
