@@ -1,5 +1,6 @@
 """What the documentation names exists: links and their anchors, settings, and every ``ours`` command as pasted."""
 
+import math
 import re
 import shlex
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ import click
 import pytest
 
 from ours.cli import cli
+from ours.core.retry import SCHEDULE
 from ours.settings.schema import PREFIX, SettingsSchema
 
 ROOT = Path(__file__).parents[1]
@@ -92,3 +94,19 @@ def test_commands_that_are_named_exist() -> None:
             continue  # only named, not meant to be pasted as it is
         except click.UsageError as error:
             pytest.fail(f"{place}: ours {line}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/plugins.md", "docs/cli.md"])
+def test_pages_say_how_long_a_failure_is_tried_again(page: str) -> None:
+    said = re.findall(
+        r"(?:retries over up to|tried again for up to|the usual ten,)\s+(\d+)\s+hours", (ROOT / page).read_text()
+    )
+    assert said
+    assert {int(hours) for hours in said} == {math.ceil(sum(SCHEDULE) / 3600)}
+
+
+def test_the_road_names_each_wait_between_two_tries() -> None:
+    (said,) = re.findall(r"tried again after ((?:\d+ \w+, )+\d+ \w+)", (ROOT / "docs/concepts.md").read_text())
+    seconds = {"s": 1, "min": 60, "h": 3600}
+    waits = [wait.split() for wait in said.split(", ")]
+    assert [float(number) * seconds[unit] for number, unit in waits] == list(SCHEDULE)

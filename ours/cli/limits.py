@@ -18,7 +18,7 @@ def limit_options(command: Any) -> Any:
     for option in (
         click.option("--drain-rate", metavar="N", help="Dispatches a second once it is resumed; none: all at once."),
         click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
-                     help="The longest wait after each failed try; none: the usual ten, over 33 hours."),
+                     help="The longest wait after each failed try; none: the usual ten, 29 hours at most."),
         click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
         click.option("--max-in-flight", metavar="N", help="Tries under way at once, over all workers; none: 64."),
     ):  # fmt: skip

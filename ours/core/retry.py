@@ -24,7 +24,7 @@ OPEN: frozenset[State] = frozenset({"pending", "sending", "retrying", "held"})
 TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "stopped", "sunk"})
 
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
-"""The longest wait in seconds after the first, second, … try: eleven tries, over at most 33 hours."""
+"""The longest wait in seconds after the first, second, … try: eleven tries, over at most 29 hours, half on average."""
 AFTER_CEILING = 24 * 3600.0
 MOST_SPARED = 100
 """So many tries may leave a dispatch's schedule untouched; one that is always told to slow down ends some day, too."""

@@ -80,9 +80,10 @@ _HEAD = """# Metrics
 not through a proxy; with it, whoever sends `Authorization: Bearer TOKEN`.
 
 All is read from rows, so a restart loses nothing, and every web process gives the same answer: let Prometheus ask one
-of them, or take `max` over them, never `sum`. Answers are remembered for five seconds. The scheduler adds up once and
-for all what is more than three minutes old, so asking stays cheap with millions of events. Sources and destinations are
-labelled `NUMBER NAME`. [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml) and
+of them, or take `max` over them, never `sum`. Answers are remembered for five seconds, or for twenty times as long as
+they took if that is more. The scheduler adds up once and for all what is more than three minutes old, so asking stays
+cheap with millions of events. Sources and destinations are labelled `NUMBER NAME`.
+[deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml) and
 [deploy/grafana/ours.json](../deploy/grafana/ours.json) use these names; a test compares.
 
 This page is made from the code (`python -m ours.web.metrics > docs/metrics.md`).
