@@ -1,22 +1,31 @@
 """What a change would do, before it is made; and what led to what was done."""
 
+import threading
 import time
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from marshmallow import Schema, fields
 from requests import Request
 
 from ours import clock
 from ours.core.incoming import Incoming
 from ours.errors import Invalid, NotFound
-from ours.plugin import Delivery
+from ours.plugin import Batching, Delivery
 from ours.plugin import Destination as Plugin
+from ours.registry import Registry
+from ours.registry.registry import Loaded
+from ours.services.deliver import Deliver
+from ours.services.deliver.tries import MOST_BYTES
+from ours.services.destinations import Destinations
 from ours.services.explain import Explain
 from ours.services.preview import Preview
+from ours.services.route import Route
 from ours.services.rules import Governance, Rule
 from ours.services.rules.allow import Allow
 from ours.services.rules.checking import Check
+from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.test_rules import REJECTED, WITHDRAWN
@@ -124,6 +133,59 @@ def test_one_event_is_tried_on_a_destination(place: Place, preview: Preview, rec
     assert receiver.requests == []
     with pytest.raises(NotFound):
         preview.event("0" * 32, hook)
+
+
+class Choosy(Plugin):
+    """Takes what happened in the last hour, and makes as much of it as it is told to."""
+
+    slug = "webhook"
+    label = "Choosy"
+    max_age = 3600.0
+
+    class Settings(Schema):
+        url = fields.String()
+        size = fields.Integer(load_default=1)
+
+    def build(self, delivery: Delivery) -> Request:
+        return Request("POST", delivery.settings["url"], data=b"x" * delivery.settings["size"])
+
+
+class InGroups(Choosy):
+    batching = Batching(max_items=10)
+
+    def item(self, delivery: Delivery) -> Any:
+        return {"id": delivery.id}
+
+    def pack(self, items: Any, settings: Any) -> Request:
+        return Request("POST", settings["url"], json=items)
+
+    def group(self, delivery: Delivery) -> str:
+        return str(delivery.fields["team"])
+
+
+@pytest.mark.parametrize(
+    ("plugin", "hours", "size", "reason"),
+    [
+        (Choosy, 0, 1, None),
+        (Choosy, 2, 1, "too_old"),
+        (Choosy, 0, MOST_BYTES + 1, "request_too_large"),
+        (InGroups, 0, 1, "build_failed"),
+    ],
+)
+def test_what_delivery_would_not_send_is_not_said_to_be_sent(
+    place: Place, receiver: Receiver, plugin: type[Choosy], hours: int, size: int, reason: str | None
+) -> None:
+    place.registry = Registry([Loaded("webhook", plugin(), "built-in", "here")])
+    destinations = Destinations(place.store, place.registry)
+    hook = destinations.add("webhook", "Hook", {"url": receiver.url, "size": size}, events=["*"], actor="cli").id
+    event_id = place.track(occurred_at=clock.now_ms() - hours * clock.HOUR).event_id
+    assert Route(place.store, place.registry).run() == 1
+    assert Preview(place.store, place.registry).event(event_id, hook).reason == reason
+    deliver = Deliver(place.store, place.registry, place.settings)
+    deliver.drain(threading.Event(), 20)
+    deliver.close()
+    with place.store.read() as connection:
+        assert connection.scalar(sa.select(dispatches.c.reason)) == reason
 
 
 def test_a_thousand_events_are_compared_in_seconds(place: Place, preview: Preview, receiver: Receiver) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from requests import PreparedRequest, Request
@@ -120,39 +121,44 @@ def refusal(one: Try) -> Outcome | None:
 
 
 def make_item(one: Try) -> Outcome | None:
-    """Have the plugin make the try's item. An outcome means that there is nothing to send."""
-
-    def make() -> Outcome | None:
-        plugin, delivery = one.target.plugin, _delivery(one)
-        item: object = plugin.item(delivery)
-        if isinstance(item, Skipped | Rejected):
-            return item
-        one.item, one.body, one.group = item, to_json(item), str(plugin.group(delivery))
-        return None
-
-    return _guarded([one], "item", make)
+    """Have the plugin make the try's item. An outcome means that there is nothing to send; its bug is one, too."""
+    return _guarded([one], "item", partial(ask_item, one))
 
 
 def make_request(parcel: Parcel) -> Outcome | None:
     """Have the plugin build the request. An outcome means that there is nothing to send; a plugin's bug is one, too."""
-    first = parcel.tries[0]
-    verb = "pack" if first.travels_in_batches else "build"
+    return _guarded(parcel.tries, _verb(parcel), partial(ask_request, parcel))
 
-    def make() -> Outcome | None:
-        made = _made(parcel)
-        if isinstance(made, Skipped | Rejected):
-            return made
-        if not isinstance(made, Request):
-            return Rejected("build_failed", f"The plugin's {verb}() gave no request.")
-        if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
-            made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
-        ready = prepare(made)
-        if isinstance(ready.body, str | bytes) and len(ready.body) > MOST_BYTES:
-            return Rejected("request_too_large", f"The plugin's {verb}() made a request of {len(ready.body):,} bytes.")
-        parcel.made, parcel.request = made, ready
-        return None
 
-    return _guarded(parcel.tries, verb, make)
+def ask_item(one: Try) -> Outcome | None:
+    """As ``make_item``; raises what the plugin raises."""
+    plugin, delivery = one.target.plugin, _delivery(one)
+    item: object = plugin.item(delivery)
+    if isinstance(item, Skipped | Rejected):
+        return item
+    one.item, one.body, one.group = item, to_json(item), str(plugin.group(delivery))
+    return None
+
+
+def ask_request(parcel: Parcel) -> Outcome | None:
+    """As ``make_request``; raises what the plugin raises."""
+    first, made = parcel.tries[0], _made(parcel)
+    if isinstance(made, Skipped | Rejected):
+        return made
+    if not isinstance(made, Request):
+        return Rejected("build_failed", f"The plugin's {_verb(parcel)}() gave no request.")
+    if first.token is not None and made.auth is None and not _names(made.headers, "authorization"):
+        made.headers = {**made.headers, "Authorization": f"Bearer {first.token.reveal()}"}
+    ready = prepare(made)
+    if isinstance(ready.body, str | bytes) and len(ready.body) > MOST_BYTES:
+        sentence = f"The plugin's {_verb(parcel)}() made a request of {len(ready.body):,} bytes."
+        return Rejected("request_too_large", sentence)
+    parcel.made, parcel.request = made, ready
+    return None
+
+
+def _verb(parcel: Parcel) -> str:
+    return "pack" if parcel.tries[0].travels_in_batches else "build"
 
 
 def did_not_end(outcome: Outcome | None) -> bool:

@@ -6,21 +6,27 @@ from typing import Any, cast
 
 import orjson
 from marshmallow import ValidationError
-from requests import PreparedRequest, Request
+from requests import PreparedRequest
 
-from ours.core import governance, routing
+from ours.core import governance, retry, routing
 from ours.core.governance import Rule
 from ours.core.incoming import Kind
-from ours.core.mapping import Context, Mapper
+from ours.core.mapping import Context
 from ours.core.redact import Masker
-from ours.core.routing import Target
 from ours.errors import Invalid
-from ours.plugin import Delivery, Rejected, SecretValue, Skipped, load_settings, secrets_of
 from ours.plugin import Destination as Plugin
+from ours.plugin import Outcome, Rejected, load_settings, secrets_of
 from ours.plugin.types import Mode
+from ours.services.deliver import tries
+from ours.services.deliver.letters import Letter
+from ours.services.deliver.targets import Target
+from ours.services.deliver.tokens import PLACEHOLDER
+from ours.services.deliver.tries import Parcel, Try
 from ours.services.destinations import typed
 from ours.services.destinations.config import Config
+from ours.services.destinations.limits import Limits
 from ours.services.destinations.mapping import mapper_of
+from ours.store.queries.dispatches import Claimed
 
 _NOISE = {"content-length", "webhook-signature"}
 
@@ -37,49 +43,46 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One destination with a configuration, and the rules that hold."""
+    """One destination with a configuration, as routing and as delivery see it, and the rules that hold."""
 
+    routed: routing.Target
     target: Target
-    plugin: Plugin
-    settings: Mapping[str, Any]
-    mapper: Mapper
-    masker: Masker
     rules: tuple[Rule, ...]
 
     def judge(self, row: Any, context: Context) -> Verdict:
         fired = governance.fired(self.rules, context) if self.rules else ()
         kind, mode = cast("Kind", row.kind), cast("Mode", row.mode)
-        plan = routing.plan(row.name, kind, mode, [self.target], source_id=row.source_id, fired=fired)
+        plan = routing.plan(row.name, kind, mode, [self.routed], source_id=row.source_id, fired=fired)
         if not plan.dispatches:
             return Verdict("not_allowed")
         if plan.dispatches[0].state != "pending":
             return Verdict(plan.dispatches[0].reason)
-        return self._built(row, context)
+        return self._tried(row, context)
 
-    def _built(self, row: Any, context: Context) -> Verdict:
-        released = self.mapper.apply(context)
-        if released.missing:
-            return Verdict("field_missing", fields=released.fields, case=released.case)
-        delivery = Delivery(
-            row.id,
-            released.event,
-            released.fields,
-            self.settings,
-            now=row.received_at,
-            token=SecretValue("preview-token"),
+    def _tried(self, row: Any, context: Context) -> Verdict:
+        """What delivery makes of it, by itself and when it came, so that its age is the same on both sides."""
+        claimed = Claimed(row.id, row.id, self.target.id, row.mode, 1, row.received_at, row.id)
+        one = Try.begun(Letter(claimed, context.event, context.visitor), self.target, row.received_at)
+        one.token = PLACEHOLDER if self.target.fetches_token else None
+        parcel = Parcel([one])
+        outcome = tries.refusal(one) or _asked(parcel)
+        released = one.released or self.target.mapping.apply(context)
+        if outcome is None:
+            return Verdict(None, _shown(parcel.ready[1], self.target.masker), released.fields, released.case)
+        dedupes = self.target.plugin.dedupes
+        decision = retry.decide(
+            outcome, attempt=1, now=row.received_at, dispatch_id=row.id, dedupes=dedupes, mode=row.mode
         )
-        try:
-            made: object = self.plugin.build(delivery)
-            if isinstance(made, Skipped):
-                return Verdict(made.reason or "skipped", fields=released.fields, case=released.case)
-            if isinstance(made, Rejected):
-                return Verdict(made.code or "rejected", fields=released.fields, case=released.case)
-            request = made.prepare() if isinstance(made, Request) else None
-        except (Exception, SystemExit):  # noqa: BLE001 - a plugin's bug is what a preview is to show
-            request = None
-        if request is None:
-            return Verdict("build_failed", fields=released.fields, case=released.case)
-        return Verdict(None, _shown(request, self.masker), released.fields, released.case)
+        return Verdict(decision.reason, fields=released.fields, case=released.case)
+
+
+def _asked(parcel: Parcel) -> Outcome | None:
+    """What the plugin says instead of a request; a bug of it is what a preview is to show."""
+    (one,) = parcel.tries
+    try:
+        return (tries.ask_item(one) if one.travels_in_batches else None) or tries.ask_request(parcel)
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever it raises
+        return Rejected("build_failed")
 
 
 def side(
@@ -96,10 +99,10 @@ def side(
         raise Invalid(f"The settings do not fit what the plugin asks for. Look at: {wrong}.") from None
     category = config.kind(plugin)
     allowed = typed.allow_list(config.events) if config.events else {}
-    target = Target(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
-                    sources=frozenset(config.sources) or None, category=category)  # fmt: skip
-    mapper = mapper_of(plugin, category, config.mapping, config.cases)
-    return Side(target, plugin, settings, mapper, Masker([*secrets_of(settings), *hidden]), rules)
+    routed = routing.Target(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
+                            sources=frozenset(config.sources) or None, category=category)  # fmt: skip
+    mapper, masker = mapper_of(plugin, category, config.mapping, config.cases), Masker([*secrets_of(settings), *hidden])
+    return Side(routed, Target(destination_id, 0, plugin, settings, mapper, masker, Limits()), rules)
 
 
 def _shown(request: PreparedRequest, masker: Masker) -> dict[str, Any]:

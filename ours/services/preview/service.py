@@ -97,7 +97,7 @@ class Preview:
         after = drafted(candidate, before, given)
         rules = core_rules(self._governance.list())
         old = self._side(destination_id, before, rules)
-        new = side(destination_id, candidate, after, rules, hidden=secrets_of(old.settings))
+        new = side(destination_id, candidate, after, rules, hidden=secrets_of(old.target.settings))
         return self._report([(before.name, old, new)], latest, clear=clear)
 
     def governance(self, wanted: Sequence[Rule], *, latest: int = LATEST, clear: bool = False) -> Report:
@@ -151,7 +151,7 @@ def _effects(found: Sequence[Sample], pairs: Sequence[tuple[str, Side, Side]], *
         for name, before, after in pairs:
             old, new = before.judge(sample.row, sample.context), after.judge(sample.row, sample.context)
             told = _told(old, new, clear=clear)
-            yield Effect(_kind(old, new, told), sample.row.id, sample.row.name, before.target.destination_id, name,
+            yield Effect(_kind(old, new, told), sample.row.id, sample.row.name, before.target.id, name,
                          old.reason, new.reason, told)  # fmt: skip
 
 

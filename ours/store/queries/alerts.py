@@ -46,7 +46,8 @@ def held_for(connection: Connection, reason: str) -> Sequence[Any]:
     of = destinations.c
     held = select(func.count()).where(_d.destination_id == of.id, _HELD, _d.reason == reason).scalar_subquery()
     query = select(of.id, of.name, held.label("count")).where(of.status != "removed").order_by(of.id)
-    return [row for row in connection.execute(query) if row.count]
+    rows: Sequence[Any] = connection.execute(query).all()
+    return [row for row in rows if row.count]
 
 
 def held_since(connection: Connection, moment: int) -> Sequence[Any]:

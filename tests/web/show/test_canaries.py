@@ -81,7 +81,7 @@ def test_a_built_in_lets_out_what_its_mapping_names_and_nothing_else(loaded: Any
     row = type("Row", (), {"id": event.id, "name": event.name, "kind": "track", "mode": "live", "source_id": 1,
                            "received_at": 1})  # fmt: skip
     verdict = made.judge(row, context)
-    named = [path for _, path in made.mapper.default.paths()]
+    named = [path for _, path in made.target.mapping.default.paths()]
     allowed = set().union(*(in_(path.take(context)) for path in named)) | in_(event.distinct_id)
     assert in_((verdict.request, verdict.fields)) <= allowed
     if loaded.plugin.category in HASHED_ONLY:
