@@ -39,7 +39,7 @@ def overview() -> str:
     here = ours()
     destinations, standing = here.destinations.list(), here.overview.lately()
     alerts, watched = here.alerts.list(), here.conservation.watched()
-    told = {one.subject for one in alerts}
+    told = {(one.kind, one.subject) for one in alerts}
     return render_template(
         "overview/overview.html",
         attention=[
@@ -78,22 +78,22 @@ def _watch(watched: Watched) -> Iterator[Concern]:
         yield Concern("bad", "The scheduler", words, url_for("show.overview"), watched.at)
 
 
-def _plugins(told: AbstractSet[str]) -> Iterator[Concern]:
+def _plugins(told: AbstractSet[tuple[str, str]]) -> Iterator[Concern]:
     for one in ours().registry.set_aside:
-        if f"plugin {one.name}"[:100] in told:
+        if ("plugin", f"plugin {one.name}"[:100]) in told:
             continue
         yield Concern("bad", one.name, f"is a plugin that was set aside. {one.reason}", url_for("show.plugins"))
 
 
 def _destinations(
-    destinations: Sequence[Destination], health: Mapping[int, Health], told: AbstractSet[str]
+    destinations: Sequence[Destination], health: Mapping[int, Health], told: AbstractSet[tuple[str, str]]
 ) -> Iterator[Concern]:
     """What alerts do not tell of: a person did it, or may well mean it."""
     for one in destinations:
-        address = url_for("show.destination", destination_id=one.id)
-        if not one.loaded:
+        address, subject = url_for("show.destination", destination_id=one.id), f"destination {one.id}"
+        if not one.loaded and ("plugin", subject) not in told:
             yield Concern("bad", one.name, f"has no plugin: “{one.slug}” is not loaded. Its backlog is held.", address)
-        elif one.status == "paused" and f"destination {one.id}" not in told:
+        elif one.status == "paused" and ("paused", subject) not in told:
             yield Concern("warn", one.name, f"is paused, and holds {health[one.id].held:,}.", address)
         elif one.status == "on" and one.rests_until is not None and one.rests_until > clock.now_ms():
             yield Concern("warn", one.name, "asked to be left alone: nothing is tried.", address, until=one.rests_until)

@@ -61,6 +61,29 @@ def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor
     assert "is paused, and holds 0." not in page
 
 
+def test_an_alert_of_another_kind_hides_nothing(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
+    _hook(here)
+    _put(here, status="paused")
+    send()
+    here.route.run()
+    with here.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(reason="ambiguous"))
+    here.alerts.run()
+    page = editor.page("/")
+    assert "1 dispatch of which nobody can say whether it arrived" in page
+    assert "is paused, and holds 1." in page
+
+
+def test_a_missing_plugin_is_told_once(editor: Browser, here: Ours) -> None:
+    _hook(here)
+    _put(here, slug="gone")
+    assert "has no plugin: “gone” is not loaded" in editor.page("/")
+    here.alerts.run()
+    page = editor.page("/")
+    assert "“Hook” needs the plugin gone, which is not loaded" in page
+    assert "has no plugin" not in page
+
+
 def test_the_check_says_when_it_looked_and_names_what_is_missing(
     editor: Browser, here: Ours, send: Callable[..., str]
 ) -> None:
