@@ -90,11 +90,11 @@ def test_what_is_held_for_it_expires_so_that_its_event_can_be_deleted(owed: Plac
 
 def test_a_breaker_that_is_open_is_not_probed_without_it(owed: Place, now: Any) -> None:
     break_down(owed)
-    for _ in range(5):
+    for _ in range(2):
         now.shift(700)
         sweep_without_it(owed)
     assert owed.states() == {"held": 12}
-    for _ in range(20):
+    for _ in range(4):
         now.shift(31)
         sweep_of(owed).run()
         deliver(owed)
