@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from ours import errors
 from ours.core.governance import PREFIX
-from ours.errors import DAMAGED, KEY_MISSING, is_unopened, missing_key
+from ours.core.identity.custom import MOST_BYTES, MOST_KEYS
+from ours.errors import DAMAGED, KEY_MISSING, UNROUTABLE, is_unopened, missing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,10 @@ REASONS = {
     DAMAGED: Reason(
         errors.unopened(_WHAT, DAMAGED),
         "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
+    ),
+    UNROUTABLE: Reason(
+        errors.unopened("The event", UNROUTABLE),
+        "Report what the log says. It keeps nobody behind it waiting, and is tried again when the scheduler starts.",
     ),
     "breaker_open": Reason(
         "The destination fails, so it is left alone for a while; no try is used up.",
@@ -144,8 +149,10 @@ REASONS = {
     # What identity resolution says of an event
     "visitors_merged": Reason("The event's identifiers named two visitors, which are now one.", _NOTHING),
     "identifier_conflict:external": Reason(
-        "The event names another externalId than its visitor carries; the visitor keeps its own.",
-        "Check which externalId the backend means: visitors with different ones are never merged.",
+        "The event names another externalId than the visitor of its userId carries; of what it says of the person, that"
+        " visitor takes over only what they reject.",
+        "Check which externalId the backend means, and let no two people share a userId: give each a new one when they"
+        " sign in.",
     ),
     "identifier_conflict:email": Reason(
         "The event's email belongs to a visitor with another externalId, and stays there.",
@@ -155,8 +162,17 @@ REASONS = {
         "The event's phone number belongs to a visitor with another externalId, and stays there.",
         "Check whether two people share this phone number.",
     ),
+    "custom_properties_full": Reason(
+        f"The visitor has as many custom properties as are kept ({MOST_KEYS:,}, or {MOST_BYTES // 1024} KiB); what had"
+        " no room was not added.",
+        "Look for property names that are made up anew each time, and for a userId that many people share.",
+    ),
     "identifier_ignored:external": Reason(
         "The event names two externalIds; the one in userProperties was not used.", "Send one externalId."
+    ),
+    "identifier_ignored:email": Reason(
+        "The email in userProperties is no address, so no visitor was looked up by it.",
+        "Send the address, or leave it out while you do not know it.",
     ),
     "identifier_ignored:phone": Reason(
         "The phone number does not read as one, so no visitor was looked up by it.",
@@ -188,7 +204,9 @@ _FAMILIES = {
 }
 
 
-_PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{PREFIX}NAME")
+_PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{ABANDONED}{UNROUTABLE}",
+             f"{PREFIX}NAME")  # fmt: skip
+_ENDS = {DAMAGED: "it was damaged", UNROUTABLE: "it could not be routed"}
 
 
 def describe(code: str | None) -> Reason:
@@ -216,7 +234,7 @@ def _of_abandoned(reason: str) -> Reason | None:
     if not is_unopened(reason):
         return None
     key_id = missing_key(reason)
-    why = f"the secret key {key_id} that it needs was lost" if key_id else "it was damaged"
+    why = f"the secret key {key_id} that it needs was lost" if key_id else _ENDS[reason]
     return Reason(
         f"Somebody abandoned it: {why}.",
         f"If it can be opened after all: `ours secrets abandon {reason} --undo`.",

@@ -1,6 +1,7 @@
 """Whose an event is: attaching, merging, and what is kept of a visitor."""
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -28,6 +29,13 @@ def route(shelf: Shelf, **values: Any) -> Resolution:
 
 def owner(shelf: Shelf, **values: Any) -> Record:
     return shelf.visitor(route(shelf, **values).visitor_id)
+
+
+def categories(accepted: list[str], rejected: list[str]) -> dict[str, Any]:
+    return {"consent": {"accepted_categories": accepted, "rejected_categories": rejected}}
+
+
+ADS_ARE_FINE, NO_ADS = categories(["advertising"], []), categories([], ["advertising"])
 
 
 def test_a_user_id_names_the_visitor_as_it_is(shelf: Shelf) -> None:
@@ -140,6 +148,67 @@ def test_a_user_id_wins_over_an_external_id_that_its_visitor_does_not_carry(shel
     assert route(shelf, external_id="crm-2").visitor_id != mine.visitor_id
 
 
+BOB = email_hash("bob@example.com")
+
+
+def test_who_signs_in_on_a_shared_device_leaves_nothing_with_its_first_visitor(shelf: Shelf) -> None:
+    alice = {"first_name": "Alice", "email": "jane@example.com"}
+    mine = route(shelf, user_id="web", external_id="crm-1", email_sha256=JANE, user_properties=alice)
+    known = shelf.named("web").profile
+    bob = {"first_name": "Bob", "email": "bob@example.com", "phone_number": "15550100000", "city": None}
+    shared = route(shelf, user_id="web", external_id="crm-2", email_sha256=BOB, user_properties=bob)
+    assert shared == Resolution(mine.visitor_id, ["identifier_conflict:external"])
+    assert shelf.named("web").profile == known
+    assert shelf.holder("phone", "15550100000") is None
+    own = route(shelf, external_id="crm-2", email_sha256=BOB)
+    assert own.visitor_id != mine.visitor_id
+    assert own.notes == []
+    assert route(shelf, email_sha256=BOB).visitor_id == own.visitor_id
+
+
+def test_an_external_id_that_another_visitor_holds_leaves_nothing_either(shelf: Shelf) -> None:
+    mine, other = route(shelf, user_id="web", external_id="crm-1"), route(shelf, external_id="crm-2")
+    shared = route(shelf, user_id="web", external_id="crm-2", email_sha256=BOB, user_properties={"city": "Rome"})
+    assert shared == Resolution(mine.visitor_id, ["identifier_conflict:external"])
+    assert shelf.holder("email", BOB or "") is None
+    assert [shelf.visitor(one.visitor_id).profile["properties"] for one in (mine, other)] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({}, {"consent": {"rejected_categories": ["advertising"]}}),
+        (ADS_ARE_FINE, NO_ADS),
+        (categories(["sale"], ["chat"]), categories(["sale"], ["chat", "advertising"])),
+    ],
+    ids=["nothing", "accepted", "rejected"],
+)
+def test_on_a_shared_device_a_rejection_counts_and_an_acceptance_does_not(
+    shelf: Shelf, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    route(shelf, user_id="web", external_id="crm-1", user_properties=before)
+    told = categories(["chat", "analytics"], ["advertising"])
+    assert owner(shelf, user_id="web", external_id="crm-2", user_properties=told).profile["properties"] == now
+
+
+def test_of_more_rejections_than_are_kept_the_latest_stay(shelf: Shelf) -> None:
+    route(shelf, user_id="web", external_id="crm-1")
+    for start in range(0, 1500, 250):
+        names = ["advertising", *map(str, range(start, start + 249))]
+        route(shelf, user_id="web", external_id="crm-2", user_properties=categories([], names))
+    kept = shelf.named("web").profile["properties"]["consent"]["rejected_categories"]
+    assert len(kept) == 1000
+    assert kept[-250:] == names
+
+
+def test_a_rejection_on_a_shared_device_survives_a_merger(shelf: Shelf) -> None:
+    route(shelf, user_id="web", external_id="crm-1", user_properties=ADS_ARE_FINE)
+    route(shelf, email_sha256=JANE, user_properties=categories(["advertising", "sale"], ["chat"]))
+    route(shelf, user_id="web", external_id="crm-2", user_properties=NO_ADS)
+    route(shelf, user_id="web", external_id="crm-1", email_sha256=JANE)
+    assert shelf.named("web").profile["properties"] == categories([], ["chat", "advertising"])
+
+
 def test_a_visitor_may_hold_several_emails_and_shows_the_last(shelf: Shelf) -> None:
     first = route(shelf, user_id="web", email_sha256=JANE).visitor_id
     route(shelf, user_id="web", user_properties={"email": "j@example.com"})
@@ -152,6 +221,14 @@ def test_what_does_not_read_as_a_phone_number_names_nobody(shelf: Shelf) -> None
     one = route(shelf, user_properties={"phone_number": "unknown"})
     assert one.notes == ["identifier_ignored:phone"]
     assert route(shelf, user_properties={"phone_number": "unknown"}).visitor_id != one.visitor_id
+
+
+def test_what_is_no_email_address_in_the_properties_makes_strangers_nobody_s_twins(shelf: Shelf) -> None:
+    alice = route(shelf, user_id="alice", user_properties={"email": "N/A", "first_name": "Alice"})
+    bob = route(shelf, user_id="bob", user_properties={"email": " n/a", "first_name": "Bob"})
+    assert alice.notes == bob.notes == ["identifier_ignored:email"]
+    assert [shelf.named(name).profile["properties"]["first_name"] for name in ("alice", "bob")] == ["Alice", "Bob"]
+    assert shelf.holders == {}
 
 
 def test_a_chain_of_mergers_in_one_batch_ends_flat(shelf: Shelf) -> None:
@@ -205,6 +282,118 @@ def test_properties_follow_the_rules(before: dict[str, Any], news: dict[str, Any
     shelf = Shelf()
     route(shelf, user_id="web", user_properties=before)
     assert owner(shelf, user_id="web", user_properties=news).profile["properties"] == now
+
+
+@pytest.mark.parametrize("said_first_by", ["older", "younger"])
+@pytest.mark.parametrize(("first", "last"), [(ADS_ARE_FINE, NO_ADS), (NO_ADS, ADS_ARE_FINE)], ids=["no", "yes"])
+def test_of_two_merged_visitors_the_consent_counts_that_was_said_last(
+    shelf: Shelf, said_first_by: str, first: dict[str, Any], last: dict[str, Any]
+) -> None:
+    older, younger = {"user_id": "web"}, {"email_sha256": JANE}
+    route(shelf, **older)
+    route(shelf, **younger)
+    in_turn = (older, younger) if said_first_by == "older" else (younger, older)
+    for who, said in zip(in_turn, (first, last), strict=True):
+        route(shelf, **who, user_properties=said)
+    route(shelf, **older, **younger)
+    assert shelf.named("web").profile["properties"] == last
+
+
+def test_an_event_that_merges_and_says_a_consent_has_the_last_word(shelf: Shelf) -> None:
+    route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
+    route(shelf, email_sha256=JANE, user_properties=NO_ADS)
+    assert owner(shelf, user_id="web", email_sha256=JANE, user_properties=ADS_ARE_FINE).profile["properties"] == (
+        ADS_ARE_FINE
+    )
+
+
+def test_who_cleared_their_consent_last_has_none_after_a_merger(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE, user_properties=ADS_ARE_FINE)
+    route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
+    route(shelf, user_id="web", user_properties={"consent": None})
+    assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == {}
+
+
+def test_a_null_where_nothing_was_said_is_no_word_about_consent(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE, user_properties=NO_ADS)
+    route(shelf, user_id="web", user_properties={"consent": None})
+    assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == NO_ADS
+
+
+def test_where_nobody_knows_which_consent_came_last_both_rejections_count(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE, user_properties=categories(["advertising", "analytics", "sale"], ["Chat"]))
+    route(shelf, user_id="web", user_properties=categories(["analytics", "chat", "sale"], ["advertising"]))
+    for visitor_id, row in shelf.rows.items():
+        shelf.rows[visitor_id] = row.replace("consent_said", "unknown")
+    assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == categories(
+        ["analytics", "sale"], ["advertising", "Chat"]
+    )
+
+
+def test_a_consent_that_comes_out_of_turn_takes_no_rejection_back(shelf: Shelf) -> None:
+    """As of an event that was set aside because it could not be opened, and is routed days later."""
+    early = facts(user_id="web", user_properties=categories(["advertising", "sale"], ["analytics"]))
+    route(shelf, user_id="web", user_properties=categories(["sale"], ["advertising"]))
+    shelf.run([early])
+    assert shelf.named("web").profile["properties"] == categories(["sale"], ["advertising", "analytics"])
+    route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
+    assert shelf.named("web").profile["properties"] == ADS_ARE_FINE
+
+
+def test_categories_in_one_text_with_commas_are_rejected_too(shelf: Shelf) -> None:
+    early = facts(user_id="web", user_properties={"consent": {"rejected_categories": "advertising, sale"}})
+    route(shelf, user_id="web", user_properties=categories(["sale", "chat"], []))
+    shelf.run([early])
+    assert shelf.named("web").profile["properties"] == categories([], ["advertising", "sale"])
+
+
+def custom(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"custom_properties": properties}
+
+
+def test_a_visitor_keeps_so_many_custom_properties_and_no_more(shelf: Shelf) -> None:
+    for start in range(0, 1000, 200):
+        assert (
+            route(
+                shelf, user_id="web", user_properties=custom(dict.fromkeys(map(str, range(start, start + 200)), 0))
+            ).notes
+            == []
+        )
+    met = route(shelf, user_id="web", user_properties=custom({"new": 1, "7": "seven"}))
+    assert met.notes == ["custom_properties_full"]
+    kept = shelf.named("web").profile["properties"]["custom_properties"]
+    assert (len(kept), kept["7"], kept.get("new")) == (1000, "seven", None)
+    assert route(shelf, user_id="web", user_properties=custom({"8": 8})).notes == []
+
+
+def test_they_take_so_many_bytes_and_no_more(shelf: Shelf) -> None:
+    large = "x" * 100_000
+    assert route(shelf, user_id="web", user_properties=custom({"a": large, "b": large, "c": "small"})).notes == []
+    met = route(shelf, user_id="web", user_properties=custom({"c": large, "d": large, "e": 5, "a": "A"}))
+    assert met.notes == ["custom_properties_full"]
+    assert shelf.named("web").profile["properties"]["custom_properties"] == {"a": "A", "b": large, "c": "small", "e": 5}
+
+
+def test_what_is_fuller_than_that_already_is_kept_and_gains_nothing(shelf: Shelf) -> None:
+    """As a profile of before there was a bound."""
+    route(shelf, user_id="web", user_properties=custom({"0": 0}))
+    [(visitor_id, row)] = shelf.rows.items()
+    fat = {str(number): "x" * 1000 for number in range(2000)}
+    shelf.rows[visitor_id] = row.replace('{"0": 0}', json.dumps(fat))
+    route(shelf, user_id="web", user_properties=custom({"0": "less", "1": "y" * 1001, "new": 1}))
+    assert shelf.named("web").profile["properties"]["custom_properties"] == fat | {"0": "less"}
+
+
+def test_a_merger_fills_the_gaps_as_far_as_there_is_room(shelf: Shelf) -> None:
+    older, younger = {"user_id": "web"}, {"email_sha256": JANE}
+    for who, names in ((older, "ab"), (younger, "ac")):
+        for name in names:
+            bag = {f"{name}{number}": 0 for number in range(400)}
+            route(shelf, **who, user_properties=custom(dict(list(bag.items())[:200])))
+            route(shelf, **who, user_properties=custom(dict(list(bag.items())[200:])))
+    assert route(shelf, **older, **younger).notes == ["visitors_merged", "custom_properties_full"]
+    kept = shelf.named("web").profile["properties"]["custom_properties"]
+    assert {name: sum(key.startswith(name) for key in kept) for name in "abc"} == {"a": 400, "b": 400, "c": 200}
 
 
 def test_a_visitor_was_seen_when_its_latest_event_came(shelf: Shelf) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
 
-from ours.core import bags, phones, properties
+from ours.core import bags, emails, phones, properties, timing
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, USER_PROPERTIES
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
@@ -87,7 +87,13 @@ class Person(Contract):
     )
 
     def sound(self, values: Body) -> bool:
-        return _named(values)
+        return _named(values) and not _named_twice(values)
+
+    def read_slowly(self, body: Body, now: int) -> tuple[Body, Notices]:
+        values, notices = super().read_slowly(body, now)
+        if _named_twice(values):
+            notices.add("userProperties.external_id", "overridden", "externalId")
+        return values, notices
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def somebody_is_named(self, data: Body, original: Body, **_: Any) -> None:
@@ -123,7 +129,7 @@ class Event(Person):
         other = values.pop("properties", None)
         if other is not None:
             values["event_properties"] = _merge(other, values.get("event_properties", {}), notices)
-        return Incoming(**values, warnings=notices.all())
+        return Incoming(**values, time=timing.as_sent(body.get("time")), warnings=notices.all())
 
 
 class Track(Event):
@@ -193,10 +199,16 @@ def _named(data: Body) -> bool:
         data.get("user_id")
         or data.get("external_id")
         or data.get("email_sha256")
-        or facts.get("email")
+        or emails.normalise(facts.get("email"))
         or facts.get("external_id")
         or phones.normalise(facts.get("phone_number"))
     )
+
+
+def _named_twice(data: Body) -> bool:
+    """Whether two externalIds are named: the one in the properties is not used."""
+    named, second = data.get("external_id"), (data.get("user_properties") or {}).get("external_id")
+    return bool(named and second and named != second)
 
 
 def _merge(other: Body, explicit: Body, notices: Notices) -> Body:

@@ -42,6 +42,13 @@ def test_a_duplicate_with_other_content_warns(post: Post) -> None:
     assert codes(answer) == {"distinctId": "duplicate_differs"}
 
 
+def test_a_duplicate_with_another_time_warns(post: Post) -> None:
+    at = clock.now_ms() - 60_000
+    post("track", **EVENT, distinctId="d", time=at)
+    assert "warnings" not in post("track", **EVENT, distinctId="d", time=at).get_json()
+    assert codes(post("track", **EVENT, distinctId="d", time=at - 1)) == {"distinctId": "duplicate_differs"}
+
+
 def test_every_wrong_field_is_named_at_once(post: Post, accept: Any) -> None:
     answer = post(
         "track",
@@ -69,7 +76,9 @@ def test_one_wrong_field_is_told_in_one_sentence(post: Post) -> None:
     assert post("track", userId="u").get_json()["error"] == "event: Must be sent."
 
 
-@pytest.mark.parametrize("facts", [None, {}, {"city": "Oslo"}, {"email": ""}, {"phone_number": "none"}])
+@pytest.mark.parametrize(
+    "facts", [None, {}, {"city": "Oslo"}, {"email": ""}, {"phone_number": "none"}, {"email": "N/A"}]
+)
 def test_without_an_identifier_the_three_are_named(post: Post, facts: Any) -> None:
     answer = post("track", event="A", userId=None, userProperties=facts)
     assert answer.status_code == 400
@@ -104,6 +113,23 @@ def test_of_the_email_only_the_hash_stays(post: Post, accept: Any) -> None:
 def test_an_email_that_is_no_address_is_hashed_with_a_warning(post: Post, accept: Any) -> None:
     assert codes(post("track", event="A", email="Ann")) == {"email": "email_not_an_address"}
     assert accept.items[0].email_sha256 == sha256(b"ann").hexdigest()
+
+
+def test_an_email_property_that_is_no_address_is_told(post: Post, accept: Any) -> None:
+    answer = post("track", event="A", userId="u", userProperties={"email": "N/A", "city": "Oslo"})
+    assert codes(answer) == {"userProperties.email": "email_names_nobody"}
+    assert accept.items[0].user_properties == {"email": "N/A", "city": "Oslo"}
+    answer = post("track", event="A", userId="u", userProperties={"email": " Ann@Example.com "})
+    assert "warnings" not in answer.get_json()
+
+
+@pytest.mark.parametrize("door", ["track", "identify"])
+def test_an_external_id_that_names_nobody_is_told(post: Post, door: str) -> None:
+    said = {"event": "A", "externalId": " E1 "} if door == "track" else {"externalId": " E1 "}
+    for second, told in (("E2", "overridden"), (None, "null_ignored")):
+        answer = post(door, **said, userProperties={"external_id": second})
+        assert codes(answer) == {"userProperties.external_id": told}
+    assert "warnings" not in post(door, **said, userProperties={"external_id": "E1 "}).get_json()
 
 
 @pytest.mark.parametrize("email", [5, True, [], {}, "", "  ", "a" * 1001])
