@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 
 from ours import clock
 from ours.core.reasons import Reason
-from ours.core.redact import mask_value
+from ours.core.redact import Person
 from ours.errors import NotFound
 from ours.services import audit
 from ours.services.actors import RANKS, Actor, Who, needs
 from ours.services.opening import try_open
-from ours.services.overview import is_id, masks
+from ours.services.overview import is_id
 from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found
@@ -117,27 +117,29 @@ class Visitors:
         family = reading_events.merged_into(connection, root.id)
         held = queries.identifiers_of(connection, family)
         properties = profile.get("properties") or {}
+        veil = None if clear else Person(properties, {"phone": profile.get("phone")})
+        others = visitors.by_id(connection, family[1:])
         return Profile(
             id=root.id,
             mode=root.mode,
-            public_id=_public(profile, clear=clear),
+            public_id=_public(profile, veil),
             created_at=root.created_at,
             seen_at=root.seen_at,
-            identifiers=[self._identifier(row, root.mode, profile, clear=clear) for row in held],
-            properties=properties if clear else masks.bag(properties),
+            identifiers=[self._identifier(row, root.mode, profile, veil) for row in held],
+            properties=veil.bag(properties) if veil else properties,
             merged=[
-                (row.id, _public(try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0], clear=clear))
-                for row in visitors.by_id(connection, family[1:])
+                (row.id, _public(try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0], veil))
+                for row in others
             ],
             clear=clear,
             unopened=unopened,
         )
 
-    def _identifier(self, row: Any, mode: str, profile: Mapping[str, Any], *, clear: bool) -> Identifier:
+    def _identifier(self, row: Any, mode: str, profile: Mapping[str, Any], veil: Person | None) -> Identifier:
         value = profile.get(_FACTS[row.kind])
         if not value or self._store.lookup(mode, row.kind, value) != row.hash:
             return Identifier(row.kind, None, row.attached_at)
-        shown = f"{value[:8]}…" if row.kind == "email" else str(_shown(row.kind, value, clear=clear))
+        shown = f"{value[:8]}…" if row.kind == "email" else str(veil.value(row.kind, value) if veil else value)
         return Identifier(row.kind, shown, row.attached_at)
 
     def _note(self, actor: Who, verb: str, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
@@ -152,12 +154,9 @@ def _root(connection: Connection, visitor_id: str) -> Any:
     return root
 
 
-def _shown(name: str, value: Any, *, clear: bool) -> Any:
-    return value if clear else mask_value(name, value)
-
-
-def _public(profile: Mapping[str, Any], *, clear: bool) -> str:
-    return str(_shown("id", profile["id"], clear=clear)) if "id" in profile else ""
+def _public(profile: Mapping[str, Any], veil: Person | None) -> str:
+    name = str(profile.get("id", ""))
+    return veil.text(name) if veil else name
 
 
 def _nobody(visitor_id: str) -> NotFound:
