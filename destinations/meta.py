@@ -52,7 +52,7 @@ class Meta(Destination):
 
     | field | what it is |
     |---|---|
-    | `event_name`, `event_id` | `Purchase`, `Lead` and so on, and what repeats are dropped by (else the delivery's own id) |
+    | `event_name`, `event_id` | `Purchase`, `Lead` and so on, and what repeats are dropped by, else the delivery's id |
     | `email`, `phone`, `first_name`, `last_name`, `city`, `state`, `zip`, `country` | hashed |
     | `gender`, `date_of_birth` | hashed; not mapped unless you do |
     | `email_sha256` | stands in where no `email` is known |
