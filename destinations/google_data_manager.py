@@ -19,6 +19,7 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
+    Skipped,
     Split,
     Unauthorized,
     by_status,
@@ -35,6 +36,7 @@ from ours.plugin.identifiers import google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, number, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
+IDENTIFY = "$identify"
 CLICKS = ("gclid", "gbraid", "wbraid")
 SOURCES = ["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"]
 CONFIGURED_WRONG = re.compile(
@@ -55,7 +57,7 @@ class GoogleDataManager(Destination):
 
     | field | what it is |
     |---|---|
-    | `transaction_id` | what repeats are dropped by: the event's distinctId |
+    | `transaction_id` | what repeats are dropped by: the event's distinctId, or else the delivery's own id |
     | `gclid`, `gbraid`, `wbraid` | the click, as it came |
     | `email`, `phone` | hashed |
     | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed |
@@ -63,7 +65,8 @@ class GoogleDataManager(Destination):
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
 
-    An event without a click and without anything hashed is rejected here. Google refuses a whole request for one event
+    An `$identify` is no conversion and is passed over. An event without a click and without anything hashed is rejected
+    here. Google refuses a whole request for one event
     that is wrong, and names it: that one is rejected, the others are sent again at once.
 
     A 200 means that Google took the request, not that it found the conversions good: that is decided later. Each
@@ -141,11 +144,13 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
+        if delivery.event.name == IDENTIFY:
+            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
         clicks = {name: clicked for name in CLICKS if (clicked := text(given.get(name)))}
         device = {"ipAddress": text(given.get("ip")), "userAgent": text(given.get("user_agent"))}
         event = {
             "eventTimestamp": iso(delivery.event.occurred_at),
-            "transactionId": text(given.get("transaction_id")),
+            "transactionId": text(given.get("transaction_id")) or delivery.id,
             "eventSource": settings["event_source"],
             "adIdentifiers": clicks | present({"landingPageDeviceInfo": present(device)}),
             "userData": present({"userIdentifiers": identifiers(given, settings.get("phone_region"))}),

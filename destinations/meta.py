@@ -52,7 +52,7 @@ class Meta(Destination):
 
     | field | what it is |
     |---|---|
-    | `event_name`, `event_id` | `Purchase`, `Lead` and so on, and what repeats are dropped by |
+    | `event_name`, `event_id` | `Purchase`, `Lead` and so on, and what repeats are dropped by, else the delivery's id |
     | `email`, `phone`, `first_name`, `last_name`, `city`, `state`, `zip`, `country` | hashed |
     | `gender`, `date_of_birth` | hashed; not mapped unless you do |
     | `email_sha256` | stands in where no `email` is known |
@@ -153,7 +153,7 @@ class Meta(Destination):
         event = {
             "event_name": text(given.get("event_name")),
             "event_time": delivery.event.occurred_at // 1000,
-            "event_id": text(given.get("event_id")),
+            "event_id": text(given.get("event_id")) or delivery.id,
             "action_source": source,
             "event_source_url": address(given.get("event_source_url"), settings["url_detail"]),
             "user_data": user_data(given, settings, delivery.event.occurred_at),

@@ -12,7 +12,9 @@ from ours.cli.shell import ACTOR, Column, Shell, dump, json_option, pass_shell
 from ours.clock import iso
 
 if TYPE_CHECKING:
-    from ours.services.visitors import Profile, Receipt
+    from collections.abc import Sequence
+
+    from ours.services.visitors import Found, Profile, Receipt
 
 _KIND = click.option(
     "--kind",
@@ -97,16 +99,21 @@ def forget(shell: Shell, who: str | None, kind: str | None, again: bool, yes: bo
     if who is None:
         _show(shell, list(shell.ours.visitors.reapply_forgotten(actor=ACTOR)))
         return
-    found = _ids(shell, who, kind)
+    found = _found(shell, who, kind)
     if not yes and not shell.as_json and sys.stdin.isatty():
-        click.confirm(f"Forget {len(found)} visitor(s) for good?", abort=True, err=True)
-    _show(shell, [shell.ours.visitors.forget(visitor_id, actor=ACTOR) for visitor_id in found])
+        named = ", ".join(f"{one.mode} {one.id}" for one in found)
+        click.confirm(f"Forget {named} for good?", abort=True, err=True)
+    _show(shell, [shell.ours.visitors.forget(one.id, actor=ACTOR) for one in found])
 
 
 def _ids(shell: Shell, who: str, kind: str | None) -> list[str]:
+    return [one.id for one in _found(shell, who, kind)]
+
+
+def _found(shell: Shell, who: str, kind: str | None) -> "Sequence[Found]":
     from ours.errors import NotFound
 
-    found = [one.id for one in shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)]
+    found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
     if not found:
         raise NotFound("Nobody of that name is here. They may have been forgotten, or never have been here.")
     return found
@@ -124,6 +131,10 @@ def _show(shell: Shell, receipts: "list[Receipt]") -> None:
     shell.show_all([_receipt(one) for one in receipts], columns, "Nobody came back.")
     if any(one.destinations for one in receipts):
         shell.say("What destinations were sent before is theirs now: ask each of them to delete it.")
+    gone = {one.visitor_id for one in receipts}
+    for twin, mode in {twin: one.mode for one in receipts for twin in one.twins if twin not in gone}.items():
+        other = "test" if mode == "live" else "live"
+        shell.say(f"The same person is still here in {other} mode: ours visitor forget {twin} --kind visitor.")
 
 
 def _receipt(one: "Receipt") -> dict[str, Any]:
@@ -133,8 +144,15 @@ def _receipt(one: "Receipt") -> dict[str, Any]:
         for place in one.destinations
     ]  # fmt: skip
     counts = {"visitors": one.visitors, "identifiers": one.identifiers, "events": one.events, "attempts": one.attempts}
-    told = {"visitor": one.visitor_id, "mode": one.mode, "forgottenAt": iso(one.forgotten_at), **counts}
-    return told | {"stopped": one.stopped, "destinations": places, "scrubbed": one.scrubbed}
+    told = {
+        "id": one.id,
+        "visitor": one.visitor_id,
+        "mode": one.mode,
+        "forgottenAt": iso(one.forgotten_at),
+        "by": one.actor,
+    }
+    ended = {"stopped": one.stopped, "destinations": places, "otherMode": list(one.twins), "scrubbed": one.scrubbed}
+    return told | counts | ended
 
 
 def _document(one: "Profile") -> dict[str, Any]:

@@ -28,15 +28,24 @@ class Entry:
     detail: Mapping[str, Any]
 
 
-def record(
-    connection: Connection, actor: Who, verb: str, subject: str, detail: Mapping[str, Any] | None = None
-) -> None:
-    """Write one entry in the caller's transaction. ``detail`` holds neither secrets nor personal data."""
+def record(connection: Connection, actor: Who, verb: str, subject: str, detail: Mapping[str, Any] | None = None) -> str:
+    """Write one entry in the caller's transaction; its id. ``detail`` holds neither secrets nor personal data."""
+    entry_id = ids.new_id()
     queries.insert_entry(
         connection,
-        {"id": ids.new_id(), "at": clock.now_ms(), "actor": name_of(actor), "verb": verb, "subject": subject,
+        {"id": entry_id, "at": clock.now_ms(), "actor": name_of(actor), "verb": verb, "subject": subject,
          "detail": orjson.dumps(detail or {}).decode()},
     )  # fmt: skip
+    return entry_id
+
+
+def one(connection: Connection, entry_id: str) -> Entry | None:
+    row = queries.one(connection, entry_id)
+    return _entry(row) if row else None
+
+
+def _entry(row: Any) -> Entry:
+    return Entry(**row._asdict() | {"detail": orjson.loads(row.detail)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +79,4 @@ class Audit:
         """The newest entries first; ``before`` is the id of the last one already seen."""
         with self._store.read() as connection:
             rows = queries.page(connection, limit, before, asdict(wanted))
-        return [Entry(**row._asdict() | {"detail": orjson.loads(row.detail)}) for row in rows]
+        return [_entry(row) for row in rows]

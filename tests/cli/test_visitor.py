@@ -16,11 +16,11 @@ from tests.cli.conftest import Terminal
 
 
 @pytest.fixture
-def send(ours: Ours) -> Callable[[str], str]:
+def send(ours: Ours) -> Callable[..., str]:
     made = ours.sources.add("Shop", actor="cli")
 
-    def make(user_id: str) -> str:
-        caller = ours.accept.authenticate(made.live_key)
+    def make(user_id: str, mode: str = "live") -> str:
+        caller = ours.accept.authenticate(made.live_key if mode == "live" else made.test_key)
         assert caller
         properties = {"first_name": "Jane", "email": "jane@example.com"}
         item = Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id=user_id, user_properties=properties)
@@ -53,6 +53,20 @@ def test_a_visitor_is_found_shown_exported_and_forgotten(
     assert terminal.json("balance", "--check")["faults"] == []
     verbs = [entry["verb"] for entry in terminal.json("audit", "list", "--actor", "cli")]
     assert verbs[:3] == ["forget", "export", "read"]
+
+
+def test_forgetting_one_of_two_modes_says_who_is_left(terminal: Terminal, send: Callable[..., str]) -> None:
+    for mode in ("live", "test"):
+        send("u1", mode)
+    found = {one["mode"]: one["id"] for one in terminal.json("visitor", "find", "u1")}
+    said = terminal.run("visitor", "forget", found["live"], "--kind", "visitor", "--yes")
+    assert f"still here in test mode: ours visitor forget {found['test']} --kind visitor." in said.stdout + said.stderr
+    send("u1")
+    receipts = terminal.json("visitor", "forget", "u1")
+    assert [(one["mode"], one["by"], len(one["otherMode"])) for one in receipts] == [
+        ("live", "cli", 1),
+        ("test", "cli", 0),
+    ]
 
 
 def test_who_is_meant_is_read_from_standard_input_and_must_be_said(

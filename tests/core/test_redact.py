@@ -3,13 +3,13 @@
 import json
 from base64 import b64encode, urlsafe_b64encode
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.redact import MASK, Masker, mask_email, mask_headers, mask_url, mask_value
+from ours.core.redact import MASK, Masker, Person, mask_email, mask_headers, mask_url, mask_value
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=4, max_size=24)
 DISGUISES = {
@@ -129,7 +129,116 @@ def test_an_email_keeps_its_initials_and_its_top_level_domain(address: str, show
         ("gclid", "Cj0", "Cj0"),
         ("membership", "gold", "gold"),
         ("capacity", 7, 7),
+        ("patient_name", "Ada", "A•••"),
+        ("customerName", "Ada", "A•••"),
+        ("event.event_properties.name", "Ada", "A•••"),
+        ("form", {"name": "Ada"}, {"name": "A•••"}),
+        ("name", {"first": "Ada"}, {"first": "A•••"}),
+        ("userName2", "ada", "a•••"),
+        ("firstname", "Ada", "A•••"),
+        ("product_name", "Shoe", "Shoe"),
+        ("products", [{"name": "Shoe"}], [{"name": "Shoe"}]),
+        ("items[0].name", "Shoe", "Shoe"),
+        ("campaignName", "Spring", "Spring"),
+        ("filename", "report.pdf", "report.pdf"),
+        ("form_name", "Contact", "Contact"),
+        ("userAgent", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5)", "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5)"),
+        ("tel", "+4917055555", "•••"),
+        ("hotel", "Ritz", "Ritz"),
+        ("card", "4111111111111111", "•••"),
+        ("card_type", "visa", "visa"),
+        ("iban", "DE89370400440532013000", "•••"),
+        ("accountNumber", 12345678, "•••"),
+        ("mrn", "MRN-777", "•••"),
+        ("geo", {"lat": 51.5, "lng": -0.1, "country": "GB"}, {"lat": "•••", "lng": "•••", "country": "GB"}),
+        ("platform", "web", "web"),
+        ("coordinates", [51.5, -0.1], ["•••", "•••"]),
+        ("reset_token", "abc", "•••"),
+        ("note", "Mail jane@example.com, please.", "Mail j•••@e•••.com, please."),
+        ("note", "Call +49 170 1234567 or (555) 010-0000 or 0170 1234567.", "Call ••• or ••• or •••."),
+        ("note", "Paid with 4111 1111 1111 1111, SSN 078-05-1120", "Paid with •••, SSN •••"),
+        ("note", '{"patient_name": "Ada", "n": 1}', '{"patient_name": "A•••", "n": 1}'),
+        ("note", "{not json, jane@example.com", "{not json, j•••@e•••.com"),
+        ("by", {"jane@example.com": 1}, {"j•••@e•••.com": 1}),
+        ("url", "https://a.example/x?last_name=Doe&utm_source=mail", "https://a.example/x?last_name=D•••&utm_source=mail"),
+        ("url", "https://a.example/u/jane%40example.com/x", "https://a.example/u/j•••@e•••.com/x"),
+        ("url", "https://a.example/?token=abc", f"https://a.example/?token={MASK}"),
+        ("url", "/go?next=https%3A%2F%2Fa.example%2F%3Femail%3Djane%2540example.com",
+         "/go?next=https://a.example/?email=j•••@e•••.com"),
+        ("body", "email=jane%40example.com&plan=pro", "email=j•••@e•••.com&plan=pro"),
+        ("when", "2026-11-26T14:30:00.000+00:00", "2026-11-26T14:30:00.000+00:00"),
+        ("day", "01-02-2026 14:30", "01-02-2026 14:30"),
+        ("fbp", "fb.1.1754874909594.1234567890", "fb.1.1754874909594.1234567890"),
+        ("order", "019a0000-0000-7000-8000-000000000101", "019a0000-0000-7000-8000-000000000101"),
+        ("sdk", "react@18.2.0", "react@18.2.0"),
+        ("url", "https://a.example/search?q=red%20shoes&page=2", "https://a.example/search?q=red%20shoes&page=2"),
     ],
 )  # fmt: skip
 def test_personal_values_are_masked_and_others_shown(name: str, value: Any, shown: Any) -> None:
     assert mask_value(name, value) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Hello Ada van Loon!", "Hello •••!"),
+        ("Dear ms LOON", "Dear ms •••"),
+        ("Ada van", "••• van"),
+        ("It was Ada", "It was •••"),
+        ("Adamant balloons", "Adamant balloons"),
+        ("He went to the van", "He went to the van"),
+        ("0170/5550000 or 01705550000 or 49 170 555 0000", "••• or ••• or •••"),
+        ("born 1988/3/7", "born •••"),
+        ("李小龙 was here, 你好李小龙", "••• was here, 你好•••"),
+        ("https://a.example/ada-van-loon?x=Loon", "https://a.example/•••?x=•••"),
+    ],
+)
+def test_what_is_known_of_a_person_is_masked_under_any_name(text: str, shown: str) -> None:
+    known = {"customer_name": "Ada van Loon", "phone_number": "+491705550000", "date_of_birth": "1988-03-07",
+             "first_name": "小龙", "full_name": "李小龙"}  # fmt: skip
+    person = Person(known, {"plan": "gold", "zip": 12345})
+    assert person.value("title", text) == shown
+    assert person.value("total", 12345) == "•••"
+    assert person.value("total", 12346) == 12346
+    assert person.value("plan", "gold") == "gold"
+
+
+_WORDS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x2000), min_size=5, max_size=12)
+_PADS = st.text(" .,;:!?/&=%#()[]<>'\"-_@+0a", max_size=12)
+
+
+@given(before=_PADS, name=_WORDS, after=_PADS)
+def test_no_text_shows_a_name_that_is_known(before: str, name: str, after: str) -> None:
+    """As a word of its own, and as the value in an address; whatever stands around it."""
+    person = Person({"last_name": name})
+    for text in (f"{before} {name} {after}", f"https://a.example/{before}?x={quote(name, safe='')}&y={quote(after)}"):
+        assert name.casefold() not in unquote(person.value("title", text)).casefold()
+
+
+@given(
+    local=st.text("abcXYZ019.+-_'", min_size=3, max_size=20), host=st.text("abcz0-", min_size=3, max_size=20), pad=_PADS
+)
+def test_no_text_shows_an_email(local: str, host: str, pad: str) -> None:
+    address = f"q{local}@x{host}.example"
+    for text in (
+        f"{pad} {address} {pad}",
+        f"/?x={quote(address, safe='')}",
+        f"/?x={quote(quote(address, safe=''), safe='')}",
+    ):
+        shown = mask_value("note", text)
+        assert f"q{local}" not in unquote(unquote(shown))
+        assert f"x{host}" not in unquote(unquote(shown))
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(max_size=12), _JSON, max_size=4))
+def test_masking_again_changes_nothing(values: dict[str, Any]) -> None:
+    person = Person(values)
+    once = person.bag(values)
+    assert person.bag(once) == once

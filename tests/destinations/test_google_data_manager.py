@@ -90,9 +90,21 @@ def test_a_lead_is_matched_by_its_phone_number_alone() -> None:
     assert item("lead")["userData"] == {"userIdentifiers": [{"phoneNumber": sha256("+33199001234")}]}
 
 
-@pytest.mark.parametrize("sample", ["identify", "minimal"])
-def test_what_names_nobody_and_no_click_is_rejected_here(sample: str) -> None:
-    assert item(sample).code == "NO_IDENTIFIERS_PROVIDED"
+def test_what_names_nobody_and_no_click_is_rejected_here() -> None:
+    assert item("minimal").code == "NO_IDENTIFIERS_PROVIDED"
+
+
+def test_an_identify_is_no_conversion() -> None:
+    assert item("identify", user_properties=PERSON).reason == "no_conversion"
+
+
+@pytest.mark.parametrize("given", [None, "", " "])
+def test_a_conversion_whose_transaction_is_not_mapped_still_has_an_id_that_repeats_share(given: Any) -> None:
+    event = sample_event(user_properties=PERSON)
+    values = load_settings(GoogleDataManager, GIVEN)
+    fields = {"gclid": "AbC", "transaction_id": given}
+    tries = [sample_delivery(event=event, settings=values, fields=fields, attempt=number) for number in (1, 2)]
+    assert {plugin.item(one)["transactionId"] for one in tries} == {tries[0].id}
 
 
 def test_a_click_alone_will_do_and_needs_no_encoding() -> None:

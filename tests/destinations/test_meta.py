@@ -90,6 +90,13 @@ def test_a_lead_is_matched_by_its_phone_number_and_an_identify_by_its_id() -> No
     assert identify["user_data"] == {"external_id": sha256("customer-9")}
 
 
+def test_an_event_whose_id_is_not_mapped_still_has_one_that_repeats_share() -> None:
+    values = load_settings(Meta, GIVEN)
+    fields = {"event_name": "Lead", "email": "jane@example.com", "action_source": "system_generated"}
+    tries = [sample_delivery(settings=values, fields=fields, attempt=number) for number in (1, 2)]
+    assert {Meta().item(one)["event_id"] for one in tries} == {tries[0].id}
+
+
 def test_a_minimal_event_matches_nobody_and_is_rejected_here() -> None:
     assert item("minimal").code == "no_user_data"
 

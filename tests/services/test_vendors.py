@@ -233,6 +233,32 @@ def test_google_ads_names_the_wrong_event_and_takes_the_others(place: Place, sta
     assert len([call for call in vendor.calls if "ingest" in call.path]) == 2
 
 
+def test_google_ads_keeps_one_conversion_of_two_tries_whatever_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(GoogleDataManagerDouble())
+    given = {"events": ["*", "$identify"], "mapping": {"transaction_id": ""}, "actor": "cli"}
+    place.destinations.add("google_data_manager", "G", vendor.settings, **given)
+    buy(place, "a")
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    with place.store.write() as connection:
+        delivered = sa.update(dispatches).where(dispatches.c.state == "delivered")
+        connection.execute(delivered.values(state="retrying", due_at=1))
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, ("stopped", "no_conversion")]
+    assert len([call for call in vendor.calls if "ingest" in call.path]) == 2
+    assert len(vendor.kept) == 1
+
+
+def test_google_ads_refuses_a_conversion_without_an_id_as_google_does() -> None:
+    with GoogleDataManagerDouble() as vendor:
+        body = {
+            "destinations": [{}],
+            "events": [{"eventTimestamp": "2026-11-18T11:06:35Z", "adIdentifiers": {"gclid": "A"}}],
+        }
+        answer = vendor._ingest(body)
+    assert (answer.status, vendor.kept) == (400, [])
+
+
 def test_google_ads_token_that_is_good_no_more_is_renewed_at_once(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(GoogleDataManagerDouble())
     add(place, "google_data_manager", vendor)

@@ -292,13 +292,39 @@ def _restore(store: Store, saved: dict[str, list[dict[str, Any]]]) -> None:
             connection.execute(sa.insert(one), saved[name])
 
 
-def test_the_receipt_is_in_the_audit_log_without_anything_personal(place: Place, visitors: Visitors) -> None:
+def test_the_receipt_is_in_the_audit_log_without_anything_personal(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    hook = place.webhook(receiver)
     place.track(**JANE)
     place.work()
     receipt: Receipt = visitors.forget(the_one(visitors), actor=ADMIN)
     entry = Audit(place.store).list(1)[0]
     assert (entry.verb, entry.actor, entry.subject) == ("forget", ADMIN.name, f"visitor {receipt.visitor_id}")
-    assert entry.detail == {"events": 1, "attempts": 0, "stopped": 0, "destinations": []}
+    sent = {"id": hook, "name": "Hook", "delivered": 1, "tried": 0, "last_at": receipt.destinations[0].last_at}
+    assert entry.detail == {
+        "mode": "live", "visitors": 1, "identifiers": 3, "events": 1, "attempts": 1, "stopped": 0, "twins": [],
+        "destinations": [sent],
+    }  # fmt: skip
+    assert visitors.receipt(entry.id, actor=VIEWER) == receipt
+    for nothing in ("0" * 32, "", Audit(place.store).list(2)[1].id):
+        with pytest.raises(NotFound):
+            visitors.receipt(nothing, actor=VIEWER)
+
+
+@pytest.mark.parametrize("shared", ["user_id", "external_id", "email_sha256", "user_properties"])
+def test_the_same_person_in_the_other_mode_is_named(place: Place, visitors: Visitors, shared: str) -> None:
+    place.track(**JANE)
+    place.track(mode="test", **({"user_id": None, shared: JANE[shared]}))
+    place.track(mode="test", user_id="somebody else")
+    place.work()
+    live = next(one.id for one in visitors.find("canary-user", "userId", actor="cli") if one.mode == "live")
+    (twin,) = visitors.show(live, actor=VIEWER).twins
+    assert visitors.show(twin, actor=VIEWER).mode == "test"
+    receipt = visitors.forget(live, actor=ADMIN)
+    assert list(receipt.twins) == [twin]
+    assert list(visitors.forget(twin, actor=ADMIN).twins) == []
+    assert list(visitors.receipt(receipt.id, actor=VIEWER).twins) == []
 
 
 def test_a_replay_that_comes_between_is_stopped_too(

@@ -7,11 +7,12 @@ from typing import Any
 from ours.core.mapping import EVENT_NAME, Context, Mapper
 from ours.core.modifications import HASHES
 from ours.core.paths import Path
-from ours.core.redact import mask_value
+from ours.core.redact import Person
 from ours.plugin import Destination as Plugin
 from ours.services.destinations.config import Config
 from ours.services.destinations.mapping import mapper_of, withheld
 from ours.services.explain.views import Field
+from ours.services.overview.masks import person_of
 
 PLUGIN, OWN, WITHHELD = "plugin", "destination", "withheld"
 _SHOWN_DIGITS = 8
@@ -30,6 +31,7 @@ def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> 
         seen = context._replace(event=replace(context.event, name=name))
     held = withheld(plugin, config.kind(plugin), config.mapping)
     own = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
+    person = None if clear else person_of(context)
     listed = []
     for row in mapping.explain(seen):
         template = mapping.templates[row.field]
@@ -41,9 +43,9 @@ def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> 
             Field(
                 field=row.field,
                 layer=said, template=row.template,
-                paths=[path.text for path in template.paths], taken=shown(taken, template.paths, clear=clear),
+                paths=[path.text for path in template.paths], taken=shown(taken, template.paths, person),
                 modification=row.modification,
-                value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, clear=clear),
+                value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, person),
                 sent=value is not None or template.gives_null,
             )
         )  # fmt: skip
@@ -56,12 +58,12 @@ def layer(field: str, own: Mapping[str, Any], config: Config, case: str | None) 
     return OWN if field in config.mapping else PLUGIN
 
 
-def shown(value: Any, paths: tuple[Path, ...], *, clear: bool) -> Any:
-    """Masked by the names of the paths that it was taken from."""
-    if clear:
+def shown(value: Any, paths: tuple[Path, ...], person: Person | None) -> Any:
+    """Masked by the names of the paths that it was taken from, and by what is known of the ``person``."""
+    if person is None:
         return value
     for path in paths:
-        value = mask_value(path.text, value)
+        value = person.value(path.text, value)
     return value
 
 

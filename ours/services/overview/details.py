@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from ours.core import reasons
 from ours.core.reasons import ABANDONED, Reason, describe
-from ours.core.redact import Masker, mask_value
+from ours.core.redact import Masker
 from ours.errors import Unsealable, is_unopened
 from ours.services.opening import try_open
 from ours.services.overview import masks
@@ -26,32 +26,33 @@ _GROUPS = {
 
 
 class Details:
-    """Opens what is sealed. ``clear`` says whether the bodies of requests may be shown as they are."""
+    """Opens what is sealed. ``clear``: all is shown as it was sent, but for credentials."""
 
     def __init__(self, connection: Connection, sealer: Sealer, maskers: masks.Maskers, *, clear: bool) -> None:
         self._connection = connection
         self._sealer = sealer
         self._maskers = maskers
-        self._hidden = None if clear else masks.people()
+        self._hidden = None if clear else masks.Veil()
         self._veil: Reason | None = None
 
     def event(self, row: Any) -> Event:
         payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
         known, stranger = self._known(row.visitor_id)
         if self._hidden is not None:
-            self._hidden = masks.people(*(_mapping(payload, name) for name in _GROUPS), known)
+            self._hidden = masks.Veil(*(_mapping(payload, name) for name in _GROUPS), known)
             self._veil = unopened or stranger
         said = [(code, describe(code)) for code in (row.notes or "").split(",") if code]
         distinct_id = payload.get("distinct_id")
         return Event(
             row=rows(self._connection, [row])[0],
             kind=row.kind,
-            distinct_id=str(mask_value("distinctId", distinct_id)) if distinct_id else None,
-            groups={title: masks.bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
-            warnings=payload.get("warnings") or (),
+            distinct_id=self._shown(str(distinct_id)) if distinct_id else None,
+            groups={title: self._bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
+            warnings=[{**one, "field": self._shown(str(one.get("field")))} for one in payload.get("warnings") or ()],
             notes=[*said, *([("", unopened)] if unopened and not any(_tells(code) for code, _ in said) else [])],
             visitor=self._visitor(row.visitor_id),
             dispatches=[*self._dispatches(row.id), *self._refused(row)],
+            clear=self._hidden is None,
         )
 
     def _visitor(self, visitor_id: str | None) -> Visitor | None:
@@ -59,15 +60,21 @@ class Details:
         if row is None:
             return None
         profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}")
-        facts = {
-            "Visitor id": mask_value("id", profile.get("id")),
-            "externalId": mask_value("externalId", profile.get("external_id")),
-            "Email, hashed": str(profile.get("email_sha256") or "")[:8],
-            "Phone": mask_value("phone", profile.get("phone")),
+        named = {
+            "Visitor id": profile.get("id"),
+            "externalId": profile.get("external_id"),
+            "Phone": profile.get("phone"),
         }
+        facts = self._bag(named) | {"Email, hashed": str(profile.get("email_sha256") or "")[:8]}
         shown = [(label, str(value)) for label, value in facts.items() if value]
-        properties = masks.bag(_mapping(profile, "properties"))
+        properties = self._bag(_mapping(profile, "properties"))
         return Visitor(row.id, shown, properties, merged=row.id != visitor_id, unopened=unopened)
+
+    def _bag(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return self._hidden.person.bag(values) if self._hidden is not None else dict(values)
+
+    def _shown(self, text: str) -> str:
+        return self._hidden.person.text(text) if self._hidden is not None else text
 
     def _told(self, text: str) -> str:
         return self._hidden.text(text) if self._hidden is not None else text

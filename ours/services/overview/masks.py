@@ -1,23 +1,20 @@
-"""What a person may see of an event: names and addresses masked, credentials out of requests."""
+"""What may be seen of an event: whom it is about masked, credentials out of requests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 from marshmallow import ValidationError
 from sqlalchemy import Connection
 
-from ours.core.redact import Masker, mask_value
+from ours.core.mapping import Context
+from ours.core.redact import Masker, Person
 from ours.plugin import load_settings, secrets_of
 from ours.registry import Registry
 from ours.store import Sealer
 from ours.store.queries import destinations
 
 _HIDDEN_BODY = "(not JSON, so it is shown to editors alone)"
-
-
-def bag(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: mask_value(name, value) for name, value in values.items()}
 
 
 class Maskers:
@@ -56,23 +53,39 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else []
 
 
-def people(*bags: Mapping[str, Any]) -> Masker:
-    """Masks what is personal in these by its values, under whatever name it turns up elsewhere."""
-    return Masker({text for each in bags for text in _personal("", each)})
+class Veil:
+    """Masks a person in what was exchanged: as ``Person`` does, and by their values in every disguise."""
+
+    def __init__(self, *bags: Mapping[str, Any]) -> None:
+        self.person = Person(*bags)
+        self._masker = Masker(self.person.values)
+
+    def text(self, text: str) -> str:
+        return self._masker.text(self.person.text(text))
+
+    def body(self, body: str) -> str:
+        if not body:
+            return body
+        try:
+            shown = self.person.value("", orjson.loads(body))
+        except orjson.JSONDecodeError:
+            return _HIDDEN_BODY
+        return self._masker.text(orjson.dumps(shown).decode())
 
 
-def _personal(name: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _personal(f"{name}.{key}", inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _personal(name, inner)
-    elif mask_value(name, value) != value:
-        yield str(value).strip()
+def person_of(context: Context) -> Person:
+    """Whom an event is about, by all that it says and that is known of them."""
+    event, visitor = context.event, context.visitor
+    return Person(
+        event.event_properties,
+        event.user_properties,
+        event.default_properties,
+        event.identity_context,
+        visitor.properties,
+    )
 
 
-def message(kept: Mapping[str, Any] | None, masker: Masker, hidden: Masker | None) -> dict[str, Any] | None:
+def message(kept: Mapping[str, Any] | None, masker: Masker, hidden: Veil | None) -> dict[str, Any] | None:
     """A request or an answer without credentials; without what ``hidden`` masks too, unless that is None."""
     if not kept:
         return None
@@ -84,14 +97,5 @@ def message(kept: Mapping[str, Any] | None, masker: Masker, hidden: Masker | Non
     if hidden is not None:
         shown["url"] = hidden.text(shown.get("url") or "")
         shown["headers"] = {name: hidden.text(str(value)) for name, value in shown["headers"].items()}
-        shown["body"] = hidden.text(_veiled(shown["body"]))
+        shown["body"] = hidden.body(shown["body"])
     return shown
-
-
-def _veiled(body: str) -> str:
-    if not body:
-        return body
-    try:
-        return orjson.dumps(mask_value("", orjson.loads(body))).decode()
-    except orjson.JSONDecodeError:
-        return _HIDDEN_BODY

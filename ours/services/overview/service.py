@@ -54,7 +54,7 @@ class Overview:
                 return
 
     def event(self, event_id: str, *, clear: bool = False) -> Event:
-        """One event with all that became of it, personal values masked; bodies of requests as they are if ``clear``.
+        """One event with all that became of it, personal values masked unless ``clear``; credentials always are.
 
         :raises NotFound: when there is none with that id.
         """

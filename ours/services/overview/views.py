@@ -114,7 +114,7 @@ class Dispatch:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Whom an event is about, personal values masked. ``merged``: the event named another one, who is this one now.
+    """Whom an event is about. ``merged``: the event named another one, who is this one now.
 
     ``unopened``: why nothing is known of them, if so.
     """
@@ -128,7 +128,7 @@ class Visitor:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event with all it carries, and all that became of it."""
+    """One event with all it carries, and all that became of it. Personal values are masked unless ``clear``."""
 
     row: Row
     kind: str
@@ -138,6 +138,7 @@ class Event:
     notes: Sequence[tuple[str, Reason]]
     visitor: Visitor | None
     dispatches: Sequence[Dispatch]
+    clear: bool
 
     @property
     def abandoned(self) -> bool:

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from ours.core.diffing import ABSENT, Difference, differences
 from ours.core.governance import Rule as CoreRule
-from ours.core.redact import mask_value
+from ours.core.mapping import Context
+from ours.core.redact import Person
 from ours.errors import Invalid, NotFound
 from ours.plugin import Destination as Plugin
 from ours.plugin import secrets_of
@@ -17,6 +18,7 @@ from ours.registry import Registry
 from ours.services import samples
 from ours.services.destinations import Destinations
 from ours.services.destinations.config import Config, Given, drafted
+from ours.services.overview.masks import person_of
 from ours.services.preview.judging import Side, Verdict, side
 from ours.services.rules.service import Governance, Rule, core_rules
 from ours.services.samples import Sample
@@ -150,7 +152,7 @@ def _effects(found: Sequence[Sample], pairs: Sequence[tuple[str, Side, Side]], *
     for sample in found:
         for name, before, after in pairs:
             old, new = before.judge(sample.row, sample.context), after.judge(sample.row, sample.context)
-            told = _told(old, new, clear=clear)
+            told = _told(old, new, None if clear else sample.context)
             yield Effect(_kind(old, new, told), sample.row.id, sample.row.name, before.target.id, name,
                          old.reason, new.reason, told)  # fmt: skip
 
@@ -163,18 +165,19 @@ def _kind(old: Verdict, new: Verdict, told: Sequence[Difference]) -> str:
     return "appears" if old.request is None else "vanishes"
 
 
-def _told(old: Verdict, new: Verdict, *, clear: bool) -> list[Difference]:
-    """Personal values are masked after they were compared, so that a change of theirs is seen and they are not."""
+def _told(old: Verdict, new: Verdict, about: Context | None) -> list[Difference]:
+    """Whom it is ``about`` is masked after the values were compared, so that a change is seen and they are not."""
     found = differences(old.request or {}, new.request or {})
-    return (
-        found
-        if clear
-        else [Difference(one.path, _masked(one.path, one.old), _masked(one.path, one.new)) for one in found]
-    )
+    if about is None or not found:
+        return found
+    person = person_of(about)
+    return [
+        Difference(one.path, _masked(person, one.path, one.old), _masked(person, one.path, one.new)) for one in found
+    ]
 
 
-def _masked(path: str, value: Any) -> Any:
-    return value if value is ABSENT else mask_value(path, value)
+def _masked(person: Person, path: str, value: Any) -> Any:
+    return value if value is ABSENT else person.value(path, value)
 
 
 def _slug(connection: Connection, destination_id: int) -> str:

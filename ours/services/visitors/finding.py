@@ -1,8 +1,9 @@
 """Finds a visitor by anything that names them. What is typed is hashed at once and stands nowhere."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -20,6 +21,7 @@ KINDS: Mapping[str, str] = {
     "visitor": "visitor's hash, as in addresses of pages",
 }
 _HELD_AS = {"externalId": "external", "email": "email", "phone": "phone"}
+FACTS: Mapping[str, str] = {"external": "external_id", "email": "email_sha256", "phone": "phone"}
 _MODES = ("live", "test")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HASH = re.compile(r"[0-9a-f]{32}")
@@ -48,6 +50,16 @@ def find(connection: Connection, lookup: Lookup, text: str, kind: str | None) ->
     there = [(roots[visitor_id], each) for visitor_id, each in reversed(named) if visitor_id in roots]
     found = {row.id: (row, each) for row, each in there}  # the first kind that found them stays
     return [Found(row.id, row.mode, each) for row, each in sorted(found.values(), key=lambda one: one[0].mode)]
+
+
+def twins(connection: Connection, lookup: Lookup, mode: str, profiles: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The visitors of the other mode that one of these names too: the same person, as far as anybody can tell."""
+    (other,) = {*_MODES} - {mode}
+    known = list(profiles)
+    named = {lookup(other, "visitor", str(one["id"])) for one in known if one.get("id")}
+    hashes = {lookup(other, kind, str(one[fact])) for one in known for kind, fact in FACTS.items() if one.get(fact)}
+    found = queries.roots(connection, named | set(queries.holders(connection, hashes).values()))
+    return sorted({row.id for row in found.values()})
 
 
 def _ids(connection: Connection, lookup: Lookup, text: str, kind: str) -> Iterator[tuple[str, str]]:

@@ -9,20 +9,26 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import Connection
 
 from ours import clock, ids
 from ours.errors import Busy
 from ours.services import audit
 from ours.services.actors import Who
+from ours.services.opening import try_open
 from ours.services.route import Route
+from ours.services.visitors import finding
 from ours.store import Store
 from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
+VERB = "forget"
+_SUBJECT = "visitor "
 _CHUNK = 200
 _PATIENCE = 45.0
 _TICK = 0.05
@@ -43,8 +49,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was taken away, and where it had gone before. ``scrubbed``: no trace is left in SQLite's files either."""
+    """What was taken away, by whom, and where it had gone before; ``id`` is that of the audit log's entry.
 
+    ``twins``: visitors of the other mode that the same names name, who are still here. ``scrubbed``: no trace is left
+    in SQLite's files either.
+    """
+
+    id: str
+    actor: str
     visitor_id: str
     mode: str
     forgotten_at: int
@@ -54,7 +66,18 @@ class Receipt:
     attempts: int
     stopped: int
     destinations: Sequence[Place]
-    scrubbed: bool
+    twins: Sequence[str]
+    scrubbed: bool = True
+
+
+def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
+    """The receipt of an entry of the audit log, if it keeps one; of the twins those who are ``here``."""
+    kept = dict(entry.detail)
+    if entry.verb != VERB or "mode" not in kept:
+        return None
+    kept["destinations"] = [Place(**one) for one in kept["destinations"]]
+    kept["twins"] = [one for one in kept["twins"] if one in set(here)]
+    return Receipt(entry.id, entry.actor, entry.subject.removeprefix(_SUBJECT), forgotten_at=entry.at, **kept)
 
 
 @dataclass(slots=True)
@@ -104,6 +127,7 @@ class Forgetting:
             root = visitors.roots(connection, [visitor_id]).get(visitor_id)
             family = reading_events.merged_into(connection, root.id) if root else ()
             event_ids = queries.events_of(connection, family)
+            twins = self._twins(connection, root.mode, family) if root else []
         if root is None:
             return None
         now, ends = clock.now_ms(), time.monotonic() + _PATIENCE
@@ -116,13 +140,20 @@ class Forgetting:
             self._empty(part, taken, now, ends)
         with self._store.write() as connection:
             held = queries.remove(connection, family)
-            told = {"events": len(event_ids), "attempts": taken.attempts, "stopped": taken.stopped,
-                    "destinations": sorted(taken.places)}  # fmt: skip
-            audit.record(connection, actor, "forget", f"visitor {root.id}", told)
-        return Receipt(
-            root.id, root.mode, now, len(family), held, len(event_ids), taken.attempts, taken.stopped,
-            [taken.places[one] for one in sorted(taken.places)], self._store.scrub(),
-        )  # fmt: skip
+            told = {"mode": root.mode, "visitors": len(family), "identifiers": held, "events": len(event_ids),
+                    "attempts": taken.attempts, "stopped": taken.stopped, "twins": twins,
+                    "destinations": [asdict(taken.places[one]) for one in sorted(taken.places)]}  # fmt: skip
+            entry_id = audit.record(connection, actor, VERB, f"{_SUBJECT}{root.id}", told)
+            entry = audit.one(connection, entry_id)
+        receipt = receipt_of(entry, twins) if entry else None
+        return replace(receipt, scrubbed=self._store.scrub()) if receipt else None
+
+    def _twins(self, connection: Connection, mode: str, family: Sequence[str]) -> list[str]:
+        opened = (
+            try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0]
+            for row in visitors.by_id(connection, family)
+        )
+        return finding.twins(connection, self._store.lookup, mode, opened)
 
     def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
         """Stop what waits for these events and, once no worker has anything of them in hand, empty them."""

@@ -9,21 +9,19 @@ from sqlalchemy import Connection
 
 from ours import clock
 from ours.core.reasons import Reason
-from ours.core.redact import mask_value
+from ours.core.redact import Person
 from ours.errors import NotFound
 from ours.services import audit
 from ours.services.actors import RANKS, Actor, Who, needs
 from ours.services.opening import try_open
-from ours.services.overview import is_id, masks
+from ours.services.overview import is_id
 from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found
-from ours.services.visitors.forgetting import Forgetting, Receipt
+from ours.services.visitors.forgetting import Forgetting, Receipt, receipt_of
 from ours.store import Store
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
-
-_FACTS = {"external": "external_id", "email": "email_sha256", "phone": "phone"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +36,7 @@ class Identifier:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """All that is known of a visitor. Personal values are masked unless ``clear``. ``merged``: who they were, too.
+    ``twins``: visitors of the other mode that the same names name.
 
     ``unopened``: why nothing of it can be shown, if so.
     """
@@ -50,6 +49,7 @@ class Profile:
     identifiers: Sequence[Identifier]
     properties: Mapping[str, Any]
     merged: Sequence[tuple[str, str]]
+    twins: Sequence[str]
     clear: bool
     unopened: Reason | None = None
 
@@ -107,6 +107,20 @@ class Visitors:
             raise _nobody(visitor_id)
         return receipt
 
+    @needs("viewer", "visitors:read")
+    def receipt(self, entry_id: str, *, actor: Who) -> Receipt:  # noqa: ARG002 - it is checked
+        """What was said when somebody was forgotten, as the audit log keeps it; it holds nothing of the person.
+
+        :raises NotFound: when that entry keeps no receipt, or is gone.
+        """
+        with self._store.read() as connection:
+            entry = audit.one(connection, entry_id) if is_id(entry_id) else None
+            twins = entry.detail.get("twins", ()) if entry else ()
+            found = receipt_of(entry, (row.id for row in visitors.by_id(connection, twins))) if entry else None
+        if found is None:
+            raise NotFound(f"There is no receipt {entry_id[:40]}. The audit log keeps it as long as its other entries.")
+        return found
+
     @needs("admin")
     def reapply_forgotten(self, *, actor: Who) -> Sequence[Receipt]:
         """Forget again whom a restored backup brought back."""
@@ -117,27 +131,28 @@ class Visitors:
         family = reading_events.merged_into(connection, root.id)
         held = queries.identifiers_of(connection, family)
         properties = profile.get("properties") or {}
+        veil = None if clear else Person(properties, {"phone": profile.get("phone")})
+        others = visitors.by_id(connection, family[1:])
+        opened = [profile, *(try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0] for row in others)]
         return Profile(
             id=root.id,
             mode=root.mode,
-            public_id=_public(profile, clear=clear),
+            public_id=_public(profile, veil),
             created_at=root.created_at,
             seen_at=root.seen_at,
-            identifiers=[self._identifier(row, root.mode, profile, clear=clear) for row in held],
-            properties=properties if clear else masks.bag(properties),
-            merged=[
-                (row.id, _public(try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0], clear=clear))
-                for row in visitors.by_id(connection, family[1:])
-            ],
+            identifiers=[self._identifier(row, root.mode, profile, veil) for row in held],
+            properties=veil.bag(properties) if veil else properties,
+            merged=[(row.id, _public(one, veil)) for row, one in zip(others, opened[1:], strict=True)],
+            twins=finding.twins(connection, self._store.lookup, root.mode, opened),
             clear=clear,
             unopened=unopened,
         )
 
-    def _identifier(self, row: Any, mode: str, profile: Mapping[str, Any], *, clear: bool) -> Identifier:
-        value = profile.get(_FACTS[row.kind])
+    def _identifier(self, row: Any, mode: str, profile: Mapping[str, Any], veil: Person | None) -> Identifier:
+        value = profile.get(finding.FACTS[row.kind])
         if not value or self._store.lookup(mode, row.kind, value) != row.hash:
             return Identifier(row.kind, None, row.attached_at)
-        shown = f"{value[:8]}…" if row.kind == "email" else str(_shown(row.kind, value, clear=clear))
+        shown = f"{value[:8]}…" if row.kind == "email" else str(veil.value(row.kind, value) if veil else value)
         return Identifier(row.kind, shown, row.attached_at)
 
     def _note(self, actor: Who, verb: str, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
@@ -152,12 +167,9 @@ def _root(connection: Connection, visitor_id: str) -> Any:
     return root
 
 
-def _shown(name: str, value: Any, *, clear: bool) -> Any:
-    return value if clear else mask_value(name, value)
-
-
-def _public(profile: Mapping[str, Any], *, clear: bool) -> str:
-    return str(_shown("id", profile["id"], clear=clear)) if "id" in profile else ""
+def _public(profile: Mapping[str, Any], veil: Person | None) -> str:
+    name = str(profile.get("id", ""))
+    return veil.text(name) if veil else name
 
 
 def _nobody(visitor_id: str) -> NotFound:

@@ -12,6 +12,10 @@ def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
     connection.execute(insert(audit).values(entry))
 
 
+def one(connection: Connection, entry_id: str) -> Any | None:
+    return connection.execute(select(audit).where(audit.c.id == entry_id)).one_or_none()
+
+
 def page(connection: Connection, limit: int, before: str | None, wanted: Mapping[str, str | None]) -> Sequence[Any]:
     """At most ``limit`` entries, those older than the entry ``before`` when it is given."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)

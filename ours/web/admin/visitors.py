@@ -56,5 +56,11 @@ def _receipt(one: Receipt) -> Mapping[str, Any]:
         for place in one.destinations
     ]  # fmt: skip
     counts = {name: value for name, value in asdict(one).items() if isinstance(value, int) and name != "forgotten_at"}
-    return {"visitor": one.visitor_id, "mode": one.mode, "forgottenAt": iso(one.forgotten_at), **counts,
-            "destinations": places}  # fmt: skip
+    told = {
+        "id": one.id,
+        "visitor": one.visitor_id,
+        "mode": one.mode,
+        "forgottenAt": iso(one.forgotten_at),
+        "by": one.actor,
+    }
+    return told | counts | {"destinations": places, "otherMode": list(one.twins)}

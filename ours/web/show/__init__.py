@@ -30,6 +30,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     sign_in,
     sources,
     tokens,
+    unseen,
     visitors,
 )
 from ours.web.show.door import blueprint, roles, whoever

@@ -6,7 +6,7 @@ What names a person is posted and hashed at once: it stands in no address, no ti
 from collections.abc import Mapping, Sequence
 
 import orjson
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.errors import Invalid
@@ -54,9 +54,20 @@ def export_visitor(visitor_id: str) -> Response:
 
 
 @page("/visitors/<visitor_id>/forget", "admin", ["GET", "POST"])
-def forget_visitor(visitor_id: str) -> str:
-    """First what it will do; then, posted, do it and show the receipt."""
+def forget_visitor(visitor_id: str) -> ResponseReturnValue:
+    """First what it will do; then, posted, do it and lead to the receipt."""
     me = person().actor
     if request.method == "GET":
         return render_template("visitors/forget.html", visitor=ours().visitors.show(visitor_id, actor=me))
-    return render_template("visitors/receipt.html", receipt=ours().visitors.forget(visitor_id, actor=me))
+    receipt = ours().visitors.forget(visitor_id, actor=me)
+    if not receipt.scrubbed:
+        flash(
+            "SQLite's write-ahead log was in use and could not be emptied just now. It is, within minutes, by itself.",
+            "warn",
+        )
+    return redirect(url_for("show.receipt", entry_id=receipt.id))
+
+
+@page("/visitors/receipts/<entry_id>", "viewer")
+def receipt(entry_id: str) -> str:
+    return render_template("visitors/receipt.html", receipt=ours().visitors.receipt(entry_id, actor=person().actor))

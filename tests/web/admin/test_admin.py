@@ -162,7 +162,8 @@ def test_a_visitor_is_found_read_exported_and_forgotten(program: Program, event_
     assert call("GET", path).json["properties"] == {"first_name": "Jane"}
     assert call("POST", f"{path}/export").json["events"][0]["id"] == event_id
     receipt = call("POST", f"{path}/forget").json
-    assert (receipt["events"], receipt["visitors"], receipt["destinations"]) == (1, 1, [])
+    assert (receipt["events"], receipt["visitors"], receipt["destinations"], receipt["otherMode"]) == (1, 1, [], [])
+    assert receipt["by"].startswith("token 1")
     assert call("GET", path).status_code == 404
 
 

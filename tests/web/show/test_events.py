@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,10 @@ def test_an_event_under_way_refreshes_itself_until_all_is_settled(editor: Browse
     assert "hx-get" not in editor.get(unescape(address[1])).text
 
 
-def test_people_stay_masked_and_out_of_addresses_and_titles(editor: Browser, send: Send, work: Work) -> None:
+def test_people_stay_masked_and_out_of_addresses_and_titles(
+    browser_of: Callable[[str], Browser], send: Send, work: Work
+) -> None:
+    viewer = browser_of("viewer")
     event_id = send(
         user_id=None,
         external_id="ada@example.com",
@@ -146,11 +150,71 @@ def test_people_stay_masked_and_out_of_addresses_and_titles(editor: Browser, sen
     )
     work()
     for path in ("/events", f"/events/{event_id}"):
-        page = editor.page(path)
+        page = viewer.page(path)
         for secret in ("ada@example.com", "Adalberta", "15550100000", "203.0.113.7", "5e884898d"):
             assert secret not in page, (path, secret)
         assert "<title>Event · Ours" in page or "<title>Recent events · Ours" in page
-    assert "a•••@e•••.com" in editor.page(f"/events/{event_id}")
+    assert "a•••@e•••.com" in viewer.page(f"/events/{event_id}")
+
+
+LEAKS: dict[str, Any] = {
+    "user_properties": {"first_name": "Adaxyz", "last_name": "Lovelacexyz", "email": "ada.l@example.com",
+                        "phone_number": "+491705550000"},
+    "default_properties": {
+        "current_url": "https://clinic.example/confirm?email=ada.l%40example.com&phone=%2B491705550000&name=Lovelacexyz",
+        "title": "Hello Adaxyz Lovelacexyz", "referrer": "https://clinic.example/reset?token=RESETSECRET",
+    },
+    "event_properties": {
+        "note": "Call ada.l@example.com or +49 170 5550001", "patient_name": "Lovelacexyz-1",
+        "patientName": "Lovelacexyz-2", "customer_name": "Lovelacexyz-3", "contactName": "Lovelacexyz-4",
+        "tel": "+4917055555", "card": "4111111111111111",
+        "iban": "DE89370400440532013000", "mrn": "MRN-777", "geo": {"lat": 51.50001}, "product_name": "Premium plan",
+    },
+}  # fmt: skip
+IN_CLEAR = (
+    "adaxyz",
+    "lovelacexyz",
+    "ada.l",
+    "4917055",
+    "5550001",
+    "resetsecret",
+    "411111",
+    "de8937",
+    "mrn-777",
+    "51.50001",
+)
+
+
+def test_what_names_a_person_is_masked_for_viewers_wherever_an_event_carries_it(
+    browser_of: Callable[[str], Browser], here: Ours, send: Send, work: Work
+) -> None:
+    mapping = {"url": "{{event.default_properties.current_url}}", "said": "{{event.default_properties.title}}"}
+    here.destinations.add("webhook", "Hook", {"url": "http://127.0.0.1:9/"}, events=["*"], mapping=mapping, actor="cli")
+    event_id = send(mode="test", **LEAKS)
+    work()
+    viewer = browser_of("viewer")
+    for path in (f"/events/{event_id}", f"/events/{event_id}/explain"):
+        page = viewer.page(path)
+        assert [leak for leak in IN_CLEAR if leak in page.lower()] == [], path
+        assert "https://clinic.example/confirm?email=a•••@e•••.com&amp;phone=•••&amp;name=L•••" in page
+        assert "Hello ••• •••" in page
+    page = viewer.page(f"/events/{event_id}")
+    assert "Premium plan" in page
+    assert "Values that name a person are masked; editors see them in clear." in page
+    assert [entry for entry in here.audit.list() if entry.verb == "read"] == []
+
+
+def test_an_editor_sees_an_event_in_clear_and_is_written_down(
+    editor: Browser, here: Ours, send: Send, work: Work
+) -> None:
+    event_id = send(**LEAKS)
+    work()
+    page = editor.page(f"/events/{event_id}")
+    assert "Hello Adaxyz Lovelacexyz" in page
+    assert page.count("ada.l@example.com") >= 2
+    assert "You see personal values in clear. The audit log keeps that you did." in page
+    entry = here.audit.list(1)[0]
+    assert (entry.verb, entry.subject) == ("read", f"event {event_id}")
 
 
 def test_a_viewer_sees_bodies_without_what_is_personal(

@@ -56,13 +56,37 @@ def test_an_admin_exports_and_forgets_and_gets_a_receipt(
     assert answer.headers["Content-Disposition"] == f'attachment; filename="visitor-{jane[:8]}.json"'
     assert json.loads(answer.text)["events"][0]["userProperties"]["first_name"] == "Janecanary"
     assert "every figure still adds up" in unescape(admin.page(f"/visitors/{jane}/forget"))
-    page = admin.post(f"/visitors/{jane}/forget").text
-    assert "Nothing of this visitor ever left." in page
+    answer = admin.post(f"/visitors/{jane}/forget", follow=False)
+    assert answer.status_code == 302
+    page = admin.page(answer.location)
+    for said in ("Nothing of this visitor ever left.", jane, "admin@example.com", "<dd>live</dd>"):
+        assert said in page
+    assert admin.page(answer.location) == page  # to be come back to
+    assert "still here" not in page
     assert admin.get(f"/visitors/{jane}").status_code == 404
     assert "difference 0" in admin.page("/")
     log = admin.page("/audit?subject=visitor+" + jane)
     for verb in ("export", "read", "forget"):
         assert f"<code>{verb}</code>" in log
+    assert f'<a href="{answer.location}"><code>forget</code></a>' in log
+    assert admin.get(f"/visitors/receipts/{'0' * 32}").status_code == 404
+
+
+def test_forgetting_in_one_mode_names_the_same_person_in_the_other(
+    admin: Browser, jane: str, here: Ours, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    assert "nobody of the same names is in test mode" in admin.page(f"/visitors/{jane}/forget")
+    send(mode="test", **JANE)
+    work()
+    (twin,) = [one.id for one in here.visitors.find("u1", "userId", actor="cli") if one.mode == "test"]
+    for path in (f"/visitors/{jane}", f"/visitors/{jane}/forget"):
+        assert f'href="/visitors/{twin}"' in admin.page(path), path
+    answer = admin.post(f"/visitors/{jane}/forget", follow=False)
+    page = admin.page(answer.location)
+    assert "The same person is still here in test mode." in page
+    assert f'href="/visitors/{twin}"' in page
+    admin.post(f"/visitors/{twin}/forget")
+    assert "still here" not in admin.page(answer.location)
 
 
 def test_who_opens_an_event_in_clear_is_written_down_and_who_sees_masks_is_not(

@@ -96,6 +96,8 @@ def _violations(events: list[Any]) -> Iterator[Mapping[str, str]]:
         where, people = f"events[{index}]", (event.get("userData") or {}).get("userIdentifiers", [])
         if not event.get("eventTimestamp"):
             yield {"field": f"{where}.event_timestamp", "reason": "EVENT_TIME_INVALID", "description": "Invalid time."}
+        if not event.get("transactionId"):
+            yield {"field": f"{where}.transaction_id", "reason": "REQUIRED_FIELD_MISSING", "description": "No id."}
         if not people and not {"gclid", "gbraid", "wbraid"} & (event.get("adIdentifiers") or {}).keys():
             yield {"field": where, "reason": "NO_IDENTIFIERS_PROVIDED", "description": "No identifiers."}
         if not _CLICK.fullmatch((event.get("adIdentifiers") or {}).get("gclid", "none")):

@@ -23,7 +23,7 @@ class MetaDouble(Double):
         super().__init__(port)
         self.test_kept: list[Any] = []
         self._token, self._now = token, now
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[tuple[str, str | None]] = set()
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -45,10 +45,10 @@ class MetaDouble(Double):
 
     def _keep(self, events: list[Any], code: str | None) -> None:
         for event in events:
-            key = (event["event_name"], event.get("event_id", ""))
+            key = (event["event_name"], event.get("event_id"))
             if code:
                 self.test_kept.append(event)
-            elif key not in self._seen:
+            elif None in key or key not in self._seen:
                 self._seen.add(key)
                 self.kept.append(event)
 
