@@ -183,3 +183,19 @@ def test_a_viewer_may_look_and_not_send(
     assert "Replay" not in viewer.page("/dispatches").replace("Replays", "")
     assert "/replay" not in viewer.page(f"/events/{event_id}")
     assert viewer.get("/dispatches/replay").status_code == 403
+
+
+def test_a_destinations_page_shows_its_latest_failed_tries_and_its_counts_lead_to_the_dispatches(
+    browser_of: Callable[[str], Browser], send: Send, work: Work, refusing: int
+) -> None:
+    event_id = send()
+    work()
+    viewer = browser_of("viewer")
+    page = viewer.page(f"/destinations/{refusing}")
+    assert "Latest tries that failed" in page
+    assert "HTTP 422" in page
+    assert "The destination answered 422." in page
+    assert re.search(rf'href="/events/{event_id}#dispatch-\w+"', page)
+    [address] = re.findall(r'<dd><a href="([^"]+)" aria-label="1 rejected: see them">1</a>', page)
+    assert _listed(viewer.page(unescape(address))) == ["Purchase"]
+    assert "<title>Warehouse · Ours</title>" in page
