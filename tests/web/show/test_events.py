@@ -232,6 +232,9 @@ def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> No
     assert _names(editor.page(f"/events?from={edge}")) == ["Now"]
     assert _names(editor.page(f"/events?to={edge}")) == ["Before"]
     assert _names(editor.page("/events?from=yesterday")) == ["Now", "Before"]
+    nothing = editor.page("/events?from=2020-01-01T00:00&to=2020-01-01T12:30")
+    said = re.sub(r"<[^>]+>", "", nothing)
+    assert "Looked for what occurred from 2020-01-01 00:00:00 UTC until before 2020-01-01 12:30:00 UTC." in said
 
 
 def test_a_search_goes_no_further_than_it_says_and_on_from_there(
