@@ -146,6 +146,15 @@ def test_everything_works_without_a_script(chromium: Browser, address: str, seed
     context.close()
 
 
+def test_on_a_phone_the_overview_shows_what_is_held_and_what_failed(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/")
+    for label in ("Delivered", "Under way", "Held", "Failed", "p50 · p95", "Last seen"):
+        box = page.locator(f'td[data-label="{label}"]').first.bounding_box()
+        assert box
+        assert 0 < box["x"] < box["x"] + box["width"] <= 360
+
+
 @pytest.mark.long
 def test_on_a_phone_nothing_sticks_out_breaks_the_policy_or_asks_anybody_else(
     page: Page, ours: Ours, address: str, seeded: Seeded

@@ -11,6 +11,7 @@ from ours.services.alerts import Alert
 from ours.services.conservation import Watched
 from ours.services.destinations import Destination
 from ours.services.overview import Health
+from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
 from ours.web.show.bars import bars
 from ours.web.show.door import page
@@ -51,6 +52,7 @@ def overview() -> str:
         standing=standing,
         balance=standing.balance,
         pace=here.overview.pace(),
+        most_tries=MOST_TRIES,
         watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),
