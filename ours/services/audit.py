@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core.deeds import Verb
 from ours.services.actors import Who, name_of, needs
 from ours.store import Store
 from ours.store.queries import audit as queries
@@ -29,7 +30,7 @@ class Entry:
 
 
 def record(
-    connection: Connection, actor: Who, verb: str, subject: str, detail: Mapping[str, Any] | None = None
+    connection: Connection, actor: Who, verb: Verb, subject: str, detail: Mapping[str, Any] | None = None
 ) -> None:
     """Write one entry in the caller's transaction. ``detail`` holds neither secrets nor personal data."""
     queries.insert_entry(
@@ -41,11 +42,15 @@ def record(
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to: exactly this verb or subject; an actor by how the name begins. None: any."""
+    """What a list is narrowed to: exactly this verb or subject; an actor by how the name begins; a window of time
+    (milliseconds; ``since`` belongs to it, ``until`` does not). None: any.
+    """
 
     actor: str | None = None
     verb: str | None = None
     subject: str | None = None
+    since: int | None = None
+    until: int | None = None
 
 
 ALL = Filter()

@@ -25,7 +25,9 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """``tries`` by destination, of those that were looked at; how long (milliseconds) the oldest that waits has waited, if any."""
+    """``tries`` by destination, of those that were looked at; how long (milliseconds) the oldest that waits has
+    waited, if any.
+    """
 
     tries: Mapping[int, Tries]
     unrouted_ms: int | None

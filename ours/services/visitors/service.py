@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core.deeds import Verb
 from ours.core.reasons import Reason
 from ours.core.redact import mask_value
 from ours.errors import NotFound
@@ -140,7 +141,7 @@ class Visitors:
         shown = f"{value[:8]}…" if row.kind == "email" else str(_shown(row.kind, value, clear=clear))
         return Identifier(row.kind, shown, row.attached_at)
 
-    def _note(self, actor: Who, verb: str, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
+    def _note(self, actor: Who, verb: Verb, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
         with self._store.write() as connection:
             audit.record(connection, actor, verb, f"visitor {visitor_id}", detail)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from ours import ids
 from ours.store.tables import audit
 
 
@@ -12,14 +13,18 @@ def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
     connection.execute(insert(audit).values(entry))
 
 
-def page(connection: Connection, limit: int, before: str | None, wanted: Mapping[str, str | None]) -> Sequence[Any]:
-    """At most ``limit`` entries, those older than the entry ``before`` when it is given."""
+def page(connection: Connection, limit: int, before: str | None, wanted: Mapping[str, Any]) -> Sequence[Any]:
+    """At most ``limit`` entries, those older than the entry ``before`` when it is given. Ids tell when."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     for name in ("verb", "subject"):
         if wanted[name]:
             query = query.where(audit.c[name] == wanted[name])
     if wanted["actor"]:
         query = query.where(audit.c.actor.startswith(wanted["actor"], autoescape=True))
+    if wanted["since"] is not None:
+        query = query.where(audit.c.id >= ids.floor(max(wanted["since"], 0)))
+    if wanted["until"] is not None:
+        query = query.where(audit.c.id < ids.floor(max(wanted["until"], 0)))
     if before is not None:
         query = query.where(audit.c.id < before)
     return connection.execute(query).all()

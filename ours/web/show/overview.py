@@ -70,8 +70,8 @@ def _alerts(alerts: Sequence[Alert]) -> Iterator[Concern]:
 
 def _address(kind: str, destination_id: int | None) -> str:
     if destination_id is not None:
-        anchor = {"_anchor": "failed"} if kind == "failing" else {}
-        return url_for("show.destination", destination_id=destination_id, **anchor)
+        anchor = "failed" if kind == "failing" else None
+        return url_for("show.destination", destination_id=destination_id, _anchor=anchor)
     return url_for(_PAGES.get(kind, "show.overview"))
 
 
