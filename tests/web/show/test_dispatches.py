@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from html import unescape
 
 import pytest
+import sqlalchemy as sa
 
 from ours.bootstrap import Ours
+from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -199,3 +201,20 @@ def test_a_destinations_page_shows_its_latest_failed_tries_and_its_counts_lead_t
     [address] = re.findall(r'<dd><a href="([^"]+)" aria-label="1 rejected: see them">1</a>', page)
     assert _listed(viewer.page(unescape(address))) == ["Purchase"]
     assert "<title>Warehouse · Ours</title>" in page
+
+
+def test_what_is_held_is_not_offered_for_replay_unless_nobody_knows_whether_it_arrived(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    here.destinations.pause(refusing, actor="cli")
+    send()
+    work()
+    held = editor.page("/dispatches?state=held")
+    assert "there is nothing to replay" in held
+    assert "Replay all that match" not in held
+    assert "What is held goes by itself" in editor.page("/dispatches/replay?state=held")
+    assert "What is held goes by itself" not in editor.page("/dispatches/replay?state=rejected")
+    with here.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(reason="ambiguous"))
+    assert "Replay all that match" in editor.page("/dispatches?state=held")
+    assert "<b>1</b>" in editor.page("/dispatches/replay?state=held")
