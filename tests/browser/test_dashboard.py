@@ -155,6 +155,22 @@ def test_on_a_phone_the_overview_shows_what_is_held_and_what_failed(page: Page) 
         assert 0 < box["x"] < box["x"] + box["width"] <= 360
 
 
+def test_the_allow_lists_keep_names_and_heads_in_sight(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 400})
+    page.goto("/allow")
+    table = page.locator(".tall")
+    box = table.bounding_box()
+    table.evaluate("one => one.scrollTo(150, 120)")
+    assert table.evaluate("one => [one.scrollLeft, one.scrollTop].every((moved) => moved > 50)")
+    corner, name = (page.locator(one).first.bounding_box() for one in ("thead th", "tbody th"))
+    assert box
+    assert corner
+    assert name
+    assert abs(corner["x"] - box["x"]) <= 1 >= abs(name["x"] - box["x"])
+    assert abs(corner["y"] - box["y"]) <= 1
+    assert page.locator("thead a").first.get_attribute("title") == page.locator("thead bdi").first.inner_text()
+
+
 @pytest.mark.long
 def test_on_a_phone_nothing_sticks_out_breaks_the_policy_or_asks_anybody_else(
     page: Page, ours: Ours, address: str, seeded: Seeded
