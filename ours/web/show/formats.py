@@ -27,7 +27,7 @@ _UNITS = ((clock.DAY, "d"), (clock.HOUR, "h"), (clock.MINUTE, "min"), (clock.SEC
 _MOST_LINES = 500
 _MOST_ENTRIES = 12
 _MOST_ROWS = 6
-_LONG = 240
+_LONG = 180
 _TICKED = re.compile(r"`([^`]+)`")
 
 
