@@ -22,7 +22,7 @@ _WORDS = {
 }
 _STALE = (
     "This form is no longer good: the page was open for too long, or you signed out or in meanwhile."
-    " Nothing was saved; make your change again."
+    " Make your change again."
 )
 
 
@@ -69,6 +69,5 @@ def _page(sentence: str | None, status: int, form: str | None = None) -> Respons
     """``form``: where the form stands that was not taken."""
     g.broken = status >= 500  # the page that says so asks the database nothing
     title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
-    return render_template(
-        "errors/error.html", title=title, sentence=sentence or usual, status=status, form=form
-    ), status
+    shown = {"title": "Nothing was saved" if form else title, "sentence": sentence or usual, "form": form}
+    return render_template("errors/error.html", status=status, **shown), status
