@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core.deeds import Verb
 from ours.services.actors import Who, name_of, needs
 from ours.store import Store
 from ours.store.queries import audit as queries
@@ -28,7 +29,9 @@ class Entry:
     detail: Mapping[str, Any]
 
 
-def record(connection: Connection, actor: Who, verb: str, subject: str, detail: Mapping[str, Any] | None = None) -> str:
+def record(
+    connection: Connection, actor: Who, verb: Verb, subject: str, detail: Mapping[str, Any] | None = None
+) -> str:
     """Write one entry in the caller's transaction; its id. ``detail`` holds neither secrets nor personal data."""
     entry_id = ids.new_id()
     queries.insert_entry(
@@ -50,11 +53,15 @@ def _entry(row: Any) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to: exactly this verb or subject; an actor by how the name begins. None: any."""
+    """What a list is narrowed to: exactly this verb or subject; an actor by how the name begins; a window of time
+    (milliseconds; ``since`` belongs to it, ``until`` does not). None: any.
+    """
 
     actor: str | None = None
     verb: str | None = None
     subject: str | None = None
+    since: int | None = None
+    until: int | None = None
 
 
 ALL = Filter()

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
 from ours.services.actors import Actor, Role, Who, needs
@@ -156,7 +157,7 @@ class People:
             queries.remove(connection, person_id)
             audit.record(connection, actor, "remove", _subject(person_id))
 
-    def _change(self, person_id: int, changes: dict[str, Any], verb: str, actor: Who) -> Person:
+    def _change(self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who) -> Person:
         with self._store.write() as connection:
             queries.change(connection, person_id, changes)
             audit.record(connection, actor, verb, _subject(person_id))

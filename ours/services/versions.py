@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core.deeds import Verb
 from ours.services.actors import Who, name_of
 from ours.store import Sealer
 from ours.store.queries import versions as queries
@@ -21,8 +22,12 @@ class Change:
     """Who changes something, what is done, and why."""
 
     actor: Who
-    verb: str
+    verb: Verb
     why: str = ""
+
+
+FOUND = Change("ours", cast("Verb", "found"))
+"""Nobody's doing, so no entry of the audit log: the first version that is kept of what was there before."""
 
 
 def subject_of(destination_id: int) -> str:

@@ -14,7 +14,7 @@ from ours.errors import Invalid
 from ours.log import redact
 from ours.services.people import _is_email
 from ours.transport import outgoing
-from ours.web.show.sign_in import local_path
+from ours.web.show.back import local_path
 
 LONG = 200_000
 EVIL = ["a" * LONG, "a@" * (LONG // 2), "a." * (LONG // 2), "@" * LONG, "a@" + "a." * (LONG // 2), "?a=" * (LONG // 3),

@@ -1,6 +1,9 @@
 """The dashboard in a real browser: live, without a script, on a phone, and with nothing to complain of."""
 
+import re
 import threading
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -88,11 +91,29 @@ def test_pausing_stops_the_refreshing(page: Page) -> None:
         page.get_by_role("button", name="Resume").click()
 
 
-def test_times_are_the_readers_own_with_utc_on_hover(page: Page, seeded: Seeded) -> None:
+def test_times_are_the_readers_own_with_their_zone_and_utc_on_hover(page: Page, seeded: Seeded) -> None:
     page.goto(f"/events/{seeded.event_id}")
     moment = page.locator("time").first
-    assert "UTC" not in moment.inner_text()
+    assert re.search(r" UTC\+[12]$", moment.inner_text())
     assert (moment.get_attribute("title") or "").endswith(" UTC")
+    page.goto("/events")
+    assert "UTC" not in page.locator("tbody time").first.inner_text()
+    assert re.fullmatch(r"Occurred, UTC\+[12]", page.get_by_role("columnheader").first.inner_text())
+
+
+def test_a_moment_is_typed_as_it_is_shown_and_stands_in_utc_in_the_address(page: Page, ours: Ours) -> None:
+    page.goto("/events")
+    shown = ours.overview.recent_events().rows[0].occurred_at // clock.MINUTE * clock.MINUTE
+    berlin = datetime.fromtimestamp(shown / 1000, tz=ZoneInfo("Europe/Berlin")).isoformat()[:16]
+    page.get_by_text("More filters").click()
+    page.get_by_label("From (UTC+").fill(berlin)
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.wait_for_url(f"**from={(clock.iso(shown) or '')[:16].replace(':', '%3A')}*")
+    assert page.locator("#rows tbody tr").count() > 0
+    assert page.get_by_label("From (UTC+").input_value() == berlin
+    page.goto("/events?from=2020-01-01T00:00&to=2020-01-01T12:30")
+    assert page.get_by_label("Until before (UTC+").input_value() == "2020-01-01T13:30"
+    expect(page.locator(".empty")).to_contain_text("01 Jan 2020, 13:30:00 UTC+1")
 
 
 def test_a_key_is_copied_with_one_click(page: Page, seeded: Seeded, ours: Ours) -> None:
@@ -123,6 +144,31 @@ def test_everything_works_without_a_script(chromium: Browser, address: str, seed
     page.get_by_role("button", name="Add Webhook").click()
     expect(page.get_by_role("heading", name="Scriptless")).to_be_visible()
     context.close()
+
+
+def test_on_a_phone_the_overview_shows_what_is_held_and_what_failed(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto("/")
+    for label in ("Delivered", "Under way", "Held", "Failed", "p50 · p95", "Last seen"):
+        box = page.locator(f'td[data-label="{label}"]').first.bounding_box()
+        assert box
+        assert 0 < box["x"] < box["x"] + box["width"] <= 360
+
+
+def test_the_allow_lists_keep_names_and_heads_in_sight(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 400})
+    page.goto("/allow")
+    table = page.locator(".tall")
+    box = table.bounding_box()
+    table.evaluate("one => one.scrollTo(150, 120)")
+    assert table.evaluate("one => [one.scrollLeft, one.scrollTop].every((moved) => moved > 50)")
+    corner, name = (page.locator(one).first.bounding_box() for one in ("thead th", "tbody th"))
+    assert box
+    assert corner
+    assert name
+    assert abs(corner["x"] - box["x"]) <= 1 >= abs(name["x"] - box["x"])
+    assert abs(corner["y"] - box["y"]) <= 1
+    assert page.locator("thead a").first.get_attribute("title") == page.locator("thead bdi").first.inner_text()
 
 
 @pytest.mark.long

@@ -83,6 +83,8 @@ def test_reading_an_event_is_written_down(terminal: Terminal, send: Callable[[st
     event_id = send("u1")
     terminal.json("event", "show", event_id)
     (entry,) = terminal.json("audit", "list", "--verb", "read", "--subject", f"event {event_id}")
+    assert terminal.json("audit", "list", "--verb", "read", "--since", "1h") == [entry]
+    assert terminal.json("audit", "list", "--verb", "read", "--until", "1h") == []
     assert (entry["actor"], entry["detail"]) == ("cli", {})
 
 

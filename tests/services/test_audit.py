@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from ours import ids
+from ours.clock import DAY
 from ours.errors import Busy, Forbidden
 from ours.services import audit
 from ours.services.actors import Actor
@@ -78,3 +80,15 @@ def test_the_log_is_narrowed(store: Store, wanted: Filter, count: int) -> None:
         audit.record(connection, JANE, "read", "source 1")
         audit.record(connection, "cli", "add", "source 2")
     assert len(Audit(store).list(wanted=wanted)) == count
+
+
+def test_the_log_is_narrowed_to_a_window_of_time(store: Store) -> None:
+    entry = {"actor": "cli", "verb": "add", "detail": "{}"}
+    with store.write() as connection:
+        for day in range(1, 5):
+            made = {"id": ids.floor(day * DAY), "at": day * DAY, "subject": f"source {day}"}
+            queries.insert_entry(connection, entry | made)
+    listed = Audit(store).list(wanted=Filter(since=2 * DAY, until=4 * DAY))
+    assert [entry.subject for entry in listed] == ["source 3", "source 2"]
+    assert len(Audit(store).list(wanted=Filter(since=-DAY))) == 4
+    assert Audit(store).list(wanted=Filter(until=-DAY)) == []

@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core.deeds import Verb
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
@@ -16,7 +17,7 @@ from ours.services.destinations.config import Config, Given, drafted, from_row, 
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
 from ours.services.opening import try_open
-from ours.services.versions import Change, forget_secrets, keep, subject_of
+from ours.services.versions import FOUND, Change, forget_secrets, keep, subject_of
 from ours.store import Store
 from ours.store.queries import destinations as queries
 from ours.store.queries.versions import newest_number
@@ -192,7 +193,7 @@ class Destinations:
         """Move what began to wait while a status changed (a try that ended, say) to where the status puts it."""
         return backlog.settle_strays(self._store)
 
-    def _set_status(self, destination_id: int, status: str, verb: str, actor: Who) -> Destination:
+    def _set_status(self, destination_id: int, status: str, verb: Verb, actor: Who) -> Destination:
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
             if row.status == "off" and verb in {"pause", "resume"}:
@@ -237,7 +238,7 @@ class Destinations:
         self._allow(connection, self._loaded(row.slug), before, after, change, override, row.id)
         subject = subject_of(row.id)
         if not newest_number(connection, subject):
-            keep(connection, self._store.sealer, subject, row.version, Change("ours", "found"), before.document())
+            keep(connection, self._store.sealer, subject, row.version, FOUND, before.document())
         values = after.columns() | {"version": row.version + 1, "updated_at": clock.now_ms()}
         values |= {"leaving_since": None} if after.events and after.events != before.events else {}
         queries.change(connection, row.id, values)

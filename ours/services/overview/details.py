@@ -36,11 +36,7 @@ class Details:
         self._veil: Reason | None = None
 
     def event(self, row: Any) -> Event:
-        payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
-        known, stranger = self._known(row.visitor_id)
-        if self._hidden is not None:
-            self._hidden = masks.Veil(*(_mapping(payload, name) for name in _GROUPS), known)
-            self._veil = unopened or stranger
+        payload, unopened = self._look_at(row)
         said = [(code, describe(code)) for code in (row.notes or "").split(",") if code]
         distinct_id = payload.get("distinct_id")
         return Event(
@@ -54,6 +50,20 @@ class Details:
             dispatches=[*self._dispatches(row.id), *self._refused(row)],
             clear=self._hidden is None,
         )
+
+    def tries(self, row: Any, dispatch_id: str, destination_id: int) -> Sequence[Attempt]:
+        """The attempts of one of the event's dispatches, and nothing else of it."""
+        self._look_at(row)
+        return self.attempts([dispatch_id], {dispatch_id: destination_id})[dispatch_id]
+
+    def _look_at(self, row: Any) -> tuple[Mapping[str, Any], Reason | None]:
+        """What the event carries, or why it can't be opened; from here on, what is personal in it is masked."""
+        payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
+        if self._hidden is not None:
+            known, stranger = self._known(row.visitor_id)
+            self._hidden = masks.Veil(*(_mapping(payload, name) for name in _GROUPS), known)
+            self._veil = unopened or stranger
+        return payload, unopened
 
     def _visitor(self, visitor_id: str | None) -> Visitor | None:
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None

@@ -1,4 +1,4 @@
-"""Works out how fast things go just now, from the tries of the last hour and from what waits."""
+"""Works out how fast things go just now, from the latest tries and from what waits."""
 
 import math
 from collections import defaultdict
@@ -12,6 +12,7 @@ from ours.store.queries import events
 from ours.store.queries import reading_pace as queries
 
 MOST_TRIES = 2_000
+"""So many of the latest tries to all destinations are looked at, none older than an hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,9 @@ class Tries:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """``tries`` by destination, of the last hour; how long (milliseconds) the oldest that waits has waited, if any."""
+    """``tries`` by destination, of those that were looked at; how long (milliseconds) the oldest that waits has
+    waited, if any.
+    """
 
     tries: Mapping[int, Tries]
     unrouted_ms: int | None

@@ -16,7 +16,7 @@ from ours.services.overview.details import Details
 from ours.services.overview.events import Filters, read_cursor
 from ours.services.overview.masks import Maskers
 from ours.services.overview.pace import Pace, pace
-from ours.services.overview.trouble import Trouble
+from ours.services.overview.trouble import FailedTry, Trouble
 from ours.services.overview.views import Event, Health, Page, Row, Slot, Standing
 from ours.store import Store
 from ours.store.queries import backlog, reading_dispatches, reading_events, reading_figures
@@ -66,6 +66,11 @@ class Overview:
         """A page of dispatches that did not simply arrive, the newest first; ``before`` is a cursor."""
         with self._store.read() as connection:
             return trouble.page(connection, wanted, before if events.is_id(before or "") else None, limit)
+
+    def failed_tries(self, destination_id: int, most: int = 5) -> Sequence[FailedTry]:
+        """The latest tries of a destination that did not arrive, the latest first, what is personal masked."""
+        with self._store.read() as connection:
+            return trouble.failed_tries(connection, self._store.sealer, self._maskers, destination_id, most)
 
     def event_of(self, dispatch_id: str) -> str:
         """The id of the event that a dispatch is about.

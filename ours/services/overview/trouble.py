@@ -6,6 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ours.core.reasons import Reason, describe
+from ours.services.overview.details import Details
+from ours.services.overview.masks import Maskers
+from ours.services.overview.views import Attempt
+from ours.store import Sealer
 from ours.store.queries import reading_events
 from ours.store.queries import reading_trouble as queries
 from ours.store.queries.replay import Filter
@@ -52,6 +56,33 @@ class Trouble:
     rows: Sequence[Stuck]
     older: str | None
     causes: Sequence[Cause]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTry:
+    """One try that did not arrive, and the dispatch and the event that it was for."""
+
+    dispatch_id: str
+    event_id: str
+    event: str
+    mode: str
+    attempt: Attempt
+    why: Reason
+
+
+def failed_tries(
+    connection: Connection, sealer: Sealer, maskers: Maskers, destination_id: int, most: int
+) -> list[FailedTry]:
+    """The latest of a destination, the latest first; what is personal is masked for everybody."""
+    found = []
+    for row in queries.failed_tries(connection, destination_id, most):
+        event = reading_events.one(connection, row.event_id)
+        if event is None:
+            continue
+        tries = Details(connection, sealer, maskers, clear=False).tries(event, row.dispatch_id, destination_id)
+        attempt = next(one for one in tries if one.number == row.number)
+        found.append(FailedTry(row.dispatch_id, event.id, event.name, event.mode, attempt, describe(attempt.code)))
+    return found
 
 
 def page(connection: Connection, wanted: Filter, before: str | None, limit: int) -> Trouble:

@@ -3,7 +3,7 @@
 A slice and the note of how far it came are one transaction: killed at any moment, it goes on where it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
 from ours.services import audit, targets
@@ -22,6 +23,11 @@ from ours.store.queries import replay as matching
 from ours.store.queries import replays as queries
 
 _ENDED = {"done", "cancelled"}
+_NOTED: Mapping[str, Verb] = {
+    "running": "replay_running",
+    "paused": "replay_paused",
+    "cancelled": "replay_cancelled",
+}
 _PAGES = 10
 """So many pages are looked through in one slice when all on them is barred."""
 Place = tuple[int, str, str | None]
@@ -85,7 +91,7 @@ class PacedReplays:
             if row.state in _ENDED:
                 raise Invalid(f"Replay {replay_id} is {row.state}.")
             queries.change(connection, replay_id, {"state": state, "updated_at": clock.now_ms()})
-            audit.record(connection, actor, f"replay_{state}", f"replay {replay_id}", {"made": row.made})
+            audit.record(connection, actor, _NOTED[state], f"replay {replay_id}", {"made": row.made})
             return _paced(queries.locked(connection, replay_id))
 
     def tick(self) -> None:

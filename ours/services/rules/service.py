@@ -11,6 +11,7 @@ from ours import clock
 from ours.core import governance as core
 from ours.core import logic
 from ours.core.agreements import CATEGORIES
+from ours.core.deeds import Verb
 from ours.core.governance import EVERY, LONGEST_NAME
 from ours.errors import Invalid
 from ours.services import audit, naming
@@ -96,7 +97,7 @@ class Governance:
             return _all_checked(connection, wanted)
 
     @needs("editor", "destinations:write")
-    def put(self, wanted: Sequence[Rule], *, actor: Who, verb: str = "set rules", why: str = "") -> Sequence[Rule]:
+    def put(self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set rules", why: str = "") -> Sequence[Rule]:
         """Let these be all the rules, in this order.
 
         :raises Invalid: naming each wrong field; nothing is changed then.

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from ours import clock, ids
 from ours.core import reasons
+from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound, Unsealable
 from ours.plugin import SecretValue
 from ours.services import audit, naming
@@ -162,7 +163,7 @@ class Sources:
             unopened,
         )  # fmt: skip
 
-    def _set_status(self, source_id: int, status: str, verb: str, actor: Who) -> Source:
+    def _set_status(self, source_id: int, status: str, verb: Verb, actor: Who) -> Source:
         with self._store.write() as connection:
             if _alive(connection, source_id).status != status:
                 queries.set_status(connection, source_id, status)

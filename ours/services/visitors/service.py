@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core.deeds import Verb
 from ours.core.reasons import Reason
 from ours.core.redact import Person
 from ours.errors import NotFound
@@ -155,7 +156,7 @@ class Visitors:
         shown = f"{value[:8]}…" if row.kind == "email" else str(veil.value(row.kind, value) if veil else value)
         return Identifier(row.kind, shown, row.attached_at)
 
-    def _note(self, actor: Who, verb: str, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
+    def _note(self, actor: Who, verb: Verb, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
         with self._store.write() as connection:
             audit.record(connection, actor, verb, f"visitor {visitor_id}", detail)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from ours import ids
 from ours.store.tables import audit
 
 
@@ -16,14 +17,18 @@ def one(connection: Connection, entry_id: str) -> Any | None:
     return connection.execute(select(audit).where(audit.c.id == entry_id)).one_or_none()
 
 
-def page(connection: Connection, limit: int, before: str | None, wanted: Mapping[str, str | None]) -> Sequence[Any]:
-    """At most ``limit`` entries, those older than the entry ``before`` when it is given."""
+def page(connection: Connection, limit: int, before: str | None, wanted: Mapping[str, Any]) -> Sequence[Any]:
+    """At most ``limit`` entries, those older than the entry ``before`` when it is given. Ids tell when."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     for name in ("verb", "subject"):
         if wanted[name]:
             query = query.where(audit.c[name] == wanted[name])
     if wanted["actor"]:
         query = query.where(audit.c.actor.startswith(wanted["actor"], autoescape=True))
+    if wanted["since"] is not None:
+        query = query.where(audit.c.id >= ids.floor(max(wanted["since"], 0)))
+    if wanted["until"] is not None:
+        query = query.where(audit.c.id < ids.floor(max(wanted["until"], 0)))
     if before is not None:
         query = query.where(audit.c.id < before)
     return connection.execute(query).all()

@@ -7,19 +7,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select
 
 from ours import ids
 from ours.store.hand import Prepared
 from ours.store.queries import reading_events
 from ours.store.queries.replay import Filter, is_last
-from ours.store.tables import dispatches, events
+from ours.store.tables import attempts, dispatches, events
 from ours.store.tables.dispatches import TROUBLE
 
 STATES = frozenset({"retrying", "held", "rejected", "exhausted", "stopped"})
 Lane = tuple[int, str]
 _Writing = Callable[[tuple[str, ...], bool], Prepared]
-_d, _e = dispatches.c, events.c
+_a, _d, _e = attempts.c, dispatches.c, events.c
 _LISTED = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _d.reason, _d.attempts, _d.due_at, _d.created_at,
            _d.updated_at, _e.name)  # fmt: skip
 
@@ -29,6 +29,9 @@ _BOUNDS = {
     "before": _d.id < bindparam("before"),
 }
 _OTHERS = ("reason", "mode")
+_FAILED = ("rejected", "retry", "unknown")
+_LATEST = 1_000
+_EACH_END = 20
 
 
 def page(
@@ -49,6 +52,37 @@ def reasons(connection: Connection, wanted: Filter, most: int) -> Sequence[Any]:
     places = [wanted.destination_id] if wanted.destination_id else reading_events.destination_names(connection)
     lanes = [(place, state) for place in places for state in sorted(wanted.states & STATES)]
     return _of_lanes(connection, _counted, _narrowed(wanted, None), most, lanes)
+
+
+def failed_tries(connection: Connection, destination_id: int, most: int) -> Sequence[Any]:
+    """The latest tries at a destination's dispatches that did not arrive, at most ``most``, the latest first.
+
+    They are looked for where they lie: among the latest tries of all destinations, and at both ends of each lane, for
+    what is tried first is the oldest of what waits, and the newest of what ended. So nothing is walked, however many
+    are held that were never tried.
+    """
+    ends = [{"place": destination_id, "state": state, "most": _EACH_END} for state in sorted(STATES)]
+    found = set(_LATELY.column(connection, place=destination_id, latest=_LATEST, most=most))
+    found |= {row.id for end in (_OLDEST, _YOUNGEST) for row in end.each(connection, ends)}
+    columns = _a.dispatch_id, _a.number, _a.started_at, _d.event_id
+    query = select(*columns).join(dispatches, _d.id == _a.dispatch_id)
+    query = query.where(_a.dispatch_id.in_(sorted(found)), _a.outcome.in_(_FAILED))
+    return connection.execute(query.order_by(_a.started_at.desc(), _a.number.desc()).limit(most)).all()
+
+
+_tries = (
+    select(_a.dispatch_id, _a.started_at, _a.outcome).order_by(_a.started_at.desc()).limit(bindparam("latest"))
+).subquery()
+_LATELY = Prepared(
+    select(_tries.c.dispatch_id)
+    .join(dispatches, _d.id == _tries.c.dispatch_id)
+    .where(or_(*(_tries.c.outcome == one for one in _FAILED)), _d.destination_id == bindparam("place"))
+    .order_by(_tries.c.started_at.desc())
+    .limit(bindparam("most"))
+)
+_end = select(_d.id).where(TROUBLE, _d.destination_id == bindparam("place"), _d.state == bindparam("state"))
+_OLDEST = Prepared(_end.order_by(_d.id).limit(bindparam("most")))
+_YOUNGEST = Prepared(_end.order_by(_d.id.desc()).limit(bindparam("most")))
 
 
 def _of_lanes(

@@ -1,21 +1,54 @@
 """The audit log: who changed what, and who read personal data, and when."""
 
-from flask import render_template, request
+from typing import Any
 
-from ours.services.audit import Filter
+from flask import render_template, request, url_for
+
+from ours.core.deeds import VERBS
+from ours.services.audit import Entry, Filter
 from ours.services.overview import is_id
 from ours.web.current import ours
-from ours.web.show.door import page
+from ours.web.show.door import may, page
+from ours.web.show.moments import read_moment
 
 _ENTRIES = 50
-_GIVEN = ("actor", "verb", "subject")
+_GIVEN = ("actor", "verb", "subject", "from", "to")
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 10
+
+
+_PAGES = {"source": _is_number, "destination": _is_number, "event": is_id, "dispatch": is_id, "visitor": is_id}
+_LISTS = {"person": ("show.people", "admin"), "token": ("show.tokens", "admin"), "replay": ("show.replays", "viewer"),
+          "governance": ("show.governance", "viewer"), "dispatches": ("show.dispatches", "viewer")}  # fmt: skip
 
 
 @page("/audit", "viewer")
 def audit() -> str:
     before = request.args.get("before", "")
     given = {name: value for name in _GIVEN if (value := request.args.get(name, "").strip())}
-    found = ours().audit.list(_ENTRIES + 1, before if is_id(before) else None, Filter(**given))
-    entries = found[:_ENTRIES]
-    older = entries[-1].id if len(found) > _ENTRIES else None
-    return render_template("audit/audit.html", entries=entries, older=older, first=not before, given=given)
+    wanted = Filter(
+        given.get("actor"),
+        given.get("verb"),
+        given.get("subject"),
+        read_moment(given.get("from")),
+        read_moment(given.get("to")),
+    )
+    found = ours().audit.list(_ENTRIES + 1, before if is_id(before) else None, wanted)
+    entries = [(entry, _address(entry)) for entry in found[:_ENTRIES]]
+    older = found[_ENTRIES - 1].id if len(found) > _ENTRIES else None
+    verbs = sorted({*VERBS, *([wanted.verb] if wanted.verb else [])})
+    return render_template(
+        "audit/audit.html", entries=entries, older=older, first=not before, given=given, wanted=wanted, verbs=verbs
+    )
+
+
+def _address(entry: Entry) -> str | None:
+    """Where what the entry is about has its page, or stands in a list; None: nowhere, or not for this person."""
+    kind, _, key = entry.subject.partition(" ")
+    if kind in _PAGES and _PAGES[kind](key):
+        values: dict[str, Any] = {f"{kind}_id": key}
+        return url_for(f"show.{kind}", **values)
+    endpoint, role = _LISTS.get(kind, ("", ""))
+    return url_for(endpoint) if endpoint and may(role) else None

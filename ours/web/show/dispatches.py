@@ -7,6 +7,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours import clock
+from ours.services.overview.trouble import Cause
 from ours.services.replay import FAILED, Filter
 from ours.web.current import ours
 from ours.web.show.door import page, person
@@ -30,7 +31,7 @@ def dispatches() -> str:
         states=STATES,
         ages=AGES,
         destinations=ours().destinations.names(),
-        replayable=given.get("state", "rejected") in FAILED,
+        replayable=any(_replayable(cause) for cause in found.causes),
     )
 
 
@@ -72,6 +73,11 @@ def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
 def send_event_to(event_id: str, destination_id: int) -> ResponseReturnValue:
     """To a destination that the event has not been to, if its allow list names the event today."""
     return _its_event(ours().replay.event_to(event_id, destination_id, actor=person().actor))
+
+
+def _replayable(cause: Cause) -> bool:
+    """What is held goes by itself, unless only a person can say whether it arrived."""
+    return cause.state in FAILED and (cause.state != "held" or cause.reason == "ambiguous")
 
 
 def _its_event(dispatch_id: str) -> ResponseReturnValue:

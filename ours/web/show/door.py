@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, Literal
 
-from flask import Blueprint, abort, current_app, g, redirect, request, url_for
+from flask import Blueprint, abort, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user as session_holder
 
 from ours.services import actors
 from ours.services.people import Person
+from ours.web.show.back import form_path
 
 Role = Literal["anyone"] | actors.Role
 RANKS: dict[str, int] = {"anyone": 0, **actors.RANKS}
@@ -42,6 +43,8 @@ def _refusal(role: Role) -> ResponseReturnValue | None:
     if role == "anyone":
         return None
     if not session_holder.is_authenticated:
+        if request.method == "POST":
+            return _unsaved()
         found: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return found
     if person().must_change and request.endpoint not in _BEFORE_CHANGE:
@@ -49,6 +52,14 @@ def _refusal(role: Role) -> ResponseReturnValue | None:
     if not may(role):
         abort(403, f"This needs the role {role}; yours is {person().role}. An admin can give you another.")
     return None
+
+
+def _unsaved() -> ResponseReturnValue:
+    """To sign in, back to the form, and there told that it was not taken: only whoever had a session comes here."""
+    if request.endpoint == "show.sign_out":
+        return redirect(url_for("show.sign_in"))
+    session["unsaved"] = True
+    return redirect(url_for("show.sign_in", next=form_path()))
 
 
 def person() -> Person:

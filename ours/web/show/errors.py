@@ -1,12 +1,13 @@
 """What a person sees when something can't be shown: what is wrong, and how to go on."""
 
-from flask import g, render_template, request
+from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from ours.errors import Busy, Forbidden, Invalid, NotFound, Unsealable
-from ours.web.show.door import blueprint
+from ours.web.show.back import form_path
+from ours.web.show.door import blueprint, whoever
 
 _MACHINES = ("/api/", "/health/", "/static/")
 _WORDS = {
@@ -19,7 +20,10 @@ _WORDS = {
     503: ("Not just now", "Try again in a moment."),
     500: ("Something broke on our side", "It was written to the log. Try again in a moment."),
 }
-_STALE = "This form is no longer good: the page was open for too long, or you signed in anew. Reload it and try again."
+_STALE = (
+    "This form is no longer good: the page was open for too long, or you signed out or in meanwhile."
+    " Make your change again."
+)
 
 
 @blueprint.app_errorhandler(HTTPException)
@@ -33,7 +37,7 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
 
 @blueprint.app_errorhandler(CSRFError)
 def stale(_: CSRFError) -> ResponseReturnValue:
-    return _page(_STALE, 400)
+    return _page(_STALE, 400, form_path() or (None if whoever() else url_for("show.overview")))
 
 
 @blueprint.errorhandler(NotFound)
@@ -61,7 +65,9 @@ def unsealable(error: Unsealable) -> ResponseReturnValue:
     return _page(str(error), 409)
 
 
-def _page(sentence: str | None, status: int) -> ResponseReturnValue:
+def _page(sentence: str | None, status: int, form: str | None = None) -> ResponseReturnValue:
+    """``form``: where the form stands that was not taken."""
     g.broken = status >= 500  # the page that says so asks the database nothing
     title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
-    return render_template("errors/error.html", title=title, sentence=sentence or usual, status=status), status
+    shown = {"title": "Nothing was saved" if form else title, "sentence": sentence or usual, "form": form}
+    return render_template("errors/error.html", status=status, **shown), status

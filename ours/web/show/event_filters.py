@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from flask import request
 
@@ -10,6 +9,7 @@ from ours.core.redact import mask_value
 from ours.errors import Invalid
 from ours.services.overview import Filters, Sieve, is_id
 from ours.services.overview.views import STATES
+from ours.web.show.moments import read_moment
 
 _NAMES = ("name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
 RARE = frozenset({"from", "to", "destination", "state", "property", "url"})
@@ -45,8 +45,8 @@ def asked() -> Asked:
             source_id=args.get("source", type=int),
             mode=mode if mode in {"live", "test"} else None,
             visitors=visitors,
-            since=_moment(given.get("from")),
-            until=_moment(given.get("to")),
+            since=read_moment(given.get("from")),
+            until=read_moment(given.get("to")),
             sieve=_sieve(given, args.get("destination", type=int)),
         ),
     )
@@ -61,11 +61,3 @@ def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None
     state = given.get("state")
     sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, given.get("url"))
     return None if sieve == Sieve() else sieve
-
-
-def _moment(text: str | None) -> int | None:
-    """``2026-11-26T14:30`` in UTC, as the browser's field writes it."""
-    try:
-        return int(datetime.fromisoformat(text or "").replace(tzinfo=UTC).timestamp() * 1000)
-    except (ValueError, OverflowError):
-        return None

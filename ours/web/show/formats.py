@@ -2,7 +2,9 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -23,6 +25,9 @@ _TONES = {
 }  # fmt: skip
 _UNITS = ((clock.DAY, "d"), (clock.HOUR, "h"), (clock.MINUTE, "min"), (clock.SECOND, "s"))
 _MOST_LINES = 500
+_MOST_ENTRIES = 12
+_MOST_ROWS = 6
+_LONG = 180
 _TICKED = re.compile(r"`([^`]+)`")
 
 
@@ -162,23 +167,41 @@ def absent(value: Any) -> bool:
     return value is ABSENT
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A property: its path and its value in words; of a long list, the lines of its entries instead."""
+
+    name: str
+    text: str
+    entries: Sequence["Line"] = ()
+
+    @property
+    def start(self) -> str:
+        """How a text begins that is too long to be shown at once; nothing of any other."""
+        start = "\n".join(self.text.splitlines()[:_MOST_ROWS])[:_LONG]
+        return start.rstrip() if len(start) < len(self.text.rstrip()) else ""
+
+
 @blueprint.app_template_filter()
-def lines(bag: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Nested properties as ``("cart.items[0].price", "9.5")``; a very long bag is cut."""
-    found: list[tuple[str, str]] = []
-    for line in _walk("", bag):
-        if len(found) == _MOST_LINES:
-            return [*found, ("…", "There is more: see the JSON.")]
-        found.append(line)
-    return found
+def lines(bag: Mapping[str, Any]) -> list[Line]:
+    """Nested properties as ``cart.items[0].price`` and ``9.5``; a very long bag is cut, a long list folded."""
+    return _cut(_walk("", bag))
 
 
-def _walk(path: str, value: Any) -> Iterator[tuple[str, str]]:
+def _cut(walked: Iterator[Line]) -> list[Line]:
+    found = list(islice(walked, _MOST_LINES + 1))
+    return found if len(found) <= _MOST_LINES else [*found[:_MOST_LINES], Line("…", "There is more: see the JSON.")]
+
+
+def _walk(path: str, value: Any) -> Iterator[Line]:
     if isinstance(value, Mapping) and value:
         for name, inner in value.items():
             yield from _walk(f"{path}.{name}" if path else str(name), inner)
+    elif isinstance(value, list) and len(value) > _MOST_ENTRIES:
+        entries = (line for place, inner in enumerate(value) for line in _walk(f"[{place}]", inner))
+        yield Line(path, f"{len(value):,} entries", _cut(entries))
     elif isinstance(value, list) and value:
         for place, inner in enumerate(value):
             yield from _walk(f"{path}[{place}]", inner)
     else:
-        yield path, brief(value)
+        yield Line(path, brief(value))

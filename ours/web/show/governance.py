@@ -7,6 +7,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.core.agreements import CATEGORIES
+from ours.core.deeds import Verb
 from ours.core.governance import EVERY
 from ours.core.logic import OPERATORS
 from ours.errors import Invalid, NotFound
@@ -41,7 +42,7 @@ def rule() -> ResponseReturnValue:
         wanted = _replaced(old, replace(typed, logic=conditions.logic()))
         if request.form.get("do") == "preview":
             return _page(old, typed, conditions, report=ours().preview.governance(wanted))
-        verb = "change rule" if old else "add rule"
+        verb: Verb = "change rule" if old else "add rule"
         ours().governance.put(wanted, actor=person().actor, verb=verb, why=request.form.get("why", ""))
     except Invalid as error:
         return _page(old, typed, conditions, error.errors or {"": [str(error)]}), 400

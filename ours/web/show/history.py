@@ -1,14 +1,22 @@
 """History: every version of the configuration, what it changed, and the way back."""
 
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.core.diffing import Difference
 from ours.errors import Invalid, NotFound
 from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page, person
 
 _VERSIONS = 50
+_SOURCE = re.compile(r"sources\[\d+\]")
+_COVER = re.compile(r"rules\[\d+\]\.covers\[\d+\]")
 
 
 @page("/history", "viewer")
@@ -48,16 +56,43 @@ def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> s
     newest = ours().history.list(subject, 1)[0].number
     since = ours().history.diff(subject, number, newest) if number != newest else []
     changed = _changed(subject, number)
-    names = {f"destination {one.id}": one.name for one in ours().destinations.names()}
+    places = {one.id: one.name for one in ours().destinations.names()}
+    told = _Told({one.id: one.name for one in ours().sources.names()}, places)
     return render_template(
-        "history/version.html", version=found, newest=newest, since=since, changed=changed, names=names, wrong=wrong,
-        ask=ask,
+        "history/version.html", version=replace(found, document=told.document(found.document)), newest=newest,
+        since=told.differences(since), changed=None if changed is None else told.differences(changed),
+        names={f"destination {place}": name for place, name in places.items()}, wrong=wrong, ask=ask,
     )  # fmt: skip
 
 
-def _changed(subject: str, number: int) -> object:
+def _changed(subject: str, number: int) -> Sequence[Difference] | None:
     """What this version changed; None when the one before is not kept."""
     try:
         return ours().history.diff(subject, number - 1, number)
     except NotFound:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Says the names of sources and destinations where a document has their ids."""
+
+    sources: Mapping[int, str]
+    places: Mapping[int, str]
+
+    def document(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        told = dict(document)
+        if "sources" in told:
+            told["sources"] = [self.sources.get(one, one) for one in told["sources"]]
+        if "rules" in told:
+            told["rules"] = [
+                {**rule, "covers": [self.places.get(one, one) for one in rule["covers"]]} for rule in told["rules"]
+            ]
+        return told
+
+    def differences(self, found: Sequence[Difference]) -> Sequence[Difference]:
+        return [Difference(one.path, self._value(one.path, one.old), self._value(one.path, one.new)) for one in found]
+
+    def _value(self, path: str, value: Any) -> Any:
+        names = self.sources if _SOURCE.fullmatch(path) else self.places if _COVER.fullmatch(path) else {}
+        return names.get(value, value) if isinstance(value, int) else value

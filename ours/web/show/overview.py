@@ -11,6 +11,7 @@ from ours.services.alerts import Alert
 from ours.services.conservation import Watched
 from ours.services.destinations import Destination
 from ours.services.overview import Health
+from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
 from ours.web.show.bars import bars
 from ours.web.show.door import page
@@ -51,6 +52,7 @@ def overview() -> str:
         standing=standing,
         balance=standing.balance,
         pace=here.overview.pace(),
+        most_tries=MOST_TRIES,
         watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),
@@ -68,7 +70,8 @@ def _alerts(alerts: Sequence[Alert]) -> Iterator[Concern]:
 
 def _address(kind: str, destination_id: int | None) -> str:
     if destination_id is not None:
-        return url_for("show.destination", destination_id=destination_id)
+        anchor = "failed" if kind == "failing" else None
+        return url_for("show.destination", destination_id=destination_id, _anchor=anchor)
     return url_for(_PAGES.get(kind, "show.overview"))
 
 

@@ -1,7 +1,5 @@
 """Signing in and out, and one's own password."""
 
-from urllib.parse import urlsplit
-
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import login_user, logout_user
@@ -11,6 +9,7 @@ from ours.services.passwords import SHORTEST
 from ours.services.people import Person
 from ours.web.current import ours
 from ours.web.security import SignedIn, begin_session
+from ours.web.show.back import UNSAVED, local_path
 from ours.web.show.door import page, person
 from ours.web.throttle import throttle
 
@@ -28,12 +27,18 @@ def sign_in() -> ResponseReturnValue:
     found = ours().people.sign_in(email, request.form.get("password", ""))
     if found is None:
         return _form(_WRONG), 401
+    unsaved = "unsaved" in session
     _begin(found)
+    if unsaved:
+        flash(UNSAVED, "warn")
     return redirect(local_path(request.args.get("next")) or url_for("show.overview"))
 
 
 def _form(problem: str) -> str:
-    return render_template("sign_in/sign_in.html", problem=problem, email=request.form.get("email", ""))
+    unsaved = UNSAVED if "unsaved" in session else ""
+    return render_template(
+        "sign_in/sign_in.html", problem=problem, email=request.form.get("email", ""), unsaved=unsaved
+    )
 
 
 def _begin(found: Person) -> None:
@@ -70,11 +75,3 @@ def password() -> ResponseReturnValue:
 
 def _password_form(errors: dict[str, list[str]]) -> str:
     return render_template("sign_in/password.html", errors=errors, shortest=SHORTEST)
-
-
-def local_path(target: str | None) -> str | None:
-    """``target`` if it is a path on this server and nothing else; None for whatever could lead elsewhere."""
-    if not target or not target.startswith("/") or target[1:2] in {"/", "\\"} or not target.isprintable():
-        return None
-    parts = urlsplit(target)
-    return None if parts.scheme or parts.netloc or "\\" in target else target

@@ -1,10 +1,16 @@
 // Progressive enhancement only: every page works without this file.
 "use strict";
 
-// Times: shown in the reader's zone, with UTC on hover. This year goes without saying.
+// Times: shown in the reader's zone, with UTC on hover. This year goes without saying. The zone stands once in the head
+// of a table that has room for it, and beside every other time.
 const parts = { month: "short", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 const thisYear = new Intl.DateTimeFormat(undefined, parts);
 const anyYear = new Intl.DateTimeFormat(undefined, { year: "numeric", ...parts });
+const offset = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
+
+function zoneAt(moment) {
+  return offset.formatToParts(moment).find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+}
 
 function showLocalTimes(root) {
   for (const element of root.querySelectorAll("time[datetime]:not([title])")) {
@@ -12,9 +18,39 @@ function showLocalTimes(root) {
     if (Number.isNaN(moment.getTime())) continue;
     element.title = element.dateTime.replace("T", " ").replace("Z", " UTC");
     const format = moment.getFullYear() === new Date().getFullYear() ? thisYear : anyYear;
-    element.textContent = format.format(moment);
+    const told = element.closest("table")?.querySelector("[data-zone]");
+    element.textContent = told ? format.format(moment) : `${format.format(moment)} ${zoneAt(moment)}`;
   }
 }
+
+// Where the clocks were changed among a table's times, it has two zones.
+function showZones(root) {
+  for (const element of root.querySelectorAll("[data-zone]")) {
+    const table = element.closest("table");
+    const times = [...(table?.querySelectorAll("time[datetime]") ?? [])].map((time) => new Date(time.dateTime));
+    element.textContent = [...new Set((times.length ? times : [new Date()]).map(zoneAt))].join(" / ");
+    if (table) table.dataset.zoned = element.textContent;
+  }
+}
+
+// Moments that are typed: in the reader's zone here, in UTC in addresses, so that these can be shared.
+function takeLocalMoments(root) {
+  for (const input of root.querySelectorAll("input[data-utc]")) {
+    const moment = new Date(`${input.defaultValue}Z`);
+    delete input.dataset.utc;
+    input.dataset.local = "";
+    if (Number.isNaN(moment.getTime())) continue;
+    const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000);
+    input.value = local.toISOString().slice(0, input.defaultValue.length);
+  }
+}
+
+document.addEventListener("formdata", (event) => {
+  for (const input of event.target.querySelectorAll("input[data-local]")) {
+    const moment = new Date(input.value);
+    if (input.value) event.formData.set(input.name, moment.toISOString().slice(0, input.value.length));
+  }
+});
 
 // Copy buttons: hidden until a script can serve them.
 function showCopyButtons(root) {
@@ -73,6 +109,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 function enhance(root) {
   showLocalTimes(root);
+  showZones(root);
+  takeLocalMoments(root);
   showCopyButtons(root);
   for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
 }

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from html import unescape
 
 import pytest
+import sqlalchemy as sa
 
 from ours.bootstrap import Ours
+from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -183,3 +185,36 @@ def test_a_viewer_may_look_and_not_send(
     assert "Replay" not in viewer.page("/dispatches").replace("Replays", "")
     assert "/replay" not in viewer.page(f"/events/{event_id}")
     assert viewer.get("/dispatches/replay").status_code == 403
+
+
+def test_a_destinations_page_shows_its_latest_failed_tries_and_its_counts_lead_to_the_dispatches(
+    browser_of: Callable[[str], Browser], send: Send, work: Work, refusing: int
+) -> None:
+    event_id = send()
+    work()
+    viewer = browser_of("viewer")
+    page = viewer.page(f"/destinations/{refusing}")
+    assert "Latest tries that failed" in page
+    assert "HTTP 422" in page
+    assert "The destination answered 422." in page
+    assert re.search(rf'href="/events/{event_id}#dispatch-\w+"', page)
+    [address] = re.findall(r'<dd><a href="([^"]+)" aria-label="1 rejected: see them">1</a>', page)
+    assert _listed(viewer.page(unescape(address))) == ["Purchase"]
+    assert "<title>Warehouse · Ours</title>" in page
+
+
+def test_what_is_held_is_not_offered_for_replay_unless_nobody_knows_whether_it_arrived(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    here.destinations.pause(refusing, actor="cli")
+    send()
+    work()
+    held = editor.page("/dispatches?state=held")
+    assert "there is nothing to replay" in held
+    assert "Replay all that match" not in held
+    assert "What is held goes by itself" in editor.page("/dispatches/replay?state=held")
+    assert "What is held goes by itself" not in editor.page("/dispatches/replay?state=rejected")
+    with here.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(reason="ambiguous"))
+    assert "Replay all that match" in editor.page("/dispatches?state=held")
+    assert "<b>1</b>" in editor.page("/dispatches/replay?state=held")

@@ -296,6 +296,9 @@ def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> No
     assert _names(editor.page(f"/events?from={edge}")) == ["Now"]
     assert _names(editor.page(f"/events?to={edge}")) == ["Before"]
     assert _names(editor.page("/events?from=yesterday")) == ["Now", "Before"]
+    nothing = editor.page("/events?from=2020-01-01T00:00&to=2020-01-01T12:30")
+    said = re.sub(r"<[^>]+>", "", nothing)
+    assert "Looked for what occurred from 2020-01-01 00:00:00 UTC until before 2020-01-01 12:30:00 UTC." in said
 
 
 def test_a_search_goes_no_further_than_it_says_and_on_from_there(
@@ -380,3 +383,19 @@ def test_the_install_page_waits_for_the_first_event_and_shows_it(editor: Browser
     send("Test one", "test")
     assert "Test one" in editor.get(address[1]).text
     assert "it works" in editor.page("/install")
+
+
+def test_long_values_are_folded_and_whole_when_opened(editor: Browser, send: Send) -> None:
+    text = "word " * 800
+    event_id = send(event_properties={"note": text, "sku": [f"sku-{number}" for number in range(250)], "few": [1, 2]})
+    page = editor.page(f"/events/{event_id}")
+    folded = re.findall(r'<details class="long"><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
+    note, listed = folded
+    assert len(note[0]) < 400
+    assert "all 4,000 characters" in note[0]
+    assert text.strip() in note[1]
+    assert listed[0] == "250 entries"
+    assert listed[1].count("<li>") == 250
+    assert "<code>few[1]</code>" in page
+    shown = re.sub(r"</summary>.*?</details>", "", page, flags=re.DOTALL)
+    assert "sku-1" not in shown

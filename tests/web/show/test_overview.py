@@ -34,7 +34,8 @@ def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Brows
     page = editor.page("/")
     assert "Needs attention now" in page
     assert "“Hook” fails: 12 tries in a row." in page
-    assert f'<a href="/destinations/{hook}">' in page
+    assert f'<a href="/destinations/{hook}#failed">' in page
+    assert "among the latest 2,000 to all destinations" in page
 
 
 def test_a_destination_that_asked_to_be_left_alone_is_said_to_rest(editor: Browser, here: Ours) -> None:

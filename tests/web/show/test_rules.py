@@ -1,5 +1,6 @@
 """What may leave, edited in the dashboard: without a script, and tried on real events before it is applied."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from ours.bootstrap import Ours
 from ours.core.agreements import CATEGORIES
+from ours.services.rules import Rule
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -218,3 +220,24 @@ def test_viewers_look_and_change_nothing(browser_of: Callable[[str], Browser], h
     assert viewer.get(path).status_code == 403
     for looked in ("/allow", "/governance", "/history", "/fields"):
         assert viewer.get(looked).status_code == 200
+
+
+def test_the_history_names_sources_and_destinations_and_shows_no_ids(
+    browser_of: Callable[[str], Browser], here: Ours, hook: Receiver
+) -> None:
+    heard = here.sources.add("Shop backend", actor="cli").source.id
+    here.destinations.update(1, sources=[heard], actor="cli")
+    name = here.destinations.get(1).name
+    logic = {"condition": {"property": "visitor.city", "operator": "Is", "value": "Lyon"}}
+    for rule in ("Consent", "Advertising"):
+        here.governance.add(Rule(name=rule, covers=[1], logic=logic), actor="cli")
+    viewer = browser_of("viewer")
+    number = here.history.list("destination 1")[0].number
+    for address in (f"/history/destination 1/{number}", "/history/governance/2"):
+        page = viewer.page(address)
+        said = dict(re.findall(r"<code>([^<]*(?:sources|covers)\[0\])</code></th><td[^>]*>(?:<[^>]+>)*([^<]+)<", page))
+        assert said
+        changed = re.findall(r'(?:sources|covers)\[0\]</code></th>.*?data-label="After"><bdi>([^<]*)', page)
+        assert changed == ["Shop backend" if "destination" in address else name]
+        assert not {text for text in said.values() if text.isdigit()}
+    assert "<title>Version" in page

@@ -9,6 +9,7 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.settings import Settings
 from ours.web import create_app
+from ours.web.show.back import UNSAVED
 from tests.web.show.conftest import PASSWORD, Browser
 
 MINUTE = clock.MINUTE
@@ -136,3 +137,59 @@ def test_what_is_no_host_is_no_setting(make_settings: Callable[..., Settings], h
 
     with pytest.raises(SettingsInvalid, match="OURS_ALLOWED_HOSTS"):
         make_settings(allowed_hosts=hosts)
+
+
+def test_whoever_was_signed_out_over_a_form_is_led_back_to_it_and_told(
+    here: Ours, editor: Browser, later: Clock
+) -> None:
+    person, given = here.people.add("ada@example.com", "editor", actor="cli")
+    here.people.change_password(person.id, given, PASSWORD)
+    here.destinations.add("webhook", "Warehouse", {"url": "https://example.com/"}, events=["*"], actor="cli")
+    form = "/destinations/1/edit"
+    token = _token(editor.page(form))
+    later.ahead += 13 * 60 * MINUTE
+    typed = {"csrf_token": token, "name": "Typed"}
+    answer = editor.client.post(form, data=typed, headers={"Referer": f"http://localhost{form}"})
+    assert answer.location == "/sign-in?next=/destinations/1/edit"
+    assert UNSAVED in editor.page(answer.location)
+    page = editor.post(answer.location, email="ada@example.com", password=PASSWORD).text
+    assert UNSAVED in page
+    assert 'value="Warehouse"' in page
+    assert UNSAVED not in editor.page(form)
+
+
+@pytest.mark.parametrize(
+    "referer", ["", "http://evil.example/destinations", "http://localhost//evil.example", "http://["]
+)
+def test_a_form_that_stood_elsewhere_is_no_way_back(editor: Browser, later: Clock, referer: str) -> None:
+    token = _token(editor.page("/sources"))
+    later.ahead += 13 * 60 * MINUTE
+    answer = editor.client.post("/sources/add", data={"csrf_token": token}, headers={"Referer": referer})
+    assert answer.location == "/sign-in"
+
+
+def test_signing_out_twice_leads_to_a_page_that_is_there(editor: Browser, later: Clock) -> None:
+    token = _token(editor.page("/sources"))
+    later.ahead += 13 * 60 * MINUTE
+    answer = editor.client.post("/sign-out", data={"csrf_token": token})
+    assert answer.location == "/sign-in"
+    assert UNSAVED not in editor.page("/sign-in")
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_form_without_its_token_says_that_nothing_was_saved_and_how_to_go_on(
+    editor: Browser, stranger: Browser, signed_in: bool
+) -> None:
+    form = "/destinations/1/edit"
+    browser = editor if signed_in else stranger
+    answer = browser.client.post(form, data={"name": "Typed"}, headers={"Referer": f"http://localhost{form}"})
+    assert answer.status_code == 400
+    assert "Nothing was saved" in answer.text
+    assert f'href="{form}">Back to the form' in answer.text
+    assert ('href="/sign-in?next=/destinations/1/edit">Sign in' in answer.text) is not signed_in
+    if not signed_in:
+        assert "Set-Cookie" not in answer.headers  # a form sent from elsewhere ends nobody's session
+
+
+def _token(page: str) -> str:
+    return page.partition('name="csrf_token" value="')[2].partition('"')[0]

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from ours.bootstrap import Ours
-from ours.web.show.sign_in import local_path
+from ours.web.show.back import local_path
 from tests.web.show.conftest import PASSWORD, Browser
 
 

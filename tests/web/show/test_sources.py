@@ -166,6 +166,7 @@ def test_a_key_in_use_is_revoked_only_by_somebody_who_knows(
     path = f"/sources/1/keys/{live.id}/revoke"
     assert path in editor.page("/sources/1")
     assert "this key was last used" in editor.page(path)
+    assert "<title>Revoke a key of Shop · Ours</title>" in editor.page(path)
     assert "Tick this to go on." in editor.post(path).text
     assert here.sources.keys(1)[1].revoked_at is None
     page = editor.post(path, sure="yes").text
