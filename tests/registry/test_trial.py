@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ours import timebox
 from ours.registry import Registry, load
 from ours.settings import Settings
 
@@ -147,3 +148,31 @@ def test_what_is_no_class_of_ours_is_set_aside(
 def test_the_operators_own_interrupt_is_not_swallowed(tried: Callable[[str], Registry]) -> None:
     with pytest.raises(KeyboardInterrupt):
         tried("raise KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "line"),
+    [
+        ("x = 1\nwhile True: pass", "while it was imported", 2),
+        ("import time\ntime.sleep(1000)", "while it was imported", 2),
+        (HOOK + "while True: pass", "in register_destinations", 12),
+        (BAD.format("def __init__(self):\n        while True: pass"), "while Bad was checked", 13),
+    ],
+    ids=["an import that turns round", "an import that waits", "a hook", "a class"],
+)
+def test_what_does_not_end_is_set_aside(
+    text: str, moment: str, line: int, tried: Callable[[str], Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "TICK", 0.02)
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    [verdict] = tried(text).set_aside
+    assert verdict.reason == f"It had not ended after 0 seconds {moment} (mine.py, line {line})."
+
+
+def test_what_a_plugin_prints_is_out_of_the_way_of_documents(
+    tried: Callable[[str], Registry], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried("print('hello from mine')\n" + HOOK + "print('hello again')\n    return [Good]")
+    said = capsys.readouterr()
+    assert "hello" not in said.out
+    assert "hello from mine\nhello again\n" in said.err
