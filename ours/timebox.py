@@ -51,7 +51,7 @@ class _Watch:
 
 @contextmanager
 def armed() -> Iterator[None]:
-    """In here, ``limited`` has teeth; in any but the main thread it has none. Inside of another one it changes nothing."""
+    """In here, ``limited`` has teeth; in any but the main thread it has none. Inside of another it changes nothing."""
     if threading.current_thread() is not threading.main_thread() or threading.get_ident() == _Watch.thread:
         yield
         return

@@ -79,8 +79,19 @@ CLASSES = {
     "dedupes = 'yes'": "Its dedupes must be True or False.",
     "Settings = dict": "Its Settings must be a marshmallow schema",
     "default_mapping = ['a']": "Its default_mapping must map field names to templates",
-    "default_mapping = {'a': '{{event.event'}": "Its default_mapping must map field names to templates",
-    "default_mapping = {'a': 5}": "Its default_mapping must map field names to templates",
+    "default_mapping = {'a': '{{event.event'}": (
+        "Its default_mapping has braces that do not match in 'a': \"{{event.event\". Write {{path}}."
+    ),
+    "default_mapping = {'a': 5}": "Its default_mapping has no template for 'a': 5 is no text and no Mapped.",
+    "default_mapping = {5: 'a'}": "Its default_mapping must map field names to templates",
+    "def build(self, delivery, settings): pass": (
+        "Its build does not take what Ours calls it with: write def build(self, delivery)."
+    ),
+    "async def build(self, delivery): pass": "Its build is async or yields: write def build(self, delivery)",
+    "def send(self, request, settings): return True": "write def send(self, request, settings, network).",
+    "def read_batch(self, response, items): yield": "Its read_batch is async or yields",
+    "def read(response): pass": "Its read does not take what Ours calls it with: write def read(self, response).",
+    "read = None": "Its read is no method: write def read(self, response).",
     "default_mapping = {'a': '{{event.nope}}'}": "Its default_mapping can't be read. a: There is no “event.nope”.",
     "build = Destination.build": "It has no build",
     "def __init__(self): raise KeyError('x')": "It raised an error while Bad was checked: KeyError: 'x'",
@@ -128,6 +139,16 @@ def test_all_faults_of_a_class_are_told_at_once(tried: Callable[[str], Registry]
     [verdict] = tried(BAD.format("label = ''; version = ''")).set_aside
     assert "label" in verdict.reason
     assert "version" in verdict.reason
+
+
+def test_however_a_method_is_written_it_is_taken(tried: Callable[[str], Registry]) -> None:
+    registry = tried(
+        BAD.format(
+            "build = lambda *_: None\n    def read(self, answer, *, strict=False): pass\n    @staticmethod\n"
+            "    def token_request(settings, now): pass\n    @classmethod\n    def group(cls, delivery): return ''"
+        )
+    )
+    assert (registry.set_aside, registry.get("bad") is None) == ((), False)
 
 
 @pytest.mark.parametrize(
