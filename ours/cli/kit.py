@@ -62,10 +62,9 @@ def checked(plugin: Destination, given: Mapping[str, Any], *, secrets_in_url: bo
     :raises Invalid: when the kit can't think of settings that work.
     """
     try:
-        settings = made_up_settings(type(plugin), given)
+        checks = [check._asdict() for check in run(type(plugin), given, secrets_in_url=secrets_in_url)]
     except ValidationError as error:
         raise _settings_wrong(error) from None
-    checks = [check._asdict() for check in run(type(plugin), settings, secrets_in_url=secrets_in_url)]
     return {"slug": plugin.slug, "ok": not any(one["fault"] for one in checks), "checks": checks}
 
 
@@ -121,14 +120,25 @@ def print_try(document: Document) -> None:
 
 
 def print_checks(documents: Sequence[Document]) -> None:
+    """For people: each mistake once, below all the checks that it fails."""
     for document in documents:
         click.secho(document["slug"], bold=True)
-        for check in document["checks"]:
-            wrong = check["fault"]
-            click.secho("  wrong  " if wrong else "  ok     ", nl=False, fg="red" if wrong else "green")
-            click.echo(check["name"])
-            if wrong:
-                click.echo(f"         {wrong}")
+        checks = document["checks"]
+        for fault in dict.fromkeys(one["fault"] for one in checks if one["fault"]):
+            failed = [one for one in checks if one["fault"] == fault]
+            for check in failed:
+                click.secho("  wrong  ", nl=False, fg="red")
+                click.echo(check["name"])
+            inputs = list(dict.fromkeys(one["given"] for one in failed if one["given"]))
+            click.echo(f"         {fault}" + (f"\n         Found with {_listed(inputs)}." if inputs else ""))
+        for check in checks:
+            if not check["fault"]:
+                click.secho("  ok     ", nl=False, fg="green")
+                click.echo(check["name"])
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def _event(incoming: Incoming) -> Event:
