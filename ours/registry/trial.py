@@ -118,6 +118,8 @@ def _no_hook(plugin: object) -> str:
 def _each(result: Any) -> list[Any]:
     if isinstance(result, type):
         raise Unfit(f"Its {HOOK} returned a class: return a list of classes, [{result.__name__}].")
+    if isinstance(result, Destination):
+        raise Unfit(f"Its {HOOK} returned an instance: return a list of classes, [{type(result).__name__}].")
     return list(result)
 
 

@@ -92,6 +92,18 @@ def test_an_answer_that_was_not_expected_is_named(checked: Checked) -> None:
     assert "an answer 100 with the body b''" in {one.given for one in found}
 
 
+def test_what_fails_for_it_is_empty_in_a_delivery_is_told_as_that(checked: Checked) -> None:
+    found = {one.name: one for one in checked('delivery.event.event_properties["value"]')}
+    assert (found["build is pure"].fault or "").startswith("build raised KeyError: 'value'")
+    told_too = found["build reads only what a delivery holds"].fault or ""
+    assert "delivery.event.event_properties (map {{event.event_properties.value}})" in told_too
+
+
+def test_a_fault_of_odd_input_ends_as_it_should(checked: Checked) -> None:
+    found = checked('return delivery.fields.get("text") and ' + FINE.removeprefix("return "))
+    assert {one.fault for one in found} >= {"build returned None, not a Request."}
+
+
 @pytest.mark.parametrize("body", ["while True: pass", "__import__('time').sleep(1000)"])
 def test_what_does_not_end_is_stopped_and_not_asked_again(
     checked: Checked, monkeypatch: pytest.MonkeyPatch, body: str

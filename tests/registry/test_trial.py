@@ -63,6 +63,7 @@ MODULES = {
     "returns nothing": (HOOK + "pass", "Its register_destinations returned no destination"),
     "returns an empty list": (HOOK + "return []", "Its register_destinations returned no destination"),
     "returns the class": (HOOK + "return Good", "return a list of classes, [Good]."),
+    "returns an instance": (HOOK + "return Good()", "returned an instance: return a list of classes, [Good]."),
     "returns a number": (HOOK + "return 5", "TypeError: 'int' object is not iterable"),
 }
 CLASSES = {

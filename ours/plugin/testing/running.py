@@ -114,7 +114,7 @@ def _words(name: str) -> str:
 def _told(one: _Found, others: Iterable[_Found | None]) -> str:
     """The fault, as it was found first; with advice on odd input only where usual input does no harm."""
     same = [other for other in others if other and other.mistake == one.mistake]
-    return same[0].fault + (f" {one.advice}" if all(other.odd for other in same) else "")
+    return f"{same[0].fault} {one.advice if all(other.odd for other in same) else ''}".rstrip()
 
 
 def _found(kind: type[Destination], check: Any) -> _Found | None:
