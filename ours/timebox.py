@@ -51,8 +51,8 @@ class _Watch:
 
 @contextmanager
 def armed() -> Iterator[None]:
-    """In here, ``limited`` has teeth; in any but the main thread it has none."""
-    if threading.current_thread() is not threading.main_thread():
+    """In here, ``limited`` has teeth; in any but the main thread it has none. Inside of another it changes nothing."""
+    if threading.current_thread() is not threading.main_thread() or threading.get_ident() == _Watch.thread:
         yield
         return
     left, _ = signal.setitimer(signal.ITIMER_REAL, TICK, TICK)

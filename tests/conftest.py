@@ -20,6 +20,7 @@ from ours import log
 from ours.settings import Settings, load
 from ours.store import Store, migrate
 from ours.store.tables import metadata
+from tests.certificates import certificate, tls  # noqa: F401 - fixtures
 
 ENGINES = ["sqlite", "postgresql"]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that only tests use

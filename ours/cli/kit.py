@@ -2,7 +2,9 @@
 
 import gzip
 import json
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,25 @@ from ours import clock, ids
 from ours.cli.shell import Shell
 from ours.core import wire
 from ours.core.incoming import Incoming
-from ours.core.mapping import compile_mapping, context_of
+from ours.core.mapping import Released, context_of
 from ours.core.redact import Masker
 from ours.errors import Invalid, NotFound
-from ours.plugin import Delivery, Destination, Event, load_settings, secrets_of
+from ours.plugin import (
+    Delivery,
+    Destination,
+    Event,
+    Rejected,
+    Skipped,
+    describe_settings,
+    load_settings,
+    secrets_of,
+)
 from ours.plugin.testing import SAMPLES, sample_event, sample_visitor
-from ours.plugin.testing.running import complaints_of, made_up_settings, run
-from ours.registry import Registry, load, load_at
+from ours.plugin.testing.exchange import prepared
+from ours.plugin.testing.running import complaints_of, made_up_settings, run, told
+from ours.plugin.testing.watching import watched
+from ours.registry import Loaded, Registry, SetAside, load, load_at, load_built_in, taken_by
+from ours.services.destinations.mapping import mapper_of
 
 Document = Mapping[str, Any]
 SAMPLE_NAMES = list(SAMPLES)
@@ -48,46 +62,102 @@ def chosen(name: str, slug: str | None, shell: Shell) -> Destination:
     found = find(name, shell)
     if found.set_aside:
         raise Invalid(" ".join(one.reason for one in found.set_aside))
-    fitting = [one.plugin for one in found.loaded if slug in (None, one.slug)]
+    fitting = named(found, slug)
     if len(fitting) != 1:
-        slugs = ", ".join(one.slug for one in found.loaded)
-        how = f"None of them is {slug}" if slug else "Say with --slug which of them is meant"
-        raise Invalid(f"{name} brings {slugs}. {how}.")
-    return fitting[0]
+        raise Invalid(f"It brings {_slugs(found)}. Say with --slug which of them is meant.")
+    return fitting[0].plugin
 
 
-def checked(plugin: Destination, given: Mapping[str, Any], *, secrets_in_url: bool) -> Document:
-    """Every check of the contract, with what is wrong.
+def named(found: Registry, slug: str | None) -> list[Loaded]:
+    """Those of that slug; without one, all.
 
-    :raises Invalid: when the kit can't think of settings that work.
+    :raises Invalid: when none has it.
     """
+    fitting = [one for one in found.loaded if slug in (None, one.slug)]
+    if slug and not fitting:
+        raise Invalid(f"It brings {_slugs(found)}. None of them is {slug}.")
+    return fitting
+
+
+def taken(many: Sequence[Loaded]) -> list[SetAside]:
+    """Those that the server would set aside, for one of its own has their slug."""
+    own = load_built_in()
+    holders = [(one, own.get(one.slug)) for one in many if one.origin != "built-in"]
+    return [
+        SetAside(one.slug, one.origin, one.where, taken_by(holder))
+        for one, holder in holders
+        if holder and Path(holder.where).resolve() != Path(one.where).resolve()
+    ]
+
+
+def checked(many: Sequence[Loaded], given: Mapping[str, Any], *, secrets_in_url: bool) -> list[Document]:
+    """Of each, every check of the contract, with what is wrong. Of ``given``, each takes the settings that it has.
+
+    :raises Invalid: when none has one of them, or the kit can't think of settings that work.
+    """
+    own = {one.slug: {setting.name for setting in describe_settings(one.plugin)} for one in many}
+    unknown = set(given).difference(*own.values()) if many else set()
+    if unknown:
+        raise Invalid(f"There is no setting {', '.join(sorted(unknown))}.")
+    return [
+        _checked(one, {name: value for name, value in given.items() if name in own[one.slug]}, secrets_in_url)
+        for one in many
+    ]
+
+
+def _checked(one: Loaded, given: Mapping[str, Any], secrets_in_url: bool) -> Document:
     try:
-        settings = made_up_settings(type(plugin), given)
+        with redirect_stdout(sys.stderr):
+            checks = [check._asdict() for check in run(type(one.plugin), given, secrets_in_url=secrets_in_url)]
     except ValidationError as error:
         raise _settings_wrong(error) from None
-    checks = [check._asdict() for check in run(type(plugin), settings, secrets_in_url=secrets_in_url)]
-    return {"slug": plugin.slug, "ok": not any(one["fault"] for one in checks), "checks": checks}
+    return {"slug": one.slug, "ok": not any(check["fault"] for check in checks), "checks": checks}
 
 
 def tried(plugin: Destination, event: Event, given: Mapping[str, Any], mapping: Mapping[str, str]) -> Document:
-    """What the plugin makes of an event, its secrets masked.
+    """What Ours would send of an event by this plugin, secrets masked; or why nothing.
 
-    :raises Invalid: when settings or mapping won't do.
+    :raises Invalid: when settings or mapping won't do, or the plugin fails.
     """
-    try:
-        settings = load_settings(plugin, made_up_settings(type(plugin), given))
-    except ValidationError as error:
-        raise _settings_wrong(error) from None
-    fields = compile_mapping({**plugin.default_mapping, **mapping}).apply(context_of(event, sample_visitor(event)))
-    delivery = Delivery(id=ids.new_id(), event=event, fields=fields, settings=settings, now=clock.now_ms())
-    built = plugin.build(delivery)
-    if isinstance(built, Request) and plugin.token_request(settings, delivery.now) is not None:
-        built.headers = {"Authorization": "Bearer …", **built.headers}
-    about = {"plugin": plugin.slug, "event": event.name, "fields": fields}
-    if isinstance(built, Request):
-        return about | {"outcome": "request", "request": _shown(built.prepare(), Masker(secrets_of(settings)))}
-    code = getattr(built, "reason", None) or getattr(built, "code", "")
+    with redirect_stdout(sys.stderr):
+        try:
+            settings = load_settings(plugin, made_up_settings(type(plugin), given))
+        except ValidationError as error:
+            raise _settings_wrong(error) from None
+        released = mapper_of(plugin, plugin.category, mapping, []).apply(context_of(event, sample_visitor(event)))
+        about = {"plugin": plugin.slug, "event": released.event.name, "fields": released.fields}
+        try:
+            built = _built(plugin, released, settings)
+        except AssertionError as error:
+            raise Invalid(str(error)) from None
+        except Exception as error:  # noqa: BLE001 - whatever the plugin raises is what its author must hear
+            raise Invalid(told(type(plugin), error)) from None
+    if isinstance(built, PreparedRequest):
+        return about | {"outcome": "request", "request": _shown(built, Masker(secrets_of(settings)))}
+    code = built.reason if isinstance(built, Skipped) else built.code
     return about | {"outcome": type(built).__name__.lower(), "code": code, "message": built.message, "request": None}
+
+
+def _built(
+    plugin: Destination, released: Released, settings: Mapping[str, Any]
+) -> PreparedRequest | Skipped | Rejected:
+    """As the server goes about it."""
+    if released.missing:
+        named = ", ".join(released.missing)
+        return Rejected("field_missing", f"The mapping gives no value for {named}.", released.missing[0])
+    delivery = Delivery(
+        id=ids.new_id(), event=released.event, fields=released.fields, settings=settings, now=clock.now_ms()
+    )
+    asked = watched(type(plugin))
+    built: object = asked.build(delivery)
+    if isinstance(built, Skipped | Rejected):
+        return built
+    if not isinstance(built, Request):
+        raise Invalid(f"build returned {built!r}, not a Request.")
+    if asked.token_request(settings, delivery.now) is not None:
+        built.headers = {"Authorization": "Bearer …", **built.headers}
+    prepared(built)
+    return built.prepare()
 
 
 def read_event(file: Path | None, sample: str) -> Event:
@@ -121,14 +191,29 @@ def print_try(document: Document) -> None:
 
 
 def print_checks(documents: Sequence[Document]) -> None:
+    """For people: each mistake once, below all the checks that it fails."""
     for document in documents:
         click.secho(document["slug"], bold=True)
-        for check in document["checks"]:
-            wrong = check["fault"]
-            click.secho("  wrong  " if wrong else "  ok     ", nl=False, fg="red" if wrong else "green")
-            click.echo(check["name"])
-            if wrong:
-                click.echo(f"         {wrong}")
+        checks = document["checks"]
+        for fault in dict.fromkeys(one["fault"] for one in checks if one["fault"]):
+            failed = [one for one in checks if one["fault"] == fault]
+            for check in failed:
+                click.secho("  wrong  ", nl=False, fg="red")
+                click.echo(check["name"])
+            inputs = list(dict.fromkeys(one["given"] for one in failed if one["given"]))
+            click.echo(f"         {fault}" + (f"\n         Found with {_listed(inputs)}." if inputs else ""))
+        for check in checks:
+            if not check["fault"]:
+                click.secho("  ok     ", nl=False, fg="green")
+                click.echo(check["name"])
+
+
+def _slugs(found: Registry) -> str:
+    return ", ".join(one.slug for one in found.loaded)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(texts[:-1]), texts[-1]]))
 
 
 def _event(incoming: Incoming) -> Event:

@@ -56,25 +56,37 @@ _settings = click.option("--set", "settings", type=Pair(), multiple=True, metava
                          help="One of the plugin's settings; made up where it is required and not given.")  # fmt: skip
 
 
+_slug = click.option("--slug", help="Which destination, when the plugin brings several.")
+
+
 @plugin.command()
 @click.argument("plugin")
+@_slug
 @_settings
 @click.option("--secrets-in-url", is_flag=True, help="The receiver takes a secret nowhere else than in the address.")
 @json_option
 @pass_shell
 @click.pass_context
 def check(
-    context: click.Context, shell: Shell, plugin: str, settings: Sequence[tuple[str, str]], secrets_in_url: bool
+    context: click.Context,
+    shell: Shell,
+    /,
+    plugin: str,
+    slug: str | None,
+    settings: Sequence[tuple[str, str]],
+    secrets_in_url: bool,
 ) -> None:
     """Check a plugin as the kit's contract does; status 1 when something is wrong.
 
-    PLUGIN is a file, a folder, or a slug.
+    PLUGIN is a file, a folder, or a slug. Nothing is sent and nothing written. Where it brings several destinations,
+    each takes the settings that it has.
     """
     from ours.cli import kit
 
     found = kit.find(plugin, shell)
-    checked = [kit.checked(one.plugin, nested(settings), secrets_in_url=secrets_in_url) for one in found.loaded]
-    asides = [_not_loaded(one, "set aside") for one in found.set_aside]
+    many = kit.named(found, slug)
+    checked = kit.checked(many, nested(settings), secrets_in_url=secrets_in_url)
+    asides = [_not_loaded(one, "set aside") for one in [*found.set_aside, *kit.taken(many)]]
     fine = not asides and all(one["ok"] for one in checked)
     if shell.as_json:
         shell.show({"ok": fine, "destinations": checked, "setAside": asides})
@@ -101,7 +113,7 @@ def check(
     show_default=True,
     help="Which sample.",
 )
-@click.option("--slug", help="Which destination, when the plugin brings several.")
+@_slug
 @click.option(
     "--map",
     "mapping",

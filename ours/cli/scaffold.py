@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ours.errors import Invalid
 
-_SLUG = re.compile(r"[a-z][a-z0-9_]{0,59}")
+_SLUG = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 
 _PLUGIN = '''"""Sends events to {label}."""
 
@@ -43,7 +43,7 @@ def register_destinations() -> list[type[Destination]]:
 
 _TEST = '''"""{label}: the contract that every destination keeps, and the very request of one event."""
 
-from {slug} import {kind}
+from {module} import {kind}
 
 from ours.plugin import load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery
@@ -69,16 +69,18 @@ def test_a_purchase_is_sent_as_the_receiver_wants_it():
 
 
 def write(slug: str, folder: Path) -> list[Path]:
-    """Write ``SLUG.py`` and ``test_SLUG.py`` into ``folder``.
+    """Write ``SLUG.py`` and ``test_SLUG.py`` into ``folder``, with _ for each - of the slug.
 
-    :raises Invalid: when the name is no Python name in lower case, or a file is there already.
+    :raises Invalid: when the name can't be a slug that begins with a letter, or a file is there already.
     """
     if not _SLUG.fullmatch(slug):
-        raise Invalid(f"\"{slug}\" can't be a plugin's name: use lower-case letters, digits and _, a letter first.")
-    words = slug.replace("_", " ").split()
+        raise Invalid(f"\"{slug}\" can't be a plugin's name: use lower-case letters, digits, - and _, a letter first.")
+    module = slug.replace("-", "_")
+    words = module.replace("_", " ").split()
     kind, label = "".join(word.title() for word in words), " ".join(words).capitalize()
-    names = {"slug": slug, "kind": kind, "label": label, "host": slug.replace("_", "-").strip("-")}
-    texts = {folder / f"{slug}.py": _PLUGIN, folder / f"test_{slug}.py": _TEST}
+    host = slug.replace("_", "-").strip("-")
+    names = {"slug": slug, "module": module, "kind": kind, "label": label, "host": host}
+    texts = {folder / f"{module}.py": _PLUGIN, folder / f"test_{module}.py": _TEST}
     for file in texts:
         if file.exists():
             raise Invalid(f"{file} is there already. Choose another name, or another folder with --into.")

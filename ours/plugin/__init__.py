@@ -10,6 +10,7 @@ from ours.plugin.inputs import Endpoint, Headers, Secret
 from ours.plugin.mapped import Mapped
 from ours.plugin.network import Network, NetworkRefused
 from ours.plugin.reading import by_status, oauth_token, rate_limit_after, read_json, retry_after
+from ours.plugin.session import unanswered
 from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.spec import hookimpl
 from ours.plugin.types import (
@@ -75,5 +76,6 @@ __all__ = [
     "secrets_of",
     "sends_itself",
     "to_json",
+    "unanswered",
     "validate",
 ]

@@ -1,8 +1,9 @@
 """What a class must be to be admitted as a destination. The registry and the conformance kit ask the same questions."""
 
+import inspect
 import re
-from collections.abc import Callable, Mapping
-from typing import get_args
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_args
 
 from marshmallow import Schema
 
@@ -13,6 +14,12 @@ from ours.plugin.mapped import Mapped
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _VARIABLE = re.compile(r"\{\{[^{}]*[^{}\s][^{}]*\}\}")
 _CATEGORIES = get_args(Category)
+VERBS: Mapping[str, tuple[str, ...]] = {
+    name: tuple(inspect.signature(verb).parameters)[1:]
+    for name, verb in vars(Destination).items()
+    if inspect.isfunction(verb)
+}
+"""What Ours calls of a destination, and with what."""
 
 
 def faults(kind: object) -> list[str]:
@@ -22,7 +29,46 @@ def faults(kind: object) -> list[str]:
     if not (isinstance(kind, type) and issubclass(kind, Destination)):
         return [f"It announced {kind!r}, which is not a subclass of Destination."]
     rules = _RULES | (_BUILDS if getattr(kind, "batching", None) is None else _BATCHES)
-    return [sentence for name, (fits, sentence) in rules.items() if not fits(getattr(kind, name, None))]
+    wrong = [sentence for name, (fits, sentence) in rules.items() if not fits(getattr(kind, name, None))]
+    return [*wrong, *_rows_wrong(kind.default_mapping), *_verbs_wrong(kind)]
+
+
+def own_verbs(kind: type[Destination]) -> list[str]:
+    """Those that the class writes itself."""
+    return [verb for verb in VERBS if inspect.getattr_static(kind, verb) is not vars(Destination)[verb]]
+
+
+def _verbs_wrong(kind: type[Destination]) -> Iterator[str]:
+    for verb in own_verbs(kind):
+        call, wants = getattr(object.__new__(kind), verb), ", ".join(VERBS[verb])
+        line = f"write def {verb}(self{wants and ', '}{wants})"
+        if not callable(call):
+            yield f"Its {verb} is no method: {line}."
+        elif inspect.iscoroutinefunction(call) or inspect.isgeneratorfunction(call) or inspect.isasyncgenfunction(call):
+            yield f"Its {verb} is async or yields: {line}, and return what it comes to."
+        elif not _takes(call, VERBS[verb]):
+            yield f"Its {verb} does not take what Ours calls it with: {line}."
+
+
+def _takes(call: Callable[..., Any], words: tuple[str, ...]) -> bool:
+    try:
+        inspect.signature(call).bind(*words)
+    except TypeError:
+        return False
+    except ValueError:  # it is written in C and does not say
+        pass
+    return True
+
+
+def _rows_wrong(mapping: object) -> Iterator[str]:
+    if not isinstance(mapping, Mapping):
+        return
+    for name, row in mapping.items():
+        template = row.template if isinstance(row, Mapped) else row
+        if not isinstance(template, str):
+            yield f"Its default_mapping has no template for {name!r}: {template!r} is no text and no Mapped."
+        elif not _has_whole_braces(template):
+            yield f'Its default_mapping has braces that do not match in {name!r}: "{template}". Write {{{{path}}}}.'
 
 
 def _text(most: int) -> Callable[[object], bool]:
@@ -38,16 +84,15 @@ def _is_schema(value: object) -> bool:
 
 
 def _is_mapping(value: object) -> bool:
-    return isinstance(value, Mapping) and all(_text(200)(name) and _is_template(text) for name, text in value.items())
+    return isinstance(value, Mapping) and all(_text(200)(name) for name in value)
 
 
 def _are_texts(value: object) -> bool:
     return isinstance(value, list | tuple) and all(_text(200)(one) for one in value)
 
 
-def _is_template(value: object) -> bool:
-    value = value.template if isinstance(value, Mapped) else value
-    rest = _VARIABLE.sub("", value) if isinstance(value, str) else "{{"
+def _has_whole_braces(template: str) -> bool:
+    rest = _VARIABLE.sub("", template)
     return "{{" not in rest and "}}" not in rest
 
 

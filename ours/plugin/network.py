@@ -3,6 +3,10 @@
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import requests
 
 
 class NetworkRefused(Exception):
@@ -56,6 +60,16 @@ class Network:
             except OSError as error:
                 failed = error
         raise failed or OSError("There is no address to connect to.")
+
+    def session(self, timeout: float = 5.0) -> "requests.Session":
+        """A session of ``requests`` under the same rules, for an API that needs more than one request. Close it.
+
+        ``timeout``: so many seconds for a connection, and for each wait. Redirects are not followed. It raises what
+        ``requests`` does, which ``unanswered`` reads, and NetworkRefused.
+        """
+        from ours.plugin.session import Session
+
+        return Session(self, timeout)
 
     def proxy_for(self, host: str) -> str:
         """The URL of the operator's HTTP proxy for all ways out, which looks ``host`` up itself; empty: there is none.

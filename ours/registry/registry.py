@@ -92,7 +92,7 @@ def _admit(candidates: Iterable[Candidate]) -> Registry:
         for plugin in plugins:
             slug = type(plugin).slug
             if holder := loaded.get(slug):
-                refusals.append(_taken(candidate, holder))
+                refusals.append(Refusal(candidate.name, taken_by(holder)))
             else:
                 loaded[slug] = Loaded(slug, plugin, candidate.origin, candidate.where)
         for name, reason, install in refusals:
@@ -106,8 +106,6 @@ def _admit(candidates: Iterable[Candidate]) -> Registry:
     return Registry(loaded.values(), set_aside, uninstalled)
 
 
-def _taken(candidate: Candidate, holder: Loaded) -> Refusal:
-    return Refusal(
-        candidate.name,
-        f'The slug "{holder.slug}" is taken by the {holder.origin} {holder.where}. Choose another slug.',
-    )
+def taken_by(holder: Loaded) -> str:
+    """Why nobody else can have the holder's slug."""
+    return f'The slug "{holder.slug}" is taken by the {holder.origin} {holder.where}. Choose another slug.'

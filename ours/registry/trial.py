@@ -1,21 +1,25 @@
 """Tries one plugin, far from all others: pluggy isolates nothing by itself, and a stranger's code may do anything."""
 
+import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from pluggy import PluginManager, PluginValidationError
 
+from ours import timebox
 from ours.core.mapping import MappingInvalid, compile_mapping
 from ours.plugin import Destination
 from ours.plugin.checking import faults
 from ours.plugin.spec import HOOK, PROJECT, Spec
+from ours.plugin.tracing import place_of
 from ours.registry import extras
 from ours.registry.finding import Candidate
 
 _LONGEST = 500
+_T = TypeVar("_T")
 
 
 class Refusal(NamedTuple):
@@ -35,7 +39,15 @@ class Unfit(Exception):
 
 
 def attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
-    """Every sound destination of a plugin, and every refusal. Raises nothing but the operator's Ctrl-C."""
+    """Every sound destination of a plugin, and every refusal. Raises nothing but the operator's Ctrl-C.
+
+    What does not end in time is refused; what it prints goes to stderr, for stdout may be somebody's document.
+    """
+    with timebox.armed(), redirect_stdout(sys.stderr):
+        return _attempt(candidate)
+
+
+def _attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
     try:
         announced = _announced(candidate)
     except Unfit as verdict:
@@ -59,29 +71,32 @@ def _refusal(name: str, verdict: Unfit, candidate: Candidate) -> Refusal:
 
 
 def _announced(candidate: Candidate) -> list[Any]:
-    with _guarded("while it was imported"):
-        plugin = candidate.load()
+    plugin = _guarded("while it was imported", candidate.load)
     manager = PluginManager(PROJECT)
     manager.add_hookspecs(Spec)
-    with _guarded("while it was registered"):
-        manager.register(plugin)
-        callers = manager.get_hookcallers(plugin)
-        if not callers:
-            raise Unfit(_no_hook(plugin))
+    callers = _guarded("while it was registered", lambda: _registered(manager, plugin))
     try:
         manager.check_pending()
     except PluginValidationError:
         unknown = ", ".join(caller.name for caller in callers if not caller.has_spec())
         raise Unfit(f"It implements {unknown}, which is no hook. The only hook is {HOOK}.") from None
-    with _guarded(f"in {HOOK}"):
-        announced = [kind for result in manager.hook.register_destinations() for kind in _each(result)]
+    announced = _guarded(
+        f"in {HOOK}", lambda: [kind for result in manager.hook.register_destinations() for kind in _each(result)]
+    )
     if not announced:
         raise Unfit(f"Its {HOOK} returned no destination: return a list of classes.")
     return announced
 
 
+def _registered(manager: PluginManager, plugin: object) -> list[Any]:
+    manager.register(plugin)
+    if not (callers := manager.get_hookcallers(plugin)):
+        raise Unfit(_no_hook(plugin))
+    return callers
+
+
 def _instance(kind: Any) -> Destination:
-    with _guarded(f"while {_name(kind)} was checked"):
+    def make() -> Destination:
         if wrong := faults(kind):
             raise Unfit(" ".join(wrong))
         if lacks := extras.first_missing(kind.needs):
@@ -89,7 +104,9 @@ def _instance(kind: Any) -> Destination:
         destination: Destination = kind()
         destination.Settings()
         compile_mapping(destination.default_mapping)
-    return destination
+        return destination
+
+    return _guarded(f"while {_name(kind)} was checked", make)
 
 
 def _no_hook(plugin: object) -> str:
@@ -101,13 +118,14 @@ def _no_hook(plugin: object) -> str:
 def _each(result: Any) -> list[Any]:
     if isinstance(result, type):
         raise Unfit(f"Its {HOOK} returned a class: return a list of classes, [{result.__name__}].")
+    if isinstance(result, Destination):
+        raise Unfit(f"Its {HOOK} returned an instance: return a list of classes, [{type(result).__name__}].")
     return list(result)
 
 
-@contextmanager
-def _guarded(moment: str) -> Iterator[None]:
+def _guarded(moment: str, call: Callable[[], _T]) -> _T:
     try:
-        yield
+        return timebox.limited(call)
     except (Unfit, KeyboardInterrupt):
         raise
     except BaseException as error:  # SystemExit and worse too: no plugin ends the house
@@ -118,6 +136,9 @@ def _reason(error: BaseException, moment: str) -> str:
     match error:
         case SystemExit():
             return f"It tried to end the process (SystemExit) {moment}."
+        case timebox.TooLong():
+            place = place_of(error)
+            return f"It had not ended after {timebox.SECONDS:.0f} seconds {moment}{f' ({place})' if place else ''}."
         case SyntaxError():
             return f"{Path(error.filename or 'It').name} is not valid Python: line {error.lineno}, {error.msg}."
         case MappingInvalid():

@@ -13,6 +13,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
+from ours import timebox
 from ours.cli import double as doubles
 from ours.plugin import load_settings
 from ours.registry import Registry, SetAside, load_built_in
@@ -27,7 +28,7 @@ class Broken(Destination):
     summary = "Takes much for granted."
 
     def build(self, delivery):
-        return Request("POST", "https://example.com/", json={"text": delivery.event.user_id.upper()})
+        return Request("POST", "https://example.com/", json={"text": delivery.fields["nothing"].upper()})
 
 @hookimpl
 def register_destinations():
@@ -60,8 +61,9 @@ def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line(
 
 
 def test_a_new_plugin_passes_its_own_test_the_check_and_a_try(terminal: Terminal, tmp_path: Path) -> None:
-    made = terminal.json("plugin", "new", "crm_bot", "--into", str(tmp_path / "mine"))
+    made = terminal.json("plugin", "new", "crm-bot", "--into", str(tmp_path / "mine"))
     plugin, test = made["files"]
+    assert (made["slug"], Path(plugin).name, Path(test).name) == ("crm-bot", "crm_bot.py", "test_crm_bot.py")
     checked = terminal.json("plugin", "check", plugin)
     assert (checked["ok"], checked["setAside"]) == (True, [])
     assert len(checked["destinations"][0]["checks"]) > 10
@@ -88,8 +90,11 @@ def test_a_check_says_what_is_wrong_and_ends_with_status_1(terminal: Terminal, t
     (tmp_path / "broken.py").write_text(BROKEN)
     document = terminal.json("plugin", "check", str(tmp_path / "broken.py"), status=1)
     faults = [one["fault"] for one in document["destinations"][0]["checks"] if one["fault"]]
-    assert any("AttributeError" in fault and "broken.py, line 10" in fault for fault in faults)
-    assert "wrong  build is pure" in terminal.run("plugin", "check", str(tmp_path / "broken.py")).output
+    assert any("KeyError" in fault and "broken.py, line 10" in fault for fault in faults)
+    told = terminal.run("plugin", "check", str(tmp_path / "broken.py")).output
+    assert "wrong  build is pure" in told
+    assert told.count("KeyError") == 1
+    assert "Found with the sample purchase" in told
 
 
 def test_a_check_of_what_would_be_set_aside_says_why(terminal: Terminal, tmp_path: Path) -> None:
@@ -103,6 +108,126 @@ def test_a_check_asks_for_the_settings_that_it_can_not_think_of(terminal: Termin
     refused = terminal.json("plugin", "check", "webhook", "--set", "secret=short", status=1)
     assert "give working ones with --set KEY=VALUE. secret: Must be whsec_" in refused["error"]
     assert terminal.json("plugin", "check", "webhook", "--set", "headers.X-Team=the-team")["ok"]
+
+
+TWO = """
+from ours.plugin import Destination, Request, Schema, fields, hookimpl
+
+print("while it is imported")
+
+class One(Destination):
+    slug, label, summary = "one", "One", "The first."
+
+    class Settings(Schema):
+        print("while a class is made")
+        path = fields.String(required=True, validate=lambda path: print("while it is validated"),
+                             metadata={"label": "Path", "help": "Where."})
+
+    def build(self, delivery):
+        print("while it builds")
+        return Request("POST", f"https://example.com/{delivery.settings['path']}")
+
+class Webhook(One):
+    slug = "webhook"
+
+    class Settings(Schema):
+        team = fields.String(metadata={"label": "Team", "help": "Whose."})
+
+    def build(self, delivery):
+        return Request("POST", "https://example.com/")
+
+@hookimpl
+def register_destinations():
+    print("while it registers")
+    return [One, Webhook]
+"""
+
+
+def test_of_several_classes_each_takes_its_own_settings_and_one_can_be_named(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "two.py").write_text(TWO)
+    two = str(tmp_path / "two.py")
+    both = terminal.json("plugin", "check", two, "--set", "path=a/b", status=1)
+    assert [(one["slug"], one["ok"]) for one in both["destinations"]] == [("one", True), ("webhook", True)]
+    assert "no setting nope" in terminal.json("plugin", "check", two, "--set", "nope=1", status=1)["error"]
+    [named] = terminal.json("plugin", "check", two, "--slug", "one")["destinations"]
+    assert (named["slug"], named["ok"]) == ("one", True)
+    assert "None of them is three" in terminal.json("plugin", "check", two, "--slug", "three", status=1)["error"]
+
+
+def test_a_slug_that_a_built_in_has_is_told(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "two.py").write_text(TWO)
+    document = terminal.json("plugin", "check", str(tmp_path / "two.py"), "--slug", "webhook", status=1)
+    [aside] = document["setAside"]
+    assert (document["destinations"][0]["ok"], aside["name"]) == (True, "webhook")
+    assert 'The slug "webhook" is taken by the built-in ' in aside["reason"]
+    built_in = Path(__file__).parents[2] / "destinations/webhook.py"
+    assert terminal.json("plugin", "check", str(built_in))["setAside"] == []
+
+
+def test_what_a_plugin_prints_does_not_spoil_a_document(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "two.py").write_text(TWO)
+    two = str(tmp_path / "two.py")
+    terminal.json("plugin", "check", two, "--slug", "one")
+    terminal.json("plugin", "try", two, "--slug", "one")
+    assert "while it builds" in terminal.run("plugin", "try", two, "--slug", "one", "--json").stderr
+    monkeypatch.setenv("OURS_PLUGINS_DIR", str(tmp_path))
+    terminal.json("plugin", "list")
+    terminal.json("destination", "list")
+
+
+NEEDY = """
+from ours.plugin import Destination, Mapped, Request, hookimpl
+
+class Needy(Destination):
+    slug, label, summary, category = "needy", "Needy", "It needs much.", "CATEGORY"
+    default_mapping = {"email": "{{visitor.email}}", "value": Mapped("{{event.event_properties.nope}}", required=True)}
+
+    def build(self, delivery):
+        BUILD
+
+@hookimpl
+def register_destinations():
+    return [Needy]
+"""
+
+
+def test_a_try_shows_what_the_server_would_do_and_nothing_else(terminal: Terminal, tmp_path: Path) -> None:
+    def needy(build: str, category: str = "crm") -> str:
+        (tmp_path / "needy.py").write_text(NEEDY.replace("BUILD", build).replace("CATEGORY", category))
+        return str(tmp_path / "needy.py")
+
+    fine = 'return Request("POST", "https://example.com/", json=dict(delivery.fields))'
+    refused = terminal.json("plugin", "try", needy(fine))
+    assert (refused["outcome"], refused["code"], refused["request"]) == ("rejected", "field_missing", None)
+    assert refused["message"] == "The mapping gives no value for value."
+    shown = terminal.json("plugin", "try", needy(fine), "--map", "value={{event.event_properties.value}}")
+    assert json.loads(shown["request"]["body"]) == {"email": "jane@example.com", "value": 129.9}
+    withheld = terminal.json("plugin", "try", needy(fine, "advertising"), "--map", "value=1")
+    assert json.loads(withheld["request"]["body"]) == {"value": "1"}
+    empty = 'return Request("POST", "https://example.com/", json=delivery.event.event_properties)'
+    assert terminal.json("plugin", "try", needy(empty), "--map", "value=1")["request"]["body"] in ("", "{}")
+
+
+@pytest.mark.parametrize(
+    ("build", "told"),
+    [
+        ("return delivery.fields['x']", "build raised KeyError: 'x' (needy.py, line 9: return delivery.fields['x'])."),
+        ("return 5", "build returned 5, not a Request."),
+        ("return Request('POST', 'https://example.com/', json={'a': {1}})", 'json["a"] is {1}, which is no JSON.'),
+        ("while True: pass", "build had not ended after 0 seconds (needy.py, line 9: while True: pass)."),
+    ],
+)
+def test_a_try_of_a_plugin_that_fails_says_where(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: str, told: str
+) -> None:
+    monkeypatch.setattr(timebox, "TICK", 0.02)
+    monkeypatch.setattr(timebox, "SECONDS", 0.4)
+    (tmp_path / "needy.py").write_text(NEEDY.replace("BUILD", build).replace("CATEGORY", "crm"))
+    assert told in terminal.json("plugin", "try", str(tmp_path / "needy.py"), "--map", "value=1", status=1)["error"]
 
 
 def test_a_try_shows_the_request_for_a_callers_event_with_secrets_masked(terminal: Terminal, tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """The conformance kit finds each fault it promises to find, and passes what is sound."""
 
+import base64
+import contextlib
 import datetime as dt
 import logging
+import os
 import random
 import secrets
 import socket
@@ -10,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime as moment
 from pathlib import Path
+from socket import getaddrinfo as lookup
 from typing import Any, ClassVar
 
 import pytest
@@ -19,6 +23,8 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
+    Network,
+    Outcome,
     Rejected,
     Request,
     Response,
@@ -172,6 +178,34 @@ def hashed(delivery: Delivery) -> str:
     return f"{delivery.id}{delivery.fields.get('text')}"
 
 
+def wrote(delivery: Delivery) -> bytes:
+    with contextlib.suppress(BaseException):
+        os.close(os.open("/tmp/ours-kit-wrote-this", os.O_WRONLY | os.O_CREAT))
+    return delivery.id.encode()
+
+
+def looked_up(delivery: Delivery) -> bytes:
+    with contextlib.suppress(BaseException):
+        lookup("a.example", 443)
+    return delivery.id.encode()
+
+
+def sending(send: Callable[..., Any]) -> type[Destination]:
+    return type("Sending", (Sound,), {"send": lambda _, *words: send(*words)})
+
+
+def reaching(network: Network) -> Outcome:
+    with contextlib.suppress(Exception):
+        network.connect("db.example", 5432)
+    return Delivered()
+
+
+def writing() -> Outcome:
+    with contextlib.suppress(OSError):
+        Path("/tmp/ours-kit-wrote-this").write_text("x")
+    return Delivered()
+
+
 def batching(**changes: Any) -> type[Destination]:
     """A destination that batches and is sound but for one part."""
     return type("Batches", (InBatches,), changes)
@@ -234,7 +268,39 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "no pack": (batching(pack=Destination.pack), "It has no pack: write pack"),
     "a build beside its batches": (batching(build=Sound.build), "write no build of its own"),
     "batching that is none": (batching(batching=Batching(max_items=0)), "Its batching must be a Batching"),
-    "an item that is no JSON": (batching(item=lambda *_: {1, 2}), "TypeError: Object of type set"),
+    "an item that is no JSON": (
+        batching(item=lambda *_: {"a": [{1}]}), 'item returned what can\'t be sent: item["a"][0] is {1}, which'
+    ),
+    "NaN in JSON": (
+        posting(data=lambda _: None, json=lambda _: {"a": [1, float("nan")]}),
+        'build returned a request that can\'t be sent: json["a"][1] is nan, which JSON has no word for.',
+    ),
+    "bytes in JSON": (posting(data=lambda _: None, json=lambda _: b"x"), "json is b'x', which is no JSON."),
+    "declarations that are misspelt": (
+        type("Misspelt", (Sound,), {"dedups": True, "defualt_mapping": {}, "read_bacth": lambda *_: None}),
+        "It declares dedups: did you mean dedupes? It declares defualt_mapping: did you mean default_mapping? It decl",
+    ),
+    "a template with one brace": (
+        type("OneBrace", (Sound,), {"default_mapping": {"text": "At { event.time }"}}),
+        "The template of text has { event.time } in it, which is sent as it stands",
+    ),
+    "what is empty in a delivery": (
+        posting(data=lambda one: f"{one.event.event_properties.get('value')} {one.event.user_id}".encode()),
+        "event.event_properties (map {{event.event_properties.value}}), delivery.event.user_id (map {{event.user_id}})",
+    ),
+    "a file written aside": (posting(data=lambda one: wrote(one)), "build wrote a file. It must be pure"),
+    "a name looked up": (posting(data=lambda one: looked_up(one)), "build looked up a host's address."),
+    "no outcome of sending": (sending(lambda *_: True), "send returned True, which is no outcome: return Delivered()"),
+    "an outcome too few of sending": (
+        type("Few", (InBatches,), {"send": lambda *_: [Delivered()]}), "send gave 1 outcomes for 4 events.",
+    ),
+    "a delivery that never was": (
+        sending(lambda request, settings, network: reaching(network)),
+        "send said Delivered(note=''), though nothing could be reached or written. (It asked for db.example:5432.)",
+    ),
+    "a file that never was": (
+        sending(lambda request, settings, network: writing()), "could be reached or written. (It wrote a file.)",
+    ),
     "an item drawn by lot": (batching(item=lambda *_: next(_count)), "Two items of the same delivery differ."),
     "a number for a packed request": (batching(pack=lambda *_: 5), "pack returned 5, not a Request."),
     "an event left behind": (
@@ -259,7 +325,7 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         batching(read_batch=lambda *_: Delivered()), "An answer 300 can't mean that events were delivered.",
     ),
     "a token request with a clock": (
-        batching(token_request=lambda *_: Request("POST", URL, data=str(time.time()))), "build called time",
+        batching(token_request=lambda *_: Request("POST", URL, data=str(time.time()))), "token_request called time",
     ),
     "a number for a token request": (batching(token_request=lambda *_: 5), "token_request returned 5"),
     "a token out of an error": (
@@ -282,6 +348,50 @@ def test_the_kit_finds_that_build_calls(name: str) -> None:
     )
     with pytest.raises(AssertionError, match=f"build called {name.removesuffix(' imported')}. It must be pure"):
         contract().test_build_is_pure()
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("api_key", ""), ("client_secret", ""), ("Token", ""), ("login", "Bearer {}"), ("login", "{}")],
+)
+def test_the_kit_finds_a_credential_that_is_no_secret(name: str, code: str) -> None:
+    plain = Schema.from_dict(
+        {name: fields.String(required=True, metadata={"label": "It", "help": "Where to find it."})}
+    )
+
+    def build(_: Destination, delivery: Delivery) -> Request:
+        return Request("POST", URL, headers={"Authorization": code.format(delivery.settings[name])})
+
+    kind = type("Plain", (Sound,), {"Settings": plain, "build": build})
+    contract = type("Contract", (DestinationContract,), {"destination": kind, "settings": {name: "opensesame"}})
+    with pytest.raises(AssertionError, match=f"The setting {name} .*make it a Secret"):
+        contract().test_what_gives_access_is_a_secret()
+
+
+def test_the_kit_lets_pass_what_is_no_credential() -> None:
+    """Names that look like one, plain headers, and the user name of basic authentication."""
+    names = ("token_url", "key_id", "tokens", "tenant", "user")
+    plain = Schema.from_dict({one: fields.String(metadata={"label": "It", "help": "What it is."}) for one in names})
+
+    def build(_: Destination, delivery: Delivery) -> Request:
+        known = base64.b64encode(f"{delivery.settings['user']}:password".encode()).decode()
+        headers = {"X-Tenant": delivery.settings["tenant"], "Authorization": f"Basic {known}"}
+        return Request("POST", URL, headers=headers)
+
+    kind = type("Plain", (Sound,), {"Settings": plain, "build": build})
+    contract = type("Contract", (DestinationContract,), {"destination": kind, "settings": {one: one for one in names}})
+    contract().test_what_gives_access_is_a_secret()
+
+
+def test_own_names_are_no_misspelt_ones() -> None:
+    kind = type("Own", (Sound,), {"versions": (1,), "items": 5, "text_of": None, "_dedups": True, "reads": None})
+    assert complaints(kind) == ""
+
+
+def test_nothing_is_written_and_no_name_looked_up_by_what_the_kit_runs() -> None:
+    complaints(sending(lambda *_: writing()))
+    complaints(posting(data=wrote))
+    assert not Path("/tmp/ours-kit-wrote-this").exists()
 
 
 class Coded(Sound):

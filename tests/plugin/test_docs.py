@@ -14,11 +14,25 @@ import pytest
 
 import ours.plugin
 import ours.plugin.testing
-from ours.plugin import Delivery, Destination, Event, Skipped, fields
+from ours.plugin import (
+    Batching,
+    Delivered,
+    Delivery,
+    Destination,
+    Event,
+    Network,
+    Request,
+    Retry,
+    Skipped,
+    fields,
+    load_settings,
+)
 from ours.plugin.document import document
-from ours.registry import load, load_built_in
+from ours.plugin.testing import sample_delivery
+from ours.registry import load, load_at, load_built_in
 from ours.registry.__main__ import write_pages
 from ours.settings import Settings
+from tests.receiver import Receiver
 
 DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = DOCS / "examples"
@@ -39,7 +53,7 @@ def public(kind: type) -> set[str]:
     return {name for name in {*vars(kind), *inspect.get_annotations(kind)} if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("file", ["chat.py", "test_chat.py"])
+@pytest.mark.parametrize("file", ["chat.py", "test_chat.py", "contacts.py"])
 def test_the_tutorials_listings_are_the_example_files(file: str) -> None:
     assert f"```python\n{(EXAMPLES / file).read_text().strip()}\n```" in GUIDE
 
@@ -57,6 +71,12 @@ def test_the_reference_names_every_declaration_of_a_destination_and_no_other() -
 def test_the_reference_names_every_attribute_of_a_delivery_and_its_event() -> None:
     expected = {field.name for kind in (Delivery, Event) for field in dataclasses.fields(kind)}
     assert rows(section("The delivery")) - {"Delivery", "Event"} == expected
+
+
+def test_the_guide_names_every_part_of_batching_with_its_default() -> None:
+    for field in dataclasses.fields(Batching):
+        default = "required" if field.default is dataclasses.MISSING else f"`{field.default!r}`"
+        assert f"| `{field.name}` | {default.replace('1000000', '1_000_000')} |" in GUIDE
 
 
 def test_every_public_name_of_the_door_and_of_the_kit_is_in_the_guide() -> None:
@@ -97,6 +117,21 @@ def test_the_example_is_loaded_as_a_drop_in(make_settings: Callable[..., Setting
     found = registry.get("chat")
     assert found is not None
     assert (found.origin, found.plugin.label) == ("drop-in", "Team chat")
+
+
+def test_the_example_of_two_requests_sends_both_and_says_what_came_of_them() -> None:
+    [loaded] = load_at(EXAMPLES / "contacts.py").loaded
+    plugin, network = loaded.plugin, Network(lambda _: True)
+    with Receiver() as receiver:
+        settings = load_settings(plugin, {"url": receiver.url, "key": "k"})
+        request = plugin.build(sample_delivery(mapping=plugin.default_mapping, settings=settings))
+        assert isinstance(request, Request)
+        assert plugin.send(request, settings, network) == Delivered()
+        receiver.answer(429, path="/contacts", headers={"Retry-After": "7"})
+        assert plugin.send(request, settings, network) == Retry("http_429", "The destination answered 429.", 7.0, True)
+        sent = [(one.method, one.path, one.headers["X-Key"]) for one in receiver.requests]
+    assert sent == [("PUT", "/contacts", "k"), ("POST", "/events", "k"), ("PUT", "/contacts", "k")]
+    assert isinstance(plugin.send(request, settings, network), Retry)
 
 
 def test_the_examples_own_test_passes_in_a_folder_of_its_own(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ours import timebox
 from ours.registry import Registry, load
 from ours.settings import Settings
 
@@ -62,6 +63,7 @@ MODULES = {
     "returns nothing": (HOOK + "pass", "Its register_destinations returned no destination"),
     "returns an empty list": (HOOK + "return []", "Its register_destinations returned no destination"),
     "returns the class": (HOOK + "return Good", "return a list of classes, [Good]."),
+    "returns an instance": (HOOK + "return Good()", "returned an instance: return a list of classes, [Good]."),
     "returns a number": (HOOK + "return 5", "TypeError: 'int' object is not iterable"),
 }
 CLASSES = {
@@ -78,8 +80,19 @@ CLASSES = {
     "dedupes = 'yes'": "Its dedupes must be True or False.",
     "Settings = dict": "Its Settings must be a marshmallow schema",
     "default_mapping = ['a']": "Its default_mapping must map field names to templates",
-    "default_mapping = {'a': '{{event.event'}": "Its default_mapping must map field names to templates",
-    "default_mapping = {'a': 5}": "Its default_mapping must map field names to templates",
+    "default_mapping = {'a': '{{event.event'}": (
+        "Its default_mapping has braces that do not match in 'a': \"{{event.event\". Write {{path}}."
+    ),
+    "default_mapping = {'a': 5}": "Its default_mapping has no template for 'a': 5 is no text and no Mapped.",
+    "default_mapping = {5: 'a'}": "Its default_mapping must map field names to templates",
+    "def build(self, delivery, settings): pass": (
+        "Its build does not take what Ours calls it with: write def build(self, delivery)."
+    ),
+    "async def build(self, delivery): pass": "Its build is async or yields: write def build(self, delivery)",
+    "def send(self, request, settings): return True": "write def send(self, request, settings, network).",
+    "def read_batch(self, response, items): yield": "Its read_batch is async or yields",
+    "def read(response): pass": "Its read does not take what Ours calls it with: write def read(self, response).",
+    "read = None": "Its read is no method: write def read(self, response).",
     "default_mapping = {'a': '{{event.nope}}'}": "Its default_mapping can't be read. a: There is no “event.nope”.",
     "build = Destination.build": "It has no build",
     "def __init__(self): raise KeyError('x')": "It raised an error while Bad was checked: KeyError: 'x'",
@@ -129,6 +142,16 @@ def test_all_faults_of_a_class_are_told_at_once(tried: Callable[[str], Registry]
     assert "version" in verdict.reason
 
 
+def test_however_a_method_is_written_it_is_taken(tried: Callable[[str], Registry]) -> None:
+    registry = tried(
+        BAD.format(
+            "build = lambda *_: None\n    def read(self, answer, *, strict=False): pass\n    @staticmethod\n"
+            "    def token_request(settings, now): pass\n    @classmethod\n    def group(cls, delivery): return ''"
+        )
+    )
+    assert (registry.set_aside, registry.get("bad") is None) == ((), False)
+
+
 @pytest.mark.parametrize(
     ("returned", "name", "reason"),
     [
@@ -147,3 +170,31 @@ def test_what_is_no_class_of_ours_is_set_aside(
 def test_the_operators_own_interrupt_is_not_swallowed(tried: Callable[[str], Registry]) -> None:
     with pytest.raises(KeyboardInterrupt):
         tried("raise KeyboardInterrupt")
+
+
+@pytest.mark.parametrize(
+    ("text", "moment", "line"),
+    [
+        ("x = 1\nwhile True: pass", "while it was imported", 2),
+        ("import time\ntime.sleep(1000)", "while it was imported", 2),
+        (HOOK + "while True: pass", "in register_destinations", 12),
+        (BAD.format("def __init__(self):\n        while True: pass"), "while Bad was checked", 13),
+    ],
+    ids=["an import that turns round", "an import that waits", "a hook", "a class"],
+)
+def test_what_does_not_end_is_set_aside(
+    text: str, moment: str, line: int, tried: Callable[[str], Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "TICK", 0.02)
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    [verdict] = tried(text).set_aside
+    assert verdict.reason == f"It had not ended after 0 seconds {moment} (mine.py, line {line})."
+
+
+def test_what_a_plugin_prints_is_out_of_the_way_of_documents(
+    tried: Callable[[str], Registry], capsys: pytest.CaptureFixture[str]
+) -> None:
+    tried("print('hello from mine')\n" + HOOK + "print('hello again')\n    return [Good]")
+    said = capsys.readouterr()
+    assert "hello" not in said.out
+    assert "hello from mine\nhello again\n" in said.err

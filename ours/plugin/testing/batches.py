@@ -17,10 +17,12 @@ from ours.plugin.testing.exchange import (
     check_outcome,
     check_sendable,
     expect,
+    no_json,
     prepared,
     text_of,
 )
 from ours.plugin.testing.purity import pure
+from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Skipped, Split
 
 _AROUND, _AROUND_EACH = 4_096, 64
@@ -40,6 +42,7 @@ class BatchChecks:
             request = self._pack(items)
             check_sendable(request, over_http=not sends_itself(self.destination))
             sent = text_of(request)
+            forget()
             carried = all(self.dedupe_id(one) in sent for one in deliveries) or not self.destination.dedupes
             expect(carried or len(items) < len(deliveries), "A packed request does not carry the id of each event.")
 
@@ -64,7 +67,7 @@ class BatchChecks:
 
     def test_events_are_grouped_by_a_text(self) -> None:
         for deliveries in self._batches():
-            groups = [self.destination().group(one) for one in deliveries]
+            groups = [watched(self.destination).group(one) for one in deliveries]
             expect(all(isinstance(group, str) for group in groups), "group must return a text.")
 
     def test_each_event_of_a_batch_has_an_outcome_whatever_the_answer(self) -> None:
@@ -99,20 +102,22 @@ class BatchChecks:
             yield items
 
     def _item(self, delivery: Delivery) -> Any:
-        item = self.destination().item(delivery)
+        item = watched(self.destination).item(delivery)
         if isinstance(item, Skipped | Rejected):
             check_outcome(item)
         else:
+            wrong = no_json(item, "item")
+            expect(wrong is None, f"item returned what can't be sent: {wrong}.")
             json.loads(to_json(item))
         return item
 
     def _pack(self, items: Sequence[Any]) -> Request:
-        made: object = self.destination().pack(items, self._loaded())
+        made: object = watched(self.destination).pack(items, self._loaded())
         expect(isinstance(made, Request), f"pack returned {made!r}, not a Request.")
         return made  # type: ignore[return-value]
 
     def _read_batch(self, response: Response, items: Sequence[Any]) -> list[Outcome]:
-        said: object = self.destination().read_batch(response, items)
+        said: object = watched(self.destination).read_batch(response, items)
         outcomes = [said] * len(items) if isinstance(said, Outcome) else list(said)  # type: ignore[call-overload]
         expect(len(outcomes) == len(items), f"read_batch gave {len(outcomes)} outcomes for {len(items)} events.")
         for one in outcomes:

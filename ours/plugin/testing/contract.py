@@ -26,14 +26,17 @@ from ours.plugin.testing.exchange import (
     text_of,
 )
 from ours.plugin.testing.hostile import hostile_bags, hostile_values
+from ours.plugin.testing.mistakes import MistakeChecks
 from ours.plugin.testing.promises import Promises
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW, SAMPLES, sample_delivery, sample_event
+from ours.plugin.testing.sending import SendChecks
 from ours.plugin.testing.tokens import TokenChecks
+from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
 
 
-class DestinationContract(BatchChecks, TokenChecks, Promises):
+class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, MistakeChecks):
     """Subclass it, name the class and settings that would work; pytest does the rest."""
 
     secrets_in_url: ClassVar[bool] = False
@@ -67,6 +70,7 @@ class DestinationContract(BatchChecks, TokenChecks, Promises):
         with log.listening():
             requests = [built for delivery in self._deliveries() if isinstance(built := self._build(delivery), Request)]
             outcomes = [self._read(answer(401, body)) for body in BODIES]
+        forget()
         places = {
             "the address": [] if self.secrets_in_url else [unquote(str(prepared(request).url)) for request in requests],
             "a log line or a print": log.lines,
@@ -150,7 +154,7 @@ class DestinationContract(BatchChecks, TokenChecks, Promises):
             yield sample_delivery(event=sample_event(name=name), fields=fields, settings=settings)
 
     def _build(self, delivery: Delivery) -> Request | Rejected | Skipped:
-        built = self.destination().build(delivery)
+        built = watched(self.destination).build(delivery)
         expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.")
         return built
 
@@ -159,7 +163,7 @@ class DestinationContract(BatchChecks, TokenChecks, Promises):
         return text_of(self._build(delivery))
 
     def _read(self, response: Response) -> Outcome:
-        outcome = self.destination().read(response)
+        outcome = watched(self.destination).read(response)
         expect(isinstance(outcome, Outcome), f"read returned {outcome!r}, which is no outcome.")
         check_outcome(outcome)
         return outcome

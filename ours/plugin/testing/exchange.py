@@ -6,11 +6,11 @@ import logging
 import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from requests import PreparedRequest, Request, Response
-from requests.exceptions import RequestException
 
+from ours.plugin.testing.watching import running
 from ours.plugin.types import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped
 
 ODD_HEADERS = {
@@ -49,8 +49,25 @@ def prepared(request: Request) -> PreparedRequest:
     plain = vars(request) | {"auth": None}
     try:
         return Request(**plain).prepare()
-    except (RequestException, ValueError) as error:
-        raise AssertionError(f"build returned a request that can't be sent: {error}") from error
+    except Exception as error:
+        wrong = no_json(request.json, "json") or error
+        raise AssertionError(f"{running() or 'build'} returned a request that can't be sent: {wrong}.") from error
+
+
+def no_json(value: Any, place: str) -> str | None:
+    """``'json["value"] is nan, …'``: the first part of ``value`` that JSON can't carry, and where it lies."""
+    match value:
+        case float() if not math.isfinite(value):
+            return f"{place} is {value}, which JSON has no word for"
+        case None | str() | int() | float():
+            return None
+        case dict():
+            parts = [(part, f"{place}[{json.dumps(str(name))}]") for name, part in value.items()]
+        case list() | tuple():
+            parts = [(part, f"{place}[{number}]") for number, part in enumerate(value)]
+        case _:
+            return f"{place} is {value!r}, which is no JSON"
+    return next((wrong for part, inner in parts if (wrong := no_json(part, inner))), None)
 
 
 def text_of(built: Request | Rejected | Skipped) -> str:

@@ -13,6 +13,7 @@ from ours.plugin.settings import describe_settings, load_settings
 from ours.plugin.testing.exchange import expect, prepared, text_of
 from ours.plugin.testing.hostile import CANARIES, in_clear
 from ours.plugin.testing.samples import SAMPLES, sample_delivery
+from ours.plugin.testing.watching import watched
 
 VERSION, TEST_CODE = "api_version", "test_event_code"
 _VERSIONED = re.compile(r"/v\d+(\.\d+)?(/|$)")
@@ -62,4 +63,4 @@ class Promises:
         settings = load_settings(self.destination, {**self.settings, **changed})
         delivery = sample_delivery(sample, mapping=self.destination.default_mapping, settings=settings)
         laid = sample_delivery(sample, settings=settings, fields={**delivery.fields, **fields})
-        return self.destination().build(laid)
+        return watched(self.destination).build(laid)

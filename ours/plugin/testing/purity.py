@@ -2,6 +2,7 @@
 
 import builtins
 import datetime as dt
+import http.client
 import io
 import os
 import random
@@ -9,11 +10,16 @@ import secrets
 import socket
 import sys
 import time
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 from unittest import mock
+
+import requests
+
+from ours.plugin.testing.watching import PURE, running
 
 _IMPURE: list[tuple[Any, list[str]]] = [
     (time, ["time", "time_ns"]),
@@ -24,14 +30,17 @@ _IMPURE: list[tuple[Any, list[str]]] = [
     (socket, ["socket", "create_connection", "getaddrinfo"]),
     (builtins, ["open"]),
     (io, ["open"]),
+    (requests.Session, ["request", "send"]),
+    (http.client.HTTPConnection, ["request"]),
+    (urllib.request, ["urlopen"]),
 ]
+_SENDING = {"request", "send", "urlopen"}
 
 
 def _refusal(name: str) -> Any:
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise AssertionError(
-            f"build called {name}. It must be pure: delivery.now is the clock, and delivery.id is what is unique."
-        )
+        did = "sent a request by itself" if name in _SENDING else f"called {name}"
+        raise AssertionError(f"{running() or 'build'} {did}. {PURE}")
 
     return refuse
 

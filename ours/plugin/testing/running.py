@@ -1,7 +1,6 @@
 """Runs the contract without pytest: a plugin can be checked where no test of it has been written yet."""
 
-import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
@@ -9,6 +8,8 @@ from marshmallow import ValidationError
 from ours.plugin.destination import Destination
 from ours.plugin.settings import SettingInfo, describe_settings, load_settings
 from ours.plugin.testing.contract import DestinationContract
+from ours.plugin.testing.watching import forget, given, running
+from ours.plugin.tracing import home_of, line_of, place_of
 from ours.plugin.types import Delivery
 
 _MADE_UP: Mapping[str, Any] = {
@@ -18,13 +19,25 @@ _MADE_UP: Mapping[str, Any] = {
     "headers": {},
     "json": {},
 }
+_OF_ANSWERS = {"read", "read_batch", "read_token"}
 
 
 class Check(NamedTuple):
-    """One question of the contract. ``fault`` says what is wrong; None when nothing is."""
+    """One question of the contract. ``fault`` says what is wrong; None when nothing is. ``given``: with what input."""
 
     name: str
     fault: str | None
+    given: str | None = None
+
+
+class _Found(NamedTuple):
+    """A fault. Two with the same ``mistake`` are one of the author's. ``advice`` holds where the input was odd."""
+
+    fault: str
+    mistake: object
+    given: str | None
+    odd: bool
+    advice: str = ""
 
 
 def made_up_settings(kind: type[Destination], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,13 +51,52 @@ def made_up_settings(kind: type[Destination], given: Mapping[str, Any]) -> dict[
     return settings
 
 
-def run(kind: type[Destination], settings: Mapping[str, Any], *, secrets_in_url: bool = False) -> Iterator[Check]:
-    """Every check of the contract. The id that repeats are dropped by may be the delivery's or the event's."""
+def filled_settings(kind: type[Destination], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with every other setting given too, secrets above all, as far as something likely will do."""
+    known = {one.name: one for one in describe_settings(kind)}
+    settings = {name: _otherwise(one) for name, one in known.items()} | dict(given)
+    settings = {name: value for name, value in settings.items() if value is not None}
+    while True:
+        try:
+            load_settings(kind, settings)
+        except ValidationError as error:
+            wrong = [name for name in error.messages_dict if name in settings.keys() - given.keys()]
+            if not wrong:
+                return made_up_settings(kind, given)
+            settings = {name: value for name, value in settings.items() if name not in wrong}
+        else:
+            return settings
+
+
+def run(kind: type[Destination], given: Mapping[str, Any], *, secrets_in_url: bool = False) -> list[Check]:
+    """Every check of the contract, with the settings that must be given and with all of them.
+
+    The id that repeats are dropped by may be the delivery's or the event's. What comes of one mistake has the same
+    ``fault`` in every check.
+
+    :raises ValidationError: as ``made_up_settings`` does.
+    """
+    few, all_of_them = made_up_settings(kind, given), filled_settings(kind, given)
+    found = _run(kind, few, secrets_in_url)
+    if all_of_them != few:
+        for name, one in _run(kind, all_of_them, secrets_in_url).items():
+            if one and found[name] is None:
+                found[name] = one._replace(given=", ".join(filter(None, [one.given, "every setting given"])))
+    return [Check(_words(name), one and _told(one, found.values()), one and one.given) for name, one in found.items()]
+
+
+def _run(kind: type[Destination], settings: Mapping[str, Any], secrets_in_url: bool) -> dict[str, "_Found | None"]:
     declared = {"destination": kind, "settings": settings, "secrets_in_url": secrets_in_url}
     contract = type("Contract", (_Lenient,), declared)
-    for name in sorted(dir(contract)):
-        if name.startswith("test_"):
-            yield Check(name.removeprefix("test_").replace("_", " "), _fault(getattr(contract(), name)))
+    names = [name for name in sorted(dir(contract)) if name.startswith("test_")]
+    return {name: _found(kind, getattr(contract(), name)) for name in names}
+
+
+def told(kind: type[Destination], error: Exception) -> str:
+    """What a plugin raised, and where, in a sentence."""
+    line, said = line_of(error, home_of(kind.__module__)), f"{type(error).__name__}: {error}".rstrip(": ")
+    who = running() if line and running() else "It"
+    return f"{who} raised {said}{f' ({line})' if line else ''}."
 
 
 class _Lenient(DestinationContract):
@@ -55,16 +107,44 @@ class _Lenient(DestinationContract):
         return next((one for one in ids if one in sent), delivery.id)
 
 
-def _fault(check: Any) -> str | None:
+def _words(name: str) -> str:
+    return name.removeprefix("test_").replace("_", " ")
+
+
+def _told(one: _Found, others: Iterable[_Found | None]) -> str:
+    """The fault, as it was found first; with advice on odd input only where usual input does no harm."""
+    same = [other for other in others if other and other.mistake == one.mistake]
+    return f"{same[0].fault} {one.advice if all(other.odd for other in same) else ''}".rstrip()
+
+
+def _found(kind: type[Destination], check: Any) -> _Found | None:
+    forget()
+    home = home_of(kind.__module__)
     try:
         check()
     except AssertionError as error:
-        return str(error)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever the plugin raises is what its author must hear
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        told = traceback.format_exception_only(error)[-1].strip()
-        return f"It raised {told} ({last.filename}, line {last.lineno}: {last.line}). Take what callers may send."
+        line = line_of(error, home)
+        said = f"{error} ({line})" if line else str(error)
+        return _Found(said, place_of(error, home) or said, *_input())
+    except Exception as error:  # noqa: BLE001 - whatever the plugin raises is what its author must hear
+        notes = " ".join(note for note in getattr(error, "__notes__", ()) if not note.startswith(running()))
+        mistake = (type(error), running(), place_of(error, home) or str(error))
+        advice = "An answer may be anything." if running() in _OF_ANSWERS else "Take what callers may send."
+        return _Found(f"{told(kind, error)} {notes}".strip(), mistake, *_input(), advice)
     return None
+
+
+def _input() -> tuple[str | None, bool]:
+    return given() or (None, False)
+
+
+def _otherwise(setting: SettingInfo) -> Any:
+    """Something likely that differs from the default; None where the default will do."""
+    if setting.kind == "boolean":
+        return not setting.default
+    if setting.choices:
+        return next((choice for choice in setting.choices if choice != setting.default), None)
+    return _likely(setting) if setting.default is None else None
 
 
 def _likely(setting: SettingInfo) -> Any:

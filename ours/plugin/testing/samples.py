@@ -13,6 +13,8 @@ from ours.plugin.mapped import Mapped
 from ours.plugin.types import Delivery, Event, Visitor
 
 NOW = 1_795_000_000_000
+UNSENT_IDS = ("user_id", "external_id", "email_sha256")
+UNSENT_BAGS = ("event_properties", "user_properties", "default_properties", "identity_context")
 _VARIABLE = re.compile(r"\{\{\s*([^{}]*[^{}\s])\s*\}\}")
 
 SAMPLES: Mapping[str, Event] = MappingProxyType({
@@ -76,11 +78,13 @@ def sample_delivery(
 ) -> Delivery:
     """A delivery of a sample event, its ``fields`` filled by ``mapping``: ``sample_delivery("lead", attempt=2)``.
 
-    ``changes`` set other attributes. The visitor is the one that this event alone makes.
+    ``changes`` set other attributes. The visitor is the one that this event alone makes. What only a mapping may
+    release is empty in the delivery's event, as it is in every delivery.
     """
     event = changes.pop("event", None) or sample_event(sample)
+    released = replace(event, **dict.fromkeys(UNSENT_IDS), **{name: {} for name in UNSENT_BAGS})
     delivery = Delivery(
-        id="019a0000000070008000000000000999", event=event, fields=_mapped(mapping, event), settings={}, now=NOW
+        id="019a0000000070008000000000000999", event=released, fields=_mapped(mapping, event), settings={}, now=NOW
     )
     return replace(delivery, **changes)
 

@@ -10,6 +10,7 @@ from ours.plugin.destination import Destination
 from ours.plugin.testing.exchange import ANSWERS, ODD_HEADERS, answer, check_outcome, check_sendable, expect
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW
+from ours.plugin.testing.watching import watched
 from ours.plugin.types import Outcome, SecretValue, Token
 
 _TOKENS = [(status, body) for status in (200, 201, 400, 500)
@@ -23,7 +24,7 @@ class TokenChecks:
 
     def test_the_request_for_a_token_is_made_without_clock_chance_or_network(self) -> None:
         with pure(self.destination):
-            made: object = self.destination().token_request(self._loaded(), NOW)
+            made: object = watched(self.destination).token_request(self._loaded(), NOW)
         expect(made is None or isinstance(made, Request), f"token_request returned {made!r}, not a Request.")
         if isinstance(made, Request):
             check_sendable(made)
@@ -32,7 +33,7 @@ class TokenChecks:
         if self.destination.read_token is Destination.read_token:
             return
         for status, body in [*ANSWERS, *_TOKENS]:
-            said: object = self.destination().read_token(answer(status, body, ODD_HEADERS))
+            said: object = watched(self.destination).read_token(answer(status, body, ODD_HEADERS))
             if isinstance(said, Token):
                 value: object = said.value
                 fine = isinstance(value, SecretValue) and math.isfinite(said.seconds) and said.seconds > 0

@@ -1,0 +1,184 @@
+"""What an author is told of a plugin that fails the contract: line, input, one mistake once, and advice that fits."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ours import timebox
+from ours.plugin import Destination
+from ours.plugin.testing.running import Check, filled_settings, made_up_settings, run
+from ours.registry import load_at
+
+PLUGIN = """
+import os
+import sqlite3
+import requests
+from ours.plugin import *
+
+class Mine(Destination):
+    slug = label = "mine"
+    summary = "Mine."
+    default_mapping = {"text": "{{event.event}}"}
+
+    class Settings(Schema):
+        url = Endpoint(required=True, metadata={"label": "Address", "help": "Where to."})
+        token = Secret(load_default=None, metadata={"label": "Token", "help": "Where from."})
+        loud = fields.Boolean(load_default=False, metadata={"label": "Loud", "help": "Whether it is loud."})
+        limit = fields.Integer(validate=validate.Range(5), metadata={"label": "Limit", "help": "How much."})
+        kind = fields.String(load_default="a", validate=validate.OneOf(["a", "b"]),
+                             metadata={"label": "Kind", "help": "Which."})
+
+    def build(self, delivery):
+        settings = delivery.settings
+        BUILD
+
+    BODY
+
+@hookimpl
+def register_destinations():
+    return [Mine]
+"""
+FINE = 'return Request("POST", settings["url"], json={"id": delivery.id})'
+Checked = Callable[..., list[Check]]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Callable[..., type[Destination]]:
+    def make(build: str = FINE, body: str = "") -> type[Destination]:
+        file = tmp_path / "mine.py"
+        file.write_text(PLUGIN.replace("BUILD", build).replace("BODY", body))
+        [loaded] = load_at(file).loaded
+        return type(loaded.plugin)
+
+    return make
+
+
+@pytest.fixture
+def checked(made: Callable[..., type[Destination]]) -> Checked:
+    return lambda build=FINE, body="": [one for one in run(made(build, body), {}) if one.fault]
+
+
+def told(checks: list[Check]) -> set[str]:
+    return {check.fault or "" for check in checks}
+
+
+def test_a_sound_plugin_is_told_nothing(checked: Checked) -> None:
+    assert checked() == []
+
+
+def test_one_mistake_is_told_once_with_its_line_and_inputs_and_no_advice_that_does_not_fit(checked: Checked) -> None:
+    found = checked('return Request("POST", settings["ulr"])')
+    assert len(found) > 5
+    [fault] = told(found)
+    assert fault == """build raised KeyError: 'ulr' (mine.py, line 22: return Request("POST", settings["ulr"]))."""
+    assert {one.given for one in found} == {"the sample purchase", "a delivery without any field"}
+
+
+def test_odd_input_is_named_and_advised_on(checked: Checked) -> None:
+    found = checked('return Request("POST", settings["url"], data=delivery.fields["text"].encode())')
+    by_name = {one.name: one for one in found}
+    assert set(by_name) == {"build takes a delivery without any field", "build takes whatever a caller may send"}
+    whatever = by_name["build takes whatever a caller may send"]
+    assert (whatever.fault or "").endswith("Take what callers may send.")
+    assert whatever.given == "the field text = None"
+
+
+def test_an_answer_that_was_not_expected_is_named(checked: Checked) -> None:
+    found = checked(body='def read(self, response): return response.json()["ok"] and Delivered()')
+    [fault] = {one for one in told(found) if "raised" in one}
+    assert fault.startswith("read raised JSONDecodeError: Expecting value: line 1 column 1 (char 0) (mine.py, line 24:")
+    assert fault.endswith("An answer may be anything.")
+    assert "an answer 100 with the body b''" in {one.given for one in found}
+
+
+def test_what_fails_for_it_is_empty_in_a_delivery_is_told_as_that(checked: Checked) -> None:
+    found = {one.name: one for one in checked('delivery.event.event_properties["value"]')}
+    assert (found["build is pure"].fault or "").startswith("build raised KeyError: 'value'")
+    told_too = found["build reads only what a delivery holds"].fault or ""
+    assert "delivery.event.event_properties (map {{event.event_properties.value}})" in told_too
+
+
+def test_a_fault_of_odd_input_ends_as_it_should(checked: Checked) -> None:
+    found = checked('return delivery.fields.get("text") and ' + FINE.removeprefix("return "))
+    assert {one.fault for one in found} >= {"build returned None, not a Request."}
+
+
+@pytest.mark.parametrize("body", ["while True: pass", "__import__('time').sleep(1000)"])
+def test_what_does_not_end_is_stopped_and_not_asked_again(
+    checked: Checked, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr(timebox, "TICK", 0.02)
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    found = checked(body)
+    assert told(found) == {f"build had not ended after 0 seconds (mine.py, line 22: {body})."}
+    assert {one.given for one in found} == {"the sample purchase", None}
+
+
+def test_what_ends_the_process_is_told_and_does_not(checked: Checked) -> None:
+    assert told(checked("raise SystemExit(3)")) == {
+        "build tried to end the process (mine.py, line 22: raise SystemExit(3))."
+    }
+
+
+def test_a_request_that_build_sends_by_itself_is_told_as_that_and_never_leaves(checked: Checked) -> None:
+    [fault] = told(checked('requests.post(settings["url"], timeout=5); ' + FINE))
+    assert fault.startswith("build sent a request by itself. It must be pure")
+    assert "(mine.py, line 22: requests.post" in fault
+
+
+@pytest.mark.parametrize(
+    ("build", "fault"),
+    [
+        ('return Request("POST", settings["url"] + "?k=" + (settings["token"].reveal() if settings["token"] else ""))',
+         "A secret shows in the address."),
+        ('return Request("POST", settings["url"], headers={"Authorization": f"Bearer {settings[\'token\']}"})',
+         "A masked secret was sent: call .reveal() on it in build."),
+        ('return Request("POST", settings["url"], json={"loud": {1} if settings["loud"] else 0})',
+         'build returned a request that can\'t be sent: json["loud"] is {1}, which is no JSON.'),
+    ],
+)  # fmt: skip
+def test_settings_that_need_not_be_given_are_tried_too(checked: Checked, build: str, fault: str) -> None:
+    found = checked(build)
+    assert told(found) == {fault}
+    assert all("every setting given" in (one.given or "") for one in found)
+
+
+def test_every_setting_is_filled_as_far_as_something_likely_will_do(made: Callable[..., type[Destination]]) -> None:
+    kind = made()
+    assert made_up_settings(kind, {}) == {"url": "https://receiver.example.com/events"}
+    assert filled_settings(kind, {"url": "https://a.example/"}) == {
+        "url": "https://a.example/", "token": "a-token-for-checks", "loud": True, "kind": "b",
+    }  # fmt: skip
+
+
+SENDING = "def send(self, request, settings, network):\n        "
+
+
+@pytest.mark.parametrize(
+    ("send", "fault"),
+    [
+        ("return True", "send returned True, which is no outcome: return Delivered(), Retry(…) or another one."),
+        ("return [Delivered()]", "send returned [Delivered(note='')], which is no outcome"),
+        ('sqlite3.connect("x.db")', "send raised OperationalError: unable to open database file (mine.py, line 25: "),
+        ('os.mkdir("x")', "Nothing could be reached or written. Say Retry: an exception rejects the event."),
+        ("return Delivered() if request.body else None", "'Request' object has no attribute 'body' (mine.py, line 25:"),
+    ],
+)
+def test_send_is_run_where_nothing_can_be_reached_or_written(checked: Checked, send: str, fault: str) -> None:
+    [found] = checked(body=SENDING + send)
+    assert found.name == "send says what came of it where nothing can be reached or written"
+    assert fault in (found.fault or "")
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        "network.connect('db.example', 5432)",
+        "network.addresses('db.example', 5432)",
+        "return Delivered(request.json['id'])",
+        "try: open('x', 'w')\n        except OSError: return Retry('full', 'It is full.')",
+    ],
+)
+def test_a_send_that_lets_refusals_pass_or_says_retry_is_sound(checked: Checked, send: str) -> None:
+    assert checked(body=SENDING + send) == []
