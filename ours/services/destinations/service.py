@@ -203,7 +203,7 @@ class Destinations:
         backlog.settle_now(self._store, destination_id)
         return self.get(destination_id)
 
-    def _stand(self, connection: Connection, row: Any, status: str, verb: str, actor: Who) -> None:
+    def _stand(self, connection: Connection, row: Any, status: str, verb: Verb, actor: Who) -> None:
         """Write down the new status of a row that is locked, and who wanted it."""
         changes: dict[str, Any] = {"status": status, "paused_for": None, "updated_at": clock.now_ms()}
         if status == "removed":

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -27,7 +27,7 @@ from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
-VERB = "forget"
+VERB: Final = "forget"
 _SUBJECT = "visitor "
 _CHUNK = 200
 _PATIENCE = 45.0
