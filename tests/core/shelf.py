@@ -17,6 +17,7 @@ class Shelf:
     def __init__(self) -> None:
         self.rows: dict[str, str] = {}
         self.holders: dict[str, str] = {}
+        self.told: dict[str, Resolution] = {}
 
     def run(self, batch: Sequence[Facts]) -> list[Resolution]:
         wanted = needs(batch, lookup)
@@ -25,6 +26,7 @@ class Shelf:
         book.add(self._load(book.wanted()))
         resolutions = [resolve(book, facts) for facts in batch]
         self._save(book)
+        self.told |= {facts.event_id: found for facts, found in zip(batch, resolutions, strict=True)}
         return resolutions
 
     def visitor(self, visitor_id: str) -> Record:

@@ -207,6 +207,76 @@ def test_properties_follow_the_rules(before: dict[str, Any], news: dict[str, Any
     assert owner(shelf, user_id="web", user_properties=news).profile["properties"] == now
 
 
+def categories(accepted: list[str], rejected: list[str]) -> dict[str, Any]:
+    return {"consent": {"accepted_categories": accepted, "rejected_categories": rejected}}
+
+
+ADS_ARE_FINE, NO_ADS = categories(["advertising"], []), categories([], ["advertising"])
+
+
+@pytest.mark.parametrize("said_first_by", ["older", "younger"])
+@pytest.mark.parametrize(("first", "last"), [(ADS_ARE_FINE, NO_ADS), (NO_ADS, ADS_ARE_FINE)], ids=["no", "yes"])
+def test_of_two_merged_visitors_the_consent_counts_that_was_said_last(
+    shelf: Shelf, said_first_by: str, first: dict[str, Any], last: dict[str, Any]
+) -> None:
+    older, younger = {"user_id": "web"}, {"email_sha256": JANE}
+    route(shelf, **older)
+    route(shelf, **younger)
+    in_turn = (older, younger) if said_first_by == "older" else (younger, older)
+    for who, said in zip(in_turn, (first, last), strict=True):
+        route(shelf, **who, user_properties=said)
+    route(shelf, **older, **younger)
+    assert shelf.named("web").profile["properties"] == last
+
+
+def test_an_event_that_merges_and_says_a_consent_has_the_last_word(shelf: Shelf) -> None:
+    route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
+    route(shelf, email_sha256=JANE, user_properties=NO_ADS)
+    assert owner(shelf, user_id="web", email_sha256=JANE, user_properties=ADS_ARE_FINE).profile["properties"] == (
+        ADS_ARE_FINE
+    )
+
+
+def test_who_cleared_their_consent_last_has_none_after_a_merger(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE, user_properties=ADS_ARE_FINE)
+    route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
+    route(shelf, user_id="web", user_properties={"consent": None})
+    assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == {}
+
+
+def test_a_null_where_nothing_was_said_is_no_word_about_consent(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE, user_properties=NO_ADS)
+    route(shelf, user_id="web", user_properties={"consent": None})
+    assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == NO_ADS
+
+
+def test_where_nobody_knows_which_consent_came_last_both_rejections_count(shelf: Shelf) -> None:
+    route(shelf, email_sha256=JANE, user_properties=categories(["advertising", "analytics", "sale"], ["Chat"]))
+    route(shelf, user_id="web", user_properties=categories(["analytics", "chat", "sale"], ["advertising"]))
+    for visitor_id, row in shelf.rows.items():
+        shelf.rows[visitor_id] = row.replace("consent_said", "unknown")
+    assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == categories(
+        ["analytics", "sale"], ["Chat", "advertising"]
+    )
+
+
+def test_a_consent_that_comes_out_of_turn_takes_no_rejection_back(shelf: Shelf) -> None:
+    """As of an event that was set aside because it could not be opened, and is routed days later."""
+    early = facts(user_id="web", user_properties=categories(["advertising", "sale"], ["analytics"]))
+    route(shelf, user_id="web", user_properties=categories(["sale"], ["advertising"]))
+    shelf.run([early])
+    assert shelf.named("web").profile["properties"] == categories(["sale"], ["analytics", "advertising"])
+    route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
+    assert shelf.named("web").profile["properties"] == ADS_ARE_FINE
+
+
+def test_categories_in_one_text_with_commas_are_rejected_too(shelf: Shelf) -> None:
+    early = facts(user_id="web", user_properties={"consent": {"rejected_categories": "advertising, sale"}})
+    route(shelf, user_id="web", user_properties=categories(["sale", "chat"], []))
+    shelf.run([early])
+    assert shelf.named("web").profile["properties"] == categories([], ["advertising", "sale"])
+
+
 def test_a_visitor_was_seen_when_its_latest_event_came(shelf: Shelf) -> None:
     for at in (500, 900, 700):
         route(shelf, user_id="web", at=at)

@@ -15,6 +15,8 @@ USERS = st.sampled_from([None, None, "u1", "u2", "u3"])
 EXTERNALS = st.sampled_from([None, None, "x1", "x2", "x3"])
 EMAILS = st.sampled_from([None, "e1", "e2", "e3"])
 PHONES = st.sampled_from([None, "unknown", "15550100000", "+1 555 010 0001"])
+CATEGORIES = st.lists(st.sampled_from(["advertising", "sale"]), unique=True)
+CONSENTS = st.fixed_dictionaries({}, optional={"accepted_categories": CATEGORIES, "rejected_categories": CATEGORIES})
 few = settings(max_examples=60)
 
 
@@ -27,6 +29,7 @@ def histories(draw: st.DrawFn, externals: st.SearchStrategy[str | None] = EXTERN
             "external_id": externals,
             "city": st.sampled_from(["Paris", "Rome", "", None]),
             "custom_properties": st.dictionaries(st.sampled_from("ab"), st.integers(0, 3) | st.none()),
+            "consent": CONSENTS,
         },
     )
     events = st.tuples(MODES, USERS, externals, EMAILS, properties)
@@ -106,6 +109,36 @@ def test_without_external_ids_visitors_are_what_the_identifiers_connect(history:
     assert len(shelf.roots()) == len(groups)
 
 
+@few
+@given(histories(externals=st.none()), st.integers(1, 4))
+def test_the_consent_that_was_said_last_is_lost_by_no_merger(history: list[Facts], size: int) -> None:
+    shelf = Shelf()
+    for start in range(0, len(history), size):
+        shelf.run(history[start : start + size])
+    for root in shelf.roots():
+        said = [
+            facts.user_properties["consent"]
+            for facts in history
+            if "consent" in facts.user_properties and _whose(shelf, facts) == root.id
+        ]
+        assert root.profile["properties"].get("consent") == (said[-1] if said else None)
+
+
+@few
+@given(histories().flatmap(st.permutations), st.integers(1, 4))
+def test_no_rejection_vanishes_but_by_a_later_word(history: list[Facts], size: int) -> None:
+    """Whatever the order in which events are routed, what the one rejects that was received last is rejected."""
+    shelf = Shelf()
+    for start in range(0, len(history), size):
+        shelf.run(history[start : start + size])
+    for root in shelf.roots():
+        said = [facts for facts in history if "consent" in facts.user_properties and _whose(shelf, facts) == root.id]
+        if said:
+            last = max(said, key=lambda facts: facts.event_id).user_properties["consent"]
+            now = root.profile["properties"].get("consent", {})
+            assert set(now.get("rejected_categories", [])) >= set(last.get("rejected_categories", []))
+
+
 ODD = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
@@ -132,6 +165,11 @@ def _names(facts: Facts) -> set[str]:
     named = {identifier.hash for identifier in identifiers(facts, lookup)}
     own = lookup(facts.mode, "visitor", public_id(facts))
     return named | {own} if facts.user_id or not named else named
+
+
+def _whose(shelf: Shelf, facts: Facts) -> str:
+    """Whose an event is by now: its visitor, or whom that was merged into."""
+    return shelf.visitor(shelf.told[facts.event_id].visitor_id).id
 
 
 def _root(shelf: Shelf, name: str) -> str:

@@ -13,6 +13,7 @@ from ours.services.destinations.settings import MASK
 from ours.services.history import History
 from ours.services.rules import Governance, Rule
 from ours.services.sources import Sources
+from ours.services.visitors import Visitors
 from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -49,6 +50,24 @@ def test_a_rule_covers_a_category_and_what_is_added_to_it_later(place: Place, re
     place.track(user_properties=WITHDRAWN)
     place.route.run()
     assert [(state, reason) for _, state, reason in made(place)] == [("pending", None), ("stopped", "rule:Consent")]
+
+
+def test_who_withdrew_is_heard_when_a_sign_in_shows_that_two_visitors_are_one(place: Place, receiver: Receiver) -> None:
+    ads = place.webhook(receiver, "Ads")
+    Governance(place.store).add(Rule(name="Ad consent", covers=[ads], logic=REJECTED), actor="cli")
+    place.identify(user_id="u1", user_properties={"consent": {"accepted_categories": ["advertising"]}})
+    place.identify(email_sha256="e" * 64, user_properties=WITHDRAWN)
+    place.track(user_id="u1", email_sha256="e" * 64)
+    place.track(user_id="u1")
+    place.work()
+    assert made(place) == [(ads, "stopped", "rule:Ad consent")] * 2
+    assert receiver.requests == []
+    visitors = Visitors(place.store, place.route, place.settings.home)
+    [found] = visitors.find("u1", "userId", actor="cli")
+    assert visitors.show(found.id, actor="cli").properties == WITHDRAWN
+    exported = visitors.export(found.id, actor="cli")
+    assert [one["properties"] for one in exported["visitors"] if not one["mergedInto"]] == [WITHDRAWN]
+    assert "said" not in str(exported["visitors"])
 
 
 def test_rules_are_asked_in_order_and_those_switched_off_are_not(place: Place, receiver: Receiver) -> None:

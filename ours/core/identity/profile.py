@@ -1,48 +1,59 @@
 """What is known of a visitor, and how news and mergers change it.
 
-A profile is ``{"id", "external_id"?, "email_sha256"?, "phone"?, "properties": {…}}``: plain JSON, sealed at rest.
-``id`` is the visitor's public id; ``properties`` holds the known fields, ``custom_properties`` and ``consent``.
+A profile is ``{"id", "external_id"?, "email_sha256"?, "phone"?, "consent_said"?, "properties": {…}}``: plain JSON,
+sealed at rest. ``id`` is the visitor's public id; ``properties`` holds the known fields, ``custom_properties`` and
+``consent``.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
+from ours.core.identity import consent
+from ours.core.identity.consent import Said
+
 Profile = dict[str, Any]
 _CUSTOM = "custom_properties"
+_APART = {_CUSTOM, consent.NAME, "external_id"}
 
 
-def updated(properties: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
-    """``properties`` after ``news``: a value sets, None clears, ``""`` says nothing; consent is replaced as a whole.
+def updated(profile: Profile, news: Mapping[str, Any], by: str) -> Profile:
+    """``profile`` after ``news`` of the event ``by``: a value sets, None clears, ``""`` says nothing.
 
-    Custom properties only ever gain: in them None and ``""`` say nothing. An ``external_id`` is no property: it
-    names the visitor.
+    Custom properties only ever gain: in them None and ``""`` say nothing. Consent is replaced as a whole, unless the
+    news are older than it. An ``external_id`` is no property: it names the visitor.
     """
-    result = dict(properties)
+    properties = dict(profile["properties"])
     for name, value in news.items():
-        if name == _CUSTOM:
-            _set_custom(result, _custom(properties) | {k: v for k, v in _custom(news).items() if v not in (None, "")})
-        elif name == "external_id":
+        if name in _APART or value == "":
             continue
-        elif value is None:
-            result.pop(name, None)
-        elif value != "":
-            result[name] = value
+        if value is None:
+            properties.pop(name, None)
+        else:
+            properties[name] = value
+    custom = {k: v for k, v in _custom(news).items() if v not in (None, "")}
+    result = _with(profile, properties, {**_custom(properties), **custom})
+    if news.get(consent.NAME, "") != "":
+        consent.put(result, consent.heard(consent.of(profile), Said(news[consent.NAME], by)))
     return result
 
 
 def merged(older: Profile, younger: Profile) -> Profile:
-    """The older keeps its values, the younger fills the gaps: in the custom properties too, key by key."""
+    """The older keeps its values, the younger fills the gaps: in the custom properties too, key by key.
+
+    Of their consents the one counts that was said last.
+    """
     ours, theirs = older["properties"], younger["properties"]
-    properties = {**theirs, **ours}
-    _set_custom(properties, _custom(theirs) | _custom(ours))
-    return {**younger, **older, "properties": properties}
+    result = _with({**younger, **older}, {**theirs, **ours}, {**_custom(theirs), **_custom(ours)})
+    consent.put(result, consent.said_last(consent.of(older), consent.of(younger)))
+    return result
 
 
-def _custom(properties: Mapping[str, Any]) -> dict[str, Any]:
-    custom = properties.get(_CUSTOM)
-    return dict(custom) if isinstance(custom, Mapping) else {}
-
-
-def _set_custom(properties: dict[str, Any], custom: dict[str, Any]) -> None:
+def _with(profile: Profile, properties: dict[str, Any], custom: dict[str, Any]) -> Profile:
     if custom:
         properties[_CUSTOM] = custom
+    return {**profile, "properties": properties}
+
+
+def _custom(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    custom = properties.get(_CUSTOM)
+    return custom if isinstance(custom, Mapping) else {}

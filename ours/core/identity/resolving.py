@@ -40,7 +40,7 @@ def resolve(book: Book, facts: Facts) -> Resolution:
             visitor = book.merge(visitor, holder)
             notes.append("visitors_merged")
         visitor.profile[_FIELDS[identifier.kind]] = identifier.value
-    visitor.profile["properties"] = updated(visitor.profile["properties"], facts.user_properties)
+    visitor.profile = updated(visitor.profile, facts.user_properties, facts.event_id)
     book.touch(visitor, facts.at)
     return Resolution(visitor.id, list(dict.fromkeys(notes)))
 
