@@ -144,8 +144,10 @@ REASONS = {
     # What identity resolution says of an event
     "visitors_merged": Reason("The event's identifiers named two visitors, which are now one.", _NOTHING),
     "identifier_conflict:external": Reason(
-        "The event names another externalId than its visitor carries; the visitor keeps its own.",
-        "Check which externalId the backend means: visitors with different ones are never merged.",
+        "The event names another externalId than the visitor of its userId carries; of what it says of the person, that"
+        " visitor takes over only what they reject.",
+        "Check which externalId the backend means, and let no two people share a userId: give each a new one when they"
+        " sign in.",
     ),
     "identifier_conflict:email": Reason(
         "The event's email belongs to a visitor with another externalId, and stays there.",

@@ -30,6 +30,13 @@ def owner(shelf: Shelf, **values: Any) -> Record:
     return shelf.visitor(route(shelf, **values).visitor_id)
 
 
+def categories(accepted: list[str], rejected: list[str]) -> dict[str, Any]:
+    return {"consent": {"accepted_categories": accepted, "rejected_categories": rejected}}
+
+
+ADS_ARE_FINE, NO_ADS = categories(["advertising"], []), categories([], ["advertising"])
+
+
 def test_a_user_id_names_the_visitor_as_it_is(shelf: Shelf) -> None:
     first, again = route(shelf, user_id="user123"), route(shelf, user_id="user123")
     assert first == again
@@ -140,6 +147,57 @@ def test_a_user_id_wins_over_an_external_id_that_its_visitor_does_not_carry(shel
     assert route(shelf, external_id="crm-2").visitor_id != mine.visitor_id
 
 
+BOB = email_hash("bob@example.com")
+
+
+def test_who_signs_in_on_a_shared_device_leaves_nothing_with_its_first_visitor(shelf: Shelf) -> None:
+    alice = {"first_name": "Alice", "email": "jane@example.com"}
+    mine = route(shelf, user_id="web", external_id="crm-1", email_sha256=JANE, user_properties=alice)
+    known = shelf.named("web").profile
+    bob = {"first_name": "Bob", "email": "bob@example.com", "phone_number": "15550100000", "city": None}
+    shared = route(shelf, user_id="web", external_id="crm-2", email_sha256=BOB, user_properties=bob)
+    assert shared == Resolution(mine.visitor_id, ["identifier_conflict:external"])
+    assert shelf.named("web").profile == known
+    assert shelf.holder("phone", "15550100000") is None
+    own = route(shelf, external_id="crm-2", email_sha256=BOB)
+    assert own.visitor_id != mine.visitor_id
+    assert own.notes == []
+    assert route(shelf, email_sha256=BOB).visitor_id == own.visitor_id
+
+
+def test_an_external_id_that_another_visitor_holds_leaves_nothing_either(shelf: Shelf) -> None:
+    mine, other = route(shelf, user_id="web", external_id="crm-1"), route(shelf, external_id="crm-2")
+    shared = route(shelf, user_id="web", external_id="crm-2", email_sha256=BOB, user_properties={"city": "Rome"})
+    assert shared == Resolution(mine.visitor_id, ["identifier_conflict:external"])
+    assert shelf.holder("email", BOB or "") is None
+    assert [shelf.visitor(one.visitor_id).profile["properties"] for one in (mine, other)] == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({}, {"consent": {"rejected_categories": ["advertising"]}}),
+        (ADS_ARE_FINE, NO_ADS),
+        (categories(["sale"], ["chat"]), categories(["sale"], ["chat", "advertising"])),
+    ],
+    ids=["nothing", "accepted", "rejected"],
+)
+def test_on_a_shared_device_a_rejection_counts_and_an_acceptance_does_not(
+    shelf: Shelf, before: dict[str, Any], now: dict[str, Any]
+) -> None:
+    route(shelf, user_id="web", external_id="crm-1", user_properties=before)
+    told = categories(["chat", "analytics"], ["advertising"])
+    assert owner(shelf, user_id="web", external_id="crm-2", user_properties=told).profile["properties"] == now
+
+
+def test_a_rejection_on_a_shared_device_survives_a_merger(shelf: Shelf) -> None:
+    route(shelf, user_id="web", external_id="crm-1", user_properties=ADS_ARE_FINE)
+    route(shelf, email_sha256=JANE, user_properties=categories(["advertising", "sale"], ["chat"]))
+    route(shelf, user_id="web", external_id="crm-2", user_properties=NO_ADS)
+    route(shelf, user_id="web", external_id="crm-1", email_sha256=JANE)
+    assert shelf.named("web").profile["properties"] == categories([], ["advertising", "chat"])
+
+
 def test_a_visitor_may_hold_several_emails_and_shows_the_last(shelf: Shelf) -> None:
     first = route(shelf, user_id="web", email_sha256=JANE).visitor_id
     route(shelf, user_id="web", user_properties={"email": "j@example.com"})
@@ -205,13 +263,6 @@ def test_properties_follow_the_rules(before: dict[str, Any], news: dict[str, Any
     shelf = Shelf()
     route(shelf, user_id="web", user_properties=before)
     assert owner(shelf, user_id="web", user_properties=news).profile["properties"] == now
-
-
-def categories(accepted: list[str], rejected: list[str]) -> dict[str, Any]:
-    return {"consent": {"accepted_categories": accepted, "rejected_categories": rejected}}
-
-
-ADS_ARE_FINE, NO_ADS = categories(["advertising"], []), categories([], ["advertising"])
 
 
 @pytest.mark.parametrize("said_first_by", ["older", "younger"])

@@ -110,6 +110,22 @@ def test_without_external_ids_visitors_are_what_the_identifiers_connect(history:
 
 
 @few
+@given(histories())
+def test_an_event_of_another_person_leaves_nothing_with_the_visitor_of_its_user_id(history: list[Facts]) -> None:
+    shelf = Shelf()
+    for facts in history:
+        before = shelf.rows.get(lookup(facts.mode, "visitor", public_id(facts)))
+        holders, known = dict(shelf.holders), shelf.named(public_id(facts), facts.mode).profile if before else {}
+        [found] = shelf.run([facts])
+        if "identifier_conflict:external" in found.notes:
+            now = shelf.visitor(found.visitor_id).profile
+            assert shelf.holders == holders
+            assert _but_consent(now) == _but_consent(known)
+            accepted = [set(one["properties"].get("consent", {}).get("accepted_categories", ())) for one in (known, now)]
+            assert accepted[1] <= accepted[0]
+
+
+@few
 @given(histories(externals=st.none()), st.integers(1, 4))
 def test_the_consent_that_was_said_last_is_lost_by_no_merger(history: list[Facts], size: int) -> None:
     shelf = Shelf()
@@ -165,6 +181,11 @@ def _names(facts: Facts) -> set[str]:
     named = {identifier.hash for identifier in identifiers(facts, lookup)}
     own = lookup(facts.mode, "visitor", public_id(facts))
     return named | {own} if facts.user_id or not named else named
+
+
+def _but_consent(profile: dict[str, Any]) -> dict[str, Any]:
+    properties = {name: value for name, value in profile["properties"].items() if name != "consent"}
+    return {name: value for name, value in profile.items() if name != "consent_said"} | {"properties": properties}
 
 
 def _whose(shelf: Shelf, facts: Facts) -> str:

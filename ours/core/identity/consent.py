@@ -57,6 +57,13 @@ def heard(now: Said, news: Said) -> Said:
     return Said(united(news.consent, now.consent), now.by, sure=False)
 
 
+def warned(now: Said, news: Said) -> Said:
+    """What counts after news that may be another person's: nothing of them is taken over but what they reject."""
+    if not _categories(_object(news.consent), _REJECTED):
+        return now
+    return Said(rejecting(now.consent, news.consent), max(now.by, news.by), sure=False)
+
+
 def united(one: Any, other: Any) -> dict[str, Any]:
     """All that either rejects, and what both accept. Of all else ``one`` comes first."""
     one, other = _object(one), _object(other)

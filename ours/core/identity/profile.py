@@ -48,6 +48,13 @@ def merged(older: Profile, younger: Profile) -> Profile:
     return result
 
 
+def warned(profile: Profile, news: Mapping[str, Any], by: str) -> Profile:
+    """``profile`` after news that may be another person's: nothing of them is taken over but what they reject."""
+    result = {**profile, "properties": dict(profile["properties"])}
+    consent.put(result, consent.warned(consent.of(profile), Said(news.get(consent.NAME), by)))
+    return result
+
+
 def _with(profile: Profile, properties: dict[str, Any], custom: dict[str, Any]) -> Profile:
     if custom:
         properties[_CUSTOM] = custom
