@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ours import errors
 from ours.core.governance import PREFIX
+from ours.core.identity.custom import MOST_BYTES, MOST_KEYS
 from ours.errors import DAMAGED, KEY_MISSING, is_unopened, missing_key
 
 
@@ -156,6 +157,11 @@ REASONS = {
     "identifier_conflict:phone": Reason(
         "The event's phone number belongs to a visitor with another externalId, and stays there.",
         "Check whether two people share this phone number.",
+    ),
+    "custom_properties_full": Reason(
+        f"The visitor has as many custom properties as are kept ({MOST_KEYS:,}, or {MOST_BYTES // 1024} KiB); what had"
+        " no room was not added.",
+        "Look for property names that are made up anew each time, and for a userId that many people share.",
     ),
     "identifier_ignored:external": Reason(
         "The event names two externalIds; the one in userProperties was not used.", "Send one externalId."

@@ -1,6 +1,7 @@
 """Whose an event is: attaching, merging, and what is kept of a visitor."""
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -326,6 +327,55 @@ def test_categories_in_one_text_with_commas_are_rejected_too(shelf: Shelf) -> No
     route(shelf, user_id="web", user_properties=categories(["sale", "chat"], []))
     shelf.run([early])
     assert shelf.named("web").profile["properties"] == categories([], ["advertising", "sale"])
+
+
+def custom(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"custom_properties": properties}
+
+
+def test_a_visitor_keeps_so_many_custom_properties_and_no_more(shelf: Shelf) -> None:
+    for start in range(0, 1000, 200):
+        assert (
+            route(
+                shelf, user_id="web", user_properties=custom(dict.fromkeys(map(str, range(start, start + 200)), 0))
+            ).notes
+            == []
+        )
+    met = route(shelf, user_id="web", user_properties=custom({"new": 1, "7": "seven"}))
+    assert met.notes == ["custom_properties_full"]
+    kept = shelf.named("web").profile["properties"]["custom_properties"]
+    assert (len(kept), kept["7"], kept.get("new")) == (1000, "seven", None)
+    assert route(shelf, user_id="web", user_properties=custom({"8": 8})).notes == []
+
+
+def test_they_take_so_many_bytes_and_no_more(shelf: Shelf) -> None:
+    large = "x" * 100_000
+    assert route(shelf, user_id="web", user_properties=custom({"a": large, "b": large, "c": "small"})).notes == []
+    met = route(shelf, user_id="web", user_properties=custom({"c": large, "d": large, "e": 5, "a": "A"}))
+    assert met.notes == ["custom_properties_full"]
+    assert shelf.named("web").profile["properties"]["custom_properties"] == {"a": "A", "b": large, "c": "small", "e": 5}
+
+
+def test_what_is_fuller_than_that_already_is_kept_and_gains_nothing(shelf: Shelf) -> None:
+    """As a profile of before there was a bound."""
+    route(shelf, user_id="web", user_properties=custom({"0": 0}))
+    [(visitor_id, row)] = shelf.rows.items()
+    fat = {str(number): "x" * 1000 for number in range(2000)}
+    shelf.rows[visitor_id] = row.replace('{"0": 0}', json.dumps(fat))
+    route(shelf, user_id="web", user_properties=custom({"0": "less", "1": "y" * 1001, "new": 1}))
+    assert shelf.named("web").profile["properties"]["custom_properties"] == fat | {"0": "less"}
+
+
+def test_a_merger_fills_the_gaps_as_far_as_there_is_room(shelf: Shelf) -> None:
+    older, younger = {"user_id": "web"}, {"email_sha256": JANE}
+    for who, names in ((older, "ab"), (younger, "ac")):
+        for name in names:
+            bag = {f"{name}{number}": 0 for number in range(400)}
+            route(shelf, **who, user_properties=custom(dict(list(bag.items())[:200])))
+            route(shelf, **who, user_properties=custom(dict(list(bag.items())[200:])))
+    assert route(shelf, **older, **younger).notes == ["visitors_merged", "custom_properties_full"]
+    kept = shelf.named("web").profile["properties"]["custom_properties"]
+    assert {name: sum(key.startswith(name) for key in kept) for name in "abc"} == {"a": 400, "b": 400, "c": 200}
 
 
 def test_a_visitor_was_seen_when_its_latest_event_came(shelf: Shelf) -> None:

@@ -1,6 +1,7 @@
 """The route station: one decision for every destination, in order of acceptance, by one router at a time."""
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ours.core.identity.custom import MOST_BYTES
 from ours.services.route import Route
 from ours.store import Store
 from ours.store.queries.events import any_unrouted
@@ -99,6 +101,23 @@ def test_racing_routers_route_each_event_once(place: Place, receiver: Receiver) 
     assert sum(counts) == 60
     assert len(rows(place, dispatches.c.id)) == 60
     assert len(rows(place, visitors.c.id)) == 1
+
+
+def test_however_much_is_said_of_one_visitor_another_s_event_is_routed_at_once(place: Place) -> None:
+    for number in range(5):
+        news = {f"key {number} {each}": "x" * 5_000 for each in range(200)}
+        place.identify(user_id="anonymous", user_properties={"custom_properties": news})
+    while place.route.run():
+        pass
+    place.track(user_id="anonymous")
+    place.track(user_id="another")
+    begun = time.perf_counter()
+    assert place.route.run() == 2
+    assert time.perf_counter() - begun < 0.5
+    with place.store.read() as connection:
+        largest = connection.scalar(sa.select(sa.func.max(sa.func.length(visitors.c.profile))))
+    assert largest < MOST_BYTES + 1_000
+    assert {note for (note,) in rows(place, events.c.notes) if note} == {"custom_properties_full"}
 
 
 def test_a_destination_whose_plugin_is_missing_holds_its_events(place: Place, receiver: Receiver) -> None:

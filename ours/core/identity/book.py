@@ -103,17 +103,17 @@ class Book:
         self._holders[identifier.hash] = visitor.id
         self._attached[identifier.hash] = Holding(identifier.hash, visitor.id, identifier.kind, at)
 
-    def merge(self, one: Record, other: Record) -> Record:
-        """Make the younger an alias of the older, which is returned."""
+    def merge(self, one: Record, other: Record) -> tuple[Record, bool]:
+        """Make the younger an alias of the older, which is returned, and whether it had room for all that is known."""
         older, younger = sorted((one, other), key=lambda record: record.age)
-        older.profile = merged(older.profile, younger.profile)
+        older.profile, whole = merged(older.profile, younger.profile)
         older.created_at = min(older.created_at, younger.created_at)
         older.seen_at = max(older.seen_at, younger.seen_at)
         younger.profile = {"id": younger.profile["id"], "properties": {}}
         younger.alias_of = older.id
         self._touched |= {older.id: older, younger.id: younger}
         self._absorbed.add(younger.id)
-        return older
+        return older, whole
 
     def touch(self, visitor: Record, at: int) -> None:
         visitor.seen_at = max(visitor.seen_at, at)

@@ -12,6 +12,7 @@ from ours.core.identity.book import Book, Record
 from ours.core.identity.facts import Facts, Identifier, identifiers, overlooked, public_id
 from ours.core.identity.profile import updated, warned
 
+_FULL = "custom_properties_full"
 _FIELDS = {"external": "external_id", "email": "email_sha256", "phone": "phone"}
 
 
@@ -44,11 +45,12 @@ def resolve(book: Book, facts: Facts) -> Resolution:
         if holder is None:
             book.attach(identifier, visitor, facts.at)
         elif holder is not visitor:
-            visitor = book.merge(visitor, holder)
-            notes.append("visitors_merged")
+            visitor, fits = book.merge(visitor, holder)
+            notes += ["visitors_merged"] if fits else ["visitors_merged", _FULL]
         visitor.profile[_FIELDS[identifier.kind]] = identifier.value
-    visitor.profile = updated(visitor.profile, facts.user_properties, facts.event_id)
+    visitor.profile, fits = updated(visitor.profile, facts.user_properties, facts.event_id)
     book.touch(visitor, facts.at)
+    notes += [] if fits else [_FULL]
     return Resolution(visitor.id, list(dict.fromkeys(notes)))
 
 
