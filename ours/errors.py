@@ -74,13 +74,14 @@ class Damaged(Unsealable):
 
 
 DAMAGED = "damaged"
+UNROUTABLE = "unroutable"
 KEY_MISSING = "key_missing:"
 _CHANGED = "it was changed on disk, or moved to another row"
 
 
 def is_unopened(reason: str) -> bool:
-    """Whether a reason code says that something can't be opened."""
-    return reason == DAMAGED or missing_key(reason) is not None
+    """Whether a reason code says that something can't be opened, or an event not be routed."""
+    return reason in {DAMAGED, UNROUTABLE} or missing_key(reason) is not None
 
 
 def key_missing(key_id: str) -> str:
@@ -94,7 +95,9 @@ def missing_key(reason: str) -> str | None:
 
 
 def unopened(what: str, reason: str, *, many: bool = False) -> str:
-    """The sentence that ``what``, one thing or ``many``, can't be opened for that reason."""
+    """The sentence that ``what``, one thing or ``many``, can't be opened or routed for that reason."""
+    if reason == UNROUTABLE:
+        return f"{what} can't be routed: what failed is in the log."
     if reason == DAMAGED:
         why = "they were changed on disk, or moved to other rows" if many else _CHANGED
     else:

@@ -65,9 +65,9 @@ def rotate(shell: Shell) -> None:
 def abandon(shell: Shell, reason: str, undo: bool, yes: bool) -> None:
     """End what waits because it can't be opened and never will be.
 
-    REASON is what `ours doctor` names: key_missing:ID or damaged. What is held is stopped; events that were set aside
-    are delivered nowhere. Shows first what would happen, and asks; with --json, it asks for --yes. What is older than
-    OURS_KEEP_EVENTS_DAYS is then deleted soon, so that it can't be taken back.
+    REASON is what `ours doctor` names: key_missing:ID, damaged or unroutable. What is held is stopped; events that were
+    set aside are delivered nowhere. Shows first what would happen, and asks; with --json, it asks for --yes. What is
+    older than OURS_KEEP_EVENTS_DAYS is then deleted soon, so that it can't be taken back.
     """
     if undo:
         _take_back(shell, reason, yes)

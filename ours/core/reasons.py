@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ours import errors
 from ours.core.governance import PREFIX
 from ours.core.identity.custom import MOST_BYTES, MOST_KEYS
-from ours.errors import DAMAGED, KEY_MISSING, is_unopened, missing_key
+from ours.errors import DAMAGED, KEY_MISSING, UNROUTABLE, is_unopened, missing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,10 @@ REASONS = {
     DAMAGED: Reason(
         errors.unopened(_WHAT, DAMAGED),
         "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
+    ),
+    UNROUTABLE: Reason(
+        errors.unopened("The event", UNROUTABLE),
+        "Report what the log says. It keeps nobody behind it waiting, and is tried again when the scheduler starts.",
     ),
     "breaker_open": Reason(
         "The destination fails, so it is left alone for a while; no try is used up.",
@@ -196,7 +200,9 @@ _FAMILIES = {
 }
 
 
-_PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{PREFIX}NAME")
+_PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{ABANDONED}{UNROUTABLE}",
+             f"{PREFIX}NAME")  # fmt: skip
+_ENDS = {DAMAGED: "it was damaged", UNROUTABLE: "it could not be routed"}
 
 
 def describe(code: str | None) -> Reason:
@@ -224,7 +230,7 @@ def _of_abandoned(reason: str) -> Reason | None:
     if not is_unopened(reason):
         return None
     key_id = missing_key(reason)
-    why = f"the secret key {key_id} that it needs was lost" if key_id else "it was damaged"
+    why = f"the secret key {key_id} that it needs was lost" if key_id else _ENDS[reason]
     return Reason(
         f"Somebody abandoned it: {why}.",
         f"If it can be opened after all: `ours secrets abandon {reason} --undo`.",

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from ours import clock, log
 from ours.core.reasons import ABANDONED
 from ours.core.routing import Planned, Planner
-from ours.errors import DAMAGED, KEY_MISSING, Invalid, key_missing, missing_key
+from ours.errors import DAMAGED, KEY_MISSING, UNROUTABLE, Invalid, key_missing, missing_key
 from ours.registry import Registry
 from ours.services import audit, owing, targets
 from ours.services.actors import Who, needs
@@ -29,7 +29,7 @@ from ours.store.queries.events import Routed
 
 _logger = log.get("abandoning")
 _CHUNK = 500
-_REASON = re.compile(f"{DAMAGED}|{KEY_MISSING}[0-9a-f]{{8}}")
+_REASON = re.compile(f"{DAMAGED}|{UNROUTABLE}|{KEY_MISSING}[0-9a-f]{{8}}")
 _BLOCKING = ("visitors", "destinations")
 
 
@@ -75,7 +75,7 @@ class Moved(NamedTuple):
 
 
 class Abandoning:
-    """A reason is that of what waits: ``key_missing:ID`` or ``damaged``."""
+    """A reason is that of what waits: ``key_missing:ID``, ``damaged`` or ``unroutable``."""
 
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store

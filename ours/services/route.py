@@ -6,10 +6,10 @@ does not wait for the disk (docs/adr/0017): what a power failure undoes of it is
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,7 +21,7 @@ from ours.core.governance import Rule
 from ours.core.identity import Book, Facts, Record
 from ours.core.mapping import context_of
 from ours.core.routing import Plan, Planner
-from ours.errors import Unsealable
+from ours.errors import UNROUTABLE, Busy, Unsealable
 from ours.registry import Registry
 from ours.services import owing, targets
 from ours.services.opening import event_of, visitor_of
@@ -62,17 +62,48 @@ class Route:
     def run(self, limit: int = _BATCH) -> int:
         """Route up to ``limit`` of the events that wait, the oldest first; answers how many.
 
-        One that can't be opened is set aside, and waits for the sweep to see that its key is back. None when another
-        process is at it.
+        One that can't be opened, or fails whatever is done with it, is set aside, and waits for the sweep to see that
+        its key is back. None when another process is at it.
 
         :raises Busy: when the database is away.
         """
         with self._store.alone("route") as mine:
-            return self._batch(limit) if mine else 0
+            return self._together(limit) if mine else 0
 
-    def _batch(self, limit: int) -> int:
+    def _together(self, limit: int) -> int:
+        try:
+            return self._batch(partial(events.unrouted, limit=limit))
+        except Busy:
+            raise
+        except Exception:  # noqa: BLE001 - it is raised again unless single events are the cause
+            with self._store.read() as connection:
+                rows = events.unrouted(connection, limit)
+            return self._one_by_one(rows)
+
+    def _one_by_one(self, rows: Sequence[Row[Any]]) -> int:
+        """A batch failed: let the event that makes it fail keep nobody behind it.
+
+        Where each of several fails it is not them, so that they wait as they are.
+        """
+        failed: dict[str, Exception] = {}
+        for row in rows:
+            try:
+                self._batch(partial(_itself, row))
+            except Busy:
+                raise
+            except Exception as error:  # noqa: BLE001 - raised or logged below
+                failed[row.id] = error
+        if len(failed) == len(rows) > 1:
+            raise failed[rows[0].id]
+        for event_id, why in failed.items():
+            _logger.error("unroutable", id=event_id, error=type(why).__name__, exc_info=why)
+        with self._store.write(durable=False) as connection:
+            events.set_aside(connection, dict.fromkeys(failed, UNROUTABLE))
+        return len(rows)
+
+    def _batch(self, find: Callable[[Connection], Sequence[Row[Any]]]) -> int:
         with self._store.read() as connection:
-            rows = events.unrouted(connection, limit)
+            rows = find(connection)
             if not rows:
                 return 0
             rows, facts, book, unopened = self._read(connection, rows)
@@ -188,6 +219,10 @@ class Route:
                 made.append(owing.dispatch(planned, row.id, row.mode, now, lane))
         dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
+
+
+def _itself(row: Row[Any], _: Connection) -> Sequence[Row[Any]]:
+    return [row]
 
 
 def _routed(item: _Resolved, plan: Plan) -> Routed:

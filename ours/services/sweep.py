@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row
 
 from ours import clock, log
 from ours.core import retry
-from ours.errors import DAMAGED, key_missing
+from ours.errors import DAMAGED, UNROUTABLE, key_missing
 from ours.plugin import Unknown
 from ours.queue import Queue
 from ours.registry import Registry
@@ -150,10 +150,10 @@ class Sweep:
     def _release_opened(self) -> None:
         """A secret key that was missing is there again: what was held, or set aside, for it goes on.
 
-        What is damaged is tried once more at the start: it may have been put right.
+        What is damaged, or could not be routed, is tried once more at the start: it may have been put right.
         """
         reasons = [key_missing(one) for one in self._store.sealer.key_ids]
-        reasons += [] if self._tried_damaged else [DAMAGED]
+        reasons += [] if self._tried_damaged else [DAMAGED, UNROUTABLE]
         for reason in reasons:
             with self._store.read() as connection:
                 found = waiting.holding(connection, reason)

@@ -33,7 +33,7 @@ PERSON = [
 Told = list[tuple[int, list[str]]]
 
 
-class Killed(Exception):
+class Killed(BaseException):
     """The route worker ends in the middle of its transaction."""
 
 

@@ -9,13 +9,19 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ours.core import identity
+from ours.core.identity import Book, Facts, Resolution
 from ours.core.identity.custom import MOST_BYTES
+from ours.errors import Busy
+from ours.services.abandoning import Abandoning
+from ours.services.alerts.noticing import notice
 from ours.services.route import Route
 from ours.store import Store
 from ours.store.queries.events import any_unrouted
 from ours.store.tables import dispatches, events, identifiers, visitors
 from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.losing import aside, difference, sweep
 
 
 def rows(place: Place, *columns: sa.ColumnElement[object]) -> list[tuple[object, ...]]:
@@ -118,6 +124,74 @@ def test_however_much_is_said_of_one_visitor_another_s_event_is_routed_at_once(p
         largest = connection.scalar(sa.select(sa.func.max(sa.func.length(visitors.c.profile))))
     assert largest < MOST_BYTES + 1_000
     assert {note for (note,) in rows(place, events.c.notes) if note} == {"custom_properties_full"}
+
+
+@pytest.fixture
+def poison(place: Place, monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The ids of events whose visitors no database would take."""
+    bad = set[str]()
+    resolve = identity.resolve
+
+    def resolved(book: Book, facts: Facts) -> Resolution:
+        found = resolve(book, facts)
+        if facts.event_id in bad and (visitor := book.visitor(found.visitor_id)):
+            visitor.mode = None  # type: ignore[assignment]
+        return found
+
+    monkeypatch.setattr(identity, "resolve", resolved)
+    return bad
+
+
+def test_an_event_that_can_not_be_written_keeps_nobody_behind_it(
+    place: Place, receiver: Receiver, poison: set[str]
+) -> None:
+    place.webhook(receiver)
+    ids = [place.track(user_id=f"u{number}").event_id for number in range(4)]
+    poison.add(ids[1])
+    place.work()
+    assert (place.states(), aside(place), difference(place)) == ({"delivered": 3}, {"unroutable": 1}, 0)
+    [concern] = notice(place.store, place.registry, place.settings)
+    assert concern.words == "1 event can't be routed: what failed is in the log."
+    place.track(user_id="u5")
+    place.work()
+    assert place.states() == {"delivered": 4}
+    poison.clear()
+    sweep(place)
+    place.work()
+    assert (place.states(), aside(place), difference(place)) == ({"delivered": 5}, {}, 0)
+
+
+def test_one_that_never_can_be_is_abandoned_in_the_open(place: Place, receiver: Receiver, poison: set[str]) -> None:
+    place.webhook(receiver)
+    poison.add(place.track().event_id)
+    place.work()
+    moved = Abandoning(place.store, place.registry).run("unroutable", actor="cli")
+    assert moved.events == 1
+    assert rows(place, dispatches.c.state, dispatches.c.reason) == [("stopped", "abandoned:unroutable")]
+    assert (aside(place), difference(place)) == ({}, 0)
+
+
+def test_where_none_can_be_written_it_is_not_them_and_all_wait(place: Place, poison: set[str]) -> None:
+    poison |= {place.track(user_id=f"u{number}").event_id for number in range(3)}
+    with pytest.raises(Exception, match=r"(?i)not.null"):
+        place.route.run()
+    assert aside(place) == {}
+    poison.clear()
+    assert place.route.run() == 3
+
+
+def test_a_database_that_is_away_sets_nothing_aside(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.track()
+
+    def away(*_: Any, **__: Any) -> AbstractContextManager[sa.Connection]:
+        raise Busy("It is away.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "write", away)
+        with pytest.raises(Busy):
+            place.route.run()
+    assert aside(place) == {}
+    assert place.route.run() == 1
 
 
 def test_a_destination_whose_plugin_is_missing_holds_its_events(place: Place, receiver: Receiver) -> None:
