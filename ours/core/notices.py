@@ -42,6 +42,10 @@ WARNINGS: Mapping[str, Advice] = {
         "This is no phone number of 7 to 15 digits. It was kept, but does not help to find the visitor.",
         "Send the number with its country code, `+15550100000`.",
     ),
+    "email_names_nobody": Advice(
+        "This is no email address. It was kept, but does not help to find the visitor.",
+        "Send the address in clear, `name@example.com`, or leave it out while you do not know it.",
+    ),
     "unknown_field": Advice(
         "This field is not known here and was ignored.",
         "Correct its name, or move it into `eventProperties` or `custom_properties`.",

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from ours.core import bags, phones
+from ours.core import bags, emails, phones
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, LONGEST, TWINS, USER_PROPERTIES, Catalogue, Known
 from ours.core.notices import Notices
 from ours.errors import Invalid
@@ -84,6 +84,9 @@ def user(raw: Raw, path: str, notices: Notices) -> Properties:
         phone = found.values["phone_number"] = int(phone)
     if phone is not None and phones.normalise(phone) is None:
         found.warn("phone_number", "phone_not_a_number")
+    email = found.values.get("email")
+    if email is not None and emails.normalise(email) is None:
+        found.warn("email", "email_names_nobody")
     return found
 
 
@@ -118,6 +121,8 @@ def are_plain(raw: Raw, catalogue: Catalogue) -> bool:
         known = catalogue.get(key)
         if known is None or not (value is None or _is_plain(value, known)) or key in _NEVER_PLAIN:
             return False
+    if raw.get("email") is not None and emails.normalise(raw["email"]) is None:
+        return False
     if CUSTOM not in raw:
         return True
     custom = raw[CUSTOM]

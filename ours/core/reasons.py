@@ -170,6 +170,10 @@ REASONS = {
     "identifier_ignored:external": Reason(
         "The event names two externalIds; the one in userProperties was not used.", "Send one externalId."
     ),
+    "identifier_ignored:email": Reason(
+        "The email in userProperties is no address, so no visitor was looked up by it.",
+        "Send the address, or leave it out while you do not know it.",
+    ),
     "identifier_ignored:phone": Reason(
         "The phone number does not read as one, so no visitor was looked up by it.",
         "Send 7 to 15 digits with the country code.",

@@ -213,6 +213,14 @@ def test_what_does_not_read_as_a_phone_number_names_nobody(shelf: Shelf) -> None
     assert route(shelf, user_properties={"phone_number": "unknown"}).visitor_id != one.visitor_id
 
 
+def test_what_is_no_email_address_in_the_properties_makes_strangers_nobody_s_twins(shelf: Shelf) -> None:
+    alice = route(shelf, user_id="alice", user_properties={"email": "N/A", "first_name": "Alice"})
+    bob = route(shelf, user_id="bob", user_properties={"email": " n/a", "first_name": "Bob"})
+    assert alice.notes == bob.notes == ["identifier_ignored:email"]
+    assert [shelf.named(name).profile["properties"]["first_name"] for name in ("alice", "bob")] == ["Alice", "Bob"]
+    assert shelf.holders == {}
+
+
 def test_a_chain_of_mergers_in_one_batch_ends_flat(shelf: Shelf) -> None:
     shelf.run([facts(user_id="c"), facts(user_id="b"), facts(user_id="a", event_id="0" * 32)])
     phone = {"phone_number": "15550100000"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from ours.core import phones
+from ours.core import emails, phones
 from ours.plugin.types import Mode
 
 IdentifierKind = Literal["external", "email", "phone"]
@@ -60,7 +60,7 @@ def identifiers(facts: Facts, lookup: Lookup) -> list[Identifier]:
     properties = facts.user_properties
     values: dict[IdentifierKind, str | None] = {
         "external": facts.external_id or _text(properties.get("external_id")),
-        "email": facts.email_sha256 or email_hash(properties.get("email")),
+        "email": facts.email_sha256 or email_hash(emails.normalise(properties.get("email"))),
         "phone": phones.normalise(properties.get("phone_number")),
     }
     return [Identifier(kind, value, lookup(facts.mode, kind, value)) for kind, value in values.items() if value]
@@ -68,10 +68,12 @@ def identifiers(facts: Facts, lookup: Lookup) -> list[Identifier]:
 
 def overlooked(facts: Facts) -> list[str]:
     """Notes on what reads like an identifier and names nobody."""
-    second, phone = _text(facts.user_properties.get("external_id")), facts.user_properties.get("phone_number")
-    notes = []
+    properties, notes = facts.user_properties, []
+    second, email, phone = _text(properties.get("external_id")), properties.get("email"), properties.get("phone_number")
     if facts.external_id and second and second != facts.external_id:
         notes.append("identifier_ignored:external")
+    if email not in (None, "") and emails.normalise(email) is None:
+        notes.append("identifier_ignored:email")
     if phone not in (None, "") and phones.normalise(phone) is None:
         notes.append("identifier_ignored:phone")
     return notes

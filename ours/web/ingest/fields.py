@@ -1,7 +1,6 @@
 """The marshmallow fields of which the ingest schemas are made. What they change or ignore, they note in the reading."""
 
 import hashlib
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -11,11 +10,11 @@ from marshmallow.experimental.context import Context
 
 from ours.core import bags, properties, timing
 from ours.core.catalogues import Catalogue, Known
+from ours.core.emails import ADDRESS
 from ours.core.notices import Notices
 from ours.errors import Invalid
 
 T = TypeVar("T")
-ADDRESS = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
 @dataclass(frozen=True, slots=True)

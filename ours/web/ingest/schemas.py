@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
 
-from ours.core import bags, phones, properties
+from ours.core import bags, emails, phones, properties
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, USER_PROPERTIES
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
@@ -193,7 +193,7 @@ def _named(data: Body) -> bool:
         data.get("user_id")
         or data.get("external_id")
         or data.get("email_sha256")
-        or facts.get("email")
+        or emails.normalise(facts.get("email"))
         or facts.get("external_id")
         or phones.normalise(facts.get("phone_number"))
     )

@@ -132,7 +132,8 @@ def _or_null(shape: Shape) -> Shape:
 
 _SAID: Shape = {"type": ["string", "number", "boolean"], "pattern": r"\S"}
 _PHONE: Shape = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
-_NAMING_FACTS = {"email": _SAID, "external_id": _SAID, "phone_number": _PHONE}
+_EMAIL: Shape = {"type": "string", "pattern": r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"}
+_NAMING_FACTS = {"email": _EMAIL, "external_id": _SAID, "phone_number": _PHONE}
 
 
 def _anybody() -> list[Shape]:

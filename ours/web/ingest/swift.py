@@ -13,9 +13,10 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from ours.core import bags, properties, timing
+from ours.core.emails import ADDRESS
 from ours.core.properties import WHITESPACE
 from ours.errors import Invalid
-from ours.web.ingest.fields import ADDRESS, Anything, Bag, Email, Key, Moment, Properties, Reading, Rows, Text
+from ours.web.ingest.fields import Anything, Bag, Email, Key, Moment, Properties, Reading, Rows, Text
 
 Read = Callable[[Any, Reading], Any]
 

@@ -24,7 +24,12 @@ PLAIN = {
     "time": NOW - 5_000,
     "eventProperties": {"amount": 129.9, "items": [{"sku": "A", "quantity": 2}], "note": None},
     "properties": {"currency": "EUR"},
-    "userProperties": {"city": "Leeds", "phone_number": "+15550100000", "custom_properties": {"plan": "pro"}},
+    "userProperties": {
+        "city": "Leeds",
+        "email": "ada@example.com",
+        "phone_number": "+15550100000",
+        "custom_properties": {"plan": "pro"},
+    },
     "defaultProperties": {"utm_source": "newsletter", "screen_width": 1280, "of our own": [1, 2]},
     "identityContext": {"ip": "203.0.113.7", "userAgent": "Firefox"},
     "token": "key",
@@ -80,6 +85,7 @@ def slowly(contract: Contract, body: dict[str, Any]) -> Any:
 @example(body={})
 @example(body={"event": "$identify", "userId": "u", "distinctId": "d"})
 @example(body={"event": "x", "userProperties": {"phone_number": 0}})
+@example(body={"event": "x", "userId": "u", "userProperties": {"email": "N/A"}})
 @example(body={"event": "x", "userId": "u", "time": True})
 @example(body={"token": 7, "events": []})
 def test_it_says_what_the_schema_says_or_nothing(contract: Contract, body: dict[str, Any]) -> None:

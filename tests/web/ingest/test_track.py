@@ -69,7 +69,9 @@ def test_one_wrong_field_is_told_in_one_sentence(post: Post) -> None:
     assert post("track", userId="u").get_json()["error"] == "event: Must be sent."
 
 
-@pytest.mark.parametrize("facts", [None, {}, {"city": "Oslo"}, {"email": ""}, {"phone_number": "none"}])
+@pytest.mark.parametrize(
+    "facts", [None, {}, {"city": "Oslo"}, {"email": ""}, {"phone_number": "none"}, {"email": "N/A"}]
+)
 def test_without_an_identifier_the_three_are_named(post: Post, facts: Any) -> None:
     answer = post("track", event="A", userId=None, userProperties=facts)
     assert answer.status_code == 400
@@ -104,6 +106,14 @@ def test_of_the_email_only_the_hash_stays(post: Post, accept: Any) -> None:
 def test_an_email_that_is_no_address_is_hashed_with_a_warning(post: Post, accept: Any) -> None:
     assert codes(post("track", event="A", email="Ann")) == {"email": "email_not_an_address"}
     assert accept.items[0].email_sha256 == sha256(b"ann").hexdigest()
+
+
+def test_an_email_property_that_is_no_address_is_told(post: Post, accept: Any) -> None:
+    answer = post("track", event="A", userId="u", userProperties={"email": "N/A", "city": "Oslo"})
+    assert codes(answer) == {"userProperties.email": "email_names_nobody"}
+    assert accept.items[0].user_properties == {"email": "N/A", "city": "Oslo"}
+    answer = post("track", event="A", userId="u", userProperties={"email": " Ann@Example.com "})
+    assert "warnings" not in answer.get_json()
 
 
 @pytest.mark.parametrize("email", [5, True, [], {}, "", "  ", "a" * 1001])
