@@ -67,7 +67,7 @@ WARNINGS: Mapping[str, Advice] = {
         "Leave the field out, or send `null` to clear a known field.",
     ),
     "null_ignored": Advice(
-        "A null does not clear a custom property and was ignored.",
+        "A null clears nothing here and was ignored.",
         "Leave it out.",
     ),
     "empty_key": Advice(

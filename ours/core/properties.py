@@ -84,6 +84,8 @@ def user(raw: Raw, path: str, notices: Notices) -> Properties:
         phone = found.values["phone_number"] = int(phone)
     if phone is not None and phones.normalise(phone) is None:
         found.warn("phone_number", "phone_not_a_number")
+    if "external_id" in found.values and found.values["external_id"] is None:
+        found.warn("external_id", "null_ignored")
     email = found.values.get("email")
     if email is not None and emails.normalise(email) is None:
         found.warn("email", "email_names_nobody")
@@ -121,6 +123,8 @@ def are_plain(raw: Raw, catalogue: Catalogue) -> bool:
         known = catalogue.get(key)
         if known is None or not (value is None or _is_plain(value, known)) or key in _NEVER_PLAIN:
             return False
+    if "external_id" in raw and raw["external_id"] is None:
+        return False
     if raw.get("email") is not None and emails.normalise(raw["email"]) is None:
         return False
     if CUSTOM not in raw:

@@ -87,7 +87,13 @@ class Person(Contract):
     )
 
     def sound(self, values: Body) -> bool:
-        return _named(values)
+        return _named(values) and not _named_twice(values)
+
+    def read_slowly(self, body: Body, now: int) -> tuple[Body, Notices]:
+        values, notices = super().read_slowly(body, now)
+        if _named_twice(values):
+            notices.add("userProperties.external_id", "overridden", "externalId")
+        return values, notices
 
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def somebody_is_named(self, data: Body, original: Body, **_: Any) -> None:
@@ -197,6 +203,12 @@ def _named(data: Body) -> bool:
         or facts.get("external_id")
         or phones.normalise(facts.get("phone_number"))
     )
+
+
+def _named_twice(data: Body) -> bool:
+    """Whether two externalIds are named: the one in the properties is not used."""
+    named, second = data.get("external_id"), (data.get("user_properties") or {}).get("external_id")
+    return bool(named and second and named != second)
 
 
 def _merge(other: Body, explicit: Body, notices: Notices) -> Body:

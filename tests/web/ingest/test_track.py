@@ -116,6 +116,15 @@ def test_an_email_property_that_is_no_address_is_told(post: Post, accept: Any) -
     assert "warnings" not in answer.get_json()
 
 
+@pytest.mark.parametrize("door", ["track", "identify"])
+def test_an_external_id_that_names_nobody_is_told(post: Post, door: str) -> None:
+    said = {"event": "A", "externalId": " E1 "} if door == "track" else {"externalId": " E1 "}
+    for second, told in (("E2", "overridden"), (None, "null_ignored")):
+        answer = post(door, **said, userProperties={"external_id": second})
+        assert codes(answer) == {"userProperties.external_id": told}
+    assert "warnings" not in post(door, **said, userProperties={"external_id": "E1 "}).get_json()
+
+
 @pytest.mark.parametrize("email", [5, True, [], {}, "", "  ", "a" * 1001])
 def test_an_email_that_is_no_text_is_refused(post: Post, email: Any) -> None:
     assert "email" in post("track", event="A", userId="u", email=email).get_json()["errors"]
