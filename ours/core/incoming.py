@@ -19,11 +19,15 @@ class Notice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incoming:
-    """A valid event or identify. ``email_sha256`` is all that is left of the top-level email (hex)."""
+    """A valid event or identify. ``email_sha256`` is all that is left of the top-level email (hex).
+
+    ``time`` is the moment as the caller sent it, if they did: what tells a repeat from another event.
+    """
 
     kind: Kind = "track"
     name: str
     occurred_at: int
+    time: int | None = None
     distinct_id: str | None = None
     user_id: str | None = None
     external_id: str | None = None

@@ -7,6 +7,13 @@ from ours.core.notices import notice
 
 OLDEST = 7 * 24 * 3600 * 1000
 SKEW = 60 * 1000
+_NUMBERS = frozenset({int, float})
+_LARGEST = 2**53
+
+
+def as_sent(raw: Any) -> int | None:
+    """The moment that the caller named (milliseconds), before any rule; None when they named none."""
+    return int(raw) if type(raw) in _NUMBERS and 0 <= raw <= _LARGEST else None
 
 
 def occurred_at(raw: Any, now: int) -> tuple[int, Notice | None]:

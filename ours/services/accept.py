@@ -115,7 +115,7 @@ class Accept:
 
     def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
         body = item.payload()
-        content = _digest(_in_order(body)) if item.distinct_id else event_id
+        content = _digest(_said(item, body)) if item.distinct_id else event_id
         if distinct_id:
             body["distinct_id"] = distinct_id
         return NewEvent(
@@ -171,9 +171,14 @@ def _receipts(written: Sequence[Written], distinct_ids: Sequence[str]) -> list[R
     ]
 
 
-def _in_order(body: dict[str, Any]) -> bytes:
-    """What was said, whatever the order it was said in, and without what we said to it."""
+def _said(item: Incoming, body: dict[str, Any]) -> bytes:
+    """What was said, whatever the order it was said in, and without what we said to it.
+
+    A time counts as it was sent: without one, a repeat is as good as the first.
+    """
     told = {name: value for name, value in body.items() if name != "warnings"} if "warnings" in body else body
+    if item.time is not None:
+        told = {**told, "time": item.time}
     return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ours.core.timing import occurred_at
+from ours.core.timing import as_sent, occurred_at
 
 NOW = 1_800_000_000_000
 WEEK = 7 * 24 * 3600 * 1000
@@ -60,3 +60,25 @@ def test_whatever_is_sent_the_moment_lies_in_the_last_7_days(raw: Any) -> None:
     moment, _ = occurred_at(raw, NOW)
     assert type(moment) is int
     assert NOW - WEEK <= moment <= NOW
+
+
+@pytest.mark.parametrize(
+    ("raw", "moment"),
+    [
+        (NOW, NOW),
+        (5.9, 5),
+        (0, 0),
+        (2**53, 2**53),
+        (2**53 + 2, None),
+        (10**5000, None),
+        (-1, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (True, None),
+        ("5", None),
+        (None, None),
+    ],
+    ids=lambda value: repr(value) if not isinstance(value, int) or value < 2**60 else "huge",
+)
+def test_a_moment_as_it_was_sent_is_a_number_or_none(raw: Any, moment: int | None) -> None:
+    assert as_sent(raw) == moment

@@ -88,6 +88,21 @@ def test_a_repeat_with_other_content_says_that_it_differs(accept: Accept) -> Non
     assert (same.differs, other.differs) == (False, True)
 
 
+def test_a_repeat_with_another_time_differs_and_one_without_is_as_good_as_the_first(accept: Accept) -> None:
+    caller = Caller(1, 1, "live")
+    for name, time in (("o1", 1_000), ("o2", None)):
+        accept.accept(caller, [purchase(distinct_id=name, occurred_at=1_000, time=time)])
+    same, other, later = accept.accept(
+        caller,
+        [
+            purchase(distinct_id="o1", occurred_at=9_000, time=1_000),
+            purchase(distinct_id="o1", occurred_at=2_000, time=2_000),
+            purchase(distinct_id="o2", occurred_at=9_000),
+        ],
+    )
+    assert (same.differs, other.differs, later.differs) == (False, True, False)
+
+
 def test_what_the_caller_sent_is_unreadable_on_disk(store: Store, accept: Accept) -> None:
     accept.accept(Caller(1, 1, "live"), [purchase(user_properties={"email": "jane@example.com"})])
     with store.read() as connection:

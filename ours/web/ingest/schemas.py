@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
 
-from ours.core import bags, emails, phones, properties
+from ours.core import bags, emails, phones, properties, timing
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, USER_PROPERTIES
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
@@ -129,7 +129,7 @@ class Event(Person):
         other = values.pop("properties", None)
         if other is not None:
             values["event_properties"] = _merge(other, values.get("event_properties", {}), notices)
-        return Incoming(**values, warnings=notices.all())
+        return Incoming(**values, time=timing.as_sent(body.get("time")), warnings=notices.all())
 
 
 class Track(Event):

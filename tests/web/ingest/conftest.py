@@ -60,7 +60,8 @@ class Memory:
         first_id, first = self._seen.setdefault((item.name, distinct_id), (event_id, item))
         if first is item:
             self.items.append(item)
-        return Receipt(first_id, distinct_id, first is not item, first.payload() != item.payload())
+        differs = (first.time, first.payload()) != (item.time, item.payload())
+        return Receipt(first_id, distinct_id, first is not item, differs)
 
 
 @pytest.fixture

@@ -42,6 +42,13 @@ def test_a_duplicate_with_other_content_warns(post: Post) -> None:
     assert codes(answer) == {"distinctId": "duplicate_differs"}
 
 
+def test_a_duplicate_with_another_time_warns(post: Post) -> None:
+    at = clock.now_ms() - 60_000
+    post("track", **EVENT, distinctId="d", time=at)
+    assert "warnings" not in post("track", **EVENT, distinctId="d", time=at).get_json()
+    assert codes(post("track", **EVENT, distinctId="d", time=at - 1)) == {"distinctId": "duplicate_differs"}
+
+
 def test_every_wrong_field_is_named_at_once(post: Post, accept: Any) -> None:
     answer = post(
         "track",
