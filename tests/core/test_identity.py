@@ -191,12 +191,22 @@ def test_on_a_shared_device_a_rejection_counts_and_an_acceptance_does_not(
     assert owner(shelf, user_id="web", external_id="crm-2", user_properties=told).profile["properties"] == now
 
 
+def test_of_more_rejections_than_are_kept_the_latest_stay(shelf: Shelf) -> None:
+    route(shelf, user_id="web", external_id="crm-1")
+    for start in range(0, 1500, 250):
+        names = ["advertising", *map(str, range(start, start + 249))]
+        route(shelf, user_id="web", external_id="crm-2", user_properties=categories([], names))
+    kept = shelf.named("web").profile["properties"]["consent"]["rejected_categories"]
+    assert len(kept) == 1000
+    assert kept[-250:] == names
+
+
 def test_a_rejection_on_a_shared_device_survives_a_merger(shelf: Shelf) -> None:
     route(shelf, user_id="web", external_id="crm-1", user_properties=ADS_ARE_FINE)
     route(shelf, email_sha256=JANE, user_properties=categories(["advertising", "sale"], ["chat"]))
     route(shelf, user_id="web", external_id="crm-2", user_properties=NO_ADS)
     route(shelf, user_id="web", external_id="crm-1", email_sha256=JANE)
-    assert shelf.named("web").profile["properties"] == categories([], ["advertising", "chat"])
+    assert shelf.named("web").profile["properties"] == categories([], ["chat", "advertising"])
 
 
 def test_a_visitor_may_hold_several_emails_and_shows_the_last(shelf: Shelf) -> None:
@@ -316,7 +326,7 @@ def test_where_nobody_knows_which_consent_came_last_both_rejections_count(shelf:
     for visitor_id, row in shelf.rows.items():
         shelf.rows[visitor_id] = row.replace("consent_said", "unknown")
     assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == categories(
-        ["analytics", "sale"], ["Chat", "advertising"]
+        ["analytics", "sale"], ["advertising", "Chat"]
     )
 
 
@@ -325,7 +335,7 @@ def test_a_consent_that_comes_out_of_turn_takes_no_rejection_back(shelf: Shelf) 
     early = facts(user_id="web", user_properties=categories(["advertising", "sale"], ["analytics"]))
     route(shelf, user_id="web", user_properties=categories(["sale"], ["advertising"]))
     shelf.run([early])
-    assert shelf.named("web").profile["properties"] == categories(["sale"], ["analytics", "advertising"])
+    assert shelf.named("web").profile["properties"] == categories(["sale"], ["advertising", "analytics"])
     route(shelf, user_id="web", user_properties=ADS_ARE_FINE)
     assert shelf.named("web").profile["properties"] == ADS_ARE_FINE
 

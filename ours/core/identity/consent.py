@@ -75,14 +75,15 @@ def united(one: Any, other: Any) -> dict[str, Any]:
 
 
 def rejecting(consent: Any, news: Any) -> dict[str, Any]:
-    """``consent`` without what ``news`` reject, and of the news nothing else."""
+    """``consent`` without what ``news`` reject, and of the news nothing else. The oldest of too many are forgotten."""
     result, rejected = dict(_object(consent)), _categories(_object(news), _REJECTED)
     if not rejected:
         return result
-    both = {_mark(each): each for each in [*_categories(result, _REJECTED), *rejected]}
-    result[_REJECTED] = list(both.values())[-_MOST_CATEGORIES:]
+    new = _marks(rejected)
+    before = [each for each in _categories(result, _REJECTED) if _mark(each) not in new]
+    result[_REJECTED] = [*before, *rejected][-_MOST_CATEGORIES:]
     if _ACCEPTED in result:
-        result[_ACCEPTED] = [each for each in _categories(result, _ACCEPTED) if _mark(each) not in both]
+        result[_ACCEPTED] = [each for each in _categories(result, _ACCEPTED) if _mark(each) not in new]
     return result
 
 
