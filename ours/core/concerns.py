@@ -8,7 +8,8 @@ from ours import errors
 from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
-    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"
+    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened",
+    "unfit",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -22,6 +23,7 @@ _REMEDIES: dict[str, str] = {
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
     "plugin": "`ours plugin list` says what is loaded, and why others are not. Mend it or put it back; start again.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
+    "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
@@ -118,6 +120,10 @@ def plugin(name: str, reason: str) -> Concern:
 def unloaded(destination_id: int, name: str, slug: str) -> Concern:
     words = f"“{name}” needs the plugin {slug}, which is not loaded. What it is owed is held."
     return Concern("plugin", _destination(destination_id), words)
+
+
+def unfit(destination_id: int, name: str, why: str) -> Concern:
+    return Concern("unfit", _destination(destination_id), f"“{name}” holds all that it is owed. {why}")
 
 
 def unopened(reason: str, events: int, dispatches: int) -> Concern:

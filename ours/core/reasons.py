@@ -54,9 +54,13 @@ REASONS = {
         "The destination fails, so it is left alone for a while; no try is used up.",
         "It goes on by itself once one dispatch has got through; look at the destination if it keeps happening.",
     ),
-    "mapping_invalid": Reason("The destination's mapping can't be read.", "Mend the mapping, then replay."),
+    "mapping_invalid": Reason(
+        "The destination's mapping can't be read, so what it is owed is held.",
+        "Its page, `ours destination show` and `ours doctor` name the field. Mend it: all goes on by itself.",
+    ),
     "settings_invalid": Reason(
-        "The destination's settings do not fit what its plugin asks for.", "Mend the settings, then replay."
+        "The destination's settings do not fit what its plugin asks for, so what it is owed is held.",
+        "Its page, `ours destination show` and `ours doctor` name the setting. Mend it: all goes on by itself.",
     ),
     "build_failed": Reason(
         "The plugin failed while it built the request: a fault in the plugin.",

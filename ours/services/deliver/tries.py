@@ -108,8 +108,6 @@ class Parcel:
 
 def refusal(one: Try) -> Outcome | None:
     """Why the plugin is not even asked, if so."""
-    if one.target.defect:
-        return Rejected(one.target.defect, "Mend the destination's settings or mapping, then replay.")
     max_age, age = one.target.plugin.max_age, one.started_at - one.letter.event.occurred_at
     if max_age is not None and age > max_age * 1000:
         return Skipped("too_old", f"It happened {age // 1000} seconds ago; this destination takes {max_age:.0f}.")
