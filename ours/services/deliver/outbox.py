@@ -85,7 +85,7 @@ class Outbox:
         if self._pool.in_flight:
             for done in self._pool.wait(0 if self._transport.in_flight else timeout):
                 if parcel := self._land(done.tag):
-                    self._conclude(parcel, reading.each(parcel, done.said, "send_failed", "send"))
+                    self._conclude(parcel, reading.sent(parcel, done.said))
         patience = 0 if self.finished else timeout
         while answers := self._transport.wait(patience):
             now = clock.now_ms()

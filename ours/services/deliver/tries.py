@@ -13,6 +13,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.core.frozen import filled
 from ours.core.mapping import Released, context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
+from ours.services.deliver import faults
 from ours.services.deliver.letters import Letter
 from ours.services.deliver.preparing import prepare
 from ours.services.deliver.targets import Target
@@ -203,9 +204,7 @@ def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]
         _logger.warning("plugin_timeout", plugin=one.target.plugin.slug, verb=verb, dispatch=one.id)
         return Rejected(PLUGIN_TIMEOUT, too_long(verb))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
-        cause = type(error).__name__
-        _logger.warning("build_failed", plugin=one.target.plugin.slug, dispatch=one.id, error=cause)
-        return Rejected("build_failed", f"The plugin's {verb}() raised {cause}.")
+        return Rejected("build_failed", faults.told("build_failed", one.target.plugin, verb, error, dispatch=one.id))
     finally:
         took = round((time.perf_counter() - begun) * 1000)
         for each in tries:
