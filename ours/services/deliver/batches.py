@@ -51,6 +51,11 @@ class Batches:
         now = time.monotonic()
         return [Parcel(self._bins.pop(key).tries) for key, bin_ in list(self._bins.items()) if bin_.closes <= now]
 
+    def take(self, destination_id: int) -> list[Try]:
+        """Let nothing of that destination wait any more; what did."""
+        keys = [key for key in self._bins if key[0] == destination_id]
+        return [one for key in keys for one in self._bins.pop(key).tries]
+
     def clear(self) -> list[Try]:
         """Let nothing wait any more; what did."""
         waiting = [one for bin_ in self._bins.values() for one in bin_.tries]

@@ -21,7 +21,7 @@ from ours.services.deliver.targets import Targets
 from ours.services.deliver.tries import Try
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import dispatches, forgetting
+from ours.store.queries import destinations, dispatches, forgetting
 from ours.store.queries.dispatches import NewAttempt
 from ours.transport import Transport
 
@@ -106,7 +106,7 @@ class Deliver:
             if renew:
                 dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
             if claim and needed:
-                wanted = self._room.wanted(connection, now, self._outbox.busy)
+                wanted = self._look(connection, now)
             claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
             sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
@@ -128,7 +128,13 @@ class Deliver:
     def _wanted(self, now: int) -> dict[int, int]:
         """A look that keeps no other process from writing."""
         with self._store.read() as connection:
-            return self._room.wanted(connection, now, self._outbox.busy)
+            return self._look(connection, now)
+
+    def _look(self, connection: Connection, now: int) -> dict[int, int]:
+        """What is to be claimed. What we have for those that told another worker to wait is handed back."""
+        for destination_id in destinations.resting(connection, now) if self._outbox.waits else ():
+            self._outbox.let_rest(destination_id)
+        return self._room.wanted(connection, now, self._outbox.busy)
 
     def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()

@@ -12,6 +12,7 @@ from ours.pool import Pool
 from ours.services.deliver import reading, records, tries
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.records import Finished, Seal
+from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
@@ -23,7 +24,7 @@ class Outbox:
     which neither is known yet, ``busy`` how many they are of each destination.
 
     A plugin that did not come back from its last call is not called again before the others have had their turn: what
-    it would have been called for is handed back.
+    it would have been called for is handed back. So is what waits for a destination that wants to be left alone.
 
     What is to be done for many tries is done step by step, each step for all of them: so what a step needs is still at
     hand for the next of them. Measured in ``docs/performance.md``.
@@ -35,6 +36,7 @@ class Outbox:
         self.in_hand: set[str] = set()
         self.busy: Counter[int] = Counter()
         self._stuck: set[int] = set()
+        self._resting: set[int] = set()
         self._transport = transport
         self._seal = seal
         self._sink = Sink()
@@ -50,8 +52,15 @@ class Outbox:
         """Requests whose answer is yet to come."""
         return len(self._flying) + self._tokens.under_way
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits for company, or for its turn."""
+        return bool(self._batches) or any(self._queues.values())
+
     def add(self, many: Sequence[Try]) -> None:
-        """Send them: at once, or with the others of their batch."""
+        """Send them: at once, or with the others of their batch. What is claimed shows that no rest lasts."""
+        if self._resting:
+            self._resting.difference_update([one.target.id for one in many])
         self.in_hand.update(one.id for one in many)
         self.busy.update(one.target.id for one in many)
         self._start([one for one in many if self._may_leave(one)])
@@ -66,7 +75,7 @@ class Outbox:
         parcels, now = [], clock.now_ms()
         for one in many:
             batching = one.target.plugin.batching
-            if one.target.id in self._stuck:
+            if self._is_barred(one.target.id):
                 self._hand_back([one])
             elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
@@ -86,6 +95,7 @@ class Outbox:
             for done in self._pool.wait(0 if self._transport.in_flight else timeout):
                 if parcel := self._land(done.tag):
                     self._conclude(parcel, reading.sent(parcel, done.said))
+                    self._begin_next(parcel.target)
         patience = 0 if self.finished else timeout
         while answers := self._transport.wait(patience):
             now = clock.now_ms()
@@ -113,6 +123,13 @@ class Outbox:
             self._land(tag)
             self._conclude(parcel, [unknown] * len(parcel.tries))
 
+    def let_rest(self, destination_id: int) -> None:
+        """It wants to be left alone: what waits for it is handed back, to be claimed when its rest is over."""
+        self._resting.add(destination_id)
+        waiting = self._batches.take(destination_id)
+        waiting += [one for parcel in self._queues.pop(destination_id, ()) for one in parcel.tries]
+        self._hand_back(waiting)
+
     def close(self) -> None:
         self._transport.close()
         self._sink.close()
@@ -127,7 +144,7 @@ class Outbox:
 
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
-        if parcel.target.id in self._stuck:
+        if self._is_barred(parcel.target.id):
             self._hand_back(parcel.tries)
             return False
         outcome = tries.make_request(parcel)
@@ -159,6 +176,7 @@ class Outbox:
         landed = [(parcel, answer) for answer in answers if (parcel := self._land(answer.tag))]
         for parcel, outcomes, answer in [(parcel, self._read(parcel, answer), answer) for parcel, answer in landed]:
             self._conclude(parcel, outcomes, answer)
+            self._begin_next(parcel.target)
 
     def _read(self, parcel: Parcel, answer: Answer) -> Sequence[Outcome | None]:
         if answer.failure is not None:
@@ -173,13 +191,15 @@ class Outbox:
 
     def _land(self, tag: str) -> Parcel | None:
         parcel = self._flying.pop(tag, None)
-        if parcel is None:
-            return None
-        target = parcel.target
-        self._flying_to[target.id] -= 1
-        if queue := self._queues.get(target.id):
-            self._begin(queue.popleft())
+        if parcel is not None:
+            self._flying_to[parcel.target.id] -= 1
         return parcel
+
+    def _begin_next(self, target: Target) -> None:
+        """What waits for a request of that destination to land: only now, for it may have asked for a rest."""
+        queue = self._queues.get(target.id)
+        while queue and self._flying_to[target.id] < target.most_requests:
+            self._begin(queue.popleft())
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
         written = records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
@@ -188,6 +208,8 @@ class Outbox:
             self._note_what_hangs(parcel, outcomes)
         over = [one for one, finished in zip(parcel.tries, written, strict=True) if finished.settled]
         self._let_go(over)
+        if any(one.rests for one in written):
+            self.let_rest(parcel.target.id)
         if len(over) < len(written):
             self._go_on(parcel, list(zip(parcel.tries, outcomes, strict=True)))
 
@@ -207,6 +229,9 @@ class Outbox:
         for outcome in outcomes:
             if tries.did_not_end(outcome):
                 self._stuck.add(parcel.target.id)
+
+    def _is_barred(self, destination_id: int) -> bool:
+        return destination_id in self._stuck or destination_id in self._resting
 
     def _hand_back(self, many: Sequence[Try]) -> None:
         self.unsent += [one.id for one in many]
