@@ -27,6 +27,12 @@ _REMEDIES: dict[str, str] = {
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
+_PLUGIN_DID = {
+    PLUGIN_TIMEOUT: "has a plugin that does not come back",
+    "build_failed": "has a plugin that fails to build its requests",
+    "send_failed": "has a plugin that fails to send",
+    "read_failed": "has a plugin that fails to read its answers",
+}
 _MOST_LINES = 20
 
 
@@ -77,7 +83,7 @@ def failing(destination_id: int, name: str, why: str) -> Concern:
 
 
 def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
-    did = "has a plugin that does not come back" if why == PLUGIN_TIMEOUT else "refused our credentials"
+    did = _PLUGIN_DID.get(why, "refused our credentials")
     return Concern("paused", _destination(destination_id), f"“{name}” {did} and was paused.")
 
 

@@ -63,8 +63,8 @@ REASONS = {
         "Its page, `ours destination show` and `ours doctor` name the setting. Mend it: all goes on by itself.",
     ),
     "build_failed": Reason(
-        "The plugin failed while it built the request: a fault in the plugin.",
-        "Read the attempt's message, mend the plugin, then replay.",
+        "The plugin failed while it built the request: a fault in the plugin; five in a row pause its destination.",
+        "Read the attempt's message, mend the plugin, resume the destination if it was paused, then replay.",
     ),
     "request_too_large": Reason(
         "The plugin built a request of more than 10 MiB for this event.",
@@ -101,11 +101,15 @@ REASONS = {
         "See in the destination whether the event arrived, then replay it if not.",
     ),
     "read_failed": Reason(
-        "The plugin failed while it read the answer: a fault in the plugin.",
+        "The plugin failed while it read the answer: a fault in the plugin; five in a row pause its destination.",
         "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
     ),
+    "not_read": Reason(
+        "The plugin was not asked what the answer means, for it had just not come back from a call.",
+        "Mend the plugin, and see in the destination whether the event arrived.",
+    ),
     "send_failed": Reason(
-        "The plugin failed while it sent: a fault in the plugin.",
+        "The plugin failed while it sent: a fault in the plugin; five in a row pause its destination.",
         "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
     ),
     "lease_lost": Reason(

@@ -21,12 +21,15 @@ from ours.plugin import (
 )
 from ours.registry import Registry
 from ours.registry.registry import Loaded
+from ours.services.alerts.noticing import notice
 from ours.services.deliver import Deliver
 from ours.services.destinations import Destinations
+from ours.services.overview import Overview
 from ours.services.route import Route
-from ours.store.tables import attempts
+from ours.store.tables import attempts, destinations, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.scripted import sweep_of
 
 
 class Faulty(Destination):
@@ -55,7 +58,7 @@ class Sending(Faulty):
     slug = "sending"
 
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:
-        if request.json["name"] == "Bad":
+        if dict(request.json or {})["name"] == "Bad":
             raise ValueError("jane@example.com can't be sent.")
         return Delivered()
 
@@ -65,10 +68,12 @@ class Listing(Faulty):
     batching = Batching(max_items=10, linger=0.02)
 
     def item(self, delivery: Delivery) -> Any:
+        if self.place == "item" and delivery.event.name == "Bad":
+            raise ValueError
         return delivery.event.name
 
     def pack(self, items: Any, settings: Mapping[str, Any]) -> Request:
-        if "Bad" in items:
+        if self.place == "pack" and "Bad" in items:
             raise ValueError("jane@example.com can't be packed.")
         return Request("POST", settings["url"], json=list(items))
 
@@ -139,3 +144,95 @@ def test_what_never_reached_the_plugin_has_no_place(
     place.track()
     place.work()
     assert message(place) == "The plugin's build() raised TypeError."
+
+
+def standing(place: Place) -> tuple[str, str | None]:
+    with place.store.read() as connection:
+        row = connection.execute(sa.select(destinations)).one()
+    return row.status, row.paused_for
+
+
+def track(place: Place, *names: str, **changes: Any) -> None:
+    for name in names:
+        place.track(name, **changes)
+
+
+@pytest.mark.parametrize("verb", ["build", "read", "send", "item", "pack"])
+def test_a_plugin_that_fails_at_everything_is_paused_and_told_of(
+    place: Place, receiver: Receiver, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "place", verb)
+    add(place, receiver, {"send": Sending, "item": Listing, "pack": Listing}.get(verb, Faulty))
+    if verb in {"read", "send"}:  # what is under way is finished, so not many at once
+        place.destinations.update(1, limits={"max_in_flight": 1}, actor="cli")
+    track(place, *["Bad"] * 19)
+    place.work()
+    code = "build_failed" if verb in {"item", "pack"} else f"{verb}_failed"
+    assert standing(place) == ("paused", code)
+    sweep_of(place).run()
+    states = place.states()
+    assert states["held"] == (19 if verb == "read" else 14)  # of which five are unknown
+    assert states.get("rejected", 0) == (0 if verb == "read" else 5)
+    found = notice(place.store, place.registry, place.settings)
+    (concern,) = [one for one in found if one.kind == "paused"]
+    assert concern.subject == "destination 1"
+    assert f"has a plugin that fails to {code.removesuffix('_failed')}" in concern.words
+    assert Overview(place.store, place.registry).balance().difference == 0
+
+
+@pytest.mark.parametrize("verb", ["build", "item", "pack"])
+def test_bad_events_among_good_ones_pause_nothing(
+    place: Place, receiver: Receiver, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "place", verb)
+    add(place, receiver, Faulty if verb == "build" else Listing)
+    track(place, *(["Bad", "Bad", "Bad", "Good"] * 8))
+    place.work()
+    assert standing(place) == ("on", None)
+    assert place.states() == {"delivered": 8, "rejected": 24}
+
+
+def test_one_after_another_counts_across_turns_and_one_that_works_starts_anew(place: Place, receiver: Receiver) -> None:
+    add(place, receiver)
+    for name in ["Bad"] * 4 + ["Good"] + ["Bad"] * 4:
+        place.track(name)
+        place.work()
+    assert standing(place) == ("on", None)
+    place.track("Bad")
+    place.work()
+    assert standing(place) == ("paused", "build_failed")
+
+
+def test_test_events_pause_nothing(place: Place, receiver: Receiver) -> None:
+    add(place, receiver)
+    track(place, *["Bad"] * 9, mode="test")
+    place.work()
+    assert (standing(place), place.states()) == (("on", None), {"rejected": 9})
+
+
+def test_one_event_is_one_fault_however_often_it_is_tried(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "place", "read")
+    monkeypatch.setattr(Faulty, "dedupes", True)
+    add(place, receiver)
+    place.track("Bad")
+    for _ in range(7):
+        place.work()
+        with place.store.write() as connection:
+            connection.execute(sa.update(dispatches).where(dispatches.c.state == "retrying").values(due_at=0))
+    assert len(receiver.requests) == 7
+    assert standing(place) == ("on", None)
+
+
+def test_an_outage_that_a_plugin_stumbles_over_is_an_outage(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Faulty, "place", "read")
+    add(place, receiver)
+    receiver.answer(502)
+    track(place, *["Bad"] * 12)
+    place.work()
+    assert standing(place) == ("on", None)
+    with place.store.read() as connection:
+        assert connection.scalar(sa.select(destinations.c.breaker)) == "open"

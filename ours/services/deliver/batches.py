@@ -32,6 +32,9 @@ class Batches:
     def __len__(self) -> int:
         return sum(len(bin_.tries) for bin_ in self._bins.values())
 
+    def any_of(self, destination_id: int) -> bool:
+        return any(key[0] == destination_id for key in self._bins)
+
     def put(self, one: Try, batching: Batching) -> Iterator[Parcel]:
         """Let it wait with the others; the parcels that are full thereby."""
         key = (one.target.id, one.target.version, one.group)

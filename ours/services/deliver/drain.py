@@ -123,7 +123,7 @@ class Deliver:
         settled = [one.settled for one in finished if one.settled]
         mine = dispatches.settle(connection, settled, holder=self.holder, now=now)
         dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
-        self._health.learn(connection, finished, now)
+        self._health.learn(connection, finished, now, self._outbox.builds)
 
     def _wanted(self, now: int) -> dict[int, int]:
         """A look that keeps no other process from writing."""

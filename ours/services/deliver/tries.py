@@ -9,7 +9,7 @@ from typing import Any
 from requests import PreparedRequest, Request
 
 from ours import log, timebox
-from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.core.breaker import FAULTS, PLUGIN_TIMEOUT
 from ours.core.frozen import filled
 from ours.core.mapping import Released, context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
@@ -163,6 +163,11 @@ def _verb(parcel: Parcel) -> str:
 def did_not_end(outcome: Outcome | None) -> bool:
     """Whether the plugin's call did not come back in time."""
     return getattr(outcome, "code", None) == PLUGIN_TIMEOUT
+
+
+def is_fault(outcome: Outcome | None) -> bool:
+    """Whether it is the plugin's, whatever the destination is like."""
+    return did_not_end(outcome) or getattr(outcome, "code", None) in FAULTS
 
 
 def too_long(verb: str) -> str:
