@@ -14,7 +14,7 @@ _DEADLINE = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """``said`` is what the plugin's send() gave: an outcome, if it keeps its word."""
+    """``said`` is what the plugin's send() gave, an outcome if it keeps its word; or the exception that it raised."""
 
     tag: str
     said: object
@@ -76,4 +76,4 @@ def _said(errand: _Errand) -> object:
         case socket.gaierror():
             return Retry("dns_failed", "The destination's host name has no address. Check how it is spelt.")
         case error:
-            return Rejected("send_failed", f"The plugin's send() raised {type(error).__name__}.")
+            return error

@@ -27,6 +27,10 @@ def export(shell: Shell, references: bool) -> None:
     from ours.services.apply import dump
 
     sections = shell.ours.configuration.export(references=references)
+    for one in shell.ours.destinations.list():
+        if not one.loaded:
+            said = f'"{one.name}" has no plugin ("{one.slug}" is not loaded), so nobody knows which of its settings are'
+            shell.say(f"{said} secret: none of their values is in here.", warn=True)
     if shell.as_json:
         shell.show(_plain(sections))
     else:

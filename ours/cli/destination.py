@@ -102,6 +102,7 @@ def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str
         **_more(shell, given),
     )
     _warn_if_nothing_leaves(shell, changed)
+    _warn_if_unfit(shell, changed)
     shell.show(_document(changed))
 
 
@@ -203,10 +204,17 @@ def _warn_if_nothing_leaves(shell: Shell, one: "Destination") -> None:
         shell.say(f'No event is allowed for "{one.name}" yet: nothing leaves for it.', warn=True)
 
 
+def _warn_if_unfit(shell: Shell, one: "Destination") -> None:
+    if one.unfit:
+        shell.say(f'"{one.name}" holds all that it is owed. {one.unfit.words}', warn=True)
+
+
 def _standing(document: Mapping[str, Any]) -> str:
     """Status, and what else there is to know at a glance."""
     if document["leaving"]:
         return f"{document['status']} (leaving)"
+    if document["status"] == "on" and "unfit" in document:
+        return "on (unfit: all is held)"
     if document["status"] == "on" and document["breaker"]["state"] != "closed":
         return "on (failing)"
     return f"{document['status']} ({document['pausedFor']})" if document["pausedFor"] else str(document["status"])
@@ -224,6 +232,7 @@ def _document(one: "Destination") -> Mapping[str, Any]:
         "events": list(one.events),
         "settings": dict(one.settings_shown),
         **({"unopened": one.unopened.words} if one.unopened else {}),
+        **({"unfit": one.unfit.words} if one.unfit else {}),
         "mapping": dict(one.mapping),
         "conditional": [dict(case) for case in one.cases],
         "sources": list(one.sources),

@@ -57,6 +57,11 @@ def destinations(ours: Ours) -> Iterator[Finding]:
                 f'{one.name} needs the plugin "{one.slug}", which is not loaded: what it is owed is held.',
                 "`ours plugin list` says why; put it back, and restart.",
             )  # fmt: skip
+        elif one.unfit and one.status != "off":
+            yield Finding(
+                "destinations", "fail", f"{one.name} holds all that it is owed. {one.unfit.words}",
+                f"Mend it: `ours destination update {one.id}`, or put its plugin back as it was, and restart.",
+            )  # fmt: skip
         elif one.paused_for:
             yield Finding(
                 "destinations", "warn", f"{one.name} paused itself ({one.paused_for}).",

@@ -1,20 +1,21 @@
 """The breaker of a destination: stops trying one that fails, feels its way back, and says when its credentials fail."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from ours.core.retry import asked
 from ours.plugin.types import Outcome, Retry, Unauthorized, Unknown
 
 State = Literal["closed", "open", "half_open"]
-Verdict = Literal["worked", "failed", "refused", "hung"]
+Fault = Literal["build_failed", "send_failed", "read_failed"]
+Verdict = Literal["worked", "failed", "refused", "hung", "build_failed", "send_failed", "read_failed"]
 
 IN_A_ROW = 10
 """So many failures in a row open the breaker."""
 REFUSALS_IN_A_ROW = 5
-"""So many refusals of our credentials in a row, or calls that its plugin does not end, pause the destination."""
+"""So many refusals of our credentials in a row, or faults of its plugin, pause the destination."""
 FIRST_PAUSE = 30_000
 LONGEST_PAUSE = 600_000
 
@@ -23,11 +24,17 @@ _GRAIN = 5_000
 _FEWEST_TRIES = 40
 
 # These say something of us, of the event or of the plugin, and nothing of how the destination is.
-_SILENT = {"ssrf_refused", "invalid_request", "response_too_large", "send_failed", "worker_stopped", "lease_lost"}
+_SILENT = {"ssrf_refused", "invalid_request", "response_too_large", "worker_stopped", "lease_lost"}
 PLUGIN_TIMEOUT = "plugin_timeout"
 """The code of what a plugin did not end in time."""
 
-_LOUDEST_FIRST: tuple[Verdict, ...] = ("hung", "refused", "worked", "failed")
+FAULTS: Collection[Fault] = get_args(Fault)
+"""The codes of what a plugin raised, or of what it gave that is nothing to go on with."""
+PAUSED_FOR: Mapping[Verdict, str] = {"refused": "auth_failed", "hung": PLUGIN_TIMEOUT, **{one: one for one in FAULTS}}
+"""The verdicts that, so many in a row, pause a destination; each with the reason that is given."""
+
+_OF_CODES: Mapping[str, Verdict] = {PLUGIN_TIMEOUT: "hung", **{one: one for one in FAULTS}}
+_LOUDEST_FIRST: tuple[Verdict, ...] = ("hung", "refused", "worked", *FAULTS, "failed")
 """Of a batch: a refusal counts whatever else came; one event that arrived says that the destination works."""
 
 
@@ -35,7 +42,7 @@ _LOUDEST_FIRST: tuple[Verdict, ...] = ("hung", "refused", "worked", "failed")
 class Breaker:
     """``failures`` and ``refusals`` are those in a row; ``until`` is when an open one may be tried (milliseconds).
 
-    ``refusals`` are what needs a person: refused credentials, and a plugin that does not come back.
+    ``refusals`` are what needs a person: refused credentials, and a plugin that fails or does not come back.
     """
 
     state: State = "closed"
@@ -92,7 +99,8 @@ class Window:
 def verdict_of(outcomes: Collection[Outcome]) -> Verdict | None:
     """What the outcomes of a request that was sent say of the destination; None when they say nothing.
 
-    A destination that says when to come back is well: it neither works nor fails.
+    A destination that says when to come back is well: it neither works nor fails. A plugin's fault is one only where
+    nothing of the request worked.
     """
     said = [verdict for one in outcomes if (verdict := _verdict(one))]
     return min(said, key=_LOUDEST_FIRST.index, default=None)
@@ -100,8 +108,8 @@ def verdict_of(outcomes: Collection[Outcome]) -> Verdict | None:
 
 def _verdict(outcome: Outcome) -> Verdict | None:
     code = getattr(outcome, "code", "")
-    if code == PLUGIN_TIMEOUT:
-        return "hung"
+    if fault := _OF_CODES.get(code):
+        return fault
     if code in _SILENT:
         return None
     match outcome:
@@ -124,7 +132,7 @@ def after(breaker: Breaker, verdict: Verdict, now: int, *, mostly_failing: bool 
         return breaker
     if verdict == "worked":
         return CLOSED
-    if verdict in {"refused", "hung"}:
+    if verdict in PAUSED_FOR:
         return Breaker(refusals=breaker.refusals + 1)
     failures = breaker.failures + 1
     if breaker.state == "half_open" or failures >= IN_A_ROW or mostly_failing:

@@ -8,7 +8,8 @@ from ours import errors
 from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
-    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened"
+    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened",
+    "unfit",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -22,9 +23,16 @@ _REMEDIES: dict[str, str] = {
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
     "plugin": "`ours plugin list` says what is loaded, and why others are not. Mend it or put it back; start again.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
+    "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
+_PLUGIN_DID = {
+    PLUGIN_TIMEOUT: "has a plugin that does not come back",
+    "build_failed": "has a plugin that fails to build its requests",
+    "send_failed": "has a plugin that fails to send",
+    "read_failed": "has a plugin that fails to read its answers",
+}
 _MOST_LINES = 20
 
 
@@ -75,7 +83,7 @@ def failing(destination_id: int, name: str, why: str) -> Concern:
 
 
 def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
-    did = "has a plugin that does not come back" if why == PLUGIN_TIMEOUT else "refused our credentials"
+    did = _PLUGIN_DID.get(why, "refused our credentials")
     return Concern("paused", _destination(destination_id), f"“{name}” {did} and was paused.")
 
 
@@ -118,6 +126,10 @@ def plugin(name: str, reason: str) -> Concern:
 def unloaded(destination_id: int, name: str, slug: str) -> Concern:
     words = f"“{name}” needs the plugin {slug}, which is not loaded. What it is owed is held."
     return Concern("plugin", _destination(destination_id), words)
+
+
+def unfit(destination_id: int, name: str, why: str) -> Concern:
+    return Concern("unfit", _destination(destination_id), f"“{name}” holds all that it is owed. {why}")
 
 
 def unopened(reason: str, events: int, dispatches: int) -> Concern:

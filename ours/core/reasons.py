@@ -59,13 +59,17 @@ REASONS = {
         "The destination fails, so it is left alone for a while; no try is used up.",
         "It goes on by itself once one dispatch has got through; look at the destination if it keeps happening.",
     ),
-    "mapping_invalid": Reason("The destination's mapping can't be read.", "Mend the mapping, then replay."),
+    "mapping_invalid": Reason(
+        "The destination's mapping can't be read, so what it is owed is held.",
+        "Its page, `ours destination show` and `ours doctor` name the field. Mend it: all goes on by itself.",
+    ),
     "settings_invalid": Reason(
-        "The destination's settings do not fit what its plugin asks for.", "Mend the settings, then replay."
+        "The destination's settings do not fit what its plugin asks for, so what it is owed is held.",
+        "Its page, `ours destination show` and `ours doctor` name the setting. Mend it: all goes on by itself.",
     ),
     "build_failed": Reason(
-        "The plugin failed while it built the request: a fault in the plugin.",
-        "Read the attempt's message, mend the plugin, then replay.",
+        "The plugin failed while it built the request: a fault in the plugin; five in a row pause its destination.",
+        "Read the attempt's message, mend the plugin, resume the destination if it was paused, then replay.",
     ),
     "request_too_large": Reason(
         "The plugin built a request of more than 10 MiB for this event.",
@@ -102,11 +106,15 @@ REASONS = {
         "See in the destination whether the event arrived, then replay it if not.",
     ),
     "read_failed": Reason(
-        "The plugin failed while it read the answer: a fault in the plugin.",
+        "The plugin failed while it read the answer: a fault in the plugin; five in a row pause its destination.",
         "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
     ),
+    "not_read": Reason(
+        "The plugin was not asked what the answer means, for it had just not come back from a call.",
+        "Mend the plugin, and see in the destination whether the event arrived.",
+    ),
     "send_failed": Reason(
-        "The plugin failed while it sent: a fault in the plugin.",
+        "The plugin failed while it sent: a fault in the plugin; five in a row pause its destination.",
         "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
     ),
     "lease_lost": Reason(

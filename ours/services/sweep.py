@@ -14,6 +14,7 @@ from ours.registry import Registry
 from ours.services.deliver.drain import LEASE
 from ours.services.deliver.exchange import exchange
 from ours.services.destinations import Destinations, backlog
+from ours.services.destinations.fitting import UNFIT
 from ours.services.destinations.limits import schedule
 from ours.store import Store
 from ours.store.queries import backlog as waiting
@@ -53,6 +54,7 @@ class Sweep:
         self._hold_missing_plugins()
         self._release_missing_plugins()
         self._release_opened()
+        self._release_mended()
         Destinations(self._store, self._registry).remove_drained()
 
     def poke(self) -> None:
@@ -161,6 +163,16 @@ class Sweep:
                 self._release(row.id, reason)
         self._take_back(reasons)
         self._tried_damaged |= self._seen_aside == events.FIRST_ASIDE
+
+    def _release_mended(self) -> None:
+        """What did not fit its plugin does again: what was held for it goes on."""
+        for reason in UNFIT:
+            with self._store.read() as connection:
+                found = waiting.holding(connection, reason)
+            for row in found:
+                one = Destinations(self._store, self._registry).get(row.id)
+                if one.loaded and not one.unfit:
+                    self._release(row.id, reason)
 
     def _take_back(self, reasons: Sequence[str]) -> None:
         """Of the events that were set aside, so many at a time, in turn: what may be opened by now is routed."""

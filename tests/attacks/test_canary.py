@@ -38,7 +38,7 @@ class Broken(Destination):
         pass
 
     def build(self, delivery: Delivery) -> Request:
-        raise ValueError(f"canary leaks: {delivery.event.user_properties} {delivery.event.event_properties}")
+        raise ValueError(f"leaks: {delivery.event.user_properties} {delivery.event.event_properties}")
 
 @hookimpl
 def register_destinations():

@@ -4,6 +4,7 @@ import pytest
 
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
+from ours.store.queries import destinations
 from tests.cli.conftest import Terminal
 
 URL = "url=https://example.com/hook"
@@ -113,3 +114,25 @@ def test_limits_that_make_no_sense_are_named(terminal: Terminal) -> None:
 def test_people_see_what_a_destination_may_have(terminal: Terminal) -> None:
     terminal.json("destination", "add", "webhook", "Hook", "--set", URL, "--no-events")
     assert "nothing leaves" in terminal.text("destination", "list")
+
+
+def test_one_whose_settings_do_not_fit_its_plugin_any_more_is_named_by_every_verb(
+    terminal: Terminal, ours: Ours
+) -> None:
+    made = ours.destinations.add(
+        "webhook", "Hook", {"url": "https://example.com/secret-path"}, events=["*"], actor="cli"
+    )
+    sealed = ours.store.sealer.seal_json({"url": "no-address"}, f"destinations:{made.id}:settings")
+    with ours.store.write() as connection:
+        destinations.change(connection, made.id, {"settings": sealed})
+    words = "Its settings do not suit its plugin: url: "
+    assert terminal.json("destination", "show", "Hook")["unfit"].startswith(words)
+    assert "unfit" in terminal.text("destination", "list")
+    changed = terminal.run("destination", "update", "Hook", "--max-in-flight", "7")
+    assert changed.exit_code == 0
+    assert words in changed.stderr
+    (finding,) = [one for one in terminal.json("doctor", status=1) if one["name"] == "destinations"]
+    assert words in finding["message"]
+    assert "no-address" not in finding["message"] + changed.stderr
+    mended = terminal.run("destination", "update", "Hook", "--set", "url=https://example.com/")
+    assert words not in mended.stderr

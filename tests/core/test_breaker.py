@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from ours.core.breaker import (
     CLOSED,
+    FAULTS,
     FIRST_PAUSE,
     IN_A_ROW,
     LONGEST_PAUSE,
@@ -26,6 +27,12 @@ def fold(verdicts: list[Verdict], breaker: Breaker = CLOSED) -> Breaker:
     for verdict in verdicts:
         breaker = after(breaker, verdict, NOW)
     return breaker
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_five_faults_of_a_plugin_in_a_row_pause_and_one_that_worked_starts_anew(fault: Verdict) -> None:
+    assert fold([fault] * REFUSALS_IN_A_ROW).refuses
+    assert not fold([*[fault] * 4, "worked", *[fault] * 4]).refuses
 
 
 def test_ten_failures_in_a_row_open_it_for_thirty_seconds() -> None:
@@ -113,6 +120,10 @@ def test_open_is_exactly_the_state_with_a_moment_and_its_pause_is_bounded(verdic
         (Unknown("timeout", "Who knows."), "failed"),
         (Unknown("worker_stopped", "We went."), None),
         (Rejected("ssrf_refused", "Private."), None),
+        (Rejected("build_failed", "A bug."), "build_failed"),
+        (Rejected("send_failed", "A bug."), "send_failed"),
+        (Unknown("read_failed", "A bug."), "read_failed"),
+        (Unknown("plugin_timeout", "A bug."), "hung"),
     ],
 )
 def test_what_an_outcome_says_of_the_destination(outcome: Outcome, verdict: Verdict | None) -> None:
@@ -127,6 +138,8 @@ def test_what_an_outcome_says_of_the_destination(outcome: Outcome, verdict: Verd
         ([Retry("http_503"), Rejected("http_400")], "worked"),
         ([Delivered(), Unauthorized("http_403")], "refused"),
         ([Retry("http_503"), Unknown("timeout")], "failed"),
+        ([Unknown("read_failed"), Delivered()], "worked"),
+        ([Unknown("timeout"), Unknown("read_failed")], "read_failed"),
     ],
 )
 def test_a_batch_says_one_thing_of_the_destination(outcomes: list[Outcome], verdict: Verdict | None) -> None:

@@ -56,6 +56,7 @@ def test_every_kind_has_a_remedy() -> None:
     made = [
         concerns.failing(1, "Hook", "10 tries in a row"), concerns.paused(1, "Hook"), concerns.balance(1),
         concerns.lost(1), concerns.disk(1, 2), concerns.backlog(1, 2), concerns.plugin("crm", "No."),
+        concerns.unfit(1, "Hook", "Its …"),
         concerns.expiring(1, "Hook", 1, 1), concerns.ambiguous(1, "Hook", 1), concerns.unopened("damaged", 1, 0),
     ]  # fmt: skip
     assert all(concerns.remedy(one.kind) for one in made)

@@ -16,6 +16,7 @@ from ours.services import targets
 from ours.services.apply import Plan, dump, load
 from ours.services.apply.wanted import KEYS
 from ours.settings import Settings
+from ours.store.queries import destinations
 from tests.conftest import ENGINES
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -362,3 +363,42 @@ def test_a_file_that_can_not_be_changes_nothing_and_says_why(ours: Ours, wrong: 
         plan(ours, wrong).make("cli")
     assert sentence in str(caught.value)
     assert ours.sources.list() == []
+
+
+def without(ours: Ours, slug: str) -> None:
+    """As if it had been started without that plugin."""
+    ours.registry.loaded = tuple(one for one in ours.registry.loaded if one.slug != slug)
+    ours.registry._by_slug.pop(slug)
+
+
+def test_what_has_no_plugin_is_exported_and_can_be_applied_unchanged(ours: Ours) -> None:
+    plan(ours, FILE).make("cli")
+    before = ours.configuration.export()["destinations"]["Hook"]
+    kept = ours.destinations.kept(ours.destinations.find("Hook").id)
+    without(ours, "webhook")
+    text = dump(ours.configuration.export())
+    after = load(text)["destinations"]["Hook"]
+    assert {key for key in after if after[key] != before[key]} == {"settings"}
+    assert {repr(value) for value in after["settings"].values()} == {"!keep"}
+    assert not plan(ours, text).changes
+    (change,) = plan(ours, text.replace("rate_limit: 50.0", "rate_limit: 60.0")).changes
+    assert change.details == ["limits.rate_limit: 50.0 → 60.0"]
+    plan(ours, text.replace("rate_limit: 50.0", "rate_limit: 60.0")).make("cli")
+    found = ours.destinations.find("Hook")
+    assert (ours.destinations.kept(found.id), found.limits.rate_limit) == (kept, 60.0)
+    (paused,) = plan(
+        ours, text.replace("rate_limit: 50.0", "rate_limit: 60.0").replace("status: 'on'", "status: paused")
+    ).changes
+    assert paused.details == ["status: on → paused"]
+    with pytest.raises(Invalid, match="plugin is not loaded"):
+        plan(ours, text.replace("plan: gold", "plan: silver"))
+
+
+def test_what_does_not_fit_its_plugin_can_be_applied_unchanged(ours: Ours) -> None:
+    plan(ours, FILE).make("cli")
+    found = ours.destinations.find("Archive").id
+    with ours.store.write() as connection:
+        sealed = ours.store.sealer.seal_json({"directory": "/var/lib"}, f"destinations:{found}:settings")
+        destinations.change(connection, found, {"settings": sealed})
+    assert ours.destinations.get(found).unfit
+    assert not plan(ours, dump(ours.configuration.export())).changes

@@ -218,7 +218,7 @@ def test_many_are_told_in_one_line(place: Place, receiver: Receiver, capsys: pyt
     route_all(place)
     lose_key(place, "events")
     place.deliver.drain(threading.Event(), 20)
-    said = [line for line in capsys.readouterr().err.splitlines() if "unopened" in line]
+    said = [line for line in capsys.readouterr().err.splitlines() if "held" in line]
     assert len(said) == 1
     assert "20" in said[0]
     assert GONE in said[0]

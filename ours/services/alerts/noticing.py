@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,7 +12,7 @@ from ours.core import concerns
 from ours.core.concerns import Concern
 from ours.registry import Registry
 from ours.services.conservation import Watched, watched
-from ours.services.destinations import backlog
+from ours.services.destinations import Destination, Destinations, backlog
 from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
@@ -35,7 +35,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_conservation(watched(connection)),
             *_unopened(connection),
         ]
-    return [*found, *_plugins(registry), *_disk(settings)]
+    return [*found, *_unfit(Destinations(store, registry).list()), *_plugins(registry), *_disk(settings)]
 
 
 def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
@@ -70,6 +70,12 @@ def _backlog(connection: Connection, most: int) -> Iterator[Concern]:
 def _unopened(connection: Connection) -> Iterator[Concern]:
     for reason, count in sorted(unopened(connection).items()):
         yield concerns.unopened(reason, count.events, count.dispatches)
+
+
+def _unfit(found: Iterable[Destination]) -> Iterator[Concern]:
+    for one in found:
+        if one.unfit and one.status != "off":
+            yield concerns.unfit(one.id, one.name, one.unfit.words)
 
 
 def _conservation(found: Watched) -> Iterator[Concern]:

@@ -63,7 +63,8 @@ class DestinationsSection:
 
     def _reason(self, one: Destination, config: Config) -> str:
         """Why sensitive fields may leave, as it was last said; empty where none leaves without an agreement."""
-        if not newly_exposed(self._plugin(one.slug), replace(config, mapping={}, cases=()), config):
+        plugin = self._loaded(one.slug)
+        if plugin and not newly_exposed(plugin, replace(config, mapping={}, cases=()), config):
             return ""
         (entry,) = self._audit.list(1, wanted=Filter(verb="override", subject=subject_of(one.id))) or (None,)
         return str(entry.detail["reason"]) if entry else ""
@@ -74,8 +75,7 @@ class DestinationsSection:
         want = wanted.read(written, before, (now.slug, now.status) if now else ("", ""), how, where)
         if now and now.slug != want.slug:
             raise Invalid(f"{where} is of type {now.slug}, which can't change. Choose another name for the new one.")
-        begun = before or Config(name=name, settings={}, events=(), mapping={})
-        details = self._details(want, begun, how, where)
+        details = self._details(want, before, name, how, where)
         if now is None:
             about = [f"type: {want.slug}", f"status: {want.status}"]
             told = [line.replace(": – → ", ": ", 1) for line in details]
@@ -91,13 +91,14 @@ class DestinationsSection:
             changes.append(self._switch(now, want.status, "change"))
         return changes
 
-    def _details(self, want: Wanted, before: Config, how: How, where: str) -> list[str]:
-        """A line for people about each difference; none when it is as wanted.
+    def _details(self, want: Wanted, now: Config | None, name: str, how: How, where: str) -> list[str]:
+        """A line for people about each difference; none when it is as wanted. ``now``: None when it is to be added.
 
         :raises Invalid: when there can't be such a destination.
         """
-        plugin = self._plugin(want.slug)
-        after = drafted(plugin, before, want.given)
+        plugin = self._loaded(want.slug) if now else self._plugin(want.slug)
+        before = now or Config(name=name, settings={}, events=(), mapping={})
+        after = drafted(plugin, before, wanted.changed(want.given, now) if now else want.given)
         heard = self._heard(before)
         known = {**how.named.get("sources", {}), **{name.casefold(): name for name in self._ids(heard)}}
         if strangers := [name for name in want.sources if name.casefold() not in known]:
@@ -122,8 +123,9 @@ class DestinationsSection:
             getattr(self._destinations, verb)(made.id, actor=actor)
 
     def _become(self, now: Destination, want: Wanted, actor: Who, why: str) -> None:
-        heard = self._heard(self._destinations.config(now.id))
-        given: Any = {**want.given, "sources": self._chosen(want, heard)}
+        config = self._destinations.config(now.id)
+        heard = self._heard(config)
+        given: Any = {**wanted.changed(want.given, config), "sources": self._chosen(want, heard)}
         self._destinations.update(now.id, **given, override=want.override, why=why, actor=actor)
 
     def _switch(self, now: Destination, status: str, verb: Verb) -> Change:
@@ -144,16 +146,21 @@ class DestinationsSection:
         ids = {name.casefold(): one for name, one in self._ids(heard).items()}
         return [ids[name.casefold()] for name in want.sources]
 
-    def _plugin(self, slug: str) -> Plugin:
+    def _loaded(self, slug: str) -> Plugin | None:
         loaded = self._registry.get(slug)
+        return loaded.plugin if loaded else None
+
+    def _plugin(self, slug: str) -> Plugin:
+        loaded = self._loaded(slug)
         if loaded is None:
             there = ", ".join(sorted(one.slug for one in self._registry.loaded))
             raise Invalid(f'There is no plugin "{slug}". Loaded are: {there}.')
-        return loaded.plugin
+        return loaded
 
 
-def _told(plugin: Plugin, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    secret = {one.name for one in describe_settings(plugin) if one.kind in _SECRET_KINDS}
+def _told(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    infos = describe_settings(plugin) if plugin else ()
+    secret = {one.name for one in infos if one.kind in _SECRET_KINDS}
     before, after = old.get("settings", {}), new.get("settings", {})
     for name in sorted(set(before) | set(after)):
         if before.get(name) != after.get(name):

@@ -11,6 +11,7 @@ from ours.errors import Invalid
 from ours.services.apply import form
 from ours.services.apply.form import KEEP
 from ours.services.apply.section import How
+from ours.services.destinations import typed
 from ours.services.destinations.config import LIMITS, Config, Given
 from ours.services.destinations.settings import MASK
 
@@ -59,6 +60,16 @@ def read(written: Any, now: Config | None, there: tuple[str, str], how: How, whe
     return Wanted(slug, status, cast("Given", given), sources, str(one.get("override") or ""))
 
 
+def changed(given: Given, now: Config) -> Given:
+    """Without the settings and rows that are as they are: the plugin that would have to check them may be missing."""
+    same = {
+        "settings": given["settings"] == {name: _lines(value) for name, value in now.settings.items()},
+        "mapping": given["mapping"] == now.mapping,
+        "cases": typed.cases(given["cases"] or ()) == [dict(case) for case in now.cases],
+    }
+    return cast("Given", {key: value for key, value in given.items() if not same.get(key)})
+
+
 def document(config: Config, sources: Sequence[str]) -> dict[str, Any]:
     """What is set, as the file has it; the settings in clear, and nothing that is as it is by default."""
     limits = dict(config.limits)
@@ -80,6 +91,7 @@ def document(config: Config, sources: Sequence[str]) -> dict[str, Any]:
 def hidden(shown: Mapping[str, Any], kept: Mapping[str, Any], name: str, *, references: bool) -> dict[str, Any]:
     """``shown`` with a reference, or ``!keep``, for each mask; only what somebody gave, not the plugin's defaults."""
     given = {key: value for key, value in shown.items() if key in kept}
+    given |= {key: kept[key] for key in given if kept[key] in (None, {})}  # of nothing, nothing can be kept
     unmasked: dict[str, Any] = _unmasked(form.escape(given), [name], references=references)
     return unmasked
 

@@ -32,6 +32,9 @@ class Batches:
     def __len__(self) -> int:
         return sum(len(bin_.tries) for bin_ in self._bins.values())
 
+    def any_of(self, destination_id: int) -> bool:
+        return any(key[0] == destination_id for key in self._bins)
+
     def put(self, one: Try, batching: Batching) -> Iterator[Parcel]:
         """Let it wait with the others; the parcels that are full thereby."""
         key = (one.target.id, one.target.version, one.group)
@@ -50,6 +53,11 @@ class Batches:
         """The parcels that waited long enough."""
         now = time.monotonic()
         return [Parcel(self._bins.pop(key).tries) for key, bin_ in list(self._bins.items()) if bin_.closes <= now]
+
+    def take(self, destination_id: int) -> list[Try]:
+        """Let nothing of that destination wait any more; what did."""
+        keys = [key for key in self._bins if key[0] == destination_id]
+        return [one for key in keys for one in self._bins.pop(key).tries]
 
     def clear(self) -> list[Try]:
         """Let nothing wait any more; what did."""

@@ -21,7 +21,7 @@ from ours.services.deliver.targets import Targets
 from ours.services.deliver.tries import Try
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import dispatches, forgetting
+from ours.store.queries import destinations, dispatches, forgetting
 from ours.store.queries.dispatches import NewAttempt
 from ours.transport import Transport
 
@@ -45,12 +45,12 @@ class Deliver:
         self._room = Room(self._targets)
         self._health = Health(self._targets)
         self._outbox = Outbox(Transport(settings.allow_networks, proxy=settings.proxy), store.sealer.seal_json)
-        self._unopened: Mapping[str, str] = {}
+        self._held: Mapping[str, str] = {}
         self._renewed = 0.0
 
     @property
     def in_flight(self) -> int:
-        return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent) + len(self._unopened)
+        return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent) + len(self._held)
 
     def drain(self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True) -> None:
         """Deliver until nothing is due and nothing is under way, for ``seconds`` at most, or until ``stop``.
@@ -94,25 +94,25 @@ class Deliver:
         now = clock.now_ms()
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
         finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
-        unopened = self._unopened
-        needed = bool(finished or unsent or unopened or renew)
+        held = self._held
+        needed = bool(finished or unsent or held or renew)
         wanted = self._wanted(now) if claim and not needed else {}
         if not (needed or wanted):
             return Sealed()
         with self._store.write() as connection:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
-            dispatches.hold_unopened(connection, unopened, holder=self.holder, now=now)
+            dispatches.hold_unopened(connection, held, holder=self.holder, now=now)
             if renew:
                 dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
             if claim and needed:
-                wanted = self._room.wanted(connection, now, self._outbox.busy)
+                wanted = self._look(connection, now)
             claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
             sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
-        if unopened:
-            _logger.warning("unopened", dispatches=len(unopened), reasons=dict(Counter(unopened.values())))
-            self._unopened = {}
+        if held:
+            _logger.warning("held", dispatches=len(held), reasons=dict(Counter(held.values())))
+            self._held = {}
         if renew:
             self._renewed = time.monotonic()
         return sealed
@@ -123,16 +123,22 @@ class Deliver:
         settled = [one.settled for one in finished if one.settled]
         mine = dispatches.settle(connection, settled, holder=self.holder, now=now)
         dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
-        self._health.learn(connection, finished, now)
+        self._health.learn(connection, finished, now, self._outbox.builds)
 
     def _wanted(self, now: int) -> dict[int, int]:
         """A look that keeps no other process from writing."""
         with self._store.read() as connection:
-            return self._room.wanted(connection, now, self._outbox.busy)
+            return self._look(connection, now)
+
+    def _look(self, connection: Connection, now: int) -> dict[int, int]:
+        """What is to be claimed. What we have for those that told another worker to wait is handed back."""
+        for destination_id in destinations.resting(connection, now) if self._outbox.waits else ():
+            self._outbox.let_rest(destination_id)
+        return self._room.wanted(connection, now, self._outbox.busy)
 
     def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()
-        written, self._unopened = letters.write(sealed, self._store.sealer, self._targets.shut)
+        written, self._held = letters.write(sealed, self._store.sealer, self._targets.shut)
         self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
 
 

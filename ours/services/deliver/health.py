@@ -1,7 +1,7 @@
 """Learns from tries how destinations fare: keeps their breakers, and pauses those that need a person."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ours import log
 from ours.core import breaker as breakers
-from ours.core.breaker import CLOSED, Breaker, Verdict, Window
+from ours.core.breaker import CLOSED, PAUSED_FOR, Breaker, Verdict, Window
 from ours.services import audit
 from ours.services.deliver.records import Finished
 from ours.services.deliver.targets import Targets
@@ -28,16 +28,25 @@ class Health:
         self._targets = targets
         self._windows: dict[int, Window] = {}
 
-    def learn(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
-        """Take note of tries that ended. Touches no row of a destination that works and did so before."""
+    def learn(
+        self, connection: Connection, finished: Sequence[Finished], now: int, builds: Callable[[int], bool]
+    ) -> None:
+        """Take note of tries that ended. Touches no row of a destination that works and did so before.
+
+        ``builds`` says whether a destination's plugin has built what is under way: then one that it could not build is
+        an event's fault.
+        """
         self._let_rest(connection, finished, now)
         told = sorted((one for one in finished if one.verdict), key=_of_destination)
         for destination_id, group in groupby(told, _of_destination):
             verdicts = [one.verdict for one in group if one.verdict]
+            if "build_failed" in verdicts and builds(destination_id):
+                verdicts = [one for one in verdicts if one != "build_failed"]
             window = self._windows.setdefault(destination_id, Window())
             for verdict in verdicts:
                 window.note(now, failed=verdict == "failed")
-            if set(verdicts) != {"worked"} or self._targets.breaker(destination_id) != CLOSED:
+            told_before = self._targets.breaker(destination_id) != CLOSED
+            if verdicts and (set(verdicts) != {"worked"} or told_before):
                 self._judge(connection, destination_id, verdicts, now)
 
     def _let_rest(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
@@ -65,7 +74,8 @@ class Health:
             changes["drained_until"] = None
             _say(row, after)
         if after.refuses:
-            changes |= _paused(connection, row, after, "plugin_timeout" if "hung" in verdicts else "auth_failed", now)
+            reason = next(PAUSED_FOR[one] for one in reversed(verdicts) if one in PAUSED_FOR)
+            changes |= _paused(connection, row, after, reason, now)
         destinations.change(connection, destination_id, changes)
 
 

@@ -40,11 +40,11 @@ class Written(NamedTuple):
     """The letters, and by their ids the dispatches that can't have one: the reason why, as a code."""
 
     letters: Sequence[Letter]
-    unopened: Mapping[str, str]
+    held: Mapping[str, str]
 
 
 def write(sealed: Sealed, sealer: Sealer, shut: Mapping[int, str]) -> Written:
-    """``shut``: the destinations whose settings can't be opened, each with the reason."""
+    """``shut``: the destinations that nothing can be built for, each with the reason."""
     if not shut:
         with suppress(Unsealable):
             return Written(_all(sealed, sealer), {})
@@ -61,15 +61,15 @@ def _all(sealed: Sealed, sealer: Sealer) -> list[Letter]:
 
 def _each(sealed: Sealed, sealer: Sealer, shut: Mapping[int, str]) -> Written:
     """One by one, so that what can't be opened keeps back nothing else."""
-    letters, unopened = list[Letter](), dict[str, str]()
+    letters, held = list[Letter](), dict[str, str]()
     for one in sealed.claimed:
         if one.destination_id in shut:
-            unopened[one.id] = shut[one.destination_id]
+            held[one.id] = shut[one.destination_id]
             continue
         row = sealed.events[one.event_id]
         whose = {row.visitor_id: sealed.visitors[row.visitor_id]} if row.visitor_id in sealed.visitors else {}
         try:
             letters += _all(Sealed([one], {row.id: row}, whose), sealer)
         except Unsealable as error:
-            unopened[one.id] = error.reason
-    return Written(letters, unopened)
+            held[one.id] = error.reason
+    return Written(letters, held)

@@ -6,12 +6,13 @@ from functools import partial
 
 from ours import clock
 from ours.core.answer import Answer
-from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.core.breaker import PLUGIN_TIMEOUT, REFUSALS_IN_A_ROW
 from ours.plugin import Outcome, Retry, Split, Unknown
 from ours.pool import Pool
 from ours.services.deliver import reading, records, tries
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.records import Finished, Seal
+from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
@@ -23,7 +24,8 @@ class Outbox:
     which neither is known yet, ``busy`` how many they are of each destination.
 
     A plugin that did not come back from its last call is not called again before the others have had their turn: what
-    it would have been called for is handed back.
+    it would have been called for is handed back. So it is of one that failed to build five times in a row, and what
+    waits for a destination that wants to be left alone.
 
     What is to be done for many tries is done step by step, each step for all of them: so what a step needs is still at
     hand for the next of them. Measured in ``docs/performance.md``.
@@ -35,6 +37,10 @@ class Outbox:
         self.in_hand: set[str] = set()
         self.busy: Counter[int] = Counter()
         self._stuck: set[int] = set()
+        self._resting: set[int] = set()
+        self._barred: set[int] = set()
+        self._unbuilt: Counter[int] = Counter()
+        self._unpacked: set[int] = set()
         self._transport = transport
         self._seal = seal
         self._sink = Sink()
@@ -50,8 +56,21 @@ class Outbox:
         """Requests whose answer is yet to come."""
         return len(self._flying) + self._tokens.under_way
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything waits for company, or for its turn."""
+        return bool(self._batches) or any(self._queues.values())
+
+    def builds(self, destination_id: int) -> bool:
+        """Whether something of that destination's is built: it is on its way, or waits for others to be packed."""
+        packs = destination_id not in self._unpacked and self._batches.any_of(destination_id)
+        return packs or self._flying_to[destination_id] > 0 or bool(self._queues.get(destination_id))
+
     def add(self, many: Sequence[Try]) -> None:
-        """Send them: at once, or with the others of their batch."""
+        """Send them: at once, or with the others of their batch. What is claimed shows that no rest lasts."""
+        if self._resting:
+            self._resting.difference_update([one.target.id for one in many])
+            self._barred = self._stuck | self._resting
         self.in_hand.update(one.id for one in many)
         self.busy.update(one.target.id for one in many)
         self._start([one for one in many if self._may_leave(one)])
@@ -66,7 +85,7 @@ class Outbox:
         parcels, now = [], clock.now_ms()
         for one in many:
             batching = one.target.plugin.batching
-            if one.target.id in self._stuck:
+            if one.target.id in self._barred:
                 self._hand_back([one])
             elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
@@ -74,18 +93,23 @@ class Outbox:
                 elif (outcome := tries.make_item(one)) is not None:
                     self._conclude(Parcel([one]), [outcome])
                 else:
+                    self._note_what_builds(one.target)
                     parcels += self._batches.put(one, batching)
         self._send(parcels)
 
     def collect(self, timeout: float) -> None:
         """See what became of what is on its way, for ``timeout`` seconds at most; send the batches that are due."""
         self._stuck.clear()
+        self._unbuilt.clear()
+        self._unpacked.clear()
+        self._barred = set(self._resting)
         self._send(self._batches.due())
         self._hear(self._sink.wait(0))
         if self._pool.in_flight:
             for done in self._pool.wait(0 if self._transport.in_flight else timeout):
                 if parcel := self._land(done.tag):
-                    self._conclude(parcel, reading.each(parcel, done.said, "send_failed", "send"))
+                    self._conclude(parcel, reading.sent(parcel, done.said))
+                    self._begin_next(parcel.target)
         patience = 0 if self.finished else timeout
         while answers := self._transport.wait(patience):
             now = clock.now_ms()
@@ -113,6 +137,14 @@ class Outbox:
             self._land(tag)
             self._conclude(parcel, [unknown] * len(parcel.tries))
 
+    def let_rest(self, destination_id: int) -> None:
+        """It wants to be left alone: what waits for it is handed back, to be claimed when its rest is over."""
+        self._resting.add(destination_id)
+        self._barred.add(destination_id)
+        waiting = self._batches.take(destination_id)
+        waiting += [one for parcel in self._queues.pop(destination_id, ()) for one in parcel.tries]
+        self._hand_back(waiting)
+
     def close(self) -> None:
         self._transport.close()
         self._sink.close()
@@ -127,12 +159,14 @@ class Outbox:
 
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
-        if parcel.target.id in self._stuck:
+        if parcel.target.id in self._barred:
             self._hand_back(parcel.tries)
             return False
         outcome = tries.make_request(parcel)
         if outcome is None:
+            self._note_what_builds(parcel.target)
             return True
+        self._unpacked.add(parcel.target.id)
         if len(parcel.tries) == 1:
             self._conclude(parcel, [outcome])
         elif tries.did_not_end(outcome):
@@ -159,6 +193,7 @@ class Outbox:
         landed = [(parcel, answer) for answer in answers if (parcel := self._land(answer.tag))]
         for parcel, outcomes, answer in [(parcel, self._read(parcel, answer), answer) for parcel, answer in landed]:
             self._conclude(parcel, outcomes, answer)
+            self._begin_next(parcel.target)
 
     def _read(self, parcel: Parcel, answer: Answer) -> Sequence[Outcome | None]:
         if answer.failure is not None:
@@ -168,26 +203,30 @@ class Outbox:
         if parcel.target.id in self._stuck:
             return reading.unread(parcel)
         outcomes = reading.read(parcel, answer.response)
-        self._note_what_hangs(parcel, outcomes)
+        self._note_what_fails(parcel, outcomes)
         return outcomes
 
     def _land(self, tag: str) -> Parcel | None:
         parcel = self._flying.pop(tag, None)
-        if parcel is None:
-            return None
-        target = parcel.target
-        self._flying_to[target.id] -= 1
-        if queue := self._queues.get(target.id):
-            self._begin(queue.popleft())
+        if parcel is not None:
+            self._flying_to[parcel.target.id] -= 1
         return parcel
+
+    def _begin_next(self, target: Target) -> None:
+        """What waits for a request of that destination to land: only now, for it may have asked for a rest."""
+        queue = self._queues.get(target.id)
+        while queue and self._flying_to[target.id] < target.most_requests:
+            self._begin(queue.popleft())
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
         written = records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
         self.finished += written
         if answer is None:
-            self._note_what_hangs(parcel, outcomes)
+            self._note_what_fails(parcel, outcomes)
         over = [one for one, finished in zip(parcel.tries, written, strict=True) if finished.settled]
         self._let_go(over)
+        if any(one.rests for one in written):
+            self.let_rest(parcel.target.id)
         if len(over) < len(written):
             self._go_on(parcel, list(zip(parcel.tries, outcomes, strict=True)))
 
@@ -203,10 +242,22 @@ class Outbox:
         self._start(anew)
         self._send(parcel.smaller(apart))
 
-    def _note_what_hangs(self, parcel: Parcel, outcomes: Sequence[Outcome | None]) -> None:
+    def _note_what_fails(self, parcel: Parcel, outcomes: Sequence[Outcome | None]) -> None:
+        destination_id = parcel.target.id
         for outcome in outcomes:
             if tries.did_not_end(outcome):
-                self._stuck.add(parcel.target.id)
+                self._stuck.add(destination_id)
+                self._barred.add(destination_id)
+            elif parcel.request is None and tries.is_fault(outcome):
+                self._unbuilt[destination_id] += 1
+                if self._unbuilt[destination_id] >= REFUSALS_IN_A_ROW:
+                    self._barred.add(destination_id)
+                    if destination_id in self._unpacked:
+                        self._hand_back(self._batches.take(destination_id))
+
+    def _note_what_builds(self, target: Target) -> None:
+        if self._unbuilt:
+            self._unbuilt.pop(target.id, None)
 
     def _hand_back(self, many: Sequence[Try]) -> None:
         self.unsent += [one.id for one in many]

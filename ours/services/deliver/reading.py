@@ -8,6 +8,7 @@ from ours import log, timebox
 from ours.core.answer import Failure
 from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Split, Unknown
+from ours.services.deliver import faults
 from ours.services.deliver.tries import Parcel, too_long
 
 _HOPELESS = {"ssrf_refused", "invalid_request", "response_too_large"}
@@ -32,11 +33,19 @@ def read(parcel: Parcel, response: Response) -> list[Outcome]:
         _logger.warning("plugin_timeout", plugin=plugin.slug, verb=verb, dispatch=one.id)
         return _all(parcel, Unknown(PLUGIN_TIMEOUT, too_long(verb)))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the same
-        return _all(parcel, Unknown("read_failed", f"The plugin's {verb}() raised {type(error).__name__}."))
+        return _all(parcel, Unknown("read_failed", faults.told("read_failed", plugin, verb, error, dispatch=one.id)))
     outcomes = each(parcel, said, "read_failed", verb)
     if response.status_code == _TOO_LARGE and not any(isinstance(one, Delivered | Duplicate) for one in outcomes):
         return _split(parcel, outcomes, whole=True)
     return outcomes
+
+
+def sent(parcel: Parcel, said: object) -> list[Outcome]:
+    """What the plugin's send() gave, or raised."""
+    if not isinstance(said, BaseException):
+        return each(parcel, said, "send_failed", "send")
+    sentence = faults.told("send_failed", parcel.target.plugin, "send", said, dispatch=parcel.tag)
+    return _all(parcel, Rejected("send_failed", sentence))
 
 
 def each(parcel: Parcel, said: object, code: str, verb: str) -> list[Outcome]:
@@ -62,7 +71,7 @@ def unanswered(parcel: Parcel, failure: Failure) -> list[Outcome]:
 
 def unread(parcel: Parcel) -> list[Outcome]:
     """It was answered, and the plugin is not asked what that means, for it does not come back."""
-    return _all(parcel, Unknown("read_failed", "The plugin's read() was not asked: it had just not ended in time."))
+    return _all(parcel, Unknown("not_read", "The plugin's read() was not asked: it had just not ended in time."))
 
 
 def _all(parcel: Parcel, outcome: Outcome) -> list[Outcome]:

@@ -5,17 +5,19 @@ from typing import Any, NamedTuple
 
 from ours.core import retry
 from ours.core.answer import Answer
-from ours.core.breaker import Verdict, verdict_of
+from ours.core.breaker import FAULTS, Verdict, verdict_of
 from ours.core.reasons import tidy
 from ours.core.retry import Decision
 from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Split, Unauthorized, Unknown
 from ours.services.deliver.exchange import Kept
-from ours.services.deliver.tries import Parcel, Try, did_not_end
+from ours.services.deliver.tries import Parcel, Try, is_fault
 from ours.store.queries.dispatches import NewAttempt, Settled
 
 _NAMES = {Delivered: "delivered", Duplicate: "duplicate", Skipped: "skipped", Rejected: "rejected", Retry: "retry",
           Unauthorized: "retry", Split: "retry", Unknown: "unknown"}  # fmt: skip
 
+_OUTAGE, _TOO_FAST = 500, 429
+"""From the one status on, and with the other, the destination says that it is not well just now."""
 Seal = Callable[[dict[str, Any], str], bytes]
 
 
@@ -38,8 +40,8 @@ def write_up(
 ) -> list[Finished]:
     """Write up the tries of a parcel, an outcome for each; None: the sink kept its request."""
     kept = Kept.of(parcel, answer)
-    asked = parcel.request or parcel.asked or any(map(did_not_end, outcomes))
-    verdict = _verdict(parcel, outcomes) if asked else None
+    tells = parcel.request or parcel.asked or any(map(is_fault, outcomes))
+    verdict = _verdict(parcel, outcomes, kept.status) if tells else None
     found = []
     for one, outcome in zip(parcel.tries, outcomes, strict=True):
         decision = _decision(one, outcome, now)
@@ -56,10 +58,19 @@ def write_up(
     return found
 
 
-def _verdict(parcel: Parcel, outcomes: Sequence[Outcome | None]) -> Verdict | None:
+def _verdict(parcel: Parcel, outcomes: Sequence[Outcome | None], status: int | None) -> Verdict | None:
     """A token that ran out says nothing of the destination."""
     tried = zip(parcel.tries, outcomes, strict=True)
-    return verdict_of([outcome for one, outcome in tried if outcome and not one.wants_new_token(outcome)])
+    said = verdict_of([outcome for one, outcome in tried if outcome and not one.wants_new_token(outcome)])
+    if said not in FAULTS or _blames_the_plugin(parcel, status):
+        return said
+    return "failed" if said == "read_failed" else None
+
+
+def _blames_the_plugin(parcel: Parcel, status: int | None) -> bool:
+    """One event that its plugin can't take is one, however often it is tried; and many stumble over an outage."""
+    well = status is None or (status < _OUTAGE and status != _TOO_FAST)
+    return well and all(one.live and one.number == one.spared + 1 for one in parcel.tries)
 
 
 def _settled(one: Try, decision: Decision) -> Settled:

@@ -1,43 +1,42 @@
 """The destinations as delivery needs them: plugin, opened settings, compiled mapping. Reopened when they change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import orjson
-from marshmallow import ValidationError
 from sqlalchemy import Connection, Row
 
+from ours import log
 from ours.core.breaker import CLOSED, Breaker
 from ours.core.governance import Rule, fired, stopping
-from ours.core.logic import LogicInvalid
-from ours.core.mapping import Context, Mapper, MappingInvalid, Released, compile_mapping
+from ours.core.mapping import Context, Mapper, Released, compile_mapping
 from ours.core.redact import Masker
 from ours.errors import Unsealable
-from ours.plugin import Destination, Rejected, Skipped, load_settings, secrets_of
+from ours.plugin import Destination, Rejected, Skipped, secrets_of
 from ours.plugin.destination import sends_itself
 from ours.pool import THREADS
 from ours.registry import Registry
 from ours.services.destinations import backlog, limits
 from ours.services.destinations.backlog import breaker_of
+from ours.services.destinations.fitting import UNFIT, Unfit, fit
 from ours.services.destinations.limits import Limits
-from ours.services.destinations.mapping import mapper_of
 from ours.services.rules.rulebook import Rulebook
 from ours.services.targets import category_of
 from ours.store import Sealer
 from ours.store.queries import destinations
 
+_logger = log.get("deliver")
 _NOTHING = Mapper(compile_mapping({}))
+# What can't be opened may be so a moment later; what does not fit does so when it, or the plugin, is changed.
+_LASTS = (None, *UNFIT)
 _CALM = tuple(backlog.breaker_columns(CLOSED).values())
 
 
 @dataclass(frozen=True)
 class Target:
-    """One destination, ready to build for. ``defect`` is a reason code when it can't be.
-
-    ``shut`` is one when its settings can't be opened: what is owed to it is held.
-    """
+    """One destination, ready to build for; ``shut`` is a reason code when it can't be: what is owed to it is held."""
 
     id: int
     version: int
@@ -46,7 +45,6 @@ class Target:
     mapping: Mapper
     masker: Masker
     limits: Limits
-    defect: str | None = None
     category: str = ""
     rules: tuple[Rule, ...] = ()
     shut: str | None = None
@@ -80,7 +78,7 @@ class Target:
 
 
 class Targets:
-    """``shut``: those whose settings can't be opened, as last seen, each with the reason code."""
+    """``shut``: those whose settings can't be opened, or don't fit, as last seen, each with the reason code."""
 
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
         self._registry = registry
@@ -99,16 +97,15 @@ class Targets:
         current, stale = dict[int, Target](), list[int]()
         for row in rows:
             target = known.get(row.id)
-            if target is not None and target.version == row.version and target.shut is None:
+            if target is not None and target.version == row.version and target.shut in _LASTS:
                 current[row.id] = target
             else:
                 stale.append(row.id)
         if stale:
             made = [self._make(row) for row in destinations.those_on(connection, stale)]
             current |= {target.id: target for target in made if target}
+        if stale or self.shut:
             self.shut = {one.id: one.shut for one in current.values() if one.shut}
-        elif self.shut:
-            self.shut = {}
         self._open = current
         self._breakers = {row.id: breaker_of(row) for row in rows if row[2:] != _CALM}
 
@@ -142,20 +139,19 @@ class Targets:
         plugin = loaded.plugin
         try:
             raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
-            settings = load_settings(plugin, raw)
-            category = category_of(self._registry, row)
-            mapping = mapper_of(plugin, category, orjson.loads(row.mapping), orjson.loads(row.cases))
         except Unsealable as error:
-            return replace(self._broken(row, plugin, "settings_invalid"), shut=error.reason)
-        except ValidationError:
-            return self._broken(row, plugin, "settings_invalid")
-        except (MappingInvalid, LogicInvalid):
-            return self._broken(row, plugin, "mapping_invalid")
-        masker = Masker(secrets_of(settings))
+            return _shut(row, plugin, error.reason)
+        category = category_of(self._registry, row)
+        fitted = fit(plugin, category, raw, orjson.loads(row.mapping), orjson.loads(row.cases))
+        if isinstance(fitted, Unfit):
+            _logger.error("destination_unfit", destination=row.name, reason=fitted.reason, said=fitted.words)
+            return _shut(row, plugin, fitted.reason)
+        masker = Masker(secrets_of(fitted.settings))
         return Target(
-            row.id, row.version, plugin, settings, mapping, masker, limits.of_row(row), category=category,
-            rules=self._rules,
+            row.id, row.version, plugin, fitted.settings, fitted.mapper, masker, limits.of_row(row), category,
+            self._rules,
         )  # fmt: skip
 
-    def _broken(self, row: Row[Any], plugin: Destination, defect: str) -> Target:
-        return Target(row.id, row.version, plugin, {}, _NOTHING, Masker([]), limits.of_row(row), defect)
+
+def _shut(row: Row[Any], plugin: Destination, reason: str) -> Target:
+    return Target(row.id, row.version, plugin, {}, _NOTHING, Masker([]), limits.of_row(row), shut=reason)

@@ -10,10 +10,11 @@ from typing import TypeVar
 
 from requests import PreparedRequest, Request
 
-from ours import log, timebox
+from ours import timebox
 from ours.core.answer import Answer
 from ours.core.redact import Masker
-from ours.plugin import Outcome, Retry, SecretValue, Token, Unauthorized, secrets_of
+from ours.plugin import Destination, Outcome, Retry, SecretValue, Token, Unauthorized, secrets_of
+from ours.services.deliver import faults
 from ours.services.deliver.targets import Target
 from ours.services.deliver.tries import Try
 from ours.transport import Transport
@@ -22,7 +23,6 @@ PLACEHOLDER = SecretValue("access-token")
 """What a test event's request shows: nothing is fetched for it."""
 _MARGIN = 60.0
 _FAILED = "token_failed"
-_logger = log.get("deliver")
 T = TypeVar("T")
 
 
@@ -58,7 +58,7 @@ class Tokens:
         if tag in self._waiting and one.live:
             self._waiting[tag].append(one)
             return False
-        asked = _guarded("token_request", lambda: _prepared(target, now))
+        asked = _guarded(target.plugin, "token_request", lambda: _prepared(target, now))
         if asked is None:
             return True
         if not one.live:
@@ -107,7 +107,7 @@ class Tokens:
         response = answer.response
         if response is None:
             return Retry(_FAILED, "No access token could be fetched.")
-        said: object = _guarded("read_token", lambda: target.plugin.read_token(response))
+        said: object = _guarded(target.plugin, "read_token", lambda: target.plugin.read_token(response))
         if isinstance(said, Token):
             return said if _is_of_use(said) else Unauthorized(_FAILED, "The plugin's read_token() gave no token.")
         if isinstance(said, Retry | Unauthorized):
@@ -130,9 +130,8 @@ def _prepared(target: Target, now: int) -> PreparedRequest | None:
     return request.prepare()
 
 
-def _guarded(verb: str, ask: Callable[[], T]) -> T | Unauthorized:
+def _guarded(plugin: Destination, verb: str, ask: Callable[[], T]) -> T | Unauthorized:
     try:
         return timebox.limited(ask)
     except (Exception, SystemExit, timebox.TooLong) as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
-        _logger.warning("token_failed", verb=verb, error=type(error).__name__)
-        return Unauthorized(_FAILED, f"The plugin's {verb}() raised {type(error).__name__}.")
+        return Unauthorized(_FAILED, faults.told(_FAILED, plugin, verb, error))

@@ -9,10 +9,11 @@ from typing import Any
 from requests import PreparedRequest, Request
 
 from ours import log, timebox
-from ours.core.breaker import PLUGIN_TIMEOUT
+from ours.core.breaker import FAULTS, PLUGIN_TIMEOUT
 from ours.core.frozen import filled
 from ours.core.mapping import Released, context_of
 from ours.plugin import Delivery, Outcome, Rejected, SecretValue, Skipped, Split, Unauthorized, to_json
+from ours.services.deliver import faults
 from ours.services.deliver.letters import Letter
 from ours.services.deliver.preparing import prepare
 from ours.services.deliver.targets import Target
@@ -108,8 +109,6 @@ class Parcel:
 
 def refusal(one: Try) -> Outcome | None:
     """Why the plugin is not even asked, if so."""
-    if one.target.defect:
-        return Rejected(one.target.defect, "Mend the destination's settings or mapping, then replay.")
     max_age, age = one.target.plugin.max_age, one.started_at - one.letter.event.occurred_at
     if max_age is not None and age > max_age * 1000:
         return Skipped("too_old", f"It happened {age // 1000} seconds ago; this destination takes {max_age:.0f}.")
@@ -166,6 +165,11 @@ def did_not_end(outcome: Outcome | None) -> bool:
     return getattr(outcome, "code", None) == PLUGIN_TIMEOUT
 
 
+def is_fault(outcome: Outcome | None) -> bool:
+    """Whether it is the plugin's, whatever the destination is like."""
+    return did_not_end(outcome) or getattr(outcome, "code", None) in FAULTS
+
+
 def too_long(verb: str) -> str:
     return f"The plugin's {verb}() had not ended after {timebox.SECONDS:.0f} seconds."
 
@@ -205,9 +209,7 @@ def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]
         _logger.warning("plugin_timeout", plugin=one.target.plugin.slug, verb=verb, dispatch=one.id)
         return Rejected(PLUGIN_TIMEOUT, too_long(verb))
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
-        cause = type(error).__name__
-        _logger.warning("build_failed", plugin=one.target.plugin.slug, dispatch=one.id, error=cause)
-        return Rejected("build_failed", f"The plugin's {verb}() raised {cause}.")
+        return Rejected("build_failed", faults.told("build_failed", one.target.plugin, verb, error, dispatch=one.id))
     finally:
         took = round((time.perf_counter() - begun) * 1000)
         for each in tries:

@@ -10,6 +10,7 @@ from ours.plugin import Destination, SecretValue, describe_settings, dump_settin
 
 MASK = "••••"
 _BLANK = ("", MASK)
+_PLAIN = frozenset({"text", "url", "number", "boolean", "choice"})
 
 
 def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,7 +21,7 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
     try:
         values = dump_settings(plugin, load_settings(plugin, raw))
     except ValidationError as error:
-        errors = {f"settings.{name}": _sentences(said) for name, said in error.messages_dict.items()}
+        errors = {f"settings.{name}": sentences(said) for name, said in error.messages_dict.items()}
         said = " ".join(f"{name}: {' '.join(sentences)}" for name, sentences in errors.items())
         raise Invalid(f"These settings don't suit {plugin.label}: {said}", errors) from None
     return {name: value for name, value in values.items() if raw.get(name, "") != ""}
@@ -44,13 +45,17 @@ def merge(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]
 
 
 def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
-    """For screens: every secret masked. Without the plugin nobody knows what is secret, so all is masked."""
-    if plugin is not None:
-        try:
-            return dump_settings(plugin, _masked(load_settings(plugin, raw)))
-        except ValidationError:
-            pass
-    return dict.fromkeys(raw, MASK)
+    """For screens: every secret masked. Without the plugin nobody knows what is secret, so all is masked.
+
+    What does not fit the plugin is shown as it is where that says that it is plain.
+    """
+    if plugin is None:
+        return dict.fromkeys(raw, MASK)
+    try:
+        return dump_settings(plugin, _masked(load_settings(plugin, raw)))
+    except Exception:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same
+        plain = {one.name for one in describe_settings(plugin) if one.kind in _PLAIN}
+        return {name: value if name in plain else MASK for name, value in raw.items()}
 
 
 def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict[str, str]:
@@ -72,8 +77,8 @@ def _masked(value: Any) -> Any:
     return value
 
 
-def _sentences(said: Any) -> list[str]:
+def sentences(said: Any) -> list[str]:
     """marshmallow's messages, however deep, as plain sentences."""
     if isinstance(said, Mapping):
-        return [f"{name}: {sentence}" for name, inner in said.items() for sentence in _sentences(inner)]
+        return [f"{name}: {sentence}" for name, inner in said.items() for sentence in sentences(inner)]
     return [str(sentence) for sentence in said] if isinstance(said, list) else [str(said)]

@@ -11,6 +11,7 @@ from ours.core.reasons import Reason
 from ours.plugin import Destination as Plugin
 from ours.services.destinations import limits, settings
 from ours.services.destinations.backlog import breaker_of
+from ours.services.destinations.fitting import Unfit, fit
 from ours.services.destinations.limits import Limits
 
 
@@ -19,7 +20,8 @@ class Destination:
     """A configured place. ``events`` is its allow list as typed; ``sources`` those that it listens to, none named: all;
     ``category`` is ``own_category``, or its plugin's where that is empty; ``loaded`` says whether its plugin is there;
     ``breaker`` how the destination fares; ``rests_until``: up to when it asked to be left alone; ``leaving``: it is
-    removed as soon as what waits is delivered; ``unopened``: why its settings can't be shown, if so."""
+    removed as soon as what waits is delivered; ``unopened``: why its settings can't be shown, if so; ``unfit``: why its
+    plugin can't work with what is set, if so: what it is owed is held."""
 
     id: int
     name: str
@@ -43,12 +45,16 @@ class Destination:
     created_at: int
     updated_at: int
     unopened: Reason | None = None
+    unfit: Unfit | None = None
 
 
 def from_row(
     row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin: Plugin | None, unopened: Reason | None
 ) -> Destination:
     """``opened``: the settings in clear; ``plugin``: None when it is missing."""
+    category = row.category or (plugin.category if plugin else "")
+    mapping, cases = orjson.loads(row.mapping), orjson.loads(row.cases)
+    fitted = fit(plugin, category, opened, mapping, cases) if plugin and not unopened else None
     return Destination(
         id=row.id,
         name=row.name,
@@ -56,10 +62,10 @@ def from_row(
         status=row.status,
         paused_for=row.paused_for,
         events=tuple(events),
-        mapping=orjson.loads(row.mapping),
-        cases=tuple(orjson.loads(row.cases)),
+        mapping=mapping,
+        cases=tuple(cases),
         sources=tuple(orjson.loads(row.sources)) if row.sources else (),
-        category=row.category or (plugin.category if plugin else ""),
+        category=category,
         own_category=row.category or "",
         agreement=row.agreement,
         settings_shown=settings.show(plugin, opened),
@@ -72,4 +78,5 @@ def from_row(
         created_at=row.created_at,
         updated_at=row.updated_at,
         unopened=unopened,
+        unfit=fitted if isinstance(fitted, Unfit) and row.status != "removed" else None,
     )

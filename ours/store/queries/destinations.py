@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from ours.store.hand import Prepared
 from ours.store.tables import allowed, destinations
@@ -23,6 +23,11 @@ _STANDING = Prepared(
     .where(_IS_ON)
     .order_by(destinations.c.id)
 )  # fmt: skip
+_RESTING = Prepared(
+    select(destinations.c.id).where(
+        destinations.c.rests_until > bindparam("now"), destinations.c.rests_until <= bindparam("latest")
+    )
+)
 _NAMES = Prepared(_NOT_REMOVED.with_only_columns(destinations.c.id, destinations.c.name))
 _TO_ROUTE = (
     select(
@@ -102,6 +107,11 @@ def insert_destination(connection: Connection, values: Mapping[str, Any]) -> int
 
 def change(connection: Connection, destination_id: int, values: Mapping[str, Any]) -> None:
     connection.execute(update(destinations).where(destinations.c.id == destination_id).values(dict(values)))
+
+
+def resting(connection: Connection, now: int) -> list[int]:
+    """Those that asked to be left alone, and for which that is not over. Longer than any means a clock set back."""
+    return _RESTING.column(connection, now=now, latest=now + LONGEST_REST)
 
 
 def let_rest(connection: Connection, destination_id: int, until: int, now: int) -> None:

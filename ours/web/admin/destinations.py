@@ -82,4 +82,5 @@ def _shape(one: Destination) -> dict[str, Any]:
     }
     carries = {"settings": settings, "events": list(one.events), "mapping": dict(one.mapping)}
     carries |= {"unopened": one.unopened.words} if one.unopened else {}
+    carries |= {"unfit": one.unfit.words} if one.unfit else {}
     return told | carries | {"version": one.version, "updatedAt": iso(one.updated_at)}

@@ -18,7 +18,7 @@ from ours.web.show.door import page
 
 _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches"}
-_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened"}
+_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
           "unopened": "Secret keys"}  # fmt: skip
 

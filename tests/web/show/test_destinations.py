@@ -9,6 +9,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from ours.bootstrap import Ours
+from ours.store.queries import destinations
 from tests.web.show.conftest import Browser
 
 FORM: dict[str, Any] = {"name": "Warehouse", "settings.url": "https://example.com/hook", "choice": "all"}
@@ -154,3 +155,15 @@ def test_an_unknown_plugin_is_404(editor: Browser) -> None:
     answer = editor.get("/destinations/add/nothing")
     assert answer.status_code == 404
     assert "There is no plugin “nothing”." in answer.text
+
+
+def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_there(here: Ours, editor: Browser) -> None:
+    _add(editor)
+    sealed = here.store.sealer.seal_json({"method": "PUT"}, "destinations:1:settings")
+    with here.store.write() as connection:
+        destinations.change(connection, 1, {"settings": sealed})
+    assert "url: Missing data for required field. What it is owed is held." in editor.page("/destinations/1")
+    assert 'name="settings.url" type="url"' in editor.page("/destinations/1/edit")
+    editor.post("/destinations/1/edit", **FORM)
+    assert here.destinations.get(1).unfit is None
+    assert "Missing data" not in editor.page("/destinations/1")

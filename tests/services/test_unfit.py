@@ -1,0 +1,175 @@
+"""A plugin that asks for more than it did holds what its destinations are owed, says so, and lets it go once mended."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from ours import log
+from ours.plugin import Destination, Schema, Secret, ValidationError, fields
+from ours.registry import Registry
+from ours.registry.registry import Loaded
+from ours.services.alerts.noticing import notice
+from ours.services.deliver import Deliver
+from ours.services.destinations import Destinations
+from ours.services.overview import Overview
+from ours.services.route import Route
+from ours.store.tables import destinations
+from tests.services.conftest import Place
+from tests.services.losing import told
+from tests.services.scripted import Scripted, deliver, scripted, sweep_of
+
+TOKEN = "a-token-that-nobody-may-see"
+FAULT = "settings_invalid"
+
+
+def is_a_region(value: str) -> None:
+    raise ValidationError(f"{value} is no region; {TOKEN} neither.")
+
+
+class Early(Scripted):
+    slug = "grown"
+
+    class Settings(Schema):
+        token = Secret(required=True)
+
+
+class Later(Early):
+    class Settings(Schema):
+        token = Secret(required=True)
+        region = fields.String(required=True)
+
+
+class Strict(Early):
+    class Settings(Schema):
+        token = Secret(required=True, validate=is_a_region)
+
+
+class Broken(Early):
+    class Settings(Schema):
+        token = Secret(required=True, validate=lambda value: value.nothing)
+
+
+def with_plugin(place: Place, kind: type[Destination]) -> Place:
+    """Started anew with this one."""
+    place.registry = Registry([Loaded(kind.slug, kind(), "built-in", "here")])
+    place.deliver.close()
+    place.route = Route(place.store, place.registry)
+    place.deliver = Deliver(place.store, place.registry, place.settings)
+    place.destinations = Destinations(place.store, place.registry)
+    return place
+
+
+@pytest.fixture
+def engine_kind() -> str:
+    return "sqlite"
+
+
+@pytest.fixture
+def grown(place: Place) -> Place:
+    scripted(place)
+    with_plugin(place, Early).destinations.add("grown", "Shop", {"token": TOKEN}, events=["*"], actor="cli")
+    place.track()
+    place.work()
+    assert place.states() == {"delivered": 1}
+    return place
+
+
+def concern(place: Place) -> Any:
+    (found,) = notice(place.store, place.registry, place.settings)
+    return found
+
+
+def test_a_new_required_setting_holds_and_says_which(grown: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("WARNING", "text")
+    with_plugin(grown, Later)
+    ids = [grown.track(mode=mode).event_id for mode in ("live", "live", "test")]
+    grown.work()
+    assert [told(grown)[one] for one in ids] == [("held", FAULT, 0)] * 3
+    assert Overview(grown.store, grown.registry).balance().difference == 0
+    found = concern(grown)
+    assert (found.kind, found.subject) == ("unfit", "destination 1")
+    assert "“Shop”" in found.words
+    assert "region: Missing data for required field." in found.words
+    logged = [line for line in capsys.readouterr().err.splitlines() if "destination_unfit" in line]
+    assert len(logged) == 1  # not for each event
+    assert "region" in logged[0]
+    assert TOKEN not in logged[0] + found.words
+    unfit = grown.destinations.get(1).unfit
+    assert unfit is not None
+    assert (unfit.reason, "region" in unfit.words) == (FAULT, True)
+
+
+def test_it_goes_on_by_itself_once_the_setting_is_there(grown: Place) -> None:
+    with_plugin(grown, Later)
+    grown.track()
+    grown.work()
+    sweep_of(grown).run()
+    assert grown.states() == {"delivered": 1, "held": 1}
+    grown.destinations.update(1, settings={"region": "eu"}, actor="cli")
+    sweep_of(grown).run()
+    deliver(grown)
+    assert grown.states() == {"delivered": 2}
+    assert notice(grown.store, grown.registry, grown.settings) == []
+    assert grown.destinations.get(1).unfit is None
+
+
+def test_it_goes_on_by_itself_once_the_plugin_is_as_it_was(grown: Place) -> None:
+    with_plugin(grown, Later)
+    grown.track()
+    grown.work()
+    with_plugin(grown, Early)
+    sweep_of(grown).run()
+    deliver(grown)
+    assert grown.states() == {"delivered": 2}
+
+
+@pytest.mark.parametrize("kind", [Strict, Broken])
+def test_what_a_plugin_says_of_its_settings_shows_no_value(
+    grown: Place, kind: type[Destination], capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure("WARNING", "text")
+    with_plugin(grown, kind)
+    grown.track()
+    grown.work()
+    assert grown.states() == {"delivered": 1, "held": 1}
+    said = concern(grown).words + capsys.readouterr().err
+    assert "token" in said if kind is Strict else "AttributeError" in said
+    assert TOKEN not in said
+
+
+def test_a_mapping_that_is_not_understood_holds_too(grown: Place) -> None:
+    set_mapping(grown, '{"page": {"map": "{{event.event}}", "modification": "Vanished"}}')
+    grown.track()
+    grown.work()
+    assert [one[:2] for one in told(grown).values()] == [("delivered", None), ("held", "mapping_invalid")]
+    assert "Its mapping can't be read: page: " in concern(grown).words
+    set_mapping(grown, "{}")
+    sweep_of(grown).run()
+    deliver(grown)
+    assert grown.states() == {"delivered": 2}
+
+
+def set_mapping(place: Place, mapping: str) -> None:
+    with place.store.write() as connection:
+        values = {"mapping": mapping, "version": destinations.c.version + 1}
+        connection.execute(sa.update(destinations).values(values))
+
+
+def test_one_that_is_off_is_no_concern(grown: Place) -> None:
+    grown.destinations.turn_off(1, actor="cli")
+    with_plugin(grown, Later)
+    assert notice(grown.store, grown.registry, grown.settings) == []
+
+
+def test_what_is_no_secret_is_shown_though_it_does_not_fit(grown: Place) -> None:
+    with_plugin(grown, Later).destinations.update(1, settings={"region": "eu"}, actor="cli")
+
+    class Latest(Later):
+        class Settings(Schema):
+            token = Secret(required=True)
+            region = fields.String(required=True)
+            room = fields.String(required=True)
+
+    shown = with_plugin(grown, Latest).destinations.get(1).settings_shown
+    assert shown == {"token": "••••", "region": "eu"}
