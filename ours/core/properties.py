@@ -80,7 +80,7 @@ def user(raw: Raw, path: str, notices: Notices) -> Properties:
             found.take(key, value, key)
     _customise(found)
     phone = found.values.get("phone_number")
-    if isinstance(phone, float) and phone.is_integer():
+    if isinstance(phone, float) and phone.is_integer() and abs(phone) <= bags.LARGEST_NUMBER:
         phone = found.values["phone_number"] = int(phone)
     if phone is not None and phones.normalise(phone) is None:
         found.warn("phone_number", "phone_not_a_number")

@@ -110,6 +110,14 @@ def test_any_json_is_taken_where_the_catalogue_says_so() -> None:
     assert user(zip=2**60) == ({"zip": str(2**60)}, [("u.zip", "number_as_text")], {})
 
 
+def test_a_phone_beyond_every_exact_number_stays_what_it_is() -> None:
+    """As a whole number it could not be written down as JSON."""
+    for number in (1e17, 1e20, -1e20, 1e300):
+        values, notices, problems = user(phone_number=number)
+        assert (values, notices, problems) == ({"phone_number": number}, [("u.phone_number", "phone_not_a_number")], {})
+        assert isinstance(values["phone_number"], float)
+
+
 def test_a_phone_that_is_no_number_is_kept_with_a_warning() -> None:
     assert user(phone_number="none") == ({"phone_number": "none"}, [("u.phone_number", "phone_not_a_number")], {})
     for number in (15550100000, 15550100000.0):
