@@ -131,10 +131,13 @@ def test_a_camel_case_twin_means_the_known_field() -> None:
     assert problems == {"jobTitle": ["Must be text."]}
 
 
-def test_a_twin_beside_the_field_itself_is_not_lost() -> None:
-    values, notices, _ = user(first_name="Ann", firstName="Anna")
-    assert values == {"first_name": "Ann", "custom_properties": {"firstName": "Anna"}}
-    assert notices == [("u.firstName", "moved")]
+@pytest.mark.parametrize("raw", [{"first_name": "Ann", "firstName": "Anna"}, {"firstName": 5, "first_name": None}])
+def test_a_twin_beside_the_field_itself_gives_way_and_says_so(raw: dict[str, Any]) -> None:
+    assert user(**raw) == ({"first_name": raw["first_name"]}, [("u.firstName", "overridden")], {})
+
+
+def test_a_twin_that_says_the_same_as_the_field_itself_needs_no_word() -> None:
+    assert user(first_name="Ann", firstName="Ann") == ({"first_name": "Ann"}, [], {})
 
 
 def test_unknown_keys_join_the_custom_properties_and_what_is_explicit_wins() -> None:
