@@ -69,18 +69,20 @@ class Properties:
 
 
 def user(raw: Raw, path: str, notices: Notices) -> Properties:
-    """A visitor's. null stays (it clears), camelCase twins are renamed, and the rest joins ``custom_properties``."""
+    """A visitor's. null stays (it clears), twins in camelCase are renamed or give way, the rest joins custom ones."""
     found = Properties(USER_PROPERTIES, path, notices)
     for key, value in raw.items():
         twin = TWINS.get(key)
-        if twin and twin not in raw:
+        if not twin:
+            found.take(key, value, key)
+        elif twin not in raw:
             found.warn(key, "renamed", twin)
             found.take(key, value, twin)
-        else:
-            found.take(key, value, key)
+        elif value != raw[twin]:
+            found.warn(key, "overridden", twin)
     _customise(found)
     phone = found.values.get("phone_number")
-    if isinstance(phone, float) and phone.is_integer():
+    if isinstance(phone, float) and phone.is_integer() and abs(phone) <= bags.LARGEST_NUMBER:
         phone = found.values["phone_number"] = int(phone)
     if phone is not None and phones.normalise(phone) is None:
         found.warn("phone_number", "phone_not_a_number")

@@ -9,12 +9,13 @@ from ours.errors import OursError
 
 MOST_CONTAINERS = 100_000
 MOST_VALUES = 500_000
+_LONGEST_PATH = 200
 _LONG = b"0" * 19  # 2^64 has 20 digits and -2^63 has 19: what is shorter, orjson reads exactly
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
 
 class Unreadable(OursError):
-    """The body is not JSON that we take; the message says why, and never repeats what was sent."""
+    """The body is not JSON that we take; the message says why, and repeats no value that was sent."""
 
     code = "invalid_json"
 
@@ -33,8 +34,8 @@ def read(body: bytes) -> Any:
     if _LONG in body.translate(_DIGITS_AS_ZEROS):
         value = None  # frees the first reading before the second
         value = _read_exactly(body)
-    if rb"\u0000" in body and _has_nul(value):
-        raise Unreadable("The body holds the character NUL (\\u0000), which can't be stored. Remove it.")
+    if rb"\u0000" in body and (where := _nul(value)) is not None:
+        raise Unreadable(f"The body holds the character NUL (\\u0000) {where}, which can't be stored. Remove it.")
     return value
 
 
@@ -65,15 +66,30 @@ def _read_exactly(body: bytes) -> Any:
         raise Unreadable("The body is nested too deeply.") from None
 
 
-def _has_nul(value: Any) -> bool:
-    """Whether any text in ``value``, keys too, holds NUL. Walks without recursion, however deep it goes."""
-    waiting = [value]
+def _nul(value: Any) -> str | None:
+    """Where the first NUL stands, in a text or a key: ``in events.7.event``. Walks without recursion, however deep."""
+    waiting: list[tuple[Any, _Path]] = [(value, None)]
     while waiting:
-        match waiting.pop():
+        part, path = waiting.pop()
+        match part:
             case str() as text if "\0" in text:
-                return True
+                return f"in {_written(path)}"
             case dict() as pairs:
-                waiting += [*pairs.keys(), *pairs.values()]
+                if any("\0" in key for key in pairs):
+                    return f"in a name inside {_written(path)}"
+                waiting += [(item, (path, key)) for key, item in reversed(pairs.items())]
             case list() as items:
-                waiting += items
-    return False
+                waiting += [(item, (path, index)) for index, item in reversed([*enumerate(items)])]
+    return None
+
+
+_Path = tuple[Any, str | int] | None
+"""The path of what holds a part, and the part's name or number in it."""
+
+
+def _written(path: _Path) -> str:
+    names: list[str] = []
+    while path:
+        path, name = path
+        names.append(str(name))
+    return ".".join(reversed(names))[:_LONGEST_PATH] or "itself"

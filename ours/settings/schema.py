@@ -77,7 +77,10 @@ class SettingsSchema(Schema):
     log_format = _text(
         "`json`, `text`, or `auto` (text on a terminal).", "auto", validate.OneOf(["auto", "json", "text"])
     )
-    web_threads = _count("Requests that the web server works on at once; what waits for the disk does not count.", 4, 1)
+    web_threads = _count(
+        "Requests that the web server works on at once, 2 or more; what waits for its body or for the disk does not"
+        " count.", 4, 1
+    )  # fmt: skip
     deliver_workers = _count("Deliver workers that `ours serve` starts.", 1, 1)
     max_backlog = _count("Events waiting to be routed above which new ones are answered 503.", 1_000_000, 1)
     min_free_mb = _count("Free disk space (MB) in the data folder below which new events are answered 503.", 200)

@@ -6,14 +6,17 @@ from typing import Any
 from flask import Flask, Request, Response, has_request_context
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, Rule
 
+from ours.web.ingest import astray
 from ours.web.ingest.answers import Answer
 
 
 class App(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.url_map.merge_slashes = False  # a redirect would have key and body sent again, to where Host says
         self._plain: dict[tuple[str, str], Rule] = {}
         self._linked: dict[tuple[str, ...], Rule | None] = {}
 
@@ -54,13 +57,25 @@ class App(Flask):
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         """What guards the pages looks at hosts and cookies; a backend's request carries a key instead."""
-        return None if request_ctx.request.path.startswith("/api/v1/") else super().preprocess_request()
+        request = request_ctx.request
+        return None if request.path.startswith("/api/v1/") or _is_astray(request) else super().preprocess_request()
+
+    def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
+        """A backend that took the wrong address is told the right one, and not shown a page."""
+        request = request_ctx.request
+        if _is_astray(request):
+            return astray.refusal(request.path, request.method).response()
+        return super().handle_http_exception(e)
 
     def process_response(self, response: Response) -> Response:
         """An answer to a backend is whole when it is made; only over TLS is there something to add."""
         if isinstance(response, Answer) and request_ctx.request.scheme == "http":
             return response
         return super().process_response(response)
+
+
+def _is_astray(request: Request) -> bool:
+    return request.routing_exception is not None and astray.is_meant(request.path, request.method)
 
 
 class _Adapter(MapAdapter):

@@ -46,12 +46,19 @@ class Later:
             self._answer.response_iter(status, headers, parts)
 
 
-def allow() -> None:
-    """Let the application that granian is about to serve in this process postpone its answers."""
-    vars(granian.server.mp)["_wsgi_call_wrap"] = _wrap  # it has no door for this
+Run = Callable[[Any, dict[str, Any]], Any]
+"""What granian calls in one of its threads: with its object for an answer, and the environment."""
 
 
-def _wrap(application: "WSGIApplication", *options: Any) -> Callable[[Any, dict[str, Any]], Any]:
+def allow(around: Callable[[Run], Run]) -> None:
+    """Let the application that granian is about to serve in this process postpone its answers.
+
+    granian calls what ``around`` makes of it.
+    """
+    vars(granian.server.mp)["_wsgi_call_wrap"] = lambda *given: around(_wrap(*given))  # it has no door for this
+
+
+def _wrap(application: "WSGIApplication", *options: Any) -> Run:
     run = wrap(application, *options)
 
     def answer(given: Any, environ: dict[str, Any]) -> Any:

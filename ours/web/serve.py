@@ -1,4 +1,4 @@
-"""Runs the app under granian: one worker process, where what waits for a commit holds no thread."""
+"""Runs the app under granian: one worker process, where what waits, for a body or a commit, keeps nobody waiting."""
 
 import multiprocessing
 import os
@@ -13,6 +13,8 @@ from ours import log, processes
 from ours.bootstrap import Ours
 from ours.settings import Settings
 from ours.web import create_app, later
+from ours.web.arriving import MOST_WAITING, Arriving
+from ours.web.ingest.views import LARGEST
 
 _DRAIN_SECONDS = 4
 _MOST_AT_ONCE = 1024  # most of them wait for the disk, which holds no thread
@@ -33,13 +35,15 @@ def run(settings: Settings) -> None:
     log.configure(settings.log_level, settings.log_format)
     lock = processes.exclusive(settings.home / "web.lock", "A web server") if settings.embedded_database else None
     parent = os.getpid()
+    threads = max(2, settings.web_threads)  # of which one may wait for a body, and the other not
     multiprocessing.set_start_method("fork", force=True)  # what is imported is shared with granian's worker
 
     def load(_target: str) -> Flask:
         """Called in granian's own worker process, which must not outlive us."""
         processes.bind_to_parent(parent)
         app = create_app(Ours(settings))
-        later.allow()
+        largest = max(LARGEST, settings.max_batch_bytes)
+        later.allow(lambda run: Arriving(run, threads=threads, largest=largest, port=settings.port))
         processes.keep_memory()
         return app
 
@@ -49,7 +53,7 @@ def run(settings: Settings) -> None:
         port=settings.port,
         interface=Interfaces.WSGI,
         http=HTTPModes.http1,
-        blocking_threads=settings.web_threads,
+        blocking_threads=threads + MOST_WAITING,  # ``Arriving`` lets as many work as there are for that
         blocking_threads_idle_timeout=600,
         backlog=2048,
         backpressure=_MOST_AT_ONCE,

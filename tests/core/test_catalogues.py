@@ -110,6 +110,14 @@ def test_any_json_is_taken_where_the_catalogue_says_so() -> None:
     assert user(zip=2**60) == ({"zip": str(2**60)}, [("u.zip", "number_as_text")], {})
 
 
+def test_a_phone_beyond_every_exact_number_stays_what_it_is() -> None:
+    """As a whole number it could not be written down as JSON."""
+    for number in (1e17, 1e20, -1e20, 1e300):
+        values, notices, problems = user(phone_number=number)
+        assert (values, notices, problems) == ({"phone_number": number}, [("u.phone_number", "phone_not_a_number")], {})
+        assert isinstance(values["phone_number"], float)
+
+
 def test_a_phone_that_is_no_number_is_kept_with_a_warning() -> None:
     assert user(phone_number="none") == ({"phone_number": "none"}, [("u.phone_number", "phone_not_a_number")], {})
     for number in (15550100000, 15550100000.0):
@@ -123,10 +131,13 @@ def test_a_camel_case_twin_means_the_known_field() -> None:
     assert problems == {"jobTitle": ["Must be text."]}
 
 
-def test_a_twin_beside_the_field_itself_is_not_lost() -> None:
-    values, notices, _ = user(first_name="Ann", firstName="Anna")
-    assert values == {"first_name": "Ann", "custom_properties": {"firstName": "Anna"}}
-    assert notices == [("u.firstName", "moved")]
+@pytest.mark.parametrize("raw", [{"first_name": "Ann", "firstName": "Anna"}, {"firstName": 5, "first_name": None}])
+def test_a_twin_beside_the_field_itself_gives_way_and_says_so(raw: dict[str, Any]) -> None:
+    assert user(**raw) == ({"first_name": raw["first_name"]}, [("u.firstName", "overridden")], {})
+
+
+def test_a_twin_that_says_the_same_as_the_field_itself_needs_no_word() -> None:
+    assert user(first_name="Ann", firstName="Ann") == ({"first_name": "Ann"}, [], {})
 
 
 def test_unknown_keys_join_the_custom_properties_and_what_is_explicit_wins() -> None:

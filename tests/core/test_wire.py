@@ -101,6 +101,22 @@ def test_deep_nesting_is_read_or_refused_and_never_breaks_anything(part: str) ->
         assert outcome(("[" * depth + part + "]" * depth).encode())
 
 
+@pytest.mark.parametrize(
+    ("body", "where"),
+    [
+        (rb'{"events": [{"event": "A"}, {"event": "B\u0000", "userId": "\u0000"}]}', " in events.1.event, "),
+        (rb'{"events": [{"eventProperties": {"a": [1, "\u0000"]}}]}', " in events.0.eventProperties.a.1, "),
+        (rb'{"userProperties": {"a\u0000": 1}}', " in a name inside userProperties, "),
+        (rb'{"\u0000": 1}', " in a name inside itself, "),
+        (b"[" * 500 + rb'"\u0000"' + b"]" * 500, " in " + ("0." * 100) + ", "),
+    ],
+)
+def test_where_a_nul_stands_is_told(body: bytes, where: str) -> None:
+    with pytest.raises(wire.Unreadable) as refused:
+        wire.read(body)
+    assert where in str(refused.value)
+
+
 def test_an_escaped_backslash_before_u0000_is_no_nul() -> None:
     assert wire.read(rb'{"a": "\\u0000"}') == {"a": "\\u0000"}
 

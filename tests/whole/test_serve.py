@@ -2,11 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -66,6 +67,17 @@ def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Serv
             assert requests.get(f"{server.url}/health/live", timeout=2).ok
         assert [answer.result().status_code for answer in answers] == [200] * 5
     assert sorted(answer.result().json()["distinctId"] for answer in answers) == ["0", "1", "2", "3", "4"]
+
+
+def test_hundreds_of_silent_senders_keep_nobody_waiting(standing: Server) -> None:
+    with ExitStack() as silent:
+        for number in range(200):
+            path, length = [("/api/v1/track", 500), ("/sign-in", 50), ("/api/admin/v1/sources", 9)][number % 3]
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{{"
+            silent.enter_context(socket.create_connection((standing.host, standing.port))).sendall(head.encode())
+        for _ in range(5):
+            assert standing.track("Purchase", mode="test").status_code == 200
+            assert requests.get(f"{standing.url}/sign-in", timeout=5).status_code == 200
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])

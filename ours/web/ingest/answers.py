@@ -16,7 +16,7 @@ from ours.errors import Busy
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_HEADERS = (
+HEADERS = (
     ("Content-Type", "application/json"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("X-Content-Type-Options", "nosniff"),
@@ -42,6 +42,11 @@ PROBLEMS: Mapping[str, Problem] = {
         405,
         "The address exists, but not for this method.",
         "Use a method that the `Allow` header names: POST, or GET for `/openapi`.",
+    ),
+    "request_timeout": Problem(
+        408,
+        "The body did not arrive within 30 seconds.",
+        "Send again with the same `distinctId`; over a slow line, send less at once.",
     ),
     "too_large": Problem(
         413,
@@ -156,7 +161,7 @@ class Answer(Response):
     automatically_set_content_length = False
 
     def __init__(self, data: Sequence[bytes], status: int, headers: Mapping[str, str]) -> None:
-        super().__init__(data, status, Headers([*_HEADERS, *headers.items()]), direct_passthrough=True)
+        super().__init__(data, status, Headers([*HEADERS, *headers.items()]), direct_passthrough=True)
 
     def get_wsgi_headers(self, environ: "WSGIEnvironment") -> Headers:  # noqa: ARG002
         return self.headers

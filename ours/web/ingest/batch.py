@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response
 
-from ours import clock
+from ours import clock, log
 from ours.core.incoming import Incoming
 from ours.errors import Busy, Invalid
 from ours.web.current import ours
@@ -27,13 +27,15 @@ def take(caller: "Caller", body: dict[str, Any]) -> Response:
     rows = [_read(row, now) for row in values["events"]]
     good = [row for row in rows if isinstance(row, Incoming)]
     try:
-        receipts = ours().accept.accept(caller, good) if good else []
+        kept = _keep(caller, good) if good else []
     except Busy as problem:
         return _unavailable(rows, problem)
-    failed = len(rows) - len(good)
+    results = [*_results(rows, iter(kept))]
+    accepted = sum(result["success"] for result in results)
+    failed = len(rows) - accepted
     if failed:
         ours().accept.refuse(caller, failed)
-    said = _summary(len(good), [*_results(rows, iter(receipts))])
+    said = _summary(accepted, results)
     if warnings := notices.all():
         said["warnings"] = listed(warnings)
     return answer(said, 207 if failed else 200)
@@ -52,11 +54,36 @@ def _read(row: Any, now: int) -> Row:
         return BATCH_ROW.incoming(row, now)
     except Invalid as problem:
         return problem
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is this row's alone
+        return _broken(error)
 
 
-def _results(rows: Sequence[Row], receipts: "Iterator[Receipt]") -> Iterator[Result]:
+def _keep(caller: "Caller", rows: Sequence[Incoming]) -> "list[Receipt | Invalid]":
+    """What became of each. Where one of them breaks something, the halves are tried by themselves."""
+    accept = ours().accept
+    try:
+        return [*accept.accept(caller, rows)]
+    except Busy:
+        raise
+    except Exception as error:  # noqa: BLE001 - as above
+        if len(rows) == 1:
+            return [_broken(error)]
+        half = len(rows) // 2
+        return _keep(caller, rows[:half]) + _keep(caller, rows[half:])
+
+
+def _broken(error: Exception) -> Invalid:
+    log.get("web.ingest").error("a row failed", exc_info=error)
+    return Invalid("Something about this row broke us. It was logged; the other rows are not touched by it.")
+
+
+def _results(rows: Sequence[Row], kept: "Iterator[Receipt | Invalid]") -> Iterator[Result]:
     for index, row in enumerate(rows):
-        yield _failed(index, row) if isinstance(row, Invalid) else _taken(index, row, next(receipts))
+        if isinstance(row, Incoming):
+            became = next(kept)
+            yield _failed(index, became) if isinstance(became, Invalid) else _taken(index, row, became)
+        else:
+            yield _failed(index, row)
 
 
 def _taken(index: int, row: Incoming, receipt: "Receipt") -> Result:

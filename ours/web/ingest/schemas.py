@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
 
 from ours.core import bags, emails, phones, properties, timing
-from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, USER_PROPERTIES
+from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, USER_PROPERTIES
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
 from ours.errors import Invalid
@@ -15,6 +15,15 @@ from ours.web.ingest.swift import Swift
 
 NAMERS = ("userId", "externalId", "email")
 NOBODY = "No identifier was sent. Send at least one of userId, externalId and email."
+_NO_PHONE = f"This is no phone number of {phones.FEWEST} to {phones.MOST} digits, and finds nobody."
+_NO_EMAIL = "This is no email address, and finds nobody."
+_PHONE = "userProperties.phone_number"
+_MEANT = {
+    "userid": "userId", "visitorid": "userId", "externalid": "externalId", "customerid": "externalId",
+    "email": "email", "emailaddress": "email", "phone": _PHONE, "phonenumber": _PHONE, "mobile": _PHONE,
+}  # fmt: skip
+_UNKNOWN = "This is not known here. Did you mean {}?"
+_HINTS = {_NO_PHONE, _NO_EMAIL, *(_UNKNOWN.format(name) for name in _MEANT.values())}
 Body = dict[str, Any]
 
 
@@ -98,7 +107,7 @@ class Person(Contract):
     @validates_schema(skip_on_field_errors=False, pass_original=True)
     def somebody_is_named(self, data: Body, original: Body, **_: Any) -> None:
         if not _named(data) and all(original.get(name) is None for name in NAMERS):
-            raise ValidationError({name: [NOBODY] for name in NAMERS})
+            raise ValidationError({name: [NOBODY] for name in NAMERS} | _mistaken(original, self.names))
 
 
 class Event(Person):
@@ -188,9 +197,30 @@ def sentence(errors: dict[str, list[str]]) -> str:
     if len(errors) == 1:
         [(path, texts)] = errors.items()
         return f"{path}: {texts[0]}"
-    if all(texts == [NOBODY] for texts in errors.values()):
-        return NOBODY
+    others = {path: text for path, (text, *_) in errors.items() if text != NOBODY}
+    if len(others) < len(errors) and {*others.values()} <= _HINTS:
+        return " ".join([NOBODY, *(f"{path}: {text}" for path, text in others.items())])
     return f"{len(errors)} fields are wrong: {', '.join(errors)}."
+
+
+def _mistaken(original: Body, known: frozenset[str]) -> dict[str, list[str]]:
+    """What was perhaps sent to name somebody, and does not: by its path, why."""
+    facts = original.get("userProperties")
+    facts = facts if isinstance(facts, dict) else {}
+    found = {key: _meant(key) for key in original.keys() - known}
+    found |= {f"userProperties.{key}": _meant(key) for key in facts.keys() - USER_PROPERTIES.keys() - TWINS.keys()}
+    for key in ("phone_number", "phoneNumber"):
+        if facts.get(key) not in (None, ""):
+            found[f"userProperties.{key}"] = _NO_PHONE
+    if facts.get("email") not in (None, ""):
+        found["userProperties.email"] = _NO_EMAIL
+    return {path: [why] for path, why in sorted(found.items()) if why}
+
+
+def _meant(key: str) -> str:
+    """What a key that is not known was meant to be; empty when it looks like none."""
+    name = _MEANT.get(key.replace("_", "").replace("-", "").lower())
+    return _UNKNOWN.format(name) if name else ""
 
 
 def _named(data: Body) -> bool:

@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 
 from ours import clock
 from ours.errors import Busy, Invalid
 from ours.web.current import ours
-from ours.web.ingest import openapi
+from ours.web.ingest import astray, openapi
 from ours.web.ingest.answers import Refusal, answer, broken, listed, unavailable
 from ours.web.ingest.batch import take
 from ours.web.ingest.guard import LIMITS, serve
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ours.services.accept import Caller, Receipt
 
 LARGEST = 1024 * 1024
-ALLOWED = {"track": "POST", "identify": "POST", "batch": "POST", "openapi": "GET, HEAD"}
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"]
 
 blueprint = Blueprint("ingest", __name__, url_prefix="/api/v1")
@@ -55,12 +54,9 @@ def describe() -> Response:
 
 
 @blueprint.route("/<path:rest>", methods=_METHODS, **_as_it_is)
-def elsewhere(rest: str) -> Response:
-    """Whatever the doors above don't take: 405 at their addresses, 404 anywhere else."""
-    allowed = ALLOWED.get(rest.rstrip("/"))
-    if allowed:
-        raise Refusal("method_not_allowed", f"Only {allowed} is answered here.", headers={"Allow": allowed})
-    raise Refusal("not_found", "There is no such address. See /api/v1/openapi.")
+def elsewhere(rest: str) -> Response:  # noqa: ARG001 - the address as it was sent says more
+    """Whatever the doors above don't take."""
+    raise astray.refusal(request.path, request.method)
 
 
 def _track(caller: "Caller", body: dict[str, Any]) -> Response:

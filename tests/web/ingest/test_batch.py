@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
+from ours.web.ingest.schemas import BATCH_ROW
+
 ROOT = Path(__file__).resolve().parents[3]
 Post = Callable[..., TestResponse]
 
@@ -39,6 +41,34 @@ def test_a_wrong_row_fails_alone_and_names_its_fields(post: Post, accept: Any) -
     assert set(wrong["errors"]) == {"event", "email", "distinctId"}
     assert all(path in wrong["message"] for path in wrong["errors"])
     assert (len(accept.items), accept.refused) == (2, 2)
+
+
+def test_a_row_that_breaks_what_nobody_foresaw_fails_alone(
+    post: Post, accept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = accept.accept
+
+    def breaks(caller: Any, items: Any) -> Any:
+        if any(item.distinct_id == "d2" for item in items):
+            raise TypeError("secret")
+        return whole(caller, items)
+
+    monkeypatch.setattr(accept, "accept", breaks)
+    answer = post("batch", events=[row(n) for n in range(5)])
+    assert answer.status_code == 207
+    assert [one["success"] for one in answer.get_json()["results"]] == [True, True, False, True, True]
+    wrong = answer.get_json()["results"][2]
+    assert (wrong["code"], "logged" in wrong["message"], "secret" in answer.text) == ("invalid_event", True, False)
+    assert (len(accept.items), accept.refused) == (4, 1)
+
+
+def test_a_row_that_can_not_be_read_for_a_reason_nobody_foresaw_fails_alone(
+    post: Post, accept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = BATCH_ROW.incoming
+    monkeypatch.setattr(BATCH_ROW, "incoming", lambda body, now: read(body, now) if body["event"] == "A" else 1 / 0)
+    answer = post("batch", events=[row(1), row(2, event="B"), row(3)])
+    assert [one["success"] for one in answer.get_json()["results"]] == [True, False, True]
 
 
 def test_none_good_is_207_without_success(post: Post, accept: Any) -> None:

@@ -76,13 +76,36 @@ def test_one_wrong_field_is_told_in_one_sentence(post: Post) -> None:
     assert post("track", userId="u").get_json()["error"] == "event: Must be sent."
 
 
-@pytest.mark.parametrize(
-    "facts", [None, {}, {"city": "Oslo"}, {"email": ""}, {"phone_number": "none"}, {"email": "N/A"}]
-)
+@pytest.mark.parametrize("facts", [None, {}, {"city": "Oslo"}, {"email": ""}])
 def test_without_an_identifier_the_three_are_named(post: Post, facts: Any) -> None:
     answer = post("track", event="A", userId=None, userProperties=facts)
     assert answer.status_code == 400
     assert set(answer.get_json()["errors"]) == {"userId", "externalId", "email"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "path", "why"),
+    [
+        ({"userProperties": {"phone_number": "N/A"}}, "userProperties.phone_number", "7 to 15 digits"),
+        ({"userProperties": {"phoneNumber": "N/A"}}, "userProperties.phoneNumber", "7 to 15 digits"),
+        ({"userProperties": {"email": "N/A"}}, "userProperties.email", "no email address"),
+        ({"userProperties": {"phone": "+15550100000"}}, "userProperties.phone", "userProperties.phone_number?"),
+        ({"userProperties": {"user_id": "u"}}, "userProperties.user_id", "userId?"),
+        ({"user_id": "u"}, "user_id", "userId?"),
+        ({"External-ID": "u"}, "External-ID", "externalId?"),
+    ],
+)
+def test_what_does_not_name_anybody_though_it_was_meant_to_is_told(
+    post: Post, sent: dict[str, Any], path: str, why: str
+) -> None:
+    answer = post("track", event="A", colour="red", **sent)
+    body = answer.get_json()
+    assert answer.status_code == 400
+    assert set(body["errors"]) == {"userId", "externalId", "email", path}
+    assert why in body["errors"][path][0]
+    assert f"{path}: {body['errors'][path][0]}" in body["error"]
+    [row] = post("batch", events=[{"event": "A", "distinctId": "d", **sent}]).get_json()["results"]
+    assert path in row["message"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,211 @@
+"""Senders who are slow, silent or say too much, over real connections to granian, whose two threads they can't take."""
+
+import http.client
+import json
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+
+from ours import processes
+from ours.web import arriving, later
+from ours.web.arriving import MOST_WAITING, Arriving
+from ours.web.cutting import cut_silent
+
+LARGEST = 100_000
+forked = multiprocessing.get_context("fork")  # what is imported is there
+
+
+def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Says how many bytes of body it was given; 413 when more were announced than it takes."""
+    too_large = int(environ.get("CONTENT_LENGTH") or 0) > LARGEST
+    said = f"{environ['PATH_INFO']} {0 if too_large else len(environ['wsgi.input'].read())}".encode()
+    start_response("413 Too Large" if too_large else "200 OK", [("Content-Length", str(len(said)))])
+    return [said]
+
+
+def serve(port: int, above: int) -> None:
+    processes.bind_to_parent(above)
+    parent = os.getpid()
+    arriving._ANSWER_SECONDS, arriving._MOST_HELD = 1, 1_000_000
+
+    def load(_: str) -> Any:
+        processes.bind_to_parent(parent)
+        later.allow(lambda run: Arriving(run, threads=2, largest=LARGEST, port=port, seconds=1.2))
+        return application
+
+    multiprocessing.set_start_method("fork", force=True)
+    Granian(
+        "x:y",
+        address="127.0.0.1",
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        blocking_threads=2 + MOST_WAITING,
+        blocking_threads_idle_timeout=5,
+        backpressure=1024,
+        workers_kill_timeout=1,
+        log_enabled=False,
+    ).serve(target_loader=load)
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number = int(probe.getsockname()[1])
+    server = forked.Process(target=serve, args=(number, os.getpid()))
+    server.start()
+    try:
+        ends = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", number)).close()
+                break
+            except ConnectionRefusedError:
+                assert time.monotonic() < ends
+                time.sleep(0.02)
+        yield number
+    finally:
+        server.terminate()
+        server.join(10)
+
+
+@pytest.fixture
+def connect(port: int) -> Iterator[Callable[[bytes], socket.socket]]:
+    with ExitStack() as opened:
+
+        def connect(sent: bytes) -> socket.socket:
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+            connection.sendall(sent)
+            return connection
+
+        yield connect
+
+
+def head(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"POST {path} HTTP/1.1", "Host: x", *headers, "", ""]).encode()
+
+
+def ask(port: int, path: str, body: bytes | None = None) -> tuple[int, str, float]:
+    """The answer's status and text, and after how many seconds it came."""
+    begun = time.monotonic()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST" if body else "GET", path, body)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text, time.monotonic() - begun
+
+
+def all_of(connection: socket.socket) -> bytes:
+    return b"".join(iter(lambda: connection.recv(4096), b""))
+
+
+SILENT = [
+    head("/silent", "Content-Length: 500") + b"{",
+    head("/silent", "Transfer-Encoding: chunked") + b"1\r\n{\r\n",
+]
+
+
+@pytest.mark.parametrize("sent", SILENT, ids=["announced", "chunked"])
+def test_hundreds_of_silent_senders_keep_nobody_waiting(port: int, connect: Any, sent: bytes) -> None:
+    for _ in range(200):
+        connect(sent)
+    for body in (b"x" * 500, None, b"x" * 90_000, b"y"):
+        status, text, seconds = ask(port, "/other", body)
+        assert (status, text) == (200, f"/other {len(body or b'')}")
+        assert seconds < 2
+
+
+@pytest.mark.parametrize("sent", SILENT, ids=["announced", "chunked"])
+def test_what_does_not_arrive_is_told_so_and_then_cut(port: int, connect: Any, sent: bytes) -> None:
+    begun = time.monotonic()
+    silent = [connect(sent) for _ in range(5)]
+    for connection in silent:
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        said = json.loads(answer.read())
+        assert (answer.status, said["code"], said["success"]) == (408, "request_timeout", False)
+        assert answer.headers["Connection"] == "close"
+    assert time.monotonic() - begun > 1
+    assert all(connection.recv(1) == b"" for connection in silent)
+    assert ask(port, "/other", b"x")[0] == 200
+
+
+def test_a_slow_body_that_arrives_in_time_is_read_wherever_it_is_waited_for(port: int, connect: Any) -> None:
+    slow = [connect(head("/slow", "Content-Length: 4", "Connection: close") + b"a") for _ in range(6)]
+    for part in (b"b", b"c", b"d"):
+        time.sleep(0.1)
+        for connection in slow:
+            connection.sendall(part)
+    for connection in slow:
+        assert all_of(connection).endswith(b"/slow 4")
+
+
+def test_bodies_that_arrive_at_once_take_no_more_memory_than_they_may(port: int, connect: Any) -> None:
+    large = [connect(head("/large", "Content-Length: 90000") + b"x" * 89_999) for _ in range(20)]
+    answers = []
+    for connection in large:
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        answers.append((answer.status, json.loads(answer.read())["code"]))
+        connection.close()
+    assert {(503, "unavailable"), (408, "request_timeout")} == {*answers}
+    assert ask(port, "/other", b"x" * 90_000)[:2] == (200, "/other 90000")
+
+
+def test_who_writes_all_before_reading_learns_that_it_was_too_much(port: int, connect: Any) -> None:
+    for _ in range(3):
+        connection = connect(head("/much", "Content-Length: 20000000", "Connection: close"))
+        for _ in range(20):
+            connection.sendall(b"x" * 1_000_000)
+        assert all_of(connection).startswith(b"HTTP/1.1 413")
+
+
+def test_who_asks_before_sending_is_answered_and_need_not_send(connect: Any) -> None:
+    connection = connect(head("/much", "Content-Length: 20000000", "Expect: 100-continue"))
+    assert connection.recv(4096).startswith(b"HTTP/1.1 413")
+
+
+def test_only_silent_connections_to_that_port_are_cut() -> None:
+    with ExitStack() as opened:
+        pairs = []
+        for _ in range(2):
+            listener = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+            near = opened.enter_context(socket.create_connection(listener.getsockname()))
+            pairs.append((listener.getsockname()[1], near, opened.enter_context(listener.accept()[0])))
+        (port, near, far), (_, _, other) = pairs
+        time.sleep(0.2)
+        far.sendall(b"x")
+        assert cut_silent(port, 0.1) == 0
+        time.sleep(0.2)
+        assert cut_silent(port, 0.1) == 1
+        assert (near.recv(9), near.recv(9)) == (b"x", b"")
+        other.sendall(b"y")
+
+
+def test_what_arrives_after_it_was_told_to_be_late_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sender sends it again."""
+    monkeypatch.setattr(arriving, "cut_silent", lambda *_: 0)
+    told, ran = [], []
+
+    class Given:
+        def response_bytes(self, status: int, *_: Any) -> None:
+            told.append(status)
+
+    class Source:
+        def read(self, size: int) -> bytes:
+            time.sleep(0.5)
+            return b"x" * size
+
+    arrives = Arriving(lambda *_: ran.append(1), threads=2, largest=100, port=1, seconds=0.1)
+    arrives(Given(), {"CONTENT_LENGTH": "5", "wsgi.input": Source()})
+    assert (told, ran) == ([408], [])
