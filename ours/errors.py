@@ -39,12 +39,15 @@ class Forbidden(OursError):
 
 
 class Busy(OursError):
-    """Nothing can be made durable just now (backlog, disk, database); try again after ``retry_after`` seconds."""
+    """Nothing can be made durable just now; try again after ``retry_after`` seconds.
+
+    ``reason``: ``backlog``, ``database``, ``disk``, or ``waiting`` when too much waits for the database already.
+    """
 
     code = "unavailable"
 
-    def __init__(self, message: str, retry_after: int = 2) -> None:
-        self.retry_after = retry_after
+    def __init__(self, message: str, retry_after: int = 2, reason: str = "database") -> None:
+        self.retry_after, self.reason = retry_after, reason
         super().__init__(message)
 
 
