@@ -18,6 +18,12 @@ class SettingsInvalid(OursError):
         super().__init__(f"These settings are wrong:\n{lines}")
 
 
+class NotBegun(OursError):
+    """There is no installation where the settings say, and what was asked for makes none."""
+
+    code = "no_installation"
+
+
 class NotFound(OursError):
     code = "not_found"
 
