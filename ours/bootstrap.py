@@ -13,6 +13,7 @@ from ours.services.overview import Overview
 from ours.services.people import People
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
+from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store, derive, migrate
 from ours.store.queries import whole
@@ -84,7 +85,11 @@ class Ours:
 
     @cached_property
     def accept(self) -> Accept:
-        return Accept(self.store, self.settings, self._writer)
+        return Accept(self.store, self.settings, self._writer, self.unavailable)
+
+    @cached_property
+    def unavailable(self) -> Unavailable:
+        return Unavailable()
 
     @cached_property
     def route(self) -> "Route":
@@ -248,7 +253,7 @@ class Ours:
     def metrics(self) -> "Metrics":
         from ours.services.metrics import Metrics
 
-        return Metrics(self.store, self.registry, self.queue, self.settings)
+        return Metrics(self.store, self.registry, self.queue, self.settings, self.unavailable)
 
     @cached_property
     def counting(self) -> "Counting":
@@ -268,6 +273,6 @@ class Ours:
 
     def close(self) -> None:
         """End the threads and close the files of what was used."""
-        for name in ("_writer", "_poker", "deliver", "queue", "store"):
+        for name in ("_writer", "unavailable", "_poker", "deliver", "queue", "store"):
             if name in self.__dict__:
                 self.__dict__[name].close()

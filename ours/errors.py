@@ -18,6 +18,12 @@ class SettingsInvalid(OursError):
         super().__init__(f"These settings are wrong:\n{lines}")
 
 
+class NotBegun(OursError):
+    """There is no installation where the settings say, and what was asked for makes none."""
+
+    code = "no_installation"
+
+
 class NotFound(OursError):
     code = "not_found"
 
@@ -39,12 +45,15 @@ class Forbidden(OursError):
 
 
 class Busy(OursError):
-    """Nothing can be made durable just now (backlog, disk, database); try again after ``retry_after`` seconds."""
+    """Nothing can be made durable just now; try again after ``retry_after`` seconds.
+
+    ``reason``: ``backlog``, ``database``, ``disk``, or ``waiting`` when too much waits for the database already.
+    """
 
     code = "unavailable"
 
-    def __init__(self, message: str, retry_after: int = 2) -> None:
-        self.retry_after = retry_after
+    def __init__(self, message: str, retry_after: int = 2, reason: str = "database") -> None:
+        self.retry_after, self.reason = retry_after, reason
         super().__init__(message)
 
 

@@ -53,9 +53,14 @@ def _watch_parent(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def private(path: Path) -> IO[bytes]:
+    """Open a file to write at its end; made for us alone when it is not there, whatever the umask."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
+
+
 def exclusive(path: Path, what: str) -> IO[bytes]:
     """Hold ``path`` locked for as long as the returned file stays open; refuse when somebody else holds it."""
-    handle = path.open("ab")
+    handle = private(path)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -21,7 +21,8 @@ from ours import log
 from ours.settings import Settings
 
 _logger = log.get("queue")
-_JOB_SECONDS = 300
+JOB_SECONDS, FAILED_SECONDS = 300, 3600
+"""How long a job may take, and how long one that failed is kept."""
 _MOST_TOKENS = 8
 _LOOK_SECONDS = 0.2
 _COMPLAIN_SECONDS = 10.0
@@ -67,7 +68,7 @@ class Queue:
         queue = RqQueue(station, connection=self._quick, serializer=JSONSerializer)
         if queue.count == 0:
             job = f"ours.jobs.stations.{station}"
-            queue.enqueue(job, job_timeout=_JOB_SECONDS, result_ttl=0, failure_ttl=3600, description=station)
+            queue.enqueue(job, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=FAILED_SECONDS, description=station)
 
     def _lost(self, station: str, error: RedisError) -> None:
         """Say so, once in a while."""

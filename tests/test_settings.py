@@ -41,6 +41,12 @@ def test_a_home_that_cannot_be_used_is_said_in_words(tmp_path: Path) -> None:
         settings.load({"OURS_HOME": str(tmp_path / "file" / "data")})
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "80000", "-1"])
+def test_a_port_that_there_is_not_is_refused(tmp_path: Path, port: str) -> None:
+    with pytest.raises(SettingsInvalid, match="OURS_PORT"):
+        settings.load({"OURS_HOME": str(tmp_path), "OURS_PORT": port})
+
+
 def test_an_empty_variable_means_the_default(tmp_path: Path) -> None:
     assert settings.load({"OURS_HOME": str(tmp_path), "OURS_PORT": ""}).port == 8000
 

@@ -37,16 +37,16 @@ def restore(shell: Shell, file: Path, check: bool) -> None:
 
     All of it or nothing. Needs the secret keys that it was sealed with, and a version of ours that is not older.
     """
-    from ours.bootstrap import Ours
+    from contextlib import closing
 
-    ours = Ours(shell.settings)  # not brought up to date first: the backup says which shape it needs
-    try:
-        if check:
-            shell.show(document(ours.backup.check(file)) | {"whole": True})
-        else:
-            finish(shell, ours.backup.restore(file))
-    finally:
-        ours.close()
+    from ours.bootstrap import Ours
+    from ours.services.backup import Backup
+
+    if check:
+        shell.show(document(Backup.check(file)) | {"whole": True})
+        return
+    with closing(Ours(shell.settings)) as ours:  # not brought up to date first: the backup says which shape it needs
+        finish(shell, ours.backup.restore(file))
 
 
 def finish(shell: Shell, moved: "Moved") -> None:

@@ -69,8 +69,9 @@ def _disk(shell: Shell, bytes_per_event: float) -> Mapping[str, Any]:
     import shutil
 
     settings = shell.settings
-    per_day = sum(slot.live + slot.test for slot in shell.ours.overview.hours(_DAY_HOURS))
-    room = shutil.disk_usage(settings.home).free - settings.min_free_mb * 1024 * 1024
+    hours = () if shell.missing else shell.ours.overview.hours(_DAY_HOURS)
+    per_day = sum(slot.live + slot.test for slot in hours)
+    room = shutil.disk_usage(_there(settings.home)).free - settings.min_free_mb * 1024 * 1024
     full, sentence = outlook(per_day, bytes_per_event, room, settings.keep_events_days)
     return {
         "bytesPerEvent": round(bytes_per_event),

@@ -39,6 +39,10 @@ def _examine(shell: Shell) -> "Iterator[Finding]":
         yield from _wrong(error)
         return
     yield Finding("settings", "ok", "All can be read.")
+    if shell.missing:
+        said, _, mend = shell.missing.partition(". ")
+        yield Finding("installation", "fail", f"{said}.", mend)
+        return
     yield from checks.home(settings)
     for check in (safety.exposure, safety.keys, safety.code):
         yield from check(settings)

@@ -25,7 +25,9 @@ def plugin() -> None:
 @pass_shell
 def list_(shell: Shell) -> None:
     """All plugins: those loaded, those whose extra is not installed, and those set aside with the reason."""
-    registry = shell.ours.registry
+    from ours.registry import load
+
+    registry = load(shell.settings)
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("name", "status", "label", "origin")}
     columns["where, and why"] = lambda one: " · ".join(filter(None, (one["where"], one["reason"])))
     documents = [_loaded(one) for one in registry.loaded]

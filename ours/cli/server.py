@@ -39,11 +39,13 @@ def _check(shell: Shell) -> None:
     """Refuse settings that name no database. One that is away just now is waited for."""
     from contextlib import closing
 
+    from ours import log
     from ours.errors import Busy
     from ours.store import Store
 
+    log.configure(shell.settings.log_level, shell.settings.log_format)
     with closing(Store(shell.settings)) as store:
         try:
             store.reach()
         except Busy as error:
-            shell.say(f"{error} It is waited for.", warn=True)
+            log.get("cli").warning("database_waited_for", error=str(error))

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from ours.errors import Invalid, OursError
+from ours.errors import Invalid, NotBegun, OursError
 
 if TYPE_CHECKING:
     from ours.bootstrap import Ours
     from ours.settings import Settings
 
 ACTOR: Final = "cli"
+_BEGINNERS = {"serve", "web", "worker", "demo", "restore", "apply", "db upgrade", "source add"}
+"""The verbs that may begin a new installation. Any other looks at one, or changes one, that is there: a wrong OURS_HOME
+must not give it an empty one, which it would back up, or count, as if that were yours."""
+_ONLY_LOOKS = {"check", "only_plan"}
 Column = Callable[[Mapping[str, Any]], object]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -29,21 +33,43 @@ class Shell:
         from ours import log
         from ours.settings import load
 
-        settings = load()
+        settings = load(begin=False)
+        if _may_begin() or not _missing(settings):
+            settings = load()
         log.configure("ERROR" if settings.log_level == "INFO" else settings.log_level, settings.log_format)
         return settings
 
     @cached_property
     def ours(self) -> "Ours":
-        """The installation, its database brought up to date."""
-        from ours.bootstrap import Ours
+        """The installation, its database brought up to date.
 
+        :raises NotBegun: when there is none, and the verb makes none.
+        """
+        from ours.bootstrap import Ours
+        from ours.store import migrate
+
+        if self.missing and not _may_begin():
+            raise NotBegun(self.missing)
         ours = Ours(self.settings)
         begins = self.settings.embedded_database and ours.store.is_new()
-        ours.prepare()
+        try:
+            ours.store.reach()
+            if not _may_begin() and migrate.is_empty(ours.store):
+                name = "OURS_HOME" if self.settings.embedded_database else "OURS_DATABASE_URL"
+                raise NotBegun(f"The database has no tables of ours. Set {name} to what the server has.")
+            ours.prepare()
+        except OursError:
+            ours.close()
+            raise
         if begins:
             self.say(f"A new installation begins in {self.settings.home}. OURS_HOME names another.")
         return ours
+
+    @property
+    def missing(self) -> str | None:
+        """Why there is no installation where the settings say, and what to do; None: there is one, as far as is known
+        without asking a server."""
+        return _missing(self.settings)
 
     def close(self) -> None:
         if "ours" in self.__dict__:
@@ -70,6 +96,23 @@ class Shell:
     def say(self, sentence: str, *, warn: bool = False) -> None:
         """A word to the person, on stderr, out of the way of what is piped."""
         click.secho(sentence, err=True, fg="red" if warn else None)
+
+
+def _may_begin() -> bool:
+    context = click.get_current_context()
+    verb = " ".join(context.command_path.split()[1:])
+    return verb in _BEGINNERS and not any(context.params.get(flag) for flag in _ONLY_LOOKS)
+
+
+def _missing(settings: "Settings") -> str | None:
+    file = settings.database_file
+    if file is None or file.exists():
+        return None
+    if not settings.embedded_database:
+        return f"There is no installation in {file}, which OURS_DATABASE_URL names. Name the server's."
+    why = "" if "home" in settings.given else " (OURS_HOME is not set)"
+    where = "Set OURS_HOME to the server's data folder; under systemd it stands in /etc/ours/ours.env."
+    return f"There is no installation in {settings.home}{why}. {where}"
 
 
 pass_shell = click.make_pass_decorator(Shell, ensure=True)

@@ -17,6 +17,7 @@ from ours import ids, log, processes
 from ours.bootstrap import Ours
 from ours.errors import Busy
 from ours.jobs import stations
+from ours.jobs.orders import Order
 from ours.settings import Settings
 
 _logger = log.get("worker")
@@ -30,6 +31,7 @@ _TEND_SECONDS = 0.2
 class StationWorker(SimpleWorker):
     """An RQ worker that tells the running job when it is to end, and comes back soon after a lost queue."""
 
+    job_class = Order
     max_connection_wait_time = 2.0
     stop = threading.Event()
 

@@ -14,14 +14,16 @@ from ours import clock, ids
 from ours.core import allow
 from ours.core.incoming import Incoming
 from ours.errors import Busy
+from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store, key_hash, writer
-from ours.store.queries import events, sources, volumes
+from ours.store.queries import events, server, sources, volumes
 from ours.store.queries.events import NewEvent
 from ours.store.writer import Writer, Written
 
 _KEY_FRESH = 1.0
 _GAUGE_FRESH = 1.0
+_TRIAL_FRESH = 1.0
 _GAUGE_SHARE = 20  # to count a long backlog takes its time: no more than a twentieth of it
 _MB = 1024 * 1024
 
@@ -51,12 +53,21 @@ Outcome = list[Receipt] | Exception
 
 
 class Accept:
-    def __init__(self, store: Store, settings: Settings, writer: Writer) -> None:
+    def __init__(
+        self, store: Store, settings: Settings, writer: Writer, unavailable: Unavailable | None = None
+    ) -> None:
         self._store = store
         self._settings = settings
         self._writer = writer
+        self._unavailable = unavailable or Unavailable()
         self._callers: dict[str, tuple[float, Caller | None]] = {}
         self._room = _Room(store, settings)
+        self._trial = _Trial(store)
+
+    def check(self) -> None:
+        """:raises Busy: when an event could not be made durable now, as far as that can be known without one."""
+        self._room.check()
+        self._trial.check()
 
     def authenticate(self, key: str) -> Caller | None:
         """The caller behind a key; None when it is unknown, revoked, expired, or its source is not active.
@@ -68,8 +79,12 @@ class Accept:
         now = time.monotonic()
         if known and now - known[0] < _KEY_FRESH:
             return known[1]
-        with self._store.read() as connection:
-            row = sources.caller_by_hash(connection, hashed, clock.now_ms())
+        try:
+            with self._store.read() as connection:
+                row = sources.caller_by_hash(connection, hashed, clock.now_ms())
+        except Busy as error:
+            self._note(error)
+            raise
         caller = Caller(row.source_id, row.key_id, row.mode, row.rate_limit) if row else None
         if len(self._callers) > 10_000:
             self._callers.clear()
@@ -81,25 +96,42 @@ class Accept:
 
         :raises Busy: when they can't be made durable now. None of them is stored then.
         """
-        rows, distinct_ids = self._rows(caller, items)
-        return _receipts(self._writer.write(rows, caller.key_id), distinct_ids)
+        try:
+            rows, distinct_ids = self._rows(caller, items)
+            written = self._writer.write(rows, caller.key_id)
+        except Busy as error:
+            self._note(error)
+            raise
+        return _receipts(written, distinct_ids)
 
     def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Outcome], None]) -> None:
         """As ``accept``, but returns at once: ``tell`` gets what came of it later, in another thread, and is quick.
 
         :raises Busy: when it is known at once that they can't be made durable. ``tell`` is not called then.
         """
-        rows, distinct_ids = self._rows(caller, items)
 
         def pass_on(outcome: writer.Outcome) -> None:
+            if isinstance(outcome, Busy):
+                self._note(outcome)
             tell(outcome if isinstance(outcome, Exception) else _receipts(outcome, distinct_ids))
 
-        self._writer.submit(rows, caller.key_id, pass_on)
+        try:
+            rows, distinct_ids = self._rows(caller, items)
+            self._writer.submit(rows, caller.key_id, pass_on)
+        except Busy as error:
+            self._note(error)
+            raise
 
     def refuse(self, caller: Caller, count: int = 1) -> None:
         """Count events of a known key that were answered 4xx."""
         minute = clock.now_ms() // clock.MINUTE * clock.MINUTE
         self._writer.count(volumes.Cell(minute, caller.source_id, caller.mode, "rejected"), count)
+
+    def _note(self, error: Busy) -> None:
+        """A request is going to be answered 503."""
+        self._unavailable.note(error)
+        if error.reason == "database":
+            self._trial.failed(error)
 
     def _rows(self, caller: Caller, items: Sequence[Incoming]) -> tuple[list[NewEvent], list[str]]:
         """The rows, and the distinct id of each ("" for an identify)."""
@@ -140,7 +172,7 @@ class _Room:
         self._store = store
         self._settings = settings
         self._due = 0.0
-        self._refusal: str | None = None
+        self._refusal: tuple[str, str] | None = None
         self._lock = threading.Lock()
 
     def check(self) -> None:
@@ -153,15 +185,51 @@ class _Room:
             finally:
                 self._lock.release()
         if self._refusal:
-            raise Busy(self._refusal, retry_after=5)
+            reason, words = self._refusal
+            raise Busy(words, retry_after=5, reason=reason)
 
-    def _look(self) -> str | None:
+    def _look(self) -> tuple[str, str] | None:
         if shutil.disk_usage(self._settings.home).free < self._settings.min_free_mb * _MB:
-            return "The disk is nearly full. Make room, or lower OURS_MIN_FREE_MB."
+            return "disk", "The disk is nearly full. Make room, or lower OURS_MIN_FREE_MB."
         with self._store.read() as connection:
             if events.count_unrouted(connection) >= self._settings.max_backlog:
-                return "Too many events wait to be routed. Check that the route worker runs."
+                return "backlog", "Too many events wait to be routed. Check that the route worker runs."
         return None
+
+
+class _Trial:
+    """Whether the database takes writes: after a failure, and at first, one is tried, each second at most."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._error: str | None = "Nothing was written yet."
+        self._due = 0.0
+        self._lock = threading.Lock()
+
+    def failed(self, error: Busy) -> None:
+        """An event could not be stored."""
+        self._error, self._due = str(error), time.monotonic() + _TRIAL_FRESH
+
+    def check(self) -> None:
+        """:raises Busy: when it does not, or can't be reached."""
+        if not self._store.is_sqlite:
+            with self._store.read() as connection:
+                if server.is_read_only(connection):
+                    raise Busy("The database is read-only just now.")
+        with self._lock:
+            if self._error and time.monotonic() >= self._due:
+                self._try()
+        if self._error:
+            raise Busy(self._error)
+
+    def _try(self) -> None:
+        try:
+            with self._store.write() as connection:
+                server.try_to_write(connection)
+        except Busy as error:
+            self.failed(error)
+        else:
+            self._error = None
 
 
 def _receipts(written: Sequence[Written], distinct_ids: Sequence[str]) -> list[Receipt]:

@@ -8,13 +8,13 @@ from typing import Any
 from marshmallow import ValidationError
 
 from ours.errors import SettingsInvalid
-from ours.settings.ring import own_keys
+from ours.settings.ring import has_own_keys, own_keys
 from ours.settings.schema import PREFIX, SettingsSchema
 from ours.settings.values import Settings
 
 
-def load(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment, make the data folder and, on the first start, the secret key.
+def load(environ: Mapping[str, str] | None = None, *, begin: bool = True) -> Settings:
+    """Read the environment. ``begin``: make the data folder and the secret key where there are none.
 
     :raises SettingsInvalid: naming every wrong variable.
     """
@@ -27,8 +27,10 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise SettingsInvalid(problems) from None
     home: Path = values["home"]
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        values["secret_keys"] = values["secret_keys"] or own_keys(home)
+        if begin:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if begin or has_own_keys(home):
+            values["secret_keys"] = values["secret_keys"] or own_keys(home)
     except OSError as error:
         raise SettingsInvalid({"OURS_HOME": f"{home} can't be used: {error.strerror}."}) from None
     return Settings(**values, given=frozenset(name for name, value in given.items() if value != ""))

@@ -17,6 +17,10 @@ from ours.settings.values import Settings
 _FILE = "secret.key"
 
 
+def has_own_keys(home: Path) -> bool:
+    return (home / _FILE).exists()
+
+
 def own_keys(home: Path) -> tuple[bytes, ...]:
     """The ring kept in the data folder, newest first; made once, by whichever process is first.
 
@@ -40,8 +44,7 @@ def own_keys(home: Path) -> tuple[bytes, ...]:
 
 def present_keys(settings: Settings) -> tuple[bytes, ...]:
     """The ring as it is now: a key may have been added to the data folder's since this process began."""
-    path = settings.home / _FILE
-    now = _read(path) if path.exists() else ()
+    now = _read(settings.home / _FILE) if has_own_keys(settings.home) else ()
     return now if set(settings.secret_keys) <= set(now) else settings.secret_keys
 
 

@@ -14,8 +14,8 @@ def _text(text: str, default: str, *checks: Any) -> fields.String:
     return fields.String(load_default=default, validate=list(checks), metadata={"text": text})
 
 
-def _count(text: str, default: int, low: int = 0) -> fields.Integer:
-    return fields.Integer(load_default=default, validate=validate.Range(min=low), metadata={"text": text})
+def _count(text: str, default: int, low: int = 0, high: int | None = None) -> fields.Integer:
+    return fields.Integer(load_default=default, validate=validate.Range(low, high), metadata={"text": text})
 
 
 def _said(text: str, shown: str) -> dict[str, str]:
@@ -46,7 +46,7 @@ class SettingsSchema(Schema):
         metadata=_said("The data folder; made with mode 0700.", "./data"),
     )
     host = _text("The address the web server listens on.", "127.0.0.1")
-    port = _count("The port the web server listens on.", 8000)
+    port = _count("The port the web server listens on.", 8000, 1, 65535)
     database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)
     redis_url = _text(
         "`redis://…`, `rediss://…` or `unix://…`. Empty: an embedded Valkey in the data folder.", "", _QUEUE

@@ -8,6 +8,7 @@ from pathlib import Path
 from ours.settings.kinds import Network
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_SQLITE = "sqlite:///"
 _LONGEST_SOCKET_PATH = 100
 
 
@@ -47,6 +48,13 @@ class Settings:
     smtp_url: str = field(repr=False)
     given: frozenset[str] = frozenset()
     """The names of those that the environment said; the others have their defaults."""
+
+    @property
+    def database_file(self) -> Path | None:
+        """Where SQLite's file is, or will be; None when a server has the database."""
+        if self.embedded_database:
+            return self.home / "ours.db"
+        return Path(self.database_url.removeprefix(_SQLITE)) if self.database_url.startswith(_SQLITE) else None
 
     @property
     def embedded_database(self) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, exc, func, insert, select
 
+from ours import processes
 from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings, present_keys
 from ours.store import connecting, reaching
@@ -234,7 +235,7 @@ class Store:
 
 @contextmanager
 def _alone_by_file(folder: Path, station: str) -> Iterator[bool]:
-    with (folder / f"{station}.lock").open("ab") as handle:
+    with processes.private(folder / f"{station}.lock") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -47,6 +47,12 @@ def is_ahead(store: Store) -> bool:
         return _revision(connection) > head()
 
 
+def is_empty(store: Store) -> bool:
+    """Whether the database never had tables of ours."""
+    with store.read() as connection:
+        return not _revision(connection)
+
+
 def head() -> str:
     """The newest migration; their files are numbered."""
     return max((file.name.partition("_")[0] for file in (_FOLDER / "versions").glob("[0-9]*.py")), default="0000")

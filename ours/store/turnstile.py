@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from ours import processes
+
 # Called without letting go of the interpreter: these never wait, and under load getting it back would.
 _flock = ctypes.PyDLL(None).flock
 
@@ -53,4 +55,4 @@ class Turnstile:
         self._files = None
 
     def _open(self) -> tuple[IO[bytes], IO[bytes]]:
-        return (self._folder / "next.lock").open("ab"), (self._folder / "data.lock").open("ab")
+        return processes.private(self._folder / "next.lock"), processes.private(self._folder / "data.lock")

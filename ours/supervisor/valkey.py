@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 
+from ours import processes
 from ours.errors import OursError
 from ours.settings import Settings
 
@@ -15,7 +16,8 @@ class QueueServerMissing(OursError):
 def run(settings: Settings) -> None:
     """Become the server. Only rows are truth, so it writes nothing to disk."""
     binary = find()
-    with (settings.home / "queue.log").open("wb") as log:
+    with processes.private(settings.home / "queue.log") as log:
+        log.truncate(0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     options = {

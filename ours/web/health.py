@@ -16,13 +16,13 @@ def live() -> Response:
 
 @blueprint.get("/ready")
 def ready() -> tuple[Response, int]:
-    """503 with the reason when the database is away or not migrated. A queue that is away only costs time."""
+    """503 with the reason when an event would be answered 503. A queue that is away only costs time."""
     here = ours()
-    try:
-        migrated = migrate.is_current(here.store)
-    except Busy as error:
-        return jsonify(status="unavailable", database=str(error)), 503
     queue = "ok" if here.queue.reachable() else "away: deliveries go on, more slowly"
-    if not migrated:
-        return jsonify(status="unavailable", database="needs `ours db upgrade`", queue=queue), 503
+    try:
+        if not migrate.is_current(here.store):
+            return jsonify(status="unavailable", database="needs `ours db upgrade`", queue=queue), 503
+        here.accept.check()
+    except Busy as error:
+        return jsonify({"status": "unavailable", error.reason: str(error), "queue": queue}), 503
     return jsonify(status="ok", database="ok", queue=queue), 200

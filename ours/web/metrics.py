@@ -8,7 +8,6 @@ from prometheus_client import CollectorRegistry, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from ours.errors import Busy
 from ours.services.metrics import CATALOGUE, Sample
 from ours.web.current import ours
 
@@ -21,12 +20,8 @@ _NO = "Set OURS_METRICS_TOKEN and send it as `Authorization: Bearer TOKEN`, or a
 def metrics() -> Response:
     if not _may_ask():
         return Response(_NO, 403, mimetype="text/plain")
-    try:
-        samples = ours().metrics.read()
-    except Busy as error:
-        return Response(f"{error}\n", 503, mimetype="text/plain")
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Rows(samples))
+    registry.register(_Rows(ours().metrics.read()))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return Response(encode(registry), content_type=content_type)
 
@@ -79,10 +74,12 @@ _HEAD = """# Metrics
 `GET /metrics` answers in the format of Prometheus. Without `OURS_METRICS_TOKEN` only the machine itself may ask, and
 not through a proxy; with it, whoever sends `Authorization: Bearer TOKEN`.
 
-All is read from rows, so a restart loses nothing, and every web process gives the same answer: let Prometheus ask one
-of them, or take `max` over them, never `sum`. Answers are remembered for five seconds, or for twenty times as long as
-they took if that is more. The scheduler adds up once and for all what is more than three minutes old, so asking stays
-cheap with millions of events. Sources and destinations are labelled `NUMBER NAME`.
+All is read from rows, so a restart loses nothing, and every web process gives the same answer: take `max` over them,
+never `sum`. Let Prometheus ask each web process all the same: `ours_requests_unavailable_total`, `ours_database_up`,
+`ours_queue_up` and `ours_disk_free_bytes` are what the process that answers has seen by itself, and while the database
+is away, they and the limits are all that is told. Answers are remembered for five seconds, or for twenty times as long
+as they took if that is more. The scheduler adds up once and for all what is more than three minutes old, so asking
+stays cheap with millions of events. Sources and destinations are labelled `NUMBER NAME`.
 [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml) and
 [deploy/grafana/ours.json](../deploy/grafana/ours.json) use these names; a test compares.
 

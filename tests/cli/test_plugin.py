@@ -54,7 +54,7 @@ def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lacking = SetAside("s3", "built-in", "here", "It needs the module boto3.", "pip install 'ours[s3]'")
-    monkeypatch.setattr("ours.bootstrap.load_registry", lambda _: Registry([], [], [lacking]))
+    monkeypatch.setattr("ours.registry.load", lambda _: Registry([], [], [lacking]))
     [listed] = terminal.json("plugin", "list")
     assert (listed["status"], listed["install"]) == ("not installed", "pip install 'ours[s3]'")
     assert "not installed" in terminal.text("plugin", "list")

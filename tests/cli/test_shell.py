@@ -103,7 +103,7 @@ def test_upgrading_says_whether_there_was_anything_to_do(tmp_path: Path) -> None
     assert [json.loads(result.stdout)["upgraded"] for result in (first, second)] == [True, False]
 
 
-def test_where_there_is_no_installation_one_is_begun_aloud_and_writing_a_plugin_begins_none(
+def test_an_installation_is_begun_aloud_and_writing_a_plugin_begins_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home, written = tmp_path / "home", str(tmp_path / "crm.py")
@@ -114,5 +114,5 @@ def test_where_there_is_no_installation_one_is_begun_aloud_and_writing_a_plugin_
     terminal.json("plugin", "check", written)
     terminal.json("plugin", "try", written)
     assert not home.exists()
-    assert str(home) in terminal.run("source", "list").stderr
+    assert str(home) in terminal.run("source", "add", "Shop").stderr
     assert terminal.run("source", "list").stderr == ""

@@ -13,6 +13,7 @@ from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.conservation import Conservation
 from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample
+from ours.services.unavailable import Unavailable
 from ours.store.queries import counters
 from ours.store.tables import attempts
 from tests.receiver import Receiver
@@ -26,7 +27,7 @@ def metrics(place: Place) -> Callable[[], dict[tuple[str, ...], Sample]]:
     """Reads them anew, as a process does that has just started."""
 
     def read() -> dict[tuple[str, ...], Sample]:
-        samples = Metrics(place.store, place.registry, Queue(place.settings), place.settings).read()
+        samples = Metrics(place.store, place.registry, Queue(place.settings), place.settings, Unavailable()).read()
         assert len({(one.metric, *one.labels) for one in samples}) == len(samples)
         return {(one.metric, *one.labels): one for one in samples}
 
@@ -146,7 +147,7 @@ def test_the_balance_is_counted_apart_and_its_age_is_told(place: Place, receiver
 
 
 def test_an_answer_is_remembered_for_a_while(place: Place) -> None:
-    asked = Metrics(place.store, place.registry, Queue(place.settings), place.settings)
+    asked = Metrics(place.store, place.registry, Queue(place.settings), place.settings, Unavailable())
     assert asked.read() is asked.read()
 
 

@@ -49,7 +49,8 @@ class Backup:
             counts = form.write(file, head, _sections(connection), _binary())
         return Moved(head.at, counts)
 
-    def check(self, path: Path) -> Moved:
+    @staticmethod
+    def check(path: Path) -> Moved:
         """Read a backup from start to end.
 
         :raises Invalid: when it is none, or not whole.

@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import __version__, clock
+from ours.errors import Busy
 from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.conservation import last_balance
 from ours.services.metrics.counting import COUNTED, SCHEDULER
+from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import counters, events, reading_figures, sources
@@ -38,27 +40,36 @@ class Sample:
 
 
 class Metrics:
-    def __init__(self, store: Store, registry: Registry, queue: Queue, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, queue: Queue, settings: Settings, unavailable: Unavailable
+    ) -> None:
         self._store = store
         self._registry = registry
         self._queue = queue
         self._settings = settings
+        self._unavailable = unavailable
         self._lock = threading.Lock()
         self._read: tuple[float, list[Sample]] | None = None
 
     def read(self) -> Sequence[Sample]:
         """All samples. They are remembered for five seconds, or twenty times as long as it took to read them.
 
-        :raises Busy: when the database is away.
+        When the database is away, those that this process knows by itself.
         """
         with self._lock:
             begun = time.monotonic()
             if self._read is None or begun >= self._read[0]:
-                with self._store.read() as connection:
-                    samples = [*self._from_rows(connection), *self._from_here()]
+                samples = [*self._from_rows_if_there(), *self._from_here()]
                 took = time.monotonic() - begun
                 self._read = time.monotonic() + max(_FRESH, _REST_FOR_WORK * took), samples
             return self._read[1]
+
+    def _from_rows_if_there(self) -> list[Sample]:
+        try:
+            with self._store.read() as connection:
+                return [*self._from_rows(connection), Sample("database_up", 1)]
+        except Busy:
+            return [Sample("database_up", 0)]
 
     def _from_rows(self, connection: Connection) -> Iterator[Sample]:
         now = clock.now_ms()
@@ -82,6 +93,8 @@ class Metrics:
         yield from _balance(connection, now)
 
     def _from_here(self) -> Iterator[Sample]:
+        for reason, count in self._unavailable.counts().items():
+            yield Sample("requests_unavailable_total", count, (reason,))
         yield Sample("queue_up", self._queue.reachable())
         yield Sample("disk_free_bytes", shutil.disk_usage(self._settings.home).free)
         yield Sample("disk_least_bytes", self._settings.min_free_mb * _MB)

@@ -1,8 +1,11 @@
-"""What PostgreSQL says about itself."""
+"""What the database says about itself."""
 
+import secrets
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, delete, insert, text
+
+from ours.store.tables import keepsakes
 
 _TOLD = (
     "fsync", "synchronous_commit", "full_page_writes", "statement_timeout", "idle_in_transaction_session_timeout",
@@ -10,8 +13,23 @@ _TOLD = (
 )  # fmt: skip
 
 
+_TRIAL = "trial"
+_TRIAL_BYTES = 64 * 1024
+
+
+def try_to_write(connection: Connection) -> None:
+    """Write more than fits into what is allotted already, and take it away again: for nobody to see."""
+    connection.execute(insert(keepsakes).values(name=_TRIAL, sealed=secrets.token_bytes(_TRIAL_BYTES)))
+    connection.execute(delete(keepsakes).where(keepsakes.c.name == _TRIAL))
+
+
 def version(connection: Connection) -> int:
     return int(connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000")) or 0)
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether it takes no writes: a standby, or told so."""
+    return bool(connection.scalar(text("SELECT current_setting('transaction_read_only')")) == "on")
 
 
 def settings(connection: Connection) -> Mapping[str, str]:

@@ -1,0 +1,164 @@
+"""``/health/ready`` says what an event would be told."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from prometheus_client.parser import text_string_to_metric_families
+
+from ours import log
+from ours.bootstrap import Ours
+from ours.services import unavailable
+from ours.settings import Settings
+from ours.web import create_app
+from tests.conftest import _execute
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def make(make_settings: Callable[..., Settings], make_database_url: Callable[[str], str]) -> Iterator[Make]:
+    """A web process; ``ready()``, ``send()`` and ``metrics()`` ask it."""
+    made: list[Web] = []
+
+    def opened(kind: str = "sqlite", **settings: Any) -> Web:
+        ours = Ours(make_settings(**{"database_url": make_database_url(kind)} | settings))
+        made.append(Web(ours, ours.sources.add("Shop", actor="cli").live_key))
+        return made[-1]
+
+    yield opened
+    for one in made:
+        one.ours.close()
+
+
+class Web:
+    def __init__(self, ours: Ours, key: str) -> None:
+        self.ours, self.key = ours, key
+        self.client = create_app(ours).test_client()
+
+    def ready(self) -> tuple[int, Any]:
+        answer = self.client.get("/health/ready")
+        return answer.status_code, answer.get_json()
+
+    def send(self) -> int:
+        return self.client.post(
+            "/api/v1/track", json={"token": self.key, "event": "Purchase", "userId": "u1"}
+        ).status_code
+
+    def unavailable(self) -> dict[str, float]:
+        families = {one.name: one for one in text_string_to_metric_families(self.client.get("/metrics").text)}
+        return {one.labels["reason"]: one.value for one in families["ours_requests_unavailable"].samples}
+
+
+@pytest.fixture
+def full() -> Callable[[Web], Callable[[], None]]:
+    """Takes every further page from a SQLite database, as a disk does that is full; answers how to give them back."""
+
+    def fill(web: Web) -> Callable[[], None]:
+        engine, most = web.ours.store.engine, [1]
+
+        def limit(connection: Any, *_: object) -> None:
+            connection.execute(f"PRAGMA max_page_count = {most[0]}")
+
+        sa.event.listen(engine, "checkout", limit)
+        return lambda: most.__setitem__(0, 4294967294)
+
+    return fill
+
+
+def test_it_is_when_an_event_would_be_taken(make: Make, engine_kind: str) -> None:
+    web = make(engine_kind)
+    status, said = web.ready()
+    assert (status, said["status"], said["database"]) == (200, "ok", "ok")
+    assert web.send() == 200
+
+
+def test_it_is_not_when_the_disk_is_nearly_full(make: Make) -> None:
+    web = make(min_free_mb=99_999_999)
+    status, said = web.ready()
+    assert (status, said["status"]) == (503, "unavailable")
+    assert "OURS_MIN_FREE_MB" in said["disk"]
+    assert web.send() == 503
+
+
+def test_it_is_not_when_too_many_events_wait_to_be_routed(make: Make) -> None:
+    web = make(max_backlog=1)
+    assert web.send() == 200
+    web.ours.accept._room._due = 0
+    status, said = web.ready()
+    assert status == 503
+    assert "route worker" in said["backlog"]
+    assert web.send() == 503
+
+
+def test_it_is_not_on_a_standby(make: Make, make_database_url: Callable[[str], str]) -> None:
+    """As it is after a failover, with no event since."""
+    web = make("postgresql")
+    assert web.ready()[0] == 200
+    name = web.ours.store.engine.url.database
+    address = web.ours.settings.database_url
+    _execute(address, f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    try:
+        web.ours.store.engine.dispose()
+        status, said = web.ready()
+        assert status == 503
+        assert "read-only" in said["database"]
+        assert web.send() == 503
+    finally:
+        _execute(address, "SET default_transaction_read_only = off", f'ALTER DATABASE "{name}" RESET ALL')
+        web.ours.store.engine.dispose()
+
+
+def test_it_is_not_while_the_database_takes_nothing_more(
+    make: Make, full: Callable[[Web], Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.accept._TRIAL_FRESH", 0.0)
+    web = make(min_free_mb=0)
+    make_room = full(web)
+    assert web.ready()[0] == 503  # no event had to fail for it
+    make_room()
+    assert web.ready()[0] == 200
+    make_room = full(web)
+    while web.send() == 200:
+        pass
+    status, said = web.ready()
+    assert status == 503
+    assert "full" in said["database"]
+    make_room()
+    assert web.ready()[0] == 200
+    assert web.send() == 200
+
+
+def test_a_503_is_counted_and_said_but_not_each(
+    make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(unavailable, "_EVERY", 0.3)
+    log.configure("WARNING", "json")
+    web = make(min_free_mb=99_999_999)
+    assert web.unavailable() == {"backlog": 0, "database": 0, "disk": 0, "waiting": 0}
+    for _ in range(5):
+        assert web.send() == 503
+    rows = [{"event": "Lead", "userId": "u1", "distinctId": str(number)} for number in range(3)]
+    assert web.client.post("/api/v1/batch", json={"token": web.key, "events": rows}).status_code == 503
+    web.ours.metrics._read = None
+    assert web.unavailable() == {"backlog": 0, "database": 0, "disk": 6, "waiting": 0}
+    for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+        timer.join()
+    lines = [line for line in capsys.readouterr().err.splitlines() if "answered_503" in line]
+    assert ['"requests": 1,' in line for line in lines] == [True, False]
+    assert '"requests": 5, "reason": "disk", "error": "The disk is nearly full.' in lines[1]
+
+
+def test_metrics_go_on_without_the_database(make_settings: Callable[..., Settings]) -> None:
+    ours = Ours(make_settings(database_url="postgresql://nobody@127.0.0.1:1/none"))
+    web = Web(ours, "any key")
+    assert web.ready()[0] == 503
+    assert web.send() == 503
+    families = {one.name: one for one in text_string_to_metric_families(web.client.get("/metrics").text)}
+    assert families["ours_database_up"].samples[0].value == 0
+    assert families["ours_disk_free_bytes"].samples[0].value > 0
+    assert not families["ours_balance"].samples
+    assert web.unavailable()["database"] == 1
+    ours.close()
