@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter, Rule
 
+from ours.web.admin import door
 from ours.web.ingest import astray
 from ours.web.ingest.answers import Answer
 
@@ -61,10 +62,12 @@ class App(Flask):
         return None if request.path.startswith("/api/v1/") or _is_astray(request) else super().preprocess_request()
 
     def handle_http_exception(self, e: HTTPException) -> HTTPException | ResponseReturnValue:
-        """A backend that took the wrong address is told the right one, and not shown a page."""
+        """A backend that took the wrong address is told the right one, and a program that there is none; no page."""
         request = request_ctx.request
         if _is_astray(request):
             return astray.refusal(request.path, request.method).response()
+        if request.path.startswith("/api/admin/"):
+            return door.refusal(e)
         return super().handle_http_exception(e)
 
     def process_response(self, response: Response) -> Response:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 
 import orjson
 from flask import Blueprint, Response, request
 from marshmallow import RAISE, Schema, ValidationError
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from ours import log
 from ours.errors import Busy, Forbidden, Invalid, NotFound, OursError, Unsealable
@@ -19,6 +20,10 @@ from ours.web.throttle import throttle
 
 LARGEST = 256 * 1024
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin/v1")
+_SENTENCES = {
+    "not_found": "There is nothing at this address. docs/api.md lists all that there is.",
+    "method_not_allowed": "This address takes another method: the Allow header names them.",
+}
 Json = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 View = Callable[..., Json]
 
@@ -138,9 +143,19 @@ def _busy(error: Busy) -> Response:
     return _refuse(error, 503, {"Retry-After": str(error.retry_after)})
 
 
+def refusal(error: HTTPException) -> Response:
+    """What a program is told that asks for an address that there is not, or in a way that is not answered there."""
+    headers = {"Allow": ", ".join(sorted(error.valid_methods or ()))} if isinstance(error, MethodNotAllowed) else {}
+    code = "method_not_allowed" if headers else "not_found" if error.code == HTTPStatus.NOT_FOUND else Invalid.code
+    told = {"error": _SENTENCES.get(code, error.description or error.name), "code": code}
+    response = _never_kept(_answer(told, error.code or HTTPStatus.BAD_REQUEST))
+    response.headers.update(headers)
+    return response
+
+
 @blueprint.errorhandler(Exception)
-def _broken(error: Exception) -> Response | HTTPException:
+def _broken(error: Exception) -> Response:
     if isinstance(error, HTTPException):
-        return error
+        return refusal(error)
     log.get("web.admin").exception("a request failed")
     return _answer({"error": "Something broke on our side. It was logged.", "code": "internal_error"}, 500)

@@ -194,3 +194,22 @@ def test_a_fault_of_ours_says_nothing_of_its_innards(
     answer = program("balance:read")("GET", "/balance")
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
     assert "canary" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code", "allowed"),
+    [
+        ("GET", "/api/admin/v1/nope", 404, "not_found", None),
+        ("GET", "/api/admin/v1/sources/abc", 404, "not_found", None),
+        ("GET", "/api/admin/v2/balance", 404, "not_found", None),
+        ("PUT", "/api/admin/v1/balance", 405, "method_not_allowed", "GET, HEAD, OPTIONS"),
+    ],
+)
+def test_a_wrong_address_is_told_as_every_error_is(
+    app: Flask, method: str, path: str, status: int, code: str, allowed: str | None
+) -> None:
+    answer = app.test_client().open(path, method=method)
+    assert (answer.status_code, answer.content_type, answer.get_json()["code"]) == (status, "application/json", code)
+    assert answer.get_json()["error"].endswith(".")
+    assert answer.headers.get("Allow") == allowed
+    assert answer.headers["Cache-Control"] == "no-store"
