@@ -4,7 +4,7 @@ granian hands a body over while it still arrives, and takes it back when its thr
 thread until all is there, for as long as the sender likes: there is no time-out, and nothing but the end of the
 connection ends the reading. So granian may have many threads, of which as many work as there are for that; the others
 rest, and one comes back for each that a body keeps. A body that takes too long is answered 408, and a connection whose
-sender takes no notice of that is cut.
+sender takes no notice of that is cut. Why it is so is said in ``docs/adr/0019``.
 """
 
 import io
