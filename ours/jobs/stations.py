@@ -50,7 +50,10 @@ def deliver() -> None:
 
 @contextmanager
 def _told(station: str) -> Iterator[None]:
-    """RQ's log is silent, so what a job ends with is said here. After a bug we rest: the next job may well meet it."""
+    """RQ's log is silent, so what a job ends with is said here; a traceback that RQ met, it would keep in Redis.
+
+    After a bug we rest: the next job may well meet it.
+    """
     try:
         yield
     except RedisError:  # whoever pokes says it
@@ -60,7 +63,6 @@ def _told(station: str) -> Iterator[None]:
     except Exception:
         _logger.exception("station_failed", station=station)
         _stop.wait(_LINGER)
-        raise
 
 
 def _drain(station: str, work: Callable[[float], None]) -> None:

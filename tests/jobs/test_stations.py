@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from ours import log, processes
 from ours.jobs import worker
@@ -61,6 +62,9 @@ def test_a_bug_in_a_station_is_a_line_in_the_log(
     assert (said["event"], said["station"], said["level"]) == ("station_failed", station, "error")
     assert "in fail" in said["exception"]
     assert "RuntimeError: no place for ••••" in said["exception"]
+    with Redis(unix_socket_path=str(settings.queue_socket)) as queue:
+        kept = [queue.hgetall(key) for key in queue.keys("rq:job:*")]
+    assert "RuntimeError" not in str(kept) and "jane" not in str(kept)
 
 
 @pytest.mark.parametrize("style", ["json", "text"])

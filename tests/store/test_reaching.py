@@ -120,7 +120,7 @@ def _asked_for_a_password(postgres: str, role: str) -> Iterator[None]:
             connection.execute(f"DROP ROLE {role}")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("verb", [("event", "list"), ("serve",), ("web",), ("worker", "route"), ("db", "upgrade")])
+@pytest.mark.parametrize("verb", [("serve",), ("web",), ("worker", "route"), ("db", "upgrade")])
 def test_every_verb_says_it_in_a_sentence(
     verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -132,7 +132,13 @@ def test_every_verb_says_it_in_a_sentence(
     assert result.stderr.startswith("Error: These settings are wrong:\n  OURS_DATABASE_URL: There is no folder")
 
 
-def test_the_doctor_says_it_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("OURS_DATABASE_URL", f"sqlite:///{tmp_path}/missing/x.db")
+def test_a_verb_that_only_looks_and_the_doctor_say_that_nothing_is_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    missing = tmp_path / "missing" / "x.db"
+    monkeypatch.setenv("OURS_DATABASE_URL", f"sqlite:///{missing}")
+    sentence = f"There is no installation in {missing}, which OURS_DATABASE_URL names."
+    assert Terminal().run("event", "list").stderr.startswith(f"Error: {sentence}")
     found = Terminal().json("doctor", status=1)
-    assert [one["message"].split(":")[0] for one in found if one["status"] == "fail"] == ["OURS_DATABASE_URL"]
+    assert [one["message"] for one in found if one["status"] == "fail"] == [sentence]
+    assert not missing.parent.exists()
