@@ -9,7 +9,8 @@ const anyYear = new Intl.DateTimeFormat(undefined, { year: "numeric", ...parts }
 const offset = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
 
 function zoneAt(moment) {
-  return offset.formatToParts(moment).find((part) => part.type === "timeZoneName").value.replace("GMT", "UTC");
+  const zone = offset.formatToParts(moment).find((part) => part.type === "timeZoneName").value;
+  return zone.replace("GMT", "UTC").replace(/[+-]0$/, "");
 }
 
 function showLocalTimes(root) {

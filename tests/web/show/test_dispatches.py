@@ -190,16 +190,17 @@ def test_a_viewer_may_look_and_not_send(
 def test_a_destinations_page_shows_its_latest_failed_tries_and_its_counts_lead_to_the_dispatches(
     browser_of: Callable[[str], Browser], send: Send, work: Work, refusing: int
 ) -> None:
-    event_id = send()
+    event_id = send("Purch\u200base")
     work()
     viewer = browser_of("viewer")
     page = viewer.page(f"/destinations/{refusing}")
     assert "Latest tries that failed" in page
     assert "HTTP 422" in page
+    assert "Purch⟨U+200B⟩ase" in page
     assert "The destination answered 422." in page
     assert re.search(rf'href="/events/{event_id}#dispatch-\w+"', page)
     [address] = re.findall(r'<dd><a href="([^"]+)" aria-label="1 rejected: see them">1</a>', page)
-    assert _listed(viewer.page(unescape(address))) == ["Purchase"]
+    assert _listed(viewer.page(unescape(address))) == ["Purch⟨U+200B⟩ase"]
     assert "<title>Warehouse · Ours</title>" in page
 
 
