@@ -128,31 +128,13 @@ def _show(shell: Shell, receipts: "list[Receipt]") -> None:
         **{name: itemgetter(name) for name in ("visitor", "mode", "events", "attempts", "stopped")},
         "sent before to": lambda one: [place["name"] for place in one["destinations"]],
     }
-    shell.show_all([_receipt(one) for one in receipts], columns, "Nobody came back.")
+    shell.show_all([one.document for one in receipts], columns, "Nobody came back.")
     if any(one.destinations for one in receipts):
         shell.say("What destinations were sent before is theirs now: ask each of them to delete it.")
     gone = {one.visitor_id for one in receipts}
     for twin, mode in {twin: one.mode for one in receipts for twin in one.twins if twin not in gone}.items():
         other = "test" if mode == "live" else "live"
         shell.say(f"The same person is still here in {other} mode: ours visitor forget {twin} --kind visitor.")
-
-
-def _receipt(one: "Receipt") -> dict[str, Any]:
-    places = [
-        {"id": place.id, "name": place.name, "delivered": place.delivered, "tried": place.tried,
-         "lastAt": iso(place.last_at)}
-        for place in one.destinations
-    ]  # fmt: skip
-    counts = {"visitors": one.visitors, "identifiers": one.identifiers, "events": one.events, "attempts": one.attempts}
-    told = {
-        "id": one.id,
-        "visitor": one.visitor_id,
-        "mode": one.mode,
-        "forgottenAt": iso(one.forgotten_at),
-        "by": one.actor,
-    }
-    ended = {"stopped": one.stopped, "destinations": places, "otherMode": list(one.twins), "scrubbed": one.scrubbed}
-    return told | counts | ended
 
 
 def _document(one: "Profile") -> dict[str, Any]:

@@ -5,6 +5,7 @@ import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, quote_plus, unquote_plus
 
 MASK = "••••"
@@ -13,6 +14,15 @@ _SECRET_NAME = re.compile(r"auth(?!ors?\b)|cookie|credential|key|passw|pwd|secre
 _PUBLIC_NAME = re.compile(r"signature$|^idempotency-key$", re.I)
 _PASSWORD = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.I)
 _QUERY_FIELD = re.compile(r"([?&#])([^=&#]+)=([^&#]*)")
+
+
+def texts_in(value: Any) -> list[str]:
+    """Every text in settings of which nobody knows which are secret."""
+    if isinstance(value, Mapping):
+        return [text for inner in value.values() for text in texts_in(inner)]
+    if isinstance(value, list):
+        return [text for inner in value for text in texts_in(inner)]
+    return [value] if isinstance(value, str) else []
 
 
 def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 
 from ours.core.logic import LogicInvalid
 from ours.core.mapping import Mapper, MappingInvalid
-from ours.core.redact import Masker
+from ours.core.redact import Masker, texts_in
 from ours.plugin import Destination as Plugin
 from ours.plugin import load_settings
 from ours.services.destinations.mapping import mapper_of
@@ -55,15 +55,6 @@ def fit(
 
 
 def _unfit(reason: str, words: str, errors: Mapping[str, Any], raw: Mapping[str, Any]) -> Unfit:
-    masker = Masker(_texts(raw))
+    masker = Masker(texts_in(raw))
     told = [f"{name}: {masker.text(' '.join(sentences(said)))}" for name, said in errors.items()]
     return Unfit(reason, f"{words}: {' '.join(told)}"[:_LONGEST])
-
-
-def _texts(value: Any) -> list[str]:
-    """Every text in it: which of them are secret, a plugin that changed may not know."""
-    if isinstance(value, Mapping):
-        return [text for inner in value.values() for text in _texts(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in _texts(inner)]
-    return [value] if isinstance(value, str) else []

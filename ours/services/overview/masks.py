@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context
-from ours.core.redact import Masker, Person
+from ours.core.redact import Masker, Person, texts_in
 from ours.plugin import load_settings, secrets_of
 from ours.registry import Registry
 from ours.store import Sealer
@@ -40,17 +40,9 @@ class Maskers:
         raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
         loaded = self._registry.get(row.slug)
         try:
-            return secrets_of(load_settings(loaded.plugin, raw)) if loaded else _texts(raw)
+            return secrets_of(load_settings(loaded.plugin, raw)) if loaded else texts_in(raw)
         except ValidationError:
-            return _texts(raw)
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, Mapping):
-        return [text for inner in value.values() for text in _texts(inner)]
-    if isinstance(value, list):
-        return [text for inner in value for text in _texts(inner)]
-    return [value] if isinstance(value, str) else []
+            return texts_in(raw)
 
 
 class Veil:

@@ -69,6 +69,24 @@ class Receipt:
     twins: Sequence[str]
     scrubbed: bool = True
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """As programs are given it."""
+        places = [
+            {"id": place.id, "name": place.name, "delivered": place.delivered, "tried": place.tried,
+             "lastAt": clock.iso(place.last_at)}
+            for place in self.destinations
+        ]  # fmt: skip
+        counts = {name: getattr(self, name) for name in ("visitors", "identifiers", "events", "attempts", "stopped")}
+        told = {
+            "id": self.id,
+            "visitor": self.visitor_id,
+            "mode": self.mode,
+            "forgottenAt": clock.iso(self.forgotten_at),
+            "by": self.actor,
+        }
+        return told | counts | {"destinations": places, "otherMode": list(self.twins), "scrubbed": self.scrubbed}
+
 
 def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
     """The receipt of an entry of the audit log, if it keeps one; of the twins those who are ``here``."""

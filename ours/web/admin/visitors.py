@@ -1,14 +1,13 @@
 """Visitors: found by a body, so that what names them stands in no address and in no log of a proxy."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from marshmallow import Schema, fields, validate
 
 from ours.clock import iso
 from ours.services.actors import Actor
-from ours.services.visitors import KINDS, Profile, Receipt
+from ours.services.visitors import KINDS, Profile
 from ours.web.admin.door import Json, body, endpoint
 from ours.web.current import ours
 
@@ -37,7 +36,7 @@ def export(visitor_id: str, actor: Actor) -> Json:
 
 @endpoint("/visitors/<visitor_id>/forget", "visitors:forget", ["POST"])
 def forget(visitor_id: str, actor: Actor) -> Json:
-    return _receipt(ours().visitors.forget(visitor_id, actor=actor))
+    return ours().visitors.forget(visitor_id, actor=actor).document
 
 
 def _profile(one: Profile) -> Mapping[str, Any]:
@@ -47,20 +46,3 @@ def _profile(one: Profile) -> Mapping[str, Any]:
     told = {"id": one.id, "mode": one.mode, "visitorId": one.public_id, **moments, "identifiers": named}
     why = {"unopened": one.unopened.words} if one.unopened else {}
     return told | why | {"mergedFrom": merged, "properties": dict(one.properties)}
-
-
-def _receipt(one: Receipt) -> Mapping[str, Any]:
-    places = [
-        {"id": place.id, "name": place.name, "delivered": place.delivered, "tried": place.tried,
-         "lastAt": iso(place.last_at)}
-        for place in one.destinations
-    ]  # fmt: skip
-    counts = {name: value for name, value in asdict(one).items() if isinstance(value, int) and name != "forgotten_at"}
-    told = {
-        "id": one.id,
-        "visitor": one.visitor_id,
-        "mode": one.mode,
-        "forgottenAt": iso(one.forgotten_at),
-        "by": one.actor,
-    }
-    return told | counts | {"destinations": places, "otherMode": list(one.twins)}

@@ -47,6 +47,13 @@ def schema(served: Flask) -> Any:
     return found
 
 
+def has_blank_ends(value: Any) -> bool:
+    """Whether a text in it begins or ends with a blank."""
+    if isinstance(value, dict | list):
+        return any(map(has_blank_ends, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, str) and value.strip() != value
+
+
 def test_the_document_is_valid_openapi(served: Flask) -> None:
     document = served.test_client().get("/api/v1/openapi").get_json()
     assert document["openapi"] == "3.1.0"
@@ -77,9 +84,11 @@ def test_what_is_written_down_is_what_happens(
             case.body["token"] = key
         answer = case.call(headers={"X-API-Key": key})
         seen.add(answer.status_code)
-        # A batch with wrong rows is a good request: 207 says which.
+        # A batch with wrong rows is a good request: 207 says which. And texts are measured without the blanks at their
+        # ends, which JSON Schema has no word for.
         unfit = [check for check in CHECKS.get_all() if check.__name__ == "negative_data_rejection"]
-        case.validate_response(answer, excluded_checks=unfit if door == "batch" else [])
+        may_be_taken = door == "batch" or has_blank_ends(case.body)
+        case.validate_response(answer, excluded_checks=unfit if may_be_taken else [])
 
     try_out()
     assert seen <= statuses
