@@ -25,7 +25,7 @@ def place_of(error: BaseException, home: Path | None = None) -> str | None:
 def line_of(error: BaseException, home: Path | None = None) -> str | None:
     """``"chat.py, line 10: raise ValueError"``."""
     frame = _last(error, home)
-    return f"{_name(frame.filename, home)}, line {frame.lineno}: {frame.line}" if frame else None
+    return f"{_name(frame.filename, home)}, line {frame.lineno}: {frame.line}".removesuffix(": ") if frame else None
 
 
 def _last(error: BaseException, home: Path | None) -> traceback.FrameSummary | None:
