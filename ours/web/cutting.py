@@ -1,6 +1,8 @@
 """Cuts connections whose other end is still there, but neither speaks nor listens. granian has no means to do that."""
 
+import os
 import socket
+import stat
 import struct
 from contextlib import suppress
 from pathlib import Path
@@ -15,12 +17,27 @@ def cut_silent(port: int, seconds: float) -> int:
 
     Only Linux tells; elsewhere they stay. No answer takes so long, and one between two requests ends sooner.
     """
-    count = 0
-    for file in _OPEN_FILES.iterdir() if hasattr(socket, "TCP_INFO") else ():
-        # A copy, for the number may stand for another file a moment later. What is no such connection raises.
-        with suppress(OSError), socket.fromfd(int(file.name), socket.AF_INET, socket.SOCK_STREAM) as connection:
-            state, silent = _TCP_INFO.unpack(connection.getsockopt(socket.SOL_TCP, socket.TCP_INFO, _TCP_INFO.size))
-            if state == _ESTABLISHED and silent > seconds * 1000 and connection.getsockname()[1] == port:
-                connection.shutdown(socket.SHUT_RDWR)
-                count += 1
-    return count
+    files = [int(file.name) for file in _OPEN_FILES.iterdir()] if hasattr(socket, "TCP_INFO") else []
+    return sum(_cut(file, port, seconds) for file in files)
+
+
+def _cut(file: int, port: int, seconds: float) -> bool:
+    with suppress(OSError):  # it may be closed by now, or no such connection
+        copy = os.dup(file)  # for its number may stand for another file a moment later
+        try:
+            return stat.S_ISSOCK(os.fstat(copy).st_mode) and _cut_copy(copy, port, seconds)
+        finally:
+            os.close(copy)
+    return False
+
+
+def _cut_copy(copy: int, port: int, seconds: float) -> bool:
+    connection = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=copy)
+    try:
+        state, silent = _TCP_INFO.unpack(connection.getsockopt(socket.SOL_TCP, socket.TCP_INFO, _TCP_INFO.size))
+        due = bool(state == _ESTABLISHED and silent > seconds * 1000 and connection.getsockname()[1] == port)
+        if due:
+            connection.shutdown(socket.SHUT_RDWR)
+        return due
+    finally:
+        connection.detach()
