@@ -61,7 +61,8 @@ class GoogleDataManager(Destination):
     | `gclid`, `gbraid`, `wbraid` | the click, as it came |
     | `email`, `phone` | hashed |
     | `email_sha256` | stands in where no `email` is known; matches no Gmail address with dots or `+suffix` |
-    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed |
+    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed, \
+so `postal_code` is withheld until you map it |
     | `value`, `currency` | what the conversion is worth |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
