@@ -215,9 +215,11 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
 
 
 def custom_value(name: str, value: Any) -> Any:
-    """Amounts as numbers and currencies as codes; all else as it was mapped."""
+    """Amounts as numbers, currencies as codes and order ids as texts; all else as it was mapped."""
     if name in {"value", "predicted_ltv"}:
         return number(value)
+    if name == "order_id":
+        return text(value) or value
     return currency(value) if name == "currency" else value
 
 
