@@ -103,7 +103,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
         "gbraid": "{{event.default_properties.gbraid || event.event_properties.gbraid || visitor.gbraid}}",
         "wbraid": "{{event.default_properties.wbraid || event.event_properties.wbraid || visitor.wbraid}}",
         "email": "{{visitor.email}}",
-        "email_sha256": "{{visitor.email_sha256}}",
+        "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
         "first_name": "{{visitor.first_name}}",
         "last_name": "{{visitor.last_name}}",

@@ -98,7 +98,7 @@ class Meta(Destination):
         "event_name": "{{event.event}}",
         "event_id": "{{event.distinct_id}}",
         "email": "{{visitor.email}}",
-        "email_sha256": "{{visitor.email_sha256}}",
+        "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
         "first_name": "{{visitor.first_name}}",
         "last_name": "{{visitor.last_name}}",

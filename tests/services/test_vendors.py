@@ -243,6 +243,17 @@ def test_google_ads_gives_a_token_for_a_claim_and_takes_hashed_conversions(place
     assert b"jane" not in vendor.calls[1].body
 
 
+def test_meta_and_google_ads_match_two_who_share_an_email_by_it(place: Place, stack: ExitStack) -> None:
+    google, meta = stack.enter_context(GoogleDataManagerDouble()), stack.enter_context(MetaDouble())
+    add(place, "google_data_manager", google)
+    place.destinations.add("meta", "M", meta.settings, events=["*"], actor="cli")
+    for child in ("anna", "ben"):
+        buy(place, child, user_id=None, external_id=child, email_sha256="e" * 64, user_properties={})
+    place.work()
+    assert [event["user_data"]["em"] for event in meta.kept] == ["e" * 64] * 2
+    assert [event["userData"]["userIdentifiers"] for event in google.kept] == [[{"emailAddress": "e" * 64}]] * 2
+
+
 def test_google_ads_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(GoogleDataManagerDouble())
     mapping = {"gclid": "{{event.event_properties.click}}", "email": ""}
