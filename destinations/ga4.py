@@ -174,6 +174,8 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
 def parameter(name: str, value: Any) -> Any:
     if name in {"value", "tax", "shipping", "engagement_time_msec"}:
         return number(value)
+    if name == "transaction_id":
+        return text(value) or value
     return currency(value) if name == "currency" else value
 
 

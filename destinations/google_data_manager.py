@@ -60,7 +60,9 @@ class GoogleDataManager(Destination):
     | `transaction_id` | what repeats are dropped by: the event's distinctId, or else the delivery's own id |
     | `gclid`, `gbraid`, `wbraid` | the click, as it came |
     | `email`, `phone` | hashed |
-    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed |
+    | `email_sha256` | stands in where no `email` is known; matches no Gmail address with dots or `+suffix` |
+    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed, \
+so `postal_code` is withheld until you map it |
     | `value`, `currency` | what the conversion is worth |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
@@ -90,7 +92,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
     category = "advertising"
     dedupes = True
     batching = Batching(max_items=2000, max_bytes=4_000_000)
-    hashed = ("email", "phone", "first_name", "last_name")
+    hashed = ("email", "email_sha256", "phone", "first_name", "last_name")
     agreement = (
         "Google signs no business associate agreement for Ads, and forbids health information and data on sensitive"
         " interests: rename conversions, and map nothing that tells of a condition."
@@ -101,6 +103,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
         "gbraid": "{{event.default_properties.gbraid || event.event_properties.gbraid || visitor.gbraid}}",
         "wbraid": "{{event.default_properties.wbraid || event.event_properties.wbraid || visitor.wbraid}}",
         "email": "{{visitor.email}}",
+        "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
         "first_name": "{{visitor.first_name}}",
         "last_name": "{{visitor.last_name}}",
@@ -194,7 +197,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
 
 def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, Any]]:
     """What the visitor can be matched by, each on its own."""
-    email = hashed(given.get("email"), google_email)
+    email = hashed(given.get("email"), google_email) or hashed(given.get("email_sha256"), google_email)
     number_ = hashed(given.get("phone"), partial(phone, region=region))
     address = {
         "givenName": hashed(given.get("first_name"), google_name),

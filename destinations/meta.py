@@ -31,6 +31,7 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import address, currency, number, text
 
+BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
          "last_name", "gender", "date_of_birth", "city", "state", "zip", "country", "external_id", "fbclid",
@@ -97,7 +98,7 @@ class Meta(Destination):
         "event_name": "{{event.event}}",
         "event_id": "{{event.distinct_id}}",
         "email": "{{visitor.email}}",
-        "email_sha256": "{{visitor.email_sha256}}",
+        "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
         "first_name": "{{visitor.first_name}}",
         "last_name": "{{visitor.last_name}}",
@@ -106,7 +107,7 @@ class Meta(Destination):
         "zip": "{{visitor.zip}}",
         "country": "{{visitor.country}}",
         "external_id": "{{event.external_id}}",
-        "client_user_agent": "{{event.request_context.user_agent}}",
+        "client_user_agent": BROWSER,
         "event_source_url": "{{event.default_properties.current_url}}",
         "fbc": "{{event.default_properties.fbc || event.event_properties.fbc || visitor.fbc}}",
         "fbp": "{{event.default_properties.fbp || event.event_properties.fbp || visitor.fbp}}",
@@ -214,9 +215,11 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
 
 
 def custom_value(name: str, value: Any) -> Any:
-    """Amounts as numbers and currencies as codes; all else as it was mapped."""
+    """Amounts as numbers, currencies as codes and order ids as texts; all else as it was mapped."""
     if name in {"value", "predicted_ltv"}:
         return number(value)
+    if name == "order_id":
+        return text(value) or value
     return currency(value) if name == "currency" else value
 
 

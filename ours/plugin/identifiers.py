@@ -17,7 +17,7 @@ from typing import Any
 Rule = Callable[[Any], str | None]
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
-_ADDRESS = re.compile(r"[^@\s]+@[^@\s]+")
+_ADDRESS = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+")
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?")
 _ZIP_PLUS_FOUR = re.compile(r"\d{5}-\d{4}")
 _GOOGLES = {"gmail.com", "googlemail.com"}

@@ -41,7 +41,7 @@ def try_open(sealer: Sealer, sealed: bytes, place: str) -> tuple[dict[str, Any],
 def event_of(row: Any, sealer: Sealer) -> Event:
     body = orjson.loads(sealer.open(row.payload, f"events:{row.id}"))
     body.pop("warnings", None)
-    distinct_id = body.pop("distinct_id", "")
+    distinct_id = body.pop("distinct_id", row.id)  # an identify has none from its caller
     return event_with(row.id, row.name, distinct_id, row.occurred_at, row.received_at, body)
 
 

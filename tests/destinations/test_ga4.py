@@ -66,6 +66,12 @@ def test_a_lead_an_identify_and_a_minimal_event(sample: str, name: str) -> None:
     assert event == {"name": name, "params": {"engagement_time_msec": 1.0}}
 
 
+def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
+    values, mapped = load_settings(GA4, GIVEN), sample_delivery(mapping=MAPPED).fields
+    [event] = body(GA4().build(sample_delivery(settings=values, fields=mapped | {"transaction_id": 1001})))["events"]
+    assert event["params"]["transaction_id"] == "1001"
+
+
 def test_what_the_operator_maps_goes_where_google_wants_it() -> None:
     mapping = {
         "name": "purchase", "user_id": "{{event.external_id}}", "email": "{{visitor.email}}", "phone": "0033612345678",

@@ -90,6 +90,11 @@ def test_a_lead_is_matched_by_its_phone_number_alone() -> None:
     assert item("lead")["userData"] == {"userIdentifiers": [{"phoneNumber": sha256("+33199001234")}]}
 
 
+def test_the_hash_of_an_email_stands_in_where_the_email_is_not_known() -> None:
+    known = sample_event().email_sha256
+    assert item(user_properties={})["userData"] == {"userIdentifiers": [{"emailAddress": known}]}
+
+
 def test_what_names_nobody_and_no_click_is_rejected_here() -> None:
     assert item("minimal").code == "NO_IDENTIFIERS_PROVIDED"
 

@@ -123,6 +123,10 @@ def test_what_would_spoil_a_whole_request_is_rejected_here(fields: dict[str, Any
     assert outcome.code == code
 
 
+def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
+    assert item(fields={"order_id": 1001})["custom_data"]["order_id"] == "1001"
+
+
 def test_settings_and_mapping_decide_on_privacy() -> None:
     changed = item(
         fields={"opt_out": True, "content_category": "shoes", "action_source": "chat"},

@@ -14,6 +14,7 @@ import pytest
 
 import ours.plugin
 import ours.plugin.testing
+from ours.core.sensitivity import at_start
 from ours.plugin import (
     Batching,
     Delivered,
@@ -31,6 +32,7 @@ from ours.plugin.document import document
 from ours.plugin.testing import sample_delivery
 from ours.registry import load, load_at, load_built_in
 from ours.registry.__main__ import write_pages
+from ours.services.destinations.mapping import plugins_rows
 from ours.settings import Settings
 from tests.receiver import Receiver
 
@@ -90,6 +92,14 @@ def test_each_built_in_has_its_page(one: object) -> None:
     page = DOCS / "destinations" / f"{one.slug}.md"  # type: ignore[attr-defined]
     expected = document(one.plugin)  # type: ignore[attr-defined]
     assert page.read_text() == expected, "Regenerate the pages: python -m ours.registry docs/destinations"
+
+
+@pytest.mark.parametrize("one", load_built_in().loaded, ids=lambda one: str(one.slug))
+def test_each_page_says_which_fields_of_its_mapping_are_withheld(one: object) -> None:
+    rows = plugins_rows(one.plugin)  # type: ignore[attr-defined]
+    withheld = rows.keys() - at_start(rows, one.plugin.category).keys()  # type: ignore[attr-defined]
+    page = document(one.plugin)  # type: ignore[attr-defined]
+    assert {field for field in withheld if f"`{field}` is withheld until you map it" not in page} == set()
 
 
 def test_the_pages_are_written_by_one_command(tmp_path: Path) -> None:

@@ -88,6 +88,29 @@ def test_what_identify_said_is_there_for_later_events_that_map_it(place: Place, 
     assert "city" not in data
 
 
+def test_an_identify_leaves_under_an_id_of_its_own_by_which_repeats_are_dropped(
+    place: Place, receiver: Receiver
+) -> None:
+    place.webhook(receiver, events=["$identify"])
+    for city in ("Bern", "Basel"):
+        place.identify(user_id="u1", user_properties={"city": city})
+    place.work()
+    sent = [json.loads(request.body)["data"] for request in receiver.requests]
+    assert len({one["distinctId"] for one in sent}) == 2
+    assert all(one["distinctId"] == one["id"] for one in sent)
+
+
+def test_the_visitor_is_read_at_each_try(place: Place, receiver: Receiver) -> None:
+    destination = place.webhook(receiver, mapping={"city": "{{visitor.city}}"})
+    place.destinations.pause(destination, actor="cli")
+    place.track(user_id="u1", user_properties={"city": "Bern"})
+    place.work()
+    place.identify(user_id="u1", user_properties={"city": "Basel"})
+    place.destinations.resume(destination, actor="cli")
+    place.work()
+    assert json.loads(receiver.requests[0].body)["data"]["city"] == "Basel"
+
+
 def test_a_failure_is_tried_again_at_its_time_and_every_try_is_kept(place: Place, receiver: Receiver) -> None:
     place.webhook(receiver)
     receiver.answer(503, times=1, headers={"Retry-After": "120"})

@@ -91,6 +91,28 @@ def test_meta_takes_a_batch_of_hashed_purchases_and_drops_a_repeat(place: Place,
     assert vendor.kept[0]["event_source_url"] == "https://shop.example.com/"
 
 
+@pytest.mark.parametrize(
+    "where",
+    [
+        {
+            "identity_context": {"ip": "192.0.2.7", "userAgent": "Theirs"},
+            "default_properties": PAGE | {"user_agent": "?"},
+        },
+        {"identity_context": {}, "default_properties": PAGE | {"user_agent": "Theirs"}},
+        {"identity_context": {}, "user_properties": {"email": "jane@example.com", "user_agent": "Theirs"}},
+    ],
+    ids=["identityContext", "defaultProperties", "userProperties"],
+)
+def test_meta_is_told_the_browser_wherever_the_api_takes_it(
+    place: Place, stack: ExitStack, where: dict[str, Any]
+) -> None:
+    vendor = stack.enter_context(MetaDouble())
+    add(place, "meta", vendor)
+    buy(place, "a", **where)
+    place.work()
+    assert [event["user_data"]["client_user_agent"] for event in vendor.kept] == ["Theirs"]
+
+
 def test_meta_refuses_a_whole_batch_for_one_event_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(MetaDouble(now=time.time() + 2 * 86_400))
     add(place, "meta", vendor)
@@ -219,6 +241,17 @@ def test_google_ads_gives_a_token_for_a_claim_and_takes_hashed_conversions(place
     assert [call.path for call in vendor.calls] == ["/token", "/v1/events:ingest"]
     assert sorted(event["transactionId"] for event in vendor.kept) == ["a", "b"]
     assert b"jane" not in vendor.calls[1].body
+
+
+def test_meta_and_google_ads_match_two_who_share_an_email_by_it(place: Place, stack: ExitStack) -> None:
+    google, meta = stack.enter_context(GoogleDataManagerDouble()), stack.enter_context(MetaDouble())
+    add(place, "google_data_manager", google)
+    place.destinations.add("meta", "M", meta.settings, events=["*"], actor="cli")
+    for child in ("anna", "ben"):
+        buy(place, child, user_id=None, external_id=child, email_sha256="e" * 64, user_properties={})
+    place.work()
+    assert [event["user_data"]["em"] for event in meta.kept] == ["e" * 64] * 2
+    assert [event["userData"]["userIdentifiers"] for event in google.kept] == [[{"emailAddress": "e" * 64}]] * 2
 
 
 def test_google_ads_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:

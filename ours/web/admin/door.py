@@ -63,6 +63,18 @@ def body(schema: Schema) -> dict[str, Any]:
     given = request.get_json(force=True, silent=True)
     if not isinstance(given, dict):
         raise Invalid("The body must be a JSON object.")
+    return _loaded(schema, given)
+
+
+def query(schema: Schema) -> dict[str, Any]:
+    """The parameters in the address, as ``schema`` says they must be; a blank one was left out.
+
+    :raises Invalid: naming every parameter that is wrong: what it would have narrowed must not be answered whole.
+    """
+    return _loaded(schema, {name: text for name, text in request.args.items() if text})
+
+
+def _loaded(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(given, unknown=RAISE)
     except ValidationError as error:

@@ -4,15 +4,24 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from ours.clock import iso
 from ours.services.actors import Actor
-from ours.services.overview import Filters, Row, is_id, read_cursor
-from ours.web.admin.door import Json, body, endpoint
+from ours.services.overview import Filters, Row, read_cursor
+from ours.web.admin.door import Json, body, endpoint, query
+from ours.web.admin.paging import Paged, a_cursor, an_id
 from ours.web.current import ours
 
-MOST = 200
+_LARGEST_ID = 2**31 - 1
+
+
+class _Wanted(Paged):
+    before = fields.String(load_default=None, validate=a_cursor)
+    name = fields.String(load_default=None)
+    source = fields.Integer(load_default=None, validate=validate.Range(1, _LARGEST_ID))
+    mode = fields.String(load_default=None, validate=validate.OneOf(["live", "test"]))
+    visitor = fields.String(load_default=None, validate=an_id)
 
 
 class _Replay(Schema):
@@ -22,15 +31,10 @@ class _Replay(Schema):
 @endpoint("/events", "events:read")
 def many(actor: Actor) -> Json:  # noqa: ARG001
     """A page, the newest first; ``before`` of one answer leads to the next. Nothing of it is personal."""
-    args = request.args
-    limit = min(max(args.get("limit", 50, type=int), 1), MOST)
-    filters = Filters(
-        name=args.get("name") or None,
-        source_id=args.get("source", type=int),
-        mode=mode if (mode := args.get("mode")) in {"live", "test"} else None,
-        visitors=(visitor,) if is_id(visitor := args.get("visitor", "")) else (),
-    )
-    page = ours().overview.recent_events(filters, read_cursor(args.get("before")), limit)
+    asked = query(_Wanted())
+    visitors = (asked["visitor"],) if asked["visitor"] else ()
+    filters = Filters(name=asked["name"], source_id=asked["source"], mode=asked["mode"], visitors=visitors)
+    page = ours().overview.recent_events(filters, read_cursor(asked["before"]), asked["limit"])
     return {"events": [_row(one) for one in page.rows], "before": page.older}
 
 

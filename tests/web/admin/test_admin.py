@@ -155,6 +155,36 @@ def test_events_are_read_and_reading_one_is_written_down(program: Program, here:
     assert call("GET", "/events/nothing").json["code"] == "not_found"
 
 
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("/events?visitor=u1", "visitor"),
+        ("/events?source=Shop", "source"),
+        ("/events?source=99999999999999999999", "source"),
+        ("/events?mode=Live", "mode"),
+        ("/events?before=1754874909594", "before"),
+        ("/events?limit=all", "limit"),
+        ("/events?visitors=u1", "visitors"),
+        ("/audit?before=1", "before"),
+        ("/audit?limit=all", "limit"),
+        ("/audit?subjects=event", "subjects"),
+    ],
+)
+def test_a_parameter_that_can_not_be_read_is_not_answered_with_everything(
+    program: Program, event_id: str, path: str, field: str
+) -> None:
+    answer = program("events:read", "audit:read")("GET", path)
+    assert (answer.status_code, answer.json["code"], [*answer.json["errors"]]) == (400, "invalid", [field])
+
+
+def test_a_blank_parameter_is_left_out_and_a_limit_is_brought_within_bounds(program: Program, event_id: str) -> None:
+    call = program("events:read", "audit:read")
+    for limit in ("0", "1", "100000", ""):
+        page = call("GET", f"/events?before=&visitor=&source=&mode=live&name=purchase&limit={limit}").json
+        assert [one["id"] for one in page["events"]] == [event_id]
+    assert len(call("GET", "/audit?limit=0&verb=&before=").json) == 1
+
+
 def test_a_visitor_is_found_read_exported_and_forgotten(program: Program, event_id: str) -> None:
     call = program("visitors:read", "visitors:export", "visitors:forget")
     (found,) = call("POST", "/visitors/find", json={"identifier": "u1"}).json
