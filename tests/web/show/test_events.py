@@ -288,6 +288,19 @@ def test_events_are_found_by_a_property_and_by_their_address(editor: Browser, se
     assert _names(editor.page("/events?url=/checkout")) == ["Paged"]
 
 
+def test_a_viewer_can_not_spell_out_what_is_masked(browser_of: Callable[[str], Browser], send: Send) -> None:
+    viewer, editor = browser_of("viewer"), browser_of("editor")
+    address = "https://shop.example.com/hello/Ada?step=2&token=opensesame&email=ada@example.com"
+    send(default_properties={"current_url": address}, user_properties={"first_name": "Ada"},
+         event_properties={"title": "Hello Ada", "plan": "gold"})  # fmt: skip
+    for asked in ("url=token=o", "url=email=ada", "url=/hello/a", "property=title=Hello Ada"):
+        assert _names(viewer.page(f"/events?{asked}")) == [], asked
+        assert _names(editor.page(f"/events?{asked}")) == ["Purchase"], asked
+        assert viewer.get(f"/events.json?{asked}").json == []
+    for asked in ("url=step=2%26token=", "url=SHOP.example", "property=plan=gold"):
+        assert _names(viewer.page(f"/events?{asked}")) == ["Purchase"], asked
+
+
 def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> None:
     now = clock.now_ms()
     send("Now", occurred_at=now)
