@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from ours.core.redact import mask_url
 from ours.errors import Invalid
 from ours.plugin import Destination, SecretValue, describe_settings, dump_settings, load_settings
 
@@ -56,6 +57,11 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same
         plain = {one.name for one in describe_settings(plugin) if one.kind in _PLAIN}
         return {name: value if name in plain else MASK for name, value in raw.items()}
+
+
+def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``show`` gives, its addresses without the values of query fields whose name says secret."""
+    return {name: mask_url(value) if isinstance(value, str) else value for name, value in shown.items()}
 
 
 def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict[str, str]:
