@@ -7,7 +7,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.errors import Invalid
-from ours.services.overview import read_cursor
+from ours.services.overview import Event, read_cursor
 from ours.services.overview.views import STATES
 from ours.web.current import ours
 from ours.web.show.door import may, page, person
@@ -62,10 +62,8 @@ def _rows() -> dict[str, object]:
 
 @page("/events/<event_id>", "viewer")
 def event(event_id: str) -> str:
-    clear = may("editor")
-    found = ours().overview.event(event_id, clear=clear)
-    if clear:
-        ours().audit.note_read(f"event {event_id}", actor=person().actor)
+    found = ours().overview.event(event_id, clear=may("editor"))
+    _note(found)
     return render_template("events/event.html", event=found, seen=_digest(found.dispatches))
 
 
@@ -76,7 +74,14 @@ def event_dispatches(event_id: str) -> ResponseReturnValue:
     seen = _digest(found.dispatches)
     if request.args.get("seen") == seen:
         return "", 204
+    _note(found)
     return render_template("events/dispatches.html", event=found, seen=seen)
+
+
+def _note(shown: Event) -> None:
+    """Requests and answers tell as much of a person as the event does."""
+    if shown.clear:
+        ours().audit.note_read(f"event {shown.row.id}", actor=person().actor)
 
 
 def _digest(shown: object) -> str:

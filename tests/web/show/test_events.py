@@ -257,6 +257,20 @@ def test_a_dispatch_is_found_on_its_events_page(
     assert f'id="dispatch-{mark.id}"' in editor.page(f"/events/{event_id}")
 
 
+def test_who_reads_an_events_requests_alone_in_clear_is_written_down(
+    browser_of: Callable[[str], Browser], here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    here.destinations.add("webhook", "One", {"url": receiver.url}, events=["*"], actor="cli")
+    event_id = send(event_properties={"first_name": "Adalovelace"})
+    work()
+    part = f"/events/{event_id}/dispatches"
+    assert "Adalovelace" not in browser_of("viewer").page(part)
+    assert here.audit.list(1)[0].verb != "read"
+    assert "Adalovelace" in browser_of("editor").page(part)
+    entry = here.audit.list(1)[0]
+    assert (entry.actor, entry.verb, entry.subject) == ("editor@example.com", "read", f"event {event_id}")
+
+
 @pytest.mark.parametrize("path", ["/events/abc", f"/events/{'0' * 32}", "/dispatches/abc", f"/dispatches/{'f' * 32}"])
 def test_what_is_not_there_is_404_in_a_sentence(editor: Browser, path: str) -> None:
     answer = editor.get(path)
