@@ -1,6 +1,8 @@
 """Recent Events and the event page, as a person without a script sees them."""
 
+import csv
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -383,6 +385,24 @@ def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> 
         assert ("Nobody is named so." in page) == bool(typed)
         assert "nobody@" not in page
     assert "nobody@" not in editor.page("/events?visitor=nobody@example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("＝1+1", "'＝1+1"),
+        (" @SUM(1)", "' @SUM(1)"),
+        ("Sale;=1+1", "Sale;'=1+1"),
+        ("Sale; \t-1;+2", "Sale;' \t-1;'+2"),
+        ("Sale;ok", "Sale;ok"),
+        ("a=b - c", "a=b - c"),
+    ],
+)
+def test_no_cell_of_the_file_is_run_by_a_spreadsheet(editor: Browser, send: Send, name: str, cell: str) -> None:
+    send(name)
+    [row] = csv.DictReader(io.StringIO(editor.get("/events.csv").text))
+    assert row["event"] == cell
 
 
 def test_what_is_shown_can_be_had_as_a_file(editor: Browser, send: Send) -> None:
