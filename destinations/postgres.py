@@ -83,9 +83,10 @@ class Postgres(Destination):
 
     class Settings(Schema):
         host = fields.String(required=True, metadata={
-            "label": "Host", "example": "warehouse.example.com", "help": "Name or address of the server."})  # fmt: skip
+            "label": "Host", "example": "warehouse.example.com", "help": "Name or address of the server.",
+            "address": True})  # fmt: skip
         port = fields.Integer(load_default=5432, validate=validate.Range(1, 65535), metadata={
-            "label": "Port", "help": "Where the server listens."})  # fmt: skip
+            "label": "Port", "help": "Where the server listens.", "address": True})  # fmt: skip
         database = fields.String(required=True, metadata={
             "label": "Database", "example": "warehouse", "help": "Its name."})  # fmt: skip
         user = fields.String(required=True, metadata={
