@@ -3,7 +3,7 @@
 import hashlib
 
 import orjson
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.errors import Invalid
@@ -14,6 +14,7 @@ from ours.web.show.door import may, page, person
 from ours.web.show.event_filters import asked
 
 _ROWS = 50
+_READING = "reading"
 
 
 @page("/events", "viewer")
@@ -63,7 +64,7 @@ def _rows() -> dict[str, object]:
 @page("/events/<event_id>", "viewer")
 def event(event_id: str) -> str:
     found = ours().overview.event(event_id, clear=may("editor"))
-    _note(found)
+    _note(found, anew=True)
     return render_template("events/event.html", event=found, seen=_digest(found.dispatches))
 
 
@@ -78,10 +79,11 @@ def event_dispatches(event_id: str) -> ResponseReturnValue:
     return render_template("events/dispatches.html", event=found, seen=seen)
 
 
-def _note(shown: Event) -> None:
-    """Requests and answers tell as much of a person as the event does."""
-    if shown.clear:
+def _note(shown: Event, *, anew: bool = False) -> None:
+    """Write down who reads it in clear; a page that refreshes itself is no second reading, unless ``anew``."""
+    if shown.clear and (anew or session.get(_READING) != shown.row.id):
         ours().audit.note_read(f"event {shown.row.id}", actor=person().actor)
+        session[_READING] = shown.row.id
 
 
 def _digest(shown: object) -> str:
