@@ -38,6 +38,8 @@ SELECT id, type, timestamp, data FROM jsonb_to_recordset(%s::jsonb)
     AS row(id text, type text, timestamp timestamptz, data jsonb)
 ON CONFLICT (id) DO NOTHING RETURNING id
 """
+NO_FILE = "/dev/null/none"
+"""A path at which there can be nothing: libpq, told none, would look into the machine's own ``.pgpass``."""
 FOR_NOW = ("08", "40", "53", "55", "57", "58", "XX")
 CONFIGURED_WRONG = ("28", "3D", "3F", "42", "0A", "25")
 
@@ -68,7 +70,8 @@ class Postgres(Destination):
 
     The server's own words are not kept: they may quote the row. A server in a network of your own is reached when
     `OURS_ALLOW_NETWORKS` names that network. A folder as the host is the socket of a server on this machine, which
-    counts as 127.0.0.1.
+    counts as 127.0.0.1. Without a password none is sent: `PGPASSWORD` and a `.pgpass` of this machine are not looked
+    at, for they are meant for other servers than the one that is named here.
     """
 
     slug = "postgres"
@@ -80,9 +83,10 @@ class Postgres(Destination):
 
     class Settings(Schema):
         host = fields.String(required=True, metadata={
-            "label": "Host", "example": "warehouse.example.com", "help": "Name or address of the server."})  # fmt: skip
+            "label": "Host", "example": "warehouse.example.com", "help": "Name or address of the server.",
+            "address": True})  # fmt: skip
         port = fields.Integer(load_default=5432, validate=validate.Range(1, 65535), metadata={
-            "label": "Port", "help": "Where the server listens."})  # fmt: skip
+            "label": "Port", "help": "Where the server listens.", "address": True})  # fmt: skip
         database = fields.String(required=True, metadata={
             "label": "Database", "example": "warehouse", "help": "Its name."})  # fmt: skip
         user = fields.String(required=True, metadata={
@@ -137,7 +141,8 @@ def connected(settings: Mapping[str, Any], place: Mapping[str, Any]) -> "psycopg
         port=settings["port"],
         dbname=settings["database"],
         user=settings["user"],
-        password=password.reveal() if password else None,
+        password=password.reveal() if password else "",  # not None, for which libpq would take PGPASSWORD
+        passfile=NO_FILE,
         sslmode=settings["sslmode"],
         connect_timeout=8,
         options="-c statement_timeout=10000",

@@ -26,7 +26,10 @@ _KINDS: tuple[tuple[type[fields.Field[Any]], Kind], ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettingInfo:
-    """One setting, as a person is asked for it. ``choices`` is empty where anything may be said."""
+    """One setting, as a person is asked for it. ``choices`` is empty where anything may be said.
+
+    ``address``: it says to which server the secrets go.
+    """
 
     name: str
     label: str
@@ -37,6 +40,7 @@ class SettingInfo:
     default: Any = None
     choices: tuple[Any, ...] = ()
     example: str = ""
+    address: bool = False
 
 
 def describe_settings(plugin: Destination | type[Destination]) -> list[SettingInfo]:
@@ -90,4 +94,5 @@ def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:
         default=field.load_default if known_default and kind != "secret" else None,
         choices=choices,
         example=str(field.metadata.get("example") or ""),
+        address=kind == "url" or bool(field.metadata.get("address")),
     )

@@ -20,6 +20,10 @@ FIRST_EMAIL = "admin@localhost"
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 
 
+class _Overtaken(Exception):
+    """Their sessions were ended meanwhile."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who may sign in. A session that was begun under another ``session`` number has ended."""
@@ -101,7 +105,10 @@ class People:
         changes: dict[str, Any] = {"signed_in_at": clock.now_ms()}
         if self._passwords.is_old(row.password):
             changes["password"] = self._passwords.hash(password)
-        return self._change(row.id, changes, "sign_in", Actor(row.email, row.role))
+        try:
+            return self._change(row.id, changes, "sign_in", Actor(row.email, row.role), session=row.session)
+        except _Overtaken:
+            return None
 
     def change_password(self, person_id: int, old: str, new: str) -> Person:
         """By the person alone; ends their other sessions (the person returned has the new session number).
@@ -115,27 +122,30 @@ class People:
         if new == old:
             raise passwords.invalid("The new password is the old one. Choose another.", "new")
         passwords.check(new, row.email, "new")
-        changes = {"password": self._passwords.hash(new), "must_change": False, "session": row.session + 1}
-        return self._change(person_id, changes, "change_password", Actor(row.email, row.role))
+        changes = {"password": self._passwords.hash(new), "must_change": False, "session": queries.ENDED}
+        try:
+            actor = Actor(row.email, row.role)
+            return self._change(person_id, changes, "change_password", actor, session=row.session)
+        except _Overtaken:
+            raise passwords.invalid("The old password is wrong.", "old") from None
 
     @needs("admin")
     def reset(self, email: str, *, actor: Who) -> str:
         """A new password to hand over; it must be changed at the next sign-in, and all sessions end."""
         person, password = self.find(email), ids.new_password()
-        changes = {"password": self._passwords.hash(password), "must_change": True, "session": person.session + 1}
+        changes = {"password": self._passwords.hash(password), "must_change": True, "session": queries.ENDED}
         self._change(person.id, changes, "reset_password", actor)
         return password
 
     def end_own_sessions(self, person_id: int) -> Person:
         """Sign the person out everywhere, at their own wish."""
         person = self.get(person_id)
-        return self._change(person_id, {"session": person.session + 1}, "end_sessions", person.actor)
+        return self._change(person_id, {"session": queries.ENDED}, "end_sessions", person.actor)
 
     @needs("admin")
     def end_sessions(self, person_id: int, *, actor: Who) -> Person:
         """Sign somebody out everywhere."""
-        person = self.get(person_id)
-        return self._change(person_id, {"session": person.session + 1}, "end_sessions", actor)
+        return self._change(person_id, {"session": queries.ENDED}, "end_sessions", actor)
 
     @needs("admin")
     def set_role(self, person_id: int, role: str, *, actor: Who) -> Person:
@@ -157,9 +167,16 @@ class People:
             queries.remove(connection, person_id)
             audit.record(connection, actor, "remove", _subject(person_id))
 
-    def _change(self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who) -> Person:
+    def _change(
+        self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who, *, session: int | None = None
+    ) -> Person:
+        """``session``: the number under which their password was looked at, which takes a while.
+
+        :raises _Overtaken: when it was changed meanwhile: what was begun with the old one must not outlive it.
+        """
         with self._store.write() as connection:
-            queries.change(connection, person_id, changes)
+            if not queries.change(connection, person_id, changes, session=session) and session is not None:
+                raise _Overtaken
             audit.record(connection, actor, verb, _subject(person_id))
             return _get(connection, person_id)
 

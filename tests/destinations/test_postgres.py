@@ -2,6 +2,8 @@
 
 import socket
 from collections.abc import Callable
+from pathlib import Path
+from threading import Thread
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -100,6 +102,35 @@ def test_a_server_that_can_not_be_reached_is_a_retry() -> None:
         port = closed.getsockname()[1]
     outcome = deliver(GIVEN | {"host": "127.0.0.1", "port": port}, "a")
     assert outcome == Retry("unreachable", "No connection to PostgreSQL came about.")
+
+
+@pytest.mark.parametrize("variable", ["PGPASSWORD", "PGPASSFILE"])
+def test_a_server_of_an_editors_choosing_is_not_sent_a_password_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, variable: str
+) -> None:
+    file = tmp_path / "pgpass"
+    file.write_text("*:*:*:*:opensesame-7\n")
+    file.chmod(0o600)
+    monkeypatch.setenv(variable, str(file) if variable == "PGPASSFILE" else "opensesame-7")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        said: list[bytes] = []
+        thread = Thread(target=lambda: said.append(_asked_for_a_password(server)), daemon=True)
+        thread.start()
+        given = {**GIVEN, "host": "127.0.0.1", "port": server.getsockname()[1], "sslmode": "disable"}
+        del given["password"]
+        deliver(given, "a")
+        thread.join(10)
+    assert len(said) == 1
+    assert b"opensesame" not in said[0]
+
+
+def _asked_for_a_password(server: socket.socket) -> bytes:
+    """All that a client says to a server that wants a password in clear."""
+    connection, _ = server.accept()
+    with connection:
+        hello = connection.recv(4096)
+        connection.sendall(b"R" + (8).to_bytes(4, "big") + (3).to_bytes(4, "big"))
+        return hello + connection.recv(4096)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "/run/postgresql"])

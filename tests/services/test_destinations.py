@@ -160,6 +160,41 @@ def test_a_secret_left_out_or_blank_stays(
     }
 
 
+@pytest.mark.parametrize(
+    "url", ["https://elsewhere.example.com/hook", "http://example.com/hook", "https://example.com:8443/hook"]
+)
+def test_a_secret_goes_to_no_other_server_unless_it_is_typed_again(
+    destinations: Destinations, store: Store, hook: Destination, url: str
+) -> None:
+    headers = {"X-Team": "red", "X-Env": "prod"}
+    for kept in ({}, {"secret": MASK, "headers": ""}, {"secret": "", "headers": f"X-Team: {MASK}\nX-Env: prod"}):
+        with pytest.raises(Invalid, match="Type this again") as caught:
+            destinations.update(hook.id, settings={"url": url, **kept}, actor=JANE)
+        assert list(caught.value.errors) == ["settings.secret", "settings.headers"]
+    with pytest.raises(Invalid) as caught:
+        destinations.update(hook.id, settings={"url": url, "secret": SECRET, "headers": {"X-Env": "prod"}}, actor=JANE)
+    assert list(caught.value.errors) == ["settings.headers"]
+    assert stored(store, hook.id)["url"] == URL
+    destinations.update(hook.id, settings={"url": url, "secret": SECRET, "headers": headers}, actor=JANE)
+    destinations.update(hook.id, settings={"url": url + "/2"}, actor=JANE)
+    destinations.update(hook.id, settings={"url": URL, "secret": None, "headers": None}, actor=JANE)
+    assert stored(store, hook.id) == {"url": URL}
+
+
+def test_a_password_goes_to_no_other_host_and_the_command_line_may_send_it_anywhere(
+    destinations: Destinations, store: Store
+) -> None:
+    given = {"host": "warehouse.example.com", "database": "d", "user": "u", "password": "opensesame-9"}
+    table = destinations.add("postgres", "Table", given, events=["*"], actor="cli").id
+    for change in ({"host": "elsewhere.example.com"}, {"port": 5433}):
+        with pytest.raises(Invalid) as caught:
+            destinations.update(table, settings=change, actor=JANE)
+        assert list(caught.value.errors) == ["settings.password"]
+    destinations.update(table, settings={"host": "Warehouse.example.com", "port": "5432", "user": "v"}, actor=JANE)
+    destinations.update(table, settings={"host": "elsewhere.example.com"}, actor="cli")
+    assert stored(store, table)["password"] == "opensesame-9"
+
+
 def test_a_secret_is_replaced_by_a_new_one_and_cleared_by_none(
     destinations: Destinations, store: Store, hook: Destination
 ) -> None:

@@ -112,6 +112,39 @@ def test_a_changed_password_ends_the_other_sessions(people: People) -> None:
     assert people.sign_in("jane@example.com", "another fine password") == people.get(before.id)
 
 
+@pytest.mark.parametrize("way", ["reset", "change"])
+def test_what_was_begun_with_the_old_password_does_not_outlive_it(
+    people: People, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """A password is looked at for a while, and changed meanwhile."""
+    person, _ = people.add("jane@example.com", "admin", password=PASSWORD, actor="cli")
+    real = passwords.Passwords.match
+
+    def overtaken(self: passwords.Passwords, hashed: str | None, given: str) -> bool:
+        good = real(self, hashed, given)
+        monkeypatch.setattr(passwords.Passwords, "match", real)
+        if way == "reset":
+            people.reset("jane@example.com", actor="cli")
+        else:
+            people.change_password(person.id, given, "another fine password")
+        return good
+
+    def begin() -> int:
+        monkeypatch.setattr(passwords.Passwords, "match", overtaken)
+        return people.get(person.id).session
+
+    before = begin()
+    assert people.sign_in("jane@example.com", PASSWORD) is None
+    assert people.get(person.id).session == before + 1
+    people.add("ada@example.com", "admin", actor="cli")
+    people.remove(person.id, actor="cli")
+    person, _ = people.add("jane@example.com", "admin", password=PASSWORD, actor="cli")
+    begin()
+    with pytest.raises(Invalid, match="old password is wrong"):
+        people.change_password(person.id, PASSWORD, "a third fine password")
+    assert people.sign_in("jane@example.com", "a third fine password") is None
+
+
 @pytest.mark.parametrize(
     ("old", "new", "field"),
     [

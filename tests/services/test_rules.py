@@ -184,6 +184,18 @@ def test_every_change_is_a_version_that_can_be_compared_and_brought_back(place: 
         history.show(subject, 9)
 
 
+def test_a_key_in_an_address_is_masked_in_the_history_too(place: Place, receiver: Receiver) -> None:
+    history = History(place.store, place.registry)
+    hook = place.webhook(receiver)
+    subject = history.subject("Hook")
+    for key in ("opensesame-1", "opensesame-2"):
+        place.destinations.update(hook, settings={"url": f"{receiver.url}?api_key={key}"}, actor="cli")
+    shown = [history.show(subject, 2).document["settings"], history.diff(subject, 1, 2), history.diff(subject, 2, 3)]
+    assert shown[0]["url"] == f"{receiver.url}?api_key={MASK}"
+    assert "opensesame" not in repr(shown)
+    assert [(one.path, one.new) for one in shown[2]] == [("settings.url", f"{MASK} (changed)")]
+
+
 def test_a_removed_destinations_versions_keep_no_settings(place: Place, receiver: Receiver) -> None:
     hook = place.webhook(receiver)
     place.destinations.remove(hook, actor="cli")

@@ -15,9 +15,10 @@ _WORDS = (
     r"|number_plate|cards?(?![._]?(?:type|brand|network|scheme|country|count)(?![^\W_]))|credit_?card|cvv2?|cvc|iban"
     r"|(?:bank_?)?account_?(?:number|no|nr|num)|bank_?account|mrn|medical_?record\w*|patient_?(?:number|no|nr)"
     r"|insurance_?(?:number|no|nr|id)|policy_?(?:number|no|nr)|lat|latitude|lng|lon|longitude|lat_?l(?:o?ng|on)"
-    r"|geo[a-z]*[._]long|coords?|coordinates?|gps|geo_?point|pwd|otp|token"
+    r"|geo[a-z]*[._]long|coords?|coordinates?|gps|geo_?point|pwd|otp|token|jwt|(?:api|access|private)_?keys?"
 )
-_PERSONAL = re.compile(rf"{_ANYWHERE}|(?<![^\W_])(?:{_WORDS})(?![^\W_])")
+_WHOLE = r"(?:proxy_)?authorization|bearer|(?:set_)?cookies?"  # as headers are called: prior_authorization is none
+_PERSONAL = re.compile(rf"{_ANYWHERE}|(?<![^\W_])(?:{_WORDS})(?![^\W_])|(?<!\w)(?:{_WHOLE})(?!\w)")
 _THINGS = """
     ad adset app application base brand browser build business button campaign carrier catalog catalogue category
     channel class code collection company cookie country coupon course creative currency dashboard database department

@@ -1,10 +1,10 @@
 """Masks what names, places or finds a person, for screens.
 
 Masked: names of people, emails, phone numbers, birth, gender, addresses, cities, places on a map, ip addresses, numbers
-of documents, cards, accounts and medical records, passwords and tokens, by the names of their properties (``sense``)
-and of the fields in an address's query; emails and phone numbers inside any text; and what is known of the person,
-whatever it is called. Shown: state and country, company and job, campaign and click ids, the user agent, the caller's
-own ids, names of products and the like, and plain yes and no: reviewers need them, and alone they name nobody.
+of documents, cards, accounts and medical records, passwords, tokens, keys and cookies, by the names of their properties
+(``sense``) and of the fields in an address's query; emails and phone numbers inside any text; and what is known of the
+person, whatever it is called. Shown: state and country, company and job, campaign and click ids, the user agent, the
+caller's own ids, names of products and the like, and plain yes and no: reviewers need them, and alone they name nobody.
 """
 
 import json

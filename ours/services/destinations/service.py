@@ -11,8 +11,9 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
-from ours.services.actors import Who, needs
+from ours.services.actors import Actor, Who, needs
 from ours.services.destinations import backlog, leaving, shown, typed
+from ours.services.destinations import settings as sealed
 from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
@@ -111,14 +112,18 @@ class Destinations:
     ) -> Destination:
         """Change what is given. Settings left out stay, and so do secrets left blank; all else is replaced as a whole.
 
+        Where an address leads to another server, each secret must be typed again, but by the command line.
+
         Limits left out stay; None sets one back to its default.
 
         :raises Invalid: as ``add`` does; nothing is changed then.
         """
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
-            before = self._config(connection, row)
-            after = drafted(self._loaded(row.slug), before, given)
+            before, plugin = self._config(connection, row), self._loaded(row.slug)
+            after = drafted(plugin, before, given)
+            if plugin and isinstance(actor, Actor):  # the command line has every secret
+                sealed.check_direction(plugin, before.settings, given.get("settings") or {})
             self._replace(connection, row, before, after, Change(actor, "update", why), override)
             return self._get(connection, destination_id)
 

@@ -1,15 +1,22 @@
 """A destination's settings on their way in and out: checked by its plugin, merged when changed, masked when shown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from marshmallow import ValidationError
 
+from ours.core.redact import mask_url
 from ours.errors import Invalid
-from ours.plugin import Destination, SecretValue, describe_settings, dump_settings, load_settings
+from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings, dump_settings, load_settings
 
 MASK = "••••"
 _BLANK = ("", MASK)
+_KEPT = "\0kept"  # no secret: none may hold a NUL
+_SECRET = ("secret", "headers")
+_ELSEWHERE = (
+    "The address leads to another server now. Type this again, so that no secret goes where it was not meant to."
+)
 _PLAIN = frozenset({"text", "url", "number", "boolean", "choice"})
 
 
@@ -35,13 +42,28 @@ def merge(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]
     merged = dict(kept) | dict(typed)
     for setting in describe_settings(plugin):
         old, new = kept.get(setting.name), typed.get(setting.name)
-        if old is None or new is None or setting.kind not in {"secret", "headers"}:
+        if old is None or new is None or setting.kind not in _SECRET:
             continue
         if new in _BLANK:
             merged[setting.name] = old
         elif setting.kind == "headers":
             merged[setting.name] = _merge_headers(old, new)
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def check_direction(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]) -> None:
+    """See that a secret goes to no other server than the one for which somebody who knows it typed it.
+
+    :raises Invalid: when an address leads to another server, naming each secret that was not typed again.
+    """
+    infos, after = describe_settings(plugin), merge(plugin, kept, typed)
+    if all(_server(kept, one) == _server(after, one) for one in infos if one.address):
+        return
+    held = {one.name: _marked(kept[one.name]) for one in infos if one.kind in _SECRET and kept.get(one.name)}
+    merged = merge(plugin, dict(kept) | held, typed)
+    left = [name for name in held if _KEPT in (merged.get(name), *_inside(merged.get(name)))]
+    if left:
+        raise Invalid(_ELSEWHERE, {f"settings.{name}": [_ELSEWHERE] for name in left})
 
 
 def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +80,11 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
         return {name: value if name in plain else MASK for name, value in raw.items()}
 
 
+def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``show`` gives, its addresses without the values of query fields whose name says secret."""
+    return {name: mask_url(value) if isinstance(value, str) else value for name, value in shown.items()}
+
+
 def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict[str, str]:
     if isinstance(new, str):
         pairs = (line.partition(":") for line in new.splitlines() if line.strip())
@@ -65,6 +92,20 @@ def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict
     else:
         given, base = dict(new), dict(old)
     return base | {name: old.get(name, value) if value in _BLANK else value for name, value in given.items()}
+
+
+def _server(settings: Mapping[str, Any], info: SettingInfo) -> Any:
+    """Of an address, what says where it leads and whether in clear; of a host or a port, all."""
+    value = str(settings.get(info.name) or info.default or "").strip().lower()
+    return urlsplit(value)[:2] if info.kind == "url" else value
+
+
+def _marked(value: Any) -> Any:
+    return dict.fromkeys(value, _KEPT) if isinstance(value, Mapping) else _KEPT
+
+
+def _inside(value: Any) -> Sequence[Any]:
+    return tuple(value.values()) if isinstance(value, Mapping) else ()
 
 
 def _masked(value: Any) -> Any:

@@ -123,5 +123,5 @@ def masked_differences(plugin: Plugin | None, old: Mapping[str, Any], new: Mappi
 def _masked(plugin: Plugin | None, document: Mapping[str, Any]) -> dict[str, Any]:
     if "settings" not in document:
         return dict(document)
-    shown = sealed.show(plugin, document["settings"])
+    shown = sealed.without_secrets(sealed.show(plugin, document["settings"]))
     return dict(document) | {"settings": {name: shown.get(name, sealed.MASK) for name in document["settings"]}}

@@ -17,13 +17,6 @@ from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
 from ours.store import Sealer
 from ours.store.queries import reading_dispatches, reading_events, visitors
 
-_GROUPS = {
-    "event_properties": "Event properties",
-    "user_properties": "User properties",
-    "default_properties": "Default properties",
-    "identity_context": "Identity context",
-}
-
 
 class Details:
     """Opens what is sealed. ``clear``: all is shown as it was sent, but for credentials."""
@@ -43,7 +36,9 @@ class Details:
             row=rows(self._connection, [row])[0],
             kind=row.kind,
             distinct_id=self._shown(str(distinct_id)) if distinct_id else None,
-            groups={title: self._bag(values) for name, title in _GROUPS.items() if (values := _mapping(payload, name))},
+            groups={
+                title: self._bag(values) for name, title in masks.GROUPS.items() if (values := _mapping(payload, name))
+            },
             warnings=[{**one, "field": self._shown(str(one.get("field")))} for one in payload.get("warnings") or ()],
             notes=[*said, *([("", unopened)] if unopened and not any(_tells(code) for code, _ in said) else [])],
             visitor=self._visitor(row.visitor_id),
@@ -61,7 +56,7 @@ class Details:
         payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
         if self._hidden is not None:
             known, stranger = self._known(row.visitor_id)
-            self._hidden = masks.Veil(*(_mapping(payload, name) for name in _GROUPS), known)
+            self._hidden = masks.Veil(*(_mapping(payload, name) for name in masks.GROUPS), known)
             self._veil = unopened or stranger
         return payload, unopened
 
@@ -93,7 +88,7 @@ class Details:
         """All that is known of the visitor, by names that say what is personal; why not, if it can't be opened."""
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
         profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}") if row else ({}, None)
-        return {"phone": profile.get("phone"), **_mapping(profile, "properties")}, unopened
+        return masks.known_of(profile), unopened
 
     def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], Masker, Reason | None]:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""

@@ -14,6 +14,12 @@ from ours.registry import Registry
 from ours.store import Sealer
 from ours.store.queries import destinations
 
+GROUPS = {
+    "event_properties": "Event properties",
+    "user_properties": "User properties",
+    "default_properties": "Default properties",
+    "identity_context": "Identity context",
+}
 _HIDDEN_BODY = "(not JSON, so it is shown to editors alone)"
 
 
@@ -63,6 +69,11 @@ class Veil:
         except orjson.JSONDecodeError:
             return _HIDDEN_BODY
         return self._masker.text(orjson.dumps(shown).decode())
+
+
+def known_of(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """All that is known of a visitor, by names that say what is personal."""
+    return {"phone": profile.get("phone"), **(profile.get("properties") or {})}
 
 
 def person_of(context: Context) -> Person:

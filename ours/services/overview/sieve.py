@@ -9,9 +9,12 @@ from sqlalchemy import Connection
 
 from ours.core import ranges
 from ours.core.paths import UNDEFINED, follow
+from ours.core.redact import Person
 from ours.errors import Unsealable
+from ours.services.opening import try_open
+from ours.services.overview.masks import GROUPS, known_of
 from ours.store import Sealer
-from ours.store.queries import reading_dispatches
+from ours.store.queries import reading_dispatches, visitors
 
 _ADDRESSES = ("current_url", "host", "pathname", "url", "referrer")
 Payload = Mapping[str, Any]
@@ -21,6 +24,8 @@ Payload = Mapping[str, Any]
 class Sieve:
     """``destination_id`` and ``state`` are about one and the same dispatch; ``value`` is what stands at the property
     ``path`` (``cart.items.0.sku``), as text; ``url`` is a part of one of the event's addresses, capitals or not.
+
+    Unless ``clear``, both look at what a viewer is shown: what is masked would be found out sign by sign.
     """
 
     destination_id: int | None = None
@@ -28,6 +33,7 @@ class Sieve:
     path: str | None = None
     value: str = ""
     url: str | None = None
+    clear: bool = False
 
     @property
     def opens(self) -> bool:
@@ -40,10 +46,7 @@ class Sieve:
         if self.destination_id is not None or self.state is not None:
             fit = self._by_dispatch(connection, kept)
             kept = [row for row in kept if row.id in fit or self._refused(row.refused)]
-        if self.opens:
-            passes = self._test()
-            kept = [row for row in kept if (plain := _opened(sealer, row)) is not None and passes(plain)]
-        return kept
+        return self._by_content(connection, sealer, kept) if self.opens else kept
 
     def _by_dispatch(self, connection: Connection, found: Sequence[Any]) -> set[str]:
         return {
@@ -57,6 +60,21 @@ class Sieve:
         places = ranges.read(refused) if self.state in {None, "stopped"} else ()
         return bool(places) if self.destination_id is None else self.destination_id in places
 
+    def _by_content(self, connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list[Any]:
+        test = self._test()
+        kept = [(row, plain) for row in found if (plain := _opened(sealer, row)) is not None and test(plain)]
+        if self.clear:
+            return [row for row, _ in kept]
+        whose = visitors.roots(connection, {row.visitor_id for row, _ in kept if row.visitor_id})
+        return [row for row, plain in kept if self._is_shown(orjson.loads(plain), sealer, whose.get(row.visitor_id))]
+
+    def _is_shown(self, payload: Payload, sealer: Sealer, visitor: Any) -> bool:
+        """Whether it passes masked, too. Of a visitor who can't be opened nobody knows what is to be masked."""
+        profile, unopened = try_open(sealer, visitor.profile, f"visitors:{visitor.id}") if visitor else ({}, None)
+        bags = {name: payload.get(name) or {} for name in GROUPS}
+        person = Person(*bags.values(), known_of(profile))
+        return not unopened and self._passes({name: person.bag(values) for name, values in bags.items()})
+
     def _test(self) -> Callable[[bytes], bool]:
         """Tells whether what an event carries passes: most does not, and is known by its bytes, before it is read."""
         looked_for = self.value if self.path else "", (self.url or "").casefold()
@@ -65,10 +83,12 @@ class Sieve:
         def passes(plain: bytes) -> bool:
             if value not in plain or (plain.isascii() and address not in plain.lower()):
                 return False
-            payload = orjson.loads(plain)
-            return (not self.path or self._has_value(payload)) and (not self.url or self._has_address(payload))
+            return self._passes(orjson.loads(plain))
 
         return passes
+
+    def _passes(self, payload: Payload) -> bool:
+        return (not self.path or self._has_value(payload)) and (not self.url or self._has_address(payload))
 
     def _has_value(self, payload: Payload) -> bool:
         keys = (self.path or "").split(".")

@@ -9,6 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from ours.store.hand import Prepared
 from ours.store.tables import people
 
+ENDED = people.c.session + 1
+"""As the ``session`` to change to: ends every session that is open, however many do so at once."""
 _ONE = Prepared(select(people).where(people.c.id == bindparam("id")))
 
 
@@ -38,8 +40,10 @@ def insert_person(connection: Connection, values: dict[str, Any]) -> int | None:
         return None
 
 
-def change(connection: Connection, person_id: int, values: dict[str, Any]) -> None:
-    connection.execute(update(people).where(people.c.id == person_id).values(values))
+def change(connection: Connection, person_id: int, values: dict[str, Any], *, session: int | None = None) -> bool:
+    """Whether it was done: not, when ``session`` is given and their sessions have been ended since."""
+    theirs = people.c.id == person_id if session is None else (people.c.id == person_id) & (people.c.session == session)
+    return connection.execute(update(people).where(theirs).values(values)).rowcount > 0
 
 
 def remove(connection: Connection, person_id: int) -> None:

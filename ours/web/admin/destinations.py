@@ -5,9 +5,9 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from ours.clock import iso
-from ours.core.redact import mask_url
 from ours.services.actors import Actor
 from ours.services.destinations import Destination
+from ours.services.destinations.settings import without_secrets
 from ours.web.admin.door import Json, body, endpoint
 from ours.web.current import ours
 
@@ -77,10 +77,11 @@ def remove(destination_id: int, actor: Actor) -> Json:
 
 def _shape(one: Destination) -> dict[str, Any]:
     told = {"id": one.id, "name": one.name, "type": one.slug, "status": one.status, "loaded": one.loaded}
-    settings = {
-        name: mask_url(value) if isinstance(value, str) else value for name, value in one.settings_shown.items()
+    carries = {
+        "settings": without_secrets(one.settings_shown),
+        "events": list(one.events),
+        "mapping": dict(one.mapping),
     }
-    carries = {"settings": settings, "events": list(one.events), "mapping": dict(one.mapping)}
     carries |= {"unopened": one.unopened.words} if one.unopened else {}
     carries |= {"unfit": one.unfit.words} if one.unfit else {}
     return told | carries | {"version": one.version, "updatedAt": iso(one.updated_at)}

@@ -9,6 +9,7 @@ from ours.core.redact import mask_value
 from ours.errors import Invalid
 from ours.services.overview import Filters, Sieve, is_id
 from ours.services.overview.views import STATES
+from ours.web.show.door import may
 from ours.web.show.moments import read_moment
 
 _NAMES = ("name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
@@ -59,5 +60,6 @@ def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None
             f"“{path}” names a person, and what an address says is kept. Type whom you look for under Whose instead."
         )
     state = given.get("state")
-    sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, given.get("url"))
-    return None if sieve == Sieve() else sieve
+    clear = may("editor")
+    sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, given.get("url"), clear)
+    return None if sieve == Sieve(clear=clear) else sieve

@@ -3,17 +3,18 @@
 import hashlib
 
 import orjson
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.errors import Invalid
-from ours.services.overview import read_cursor
+from ours.services.overview import Event, read_cursor
 from ours.services.overview.views import STATES
 from ours.web.current import ours
 from ours.web.show.door import may, page, person
 from ours.web.show.event_filters import asked
 
 _ROWS = 50
+_READING = "reading"
 
 
 @page("/events", "viewer")
@@ -62,10 +63,8 @@ def _rows() -> dict[str, object]:
 
 @page("/events/<event_id>", "viewer")
 def event(event_id: str) -> str:
-    clear = may("editor")
-    found = ours().overview.event(event_id, clear=clear)
-    if clear:
-        ours().audit.note_read(f"event {event_id}", actor=person().actor)
+    found = ours().overview.event(event_id, clear=may("editor"))
+    _note(found, anew=True)
     return render_template("events/event.html", event=found, seen=_digest(found.dispatches))
 
 
@@ -76,7 +75,15 @@ def event_dispatches(event_id: str) -> ResponseReturnValue:
     seen = _digest(found.dispatches)
     if request.args.get("seen") == seen:
         return "", 204
+    _note(found)
     return render_template("events/dispatches.html", event=found, seen=seen)
+
+
+def _note(shown: Event, *, anew: bool = False) -> None:
+    """Write down who reads it in clear; a page that refreshes itself is no second reading, unless ``anew``."""
+    if shown.clear and (anew or session.get(_READING) != shown.row.id):
+        ours().audit.note_read(f"event {shown.row.id}", actor=person().actor)
+        session[_READING] = shown.row.id
 
 
 def _digest(shown: object) -> str:

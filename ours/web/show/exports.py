@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,7 @@ from ours.web.show.event_filters import asked
 
 MOST = 10_000
 _COLUMNS = ("id", "occurredAt", "receivedAt", "event", "mode", "source", "visitor", "dispatches")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"(\A|;)(?=\s*[=+\-@＝＋－＠]|[\t\r])")
 
 
 @page("/events.csv", "viewer")
@@ -62,6 +63,8 @@ def _csv(rows: Iterator[Row]) -> bytes:
 
 
 def _harmless(value: str | None) -> str:
-    """A spreadsheet runs what begins like a formula, and an event's name is the caller's."""
-    text = value or ""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """A spreadsheet runs what begins like a formula, and an event's name is the caller's.
+
+    Where commas stand in numbers, it is a semicolon that begins a cell, quoted or not.
+    """
+    return _FORMULA.sub(r"\1'", value or "")

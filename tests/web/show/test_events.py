@@ -1,6 +1,8 @@
 """Recent Events and the event page, as a person without a script sees them."""
 
+import csv
 import hashlib
+import io
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
@@ -257,6 +259,20 @@ def test_a_dispatch_is_found_on_its_events_page(
     assert f'id="dispatch-{mark.id}"' in editor.page(f"/events/{event_id}")
 
 
+def test_who_reads_an_events_requests_alone_in_clear_is_written_down(
+    browser_of: Callable[[str], Browser], here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    here.destinations.add("webhook", "One", {"url": receiver.url}, events=["*"], actor="cli")
+    event_id = send(event_properties={"first_name": "Adalovelace"})
+    work()
+    part = f"/events/{event_id}/dispatches"
+    assert "Adalovelace" not in browser_of("viewer").page(part)
+    assert here.audit.list(1)[0].verb != "read"
+    assert "Adalovelace" in browser_of("editor").page(part)
+    entry = here.audit.list(1)[0]
+    assert (entry.actor, entry.verb, entry.subject) == ("editor@example.com", "read", f"event {event_id}")
+
+
 @pytest.mark.parametrize("path", ["/events/abc", f"/events/{'0' * 32}", "/dispatches/abc", f"/dispatches/{'f' * 32}"])
 def test_what_is_not_there_is_404_in_a_sentence(editor: Browser, path: str) -> None:
     answer = editor.get(path)
@@ -286,6 +302,19 @@ def test_events_are_found_by_a_property_and_by_their_address(editor: Browser, se
     assert _names(editor.page("/events?property=cart.items.0.price=9.5")) == ["Right"]
     assert _names(editor.page("/events?property=cart.items=9.5")) == []
     assert _names(editor.page("/events?url=/checkout")) == ["Paged"]
+
+
+def test_a_viewer_can_not_spell_out_what_is_masked(browser_of: Callable[[str], Browser], send: Send) -> None:
+    viewer, editor = browser_of("viewer"), browser_of("editor")
+    address = "https://shop.example.com/hello/Ada?step=2&token=opensesame&email=ada@example.com"
+    send(default_properties={"current_url": address}, user_properties={"first_name": "Ada"},
+         event_properties={"title": "Hello Ada", "plan": "gold"})  # fmt: skip
+    for asked in ("url=token=o", "url=email=ada", "url=/hello/a", "property=title=Hello Ada"):
+        assert _names(viewer.page(f"/events?{asked}")) == [], asked
+        assert _names(editor.page(f"/events?{asked}")) == ["Purchase"], asked
+        assert viewer.get(f"/events.json?{asked}").json == []
+    for asked in ("url=step=2%26token=", "url=SHOP.example", "property=plan=gold"):
+        assert _names(viewer.page(f"/events?{asked}")) == ["Purchase"], asked
 
 
 def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> None:
@@ -356,6 +385,24 @@ def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> 
         assert ("Nobody is named so." in page) == bool(typed)
         assert "nobody@" not in page
     assert "nobody@" not in editor.page("/events?visitor=nobody@example.com")
+
+
+@pytest.mark.parametrize(
+    ("name", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("＝1+1", "'＝1+1"),
+        (" @SUM(1)", "' @SUM(1)"),
+        ("Sale;=1+1", "Sale;'=1+1"),
+        ("Sale; \t-1;+2", "Sale;' \t-1;'+2"),
+        ("Sale;ok", "Sale;ok"),
+        ("a=b - c", "a=b - c"),
+    ],
+)
+def test_no_cell_of_the_file_is_run_by_a_spreadsheet(editor: Browser, send: Send, name: str, cell: str) -> None:
+    send(name)
+    [row] = csv.DictReader(io.StringIO(editor.get("/events.csv").text))
+    assert row["event"] == cell
 
 
 def test_what_is_shown_can_be_had_as_a_file(editor: Browser, send: Send) -> None:
