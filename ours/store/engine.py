@@ -87,7 +87,7 @@ class Store:
                 self._begin(connection, "BEGIN")
                 yield connection
         except self._failures as error:
-            raise Busy(f"The database can't be read just now ({cause(error)}).") from error
+            raise Busy("The database can't be read just now.", cause=cause(error)) from error
 
     @contextmanager
     def write(self, *, durable: bool = True, announce: Callable[[], None] | None = None) -> Iterator[Connection]:
@@ -113,11 +113,11 @@ class Store:
                 if durable and self._wal:
                     self._wal.flush()
         except self._failures as error:
-            raise Busy(f"The database can't be written just now ({cause(error)}).") from error
+            raise Busy("The database can't be written just now.", cause=cause(error)) from error
         except exc.InternalError as error:
             if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
                 raise
-            raise Busy(f"The database is read-only just now ({cause(error)}).") from error
+            raise Busy("The database is read-only just now.", cause=cause(error)) from error
 
     @contextmanager
     def whole(self) -> Iterator[None]:
