@@ -48,13 +48,15 @@ class Busy(OursError):
     """Nothing can be made durable just now; try again after ``retry_after`` seconds.
 
     ``reason``: ``backlog``, ``database``, ``disk``, or ``waiting`` when too much waits for the database already.
+    ``cause``: what the database or the disk said, which names where it lies and who we are there. That is for our log
+    and the command line; whoever asks over the network reads ``sentence``.
     """
 
     code = "unavailable"
 
-    def __init__(self, message: str, retry_after: int = 2, reason: str = "database") -> None:
-        self.retry_after, self.reason = retry_after, reason
-        super().__init__(message)
+    def __init__(self, sentence: str, retry_after: int = 2, reason: str = "database", cause: object = "") -> None:
+        self.sentence, self.retry_after, self.reason = sentence, retry_after, reason
+        super().__init__(f"{sentence.removesuffix('.')} ({cause})." if cause else sentence)
 
 
 class Unsealable(OursError):

@@ -9,6 +9,7 @@ import yaml
 
 from ours.cli import cli
 from ours.settings import PREFIX, SettingsSchema
+from ours.web import arriving
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -49,3 +50,14 @@ def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
     assert {"ours", "destinations", "templates"} <= set(copied)
     let_through = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
     assert {Path(name).parts[0] for line in copied for name in line.split()} <= let_through
+
+
+def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
+    """It may answer 200 to a caller whose body it gave up."""
+    (seconds,) = re.findall(r"\bread_body (\d+)s$", TEXTS["Caddyfile"], re.M)
+    assert int(seconds) > arriving.SECONDS
+    assert "request_buffers" not in TEXTS["Caddyfile"]
+
+
+def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
+    assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)

@@ -31,9 +31,13 @@ class Shell:
     @cached_property
     def settings(self) -> "Settings":
         from ours import log
-        from ours.settings import load
+        from ours.settings import load, unknown
 
         settings = load(begin=False)
+        if _may_begin():
+            log.configure(settings.log_level, settings.log_format)
+            for name in unknown():
+                log.get("cli").warning("no_such_setting", variable=name)
         if _may_begin() or not _missing(settings):
             settings = load()
         log.configure("ERROR" if settings.log_level == "INFO" else settings.log_level, settings.log_format)

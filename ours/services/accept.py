@@ -208,7 +208,7 @@ class _Trial:
 
     def failed(self, error: Busy) -> None:
         """An event could not be stored."""
-        self._error, self._due = str(error), time.monotonic() + _TRIAL_FRESH
+        self._error, self._due = error.sentence, time.monotonic() + _TRIAL_FRESH
 
     def check(self) -> None:
         """:raises Busy: when it does not, or can't be reached."""

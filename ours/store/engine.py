@@ -22,7 +22,8 @@ from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
 _LOOKUP_KEY = "lookup_key"
-_READ_ONLY = "25006"  # SQLSTATE: a standby, or a server that was told to take no writes
+_NOT_NOW = "25006", "25P03"
+"""SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction."""
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
 
@@ -82,12 +83,9 @@ class Store:
         if whole := self._whole.get():
             yield whole
             return
-        try:
-            with self._connected() as connection:
-                self._begin(connection, "BEGIN")
-                yield connection
-        except self._failures as error:
-            raise Busy(f"The database can't be read just now ({cause(error)}).") from error
+        with self._refusing("read"), self._connected() as connection:
+            self._begin(connection, "BEGIN")
+            yield connection
 
     @contextmanager
     def write(self, *, durable: bool = True, announce: Callable[[], None] | None = None) -> Iterator[Connection]:
@@ -102,22 +100,15 @@ class Store:
         if whole := self._whole.get():
             yield whole
             return
-        try:
-            with self._connected() as connection:
-                with self.turn():
-                    self._begin(connection, "BEGIN IMMEDIATE", durable)
-                    with connection.begin():
-                        yield connection
-                if announce:
-                    announce()
-                if durable and self._wal:
-                    self._wal.flush()
-        except self._failures as error:
-            raise Busy(f"The database can't be written just now ({cause(error)}).") from error
-        except exc.InternalError as error:
-            if getattr(error.orig, "sqlstate", None) != _READ_ONLY:
-                raise
-            raise Busy(f"The database is read-only just now ({cause(error)}).") from error
+        with self._refusing("written"), self._connected() as connection:
+            with self.turn():
+                self._begin(connection, "BEGIN IMMEDIATE", durable)
+                with connection.begin():
+                    yield connection
+            if announce:
+                announce()
+            if durable and self._wal:
+                self._wal.flush()
 
     @contextmanager
     def whole(self) -> Iterator[None]:
@@ -136,12 +127,24 @@ class Store:
         """On SQLite: while the block lasts, no other process writes."""
         return self._turnstile.turn() if self._turnstile else nullcontext()
 
+    @contextmanager
+    def _refusing(self, done: str) -> Iterator[None]:
+        """``done``: what can't be done with the database when it fails."""
+        try:
+            yield
+        except self._failures as error:
+            raise Busy(f"The database can't be {done} just now.", cause=cause(error)) from error
+        except exc.InternalError as error:
+            if getattr(error.orig, "sqlstate", None) not in _NOT_NOW:
+                raise
+            raise Busy(f"The database can't be {done} just now.", cause=cause(error)) from error
+
     @cached_property
     def _failures(self) -> tuple[type[Exception], ...]:
         """What SQLAlchemy, or the driver beneath it, raises when the database can't be used just now."""
         driver: Any = self.engine.dialect.loaded_dbapi
         raised = exc.TimeoutError, exc.OperationalError, driver.OperationalError
-        return raised if self.is_sqlite else (*raised, driver.errors.lookup(_READ_ONLY))
+        return raised if self.is_sqlite else (*raised, *map(driver.errors.lookup, _NOT_NOW))
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:

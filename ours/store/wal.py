@@ -114,7 +114,7 @@ class Wal:
             _sync(self._opened("").fileno())
         except OSError as error:
             self._kept = True
-            raise Busy(f"The disk did not take what was written ({error}). It may have to be replaced.") from error
+            raise Busy("The disk did not take what was written. It may have to be replaced.", cause=error) from error
 
     def empty(self) -> bool:
         """Leave no trace in it of what was deleted; whether that could be done."""
@@ -164,4 +164,4 @@ class Wal:
             with closing(sqlite3.connect(self._database, timeout=_WAIT)) as connection:
                 yield connection
         except sqlite3.OperationalError as error:
-            raise Busy(f"The disk did not take what was written ({error}).") from error
+            raise Busy("The disk did not take what was written.", cause=error) from error

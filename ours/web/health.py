@@ -24,5 +24,5 @@ def ready() -> tuple[Response, int]:
             return jsonify(status="unavailable", database="needs `ours db upgrade`", queue=queue), 503
         here.accept.check()
     except Busy as error:
-        return jsonify({"status": "unavailable", error.reason: str(error), "queue": queue}), 503
+        return jsonify({"status": "unavailable", error.reason: error.sentence, "queue": queue}), 503
     return jsonify(status="ok", database="ok", queue=queue), 200

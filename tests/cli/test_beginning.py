@@ -74,6 +74,16 @@ def test_the_first_source_begins_one_and_says_where(tmp_path: Path) -> None:
     assert Terminal().json("source", "list")[0]["name"] == "Shop"
 
 
+def test_a_setting_that_is_misspelt_is_named_where_one_may_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS_DATABSE_URL", "postgresql://ours@127.0.0.1:1/ours")
+    monkeypatch.setenv("OURS_LOG_FORMAT", "json")
+    told = Terminal().run("source", "add", "Shop").stderr.splitlines()[0]
+    assert json.loads(told)["event"] == "no_such_setting"
+    assert json.loads(told)["variable"] == "OURS_DATABSE_URL"
+
+
 def test_a_server_without_our_tables_is_not_taken_for_ours(
     make_settings: Callable[..., Settings], postgres: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

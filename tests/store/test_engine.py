@@ -1,11 +1,12 @@
 """Transactions: what waits for the disk and what does not."""
 
 import os
+import time
 
 import pytest
 from sqlalchemy import Connection, text
 
-from ours.errors import OursError
+from ours.errors import Busy, OursError
 from ours.store import Store
 
 
@@ -50,3 +51,23 @@ def _fail(store: Store) -> None:
     with store.write(durable=False) as connection:
         connection.execute(text("DELETE FROM events"))
         raise OursError
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize(("doing", "done"), [("read", "read"), ("write", "written")])
+def test_a_session_that_the_server_ended_for_a_pause_is_a_database_that_is_away(
+    store: Store, doing: str, done: str
+) -> None:
+    asks = getattr(store, doing)
+
+    def pause() -> None:
+        with asks() as connection:
+            connection.execute(text("SET idle_in_transaction_session_timeout = 1"))
+            for _ in range(500):
+                time.sleep(0.02)
+                connection.execute(text("SELECT 1"))
+
+    with pytest.raises(Busy, match=f"can't be {done} just now"):
+        pause()
+    with asks() as connection:
+        assert connection.scalar(text("SELECT 1")) == 1

@@ -152,7 +152,7 @@ def _unsealable(error: Unsealable) -> Response:
 
 @blueprint.errorhandler(Busy)
 def _busy(error: Busy) -> Response:
-    return _refuse(error, 503, {"Retry-After": str(error.retry_after)})
+    return _refuse(Busy(error.sentence), 503, {"Retry-After": str(error.retry_after)})
 
 
 def refusal(error: HTTPException) -> Response:

@@ -146,7 +146,7 @@ class Refusal(Exception):
 
 def unavailable(problem: Busy) -> Refusal:
     """Nothing could be made durable."""
-    return Refusal("unavailable", str(problem), headers={"Retry-After": str(problem.retry_after)})
+    return Refusal("unavailable", problem.sentence, headers={"Retry-After": str(problem.retry_after)})
 
 
 def broken(error: Exception) -> Refusal:

@@ -110,8 +110,8 @@ def _unavailable(rows: Sequence[Row], problem: Busy) -> Response:
     results = [
         _failed(index, row)
         if isinstance(row, Invalid)
-        else {"index": index, "success": False, "code": "queue_failed", "message": str(problem)}
+        else {"index": index, "success": False, "code": "queue_failed", "message": problem.sentence}
         for index, row in enumerate(rows)
     ]
-    said = _summary(0, results) | {"error": str(problem), "code": "unavailable"}
+    said = _summary(0, results) | {"error": problem.sentence, "code": "unavailable"}
     return answer(said, 503, {"Retry-After": str(problem.retry_after)})

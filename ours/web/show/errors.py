@@ -57,7 +57,7 @@ def forbidden(error: Forbidden) -> ResponseReturnValue:
 
 @blueprint.errorhandler(Busy)
 def busy(error: Busy) -> ResponseReturnValue:
-    return _page(f"{error} Try again in a moment.", 503)
+    return _page(f"{error.sentence} Try again in a moment.", 503)
 
 
 @blueprint.errorhandler(Unsealable)
