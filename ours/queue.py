@@ -1,6 +1,6 @@
 """The RQ queues, and the pokes that say "there is something to do". A lost Redis costs time, never an event.
 
-One job drains many rows and then lingers on a wake key. A poke leaves a token there, and now and then looks whether a
+One job drains many rows and then lingers at a bell. A poke leaves a token there, and now and then looks whether a
 job is queued, or queues one. So while work comes, each worker has a job at hand; and nothing here is ever the only
 trace of work.
 """
@@ -18,6 +18,7 @@ from rq import Queue as RqQueue
 from rq.serializers import JSONSerializer
 
 from ours import log
+from ours.bell import Bell
 from ours.settings import Settings
 
 _logger = log.get("queue")
@@ -34,6 +35,7 @@ class Queue:
     def __init__(self, settings: Settings) -> None:
         self.url = settings.redis_url or f"unix://{settings.queue_socket}"
         self._looked: dict[str, float] = {}
+        self._bells: dict[str, Bell] = {}
         self._complained = -math.inf
 
     @cached_property
@@ -77,9 +79,11 @@ class Queue:
             _logger.warning("poke_lost", station=station, error=type(error).__name__)
             self._complained = time.monotonic()
 
-    def linger(self, station: str, seconds: float) -> bool:
-        """Wait to be woken; True when somebody did."""
-        return self.redis.blpop([_wake(station)], timeout=seconds) is not None
+    def bell(self, station: str) -> Bell:
+        """Rings when ``station`` is poked. For its worker alone."""
+        if station not in self._bells:
+            self._bells[station] = Bell(self.redis, _wake(station))
+        return self._bells[station]
 
     def reachable(self) -> bool:
         try:
@@ -88,6 +92,8 @@ class Queue:
             return False
 
     def close(self) -> None:
+        for bell in self._bells.values():
+            bell.close()
         for name in ("redis", "_quick"):
             if name in self.__dict__:
                 self.__dict__[name].close()

@@ -39,10 +39,10 @@ def route() -> None:
 
 def deliver() -> None:
     """Deliver due dispatches until none is due."""
-    station = _process[0].deliver
+    station, bell = _process[0].deliver, _process[0].queue.bell("deliver")
     with _told("deliver"):
         try:
-            _drain("deliver", lambda seconds: station.drain(_stop, seconds))
+            _drain("deliver", lambda seconds: station.drain(_stop, seconds, bell=bell))
         except RedisError:
             station.drain(_stop, claim=False)  # whoever stands in for us claims; what we have in hand is ours to end
             raise
@@ -71,7 +71,7 @@ def _drain(station: str, work: Callable[[float], None]) -> None:
     try:
         while not _stop.is_set() and (left := ends - time.monotonic()) > 0:
             work(left)
-            queue.linger(station, _LINGER)
+            queue.bell(station).wait(_LINGER)
     except Busy as error:
         _logger.warning("station_interrupted", station=station, error=str(error))
         _stop.wait(_LINGER)

@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import pycurl
@@ -16,6 +17,16 @@ from ours.transport import failures, outgoing
 from ours.transport.exchange import Exchange, Limits
 from ours.transport.guard import Guard
 from ours.transport.loop import Loop
+
+
+class Bell(Protocol):
+    """Rings when there is something else to do."""
+
+    def descriptor(self) -> int | None:
+        """Readable when there is something to hear; None when it is out of order."""
+
+    def heard(self) -> bool:
+        """Whether it rang. Takes what made the descriptor readable."""
 
 
 class Transport:
@@ -68,14 +79,18 @@ class Transport:
         self._flying[tag] = exchange
         self._loop.add(exchange.handle)
 
-    def wait(self, timeout: float) -> list[Answer]:
-        """Drive what is in flight for at most ``timeout`` seconds; return as soon as something has ended.
+    def wait(self, timeout: float, bell: Bell | None = None) -> list[Answer]:
+        """Drive what is in flight for at most ``timeout`` seconds; return as soon as something has ended, or ``bell``
+        rings.
 
         With nothing in flight it returns an empty list at once.
         """
-        end = time.monotonic() + timeout
-        while self._flying:
-            self._loop.turn(0.0 if self._answers else max(end - time.monotonic(), 0.0))
+        end, rang = time.monotonic() + timeout, False
+        self._loop.listen(bell.descriptor() if bell and self._flying else None)
+        while self._flying and not rang:
+            if self._loop.turn(0.0 if self._answers else max(end - time.monotonic(), 0.0)) and bell:
+                rang = bell.heard()
+                self._loop.listen(bell.descriptor())
             for handle, code, detail in self._loop.finished():
                 exchange = self._by_handle[handle]
                 self._answers.append(exchange.finish(code, detail))

@@ -20,6 +20,7 @@ class Loop:
     def __init__(self) -> None:
         self._poll = select.poll()
         self._due: float | None = None
+        self._bell: int | None = None
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -28,17 +29,34 @@ class Loop:
         self.remove = self._multi.remove_handle
         self.close = self._multi.close
 
-    def turn(self, timeout: float) -> None:
-        """Let every socket that becomes ready within ``timeout`` seconds make progress; return after the first lot."""
+    def listen(self, bell: int | None) -> None:
+        """Have ``turn`` return, too, when this descriptor can be read; None ends that."""
+        if bell != self._bell:
+            if self._bell is not None:
+                self._poll.unregister(self._bell)
+            if bell is not None:
+                self._poll.register(bell, select.POLLIN)
+            self._bell = bell
+
+    def turn(self, timeout: float) -> bool:
+        """Let every socket that becomes ready within ``timeout`` seconds make progress; return after the first lot.
+
+        Whether the bell rang.
+        """
+        rang = False
         if self._due is not None:
             timeout = min(timeout, max(self._due - time.monotonic(), 0.0))
         for descriptor, events in self._poll.poll(timeout * 1000):
+            if descriptor == self._bell:
+                rang = True
+                continue
             ready_to_write = pycurl.CSELECT_OUT if events & select.POLLOUT else 0
             ready_to_read = pycurl.CSELECT_IN if events & ~select.POLLOUT else 0
             self._multi.socket_action(descriptor, ready_to_read | ready_to_write)
         if self._due is not None and time.monotonic() >= self._due:
             self._due = None
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+        return rang
 
     def finished(self) -> Iterator[tuple[pycurl.Curl, int, str]]:
         """Handles that are done, each with libcurl's result (0 is success) and what libcurl says of it."""

@@ -3,7 +3,6 @@
 import json
 import logging
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,8 @@ from ours import log
 from ours.jobs import stations
 from ours.jobs.worker import StationWorker
 from ours.settings import Settings
-from ours.supervisor import valkey
+from tests.jobs import valkeys
 from tests.receiver import Receiver
-from tests.whole.conftest import until
 
 Work = Callable[[], list[dict[str, Any]]]
 
@@ -30,12 +28,8 @@ Work = Callable[[], list[dict[str, Any]]]
 def redis(make_settings: Callable[..., Settings]) -> Iterator[Redis]:
     """A real queue server."""
     settings = make_settings()
-    words = [valkey.find(), "--port", "0", "--unixsocket", str(settings.queue_socket), "--save", ""]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as server:
-        until(lambda: valkey.answers(settings), 10)
-        with Redis(unix_socket_path=str(settings.queue_socket)) as connection:
-            yield connection
-        server.kill()
+    with valkeys.running(settings), Redis(unix_socket_path=str(settings.queue_socket)) as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,8 +16,7 @@ from ours.jobs.worker import StationWorker
 from ours.services.deliver import Deliver
 from ours.services.route import Route
 from ours.settings import Settings
-from ours.supervisor import valkey
-from tests.whole.conftest import until
+from tests.jobs import valkeys
 
 WORDS = "no place for jane@canary.example"
 
@@ -33,11 +31,8 @@ def settings(
     monkeypatch.setattr(StationWorker, "stop", threading.Event())
     monkeypatch.setattr(processes, "keep_memory", lambda: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    words = [valkey.find(), "--port", "0", "--unixsocket", str(made.queue_socket), "--save", "", "--daemonize", "no"]
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL) as queue:
-        until(lambda: valkey.answers(made), 10)
+    with valkeys.running(made):
         yield made
-        queue.kill()
     for number, handler in handlers.items():
         signal.signal(number, handler)
     log.configure("WARNING", "text")

@@ -23,7 +23,7 @@ from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import destinations, dispatches, forgetting
 from ours.store.queries.dispatches import NewAttempt
-from ours.transport import Transport
+from ours.transport import Bell, Transport
 
 LEASE = 15 * clock.SECOND
 _RENEW_SECONDS = 5.0
@@ -52,21 +52,24 @@ class Deliver:
     def in_flight(self) -> int:
         return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent) + len(self._held)
 
-    def drain(self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True) -> None:
+    def drain(
+        self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True, bell: Bell | None = None
+    ) -> None:
         """Deliver until nothing is due and nothing is under way, for ``seconds`` at most, or until ``stop``.
 
         What is due and waits for its destination's rate is waited for.
 
-        When the time is up, what is under way stays so: call again. Without ``claim``, nothing new is begun.
+        When the time is up, what is under way stays so: call again. Without ``claim``, nothing new is begun. ``bell``
+        rings when something may have become due, so that it is not left until the next look.
 
         :raises Busy: when the database is away; what was learned by then is recorded at the next call.
         """
         with timebox.armed():
-            self._drain(stop, time.monotonic() + seconds, claim=claim)
+            self._drain(stop, time.monotonic() + seconds, bell, claim=claim)
 
-    def _drain(self, stop: threading.Event, ends: float, *, claim: bool) -> None:
+    def _drain(self, stop: threading.Event, ends: float, bell: Bell | None, *, claim: bool) -> None:
         while not stop.is_set() and time.monotonic() < ends:
-            self._outbox.collect(_TICK)
+            self._outbox.collect(_TICK, bell)
             ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
             sealed = self._turn(claim=claim)
             self._begin(sealed)

@@ -16,7 +16,7 @@ from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
-from ours.transport import Transport
+from ours.transport import Bell, Transport
 
 
 class Outbox:
@@ -97,8 +97,9 @@ class Outbox:
                     parcels += self._batches.put(one, batching)
         self._send(parcels)
 
-    def collect(self, timeout: float) -> None:
-        """See what became of what is on its way, for ``timeout`` seconds at most; send the batches that are due."""
+    def collect(self, timeout: float, bell: Bell | None = None) -> None:
+        """See what became of what is on its way, for ``timeout`` seconds at most or until ``bell`` rings; send the
+        batches that are due."""
         self._stuck.clear()
         self._unbuilt.clear()
         self._unpacked.clear()
@@ -111,7 +112,7 @@ class Outbox:
                     self._conclude(parcel, reading.sent(parcel, done.said))
                     self._begin_next(parcel.target)
         patience = 0 if self.finished else timeout
-        while answers := self._transport.wait(patience):
+        while answers := self._transport.wait(patience, None if self.finished else bell):
             now = clock.now_ms()
             self._hear([answer for answer in answers if not self._tokens.take(answer, now)])
             patience = 0
