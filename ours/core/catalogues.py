@@ -11,22 +11,26 @@ LONGEST_REFERRER = 5_000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One field. ``trim``: surrounding whitespace goes. ``coerce``: a number or boolean becomes text. ``required``: its
-    group is wrong without it."""
+    """One field. ``trim``: surrounding whitespace goes. ``coerce``: a number or boolean becomes text. ``names``: it is
+    somebody's or something's id, which no word for nothing is. ``required``: its group is wrong without it."""
 
     kind: Literal["text", "number", "boolean", "object", "any"]
     max_length: int | None = None
     trim: bool = False
     coerce: bool = False
+    names: bool = False
     required: bool = False
 
 
 Catalogue = Mapping[str, Known]
+NO_IDS = frozenset({"undefined", "null", "(null)", "nil", "None", "NaN", "[object Object]", "true", "false"})
+"""What programs write for an id that they do not have: all who are called so would be one."""
 
 _PLAIN = Known("text", LONGEST)
 _TRIMMED = Known("text", LONGEST, trim=True)
 _COERCED = Known("text", LONGEST, coerce=True)
 _BOTH = Known("text", LONGEST, trim=True, coerce=True)
+_ID = Known("text", LONGEST, trim=True, coerce=True, names=True)
 _NUMBER = Known("number")
 _BOOLEAN = Known("boolean")
 _OBJECT = Known("object")
@@ -56,7 +60,8 @@ def _catalogue(*groups: tuple[Known, str]) -> Catalogue:
 
 
 USER_PROPERTIES = _catalogue(
-    (_BOTH, "city country date_of_birth email external_id first_name gender last_name state"),
+    (_BOTH, "city country date_of_birth email first_name gender last_name state"),
+    (_ID, "external_id"),
     (_TRIMMED, _USER_TRIMMED),
     (_PLAIN, _USER_PLAIN),
     (Known("text", LONGEST_REFERRER), "referrer"),

@@ -5,7 +5,16 @@ from typing import Any
 import orjson
 
 from ours.core import bags, emails, phones
-from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, LONGEST, TWINS, USER_PROPERTIES, Catalogue, Known
+from ours.core.catalogues import (
+    DEFAULT_PROPERTIES,
+    IDENTITY_CONTEXT,
+    LONGEST,
+    NO_IDS,
+    TWINS,
+    USER_PROPERTIES,
+    Catalogue,
+    Known,
+)
 from ours.core.notices import Notices
 from ours.errors import Invalid
 
@@ -139,7 +148,9 @@ def _is_plain(value: Any, known: Known) -> bool:
     match known.kind:
         case "text":
             fits = type(value) is str and 0 < len(value) <= (known.max_length or LONGEST)
-            return fits and (not known.trim or value.strip(WHITESPACE) == value)
+            return (
+                fits and (not known.trim or value.strip(WHITESPACE) == value) and not (known.names and value in NO_IDS)
+            )
         case "object":
             return type(value) is dict and bags.is_plain(value)
         case "boolean":
@@ -159,6 +170,8 @@ def text(value: Any, known: Known) -> str:
     clean: str = value.strip(WHITESPACE) if known.trim else value
     if known.max_length is not None and len(clean) > known.max_length:
         raise Invalid(f"Must have at most {known.max_length:,} characters; it has {len(clean):,}.")
+    if known.names and clean in NO_IDS:
+        raise Invalid(f"{clean} is what a program writes for an id that it does not have. Send the id, or nothing.")
     return clean
 
 

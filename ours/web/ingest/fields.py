@@ -59,11 +59,13 @@ class Anything(Said[Any]):
 
 
 class Text(Said[str]):
-    """Text of 1 to ``longest`` characters, trimmed. ``coerce`` takes numbers and booleans, too."""
+    """Text of 1 to ``longest`` characters, trimmed."""
+
+    names = False
 
     def __init__(self, name: str, about: str, *, longest: int, coerce: bool = False, **kwargs: Any) -> None:
         super().__init__(name, about, **kwargs)
-        self.known = Known("text", longest, trim=True, coerce=coerce)
+        self.known = Known("text", longest, trim=True, coerce=coerce, names=self.names)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         try:
@@ -73,6 +75,12 @@ class Text(Said[str]):
         if not text:
             raise ValidationError("Must not be empty.")
         return text
+
+
+class Id(Text):
+    """Text that names somebody or something. ``coerce`` takes numbers, too."""
+
+    names = True
 
 
 class Key(Text):

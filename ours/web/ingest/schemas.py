@@ -10,7 +10,7 @@ from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, US
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
 from ours.errors import Invalid
-from ours.web.ingest.fields import Anything, Bag, Current, Email, Key, Moment, Properties, Reading, Rows, Text
+from ours.web.ingest.fields import Anything, Bag, Current, Email, Id, Key, Moment, Properties, Reading, Rows, Text
 from ours.web.ingest.swift import Swift
 
 NAMERS = ("userId", "externalId", "email")
@@ -72,8 +72,8 @@ class Contract(Schema):
 class Person(Contract):
     """Whom it is about: at least one identifier must be there."""
 
-    user_id = Text("userId", "Our id of the visitor, used as it is, without look-up.", longest=400)
-    external_id = Text("externalId", "Your own id of this person.", longest=400, coerce=True)
+    user_id = Id("userId", "Our id of the visitor, used as it is, without look-up.", longest=400)
+    external_id = Id("externalId", "Your own id of this person.", longest=400, coerce=True)
     email_sha256 = Email("email", "An identifier: hashed on arrival, and never kept in clear.", longest=1000)
     user_properties = Properties(
         "userProperties",
@@ -121,7 +121,7 @@ class Event(Person):
         validate=validate.NoneOf([IDENTIFY], error="Must not be $identify: send that to /identify."),
     )
     occurred_at = Moment("time", "When it happened, in milliseconds since 1970, at most 7 days ago. Missing: now.")
-    distinct_id = Text(
+    distinct_id = Id(
         "distinctId",
         "The event's own id: a second event with the same name and distinctId is a duplicate. Made by us when missing.",
         longest=400,
@@ -151,7 +151,7 @@ class Row(Event):
     """One row of ``/batch``."""
 
     token = Anything("token", "Ignored: the batch carries the key.")
-    distinct_id = Text("distinctId", "As in /track, but required.", longest=400, coerce=True, required=True)
+    distinct_id = Id("distinctId", "As in /track, but required.", longest=400, coerce=True, required=True)
 
 
 class Identify(Person):

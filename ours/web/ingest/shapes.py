@@ -1,12 +1,13 @@
 """Writes the ingest schemas down as JSON Schema, from the very fields that validate, so that the two can't differ."""
 
+import re
 from functools import singledispatch
 from typing import Any
 
 from marshmallow import Schema, fields
 
 from ours.core import bags
-from ours.core.catalogues import Catalogue, Known
+from ours.core.catalogues import NO_IDS, Catalogue, Known
 from ours.web.ingest.fields import Anything, Bag, Moment, Properties, Rows, Said, Text
 from ours.web.ingest.schemas import NAMERS, Person, Row
 
@@ -109,8 +110,14 @@ def _known(known: Known) -> Shape:
 _NOTHING: list[Shape] = [{"type": "null"}, {"const": ""}]
 
 
+_WORDS = "|".join(re.sub(r"[()\[\]]", r"\\\g<0>", word) for word in sorted(NO_IDS))
+_NO_ID: Shape = {"type": "string", "pattern": rf"^\s*({_WORDS})\s*$"}
+
+
 def _text(known: Known) -> Shape:
     shape: Shape = {"type": ["string", "number", "boolean"] if known.coerce else ["string"]}
+    if known.names:
+        shape = {"type": shape["type"][:2], "not": _NO_ID}
     return shape if known.max_length is None else shape | {"maxLength": known.max_length}
 
 
@@ -130,7 +137,7 @@ def _or_null(shape: Shape) -> Shape:
     return shape | {"type": [*shape["type"], "null"]}
 
 
-_SAID: Shape = {"type": ["string", "number", "boolean"], "pattern": r"\S"}
+_SAID: Shape = {"type": ["string", "number"], "pattern": r"\S", "not": _NO_ID}
 _PHONE: Shape = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
 _EMAIL: Shape = {"type": "string", "pattern": r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"}
 _NAMING_FACTS = {"email": _EMAIL, "external_id": _SAID, "phone_number": _PHONE}

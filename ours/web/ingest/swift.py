@@ -13,6 +13,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields
 
 from ours.core import bags, properties, timing
+from ours.core.catalogues import NO_IDS
 from ours.core.emails import ADDRESS
 from ours.core.properties import WHITESPACE
 from ours.errors import Invalid
@@ -80,13 +81,13 @@ def _(_: fields.Field[Any]) -> Read:
 
 @_reader.register
 def _(field: Text) -> Read:
-    longest = field.known.max_length or 0
+    longest, refused = field.known.max_length or 0, NO_IDS if field.known.names else ()
 
     def read(value: Any, _: Reading) -> str:
         if type(value) is not str:
             raise Doubt
         clean: str = value.strip(WHITESPACE)
-        if not 0 < len(clean) <= longest:
+        if not 0 < len(clean) <= longest or clean in refused:
             raise Doubt
         return clean
 

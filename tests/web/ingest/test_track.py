@@ -123,6 +123,27 @@ def test_any_one_identifier_is_enough(post: Post, named: dict[str, Any]) -> None
     assert post("track", event="A", **named).status_code == 200
 
 
+@pytest.mark.parametrize("said", ["undefined", " null ", "None", "NaN", "[object Object]", True, False])
+@pytest.mark.parametrize("field", ["externalId", "distinctId", "userProperties.external_id"])
+def test_what_a_program_writes_for_no_id_is_none(post: Post, accept: Any, field: str, said: Any) -> None:
+    """All who are called so would be one visitor, and all their events one event."""
+    bag, _, key = field.rpartition(".")
+    answer = post("track", **EVENT, **({bag: {key: said}} if bag else {field: said}))
+    assert (answer.status_code, answer.get_json()["code"], accept.items) == (400, "invalid_fields", [])
+    [why] = answer.get_json()["errors"][field]
+    assert why.endswith("is what a program writes for an id that it does not have. Send the id, or nothing.")
+
+
+@pytest.mark.parametrize("said", ["nullius", "Undefined Ltd", "NONE", "0", "none"])
+def test_what_only_looks_like_it_is_an_id(post: Post, accept: Any, said: str) -> None:
+    assert post("track", event="Purchase", userId=said, externalId=said, distinctId=said).status_code == 200
+    assert (accept.items[0].user_id, accept.items[0].external_id) == (said, said)
+
+
+def test_a_user_id_is_no_word_for_nothing_either(post: Post) -> None:
+    assert post("track", event="Purchase", userId="undefined").get_json()["errors"].keys() == {"userId"}
+
+
 def test_a_missing_name_and_a_missing_identifier_are_both_told(post: Post) -> None:
     assert set(post("track").get_json()["errors"]) == {"event", "userId", "externalId", "email"}
 
