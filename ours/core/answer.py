@@ -16,8 +16,8 @@ class Failure(NamedTuple):
     """Why there is no response.
 
     ``code`` is one of timeout, connect_failed, dns_failed, tls_failed, connection_lost, ssrf_refused,
-    response_too_large and invalid_request. ``arrived`` is False only when surely nothing of the request reached the
-    receiver; True means that nobody can say.
+    response_too_large, invalid_request and out_of_files. ``arrived`` is False only when surely nothing of the request
+    reached the receiver; True means that nobody can say.
     """
 
     code: str

@@ -24,7 +24,9 @@ _GRAIN = 5_000
 _FEWEST_TRIES = 40
 
 # These say something of us, of the event or of the plugin, and nothing of how the destination is.
-_SILENT = {"ssrf_refused", "invalid_request", "response_too_large", "worker_stopped", "lease_lost"}
+_SILENT = {
+    "ssrf_refused", "invalid_request", "response_too_large", "out_of_files", "worker_stopped", "lease_lost",
+}  # fmt: skip
 PLUGIN_TIMEOUT = "plugin_timeout"
 """The code of what a plugin did not end in time."""
 

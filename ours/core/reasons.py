@@ -87,6 +87,10 @@ REASONS = {
     # Happened while trying
     "timeout": Reason("The destination did not answer in time.", _WAITS),
     "connect_failed": Reason("No connection to the destination could be made.", _WAITS),
+    "out_of_files": Reason(
+        "Nothing was sent: this server had as many files and connections open as it may.",
+        "It is tried again by itself. Let the server open more (`ulimit -n`, `LimitNOFILE=`) if it keeps happening.",
+    ),
     "dns_failed": Reason("The destination's host name could not be looked up.", "Check the host name in the settings."),
     "tls_failed": Reason(
         "The destination's certificate was refused, or no secure connection could be agreed.",

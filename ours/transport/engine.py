@@ -1,5 +1,6 @@
 """``Transport``: takes requests by tag, keeps them all in flight at once, and hands back answers as they end."""
 
+import math
 import ssl
 import time
 from typing import Protocol
@@ -14,7 +15,7 @@ from ours.plugin.network import Network as Way
 from ours.plugin.network import written_address
 from ours.settings import Network
 from ours.transport import failures, outgoing
-from ours.transport.exchange import Exchange, Limits
+from ours.transport.exchange import IDLE_SECONDS, Exchange, Limits
 from ours.transport.guard import Guard
 from ours.transport.loop import Loop
 
@@ -52,6 +53,7 @@ class Transport:
         self.network = Way(self._guard.permits, proxy)
         self._limits = Limits(connect_timeout, total_timeout, max_response, authorities, proxy)
         self._loop = Loop()
+        self._landed = math.inf  # when the last one did, while connections may be open
         self._spare: list[Exchange] = []
         self._flying: dict[str, Exchange] = {}
         self._by_handle: dict[pycurl.Curl, Exchange] = {}
@@ -83,7 +85,7 @@ class Transport:
         """Drive what is in flight for at most ``timeout`` seconds; return as soon as something has ended, or ``bell``
         rings.
 
-        With nothing in flight it returns an empty list at once.
+        With nothing in flight it returns an empty list at once. Connections are closed when that was so for a while.
         """
         end, rang = time.monotonic() + timeout, False
         self._loop.listen(bell.descriptor() if bell and self._flying else None)
@@ -97,6 +99,8 @@ class Transport:
                 self._land(exchange)
             if self._answers or time.monotonic() >= end:
                 break
+        if not self._flying:
+            self._close_idle()
         answers, self._answers = self._answers, []
         return answers
 
@@ -125,11 +129,19 @@ class Transport:
         if address and not self._guard.permits(address):
             raise outgoing.Unsendable(failures.refused([address]).message, "ssrf_refused")
 
+    def _close_idle(self) -> None:
+        """Libcurl itself closes what it will not use again only when it opens another, which may never be."""
+        if time.monotonic() - self._landed > IDLE_SECONDS:
+            self._landed = math.inf
+            self._loop.close()
+            self._loop = Loop()
+
     def _new_exchange(self) -> Exchange:
         exchange = Exchange(self._guard, self._limits)
         self._by_handle[exchange.handle] = exchange
         return exchange
 
     def _land(self, exchange: Exchange) -> None:
+        self._landed = time.monotonic()
         self._loop.remove(exchange.handle)
         self._spare.append(self._flying.pop(exchange.tag))

@@ -1,5 +1,7 @@
 """One libcurl handle and what the request in it has brought so far. It serves one request after another."""
 
+import errno
+import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +19,9 @@ from ours.transport.outgoing import Outgoing
 
 IDLE_SECONDS = 30  # a connection that was idle for longer is not used again: the other side may have forgotten it
 MOST_SENDINGS = 2
+_NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE}
+# All else that fails before sending may do so for want of a file: a name's look-up, the check of a certificate.
+_SAYS_OF_THEM = {pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +58,7 @@ class Exchange:
         self._chunks.clear()
         self._refused.clear()
         self._body_bytes = self._sendings = 0
-        self._truncated = self._opened = False
+        self._truncated = self._opened = self._starved = False
         setopt = self.handle.setopt
         kind = (outgoing.method, outgoing.url, outgoing.body is None)
         if kind != self._kind:  # else it is all as the request before left it
@@ -89,6 +94,8 @@ class Exchange:
             return failures.after_sending(code, detail, self._lines)
         if self._refused and not self._opened:
             return failures.refused(self._refused)
+        if self._starved or (code not in _SAYS_OF_THEM and _no_file_left()):
+            return failures.out_of_files()
         return failures.before_sending(code, detail)
 
     def _open(self, _purpose: int, address: Any) -> int:
@@ -100,7 +107,8 @@ class Exchange:
         self._opened = True
         try:
             return socket.socket(address.family, address.socktype, address.protocol).detach()
-        except OSError:  # no descriptor left: libcurl reports that it could not connect
+        except OSError as error:  # libcurl reports that it could not connect
+            self._starved = error.errno in _NO_FILE_LEFT
             return pycurl.SOCKET_BAD
 
     def _before_sending(self, *_addresses: object) -> int:
@@ -135,3 +143,11 @@ class Exchange:
             (pycurl.HEADERFUNCTION, self._lines.append),  # libcurl itself caps them, at 300 KiB
             (pycurl.WRITEFUNCTION, self._write),
         ]
+
+
+def _no_file_left() -> bool:
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in _NO_FILE_LEFT
+    return False

@@ -42,6 +42,11 @@ def refused(addresses: list[str]) -> Failure:
     return Failure("ssrf_refused", str(NetworkRefused(addresses)), arrived=False)
 
 
+def out_of_files() -> Failure:
+    """Nothing was sent, for this process may have no more files open: that says nothing of the destination."""
+    return Failure("out_of_files", "This server has as many files and connections open as it may.", arrived=False)
+
+
 def _before(code: int) -> tuple[str, str]:
     if code == pycurl.E_COULDNT_RESOLVE_HOST:
         return "dns_failed", "The destination's host name has no address. Check how it is spelt."

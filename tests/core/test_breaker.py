@@ -120,6 +120,7 @@ def test_open_is_exactly_the_state_with_a_moment_and_its_pause_is_bounded(verdic
         (Unknown("timeout", "Who knows."), "failed"),
         (Unknown("worker_stopped", "We went."), None),
         (Rejected("ssrf_refused", "Private."), None),
+        (Retry("out_of_files", "Ours are too many."), None),
         (Rejected("build_failed", "A bug."), "build_failed"),
         (Rejected("send_failed", "A bug."), "send_failed"),
         (Unknown("read_failed", "A bug."), "read_failed"),

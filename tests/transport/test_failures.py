@@ -1,5 +1,7 @@
 """How a request can fail, and whether it may have arrived all the same."""
 
+import os
+import resource
 import socket
 from collections.abc import Callable, Iterator
 
@@ -51,6 +53,21 @@ def deaf() -> Iterator[str]:
             caller.close()
 
 
+@pytest.fixture
+def no_file_left(receiver: Receiver, fail: Fail) -> Iterator[Callable[[], None]]:
+    """When those stand, this process can open no file more, until what this gives is called."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+
+    def give_back() -> None:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    yield give_back
+    give_back()
+
+
 def test_no_answer_in_time_may_have_arrived(receiver: Receiver, impatient: Transport, fail: Fail) -> None:
     receiver.answer(hang=True)
     failure = fail(receiver.url, over=impatient)
@@ -75,6 +92,24 @@ def test_a_refused_connection_has_not_arrived(receiver: Receiver, fail: Fail) ->
     receiver.close()
     failure = fail(receiver.url)
     assert (failure.code, failure.arrived) == ("connect_failed", False)
+
+
+@pytest.mark.usefixtures("no_file_left")
+@pytest.mark.parametrize("host", ["127.0.0.1", "nobody.invalid"])
+def test_a_request_for_which_we_have_no_file_left_is_not_the_destinations_fault(
+    receiver: Receiver, fail: Fail, host: str
+) -> None:
+    failure = fail(f"http://{host}:{receiver.port}/")
+    assert (failure.code, failure.arrived) == ("out_of_files", False)
+
+
+def test_once_there_are_files_again_a_connection_that_is_refused_says_so(
+    receiver: Receiver, fail: Fail, no_file_left: Callable[[], None]
+) -> None:
+    assert fail(receiver.url).code == "out_of_files"
+    no_file_left()
+    receiver.close()
+    assert fail(receiver.url).code == "connect_failed"
 
 
 def test_an_unknown_host_has_not_arrived(fail: Fail) -> None:

@@ -3,13 +3,14 @@
 import time
 from collections.abc import Callable
 
+import psutil
 import pycurl
 import pytest
 import requests
 
 import ours
 from ours.core.answer import Answer
-from ours.transport import Transport
+from ours.transport import Transport, engine
 from tests.receiver import Receiver
 
 Send = Callable[..., Answer]
@@ -21,6 +22,11 @@ def gather(transport: Transport) -> dict[str, Answer]:
     while transport.in_flight:
         answers |= {answer.tag: answer for answer in transport.wait(1)}
     return answers
+
+
+def connections_to(receiver: Receiver) -> int:
+    opened = psutil.Process().net_connections()
+    return len([one for one in opened if one.raddr and one.raddr.port == receiver.port])
 
 
 def test_a_post_goes_out_byte_for_byte_as_it_was_prepared(receiver: Receiver, send: Send) -> None:
@@ -91,6 +97,18 @@ def test_connections_are_used_again(receiver: Receiver, send: Send) -> None:
     answers = [send(receiver.url) for _ in range(20)]
     assert receiver.connections == 1
     assert [answer.failure for answer in answers] == [None] * 20
+
+
+def test_connections_that_are_not_used_again_are_closed_though_nothing_is_sent(
+    receiver: Receiver, transport: Transport, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(receiver.url)
+    transport.wait(0)
+    assert connections_to(receiver) == 1
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0)
+    transport.wait(0)
+    assert connections_to(receiver) == 0
+    assert send(receiver.url).response is not None
 
 
 def test_two_hundred_requests_are_in_flight_at_once(receiver: Receiver, transport: Transport, prepare: Prepare) -> None:
