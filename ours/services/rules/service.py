@@ -16,7 +16,7 @@ from ours.core.governance import EVERY, LONGEST_NAME
 from ours.errors import Invalid
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
-from ours.services.versions import GOVERNANCE, Change, keep
+from ours.services.versions import GOVERNANCE, Change, check_seen, keep
 from ours.store import Store
 from ours.store.queries import destinations
 from ours.store.queries import rules as queries
@@ -51,6 +51,11 @@ class Governance:
         """In the order in which they are asked. Destinations that were removed are left out."""
         with self._store.read() as connection:
             return _rules(connection)
+
+    def version(self) -> int:
+        """Of all the rules together; 0 before the first change."""
+        with self._store.read() as connection:
+            return newest_number(connection, GOVERNANCE)
 
     def find(self, name_or_id: str | int) -> Rule:
         """:raises NotFound: saying which rules there are."""
@@ -97,15 +102,18 @@ class Governance:
             return _all_checked(connection, wanted)
 
     @needs("editor", "destinations:write")
-    def put(self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set rules", why: str = "") -> Sequence[Rule]:
-        """Let these be all the rules, in this order.
+    def put(
+        self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set rules", why: str = "", seen: int | None = None
+    ) -> Sequence[Rule]:
+        """Let these be all the rules, in this order. ``seen``: the version that the change began with.
 
-        :raises Invalid: naming each wrong field; nothing is changed then.
+        :raises Invalid: naming each wrong field, or when they were changed since ``seen``; nothing is changed then.
         """
         with self._store.write() as connection:
             queries.hold(connection)
-            checked = _all_checked(connection, wanted)
             number = newest_number(connection, GOVERNANCE)
+            check_seen(connection, GOVERNANCE, number, seen)
+            checked = _all_checked(connection, wanted)
             now = clock.now_ms()
             queries.replace_all(connection, [_row(rule, place, now) for place, rule in enumerate(checked, 1)])
             document = {"rules": [rule.document() for rule in checked]}
