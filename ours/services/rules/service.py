@@ -16,6 +16,7 @@ from ours.core.governance import EVERY, LONGEST_NAME
 from ours.errors import Invalid
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
+from ours.services.rules.telling import told
 from ours.services.versions import GOVERNANCE, Change, check_seen, keep
 from ours.store import Store
 from ours.store.queries import destinations
@@ -113,13 +114,13 @@ class Governance:
             queries.hold(connection)
             number = newest_number(connection, GOVERNANCE)
             check_seen(connection, GOVERNANCE, number, seen)
-            checked = _all_checked(connection, wanted)
+            before, checked = _rules(connection), _all_checked(connection, wanted)
             now = clock.now_ms()
             queries.replace_all(connection, [_row(rule, place, now) for place, rule in enumerate(checked, 1)])
             document = {"rules": [rule.document() for rule in checked]}
             keep(connection, self._store.sealer, GOVERNANCE, number + 1, Change(actor, verb, why), document)
-            detail = {"rules": [rule.name for rule in checked], "version": number + 1}
-            audit.record(connection, actor, verb, GOVERNANCE, detail)
+            detail: dict[str, Any] = {**told(_by_name(before), _by_name(checked)), "version": number + 1}
+            audit.record(connection, actor, verb, GOVERNANCE, detail | ({"why": why} if why else {}))
             return _rules(connection)
 
 
@@ -175,6 +176,10 @@ def checked_rule(rule: Rule, known: Collection[int | str], *, left: bool = False
         errors = {f"logic.{place}" if place else "logic": told for place, told in error.errors.items()}
         raise Invalid(str(error), errors) from None
     return replace(rule, name=name, note=rule.note.strip()[:2000], covers=covers)
+
+
+def _by_name(rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+    return {rule.name: rule.document() for rule in rules}
 
 
 def _changed(rule: Rule, changes: Mapping[str, Any]) -> Rule:
