@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ours import clock, ids
 from ours.core.deeds import Verb
+from ours.errors import Invalid
 from ours.services.actors import Who, name_of
 from ours.store import Sealer
 from ours.store.queries import versions as queries
@@ -44,6 +45,21 @@ def keep(
          "verb": change.verb, "why": change.why.strip()[:LONGEST_WHY],
          "document": sealer.seal_json(document, _place(version_id))},
     )  # fmt: skip
+
+
+def check_seen(connection: Connection, subject: str, newest: int, seen: int | None) -> None:
+    """See that nobody changed it since version ``seen`` was looked at; None: whoever asks looked at none.
+
+    :raises Invalid: saying who did.
+    """
+    if seen is None or seen == newest:
+        return
+    last = queries.one(connection, subject, newest)
+    sentence = (
+        f"{last.actor if last else 'Somebody'} changed this after you opened it, so what you typed was not saved."
+        " Open it again, and make your change to what stands there now."
+    )
+    raise Invalid(sentence, {"": [sentence]})
 
 
 def open_document(sealer: Sealer, row: Any) -> dict[str, Any]:

@@ -287,3 +287,41 @@ def test_new_names_are_offered_with_their_counts(place: Place, receiver: Receive
     allow.add("*", [hook], actor="cli")
     with pytest.raises(Invalid):
         allow.add("Refund", [hook], actor="cli")
+
+
+def test_governance_is_explained_by_the_rules_of_that_time(place: Place, explain: Explain, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    rules = Governance(place.store)
+    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "Never"}}
+
+    def said(event_id: str) -> str:
+        time.sleep(0.002)  # a change of the same millisecond counts as before
+        return explain.event(event_id)[0].steps[2].words
+
+    def delivered() -> str:
+        event_id = place.track().event_id
+        place.work()
+        return event_id
+
+    early = delivered()
+    assert said(early) == "No rule covered this destination."
+    made = rules.add(Rule(name="Consent", covers=["*"], logic=logic), actor="cli")
+    event_id = delivered()
+    assert said(event_id) == "The one rule that covered it did not stop it."
+    rules.remove(made.id or 0, actor="cli")
+    assert said(event_id) == "The one rule that covered it did not stop it."
+    logic["condition"] |= {"operator": "IsNot"}
+    rules.add(Rule(name="Later", covers=["*"], logic=logic), actor="cli")
+    assert said(early) == "No rule covered this destination. Today “Later” would."
+
+
+def test_governance_is_explained_by_the_category_of_that_time(
+    place: Place, explain: Explain, receiver: Receiver
+) -> None:
+    hook = place.webhook(receiver, category="crm")
+    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "Never"}}
+    Governance(place.store).add(Rule(name="Consent", covers=["crm"], logic=logic), actor="cli")
+    event_id = place.track().event_id
+    place.work()
+    place.destinations.update(hook, category="infrastructure", actor="cli")
+    assert explain.event(event_id)[0].steps[2].words == "The one rule that covered it did not stop it."

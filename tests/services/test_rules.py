@@ -202,6 +202,21 @@ def test_a_removed_destinations_versions_keep_no_settings(place: Place, receiver
     assert receiver.url not in repr(History(place.store, place.registry).show(f"destination {hook}", 1))
 
 
+def test_the_audit_log_says_which_rule_was_added_changed_and_removed(place: Place) -> None:
+    rules = Governance(place.store)
+    kept = rules.add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli", why="By law")
+    gone = rules.add(Rule(name="Refunds", covers=["*"], logic=REJECTED), actor="cli")
+    rules.change(kept.id or 0, covers=["crm"], actor="cli")
+    rules.remove(gone.id or 0, actor="cli")
+    entries = [one for one in Audit(place.store).list() if one.subject == "governance"]
+    assert [one.detail for one in reversed(entries)] == [
+        {"added": ["Consent"], "rules": ["Consent"], "version": 1, "why": "By law"},
+        {"added": ["Refunds"], "rules": ["Consent", "Refunds"], "version": 2},
+        {"changed": ["Consent"], "rules": ["Consent", "Refunds"], "version": 3},
+        {"removed": ["Refunds"], "rules": ["Consent"], "version": 4},
+    ]
+
+
 def test_rules_have_a_history_too(place: Place) -> None:
     governance, history = Governance(place.store), History(place.store, place.registry)
     governance.add(Rule(name="One", covers=["*"], logic=REJECTED), actor="cli")

@@ -18,7 +18,7 @@ from ours.services.destinations.config import Config, Given, drafted, from_row, 
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
 from ours.services.opening import try_open
-from ours.services.versions import FOUND, Change, forget_secrets, keep, subject_of
+from ours.services.versions import FOUND, Change, check_seen, forget_secrets, keep, subject_of
 from ours.store import Store
 from ours.store.queries import destinations as queries
 from ours.store.queries.versions import newest_number
@@ -108,18 +108,20 @@ class Destinations:
 
     @needs("editor", "destinations:write")
     def update(
-        self, destination_id: int, *, actor: Who, why: str = "", override: str = "", **given: Unpack[Given]
-    ) -> Destination:
+        self, destination_id: int, *, actor: Who, why: str = "", override: str = "", seen: int | None = None,
+        **given: Unpack[Given],
+    ) -> Destination:  # fmt: skip
         """Change what is given. Settings left out stay, and so do secrets left blank; all else is replaced as a whole.
 
         Where an address leads to another server, each secret must be typed again, but by the command line.
 
-        Limits left out stay; None sets one back to its default.
+        Limits left out stay; None sets one back to its default. ``seen``: the version that the change began with.
 
-        :raises Invalid: as ``add`` does; nothing is changed then.
+        :raises Invalid: as ``add`` does, or when it was changed since it was ``seen``; nothing is changed then.
         """
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
+            check_seen(connection, subject_of(destination_id), row.version, seen)
             before, plugin = self._config(connection, row), self._loaded(row.slug)
             after = drafted(plugin, before, given)
             if plugin and isinstance(actor, Actor):  # the command line has every secret

@@ -14,17 +14,15 @@ from ours.errors import NotFound, Unsealable
 from ours.registry import Registry
 from ours.services import samples
 from ours.services.destinations.config import Config, from_document, from_row
-from ours.services.explain import lineage
+from ours.services.explain import governed, lineage
 from ours.services.explain.views import Chain, Step, Use
 from ours.services.opening import try_open
 from ours.services.overview.events import is_id, refusals
-from ours.services.rules.rulebook import compiled
 from ours.services.samples import Sample
 from ours.services.targets import category_of
 from ours.services.versions import open_document, subject_of
 from ours.store import Store
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions
-from ours.store.queries import rules as rule_queries
 
 LATEST = 1000
 
@@ -102,10 +100,9 @@ class Explain:
         settings, _ = try_open(self._store.sealer, row.settings, f"destinations:{row.id}:settings")
         return from_row(row, destinations.allowed_names(connection).get(row.id, []), settings)
 
-    def _acted(self, connection: Connection, row: Any, destination: Any) -> tuple[Config, int, bool]:
+    def _acted(self, connection: Connection, last: Any | None, destination: Any) -> tuple[Config, int, bool]:
         """The configuration of the last attempt, if it is kept, else the present one."""
-        attempts = reading_dispatches.attempts_of(connection, [row.id])
-        number = attempts[-1].config_version if attempts else destination.version
+        number = last.config_version if last else destination.version
         kept = versions.one(connection, subject_of(destination.id), number)
         with suppress(Unsealable):
             if kept is not None:
@@ -119,24 +116,27 @@ class Explain:
         loaded = self._registry.get(row.slug) if destination is not None else None
         if destination is None or loaded is None:
             return Chain(*base, 0, False, None, [_allowed(sample, None), _standing(row)], [])
-        config, version, then = self._acted(connection, row, destination)
+        last = next(reversed(reading_dispatches.attempts_of(connection, [row.id])), None)
+        config, version, then = self._acted(connection, last, destination)
+        asked = last.started_at if last else row.created_at
         case, fields = lineage.fields(loaded.plugin, config, sample.context, clear=clear)
         steps = [_allowed(sample, config), _heard(sample, config)]
-        steps += [self._governed(connection, sample, destination, row), _standing(row)]
+        steps += [self._governed(connection, sample, destination, row, config, asked), _standing(row)]
         return Chain(*base, version, then, case, steps, fields)
 
-    def _governed(self, connection: Connection, sample: Sample, destination: Any, row: Any) -> Step:
+    def _governed(
+        self, connection: Connection, sample: Sample, destination: Any, row: Any, config: Config, moment: int
+    ) -> Step:
         reason = row.reason or ""
         if reason.startswith(governance.PREFIX):
             return Step("Governance", False, describe(reason).words)
-        rules = compiled(rule_queries.in_force(connection))
-        category = category_of(self._registry, destination)
-        mine = [rule for rule in rules if rule.concerns(destination.id, category)]
-        now = governance.stopping(governance.fired(mine, sample.context), destination.id, category)
-        said = f" Today “{now.name}” would." if now else ""
-        covering = {0: "No rule covers this destination.", 1: "The one rule that covers it did not stop it."}
-        asked = covering.get(len(mine), f"None of the {len(mine)} rules that cover it stopped it.")
-        return Step("Governance", True, asked + said)
+        loaded = self._registry.get(row.slug)
+        passed = "Which rules were asked can't be opened."
+        with suppress(Unsealable):
+            rules = governed.in_force(connection, self._store.sealer, moment)
+            passed = governed.let_pass(rules, destination.id, config.kind(loaded.plugin if loaded else None))
+        now = governed.today(connection, sample, destination.id, category_of(self._registry, destination))
+        return Step("Governance", True, passed + now)
 
 
 def _mappings(mapper: Mapper) -> Iterator[tuple[str | None, Any]]:

@@ -16,7 +16,8 @@ from ours.core.governance import EVERY, LONGEST_NAME
 from ours.errors import Invalid
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
-from ours.services.versions import GOVERNANCE, Change, keep
+from ours.services.rules.telling import told
+from ours.services.versions import GOVERNANCE, Change, check_seen, keep
 from ours.store import Store
 from ours.store.queries import destinations
 from ours.store.queries import rules as queries
@@ -51,6 +52,11 @@ class Governance:
         """In the order in which they are asked. Destinations that were removed are left out."""
         with self._store.read() as connection:
             return _rules(connection)
+
+    def version(self) -> int:
+        """Of all the rules together; 0 before the first change."""
+        with self._store.read() as connection:
+            return newest_number(connection, GOVERNANCE)
 
     def find(self, name_or_id: str | int) -> Rule:
         """:raises NotFound: saying which rules there are."""
@@ -97,21 +103,24 @@ class Governance:
             return _all_checked(connection, wanted)
 
     @needs("editor", "destinations:write")
-    def put(self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set rules", why: str = "") -> Sequence[Rule]:
-        """Let these be all the rules, in this order.
+    def put(
+        self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set rules", why: str = "", seen: int | None = None
+    ) -> Sequence[Rule]:
+        """Let these be all the rules, in this order. ``seen``: the version that the change began with.
 
-        :raises Invalid: naming each wrong field; nothing is changed then.
+        :raises Invalid: naming each wrong field, or when they were changed since ``seen``; nothing is changed then.
         """
         with self._store.write() as connection:
             queries.hold(connection)
-            checked = _all_checked(connection, wanted)
             number = newest_number(connection, GOVERNANCE)
+            check_seen(connection, GOVERNANCE, number, seen)
+            before, checked = _rules(connection), _all_checked(connection, wanted)
             now = clock.now_ms()
             queries.replace_all(connection, [_row(rule, place, now) for place, rule in enumerate(checked, 1)])
             document = {"rules": [rule.document() for rule in checked]}
             keep(connection, self._store.sealer, GOVERNANCE, number + 1, Change(actor, verb, why), document)
-            detail = {"rules": [rule.name for rule in checked], "version": number + 1}
-            audit.record(connection, actor, verb, GOVERNANCE, detail)
+            detail: dict[str, Any] = {**told(_by_name(before), _by_name(checked)), "version": number + 1}
+            audit.record(connection, actor, verb, GOVERNANCE, detail | ({"why": why} if why else {}))
             return _rules(connection)
 
 
@@ -167,6 +176,10 @@ def checked_rule(rule: Rule, known: Collection[int | str], *, left: bool = False
         errors = {f"logic.{place}" if place else "logic": told for place, told in error.errors.items()}
         raise Invalid(str(error), errors) from None
     return replace(rule, name=name, note=rule.note.strip()[:2000], covers=covers)
+
+
+def _by_name(rules: Sequence[Rule]) -> dict[str, dict[str, Any]]:
+    return {rule.name: rule.document() for rule in rules}
 
 
 def _changed(rule: Rule, changes: Mapping[str, Any]) -> Rule:

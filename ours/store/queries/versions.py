@@ -34,6 +34,12 @@ def one(connection: Connection, subject: str, number: int) -> Any | None:
     return connection.execute(select(versions).where(_v.subject == subject, _v.number == number)).one_or_none()
 
 
+def at(connection: Connection, subject: str, moment: int) -> Any | None:
+    """The version that was in force at a moment (ms); None when there was none yet."""
+    query = select(versions).where(_v.subject == subject, _v.at <= moment).order_by(_v.number.desc()).limit(1)
+    return connection.execute(query).one_or_none()
+
+
 def by_id(connection: Connection, version_id: str) -> Any | None:
     return connection.execute(select(versions).where(_v.id == version_id)).one_or_none()
 

@@ -20,7 +20,7 @@ def allow() -> str:
 
 @page("/allow", "editor", ["POST"])
 def change_allow() -> ResponseReturnValue:
-    """Tick and untick; only what was on the page is changed."""
+    """Tick and untick; what stands as the page showed it stays as it is now, whoever changed it meanwhile."""
     wanted = {one.id: events for one in ours().destinations.list() if (events := _wanted(one)) != list(one.events)}
     if request.form.get("do") == "preview":
         reports = {place: ours().preview.destination(place, events=events) for place, events in wanted.items()}
@@ -35,21 +35,25 @@ def _wanted(one: Destination) -> list[str]:
     """The list as ticked. A destination that takes all events is not changed here."""
     if ALL in one.events:
         return list(one.events)
-    ticked = {value.partition(":")[2] for value in request.form.getlist("tick") if value.startswith(f"{one.id}:")}
-    shown = {name_key(name): name for name in request.form.getlist("name")}
-    kept = [
-        name for name in one.events if name_key(name) not in shown or name in ticked or shown[name_key(name)] in ticked
-    ]
-    keys = {name_key(name) for name in kept}
-    return [*kept, *(name for name in shown.values() if name in ticked and name_key(name) not in keys)]
+    was, ticked = _keyed("was", one.id), _keyed("tick", one.id)
+    kept = [name for name in one.events if name_key(name) not in was.keys() - ticked.keys()]
+    there = was.keys() | {name_key(name) for name in kept}
+    return [*kept, *(name for key, name in ticked.items() if key not in there)]
+
+
+def _keyed(field: str, destination_id: int) -> dict[str, str]:
+    """The names that one destination has in a field of the form, by their keys."""
+    pairs = (value.partition(":") for value in request.form.getlist(field))
+    return {name_key(name): name for place, _, name in pairs if place == str(destination_id)}
 
 
 def _page(wanted: dict[int, list[str]], reports: dict[int, Report] | None = None) -> str:
     destinations = ours().destinations.list()
-    ticked = {one.id: {name_key(name) for name in wanted.get(one.id, one.events)} for one in destinations}
+    stand = {one.id: {name_key(name) for name in one.events} for one in destinations}
+    ticked = stand | {place: {name_key(name) for name in events} for place, events in wanted.items()}
     listed = [one for one in ours().allow.list() if one.name != ALL and (one.name == IDENTIFY or one.name[:1] != "$")]
     return render_template(
         "rules/allow.html", listed=[(one, name_key(one.name)) for one in listed[:_MOST]], destinations=destinations,
-        ticked=ticked, every={one.id for one in destinations if ALL in one.events}, reports=reports,
+        ticked=ticked, stand=stand, every={one.id for one in destinations if ALL in one.events}, reports=reports,
         names={one.id: one.name for one in destinations}, more=max(len(listed) - _MOST, 0),
     )  # fmt: skip

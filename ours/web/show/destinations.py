@@ -79,10 +79,10 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
         return _form(plugin, forms.of(found), {}, found)
     typed = forms.read(request.form, describe_settings(plugin))
     try:
-        given = typed.given
+        given, seen = typed.given, request.form.get("seen", type=int)
         if request.form.get("do") == "preview":
             return _form(plugin, typed, {}, found, report=ours().preview.destination(destination_id, **given))
-        ours().destinations.update(destination_id, **given, **typed.words, actor=person().actor)
+        ours().destinations.update(destination_id, **given, **typed.words, actor=person().actor, seen=seen)
     except Invalid as error:
         return _form(plugin, typed, error.errors, found), 400
     flash("Saved. What is sent from now on goes by it.", "good")

@@ -31,21 +31,23 @@ def governance() -> str:
 @page("/governance/rule", "editor", ["GET", "POST"])
 def rule() -> ResponseReturnValue:
     """One rule; a new one when no id is given."""
+    seen = ours().governance.version() if request.method == "GET" else request.form.get("seen", type=int)
     old = _old()
     if request.method == "GET":
         blank = Rule(name="", covers=[], logic=None)
-        return _page(old, old or blank, condition_form.of((old or blank).logic))
+        return _page(old, old or blank, condition_form.of((old or blank).logic), seen)
     conditions = condition_form.read(request.form)
     typed = Rule(id=old.id if old else None, name=request.form.get("name", ""), note=request.form.get("note", ""),
                  enabled="enabled" in request.form, covers=_covers(), logic=None)  # fmt: skip
     try:
         wanted = _replaced(old, replace(typed, logic=conditions.logic()))
         if request.form.get("do") == "preview":
-            return _page(old, typed, conditions, report=ours().preview.governance(wanted))
+            return _page(old, typed, conditions, seen, report=ours().preview.governance(wanted))
         verb: Verb = "change rule" if old else "add rule"
-        ours().governance.put(wanted, actor=person().actor, verb=verb, why=request.form.get("why", ""))
+        why = request.form.get("why", "")
+        ours().governance.put(wanted, actor=person().actor, verb=verb, why=why, seen=seen)
     except Invalid as error:
-        return _page(old, typed, conditions, error.errors or {"": [str(error)]}), 400
+        return _page(old, typed, conditions, seen, error.errors or {"": [str(error)]}), 400
     flash("Saved. It holds for every event from now on.", "good")
     return redirect(url_for("show.governance"))
 
@@ -78,12 +80,13 @@ def _replaced(old: Rule | None, new: Rule) -> list[Rule]:
 
 
 def _page(
-    old: Rule | None, typed: Rule, conditions: Conditions, errors: Any = None, report: Report | None = None
-) -> str:
+    old: Rule | None, typed: Rule, conditions: Conditions, seen: int | None, errors: Any = None,
+    report: Report | None = None,
+) -> str:  # fmt: skip
     known = ours().governance.list()
     place = next((number for number, one in enumerate(known, 1) if old and one.id == old.id), len(known) + 1)
     return render_template(
         "rules/rule.html", old=old, typed=typed, conditions=conditions, errors=errors or {}, report=report,
         place=place, operators=OPERATORS.values(), destinations=ours().destinations.list(), categories=CATEGORIES,
-        every=EVERY, paths=PATHS,
+        every=EVERY, paths=PATHS, seen=seen,
     )  # fmt: skip

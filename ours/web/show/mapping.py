@@ -68,7 +68,7 @@ def mapping_case(destination_id: int) -> ResponseReturnValue:
 def remove_case(destination_id: int) -> ResponseReturnValue:
     found, _ = _found(destination_id)
     left = [one for one in found.cases if one["name"] != request.form.get("name", "")]
-    ours().destinations.update(found.id, cases=left, actor=person().actor)
+    ours().destinations.update(found.id, cases=left, actor=person().actor, seen=found.version)
     flash("The conditional mapping is gone; History brings it back.", "good")
     return redirect(url_for("show.mapping", destination_id=found.id))
 
@@ -81,7 +81,8 @@ def _found(destination_id: int) -> tuple[Destination, Plugin]:
 
 def _said() -> dict[str, Any]:
     form = request.form
-    return {"actor": person().actor, "why": form.get("why", ""), "override": form.get("override", "")}
+    return {"actor": person().actor, "why": form.get("why", ""), "override": form.get("override", ""),
+            "seen": form.get("seen", type=int)}  # fmt: skip
 
 
 def _replaced(

@@ -173,7 +173,7 @@ def test_the_allow_lists_are_ticked_from_the_side_of_the_events(
     work()
     page = editor.page("/allow")
     assert "on no list" in page.split("Refund")[1].split("</tr>")[0]
-    form = [("name", "HIV test booked"), ("name", "Refund"), ("tick", "1:Refund")]
+    form = [("was", "1:HIV test booked"), ("tick", "1:Refund")]
     tried = post(editor, "/allow", *form, ("do", "preview")).get_data(as_text=True)
     assert "would newly be sent" in tried
     assert here.destinations.get(1).events == ("HIV test booked",)
@@ -241,3 +241,64 @@ def test_the_history_names_sources_and_destinations_and_shows_no_ids(
         assert changed == ["Shop backend" if "destination" in address else name]
         assert not {text for text in said.values() if text.isdigit()}
     assert "<title>Version" in page
+
+
+def opened(browser: Browser, path: str) -> list[tuple[str, str]]:
+    """The hidden fields of a page's forms, as a browser would send them back."""
+    found = re.findall(r'<input type="hidden" name="(seen|was)" value="([^"]*)">', browser.page(path))
+    return [(name, text) for name, text in found]
+
+
+def test_what_somebody_else_unticked_meanwhile_stays_unticked(
+    editor: Browser, here: Ours, send: Callable[..., str], hook: Receiver
+) -> None:
+    send("Lead")
+    here.destinations.update(1, events=["HIV test booked", "Lead"], actor="cli")
+    form = opened(editor, "/allow")
+    assert ("was", "1:HIV test booked") in form
+    here.destinations.update(1, events=["Lead", "Rare"], actor="cli")
+    post(editor, "/allow", *form, ("tick", "1:HIV test booked"), ("do", "save"))  # Lead is unticked
+    assert list(here.destinations.get(1).events) == ["Rare"]
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("/destinations/1/mapping", rows(("properties", "{{event.event_properties.note}}", "None"))),
+        ("/destinations/1/mapping/case", [("name", "A"), ("condition_property", "event.event"),
+         ("condition_operator", "Is"), ("condition_value", "x"), *rows(("tier", "gold", "None"))]),
+        ("/destinations/1/edit", [("name", "Clinic CRM"), ("choice", "all")]),
+    ],
+)  # fmt: skip
+def test_a_form_overwrites_nothing_that_was_saved_after_it_was_opened(
+    editor: Browser, here: Ours, hook: Receiver, path: str, form: list[tuple[str, str]]
+) -> None:
+    began = opened(editor, path)
+    here.destinations.update(1, mapping={"properties": ""}, actor="cli")
+    before = here.destinations.config(1)
+    url = [("settings.url", hook.url)]
+    for _ in range(2):  # what the refusal shows is as old as what was refused
+        refused = post(editor, path, *began, *url, *form, ("do", "save"))
+        assert refused.status_code == 400
+        assert "cli changed this after you opened it" in refused.get_data(as_text=True)
+        assert here.destinations.config(1) == before
+        began = [("seen", re.findall(r'name="seen" value="(\d+)"', refused.get_data(as_text=True))[0])]
+    saved = post(editor, path, *opened(editor, path), *url, *form, ("do", "save"))
+    assert saved.status_code == 200
+    assert here.destinations.config(1) != before
+
+
+def test_a_rule_is_not_overwritten_either(editor: Browser, here: Ours, hook: Receiver) -> None:
+    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "x"}}
+    made = here.governance.add(Rule(name="Consent", covers=["crm"], logic=logic), actor="cli")
+    path = f"/governance/rule?id={made.id}"
+    form = [("name", "Consent"), ("covers", "crm"), ("note", "Ours"), ("condition_property", "event.event"),
+            ("condition_operator", "Is"), ("condition_value", "x"), ("do", "save")]  # fmt: skip
+    began = opened(editor, path)
+    here.governance.change(made.id or 0, covers=["*"], actor="cli")
+    refused = post(editor, path, *began, *form)
+    assert refused.status_code == 400
+    assert "cli changed this" in refused.get_data(as_text=True)
+    assert here.governance.find("Consent").covers == ["*"]
+    assert post(editor, path, *opened(editor, path), *form).status_code == 200
+    assert here.governance.find("Consent").note == "Ours"
