@@ -87,6 +87,11 @@ class Attempt:
     timing: Mapping[str, int]
     unopened: Reason | None = None
 
+    @property
+    def unsent(self) -> bool:
+        """Whether it ended before anything was sent: a rule stopped it, or the plugin left it out."""
+        return self.outcome == "skipped" and not self.request and not self.response
+
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:

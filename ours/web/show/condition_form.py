@@ -9,6 +9,8 @@ from werkzeug.datastructures import MultiDict
 
 from ours.errors import Invalid
 
+_OF_NOTHING = "A condition with a value says not of what. Give its path, or take the value out, too."
+
 
 class Row(NamedTuple):
     property: str = ""
@@ -36,6 +38,8 @@ class Conditions:
                 return json.loads(self.written)
             except ValueError:
                 raise Invalid("This is no JSON.", {"logic": ["This is no JSON."]}) from None
+        if not all(row.property for row in self.rows):
+            raise Invalid(_OF_NOTHING, {"logic": [_OF_NOTHING]})
         parts = [{"condition": row._asdict()} for row in self.rows]
         if not parts:
             raise Invalid("Give at least one condition.", {"logic": ["Give at least one condition."]})
@@ -55,7 +59,9 @@ def of(logic: Any) -> Conditions:
 def read(form: MultiDict[str, str]) -> Conditions:
     columns = (form.getlist(f"condition_{name}") for name in Row._fields)
     rows = [Row(*(text.strip() for text in row)) for row in zip(*columns, strict=False)]
-    return Conditions([row for row in rows if row.property], form.get("any") == "any", form.get("logic", ""))
+    return Conditions(
+        [row for row in rows if row.property or row.value], form.get("any") == "any", form.get("logic", "")
+    )
 
 
 def _row(condition: dict[str, Any]) -> Row:

@@ -32,6 +32,7 @@ def mapping(destination_id: int) -> ResponseReturnValue:
         return _page(found, plugin, found.mapping)
     typed = mapping_form.read(request.form)
     try:
+        mapping_form.check(request.form)
         if request.form.get("do") == "preview":
             return _page(found, plugin, typed, report=ours().preview.destination(found.id, mapping=typed))
         ours().destinations.update(found.id, mapping=typed, **_said())
@@ -53,6 +54,7 @@ def mapping_case(destination_id: int) -> ResponseReturnValue:
     typed = {"name": request.form.get("name", ""), "enabled": "enabled" in request.form,
              "mapping": mapping_form.read(request.form)}  # fmt: skip
     try:
+        mapping_form.check(request.form, f"cases.{typed['name']}.")
         cases = _replaced(found.cases, old, typed | {"logic": conditions.logic()})
         if request.form.get("do") == "preview":
             report = ours().preview.destination(found.id, cases=cases)
@@ -101,9 +103,9 @@ def _page(
     held = withheld(plugin, found.category, found.mapping)
     said = [line for line in mapping_form.lines(plugin.default_mapping) if line.field]
     return render_template(
-        "rules/mapping.html", destination=found, plugin_lines=said, held=held, lines=mapping_form.lines(typed),
-        rename=mapping_form.name_line(typed), errors=errors or {}, report=report, modifications=MODIFICATIONS.values(),
-        paths=PATHS,
+        "rules/mapping.html", destination=found, plugin_lines=said, held=held, errors=errors or {}, report=report,
+        lines=mapping_form.lines(typed, request.form), rename=mapping_form.name_line(typed),
+        modifications=MODIFICATIONS.values(), paths=PATHS,
     )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def _case_page(
     place = found.cases.index(old) + 1 if old in found.cases else len(found.cases) + 1
     return render_template(
         "rules/case.html", destination=found, old=old, typed=typed, conditions=conditions, place=place,
-        lines=mapping_form.lines(typed["mapping"]), rename=mapping_form.name_line(typed["mapping"]),
+        lines=mapping_form.lines(typed["mapping"], request.form), rename=mapping_form.name_line(typed["mapping"]),
         errors=errors or {}, report=report, modifications=MODIFICATIONS.values(), operators=OPERATORS.values(),
         paths=PATHS, plugin=plugin,
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """A mapping as a form: one line a row, with what is done to the value."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -7,6 +8,10 @@ from werkzeug.datastructures import MultiDict
 
 from ours.core.mapping import EVENT_NAME
 from ours.core.modifications import NONE
+from ours.errors import Invalid
+
+Form = MultiDict[str, str]
+_TWICE = "stands in two rows. Give it one."
 
 
 class Line(NamedTuple):
@@ -15,10 +20,10 @@ class Line(NamedTuple):
     modification: str = NONE
 
 
-def lines(mapping: Mapping[str, Any]) -> Sequence[Line]:
-    """The rows but for the event's name, and three to fill in."""
-    rows = [_line(field, row) for field, row in mapping.items() if field != EVENT_NAME]
-    return [*rows, Line(), Line(), Line()]
+def lines(mapping: Mapping[str, Any], form: Form | None = None) -> Sequence[Line]:
+    """The rows but for the event's name, as they were typed into a ``form`` if one was, and three to fill in."""
+    rows = _typed(form) if form else [_line(field, row) for field, row in mapping.items() if field != EVENT_NAME]
+    return [*(row for row in rows if row.field or row.template), Line(), Line(), Line()]
 
 
 def name_line(mapping: Mapping[str, Any]) -> Line:
@@ -26,12 +31,23 @@ def name_line(mapping: Mapping[str, Any]) -> Line:
     return _line(EVENT_NAME, mapping.get(EVENT_NAME, ""))
 
 
-def read(form: MultiDict[str, str]) -> dict[str, Any]:
-    columns = (form.getlist(f"map_{name}") for name in Line._fields)
-    rows = [Line(*(text.strip() for text in row)) for row in zip(*columns, strict=False)]
-    mapping = {row.field: _written(row) for row in rows if row.field}
+def read(form: Form) -> dict[str, Any]:
+    mapping = {row.field: _written(row) for row in _typed(form) if row.field}
     renamed = Line(EVENT_NAME, form.get("rename", "").strip(), form.get("rename_modification", NONE))
     return mapping | ({EVENT_NAME: _written(renamed)} if renamed.template else {})
+
+
+def check(form: Form, place: str = "mapping.") -> None:
+    """:raises Invalid: when a field has two rows, of which only one could be kept; ``place`` begins their names."""
+    count = Counter(row.field for row in _typed(form) if row.field)
+    errors = {f"{place}{field}": [_TWICE] for field, rows in count.items() if rows > 1}
+    if errors:
+        raise Invalid(_TWICE, errors)
+
+
+def _typed(form: Form) -> list[Line]:
+    columns = (form.getlist(f"map_{name}") for name in Line._fields)
+    return [Line(*(text.strip() for text in row)) for row in zip(*columns, strict=False)]
 
 
 def _written(row: Line) -> Any:

@@ -10,6 +10,7 @@ from werkzeug.datastructures import MultiDict
 from ours.bootstrap import Ours
 from ours.core.agreements import CATEGORIES
 from ours.services.rules import Rule
+from ours.web.show.condition_form import Row
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -100,6 +101,34 @@ def test_what_is_wrong_is_said_beside_it(editor: Browser, here: Ours, hook: Rece
     assert here.governance.list() == []
 
 
+@pytest.mark.parametrize("form", ["mapping", "mapping/case"])
+def test_a_field_has_one_row(editor: Browser, here: Ours, hook: Receiver, form: str) -> None:
+    """The second would replace the first, and with it, perhaps, what hashes the value."""
+    typed = rows(("mail", "{{visitor.first}}", "Sha256"), ("mail", "{{event.event}}", "None"))
+    said = [
+        ("name", "Odd"),
+        ("condition_property", "event.event"),
+        ("condition_operator", "Is"),
+        ("condition_value", "a"),
+    ]
+    answer = post(editor, f"/destinations/1/{form}", *typed, *said, ("do", "save"))
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, "stands in two rows" in page) == (400, True)
+    assert "{{visitor.first}}" in page
+    assert "{{event.event}}" in page
+    assert (dict(here.destinations.get(1).mapping), list(here.destinations.get(1).cases)) == ({}, [])
+
+
+def test_a_condition_that_says_not_of_what_is_not_dropped(editor: Browser, here: Ours, hook: Receiver) -> None:
+    """Where one is enough, the rule would stop less than was typed."""
+    parts = [("event.event", "Is", "a"), ("", "Is", "typed, but of what?")]
+    form = [(f"condition_{name}", said) for part in parts for name, said in zip(Row._fields, part, strict=True)]
+    answer = post(editor, "/governance/rule", ("name", "Odd"), ("covers", "*"), ("any", "any"), *form, ("do", "save"))
+    page = answer.get_data(as_text=True)
+    assert (answer.status_code, "says not of what" in page, "typed, but of what?" in page) == (400, True, True)
+    assert here.governance.list() == []
+
+
 def test_settings_and_allow_list_are_tried_before_they_are_saved(
     editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
 ) -> None:
@@ -152,6 +181,23 @@ def test_a_rule_is_tried_saved_and_found_on_the_event(
     rule_id = here.governance.list()[0].id
     post(editor, f"/governance/rule/remove?id={rule_id}")
     assert here.governance.list() == []
+
+
+def test_a_try_that_a_rule_stopped_says_that_nothing_was_sent(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    here.destinations.pause(1, actor="cli")
+    event = send("HIV test booked")
+    work()
+    logic = {"condition": {"property": "event.event", "operator": "Contains", "value": "HIV"}}
+    here.governance.put([Rule(name="No tests", covers=["*"], logic=logic)], actor="cli")
+    here.destinations.resume(1, actor="cli")
+    work()
+    page = editor.page(f"/events/{event}")
+    assert "Nothing was sent, so there is no answer." in page
+    assert "No answer came" not in page
+    assert "sent and answered in" not in page
+    assert hook.requests == []
 
 
 def test_a_misspelt_path_is_flagged(
