@@ -133,11 +133,18 @@ def test_it_is_not_while_the_database_takes_nothing_more(
     assert web.send() == 200
 
 
+def timers() -> list[threading.Timer]:
+    return [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
+
+
 def test_a_503_is_counted_and_said_but_not_each(
     make: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(unavailable, "_EVERY", 1.0)
     log.configure("WARNING", "json")
+    for timer in timers():  # of a server that another test left
+        timer.cancel()
+        timer.join()
     web = make(min_free_mb=99_999_999)
     assert web.unavailable() == {"backlog": 0, "database": 0, "disk": 0, "waiting": 0}
     for _ in range(5):
@@ -146,7 +153,7 @@ def test_a_503_is_counted_and_said_but_not_each(
     assert web.client.post("/api/v1/batch", json={"token": web.key, "events": rows}).status_code == 503
     web.ours.metrics._read = None
     assert web.unavailable() == {"backlog": 0, "database": 0, "disk": 6, "waiting": 0}
-    for timer in [one for one in threading.enumerate() if isinstance(one, threading.Timer)]:
+    for timer in timers():
         timer.join()
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "answered_503" in line]
     told = [line["requests"] for line in lines]
