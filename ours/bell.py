@@ -14,19 +14,23 @@ _PATIENCE = 15.0
 class Bell:
     """Rings when something is pushed to the list ``key``. Belongs to one thread of one process.
 
-    It takes what is pushed, so that another who waits there is not woken for the same.
+    It takes what is pushed, so that another who waits there is not woken for the same. Once the queue could not be
+    reached, only ``wait`` tries again: to connect may take a while, which who waits for other things does not have.
     """
 
     def __init__(self, redis: Redis, key: str) -> None:
         self._redis, self._key = redis, key
         self._asked: float | None = None
+        self._broken = False
 
     def descriptor(self) -> int | None:
         """Readable when it rings, or when there is something else to hear; None when the queue can't be reached."""
+        if self._broken:
+            return None
         try:
             self._ask()
         except RedisError:
-            self._hang_up()
+            self._break()
             return None
         descriptor: int = self._line._sock.fileno()  # noqa: SLF001 - redis has no door to it
         return descriptor
@@ -36,7 +40,7 @@ class Bell:
         try:
             return self._hear(0)
         except RedisError:
-            self._hang_up()
+            self._break()
             return False
 
     def wait(self, seconds: float) -> bool:
@@ -48,10 +52,11 @@ class Bell:
         try:
             while (left := ends - time.monotonic()) > 0:
                 self._ask()
+                self._broken = False
                 if self._hear(left):
                     return True
         except RedisError:
-            self._hang_up()
+            self._break()
             raise
         return False
 
@@ -77,6 +82,10 @@ class Bell:
         said = self._line.read_response()
         self._asked = None
         return said is not None
+
+    def _break(self) -> None:
+        self._broken = True
+        self._hang_up()
 
     def _hang_up(self) -> None:
         self._asked = None

@@ -45,7 +45,7 @@ class Queue:
 
     @cached_property
     def _quick(self) -> Redis:
-        """For pokes, which rather fail than hold anybody up."""
+        """For pokes and bells, which rather fail than hold anybody up."""
         return Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
     def poke(self, station: str) -> int:
@@ -82,7 +82,7 @@ class Queue:
     def bell(self, station: str) -> Bell:
         """Rings when ``station`` is poked. For its worker alone."""
         if station not in self._bells:
-            self._bells[station] = Bell(self.redis, _wake(station))
+            self._bells[station] = Bell(self._quick, _wake(station))
         return self._bells[station]
 
     def reachable(self) -> bool:

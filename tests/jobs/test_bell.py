@@ -95,8 +95,10 @@ def test_a_queue_that_goes_is_told_to_who_waits_and_heard_again_when_it_is_back(
     with pytest.raises(RedisError):
         bell.wait(1)
     with valkeys.running(settings):
+        assert bell.descriptor() is None  # who waits for other things does not try to connect
         queue.poke("deliver")
         assert bell.wait(5)
+        assert bell.descriptor() is not None
     queue.close()
 
 
