@@ -12,7 +12,7 @@ from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
 from ours.services.actors import Actor, Who, needs
-from ours.services.destinations import backlog, leaving, shown, typed
+from ours.services.destinations import backlog, leaving, overriding, shown, typed
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
@@ -70,8 +70,9 @@ class Destinations:
             naming.check_free(name, _names(connection))
             values = config.columns() | {"slug": slug, "created_at": now, "updated_at": now}
             destination_id = queries.insert_destination(connection, values)
-            self._allow(connection, plugin, empty, config, Change(actor, "add", why), override, destination_id)
-            self._write(connection, destination_id, config, 1, Change(actor, "add", why))
+            exposed, added = newly_exposed(plugin, empty, config), Change(actor, "add", why)
+            overriding.check(connection, destination_id, exposed, config.agreement, added, override)
+            self._write(connection, destination_id, config, 1, added)
             detail = {"name": name, "type": slug, "events": list(config.events)}
             audit.record(connection, actor, "add", subject_of(destination_id), detail)
             return self._get(connection, destination_id)
@@ -242,7 +243,8 @@ class Destinations:
     ) -> None:
         """Put ``after`` in place of ``before``, as a new version."""
         naming.check_free(after.name, _names(connection), row.id)
-        self._allow(connection, self._loaded(row.slug), before, after, change, override, row.id)
+        exposed = newly_exposed(self._loaded(row.slug), before, after)
+        overriding.check(connection, row.id, exposed, after.agreement, change, override)
         subject = subject_of(row.id)
         if not newest_number(connection, subject):
             keep(connection, self._store.sealer, subject, row.version, FOUND, before.document())
@@ -259,27 +261,6 @@ class Destinations:
         queries.change(connection, destination_id, {"settings": self._seal(destination_id, config.settings)})
         queries.replace_allowed(connection, destination_id, typed.allow_list(config.events))
         keep(connection, self._store.sealer, subject_of(destination_id), number, change, config.document())
-
-    def _allow(
-        self, connection: Connection, plugin: Plugin | None, before: Config, after: Config, change: Change,
-        override: str, destination_id: int,
-    ) -> None:  # fmt: skip
-        """See that nothing sensitive begins to leave without an agreement, or somebody's word for it.
-
-        :raises Invalid: when there is neither.
-        """
-        fields = newly_exposed(plugin, before, after)
-        if not fields:
-            return
-        if not override.strip():
-            named = ", ".join(fields[:20])
-            sentence = (
-                f"These fields would let a person's data out in clear, and no agreement with it is signed:"
-                f" {named}. Hash them, state the agreement, or say why they may leave (override)."
-            )
-            raise Invalid(sentence, {"override": [sentence]})
-        detail = {"fields": fields, "agreement": after.agreement, "reason": override.strip()[:500]}
-        audit.record(connection, change.actor, "override", subject_of(destination_id), detail)
 
     def _seal(self, destination_id: int, raw: Mapping[str, Any]) -> bytes:
         return self._store.sealer.seal_json(raw, _place(destination_id))

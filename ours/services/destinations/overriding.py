@@ -1,0 +1,29 @@
+"""Lets a person's data out in clear only by an agreement, or by somebody's word, which is written down."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from ours.errors import Invalid
+from ours.services import audit
+from ours.services.versions import Change, subject_of
+
+
+def check(
+    connection: Connection, destination_id: int, fields: Sequence[str], agreement: str, change: Change, override: str
+) -> None:
+    """See that the sensitive ``fields`` that begin to leave without an agreement have somebody's word for it.
+
+    :raises Invalid: when they have none.
+    """
+    if not fields:
+        return
+    if not override.strip():
+        named = ", ".join(fields[:20])
+        sentence = (
+            f"These fields would let a person's data out in clear, and no agreement with it is signed:"
+            f" {named}. Hash them, state the agreement, or say why they may leave (override)."
+        )
+        raise Invalid(sentence, {"override": [sentence]})
+    detail = {"fields": fields, "agreement": agreement, "reason": override.strip()[:500]}
+    audit.record(connection, change.actor, "override", subject_of(destination_id), detail)
