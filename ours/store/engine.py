@@ -88,12 +88,14 @@ class Store:
             yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = True, announce: Callable[[], None] | None = None) -> Iterator[Connection]:
+    def write(
+        self, *, durable: bool = True, wait: bool = True, announce: Callable[[], None] | None = None
+    ) -> Iterator[Connection]:
         """A transaction that commits at the end. On SQLite, writers of all processes take turns.
 
         ``announce`` is called when others can read it (not within ``whole``). Then the disk is waited for, outside of
         the turn, but not where ``durable`` is false: such a transaction outlives every process; a power failure may
-        undo it, but never without all that was committed later.
+        undo it, but never without all that was committed later. Without ``wait``, ``flushed`` waits for the disk.
 
         :raises Busy: when the database can't be reached or can't be written.
         """
@@ -108,7 +110,15 @@ class Store:
             if announce:
                 announce()
             if durable and self._wal:
-                self._wal.flush()
+                self._wal.flush() if wait else self._wal.begin_flush()
+
+    def flushed(self) -> None:
+        """Return when all is on disk that ``write`` wrote without ``wait``. To be asked by the same thread.
+
+        :raises Busy: for as long as it can't be written.
+        """
+        if self._wal:
+            self._wal.flushed()
 
     @contextmanager
     def whole(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
@@ -33,6 +34,21 @@ class Wal:
         self._files: dict[str, IO[bytes]] = {}
         self._doubtful = self._kept = False
         self._seen = 0
+        self._beside = ThreadPoolExecutor(1, "flush")
+        self._begun: Future[None] | None = None
+
+    def begin_flush(self) -> None:
+        """Flush what was committed while the caller goes on. ``flushed`` waits for it."""
+        self._begun = self._beside.submit(self.flush)
+
+    def flushed(self) -> None:
+        """Return when what was committed before the last ``begin_flush`` is on disk, at once if there was none.
+
+        :raises Busy: for as long as it can't be written.
+        """
+        if self._begun and self._begun.exception():
+            self.flush()
+        self._begun = None
 
     def flush(self) -> None:
         """Return when all that was committed is on disk.
@@ -126,6 +142,7 @@ class Wal:
 
     def close(self) -> None:
         """To be called when all connections are closed."""
+        self._beside.shutdown()
         for file in self._files.values():
             file.close()
         self._files.clear()

@@ -189,6 +189,43 @@ def test_as_long_as_it_can_not_be_moved_nothing_is_called_stored(
     assert len(flushed) == 1
 
 
+def test_who_does_not_wait_goes_on_while_the_disk_is_flushed_and_can_wait_later(
+    store: Store, flush: Callable[[Flush], None]
+) -> None:
+    go_on, ended = threading.Event(), list[int]()
+
+    def slow(_handle: int) -> None:
+        assert go_on.wait(10)
+        ended.append(1)
+
+    flush(slow)
+    with store.write(wait=False) as connection:
+        connection.execute(sa.insert(keepsakes).values(name="first", sealed=b"1"))
+    assert not ended
+    go_on.set()
+    store.flushed()
+    assert ended == [1]
+    store.flushed()
+    assert ended == [1], "nothing was written since"
+
+
+def test_what_was_not_waited_for_is_not_called_stored_for_as_long_as_it_is_not(
+    store: Store, database: Path, flush: Callable[[Flush], None]
+) -> None:
+    keep(store, "first")
+    with closing(sqlite3.connect(database, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM keepsakes").fetchall()
+        flush(once())
+        with store.write(wait=False) as connection:
+            connection.execute(sa.insert(keepsakes).values(name="second", sealed=b"1"))
+        for _ in range(2):
+            with pytest.raises(Busy, match="did not take what was written"):
+                store.flushed()
+    store.flushed()
+    assert not Path(f"{database}-wal").stat().st_size, "all was moved into the database"
+
+
 def test_a_failure_that_one_thread_is_told_of_is_everybodys(
     store: Store, database: Path, flush: Callable[[Flush], None]
 ) -> None:

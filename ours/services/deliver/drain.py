@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from ours import clock, ids, log, timebox
+from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.deliver import letters
 from ours.services.deliver.health import Health
@@ -66,9 +67,11 @@ class Deliver:
         """
         with timebox.armed():
             self._drain(stop, time.monotonic() + seconds, bell, claim=claim)
+            self._wait_for_disk()
 
     def _drain(self, stop: threading.Event, ends: float, bell: Bell | None, *, claim: bool) -> None:
         while not stop.is_set() and time.monotonic() < ends:
+            self._wait_for_disk()
             self._outbox.collect(_TICK, bell)
             ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
             sealed = self._turn(claim=claim)
@@ -86,6 +89,7 @@ class Deliver:
 
     def _end_of_shift(self) -> None:
         """Claim nothing more, wait a little for what is under way, and call the rest what it is: unknown."""
+        self._wait_for_disk()
         patience = time.monotonic() + _LAST_WAIT
         while self._outbox.on_their_way and time.monotonic() < patience:
             self._outbox.collect(0.1)
@@ -102,7 +106,7 @@ class Deliver:
         wanted = self._wanted(now) if claim and not needed else {}
         if not (needed or wanted):
             return Sealed()
-        with self._store.write() as connection:
+        with self._store.write(wait=False) as connection:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
             dispatches.hold_unopened(connection, held, holder=self.holder, now=now)
@@ -119,6 +123,14 @@ class Deliver:
         if renew:
             self._renewed = time.monotonic()
         return sealed
+
+    def _wait_for_disk(self) -> None:
+        """Requests are built while it takes the claims, and leave afterwards. If it did not take them, none leaves."""
+        try:
+            self._store.flushed()
+        except Busy:
+            self._outbox.withdraw()
+            raise
 
     def _record(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
         going_on = [one.attempt.dispatch_id for one in finished if one.settled is None]

@@ -49,6 +49,7 @@ class Outbox:
         self._batches = Batches()
         self._flying: dict[str, Parcel] = {}
         self._flying_to: Counter[int] = Counter()
+        self._leaving: list[Parcel] = []
         self._queues: dict[int, deque[Parcel]] = {}
 
     @property
@@ -105,6 +106,7 @@ class Outbox:
         self._unpacked.clear()
         self._barred = set(self._resting)
         self._send(self._batches.due())
+        self._leave()
         self._hear(self._sink.wait(0))
         if self._pool.in_flight:
             for done in self._pool.wait(0 if self._transport.in_flight else timeout):
@@ -115,6 +117,7 @@ class Outbox:
         while answers := self._transport.wait(patience, None if self.finished else bell):
             now = clock.now_ms()
             self._hear([answer for answer in answers if not self._tokens.take(answer, now)])
+            self._leave()
             patience = 0
         self._go_on_with_tokens()
 
@@ -126,8 +129,16 @@ class Outbox:
             else:
                 self._start(waited)
 
+    def withdraw(self) -> None:
+        """Hand back what is ready and did not leave yet."""
+        leaving, self._leaving = self._leaving, []
+        for parcel in leaving:
+            self._land(parcel.tag)
+            self._hand_back(parcel.tries)
+
     def give_up(self) -> None:
         """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back."""
+        self.withdraw()
         waiting = self._batches.clear() + self._tokens.clear()
         waiting += [one for queue in self._queues.values() for parcel in queue for one in parcel.tries]
         self._queues.clear()
@@ -177,10 +188,19 @@ class Outbox:
         return False
 
     def _begin(self, parcel: Parcel) -> None:
+        """It leaves when ``collect`` is called next."""
+        self._flying[parcel.tag] = parcel
+        self._flying_to[parcel.target.id] += 1
+        self._leaving.append(parcel)
+
+    def _leave(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for parcel in leaving:
+            self._hand_over(parcel)
+
+    def _hand_over(self, parcel: Parcel) -> None:
         """Where test mode and live mode part: the sink keeps the request, or it is sent."""
         tag, target = parcel.tag, parcel.target
-        self._flying[tag] = parcel
-        self._flying_to[target.id] += 1
         made, request = parcel.ready
         if not parcel.tries[0].live:
             self._sink.submit(tag, request)
