@@ -38,6 +38,12 @@ class Invalid(OursError):
         super().__init__(message)
 
 
+class Changed(Invalid):
+    """Somebody changed it since whoever asks looked at it."""
+
+    code = "changed"
+
+
 class Forbidden(OursError):
     """Whoever asks may not. The sentence says what it needs."""
 

@@ -94,6 +94,7 @@ def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str
     settings = nested(given["settings"]) | dict.fromkeys(unset)
     changed = shell.ours.destinations.update(
         found.id,
+        seen=found.version if given["mapping"] else None,
         name=new_name,
         settings=settings or None,
         events=_events(given["names"], given["none"]),

@@ -74,7 +74,9 @@ def set_(shell: Shell, /, destination: str, preview: bool, latest: int, why: str
     if preview:
         shell.show(report(shell.ours.preview.destination(found.id, latest=latest, mapping=made)))
         return
-    changed = shell.ours.destinations.update(found.id, mapping=made, actor=ACTOR, why=why, override=override)
+    changed = shell.ours.destinations.update(
+        found.id, seen=found.version, mapping=made, actor=ACTOR, why=why, override=override
+    )
     shell.show(_document(shell, changed))
 
 
@@ -94,7 +96,9 @@ def case(shell: Shell, /, destination: str, name: str, why: str, override: str, 
     """Add, change or remove a conditional mapping. The first whose conditions hold is laid over the rest."""
     found = shell.ours.destinations.find(destination)
     cases = _cases(found.cases, name, given)
-    changed = shell.ours.destinations.update(found.id, cases=cases, actor=ACTOR, why=why, override=override)
+    changed = shell.ours.destinations.update(
+        found.id, seen=found.version, cases=cases, actor=ACTOR, why=why, override=override
+    )
     shell.show(_document(shell, changed))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ours import clock, ids
 from ours.core.deeds import Verb
-from ours.errors import Invalid
+from ours.errors import Changed
 from ours.services.actors import Who, name_of
 from ours.store import Sealer
 from ours.store.queries import versions as queries
@@ -50,7 +50,7 @@ def keep(
 def check_seen(connection: Connection, subject: str, newest: int, seen: int | None) -> None:
     """See that nobody changed it since version ``seen`` was looked at; None: whoever asks looked at none.
 
-    :raises Invalid: saying who did.
+    :raises Changed: saying who did.
     """
     if seen is None or seen == newest:
         return
@@ -59,7 +59,7 @@ def check_seen(connection: Connection, subject: str, newest: int, seen: int | No
         f"{last.actor if last else 'Somebody'} changed this after you opened it, so what you typed was not saved."
         " Open it again, and make your change to what stands there now."
     )
-    raise Invalid(sentence, {"": [sentence]})
+    raise Changed(sentence, {"": [sentence]})
 
 
 def open_document(sealer: Sealer, row: Any) -> dict[str, Any]:

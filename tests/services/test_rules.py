@@ -1,6 +1,7 @@
 """What keeps an event here, and what of it leaves: rules, sources, mappings, agreements, and their history."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -215,6 +216,15 @@ def test_the_audit_log_says_which_rule_was_added_changed_and_removed(place: Plac
         {"changed": ["Consent"], "rules": ["Consent", "Refunds"], "version": 3},
         {"removed": ["Refunds"], "rules": ["Consent"], "version": 4},
     ]
+
+
+def test_of_rules_that_are_added_at_once_none_is_dropped(place: Place) -> None:
+    rules = Governance(place.store)
+    names = [f"Rule {number}" for number in range(8)]
+    with ThreadPoolExecutor(len(names)) as many:
+        list(many.map(lambda name: rules.add(Rule(name=name, covers=["*"], logic=REJECTED), actor="cli"), names))
+    assert sorted(rule.name for rule in rules.list()) == names
+    assert rules.version() == len(names)
 
 
 def test_rules_have_a_history_too(place: Place) -> None:

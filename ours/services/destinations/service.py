@@ -12,7 +12,7 @@ from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
 from ours.services.actors import Actor, Who, needs
-from ours.services.destinations import backlog, leaving, overriding, shown, typed
+from ours.services.destinations import backlog, leaving, listening, overriding, shown, typed
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
@@ -68,6 +68,7 @@ class Destinations:
         config = drafted(plugin, empty, {"name": name, "settings": settings, "events": events, **given})
         with self._store.write() as connection:
             naming.check_free(name, _names(connection))
+            listening.check(connection, config.sources)
             values = config.columns() | {"slug": slug, "created_at": now, "updated_at": now}
             destination_id = queries.insert_destination(connection, values)
             exposed, added = newly_exposed(plugin, empty, config), Change(actor, "add", why)
@@ -243,6 +244,7 @@ class Destinations:
     ) -> None:
         """Put ``after`` in place of ``before``, as a new version."""
         naming.check_free(after.name, _names(connection), row.id)
+        listening.check(connection, after.sources)
         exposed = newly_exposed(self._loaded(row.slug), before, after)
         overriding.check(connection, row.id, exposed, after.agreement, change, override)
         subject = subject_of(row.id)

@@ -77,7 +77,7 @@ class Allow:
         wanted = [*rest, event] if add else rest
         if wanted == list(known.events):
             return known
-        return self._destinations.update(destination_id, events=wanted, actor=actor, why=why)
+        return self._destinations.update(destination_id, seen=known.version, events=wanted, actor=actor, why=why)
 
 
 def _listed(name: str, places: Iterable[int], seen: Any) -> Listed:

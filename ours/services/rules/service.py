@@ -1,6 +1,7 @@
 """What can be done with the governance rules. They are changed as a whole, and each change is a version."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -71,28 +72,37 @@ class Governance:
 
         :raises Invalid: naming each wrong field.
         """
-        return self.put([*self.list(), rule], actor=actor, verb="add rule", why=why)[-1]
+        with self._held() as known:
+            return self.put([*known, rule], actor=actor, verb="add rule", why=why)[-1]
 
     @needs("editor", "destinations:write")
     def change(self, rule_id: int, *, actor: Who, why: str = "", **changes: Any) -> Rule:
         """Other values for some of a rule's fields."""
-        known = self.list()
-        after = [_changed(rule, changes) if rule.id == rule_id else rule for rule in known]
-        put = self.put(after, actor=actor, verb="change rule", why=why)
+        with self._held() as known:
+            after = [_changed(rule, changes) if rule.id == rule_id else rule for rule in known]
+            put = self.put(after, actor=actor, verb="change rule", why=why)
         return next(rule for rule in put if rule.id == rule_id)
 
     @needs("editor", "destinations:write")
     def remove(self, rule_id: int, *, actor: Who, why: str = "") -> None:
-        self.put([rule for rule in self.list() if rule.id != rule_id], actor=actor, verb="remove rule", why=why)
+        with self._held() as known:
+            self.put([rule for rule in known if rule.id != rule_id], actor=actor, verb="remove rule", why=why)
 
     @needs("editor", "destinations:write")
     def move(self, rule_id: int, place: int, *, actor: Who) -> Sequence[Rule]:
         """Have it asked as the first (1), the second, …"""
-        known = self.list()
-        moved = [rule for rule in known if rule.id == rule_id]
-        rest = [rule for rule in known if rule.id != rule_id]
-        at = min(max(place, 1) - 1, len(rest))
-        return self.put([*rest[:at], *moved, *rest[at:]], actor=actor, verb="order rules")
+        with self._held() as known:
+            moved = [rule for rule in known if rule.id == rule_id]
+            rest = [rule for rule in known if rule.id != rule_id]
+            at = min(max(place, 1) - 1, len(rest))
+            return self.put([*rest[:at], *moved, *rest[at:]], actor=actor, verb="order rules")
+
+    @contextmanager
+    def _held(self) -> Iterator[Sequence[Rule]]:
+        """The rules, which nobody else changes before the block ends: so that of two at once neither is dropped."""
+        with self._store.whole(), self._store.write() as connection:
+            queries.hold(connection)
+            yield _rules(connection)
 
     def check(self, wanted: Sequence[Rule]) -> Sequence[Rule]:
         """The rules as they would be put.

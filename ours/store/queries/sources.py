@@ -33,6 +33,11 @@ def caller_by_hash(connection: Connection, hash_: str, now: int) -> Any | None:
     return connection.execute(query).one_or_none()
 
 
+def among(connection: Connection, ids: Iterable[int]) -> set[int]:
+    """Those of these ids that a source has, or had before it was deleted."""
+    return set(connection.scalars(select(sources.c.id).where(sources.c.id.in_(set(ids)))))
+
+
 def insert_source(connection: Connection, name: str, now: int) -> int:
     query = insert(sources).values(name=name, status="active", created_at=now).returning(sources.c.id)
     return int(connection.scalars(query).one())

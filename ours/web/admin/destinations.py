@@ -7,6 +7,7 @@ from marshmallow import Schema, fields
 from ours.clock import iso
 from ours.services.actors import Actor
 from ours.services.destinations import Destination
+from ours.services.destinations.config import LIMITS
 from ours.services.destinations.settings import without_secrets
 from ours.web.admin.door import Json, body, endpoint
 from ours.web.current import ours
@@ -16,8 +17,18 @@ class _Changes(Schema):
     name = fields.String()
     settings = fields.Dict(keys=fields.String())
     events = fields.List(fields.String())
-    mapping = fields.Dict(keys=fields.String(), values=fields.String())
+    mapping = fields.Dict(keys=fields.String())
+    cases = fields.List(fields.Dict(keys=fields.String()))
+    sources = fields.List(fields.Integer(strict=True))
+    category = fields.String()
+    agreement = fields.String()
     limits = fields.Dict(keys=fields.String())
+    why = fields.String()
+    override = fields.String()
+
+
+class _Changed(_Changes):
+    seen = fields.Integer(strict=True, data_key="version")
 
 
 class _New(_Changes):
@@ -46,8 +57,8 @@ def add(actor: Actor) -> Json:
 
 @endpoint("/destinations/<int:destination_id>", "destinations:write", ["PATCH"])
 def update(destination_id: int, actor: Actor) -> Json:
-    """What is left out stays, and so does a secret left blank."""
-    return _shape(ours().destinations.update(destination_id, **body(_Changes()), actor=actor))
+    """What is left out stays, and so does a secret left blank. With ``version``, only if that is still the newest."""
+    return _shape(ours().destinations.update(destination_id, **body(_Changed()), actor=actor))
 
 
 @endpoint("/destinations/<int:destination_id>/pause", "destinations:write", ["POST"])
@@ -81,6 +92,11 @@ def _shape(one: Destination) -> dict[str, Any]:
         "settings": without_secrets(one.settings_shown),
         "events": list(one.events),
         "mapping": dict(one.mapping),
+        "cases": [dict(case) for case in one.cases],
+        "sources": list(one.sources),
+        "category": one.own_category,
+        "agreement": one.agreement,
+        "limits": {name: getattr(one.limits, name) for name in LIMITS},
     }
     carries |= {"unopened": one.unopened.words} if one.unopened else {}
     carries |= {"unfit": one.unfit.words} if one.unfit else {}

@@ -11,7 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from ours import log
-from ours.errors import Busy, Forbidden, Invalid, NotFound, OursError, Unsealable
+from ours.errors import Busy, Changed, Forbidden, Invalid, NotFound, OursError, Unsealable
 from ours.services import actors
 from ours.services.actors import Actor
 from ours.services.tokens import SCOPES
@@ -145,8 +145,9 @@ def _too_large(_: RequestEntityTooLarge) -> Response:
     return _refuse(Invalid(f"The body is larger than {LARGEST:,} bytes."), 413)
 
 
+@blueprint.errorhandler(Changed)
 @blueprint.errorhandler(Unsealable)
-def _unsealable(error: Unsealable) -> Response:
+def _in_the_way(error: OursError) -> Response:
     return _refuse(error, 409)
 
 

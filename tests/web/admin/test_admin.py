@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from unittest import mock
 
 import pytest
 from flask import Flask
@@ -123,6 +124,56 @@ def test_a_destination_is_added_changed_paused_and_removed_and_its_secret_never_
     assert "canary" not in shown
     assert settings["secret"] not in shown
     assert call("DELETE", path).json["status"] == "removed"
+
+
+def test_all_that_a_page_can_set_is_set_and_comes_back_as_it_was_sent(program: Program) -> None:
+    call = program("destinations:read", "destinations:write", "sources:read", "sources:write", "audit:read")
+    shop = call("POST", "/sources", json={"name": "Shop"}).json["id"]
+    large = {"condition": {"property": "event.event_properties.value", "operator": "IsGreaterThan", "value": 100}}
+    given = {
+        "mapping": {"email": {"map": "{{visitor.email}}", "modification": "HashedNormalized"}, "kind": "order"},
+        "cases": [{"name": "Large", "enabled": False, "mapping": {"size": "large"}, "logic": large}],
+        "sources": [shop],
+        "category": "advertising",
+        "agreement": "signed",
+        "limits": {"max_in_flight": 7, "rate_limit": 2.5, "retry_schedule": [5.0, 60.0], "drain_rate": 1.5},
+    }
+    settings = {"url": "https://example.com/hook"}
+    body = {"type": "webhook", "name": "Hook", "settings": settings, "events": ["*"], "why": "Ticket 7", **given}
+    made = call("POST", "/destinations", json=body)
+    assert made.status_code == 201, made.json
+    path = f"/destinations/{made.json['id']}"
+    shown = call("GET", path).json
+    assert {name: shown[name] for name in given} == given
+    sent_back = {name: shown[name] for name in ("name", "events", "settings", "version", *given)}
+    after = shown | {"version": shown["version"] + 1, "updatedAt": mock.ANY}
+    assert call("PATCH", path, json=sent_back | {"why": "Again"}).json == after
+    assert [entry["detail"]["why"] for entry in call("GET", "/audit?verb=update").json] == ["Again"]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [({"mapping": {"email": 7}}, "mapping.email"), ({"cases": [{"what": 1}]}, "cases"), ({"sources": [99]}, "sources"),
+     ({"sources": ["1"]}, "sources"), ({"category": "toys"}, "category"), ({"agreement": "spoken"}, "agreement"),
+     ({"limits": {"rate": 1}}, "limits.rate"), ({"why": 1}, "why")],
+)  # fmt: skip
+def test_what_can_not_be_set_is_named(program: Program, here: Ours, change: dict[str, object], place: str) -> None:
+    hook = here.destinations.add("webhook", "Hook", {"url": "https://example.com"}, events=[], actor="cli")
+    answer = program("destinations:write")("PATCH", f"/destinations/{hook.id}", json=change)
+    assert (answer.status_code, answer.json["code"]) == (400, "invalid")
+    assert place in answer.json["errors"]
+
+
+def test_a_change_to_a_version_that_is_not_the_newest_is_refused(program: Program) -> None:
+    call = program("destinations:read", "destinations:write")
+    settings = {"url": "https://example.com/hook"}
+    made = call("POST", "/destinations", json={"type": "webhook", "name": "Hook", "settings": settings, "events": []})
+    path = f"/destinations/{made.json['id']}"
+    assert call("PATCH", path, json={"events": ["One"], "version": 1}).json["version"] == 2
+    refused = call("PATCH", path, json={"events": ["Two"], "version": 1})
+    assert (refused.status_code, refused.json["code"]) == (409, "changed")
+    assert "CI" in refused.json["error"], "who changed it"
+    assert call("GET", path).json["events"] == ["One"]
 
 
 @pytest.mark.parametrize(
