@@ -6,12 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.emails import normalise
+from ours.core.emails import hashed, normalise
 
 
 @pytest.mark.parametrize("written", ["ann@example.com", " Ann@Example.COM ", "ann@example.com\n"], ids=repr)
 def test_one_address_reads_the_same_however_it_is_written(written: str) -> None:
     assert normalise(written) == "ann@example.com"
+
+
+def test_an_accent_may_be_one_with_its_letter_or_stand_by_itself() -> None:
+    assert normalise("jos\u00e9@example.com") == normalise("JOSE\u0301@example.com")
+    assert hashed("jos\u00e9@example.com") == hashed(" JOSE\u0301@example.com")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ours.core.identity import Facts, Record, Resolution, email_hash
+from ours.core.emails import hashed
+from ours.core.identity import Facts, Record, Resolution
 from tests.core.shelf import Shelf
 
 JANE = hashlib.sha256(b"jane@example.com").hexdigest()
@@ -148,7 +149,7 @@ def test_a_user_id_wins_over_an_external_id_that_its_visitor_does_not_carry(shel
     assert route(shelf, external_id="crm-2").visitor_id != mine.visitor_id
 
 
-BOB = email_hash("bob@example.com")
+BOB = hashed("bob@example.com")
 
 
 def test_who_signs_in_on_a_shared_device_leaves_nothing_with_its_first_visitor(shelf: Shelf) -> None:
@@ -214,7 +215,7 @@ def test_a_visitor_may_hold_several_emails_and_shows_the_last(shelf: Shelf) -> N
     route(shelf, user_id="web", user_properties={"email": "j@example.com"})
     assert route(shelf, email_sha256=JANE).visitor_id == first
     assert route(shelf, user_properties={"email": "j@example.com"}).visitor_id == first
-    assert shelf.named("web").profile["email_sha256"] == email_hash("j@example.com")
+    assert shelf.named("web").profile["email_sha256"] == hashed("j@example.com")
 
 
 def test_what_does_not_read_as_a_phone_number_names_nobody(shelf: Shelf) -> None:

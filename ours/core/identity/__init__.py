@@ -5,7 +5,7 @@ to write. The same events in the same order give the same visitors however they 
 """
 
 from ours.core.identity.book import Book, Changes, Holding, Record
-from ours.core.identity.facts import Facts, Identifier, Needs, email_hash, needs
+from ours.core.identity.facts import Facts, Identifier, Needs, needs
 from ours.core.identity.resolving import Resolution, resolve
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Needs",
     "Record",
     "Resolution",
-    "email_hash",
     "needs",
     "resolve",
 ]

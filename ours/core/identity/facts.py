@@ -1,6 +1,5 @@
 """What an event says about whom it is about, and the identifiers in it."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -60,7 +59,7 @@ def identifiers(facts: Facts, lookup: Lookup) -> list[Identifier]:
     properties = facts.user_properties
     values: dict[IdentifierKind, str | None] = {
         "external": facts.external_id or _text(properties.get("external_id")),
-        "email": facts.email_sha256 or email_hash(emails.normalise(properties.get("email"))),
+        "email": facts.email_sha256 or _hashed(emails.normalise(properties.get("email"))),
         "phone": phones.normalise(properties.get("phone_number")),
     }
     return [Identifier(kind, value, lookup(facts.mode, kind, value)) for kind, value in values.items() if value]
@@ -79,10 +78,8 @@ def overlooked(facts: Facts) -> list[str]:
     return notes
 
 
-def email_hash(address: Any) -> str | None:
-    """SHA-256 (hex) of an email address, trimmed and in lower case; None when there is none."""
-    text = _text(address).lower()
-    return hashlib.sha256(text.encode()).hexdigest() if text else None
+def _hashed(address: str | None) -> str | None:
+    return emails.hashed(address) if address else None
 
 
 def _text(value: Any) -> str:

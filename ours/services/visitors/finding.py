@@ -7,8 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours.core import phones
-from ours.core.identity import email_hash
+from ours.core import emails, phones
 from ours.errors import Invalid
 from ours.store import Lookup
 from ours.store.queries import visitors as queries
@@ -77,5 +76,5 @@ def _value(kind: str, text: str) -> str | None:
     if kind == "phone":
         return phones.normalise(text)
     if kind == "email":
-        return text if _SHA256.fullmatch(text) else email_hash(text)
+        return text if _SHA256.fullmatch(text) else emails.hashed(text)
     return text

@@ -1,6 +1,5 @@
 """The marshmallow fields of which the ingest schemas are made. What they change or ignore, they note in the reading."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -8,9 +7,8 @@ from typing import Any, Generic, TypeVar
 from marshmallow import ValidationError, fields, missing
 from marshmallow.experimental.context import Context
 
-from ours.core import bags, properties, timing
+from ours.core import bags, emails, properties, timing
 from ours.core.catalogues import Catalogue, Known
-from ours.core.emails import ADDRESS
 from ours.core.notices import Notices
 from ours.errors import Invalid
 
@@ -91,13 +89,13 @@ class Key(Text):
 
 
 class Email(Text):
-    """An address, of which only the SHA-256 (hex) of its trimmed, lower-case form is kept."""
+    """An address, of which only the SHA-256 (hex) is kept."""
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        address = super()._deserialize(value).lower()
-        if not ADDRESS.fullmatch(address):
+        address = super()._deserialize(value)
+        if not emails.ADDRESS.fullmatch(address):
             Current.get().notices.add("email", "email_not_an_address")
-        return hashlib.sha256(address.encode()).hexdigest()
+        return emails.hashed(address)
 
 
 class Moment(Said[int]):

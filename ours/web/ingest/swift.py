@@ -5,16 +5,14 @@ It reads only what was sent, by the very rules that the fields apply. At the lea
 two never differ; ``docs/performance.md`` says what it saves.
 """
 
-import hashlib
 from collections.abc import Callable, Mapping
 from functools import singledispatch
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
-from ours.core import bags, properties, timing
+from ours.core import bags, emails, properties, timing
 from ours.core.catalogues import NO_IDS
-from ours.core.emails import ADDRESS
 from ours.core.properties import WHITESPACE
 from ours.errors import Invalid
 from ours.web.ingest.fields import Anything, Bag, Email, Key, Moment, Properties, Reading, Rows, Text
@@ -99,10 +97,10 @@ def _(field: Email) -> Read:
     text = _reader.dispatch(Text)(field)
 
     def read(value: Any, reading: Reading) -> str:
-        address = text(value, reading).lower()
-        if not ADDRESS.fullmatch(address):
+        address = text(value, reading)
+        if not emails.ADDRESS.fullmatch(address):
             raise Doubt
-        return hashlib.sha256(address.encode()).hexdigest()
+        return emails.hashed(address)
 
     return read
 
