@@ -38,6 +38,10 @@ MODULES = {
         "It raised an error while it was imported: ZeroDivisionError: division by zero",
     ),
     "exits at import": ("import sys\nsys.exit(3)", "It tried to end the process (SystemExit) while it was imported."),
+    "exits at import past everybody": (
+        "import os\nos._exit(0)",
+        "It tried to end the process (SystemExit) while it was imported.",
+    ),
     "is no Python": ("x = 1\ndef oops(:\n", "mine.py is not valid Python: line 2, invalid syntax."),
     "lacks a module": ("import no_such_stripe.api", "It needs the module no_such_stripe, which is not installed."),
     "is empty": ("", "It has no hook: write a function register_destinations"),
