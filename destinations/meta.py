@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, number, text
+from ours.plugin.values import address, currency, granted, number, text
 
 BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
@@ -62,7 +62,7 @@ class Meta(Destination):
     | `client_ip_address` | in clear; not mapped unless you do |
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | where it happened, instead of what the settings say |
-    | `opt_out` | true: not used to choose ads |
+    | `opt_out` | yes in any spelling, and what can't be read: not used to choose ads |
     | `value`, `currency`, `order_id` | a `Purchase` must have the first two |
 
     `website` events need `client_user_agent` and `event_source_url`. One event that is wrong, or older than seven days,
@@ -164,7 +164,7 @@ class Meta(Destination):
         if settings["limited_data_use"]:
             event |= {"data_processing_options": ["LDU"], "data_processing_options_country": 0,
                       "data_processing_options_state": 0}  # fmt: skip
-        if given.get("opt_out") is True:
+        if opted_out(given.get("opt_out")):
             event["opt_out"] = True
         return wrong(event) or event
 
@@ -212,6 +212,12 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)
     return {name: value for name, value in found.items() if value}
+
+
+def opted_out(value: Any) -> bool:
+    """Whether somebody said so. What can't be read counts as yes: an objection must not be lost by its spelling."""
+    said = granted(value)
+    return value not in (None, "") if said is None else said
 
 
 def custom_value(name: str, value: Any) -> Any:

@@ -140,6 +140,18 @@ def test_settings_and_mapping_decide_on_privacy() -> None:
     assert changed["user_data"]["external_id"] != sha256("customer-7")
 
 
+@pytest.mark.parametrize("said", [True, "Yes", 1, "given", "opted out", ["x"]])
+def test_whoever_objects_is_opted_out_however_it_is_spelt(said: object) -> None:
+    assert item(fields={"opt_out": said})["opt_out"] is True
+
+
+@pytest.mark.parametrize("said", [None, "", False, "no", 0])
+def test_whoever_does_not_object_is_not_opted_out(said: object) -> None:
+    event = item(fields={"opt_out": said})
+    assert "opt_out" not in event
+    assert "opt_out" not in event["custom_data"]
+
+
 def error(**parts: Any) -> bytes:
     return json.dumps({"error": {"message": "Said.", "type": "OAuthException"} | parts}).encode()
 
