@@ -106,7 +106,8 @@ class GA4(Destination):
             r"G-[A-Z0-9]{4,20}\Z", error="Must be a web stream's id, such as G-AB12CD34EF."), metadata={
             "label": "Measurement id", "example": "G-AB12CD34EF",
             "help": "Admin, Data streams, your web stream."})  # fmt: skip
-        api_secret = Secret(required=True, metadata={
+        api_secret = Secret(required=True, validate=validate.Regexp(
+            re.compile(r"[\w-]+\Z", re.ASCII), error="Must be the secret alone: letters, digits, - and _."), metadata={
             "label": "API secret",
             "help": "Made in the same place, under Measurement Protocol API secrets."})  # fmt: skip
         endpoint = Endpoint(load_default="https://www.google-analytics.com", metadata={

@@ -158,7 +158,7 @@ def test_the_verdict_goes_by_sqlstate(error: type[psycopg.Error], kind: type) ->
     assert isinstance(verdict(error("the server's words")), kind)
 
 
-@pytest.mark.parametrize("table", ["events; DROP TABLE events", 'ev"ents', "a.b.c", "", "events\n"])
+@pytest.mark.parametrize("table", ["events; DROP TABLE events", 'ev"ents', "a.b.c", ""])
 def test_a_table_has_a_plain_name(table: str) -> None:
     with pytest.raises(ValidationError, match="table"):
         load_settings(Postgres, GIVEN | {"table": table or " "})
