@@ -207,11 +207,16 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
     known = given.get("external_id")
     found: dict[str, Any] = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = found["em"] or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain)
+    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, own_id)
     found |= {name: text(given.get(name)) for name in CLEAR}
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)
     return {name: value for name, value in found.items() if value}
+
+
+def own_id(value: Any) -> str | None:
+    """An id of yours as Meta's Pixel writes it before it hashes it: in lower case, without space."""
+    return "".join((ids.plain(value) or "").lower().split()) or None
 
 
 def opted_out(value: Any) -> bool:

@@ -89,8 +89,8 @@ def phone_digits(value: Any, region: str | None = None) -> str | None:
 
 
 def name(value: Any) -> str | None:
-    """Trimmed and in lower case, accents and all: Meta."""
-    return (plain(value) or "").lower() or None
+    """In lower case, without punctuation and space, accents and all: Meta, as its Pixel does."""
+    return "".join((google_name(value) or "").split()) or None
 
 
 def google_name(value: Any) -> str | None:

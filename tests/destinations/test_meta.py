@@ -58,7 +58,7 @@ def test_a_purchase_hashes_whom_it_names_as_meta_does() -> None:
             "em": sha256("jane@example.com"),
             "ph": sha256("33612345678"),
             "fn": sha256("zoë"),
-            "ln": sha256("o'neil"),
+            "ln": sha256("oneil"),
             "ct": sha256("stdenis"),
             "st": sha256("ca"),
             "zp": sha256("94105"),
@@ -138,6 +138,11 @@ def test_settings_and_mapping_decide_on_privacy() -> None:
     assert changed["action_source"] == "chat"
     assert changed["custom_data"]["content_category"] == "shoes"
     assert changed["user_data"]["external_id"] != sha256("customer-7")
+
+
+def test_an_external_id_has_the_hash_that_the_pixel_gives_it() -> None:
+    fields = {"external_id": " Customer-7A "}
+    assert item(fields=fields)["user_data"]["external_id"] == sha256("customer-7a")
 
 
 @pytest.mark.parametrize("said", [True, "Yes", 1, "given", "opted out", ["x"]])

@@ -93,7 +93,10 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
     [
         (ids.name, " Zoë ", "zoë"),
         (ids.name, "Zoe\u0308", "zoë"),
-        (ids.name, "O'Brien-Smith", "o'brien-smith"),
+        (ids.name, "O'Brien-Smith", "obriensmith"),
+        (ids.name, "D\u2019Angelo", "dangelo"),
+        (ids.name, "Mary Ann", "maryann"),
+        (ids.name, " - ", None),
         (ids.google_name, "O'Brien-Smith ", "obriensmith"),
         (ids.google_name, "Jean Luc", "jean luc"),
         (ids.name, "李", "李"),
