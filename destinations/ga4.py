@@ -24,7 +24,7 @@ from ours.plugin import (
     to_json,
     validate,
 )
-from ours.plugin.identifiers import google_email, google_name, hashed, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, number, text
 
 KNOWN = {
@@ -65,7 +65,7 @@ class GA4(Destination):
     | `session_id`, `engagement_time_msec` | parameters without which reports of users and sessions stay empty |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `email`, `phone`, `first_name`, `last_name` | leave as SHA-256, as Google writes them; not mapped unless you do |
-    | `city`, `region`, `postal_code`, `country` | go with them, in clear; not mapped unless you do |
+    | `city`, `region`, `postal_code`, `country` | go with them, in clear (`FR`, not `France`), if you map them |
 
     There is nothing that repeats could be dropped by, so a try that got no answer waits for a person.
 
@@ -197,9 +197,13 @@ def whose(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     region = settings.get("phone_region")
     address = {
-        "sha256_first_name": hashed(given.get("first_name"), google_name),
-        "sha256_last_name": hashed(given.get("last_name"), google_name),
-    } | {name: text(given.get(name)) for name in ("city", "region", "postal_code", "country")}
+        "sha256_first_name": hashed(given.get("first_name"), letters),
+        "sha256_last_name": hashed(given.get("last_name"), letters),
+        "city": letters(given.get("city")),
+        "region": letters(given.get("region")),
+        "postal_code": text(given.get("postal_code")),
+        "country": (country_code(given.get("country")) or "").upper(),
+    }
     address = {name: value for name, value in address.items() if value}
     email = hashed(given.get("email"), google_email)
     number_ = hashed(given.get("phone"), partial(phone, region=region))
@@ -208,6 +212,11 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
         **({"sha256_phone_number": [number_]} if number_ else {}),
         **({"address": [address]} if address else {}),
     }
+
+
+def letters(value: Any) -> str | None:
+    """As Google Analytics wants names and places: in lower case, without digits and symbols."""
+    return re.sub(r"\d", "", google_name(value) or "").strip() or None
 
 
 def faults(body: Mapping[str, Any]) -> Iterator[Rejected]:

@@ -32,7 +32,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.google import is_service_account, service_account_request
-from ours.plugin.identifiers import google_email, google_name, hashed, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, number, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
@@ -61,8 +61,8 @@ class GoogleDataManager(Destination):
     | `gclid`, `gbraid`, `wbraid` | the click, as it came |
     | `email`, `phone` | hashed |
     | `email_sha256` | stands in where no `email` is known; matches no Gmail address with dots or `+suffix` |
-    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed, \
-so `postal_code` is withheld until you map it |
+    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there and `country` is two \
+letters; the first two hashed, so `postal_code` is withheld until you map it |
     | `value`, `currency` | what the conversion is worth |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
@@ -202,7 +202,7 @@ def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, 
     address = {
         "givenName": hashed(given.get("first_name"), google_name),
         "familyName": hashed(given.get("last_name"), google_name),
-        "regionCode": (text(given.get("country")) or "").upper() or None,
+        "regionCode": (country_code(given.get("country")) or "").upper(),
         "postalCode": text(given.get("postal_code")),
     }
     found = [{"emailAddress": email}, {"phoneNumber": number_}]

@@ -86,6 +86,13 @@ def test_a_purchase_hashes_whom_it_names_as_google_does() -> None:
     }
 
 
+@pytest.mark.parametrize("country", ["United States", "USA", "u", ["fr"]])
+def test_a_country_that_google_would_refuse_the_conversion_for_costs_the_address_alone(country: Any) -> None:
+    sent = item(user_properties={**PERSON, "country": country})
+    assert sent["adIdentifiers"] == {"gclid": "Cj0K-CAse"}
+    assert [list(one) for one in sent["userData"]["userIdentifiers"]] == [["emailAddress"], ["phoneNumber"]]
+
+
 def test_a_lead_is_matched_by_its_phone_number_alone() -> None:
     assert item("lead")["userData"] == {"userIdentifiers": [{"phoneNumber": sha256("+33199001234")}]}
 
