@@ -24,7 +24,7 @@ from ours.plugin import (
     to_json,
     validate,
 )
-from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
 from ours.plugin.values import currency, granted, number, text
 
 KNOWN = {
@@ -118,8 +118,7 @@ class GA4(Destination):
             "help": "Sends to Google's validation server, which keeps nothing and says what is wrong."})  # fmt: skip
         debug_mode = fields.Boolean(load_default=False, metadata={
             "label": "Debug mode", "help": "Shows the events in DebugView."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(
-            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
+        phone_region = fields.String(validate=is_region, metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
 

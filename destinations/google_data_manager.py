@@ -32,7 +32,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.google import is_service_account, service_account_request
-from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
 from ours.plugin.values import currency, granted, number, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
@@ -130,8 +130,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
             "help": "Its id: the number in the address of its page in Google Ads."})  # fmt: skip
         event_source = fields.String(load_default="WEB", validate=validate.OneOf(SOURCES), metadata={
             "label": "Event source", "help": "Where the conversions happen."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(
-            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
+        phone_region = fields.String(validate=is_region, metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         validate_only = fields.Boolean(load_default=False, metadata={

@@ -135,8 +135,7 @@ class Meta(Destination):
         external_id_key = Secret(metadata={
             "label": "External id key",
             "help": "Hashes external ids under this key, so that Meta can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(
-            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
+        phone_region = fields.String(validate=ids.is_region, metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         test_event_code = fields.String(metadata={

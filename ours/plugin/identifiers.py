@@ -14,6 +14,8 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from marshmallow import ValidationError
+
 Rule = Callable[[Any], str | None]
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -86,6 +88,17 @@ def phone_digits(value: Any, region: str | None = None) -> str | None:
     """E.164 without its plus, ``14155550100``: Meta, Pinterest, Snapchat, Microsoft."""
     number = phone(value, region)
     return number[1:] if number else None
+
+
+def is_region(text: str) -> None:
+    """For ``validate=`` of the setting that says as of which country phone numbers are read.
+
+    :raises ValidationError: when no phone number could be read as of it, such as ``UK``, which is GB.
+    """
+    import phonenumbers
+
+    if text.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValidationError("Must be a country's two letters (ISO 3166), such as US, or GB for the United Kingdom.")
 
 
 def name(value: Any) -> str | None:

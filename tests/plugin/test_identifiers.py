@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ours.plugin import ValidationError
 from ours.plugin import identifiers as ids
 from ours.plugin.testing.hostile import hostile_values
 
@@ -124,6 +125,19 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
 def test_names_and_places_are_written_as_vendors_write_them(rule: ids.Rule, raw: Any, written: str | None) -> None:
     assert rule(raw) == written
     assert ids.hashed(raw, rule) == (sha256(written) if written else None)
+
+
+@pytest.mark.parametrize("region", ["US", "gb", "FR"])
+def test_a_region_is_one_of_which_numbers_can_be_read(region: str) -> None:
+    ids.is_region(region)
+    assert ids.phone({"US": "415 555 0100", "gb": "020 7946 0958", "FR": "06 12 34 56 78"}[region], region)
+
+
+@pytest.mark.parametrize("region", ["UK", "EN", "USA", "", "1"])
+def test_a_region_as_of_which_every_number_would_be_left_out_is_refused(region: str) -> None:
+    assert ids.phone("020 7946 0958", region) is None
+    with pytest.raises(ValidationError, match="GB for the United Kingdom"):
+        ids.is_region(region)
 
 
 def test_an_id_can_be_hidden_under_a_key() -> None:
