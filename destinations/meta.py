@@ -194,12 +194,12 @@ class Meta(Destination):
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read."""
-    postal_code = partial(ids.postal_code, country=given.get("country"))
+    postal_code, state = (partial(rule, country=given.get("country")) for rule in (ids.postal_code, ids.state))
     phone = partial(ids.phone_digits, region=settings.get("phone_region"))
     rules: dict[str, tuple[str, Callable[[Any], str | None]]] = {
         "em": ("email", ids.email), "ph": ("phone", phone), "fn": ("first_name", ids.name),
         "ln": ("last_name", ids.name), "ge": ("gender", ids.gender), "db": ("date_of_birth", ids.birthday),
-        "ct": ("city", ids.place), "st": ("state", ids.place), "zp": ("zip", postal_code),
+        "ct": ("city", ids.place), "st": ("state", state), "zp": ("zip", postal_code),
         "country": ("country", ids.country_code),
     }  # fmt: skip
     key = settings.get("external_id_key")

@@ -16,6 +16,8 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from ours.plugin.states import STATES
+
 Rule = Callable[[Any], str | None]
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -116,6 +118,15 @@ def place(value: Any) -> str | None:
     """A city or a state: its letters alone, in lower case. ``"St. Denis"`` → ``"stdenis"``."""
     text = (plain(value) or "").lower()
     return "".join(mark for mark in text if unicodedata.category(mark)[0] in "LM") or None
+
+
+def state(value: Any, country: Any = None) -> str | None:
+    """As ``place``; a state of the United States by its two letters, ``"New York"`` → ``"ny"``: Meta.
+
+    Where another country is known, ``"Georgia"`` is none of theirs.
+    """
+    written = place(value)
+    return written if country_code(country) not in (None, "us") else STATES.get(written or "", written)
 
 
 def postal_code(value: Any, country: Any = None) -> str | None:

@@ -140,6 +140,11 @@ def test_settings_and_mapping_decide_on_privacy() -> None:
     assert changed["user_data"]["external_id"] != sha256("customer-7")
 
 
+def test_a_state_that_is_written_out_has_the_hash_of_its_two_letters() -> None:
+    assert item(fields={"state": "California"})["user_data"]["st"] == sha256("ca")
+    assert item(fields={"state": "Georgia", "country": "GB"})["user_data"]["st"] == sha256("georgia")
+
+
 def test_an_external_id_has_the_hash_that_the_pixel_gives_it() -> None:
     fields = {"external_id": " Customer-7A "}
     assert item(fields=fields)["user_data"]["external_id"] == sha256("customer-7a")
