@@ -17,7 +17,7 @@ from ours.plugin import (
     Response,
     Schema,
     Secret,
-    by_status,
+    by_api_status,
     fields,
     hookimpl,
     read_json,
@@ -74,6 +74,7 @@ class GA4(Destination):
     | 2xx | delivered, as far as Google tells |
     | 2xx from the validation server, with messages | rejected, with the code of the first |
     | 429, 5xx | tried again |
+    | 401, 403, 404, 410, a redirect | after five in a row, it pauses: look at the endpoint |
     | all else | rejected: Google asks not to repeat it |
 
     Not yet run against the vendor.
@@ -152,7 +153,7 @@ class GA4(Destination):
             return Rejected(str(code or "invalid"), str(first.get("description") or ""), str(field) if field else None)
         if 200 <= response.status_code < 300:
             return Delivered("Google says only that it came.")
-        return by_status(response)
+        return by_api_status(response)
 
 
 def snake(name: Any) -> str:

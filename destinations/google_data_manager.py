@@ -22,7 +22,7 @@ from ours.plugin import (
     Skipped,
     Split,
     Unauthorized,
-    by_status,
+    by_api_status,
     fields,
     hookimpl,
     iso,
@@ -80,7 +80,7 @@ letters; the first two hashed, so `postal_code` is withheld until you map it |
     | RESOURCE_EXHAUSTED, 429 | the destination rests; a day's quota: an hour at a time |
     | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, 5xx | tried again |
     | PERMISSION_DENIED, NOT_ALLOWLISTED, TERMS_AND_CONDITIONS_NOT_SIGNED, DESTINATION_ACCOUNT_…, INVALID_DESTINATION, \
-INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in a row, it pauses |
+INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404 | after five in a row, it pauses |
     | all else | rejected, with Google's reason |
 
     Not yet run against the vendor.
@@ -189,7 +189,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
         error = answer.get("error") if isinstance(answer, dict) else None
         if isinstance(error, dict) and not response.ok:
             return verdicts_of(error, response, len(items))
-        outcome = by_status(response)
+        outcome = by_api_status(response)
         note = text(answer.get("requestId")) if isinstance(answer, dict) else None
         return Delivered(note or "") if isinstance(outcome, Delivered) else outcome
 
@@ -218,7 +218,7 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
         return Retry(reason, said, retry_after(response) or (HOUR if daily(details) else None), throttle=True)
     if reason in FOR_NOW or error.get("status") in FOR_NOW or response.status_code >= 500:
         return Retry(reason, said, retry_after(response))
-    if CONFIGURED_WRONG.fullmatch(reason) or response.status_code in (401, 403):
+    if CONFIGURED_WRONG.fullmatch(reason) or response.status_code in (401, 403, 404):
         return Unauthorized(reason, said)
     named = dict(violations(details, count))
     if named and count > 1:

@@ -20,7 +20,7 @@ from ours.plugin import (
     Secret,
     Unauthorized,
     Unknown,
-    by_status,
+    by_api_status,
     fields,
     hookimpl,
     read_json,
@@ -40,7 +40,7 @@ SOURCES = ["website", "app", "email", "phone_call", "chat", "physical_store", "s
            "business_messaging", "other"]  # fmt: skip
 FOR_NOW = {1, 2, 341, 368, 5000, 21009}
 TOO_FAST = {4, 17, 32, 613, *range(80000, 80015)}
-NO_ACCESS = {10, 102, 190, *range(200, 300)}
+NO_ACCESS = {10, 102, 190, *range(200, 300), 2500, 2635}  # the last two: no such path, and a version that is no more
 NO_SUCH_OBJECT = (100, 33)
 
 
@@ -74,7 +74,8 @@ class Meta(Destination):
     | 200 and another number | nobody knows which: tried again, Meta drops what it has |
     | `is_transient`, codes 1, 2, 341, 368, 5000, 21009, 5xx, no JSON | tried again |
     | codes 4, 17, 32, 613, 80000–80014, 429 | we were too fast: the destination rests as long as Meta asks |
-    | codes 10, 102, 190, 200–299, 100/33: token, rights, dataset | after five in a row, it pauses |
+    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401, 403, 404: token, rights, dataset, address, version | after \
+five in a row, it pauses |
     | all else, 100 among them | rejected, alone |
 
     A test event code sends everything of this destination to *Test events* in the Events Manager, and nothing to
@@ -181,7 +182,7 @@ class Meta(Destination):
         if isinstance(error, dict) and not response.ok:
             return verdict(error, response)
         note = answer.get("fbtrace_id") if isinstance(answer, dict) else None
-        outcome = by_status(response)
+        outcome = by_api_status(response)
         return Delivered(str(note or "")) if isinstance(outcome, Delivered) else outcome
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
@@ -258,7 +259,7 @@ def verdict(error: Mapping[str, Any], response: Response) -> Outcome:
         return Retry(word, said, retry_after(response) or regained(response), throttle=True)
     if error.get("is_transient") is True or code in FOR_NOW or response.status_code >= 500:
         return Retry(word, said, retry_after(response))
-    if code in NO_ACCESS or (code, sub) == NO_SUCH_OBJECT or response.status_code in (401, 403):
+    if code in NO_ACCESS or (code, sub) == NO_SUCH_OBJECT or response.status_code in (401, 403, 404):
         return Unauthorized(word, said)
     return Rejected(word, said)
 

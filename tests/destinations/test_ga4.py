@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from destinations.ga4 import GA4
-from ours.plugin import Delivered, Rejected, Request, Retry, ValidationError, load_settings
+from ours.plugin import Delivered, Rejected, Request, Retry, Unauthorized, ValidationError, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
@@ -173,8 +173,8 @@ def test_the_validation_server_is_asked_instead_and_its_words_are_the_verdict() 
     assert isinstance(GA4().read(answer(200, b'{"validationMessages": []}')), Delivered)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(204, Delivered), (200, Delivered), (400, Rejected), (404, Rejected),
-                                              (429, Retry), (500, Retry), (302, Rejected)])  # fmt: skip
+@pytest.mark.parametrize(("status", "kind"), [(204, Delivered), (200, Delivered), (400, Rejected), (404, Unauthorized),
+                                              (429, Retry), (500, Retry), (302, Unauthorized)])  # fmt: skip
 def test_the_verdicts(status: int, kind: type) -> None:
     assert isinstance(GA4().read(answer(status)), kind)
 

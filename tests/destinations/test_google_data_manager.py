@@ -198,6 +198,7 @@ def test_a_refusal_that_names_no_event_is_split_until_one_is_alone() -> None:
         (504, "DEADLINE_EXCEEDED", {}, Retry, None),
         (401, "UNAUTHENTICATED", {"reason": "ACCESS_TOKEN_EXPIRED"}, Unauthorized, None),
         (403, "PERMISSION_DENIED", {}, Unauthorized, None),
+        (404, "NOT_FOUND", {}, Unauthorized, None),
         (400, "INVALID_ARGUMENT", {"reason": "INVALID_CONVERSION_ACTION_ID"}, Unauthorized, None),
         (400, "FAILED_PRECONDITION", {"reason": "DESTINATION_ACCOUNT_NOT_ENABLED"}, Unauthorized, None),
         (400, "INVALID_ARGUMENT", {"reason": "INVALID_SHA256_FORMAT"}, Rejected, None),
