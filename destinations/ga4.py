@@ -17,14 +17,14 @@ from ours.plugin import (
     Response,
     Schema,
     Secret,
-    by_status,
+    by_api_status,
     fields,
     hookimpl,
     read_json,
     to_json,
     validate,
 )
-from ours.plugin.identifiers import google_email, google_name, hashed, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
 from ours.plugin.values import currency, granted, number, text
 
 KNOWN = {
@@ -65,7 +65,7 @@ class GA4(Destination):
     | `session_id`, `engagement_time_msec` | parameters without which reports of users and sessions stay empty |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `email`, `phone`, `first_name`, `last_name` | leave as SHA-256, as Google writes them; not mapped unless you do |
-    | `city`, `region`, `postal_code`, `country` | go with them, in clear; not mapped unless you do |
+    | `city`, `region`, `postal_code`, `country` | go with them, in clear (`FR`, not `France`), if you map them |
 
     There is nothing that repeats could be dropped by, so a try that got no answer waits for a person.
 
@@ -74,6 +74,7 @@ class GA4(Destination):
     | 2xx | delivered, as far as Google tells |
     | 2xx from the validation server, with messages | rejected, with the code of the first |
     | 429, 5xx | tried again |
+    | 401, 403, 404, 410, a redirect | after five in a row, it pauses: look at the endpoint |
     | all else | rejected: Google asks not to repeat it |
 
     Not yet run against the vendor.
@@ -106,7 +107,8 @@ class GA4(Destination):
             r"G-[A-Z0-9]{4,20}\Z", error="Must be a web stream's id, such as G-AB12CD34EF."), metadata={
             "label": "Measurement id", "example": "G-AB12CD34EF",
             "help": "Admin, Data streams, your web stream."})  # fmt: skip
-        api_secret = Secret(required=True, metadata={
+        api_secret = Secret(required=True, validate=validate.Regexp(
+            re.compile(r"[\w-]+\Z", re.ASCII), error="Must be the secret alone: letters, digits, - and _."), metadata={
             "label": "API secret",
             "help": "Made in the same place, under Measurement Protocol API secrets."})  # fmt: skip
         endpoint = Endpoint(load_default="https://www.google-analytics.com", metadata={
@@ -117,8 +119,7 @@ class GA4(Destination):
             "help": "Sends to Google's validation server, which keeps nothing and says what is wrong."})  # fmt: skip
         debug_mode = fields.Boolean(load_default=False, metadata={
             "label": "Debug mode", "help": "Shows the events in DebugView."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(
-            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
+        phone_region = fields.String(validate=is_region, metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
 
@@ -152,7 +153,7 @@ class GA4(Destination):
             return Rejected(str(code or "invalid"), str(first.get("description") or ""), str(field) if field else None)
         if 200 <= response.status_code < 300:
             return Delivered("Google says only that it came.")
-        return by_status(response)
+        return by_api_status(response)
 
 
 def snake(name: Any) -> str:
@@ -196,9 +197,13 @@ def whose(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     region = settings.get("phone_region")
     address = {
-        "sha256_first_name": hashed(given.get("first_name"), google_name),
-        "sha256_last_name": hashed(given.get("last_name"), google_name),
-    } | {name: text(given.get(name)) for name in ("city", "region", "postal_code", "country")}
+        "sha256_first_name": hashed(given.get("first_name"), letters),
+        "sha256_last_name": hashed(given.get("last_name"), letters),
+        "city": letters(given.get("city")),
+        "region": letters(given.get("region")),
+        "postal_code": text(given.get("postal_code")),
+        "country": (country_code(given.get("country")) or "").upper(),
+    }
     address = {name: value for name, value in address.items() if value}
     email = hashed(given.get("email"), google_email)
     number_ = hashed(given.get("phone"), partial(phone, region=region))
@@ -207,6 +212,11 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
         **({"sha256_phone_number": [number_]} if number_ else {}),
         **({"address": [address]} if address else {}),
     }
+
+
+def letters(value: Any) -> str | None:
+    """As Google Analytics wants names and places: in lower case, without digits and symbols."""
+    return re.sub(r"\d", "", google_name(value) or "").strip() or None
 
 
 def faults(body: Mapping[str, Any]) -> Iterator[Rejected]:

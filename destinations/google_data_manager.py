@@ -22,7 +22,7 @@ from ours.plugin import (
     Skipped,
     Split,
     Unauthorized,
-    by_status,
+    by_api_status,
     fields,
     hookimpl,
     iso,
@@ -32,7 +32,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.google import is_service_account, service_account_request
-from ours.plugin.identifiers import google_email, google_name, hashed, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
 from ours.plugin.values import currency, granted, number, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
@@ -61,8 +61,8 @@ class GoogleDataManager(Destination):
     | `gclid`, `gbraid`, `wbraid` | the click, as it came |
     | `email`, `phone` | hashed |
     | `email_sha256` | stands in where no `email` is known; matches no Gmail address with dots or `+suffix` |
-    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there; the first two hashed, \
-so `postal_code` is withheld until you map it |
+    | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there and `country` is two \
+letters; the first two hashed, so `postal_code` is withheld until you map it |
     | `value`, `currency` | what the conversion is worth |
     | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
@@ -80,7 +80,7 @@ so `postal_code` is withheld until you map it |
     | RESOURCE_EXHAUSTED, 429 | the destination rests; a day's quota: an hour at a time |
     | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, 5xx | tried again |
     | PERMISSION_DENIED, NOT_ALLOWLISTED, TERMS_AND_CONDITIONS_NOT_SIGNED, DESTINATION_ACCOUNT_…, INVALID_DESTINATION, \
-INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in a row, it pauses |
+INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404 | after five in a row, it pauses |
     | all else | rejected, with Google's reason |
 
     Not yet run against the vendor.
@@ -130,8 +130,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
             "help": "Its id: the number in the address of its page in Google Ads."})  # fmt: skip
         event_source = fields.String(load_default="WEB", validate=validate.OneOf(SOURCES), metadata={
             "label": "Event source", "help": "Where the conversions happen."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(
-            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
+        phone_region = fields.String(validate=is_region, metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         validate_only = fields.Boolean(load_default=False, metadata={
@@ -190,7 +189,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403 | after five in
         error = answer.get("error") if isinstance(answer, dict) else None
         if isinstance(error, dict) and not response.ok:
             return verdicts_of(error, response, len(items))
-        outcome = by_status(response)
+        outcome = by_api_status(response)
         note = text(answer.get("requestId")) if isinstance(answer, dict) else None
         return Delivered(note or "") if isinstance(outcome, Delivered) else outcome
 
@@ -202,7 +201,7 @@ def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, 
     address = {
         "givenName": hashed(given.get("first_name"), google_name),
         "familyName": hashed(given.get("last_name"), google_name),
-        "regionCode": (text(given.get("country")) or "").upper() or None,
+        "regionCode": (country_code(given.get("country")) or "").upper(),
         "postalCode": text(given.get("postal_code")),
     }
     found = [{"emailAddress": email}, {"phoneNumber": number_}]
@@ -219,7 +218,7 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
         return Retry(reason, said, retry_after(response) or (HOUR if daily(details) else None), throttle=True)
     if reason in FOR_NOW or error.get("status") in FOR_NOW or response.status_code >= 500:
         return Retry(reason, said, retry_after(response))
-    if CONFIGURED_WRONG.fullmatch(reason) or response.status_code in (401, 403):
+    if CONFIGURED_WRONG.fullmatch(reason) or response.status_code in (401, 403, 404):
         return Unauthorized(reason, said)
     named = dict(violations(details, count))
     if named and count > 1:

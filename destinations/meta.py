@@ -20,7 +20,7 @@ from ours.plugin import (
     Secret,
     Unauthorized,
     Unknown,
-    by_status,
+    by_api_status,
     fields,
     hookimpl,
     read_json,
@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, number, text
+from ours.plugin.values import address, currency, granted, number, text
 
 BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
@@ -40,7 +40,7 @@ SOURCES = ["website", "app", "email", "phone_call", "chat", "physical_store", "s
            "business_messaging", "other"]  # fmt: skip
 FOR_NOW = {1, 2, 341, 368, 5000, 21009}
 TOO_FAST = {4, 17, 32, 613, *range(80000, 80015)}
-NO_ACCESS = {10, 102, 190, *range(200, 300)}
+NO_ACCESS = {10, 102, 190, *range(200, 300), 2500, 2635}  # the last two: no such path, and a version that is no more
 NO_SUCH_OBJECT = (100, 33)
 
 
@@ -62,7 +62,7 @@ class Meta(Destination):
     | `client_ip_address` | in clear; not mapped unless you do |
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | where it happened, instead of what the settings say |
-    | `opt_out` | true: not used to choose ads |
+    | `opt_out` | yes in any spelling, and what can't be read: not used to choose ads |
     | `value`, `currency`, `order_id` | a `Purchase` must have the first two |
 
     `website` events need `client_user_agent` and `event_source_url`. One event that is wrong, or older than seven days,
@@ -74,7 +74,8 @@ class Meta(Destination):
     | 200 and another number | nobody knows which: tried again, Meta drops what it has |
     | `is_transient`, codes 1, 2, 341, 368, 5000, 21009, 5xx, no JSON | tried again |
     | codes 4, 17, 32, 613, 80000–80014, 429 | we were too fast: the destination rests as long as Meta asks |
-    | codes 10, 102, 190, 200–299, 100/33: token, rights, dataset | after five in a row, it pauses |
+    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401, 403, 404: token, rights, dataset, address, version | after \
+five in a row, it pauses |
     | all else, 100 among them | rejected, alone |
 
     A test event code sends everything of this destination to *Test events* in the Events Manager, and nothing to
@@ -135,8 +136,7 @@ class Meta(Destination):
         external_id_key = Secret(metadata={
             "label": "External id key",
             "help": "Hashes external ids under this key, so that Meta can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=validate.Regexp(
-            r"[A-Za-z]{2}\Z", error="Must be a country's two letters, such as US."), metadata={
+        phone_region = fields.String(validate=ids.is_region, metadata={
             "label": "Phone region",
             "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         test_event_code = fields.String(metadata={
@@ -164,7 +164,7 @@ class Meta(Destination):
         if settings["limited_data_use"]:
             event |= {"data_processing_options": ["LDU"], "data_processing_options_country": 0,
                       "data_processing_options_state": 0}  # fmt: skip
-        if given.get("opt_out") is True:
+        if opted_out(given.get("opt_out")):
             event["opt_out"] = True
         return wrong(event) or event
 
@@ -182,7 +182,7 @@ class Meta(Destination):
         if isinstance(error, dict) and not response.ok:
             return verdict(error, response)
         note = answer.get("fbtrace_id") if isinstance(answer, dict) else None
-        outcome = by_status(response)
+        outcome = by_api_status(response)
         return Delivered(str(note or "")) if isinstance(outcome, Delivered) else outcome
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
@@ -195,23 +195,34 @@ class Meta(Destination):
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read."""
-    postal_code = partial(ids.postal_code, country=given.get("country"))
+    postal_code, state = (partial(rule, country=given.get("country")) for rule in (ids.postal_code, ids.state))
     phone = partial(ids.phone_digits, region=settings.get("phone_region"))
     rules: dict[str, tuple[str, Callable[[Any], str | None]]] = {
         "em": ("email", ids.email), "ph": ("phone", phone), "fn": ("first_name", ids.name),
         "ln": ("last_name", ids.name), "ge": ("gender", ids.gender), "db": ("date_of_birth", ids.birthday),
-        "ct": ("city", ids.place), "st": ("state", ids.place), "zp": ("zip", postal_code),
+        "ct": ("city", ids.place), "st": ("state", state), "zp": ("zip", postal_code),
         "country": ("country", ids.country_code),
     }  # fmt: skip
     key = settings.get("external_id_key")
     known = given.get("external_id")
     found: dict[str, Any] = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = found["em"] or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain)
+    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, own_id)
     found |= {name: text(given.get(name)) for name in CLEAR}
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)
     return {name: value for name, value in found.items() if value}
+
+
+def own_id(value: Any) -> str | None:
+    """An id of yours as Meta's Pixel writes it before it hashes it: in lower case, without space."""
+    return "".join((ids.plain(value) or "").lower().split()) or None
+
+
+def opted_out(value: Any) -> bool:
+    """Whether somebody said so. What can't be read counts as yes: an objection must not be lost by its spelling."""
+    said = granted(value)
+    return value not in (None, "") if said is None else said
 
 
 def custom_value(name: str, value: Any) -> Any:
@@ -248,7 +259,7 @@ def verdict(error: Mapping[str, Any], response: Response) -> Outcome:
         return Retry(word, said, retry_after(response) or regained(response), throttle=True)
     if error.get("is_transient") is True or code in FOR_NOW or response.status_code >= 500:
         return Retry(word, said, retry_after(response))
-    if code in NO_ACCESS or (code, sub) == NO_SUCH_OBJECT or response.status_code in (401, 403):
+    if code in NO_ACCESS or (code, sub) == NO_SUCH_OBJECT or response.status_code in (401, 403, 404):
         return Unauthorized(word, said)
     return Rejected(word, said)
 

@@ -20,7 +20,7 @@ from ours.plugin import (
     Secret,
     Skipped,
     Unknown,
-    by_status,
+    by_api_status,
     hookimpl,
     read_json,
     to_json,
@@ -61,7 +61,7 @@ class Mixpanel(Destination):
     | import: 400 with `failed_records` | those rejected with Mixpanel's reason, the others delivered |
     | engage: 200 with `status` 1 | delivered |
     | engage: 200 with `error` or `failed_records` | rejected |
-    | 401, 403 | after five in a row, the destination pauses |
+    | 401, 403, 404, 410, a redirect | after five in a row, the destination pauses |
     | 413 | sent in smaller parts |
     | 429, 5xx | tried again |
 
@@ -127,7 +127,7 @@ class Mixpanel(Destination):
             return by_index(failed, len(items))
         if response.ok and isinstance(answer, dict) and (answer.get("error") or answer.get("status") == 0):
             return Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
-        return by_status(response)
+        return by_api_status(response)
 
 
 def occurrence(delivery: Delivery, person: str) -> Any:

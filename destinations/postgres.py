@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import psycopg
 
 TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?")
+HOST = re.compile(r"(/.*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[^\s/@,]*|[^\s/@:,]+)\Z")
+"""A socket's folder, an IPv6 address, or a name. A whole URL would show its password."""
 INSERT = """
 INSERT INTO {} (id, type, occurred_at, data)
 SELECT id, type, timestamp, data FROM jsonb_to_recordset(%s::jsonb)
@@ -82,7 +84,8 @@ class Postgres(Destination):
     default_mapping = EVENT_MAPPING
 
     class Settings(Schema):
-        host = fields.String(required=True, metadata={
+        host = fields.String(required=True, validate=validate.Regexp(HOST, error="Must be the server's name or address"
+            " alone: port, user, password and database have settings of their own."), metadata={
             "label": "Host", "example": "warehouse.example.com", "help": "Name or address of the server.",
             "address": True})  # fmt: skip
         port = fields.Integer(load_default=5432, validate=validate.Range(1, 65535), metadata={

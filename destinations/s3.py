@@ -9,6 +9,8 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
+from marshmallow import validates_schema
+
 from ours.plugin import (
     EVENT_MAPPING,
     Batching,
@@ -27,6 +29,7 @@ from ours.plugin import (
     SecretValue,
     Split,
     Unauthorized,
+    ValidationError,
     envelope,
     fields,
     hookimpl,
@@ -86,7 +89,8 @@ class S3(Destination):
         prefix = fields.String(load_default="ours", validate=validate.Regexp(
             r"[\w.=-]+(/[\w.=-]+)*\Z", re.ASCII, error="Must be letters, digits, . _ = - and / between."),
             metadata={"label": "Prefix", "help": "What the names of the objects begin with."})  # fmt: skip
-        region = fields.String(load_default="us-east-1", metadata={
+        region = fields.String(load_default="us-east-1", validate=validate.Regexp(
+            r"[a-z0-9][a-z0-9-]{0,62}\Z", error="Must be a region's short name, such as eu-west-1."), metadata={
             "label": "Region", "help": "Of the bucket; `auto` for Cloudflare R2."})  # fmt: skip
         endpoint = Endpoint(metadata={
             "label": "Endpoint", "help": "The address of another storage than Amazon's."})  # fmt: skip
@@ -96,6 +100,13 @@ class S3(Destination):
         encryption = fields.String(validate=validate.OneOf(["AES256", "aws:kms"]), metadata={
             "label": "Encryption at rest",
             "help": "Asked for with each object; none: as the bucket says."})  # fmt: skip
+
+        @validates_schema
+        def check_keys(self, data: Mapping[str, Any], **_: Any) -> None:
+            """Half a pair would mean the machine's own credentials: another one's, and maybe another one's bucket."""
+            missing = [name for name in ("access_key_id", "secret_access_key") if not data.get(name)]
+            if len(missing) == 1:
+                raise ValidationError("Give both keys, or none for the machine's own credentials.", missing[0])
 
     def item(self, delivery: Delivery) -> Any:
         return {"id": delivery.id} | envelope(delivery)

@@ -2,16 +2,18 @@
 
 First by an exception out of a signal, which ends loops, waits and patterns alike. What never comes back to Python at
 all (an endless loop in C) ends with the whole process: the kernel sees to that, and another process takes over.
+Nor does it end us: ``os._exit``, which no ``except`` and no last word would survive, is a ``SystemExit`` meanwhile.
 """
 
 import faulthandler
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 TICK = 1.0
 """Seconds between two looks at what is running."""
@@ -29,10 +31,11 @@ class TooLong(BaseException):
 class _Watch:
     """``call`` is the number of the latest call, ``running`` whether it runs; ``seen`` what the last look saw.
 
-    ``thread`` is the one that is looked after, when there is one.
+    ``thread`` is the one that is looked after, when there is one, and ``process`` is ours: a plugin may have forked.
     """
 
     thread = 0
+    process = 0
     call = 0
     running = False
     seen = 0
@@ -59,10 +62,12 @@ def armed() -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, _Watch.look)
     _say_where_it_ends()
     signal.setitimer(signal.ITIMER_VIRTUAL, LAST_RESORT)
-    around, _Watch.thread = _Watch.thread, threading.get_ident()
+    around, _Watch.thread, _Watch.process = _Watch.thread, threading.get_ident(), os.getpid()
+    os._exit = _exit
     try:
         yield
     finally:
+        os._exit = _EXIT
         _Watch.thread = around
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -86,6 +91,16 @@ def limited(call: Callable[[], T]) -> T:
     except TooLong:  # it may have come just when the call ended
         _Watch.running = False
         raise
+
+
+_EXIT = os._exit
+
+
+def _exit(status: int) -> NoReturn:
+    """What ``os._exit`` is to a plugin. A child that it forked may end as it likes, and so may we."""
+    if _Watch.running and threading.get_ident() == _Watch.thread and os.getpid() == _Watch.process:
+        raise SystemExit(status)
+    _EXIT(status)
 
 
 def _say_where_it_ends() -> None:

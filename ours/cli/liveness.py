@@ -65,7 +65,7 @@ def destinations(ours: Ours) -> Iterator[Finding]:
         elif one.paused_for:
             yield Finding(
                 "destinations", "warn", f"{one.name} paused itself ({one.paused_for}).",
-                f"Renew its credentials, or mend its plugin, then `ours destination resume {one.id}`.",
+                f"Renew its credentials, or mend its settings or plugin, then `ours destination resume {one.id}`.",
             )  # fmt: skip
         elif one.breaker.state != "closed":
             yield Finding(

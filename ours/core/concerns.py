@@ -15,7 +15,7 @@ Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
     "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
-    "paused": "Renew its credentials, or mend its plugin, then resume it. Its backlog is kept.",
+    "paused": "Its latest attempts say which. Renew or mend them, or its plugin, then resume it. Its backlog is kept.",
     "ambiguous": "See there which arrived. `ours replay many --state held --reason ambiguous` sends them once more.",
     "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
@@ -83,7 +83,7 @@ def failing(destination_id: int, name: str, why: str) -> Concern:
 
 
 def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
-    did = _PLUGIN_DID.get(why, "refused our credentials")
+    did = _PLUGIN_DID.get(why, "refused our credentials or settings")
     return Concern("paused", _destination(destination_id), f"“{name}” {did} and was paused.")
 
 

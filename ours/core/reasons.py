@@ -148,8 +148,8 @@ REASONS = {
         "Use the source's live key to have events delivered.",
     ),
     "auth_failed": Reason(
-        "The destination refused our credentials several times in a row, so it was paused; its backlog is kept.",
-        "Renew the credentials in the settings, then resume the destination.",
+        "It refused our credentials or settings several times in a row and was paused. Its backlog is kept.",
+        "Renew the credentials or mend the settings that its latest attempts name, then resume the destination.",
     ),
     "forgotten": Reason("The visitor was forgotten before the event could be delivered.", _NOTHING),
     "visitor_unknown": Reason(

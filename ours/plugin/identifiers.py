@@ -14,6 +14,10 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
+from marshmallow import ValidationError
+
+from ours.plugin.states import STATES
+
 Rule = Callable[[Any], str | None]
 
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
@@ -88,9 +92,20 @@ def phone_digits(value: Any, region: str | None = None) -> str | None:
     return number[1:] if number else None
 
 
+def is_region(text: str) -> None:
+    """For ``validate=`` of the setting that says as of which country phone numbers are read.
+
+    :raises ValidationError: when no phone number could be read as of it, such as ``UK``, which is GB.
+    """
+    import phonenumbers
+
+    if text.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValidationError("Must be a country's two letters (ISO 3166), such as US, or GB for the United Kingdom.")
+
+
 def name(value: Any) -> str | None:
-    """Trimmed and in lower case, accents and all: Meta."""
-    return (plain(value) or "").lower() or None
+    """In lower case, without punctuation and space, accents and all: Meta, as its Pixel does."""
+    return "".join((google_name(value) or "").split()) or None
 
 
 def google_name(value: Any) -> str | None:
@@ -103,6 +118,15 @@ def place(value: Any) -> str | None:
     """A city or a state: its letters alone, in lower case. ``"St. Denis"`` → ``"stdenis"``."""
     text = (plain(value) or "").lower()
     return "".join(mark for mark in text if unicodedata.category(mark)[0] in "LM") or None
+
+
+def state(value: Any, country: Any = None) -> str | None:
+    """As ``place``; a state of the United States by its two letters, ``"New York"`` → ``"ny"``: Meta.
+
+    Where another country is known, ``"Georgia"`` is none of theirs.
+    """
+    written = place(value)
+    return written if country_code(country) not in (None, "us") else STATES.get(written or "", written)
 
 
 def postal_code(value: Any, country: Any = None) -> str | None:

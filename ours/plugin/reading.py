@@ -10,6 +10,7 @@ from requests import Response
 from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Token, Unauthorized
 
 _TRANSIENT = {408, 425}
+_NOT_HERE = {404, 410}
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
@@ -30,6 +31,14 @@ def by_status(response: Response) -> Outcome:
     if 300 <= status < 400:
         return Rejected(code, "The destination answered with a redirect, and redirects are never followed.")
     return Rejected(code, said)
+
+
+def by_api_status(response: Response) -> Outcome:
+    """The same of a vendor's API: that nothing is there (404, 410), or elsewhere, is no event's fault."""
+    status = response.status_code
+    if status in _NOT_HERE or 300 <= status < 400:
+        return Unauthorized(f"http_{status}", f"The API answered {status}: there is nothing at this address. Mend it.")
+    return by_status(response)
 
 
 def read_json(response: Response) -> Any:

@@ -51,9 +51,12 @@ def describe_settings(plugin: Destination | type[Destination]) -> list[SettingIn
 def load_settings(plugin: Destination | type[Destination], raw: Mapping[str, Any]) -> dict[str, Any]:
     """What was typed or unsealed → the values that ``build`` sees. An empty text counts as not given.
 
+    Space around a text, which a paste brings along, is dropped. What is nothing but space stays: it may be a separator.
+
     :raises marshmallow.ValidationError: naming every wrong setting.
     """
-    values: dict[str, Any] = _schema(plugin.Settings).load({name: value for name, value in raw.items() if value != ""})
+    given = {name: _trimmed(value) for name, value in raw.items() if value != ""}
+    values: dict[str, Any] = _schema(plugin.Settings).load(given)
     return values
 
 
@@ -72,6 +75,10 @@ def secrets_of(values: Any) -> list[str]:
     if isinstance(values, list | tuple | set | frozenset):
         return [secret for value in values for secret in secrets_of(value)]
     return []
+
+
+def _trimmed(value: Any) -> Any:
+    return value.strip() or value if isinstance(value, str) else value
 
 
 @lru_cache

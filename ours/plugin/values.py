@@ -9,6 +9,7 @@ from ours.plugin.identifiers import plain
 
 Detail = Literal["site", "path", "full"]
 _NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,30})?|\.\d{1,30})")
+_EXACT = 2**53
 _YES = {"true", "yes", "y", "1", "granted", "given", "consent_granted"}
 _NO = {"false", "no", "n", "0", "denied", "revoked", "consent_denied"}
 
@@ -19,9 +20,10 @@ def text(value: Any) -> str | None:
 
 
 def number(value: Any) -> int | float | None:
-    """A finite number, or a text that is one: ``"129.90"``."""
+    """A finite number, or a text that is one: ``"129.90"``, and ``"10"`` as a whole one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
+        value = int(value) if value.is_integer() and abs(value) < _EXACT else value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if math.isfinite(value) else None

@@ -1,9 +1,10 @@
 """Tries one plugin, far from all others: pluggy isolates nothing by itself, and a stranger's code may do anything."""
 
 import sys
+import threading
 import traceback
-from collections.abc import Callable
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -43,8 +44,19 @@ def attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
 
     What does not end in time is refused; what it prints goes to stderr, for stdout may be somebody's document.
     """
-    with timebox.armed(), redirect_stdout(sys.stderr):
+    with timebox.armed(), redirect_stdout(sys.stderr), _no_thread_that_outlives_us():
         return _attempt(candidate)
+
+
+@contextmanager
+def _no_thread_that_outlives_us() -> Iterator[None]:
+    """A thread takes after the one that starts it: of a plugin's own, none keeps a process that has done its work."""
+    here: Any = threading.current_thread()
+    before, here._daemonic = here._daemonic, True  # noqa: SLF001 - its door is shut while it runs
+    try:
+        yield
+    finally:
+        here._daemonic = before  # noqa: SLF001 - as above
 
 
 def _attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from destinations.ga4 import GA4
-from ours.plugin import Delivered, Rejected, Request, Retry, ValidationError, load_settings
+from ours.plugin import Delivered, Rejected, Request, Retry, Unauthorized, ValidationError, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
@@ -52,7 +52,7 @@ def test_a_purchase_names_nobody_and_no_page() -> None:
         "events": [
             {
                 "name": "order_completed",
-                "params": {"engagement_time_msec": 1.0, "value": 129.9, "currency": "EUR", "transaction_id": "1001"},
+                "params": {"engagement_time_msec": 1, "value": 129.9, "currency": "EUR", "transaction_id": "1001"},
             }
         ],
     }
@@ -63,7 +63,13 @@ def test_a_purchase_names_nobody_and_no_page() -> None:
 )
 def test_a_lead_an_identify_and_a_minimal_event(sample: str, name: str) -> None:
     [event] = body(build(sample))["events"]
-    assert event == {"name": name, "params": {"engagement_time_msec": 1.0}}
+    assert event == {"name": name, "params": {"engagement_time_msec": 1}}
+
+
+@pytest.mark.parametrize("secret", ['"a-secret"', "Bearer a-secret", "a secret", "api_secret=x"])
+def test_a_secret_that_google_would_take_and_drop_all_events_of_is_refused(secret: str) -> None:
+    with pytest.raises(ValidationError, match="Must be the secret alone"):
+        load_settings(GA4, GIVEN | {"api_secret": secret})
 
 
 def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
@@ -88,7 +94,7 @@ def test_what_the_operator_maps_goes_where_google_wants_it() -> None:
         "sha256_email_address": [sha256("jane@example.com")],
         "sha256_phone_number": [sha256("+33612345678")],
         "address": [
-            {"sha256_first_name": sha256("zoë"), "sha256_last_name": sha256("oneil"), "city": "Lyon", "country": "FR"}
+            {"sha256_first_name": sha256("zoë"), "sha256_last_name": sha256("oneil"), "city": "lyon", "country": "FR"}
         ],
     }
     [event] = sent["events"]
@@ -96,6 +102,28 @@ def test_what_the_operator_maps_goes_where_google_wants_it() -> None:
     assert event["params"]["plan"] == "gold"
     assert event["params"]["debug_mode"] == 1
     assert event["params"]["items"] == sample_event().event_properties["items"]
+
+
+def test_the_engagement_time_is_a_whole_number() -> None:
+    assert b'"engagement_time_msec":1,' in build().data
+
+
+def test_names_and_places_are_written_as_google_analytics_writes_them() -> None:
+    sent = with_fields(
+        first_name=" John2 ", last_name="O'Neil-Smith", city=" St. Denis 93 ", region="Île-de-France",
+        postal_code=" SW1A 1AA ", country="gb",
+    )  # fmt: skip
+    assert body(sent)["user_data"]["address"] == [
+        {
+            "sha256_first_name": sha256("john"),
+            "sha256_last_name": sha256("oneilsmith"),
+            "city": "st denis",
+            "region": "îledefrance",
+            "postal_code": "SW1A 1AA",
+            "country": "GB",
+        }
+    ]
+    assert "country" not in body(with_fields(city="Paris", country="France"))["user_data"]["address"][0]
 
 
 def with_fields(**fields: Any) -> Any:
@@ -145,13 +173,13 @@ def test_the_validation_server_is_asked_instead_and_its_words_are_the_verdict() 
     assert isinstance(GA4().read(answer(200, b'{"validationMessages": []}')), Delivered)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(204, Delivered), (200, Delivered), (400, Rejected), (404, Rejected),
-                                              (429, Retry), (500, Retry), (302, Rejected)])  # fmt: skip
+@pytest.mark.parametrize(("status", "kind"), [(204, Delivered), (200, Delivered), (400, Rejected), (404, Unauthorized),
+                                              (429, Retry), (500, Retry), (302, Unauthorized)])  # fmt: skip
 def test_the_verdicts(status: int, kind: type) -> None:
     assert isinstance(GA4().read(answer(status)), kind)
 
 
-@pytest.mark.parametrize("wrong", ["UA-123-1", "G-", "g-ab12cd34ef", "G-AB12CD34EF\n"])
+@pytest.mark.parametrize("wrong", ["UA-123-1", "G-", "g-ab12cd34ef"])
 def test_a_measurement_id_is_one_of_a_web_stream(wrong: str) -> None:
     with pytest.raises(ValidationError, match=r"G-AB12CD34EF|stream"):
         load_settings(GA4, GIVEN | {"measurement_id": wrong})

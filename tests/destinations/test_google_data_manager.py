@@ -86,6 +86,13 @@ def test_a_purchase_hashes_whom_it_names_as_google_does() -> None:
     }
 
 
+@pytest.mark.parametrize("country", ["United States", "USA", "u", ["fr"]])
+def test_a_country_that_google_would_refuse_the_conversion_for_costs_the_address_alone(country: Any) -> None:
+    sent = item(user_properties={**PERSON, "country": country})
+    assert sent["adIdentifiers"] == {"gclid": "Cj0K-CAse"}
+    assert [list(one) for one in sent["userData"]["userIdentifiers"]] == [["emailAddress"], ["phoneNumber"]]
+
+
 def test_a_lead_is_matched_by_its_phone_number_alone() -> None:
     assert item("lead")["userData"] == {"userIdentifiers": [{"phoneNumber": sha256("+33199001234")}]}
 
@@ -191,6 +198,7 @@ def test_a_refusal_that_names_no_event_is_split_until_one_is_alone() -> None:
         (504, "DEADLINE_EXCEEDED", {}, Retry, None),
         (401, "UNAUTHENTICATED", {"reason": "ACCESS_TOKEN_EXPIRED"}, Unauthorized, None),
         (403, "PERMISSION_DENIED", {}, Unauthorized, None),
+        (404, "NOT_FOUND", {}, Unauthorized, None),
         (400, "INVALID_ARGUMENT", {"reason": "INVALID_CONVERSION_ACTION_ID"}, Unauthorized, None),
         (400, "FAILED_PRECONDITION", {"reason": "DESTINATION_ACCOUNT_NOT_ENABLED"}, Unauthorized, None),
         (400, "INVALID_ARGUMENT", {"reason": "INVALID_SHA256_FORMAT"}, Rejected, None),

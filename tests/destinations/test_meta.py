@@ -58,7 +58,7 @@ def test_a_purchase_hashes_whom_it_names_as_meta_does() -> None:
             "em": sha256("jane@example.com"),
             "ph": sha256("33612345678"),
             "fn": sha256("zoë"),
-            "ln": sha256("o'neil"),
+            "ln": sha256("oneil"),
             "ct": sha256("stdenis"),
             "st": sha256("ca"),
             "zp": sha256("94105"),
@@ -140,6 +140,28 @@ def test_settings_and_mapping_decide_on_privacy() -> None:
     assert changed["user_data"]["external_id"] != sha256("customer-7")
 
 
+def test_a_state_that_is_written_out_has_the_hash_of_its_two_letters() -> None:
+    assert item(fields={"state": "California"})["user_data"]["st"] == sha256("ca")
+    assert item(fields={"state": "Georgia", "country": "GB"})["user_data"]["st"] == sha256("georgia")
+
+
+def test_an_external_id_has_the_hash_that_the_pixel_gives_it() -> None:
+    fields = {"external_id": " Customer-7A "}
+    assert item(fields=fields)["user_data"]["external_id"] == sha256("customer-7a")
+
+
+@pytest.mark.parametrize("said", [True, "Yes", 1, "given", "opted out", ["x"]])
+def test_whoever_objects_is_opted_out_however_it_is_spelt(said: object) -> None:
+    assert item(fields={"opt_out": said})["opt_out"] is True
+
+
+@pytest.mark.parametrize("said", [None, "", False, "no", 0])
+def test_whoever_does_not_object_is_not_opted_out(said: object) -> None:
+    event = item(fields={"opt_out": said})
+    assert "opt_out" not in event
+    assert "opt_out" not in event["custom_data"]
+
+
 def error(**parts: Any) -> bytes:
     return json.dumps({"error": {"message": "Said.", "type": "OAuthException"} | parts}).encode()
 
@@ -153,6 +175,9 @@ def error(**parts: Any) -> bytes:
         (400, error(code=100, error_subcode=33), Unauthorized("meta_100_33", "Said.")),
         (400, error(code=190, error_subcode=463), Unauthorized("meta_190_463", "Said.")),
         (403, error(code=200), Unauthorized("meta_200", "Said.")),
+        (400, error(code=2500), Unauthorized("meta_2500", "Said.")),
+        (400, error(code=2635), Unauthorized("meta_2635", "Said.")),
+        (404, error(code=803), Unauthorized("meta_803", "Said.")),
         (400, error(code=17), Retry("meta_17", "Said.", throttle=True)),
         (400, error(code=80004), Retry("meta_80004", "Said.", throttle=True)),
         (400, error(code=100, is_transient=True), Retry("meta_100", "Said.")),

@@ -143,6 +143,8 @@ def test_failures_that_name_nobody_leave_all_unknown(indexes: tuple[Any, ...]) -
         (200, b'{"error": "bad", "status": 0}', Rejected),
         (400, b'{"error": "some", "status": 0}', Rejected),
         (401, b"{}", Unauthorized),
+        (404, b"no such page", Unauthorized),
+        (302, b"", Unauthorized),
         (429, b"{}", Retry),
         (503, b"{}", Retry),
     ],

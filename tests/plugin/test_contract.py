@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -194,6 +195,27 @@ def sending(send: Callable[..., Any]) -> type[Destination]:
     return type("Sending", (Sound,), {"send": lambda _, *words: send(*words)})
 
 
+def lingering() -> Outcome:
+    """Something that runs on, until it is told not to."""
+    threading.Thread(target=_enough.wait, args=(60,), daemon=True).start()
+    return Retry("later")
+
+
+def started(delivery: Delivery) -> bytes:
+    lingering()
+    return delivery.id.encode()
+
+
+_enough = threading.Event()
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    _enough.clear()
+    yield
+    _enough.set()
+
+
 def reaching(network: Network) -> Outcome:
     with contextlib.suppress(Exception):
         network.connect("db.example", 5432)
@@ -301,6 +323,10 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "a file that never was": (
         sending(lambda request, settings, network: writing()), "could be reached or written. (It wrote a file.)",
     ),
+    "a thread started aside": (posting(data=lambda one: started(one)), "build started a thread. It must be pure"),
+    "a thread left by each sending": (
+        sending(lambda *_: lingering()), "send left a thread running each time: they add up",
+    ),
     "an item drawn by lot": (batching(item=lambda *_: next(_count)), "Two items of the same delivery differ."),
     "a number for a packed request": (batching(pack=lambda *_: 5), "pack returned 5, not a Request."),
     "an event left behind": (
@@ -381,6 +407,19 @@ def test_the_kit_lets_pass_what_is_no_credential() -> None:
     kind = type("Plain", (Sound,), {"Settings": plain, "build": build})
     contract = type("Contract", (DestinationContract,), {"destination": kind, "settings": {one: one for one in names}})
     contract().test_what_gives_access_is_a_secret()
+
+
+def test_one_thread_for_all_sendings_and_those_that_end_are_let_pass() -> None:
+    known: list[Outcome] = []
+
+    def once(*_: object) -> Outcome:
+        ended = threading.Thread(target=int)
+        ended.start()
+        ended.join()
+        known[:] = known or [lingering()]
+        return Retry("later")
+
+    assert complaints(sending(once)) == ""
 
 
 def test_own_names_are_no_misspelt_ones() -> None:

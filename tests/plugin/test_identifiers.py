@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from ours.plugin import ValidationError
 from ours.plugin import identifiers as ids
 from ours.plugin.testing.hostile import hostile_values
 
@@ -93,7 +94,10 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
     [
         (ids.name, " Zoë ", "zoë"),
         (ids.name, "Zoe\u0308", "zoë"),
-        (ids.name, "O'Brien-Smith", "o'brien-smith"),
+        (ids.name, "O'Brien-Smith", "obriensmith"),
+        (ids.name, "D\u2019Angelo", "dangelo"),
+        (ids.name, "Mary Ann", "maryann"),
+        (ids.name, " - ", None),
         (ids.google_name, "O'Brien-Smith ", "obriensmith"),
         (ids.google_name, "Jean Luc", "jean luc"),
         (ids.name, "李", "李"),
@@ -101,6 +105,14 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
         (ids.place, "São Paulo 1", "sãopaulo"),
         (ids.place, "CA", "ca"),
         (ids.place, "94105", None),
+        (ids.state, "New York", "ny"),
+        (ids.state, " CA ", "ca"),
+        (ids.state, "Île-de-France", "îledefrance"),
+        (partial(ids.state, country="United States"), "California", "ca"),
+        (partial(ids.state, country="US"), "District of Columbia", "dc"),
+        (partial(ids.state, country="AU"), "Victoria", "victoria"),
+        (partial(ids.state, country="CO"), "Florida", "florida"),
+        (ids.state, None, None),
         (ids.postal_code, "94105-1234", "94105"),
         (partial(ids.postal_code, country="US"), "94105 1234", "94105"),
         (partial(ids.postal_code, country="GB"), "SW1A 1AA", "sw1a1aa"),
@@ -121,6 +133,19 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
 def test_names_and_places_are_written_as_vendors_write_them(rule: ids.Rule, raw: Any, written: str | None) -> None:
     assert rule(raw) == written
     assert ids.hashed(raw, rule) == (sha256(written) if written else None)
+
+
+@pytest.mark.parametrize("region", ["US", "gb", "FR"])
+def test_a_region_is_one_of_which_numbers_can_be_read(region: str) -> None:
+    ids.is_region(region)
+    assert ids.phone({"US": "415 555 0100", "gb": "020 7946 0958", "FR": "06 12 34 56 78"}[region], region)
+
+
+@pytest.mark.parametrize("region", ["UK", "EN", "USA", "", "1"])
+def test_a_region_as_of_which_every_number_would_be_left_out_is_refused(region: str) -> None:
+    assert ids.phone("020 7946 0958", region) is None
+    with pytest.raises(ValidationError, match="GB for the United Kingdom"):
+        ids.is_region(region)
 
 
 def test_an_id_can_be_hidden_under_a_key() -> None:

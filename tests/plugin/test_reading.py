@@ -10,6 +10,7 @@ from ours.plugin import (
     SecretValue,
     Token,
     Unauthorized,
+    by_api_status,
     by_status,
     oauth_token,
     rate_limit_after,
@@ -46,6 +47,18 @@ def test_all_else_is_final(status: int) -> None:
     outcome = by_status(answer(status))
     assert isinstance(outcome, Rejected)
     assert outcome.code == f"http_{status}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 404, 410])
+def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: int) -> None:
+    outcome = by_api_status(answer(status))
+    assert isinstance(outcome, Unauthorized)
+    assert outcome.code == f"http_{status}"
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 413, 422, 429, 500])
+def test_all_else_an_api_means_as_anybody(status: int) -> None:
+    assert by_api_status(answer(status)) == by_status(answer(status))
 
 
 @pytest.mark.parametrize(

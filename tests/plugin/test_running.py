@@ -115,10 +115,9 @@ def test_what_does_not_end_is_stopped_and_not_asked_again(
     assert {one.given for one in found} == {"the sample purchase", None}
 
 
-def test_what_ends_the_process_is_told_and_does_not(checked: Checked) -> None:
-    assert told(checked("raise SystemExit(3)")) == {
-        "build tried to end the process (mine.py, line 22: raise SystemExit(3))."
-    }
+@pytest.mark.parametrize("body", ["raise SystemExit(3)", "__import__('os')._exit(0)"])
+def test_what_ends_the_process_is_told_and_does_not(checked: Checked, body: str) -> None:
+    assert told(checked(body)) == {f"build tried to end the process (mine.py, line 22: {body})."}
 
 
 def test_a_request_that_build_sends_by_itself_is_told_as_that_and_never_leaves(checked: Checked) -> None:

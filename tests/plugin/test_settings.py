@@ -102,6 +102,12 @@ def test_an_empty_text_counts_as_not_given() -> None:
     assert errors(address="") == {"address": ["Missing data for required field."]}
 
 
+def test_space_around_a_text_that_was_pasted_is_dropped_and_a_separator_stays() -> None:
+    values = load_settings(Rich, RAW | {"address": " https://a.example/x ", "token": "\ttok-1\r\n", "region": "us "})
+    assert (values["address"], values["token"].reveal(), values["region"]) == ("https://a.example/x", "tok-1", "us")
+    assert load_settings(Rich, RAW | {"token": "   "})["token"].reveal() == "   "
+
+
 def test_all_wrong_settings_are_named_at_once() -> None:
     assert set(errors(address="nowhere", region="mars", colour="red")) == {"address", "region", "colour"}
 

@@ -20,6 +20,13 @@ def test_a_number(raw: Any, read: Any) -> None:
     assert values.number(raw) == read
 
 
+@pytest.mark.parametrize(
+    ("raw", "written"), [("1", "1"), ("-3", "-3"), ("129.50", "129.5"), ("9" * 20, "1e+20"), (1.0, "1.0")]
+)
+def test_a_whole_number_in_a_text_is_a_whole_number(raw: Any, written: str) -> None:
+    assert str(values.number(raw)) == written
+
+
 @pytest.mark.parametrize(("raw", "read"), [("eur", "EUR"), (" USD ", "USD"), ("EURO", None), ("€", None), (978, None)])
 def test_a_currency(raw: Any, read: Any) -> None:
     assert values.currency(raw) == read

@@ -1,5 +1,7 @@
 """Every way in which a plugin can fail sets it aside, alone, with a sentence that helps its author."""
 
+import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -38,6 +40,10 @@ MODULES = {
         "It raised an error while it was imported: ZeroDivisionError: division by zero",
     ),
     "exits at import": ("import sys\nsys.exit(3)", "It tried to end the process (SystemExit) while it was imported."),
+    "exits at import past everybody": (
+        "import os\nos._exit(0)",
+        "It tried to end the process (SystemExit) while it was imported.",
+    ),
     "is no Python": ("x = 1\ndef oops(:\n", "mine.py is not valid Python: line 2, invalid syntax."),
     "lacks a module": ("import no_such_stripe.api", "It needs the module no_such_stripe, which is not installed."),
     "is empty": ("", "It has no hook: write a function register_destinations"),
@@ -122,6 +128,17 @@ def test_a_plugin_that(text: str, reason: str, tried: Callable[[str], Registry])
     assert reason in verdict.reason
     assert "\n" not in verdict.reason
     assert registry.get("neighbour") is not None
+
+
+def test_a_thread_that_a_plugin_starts_while_it_is_loaded_keeps_no_process(tried: Callable[[str], Registry]) -> None:
+    before = set(threading.enumerate())
+    start = "import threading\nend = threading.Event()\nthreading.Thread(target=end.wait, args=(60,)).start()\n"
+    loaded = tried(start + HOOK + "return [Good]").get("good")
+    assert loaded is not None
+    [started] = set(threading.enumerate()) - before
+    sys.modules[type(loaded.plugin).__module__].end.set()
+    assert started.daemon
+    assert not threading.current_thread().daemon
 
 
 @pytest.mark.parametrize(("fault", "reason"), CLASSES.items(), ids=CLASSES)

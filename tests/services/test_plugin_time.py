@@ -3,6 +3,7 @@
 import collections
 import itertools
 import json
+import os
 import re
 import signal
 import subprocess
@@ -140,6 +141,29 @@ def test_a_build_that_never_ends_costs_its_own_event_alone(
     dawdling.work()
     assert reasons(dawdling) == {("delivered", None): 2, ("rejected", "plugin_timeout"): 1}
     assert Overview(dawdling.store, dawdling.registry).balance().difference == 0
+
+
+def test_a_build_that_would_end_the_process_costs_its_own_event_alone(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = os._exit
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(lambda: os._exit(0)))
+    add(dawdling, receiver)
+    for name in ("A", "Poison", "B"):
+        dawdling.track(name)
+    dawdling.work()
+    assert reasons(dawdling) == {("delivered", None): 2, ("rejected", "build_failed"): 1}
+    assert os._exit is leave
+
+
+def test_a_child_that_a_plugin_forks_may_end_as_it_likes() -> None:
+    def fork() -> int:
+        if not (child := os.fork()):
+            os._exit(7)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    with timebox.armed():
+        assert timebox.limited(fork) == 7
 
 
 def test_one_that_always_hangs_is_paused_and_the_others_go_on(dawdling: Place, receiver: Receiver) -> None:

@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from ours import log
+from ours.errors import Invalid
 from ours.plugin import Destination, Schema, Secret, ValidationError, fields
 from ours.registry import Registry
 from ours.registry.registry import Loaded
@@ -38,6 +39,11 @@ class Later(Early):
     class Settings(Schema):
         token = Secret(required=True)
         region = fields.String(required=True)
+
+
+class Renamed(Early):
+    class Settings(Schema):
+        key = Secret(required=True)
 
 
 class Strict(Early):
@@ -112,6 +118,19 @@ def test_it_goes_on_by_itself_once_the_setting_is_there(grown: Place) -> None:
     assert grown.states() == {"delivered": 2}
     assert notice(grown.store, grown.registry, grown.settings) == []
     assert grown.destinations.get(1).unfit is None
+
+
+def test_a_setting_that_was_renamed_can_be_filled_in_and_what_is_typed_must_still_be_known(grown: Place) -> None:
+    with_plugin(grown, Renamed)
+    grown.track()
+    grown.work()
+    assert grown.states() == {"delivered": 1, "held": 1}
+    with pytest.raises(Invalid, match=r"settings\.token: Unknown field"):
+        grown.destinations.update(1, settings={"key": "new", "token": "typed"}, actor="cli")
+    grown.destinations.update(1, settings={"key": "new"}, actor="cli")
+    sweep_of(grown).run()
+    deliver(grown)
+    assert grown.states() == {"delivered": 2}
 
 
 def test_it_goes_on_by_itself_once_the_plugin_is_as_it_was(grown: Place) -> None:

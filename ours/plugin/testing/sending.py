@@ -1,7 +1,9 @@
 """What the contract asks of a destination that sends by itself: that it says what came of it, whatever came."""
 
 import socket
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 from requests import Request
@@ -13,6 +15,8 @@ from ours.plugin.testing.watching import done, watched
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Skipped
 
 _MOST = 5
+_SOME = 2  # a thread that serves all is left by the first alone
+_TO_END = 0.3
 
 
 class SendChecks:
@@ -39,6 +43,23 @@ class SendChecks:
                 not (claimed and tried),
                 f"send said {outcomes[0]!r}, though nothing could be reached or written. (It {', '.join(tried)}.)",
             )
+
+    def test_send_leaves_no_thread_behind_each_time(self) -> None:
+        leaving = sum(self._leaves_a_thread(request) for request, _ in self._to_be_sent())
+        expect(
+            leaving < _SOME,
+            "send left a thread running each time: they add up, and go on when the destination is removed."
+            " End it in send, or start one for all.",
+        )
+
+    def _leaves_a_thread(self, request: Request) -> bool:
+        before = set(threading.enumerate())
+        with suppress(Exception):  # what comes of it, the other test asks
+            watched(self.destination).send(request, self._loaded(), Nowhere())
+        started = set(threading.enumerate()) - before
+        for thread in started:
+            thread.join(_TO_END)
+        return any(thread.is_alive() for thread in started)
 
     def _outcomes(self, said: object, events: int) -> list[Outcome]:
         several = isinstance(said, Sequence) and not isinstance(said, str | bytes)

@@ -96,7 +96,7 @@ def _call(kind: type[Destination], verb: str, call: Callable[..., Any], *words: 
         forget()
         raise Fault(stuck)
     _Now.kind, _Now.verb, _Now.handed, _Now.done = kind, verb, words, []
-    home = home_of(kind.__module__)
+    home, threads = home_of(kind.__module__), set(threading.enumerate())
     try:
         with timebox.armed(), redirect_stdout(sys.stderr), sealed():
             said = timebox.limited(partial(call, *words))
@@ -110,11 +110,14 @@ def _call(kind: type[Destination], verb: str, call: Callable[..., Any], *words: 
         if told := given():
             error.add_note(f"{verb} was handed {told[0]}.")
         raise
+    if set(threading.enumerate()) - threads:
+        _Now.done.append(THREAD)
     if _Now.done and verb != "send":
         raise Fault(f"{verb} {_Now.done[0]}. {PURE}")
     return said
 
 
+THREAD = "started a thread"
 PURE = "It must be pure: delivery.now is the clock, delivery.id is what is unique, and Ours sends what it returns."
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from marshmallow import ValidationError
+from marshmallow import RAISE, ValidationError
 
 from ours.core.redact import mask_url
 from ours.errors import Invalid
@@ -37,9 +37,10 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
 def merge(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
     """Lay what was typed over what is kept. A secret left blank, or as its mask, stays; None clears any setting.
 
-    Headers typed as lines replace the old ones; as a mapping they are added to them.
+    Headers typed as lines replace the old ones; as a mapping they are added to them. What is kept and the plugin has no
+    word for any more is dropped: a setting that a newer version renamed could not be filled in otherwise.
     """
-    merged = dict(kept) | dict(typed)
+    merged = _known(plugin, kept) | dict(typed)
     for setting in describe_settings(plugin):
         old, new = kept.get(setting.name), typed.get(setting.name)
         if old is None or new is None or setting.kind not in _SECRET:
@@ -83,6 +84,13 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
 def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:
     """What ``show`` gives, its addresses without the values of query fields whose name says secret."""
     return {name: mask_url(value) if isinstance(value, str) else value for name, value in shown.items()}
+
+
+def _known(plugin: Destination, kept: Mapping[str, Any]) -> dict[str, Any]:
+    if plugin.Settings().unknown != RAISE:
+        return dict(kept)
+    known = {setting.name for setting in describe_settings(plugin)}
+    return {name: value for name, value in kept.items() if name in known}
 
 
 def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict[str, str]:

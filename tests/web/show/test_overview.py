@@ -58,7 +58,7 @@ def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor
     assert "is paused, and holds 0." in editor.page("/")
     here.alerts.run()
     page = editor.page("/")
-    assert "refused our credentials and was paused" in page
+    assert "refused our credentials or settings and was paused" in page
     assert "is paused, and holds 0." not in page
 
 
