@@ -63,11 +63,11 @@ def armed() -> Iterator[None]:
     _say_where_it_ends()
     signal.setitimer(signal.ITIMER_VIRTUAL, LAST_RESORT)
     around, _Watch.thread, _Watch.process = _Watch.thread, threading.get_ident(), os.getpid()
-    os._exit = _exit
+    leave, os._exit = os._exit, _exit
     try:
         yield
     finally:
-        os._exit = _EXIT
+        os._exit = leave
         _Watch.thread = around
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGALRM, before)
