@@ -105,12 +105,15 @@ def secrets(ours: Ours) -> Iterator[Finding]:
 
 
 def queue(ours: Ours) -> Iterator[Finding]:
-    if ours.queue.reachable():
-        yield Finding("queue", "ok", "It answers.")
+    trouble = ours.queue.trouble()
+    if not trouble:
+        yield Finding("queue", "ok", "It takes pokes.")
     elif ours.settings.embedded_queue:
         yield Finding("queue", "warn", "The embedded queue does not run: the server is not running.", "ours serve")
     else:
-        yield Finding("queue", "warn", "It can't be reached: deliveries go on, more slowly.", "Check OURS_REDIS_URL.")
+        said = f"It can't be used: {trouble}. Deliveries go on, more slowly."
+        mend = "Check OURS_REDIS_URL, and that it is no replica and has memory left."
+        yield Finding("queue", "warn", said, mend)
 
 
 def plugins(ours: Ours) -> Iterator[Finding]:
