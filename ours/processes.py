@@ -1,6 +1,7 @@
 """What processes need from the operating system: to die with their parent, and a lock that dies with them."""
 
 import ctypes
+import errno
 import fcntl
 import gc
 import os
@@ -60,6 +61,15 @@ def allow_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):  # macOS allows less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def is_out_of_files() -> bool:
+    """Whether this process has as many files and connections open as it may."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in {errno.EMFILE, errno.ENFILE}
+    return False
 
 
 def _watch_parent(parent: int) -> None:

@@ -25,6 +25,7 @@ _LOOKUP_KEY = "lookup_key"
 _NOT_NOW = "25006", "25P03", "25P04"
 """SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
 a transaction that took too long."""
+_CANT_OPEN = "unable to open database file"
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
 
@@ -255,4 +256,7 @@ def _alone_by_file(folder: Path, station: str) -> Iterator[bool]:
 def cause(error: Exception) -> str:
     """What the driver said, in one line."""
     original = getattr(error, "orig", None) or error
-    return str(original).splitlines()[0] if str(original) else type(original).__name__
+    said = str(original).splitlines()[0] if str(original) else type(original).__name__
+    if said == _CANT_OPEN and processes.is_out_of_files():
+        return f"{said}: this process has as many files open as it may, see `ulimit -n`"
+    return said

@@ -37,7 +37,7 @@ def test_of_a_queue_that_takes_nothing_the_scheduler_does_the_work(
         with ours.store.read() as connection:
             assert not events.any_unrouted(connection)
         assert word in (ours.queue.trouble() or "")
-    ours.close()
+        ours.close()
 
 
 class OneRound(threading.Event):

@@ -1,7 +1,10 @@
 """Transactions: what waits for the disk and what does not."""
 
 import os
+import resource
 import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event, text
@@ -81,3 +84,17 @@ def test_a_session_that_is_ended_while_it_begins_is_no_wrong_address(store: Stor
     event.listen(store.engine, "connect", lambda connection, _: connection.execute(slow))
     with pytest.raises(Busy, match="transaction timeout"):
         store.reach()
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_a_process_that_has_no_file_left_says_so(store: Store) -> None:
+    given = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as taken:
+        taken.callback(resource.setrlimit, resource.RLIMIT_NOFILE, given)
+        assert store.engine
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, given[1]))
+        with suppress(OSError):
+            while True:
+                taken.enter_context(Path(os.devnull).open())
+        with pytest.raises(Busy, match="as many files open as it may"), store.read():
+            pass
