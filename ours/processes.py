@@ -1,20 +1,24 @@
 """What processes need from the operating system: to die with their parent, and a lock that dies with them."""
 
 import ctypes
+import errno
 import fcntl
 import gc
 import os
+import resource
 import signal
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from ours.errors import OursError
+from ours.errors import OursError, SettingsInvalid
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
+_MOST_FILES = 65_536
 
 
 class AlreadyRunning(OursError):
@@ -47,6 +51,27 @@ def keep_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+def allow_files() -> None:
+    """Let this process have as many files and connections open as the system allows.
+
+    What a shell gives is often less, and a worker for many destinations uses it up.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS allows less than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def is_out_of_files() -> bool:
+    """Whether this process has as many files and connections open as it may."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return error.errno in {errno.EMFILE, errno.ENFILE}
+    return False
+
+
 def _watch_parent(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
@@ -59,8 +84,16 @@ def private(path: Path) -> IO[bytes]:
 
 
 def exclusive(path: Path, what: str) -> IO[bytes]:
-    """Hold ``path`` locked for as long as the returned file stays open; refuse when somebody else holds it."""
-    handle = private(path)
+    """Hold ``path`` locked for as long as the returned file stays open; refuse when somebody else holds it.
+
+    :raises SettingsInvalid: when it can't be written: a folder that is read-only, or somebody else's.
+    """
+    try:
+        handle = private(path)
+    except OSError as error:
+        why = (error.strerror or type(error).__name__).lower()
+        said = f"{path} can't be written ({why}). Whoever runs ours must be able to write it, and into its folder."
+        raise SettingsInvalid({"OURS_HOME": said}) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

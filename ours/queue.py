@@ -29,6 +29,7 @@ _LOOK_SECONDS = 0.2
 _COMPLAIN_SECONDS = 10.0
 _POKE_GAP = 0.002
 _BUSY_GAP = 0.01
+_TRIAL = "ours:trial"
 
 
 class Queue:
@@ -86,10 +87,19 @@ class Queue:
         return self._bells[station]
 
     def reachable(self) -> bool:
+        """Whether it takes a poke."""
+        return self.trouble() is None
+
+    def trouble(self) -> str | None:
+        """What keeps it from taking a poke, in its own words; None when nothing does.
+
+        It is written to: a replica, and one that has no memory left, answer all else, and nobody would stand in.
+        """
         try:
-            return bool(self._quick.ping())
-        except RedisError:
-            return False
+            self._quick.set(_TRIAL, 1, ex=JOB_SECONDS)
+        except RedisError as error:
+            return str(error).rstrip(".") or type(error).__name__
+        return None
 
     def close(self) -> None:
         for bell in self._bells.values():

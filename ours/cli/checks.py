@@ -14,7 +14,7 @@ from ours.errors import Busy, Unsealable
 from ours.services.opening import unopened
 from ours.settings import Settings, unknown
 from ours.store import migrate
-from ours.store.queries import events, moments
+from ours.store.queries import events, moments, server
 
 _MB = 1024 * 1024
 _DRIFT = 2 * SECOND
@@ -51,10 +51,16 @@ def home(settings: Settings) -> Iterator[Finding]:
 
 
 def database(ours: Ours) -> Iterator[Finding]:
-    """It answers, has the present shape, and its clock goes right."""
+    """It answers, takes writes, and its clock goes right."""
     with ours.store.read() as connection:
         drift = moments.now(connection) - now_ms()
-    yield Finding("database", "ok", "It answers.")
+        read_only = not ours.store.is_sqlite and server.is_read_only(connection)
+    if read_only:
+        said = "It is read-only: new events are answered 503, and nothing is delivered."
+        mend = "Name the primary in OURS_DATABASE_URL, not a standby; or set default_transaction_read_only = off."
+        yield Finding("database", "fail", said, mend)
+    else:
+        yield Finding("database", "ok", "It answers.")
     if abs(drift) > _DRIFT:
         yield Finding(
             "clock", "warn", f"The database's clock is {drift / SECOND:+.1f} s off ours.", "Synchronise both by NTP."
@@ -105,12 +111,15 @@ def secrets(ours: Ours) -> Iterator[Finding]:
 
 
 def queue(ours: Ours) -> Iterator[Finding]:
-    if ours.queue.reachable():
-        yield Finding("queue", "ok", "It answers.")
+    trouble = ours.queue.trouble()
+    if not trouble:
+        yield Finding("queue", "ok", "It takes pokes.")
     elif ours.settings.embedded_queue:
         yield Finding("queue", "warn", "The embedded queue does not run: the server is not running.", "ours serve")
     else:
-        yield Finding("queue", "warn", "It can't be reached: deliveries go on, more slowly.", "Check OURS_REDIS_URL.")
+        said = f"It can't be used: {trouble}. Deliveries go on, more slowly."
+        mend = "Check OURS_REDIS_URL, and that it is no replica and has memory left."
+        yield Finding("queue", "warn", said, mend)
 
 
 def plugins(ours: Ours) -> Iterator[Finding]:
@@ -156,7 +165,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
         for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)
     except Busy as error:
-        said, _, mend = str(error).partition("). ")
-        yield Finding("database", "fail", f"{said}).", mend or "Check that it runs, and OURS_DATABASE_URL.")
+        said, cut, mend = str(error).partition("). ")
+        yield Finding("database", "fail", said + cut.rstrip(), mend or "Check that it runs, and OURS_DATABASE_URL.")
     yield from queue(ours)
     yield from plugins(ours)

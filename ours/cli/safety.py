@@ -13,6 +13,7 @@ _SHORTEST_TOKEN = 16
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _OLDEST_SERVER = 15
 _SHORTEST_TIMEOUT_MS = 10_000
+_TIMEOUTS = "statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout", "transaction_timeout"
 
 
 def exposure(settings: Settings) -> Iterator[Finding]:
@@ -70,7 +71,7 @@ def durability(ours: Ours) -> Iterator[Finding]:
             yield Finding(
                 "PostgreSQL", "warn", f"{name} is off: a crash may lose what was answered 200.", f"Set {name} = on."
             )
-    for name in ("statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout"):
-        if 0 < int(found[name]) < _SHORTEST_TIMEOUT_MS:
+    for name in _TIMEOUTS:
+        if 0 < int(found.get(name, 0)) < _SHORTEST_TIMEOUT_MS:
             yield Finding("PostgreSQL", "warn", f"{name} is {found[name]} ms.", "Leave it at 0, or above 10 s.")
     yield Finding("PostgreSQL", "ok", f"It is version {version}.")

@@ -9,7 +9,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened",
-    "unfit",
+    "unfit", "database",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -24,6 +24,7 @@ _REMEDIES: dict[str, str] = {
     "plugin": "`ours plugin list` says what is loaded, and why others are not. Mend it or put it back; start again.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
+    "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
@@ -111,6 +112,11 @@ def lost(faults: int) -> Concern:
 def disk(free_mb: int, least_mb: int) -> Concern:
     after = "new events are refused" if free_mb < least_mb else f"below {least_mb:,} MB new events are refused"
     return Concern("disk", "", f"The data folder's disk is nearly full: {_roughly(free_mb)} are free; {after}.")
+
+
+def database(why: str, room: Sequence[str]) -> Concern:
+    """``why``: what can't be done with it. ``room``: what there is to say of the disk."""
+    return Concern("database", "", " ".join([why, "New events are refused, and nothing is delivered.", *room]))
 
 
 def backlog(waiting: int, most: int) -> Concern:

@@ -42,6 +42,7 @@ class StationWorker(SimpleWorker):
 def run(settings: Settings, station: str) -> None:
     """Work at ``station`` (``route``, ``deliver`` or ``scheduler``) until SIGTERM."""
     log.configure(settings.log_level, settings.log_format)
+    processes.allow_files()
     ours = Ours(settings)
     try:
         processes.keep_memory()

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from ours import clock, ids, log
 from ours.core.retry import OPEN
-from ours.services import tally
+from ours.services import caution, tally
 from ours.services.partitions import rows_until
 from ours.settings import Settings
 from ours.store import Store
@@ -31,8 +31,6 @@ _SMALLEST = 50
 _MOMENT = 0.01
 _WINDOW = 250
 _REST = 60.0
-_FAR = clock.HOUR
-_CAUTION = 3600.0
 
 Duty = Callable[[int], bool]
 
@@ -42,7 +40,7 @@ class Retention:
         self._store = store
         self._settings = settings
         self._next = 0.0
-        self._jumps = clock.Jumps()
+        self._caution = caution.Caution(store)
         self._at_event: dict[str, str | None] = {}
         self._at_attempt: Tried | None = None
         self._at_orphan: dict[str, str | None] = {}
@@ -52,13 +50,16 @@ class Retention:
     def tick(self, stop: threading.Event | None = None) -> None:
         """Run, if it is time: a minute after all was done, at once when some was left.
 
-        When the clock was set forward far, nothing is deleted for an hour: it may be wrong, and be set right again.
+        When the clock was set forward far, or nothing ran for long, nothing is deleted for an hour.
+
+        :raises Busy: when the database is away.
         """
-        if self._jumps.since_last() > _FAR:
-            _logger.warning("clock_was_set_forward", rests_seconds=_CAUTION)
-            self._next = time.monotonic() + _CAUTION
+        if self._caution.is_due():
+            _logger.warning("deletion_rests", seconds=caution.SECONDS, reason=caution.REASON)
+            self._next = time.monotonic() + caution.SECONDS
         if time.monotonic() >= self._next:
             done = self.run(stop=stop)
+            self._caution.note_round()
             self._next = time.monotonic() + (_REST if done else 0)
 
     def run(self, seconds: float = 3.0, stop: threading.Event | None = None) -> bool:

@@ -22,8 +22,10 @@ from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
 _LOOKUP_KEY = "lookup_key"
-_NOT_NOW = "25006", "25P03"
-"""SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction."""
+_NOT_NOW = "25006", "25P03", "25P04"
+"""SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
+a transaction that took too long."""
+_CANT_OPEN = "unable to open database file"
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
 
@@ -67,11 +69,13 @@ class Store:
         try:
             with self.engine.connect():
                 return
-        except self._failures as error:
+        except Exception as error:
             said = cause(error)
-            raise Busy(f"The database can't be reached ({said}). {reaching.remedy(said)}") from error
-        except exc.DBAPIError as error:
-            said = f"The database can't be opened: {cause(error)}. Name another."
+            if self._is_passing(error):
+                raise Busy(f"The database can't be reached ({said}). {reaching.remedy(said)}") from error
+            if not isinstance(error, exc.DBAPIError):
+                raise
+            said = f"The database can't be opened: {said}. Name another."
             raise SettingsInvalid({self._setting: said}) from error
 
     @contextmanager
@@ -142,12 +146,14 @@ class Store:
         """``done``: what can't be done with the database when it fails."""
         try:
             yield
-        except self._failures as error:
-            raise Busy(f"The database can't be {done} just now.", cause=cause(error)) from error
-        except exc.InternalError as error:
-            if getattr(error.orig, "sqlstate", None) not in _NOT_NOW:
+        except Exception as error:
+            if not self._is_passing(error):
                 raise
             raise Busy(f"The database can't be {done} just now.", cause=cause(error)) from error
+
+    def _is_passing(self, error: Exception) -> bool:
+        """Whether it says that the database can't be used just now."""
+        return isinstance(error, self._failures) or getattr(getattr(error, "orig", None), "sqlstate", "") in _NOT_NOW
 
     @cached_property
     def _failures(self) -> tuple[type[Exception], ...]:
@@ -260,4 +266,7 @@ def _alone_by_file(folder: Path, station: str) -> Iterator[bool]:
 def cause(error: Exception) -> str:
     """What the driver said, in one line."""
     original = getattr(error, "orig", None) or error
-    return str(original).splitlines()[0] if str(original) else type(original).__name__
+    said = str(original).splitlines()[0] if str(original) else type(original).__name__
+    if said == _CANT_OPEN and processes.is_out_of_files():
+        return f"{said}: this process has as many files open as it may, see `ulimit -n`"
+    return said

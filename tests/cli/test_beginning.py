@@ -102,3 +102,11 @@ def test_every_verb_that_may_begin_one_exists() -> None:
             command = command.get_command(click.Context(command), word)
         assert command is not None
     assert load(begin=False).secret_keys == ()
+
+
+@pytest.mark.parametrize("verb", ["serve", "web"])
+def test_a_data_folder_that_the_server_can_not_write_is_named(ours: Ours, terminal: Terminal, verb: str) -> None:
+    (ours.settings.home / f"{verb}.lock").mkdir()
+    result = terminal.run(verb)
+    assert result.exit_code == 1
+    assert f"{verb}.lock can't be written (is a directory)" in " ".join(result.output.split())

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ import time_machine
 from ours.bootstrap import Ours
 from ours.clock import HOUR, now_ms
 from ours.core.incoming import Incoming
+from ours.errors import Busy
 from ours.services.metrics import Counting
 from ours.settings import load
 from ours.store import Store, migrate
@@ -181,7 +183,29 @@ def test_a_postgresql_that_would_lose_what_was_answered(
         name = connection.scalar(sa.text("SELECT current_database()"))
         connection.execute(sa.text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
         connection.execute(sa.text(f"ALTER DATABASE {name} SET statement_timeout = 500"))
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET transaction_timeout = 900"))
     store.close()
     warned = [one["message"] for one in terminal.json("doctor") if one["name"] == "PostgreSQL"]
     assert any("synchronous_commit is off" in message for message in warned)
     assert any("statement_timeout is 500 ms" in message for message in warned)
+    assert any("transaction_timeout is 900 ms" in message for message in warned)
+
+
+def test_a_postgresql_that_takes_no_writes(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS_DATABASE_URL", make_database_url("postgresql"))
+    store = Store(load())
+    assert store.lookup  # of an installation that has begun, the doctor writes nothing
+    with store.write() as connection:
+        name = connection.scalar(sa.text("SELECT current_database()"))
+        connection.execute(sa.text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    store.close()
+    assert "answered 503" in found(terminal, "fail", 1)["database"]
+
+
+def test_what_the_database_says_is_told_as_it_is(
+    terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.cli.checks.database", Mock(side_effect=Busy("It can't be read.", cause="no time left")))
+    assert found(terminal, "fail", 1)["database"].startswith("It can't be read (no time left). Check")

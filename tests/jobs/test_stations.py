@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -61,6 +62,19 @@ def test_a_bug_in_a_station_is_a_line_in_the_log(
         kept = [queue.hgetall(key) for key in queue.keys("rq:job:*")]
     assert "RuntimeError" not in str(kept)
     assert "jane" not in str(kept)
+
+
+def test_a_worker_may_have_as_many_files_open_as_the_system_allows(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, most = given = resource.getrlimit(resource.RLIMIT_NOFILE)
+    monkeypatch.setattr(Route, "run", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 512), most))
+    try:
+        worker.run(settings, "route")
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(most, 65_536), most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, given)
 
 
 @pytest.mark.parametrize("style", ["json", "text"])

@@ -259,9 +259,32 @@ def test_the_clock_set_forward_a_year_deletes_nothing_for_an_hour(place: Place, 
         assert stored(place) == 1
     retention.tick()
     assert stored(place) == 1
+
+
+def test_a_process_that_starts_with_a_clock_a_year_ahead_deletes_nothing_for_an_hour(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    Retention(place.store, place.settings).tick()
     with time_machine.travel(clock.now_ms() / 1000 + 365 * 24 * HOUR):
-        Retention(place.store, place.settings).tick()  # a process that starts then takes the clock at its word
+        Retention(place.store, place.settings).tick()
+        again = Retention(place.store, place.settings)  # started anew within that hour
+        again.tick()
+        again.tick()
+        assert stored(place) == 1
+        monkeypatch.setattr("ours.services.retention.time.monotonic", lambda: time.perf_counter() + HOUR + 1)
+        again.tick()  # an hour later the clock is taken at its word
         assert stored(place) == 0
+
+
+def test_a_process_that_was_never_there_before_goes_by_the_newest_event(place: Place) -> None:
+    place.track()
+    place.work()
+    with time_machine.travel(clock.now_ms() / 1000 + 365 * 24 * HOUR):
+        Retention(place.store, place.settings).tick()
+        assert stored(place) == 1
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
 
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -15,6 +17,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ours import clock
+from ours.errors import Busy
 from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
 from ours.registry.registry import SetAside
@@ -324,3 +327,74 @@ def test_a_backlog_is_a_concern_from_half_its_limit_on(place: Place, alerts_of: 
         alerts = alerts_of(max_backlog=10)
         alerts.run()
         assert kinds(alerts.list()) == expected
+
+
+@pytest.fixture
+def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Lets seconds pass, for what waits in memory."""
+    ahead = [0.0]
+    monkeypatch.setattr("ours.services.alerts.unwritten.time.monotonic", lambda: time.perf_counter() + ahead[0])
+
+    def pass_(seconds: float) -> None:
+        ahead[0] += seconds
+
+    return pass_
+
+
+@contextmanager
+def no_writes(place: Place) -> Iterator[None]:
+    """A database that may only be read."""
+    words = "PRAGMA query_only = on" if place.store.is_sqlite else "SET default_transaction_read_only = on"
+
+    def forbid(connection: Any, _: Any) -> None:
+        connection.execute(words)
+        connection.commit()
+
+    place.store.engine.dispose()
+    sa.event.listen(place.store.engine, "connect", forbid)
+    yield
+    sa.event.remove(place.store.engine, "connect", forbid)
+    place.store.engine.dispose()
+
+
+def test_a_database_that_is_back_soon_is_told_to_nobody(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    for _ in range(3):
+        with no_writes(place), pytest.raises(Busy):
+            alerts.run()
+        passing(25)
+        alerts.run()
+    assert receiver.requests == []
+
+
+def test_a_disk_without_room_is_named(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = Alerts(place.store, place.registry, replace(place.settings, min_free_mb=10**9, alert_webhook=receiver.url))
+    with no_writes(place):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    assert "disk is nearly full" in said(receiver)[0]["text"]
+
+
+def test_a_database_that_takes_no_writes_is_told_all_the_same(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    alerts.run()
+    with no_writes(place):
+        for seconds in (0, 20, 20, 3600, 86_400):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    assert stages(receiver) == ["opened", "still"]
+    assert said(receiver)[0]["alerts"][0]["kind"] == "database"
+    assert "can't be written just now. New events are refused" in said(receiver)[0]["text"]
+    for _ in range(4):
+        alerts.run()
+        passing(40)
+    assert stages(receiver) == ["opened", "still", "resolved"]

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from ours.errors import Invalid, Unsealable
 from ours.services.backup import Backup
+from ours.services.metrics import Counting
+from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import Overview
 from ours.services.people import People
 from ours.services.sources import Sources
 from ours.store import Store, migrate
-from ours.store.queries import whole
+from ours.store.queries import counters, whole
 from ours.store.tables import metadata
 from tests.cli.conftest import KEY_OF_TESTS
 from tests.conftest import ENGINES
@@ -89,6 +91,16 @@ def test_what_was_put_back_works_on(lived: Place, make_empty: MakeStore, tmp_pat
     deliver.close()
     assert len(receiver.requests) == before + 1
     assert Overview(other, lived.registry).balance().difference == 0
+
+
+def test_what_was_put_back_is_not_said_to_be_at_work(lived: Place, make_empty: MakeStore, tmp_path: Path) -> None:
+    Counting(lived.store).tick()
+    Backup(lived.store).write(tmp_path / "ours.backup")
+    other = make_empty("sqlite")
+    Backup(other).restore(tmp_path / "ours.backup")
+    with other.read() as connection, lived.store.read() as there:
+        assert counters.noted(there, SCHEDULER)
+        assert not counters.noted(connection, SCHEDULER)
 
 
 def test_a_database_that_is_not_empty_is_left_alone(lived: Place, make_empty: MakeStore, tmp_path: Path) -> None:

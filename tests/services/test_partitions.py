@@ -301,6 +301,17 @@ def test_a_clock_that_jumps_drops_nothing_for_an_hour(
     assert "events_past" in names(place, "events")
 
 
+def test_a_process_that_starts_with_a_clock_far_ahead_drops_nothing_for_an_hour(
+    place: Place, partitions: Partitions, now: time_machine.Traveller
+) -> None:
+    partitions.divide()
+    place.track()
+    place.work()
+    now.shift(200 * DAY)
+    Partitions(place.store, place.settings).tick()
+    assert "events_past" in names(place, "events")
+
+
 @pytest.mark.parametrize("kind", ENGINES)
 def test_what_was_divided_can_be_backed_up_and_copied(
     place: Place, receiver: Receiver, partitions: Partitions, kind: str, make_empty: MakeStore, tmp_path: Path

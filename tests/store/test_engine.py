@@ -1,10 +1,13 @@
 """Transactions: what waits for the disk and what does not."""
 
 import os
+import resource
 import time
+from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from ours.errors import Busy, OursError
 from ours.store import Store
@@ -55,14 +58,15 @@ def _fail(store: Store) -> None:
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
 @pytest.mark.parametrize(("doing", "done"), [("read", "read"), ("write", "written")])
-def test_a_session_that_the_server_ended_for_a_pause_is_a_database_that_is_away(
-    store: Store, doing: str, done: str
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "transaction_timeout"])
+def test_a_session_that_the_server_ended_for_its_time_is_a_database_that_is_away(
+    store: Store, doing: str, done: str, limit: str
 ) -> None:
     asks = getattr(store, doing)
 
     def pause() -> None:
         with asks() as connection:
-            connection.execute(text("SET idle_in_transaction_session_timeout = 1"))
+            connection.execute(text(f"SET {limit} = 1"))
             for _ in range(500):
                 time.sleep(0.02)
                 connection.execute(text("SELECT 1"))
@@ -71,3 +75,26 @@ def test_a_session_that_the_server_ended_for_a_pause_is_a_database_that_is_away(
         pause()
     with asks() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_a_session_that_is_ended_while_it_begins_is_no_wrong_address(store: Store) -> None:
+    store.engine.dispose()
+    slow = "SET transaction_timeout = 1; SELECT pg_sleep(5)"
+    event.listen(store.engine, "connect", lambda connection, _: connection.execute(slow))
+    with pytest.raises(Busy, match="transaction timeout"):
+        store.reach()
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_a_process_that_has_no_file_left_says_so(store: Store) -> None:
+    given = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as taken:
+        taken.callback(resource.setrlimit, resource.RLIMIT_NOFILE, given)
+        assert store.engine
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, given[1]))
+        with suppress(OSError):
+            while True:
+                taken.enter_context(Path(os.devnull).open())
+        with pytest.raises(Busy, match="as many files open as it may"), store.read():
+            pass

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from ours import clock
 from ours.core import concerns
 from ours.core.concerns import Concern
+from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.conservation import Watched, watched
 from ours.services.destinations import Destination, Destinations, backlog
@@ -36,6 +37,11 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_unopened(connection),
         ]
     return [*found, *_unfit(Destinations(store, registry).list()), *_plugins(registry), *_disk(settings)]
+
+
+def unwritten(error: Busy, settings: Settings) -> Concern:
+    """That nothing can be written, and whether that is for want of room."""
+    return concerns.database(error.sentence, [one.words for one in _disk(settings)])
 
 
 def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:

@@ -6,12 +6,15 @@ from typing import Any
 
 from ours import clock, log
 from ours.core.concerns import Concern, News, Stage, remedy
+from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.alerts.channels import channels
-from ours.services.alerts.noticing import notice
+from ours.services.alerts.noticing import notice, unwritten
+from ours.services.alerts.unwritten import Unwritten
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
+from ours.store.queries import counters
 
 _logger = log.get("alerts")
 _CALM = clock.MINUTE
@@ -56,16 +59,24 @@ class Alerts:
         self._store = store
         self._registry = registry
         self._settings = settings
+        self._unwritten = Unwritten(lambda news: _any_taken(self._send([news])))
 
     def run(self) -> None:
         """Look, and tell what is to be told.
 
-        :raises Busy: when the database is away.
+        :raises Busy: when the database is away or takes no writes. That is told, too.
         """
-        with self._store.alone("alerts") as mine:
-            if mine:
+        try:
+            with self._store.alone("alerts") as mine:
+                if not mine:
+                    return
+                self._try_to_write()
                 self._look()
                 self._tell()
+        except Busy as error:
+            self._unwritten.failed(unwritten(error, self._settings))
+            raise
+        self._unwritten.worked()
 
     def list(self, *, closed: bool = False, limit: int = 100) -> Sequence[Alert]:
         """Those that last, the oldest first; with ``closed``, the newest first and the past ones too."""
@@ -77,6 +88,11 @@ class Alerts:
         """Send a message by every channel; empty when none is set up."""
         words = "this is what an alert looks like. All is well."
         return self._send([News("test", "", "test", words, clock.now_ms())])
+
+    def _try_to_write(self) -> None:
+        """Most looks change nothing, and would not notice."""
+        with self._store.write() as connection:
+            counters.note(connection, "alerts", clock.now_ms())
 
     def _look(self) -> None:
         now, found = clock.now_ms(), notice(self._store, self._registry, self._settings)
@@ -101,7 +117,7 @@ class Alerts:
         if not told:
             return
         problem = " ".join(f"{one.channel}: {one.problem}" for one in told if one.problem) or None
-        taken = any(one.problem is None for one in told)
+        taken = _any_taken(told)
         with self._store.write() as connection:
             for row in rows:
                 queries.change(connection, row.id, _after(row, now, taken=taken) | {"problem": problem})
@@ -112,6 +128,10 @@ class Alerts:
             if one.problem:
                 _logger.error("alert_not_told", channel=one.channel, problem=one.problem)
         return told
+
+
+def _any_taken(told: Iterable[Told]) -> bool:
+    return any(one.problem is None for one in told)
 
 
 def _changes(known: Iterable[Any], found: Iterable[Concern], now: int) -> dict[int, dict[str, Any]]:

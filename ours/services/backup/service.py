@@ -11,9 +11,10 @@ from ours import clock
 from ours.errors import Invalid
 from ours.services.backup import form
 from ours.services.backup.form import Head, Section
+from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import figures
 from ours.store import Store, migrate
-from ours.store.queries import snapshot, whole
+from ours.store.queries import counters, snapshot, whole
 
 Again = Callable[[Store], object]
 _WORTHLESS = frozenset({"checks", "counters", "keepsakes"})
@@ -119,6 +120,8 @@ def _put(store: Store, head: Head, sections: Iterable[Section]) -> dict[str, int
 def _settle(store: Store, moved: Moved, again: Sequence[Again] = ()) -> Moved:
     """Bring what was put in up to date, and see whether it adds up."""
     migrate.upgrade(store)
+    with store.write() as connection:
+        counters.forget(connection, SCHEDULER)  # nobody is at work here yet
     for one in again:
         one(store)
     with store.read() as connection:

@@ -50,7 +50,7 @@ CATALOGUE = dict(
         _metric("balance_age_seconds", "gauge",
                 "How long ago the balance was counted. It counts everything, so it is not counted for each scrape."),
         _metric("scheduler_age_seconds", "gauge", "How long ago an active scheduler was last at work."),
-        _metric("queue_up", "gauge", "1 when the queue can be reached. 0 only costs time."),
+        _metric("queue_up", "gauge", "1 when the queue takes pokes. 0 only costs time."),
         _metric("disk_free_bytes", "gauge", "Free in the data folder of the process that answers."),
         _metric("disk_least_bytes", "gauge", "Below this much free disk, new events are answered 503."),
         _metric("backlog_most", "gauge", "Above this many unrouted events, new ones are answered 503."),

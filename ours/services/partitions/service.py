@@ -8,6 +8,7 @@ from functools import partial
 
 from ours import clock, ids, log
 from ours.errors import Busy, Invalid
+from ours.services import caution
 from ours.services.partitions import days
 from ours.settings import Settings
 from ours.store import Store, divide
@@ -18,7 +19,7 @@ _logger = log.get("partitions")
 TABLES = tuple(KEYS)
 _PAST = 3
 """So many days ahead ends what is there when a table is divided: much longer than dividing takes."""
-_REST, _LONG_REST, _CAUTION = 60.0, 600.0, 3600.0
+_REST, _LONG_REST = 60.0, 600.0
 _PATIENCE = 30.0
 
 
@@ -50,7 +51,7 @@ class Partitions:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._settings = settings
-        self._jumps = clock.Jumps()
+        self._caution = caution.Caution(store)
         self._next = self._next_drop = 0.0
 
     def states(self) -> list[State]:
@@ -96,14 +97,14 @@ class Partitions:
     def tick(self) -> None:
         """Run, if it is time. One process at a time does it, and not while retention deletes.
 
-        When the clock was set forward far, nothing is dropped for an hour: it may be wrong, and be set right again.
+        When the clock was set forward far, or nothing ran for long, nothing is dropped for an hour.
 
         :raises Busy: when the database is away, or others hold a table.
         """
         if self._store.is_sqlite or time.monotonic() < self._next:
             return
-        if self._jumps.since_last() > clock.HOUR:
-            self._next_drop = time.monotonic() + _CAUTION
+        if self._caution.is_due():
+            self._next_drop = time.monotonic() + caution.SECONDS
         with self._store.alone("retention") as mine:
             if mine:
                 self._next = time.monotonic() + _REST

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Connection, Select, case, func, select, text
+from sqlalchemy import Connection, Select, case, delete, func, select, text
 from sqlalchemy.sql.elements import ColumnElement
 
 from ours.store.tables import attempts, counters, dispatches, volumes
@@ -70,6 +70,10 @@ def noted(connection: Connection, what: str, *, lock: bool = False) -> int:
 
 def note(connection: Connection, what: str, moment: int) -> None:
     connection.execute(_NOTE, asdict(Counted(_UPTO, 0, "", what, 0, moment)))
+
+
+def forget(connection: Connection, what: str) -> None:
+    connection.execute(delete(counters).where(counters.c.name == _UPTO, counters.c.what == what))
 
 
 def add(connection: Connection, rows: Iterable[Counted]) -> None:

@@ -9,7 +9,7 @@ from ours.store.tables import keepsakes
 
 _TOLD = (
     "fsync", "synchronous_commit", "full_page_writes", "statement_timeout", "idle_in_transaction_session_timeout",
-    "lock_timeout",
+    "lock_timeout", "transaction_timeout",
 )  # fmt: skip
 
 
@@ -33,6 +33,6 @@ def is_read_only(connection: Connection) -> bool:
 
 
 def settings(connection: Connection) -> Mapping[str, str]:
-    """As they hold for our sessions; time-outs in milliseconds."""
+    """As they hold for our sessions; time-outs in milliseconds. What this version does not have yet is left out."""
     query = text("SELECT name, setting FROM pg_settings WHERE name = ANY(:names)")
     return {row.name: row.setting for row in connection.execute(query, {"names": list(_TOLD)})}
