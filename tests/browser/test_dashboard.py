@@ -246,3 +246,18 @@ def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: S
     page.get_by_role("button", name="Set all as in version").click()
     expect(page.get_by_text("All is set as in version")).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
+
+
+def test_what_the_keyboard_has_reached_is_not_taken_away_by_what_comes(page: Page, ours: Ours, seeded: Seeded) -> None:
+    page.goto("/events")
+    source = page.locator("#rows td.from a").first
+    page.locator("#rows td.name a").first.focus()
+    page.keyboard.press("Tab")
+    expect(source).to_be_focused()
+    caller = ours.accept.authenticate(ours.sources.keys(seeded.source_id)[0].text.reveal())
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Came Later", occurred_at=clock.now_ms(), user_id="u1")])
+    page.wait_for_timeout(4_000)
+    expect(source).to_be_focused()
+    page.get_by_role("button", name="Pause").focus()
+    expect(page.get_by_role("link", name="Came Later")).to_be_visible()
