@@ -261,3 +261,16 @@ def test_what_the_keyboard_has_reached_is_not_taken_away_by_what_comes(page: Pag
     expect(source).to_be_focused()
     page.get_by_role("button", name="Pause").focus()
     expect(page.get_by_role("link", name="Came Later")).to_be_visible()
+
+
+def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Seeded) -> None:
+    page.goto(f"/destinations/{seeded.destination_id}/mapping")
+    for template in ("{{visitor.city}}", "{{visitor.zip}}"):
+        page.get_by_role("button", name="Add a row").click()
+        page.get_by_label("Field", exact=True).last.fill("place")
+        page.get_by_label("Template").last.fill(template)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    faulty = page.locator('[name="map_field"][aria-invalid="true"]')
+    expect(faulty).to_have_count(2)
+    expect(faulty.first).to_have_accessible_description("place stands in two rows. Give it one.")
