@@ -274,3 +274,15 @@ def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Se
     faulty = page.locator('[name="map_field"][aria-invalid="true"]')
     expect(faulty).to_have_count(2)
     expect(faulty.first).to_have_accessible_description("place stands in two rows. Give it one.")
+
+
+def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
+    ours.tokens.add("Clicked", ["sources:read"], actor="cli")
+    page.goto("/tokens")
+    row = page.get_by_role("row").filter(has_text="Clicked")
+    row.locator("summary").click()
+    assert [one.revoked_at for one in ours.tokens.list() if one.name == "Clicked"] == [None]
+    row.get_by_role("button", name="Revoke Clicked").click()
+    expect(page.get_by_text("The token is revoked.")).to_be_visible()
+    expect(row).to_contain_text("revoked")
+    expect(row.locator("summary")).to_have_count(0)
