@@ -74,3 +74,12 @@ def test_nor_to_one_that_is_off_until_it_is_on(here: Ours, editor: Browser, send
     assert "<button>Replay</button>" not in page
     here.destinations.turn_on(1, actor="cli")
     assert "<button>Replay</button>" in editor.page(f"/events/{sent}")
+
+
+def test_whoever_asks_for_it_all_the_same_is_told_so_and_led_back(event: str, here: Ours, editor: Browser) -> None:
+    dispatch = here.overview.event(event).dispatches[0].id
+    editor.client.environ_base["HTTP_REFERER"] = f"http://localhost/events/{event}"
+    refused = editor.post(f"/dispatches/{dispatch}/replay")
+    assert refused.status_code == 400
+    assert "<h1>That can&#39;t be done</h1>" in refused.text
+    assert f'href="/events/{event}">Back</a>' in refused.text
