@@ -14,7 +14,7 @@ from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from tests.browser.conftest import sign_in
 from tests.browser.pictures import pages
-from tests.browser.seed import PASSWORD, Seeded
+from tests.browser.seed import ADA, PASSWORD, Seeded
 
 pytestmark = pytest.mark.browser
 
@@ -286,3 +286,28 @@ def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
     expect(page.get_by_text("The token is revoked.")).to_be_visible()
     expect(row).to_contain_text("revoked")
     expect(row.locator("summary")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [768, 1000, 1280])
+def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, ours: Ours, width: int) -> None:
+    name = "Partner with a name that goes on and on, so that nobody knows where it may break, in three words or in four"
+    place = ours.destinations.add(
+        "webhook", name, {"url": "https://example.com/"}, events=["*"], mapping={"mail": "{{visitor.email}}"},
+        override="a test", actor="cli",
+    ).id  # fmt: skip
+    source = ours.sources.add(name, actor="cli").source.id
+    ours.sources.rotate(source, "live", 3600, actor="cli")
+    ours.destinations.turn_off(place, actor="cli")
+    caller = ours.accept.authenticate(ours.sources.keys(source)[0].text.reveal())
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Long", occurred_at=clock.now_ms(), user_id="long", external_id="long")])
+    _work(ours)
+    visitor = ours.visitors.find("long", actor=ADA)[0].id
+    page.set_viewport_size({"width": width, "height": 800})
+    widths = {}
+    for path in ("/dispatches", "/plugins", f"/sources/{source}", f"/visitors/{visitor}", "/", "/history"):
+        page.goto(path)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
+    ours.destinations.remove(place, actor="cli")
+    ours.sources.delete(source, actor="cli")
+    assert {path: found for path, found in widths.items() if found > width} == {}
