@@ -326,7 +326,11 @@ def test_a_form_overwrites_nothing_that_was_saved_after_it_was_opened(
     for _ in range(2):  # what the refusal shows is as old as what was refused
         refused = post(editor, path, *began, *url, *form, ("do", "save"))
         assert refused.status_code == 400
-        assert "cli changed this after you opened it" in refused.get_data(as_text=True)
+        page = refused.get_data(as_text=True)
+        above = page.partition('role="alert"')[2].partition("</div>")[0]
+        assert "cli changed this after you opened it" in above
+        assert f'href="{path}' in above
+        assert 'href="/history?of=destination+1">What was changed</a>' in above
         assert here.destinations.config(1) == before
         began = [("seen", re.findall(r'name="seen" value="(\d+)"', refused.get_data(as_text=True))[0])]
     saved = post(editor, path, *opened(editor, path), *url, *form, ("do", "save"))
