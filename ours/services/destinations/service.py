@@ -251,7 +251,9 @@ class Destinations:
     def _replace(
         self, connection: Connection, row: Any, before: Config, after: Config, change: Change, override: str
     ) -> None:
-        """Put ``after`` in place of ``before``, as a new version."""
+        """Put ``after`` in place of ``before``, as a new version; none when nothing differs and nobody says why."""
+        if after == before and not change.why:
+            return
         naming.check_free(after.name, _names(connection), row.id)
         listening.check(connection, after.sources)
         exposed = newly_exposed(self._loaded(row.slug), before, after)

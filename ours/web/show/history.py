@@ -18,6 +18,8 @@ from ours.web.show.removed import removal
 
 _VERSIONS = 50
 _SOURCE = re.compile(r"sources\[\d+\]")
+_OF_NONE = {"sources": "all", "events": "none: nothing leaves", "mapping": "the plugin's", "category": "the plugin's"}
+"""What it means that a destination has none of these."""
 _COVER = re.compile(r"rules\[\d+\]\.covers\[\d+\]")
 
 
@@ -93,12 +95,12 @@ class _Told:
     places: Mapping[int, str]
 
     def document(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        told = dict(document)
-        if "sources" in told:
-            told["sources"] = [self.sources.get(one, one) for one in told["sources"]]
-        if "rules" in told:
+        told = {name: value or _OF_NONE.get(name, "none") for name, value in document.items()}
+        if document.get("sources"):
+            told["sources"] = [self.sources.get(one, one) for one in document["sources"]]
+        if document.get("rules"):
             told["rules"] = [
-                {**rule, "covers": [self.places.get(one, one) for one in rule["covers"]]} for rule in told["rules"]
+                {**rule, "covers": [self.places.get(one, one) for one in rule["covers"]]} for rule in document["rules"]
             ]
         return told
 
