@@ -74,7 +74,7 @@ class People:
             person_id = queries.insert_person(connection, values)
             if person_id is None:
                 raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
-            audit.record(connection, actor, "add", _subject(person_id), {"role": role})
+            audit.record(connection, actor, "add", _subject(person_id), {"email": email, "role": role})
             return _get(connection, person_id), password
 
     def list(self) -> Sequence[Person]:
@@ -156,16 +156,18 @@ class People:
             if role != "admin":
                 _check_another_admin(connection, before)
             queries.change(connection, person_id, {"role": role})
-            audit.record(connection, actor, "set_role", _subject(person_id), {"from": before.role, "to": role})
+            detail = {"email": before.email, "from": before.role, "to": role}
+            audit.record(connection, actor, "set_role", _subject(person_id), detail)
             return _get(connection, person_id)
 
     @needs("admin")
     def remove(self, person_id: int, *, actor: Who) -> None:
         """:raises Invalid: when nobody would be left who is an admin."""
         with self._store.write() as connection:
-            _check_another_admin(connection, _get(connection, person_id))
+            person = _get(connection, person_id)
+            _check_another_admin(connection, person)
             queries.remove(connection, person_id)
-            audit.record(connection, actor, "remove", _subject(person_id))
+            audit.record(connection, actor, "remove", _subject(person_id), {"email": person.email, "role": person.role})
 
     def _change(
         self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who, *, session: int | None = None
@@ -177,8 +179,9 @@ class People:
         with self._store.write() as connection:
             if not queries.change(connection, person_id, changes, session=session) and session is not None:
                 raise _Overtaken
-            audit.record(connection, actor, verb, _subject(person_id))
-            return _get(connection, person_id)
+            person = _get(connection, person_id)
+            audit.record(connection, actor, verb, _subject(person_id), {"email": person.email})
+            return person
 
 
 def _fold(email: str) -> str:
