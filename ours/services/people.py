@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock, ids
+from ours import clock, ids, log
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
@@ -15,6 +15,7 @@ from ours.services.actors import Actor, Role, Who, needs
 from ours.store import Store
 from ours.store.queries import people as queries
 
+_logger = log.get("people")
 ROLES = ("admin", "editor", "viewer")
 FIRST_EMAIL = "admin@localhost"
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
@@ -95,20 +96,26 @@ class People:
             raise NotFound(f"Nobody has the email {email.strip()}. `ours person list` shows who there is.")
         return _person(row)
 
-    def sign_in(self, email: str, password: str) -> Person | None:
-        """The person, if the password is theirs. An unknown email takes as long as a wrong password."""
+    def sign_in(self, email: str, password: str, address: str = "") -> Person | None:
+        """The person, if the password is theirs. An unknown email takes as long as a wrong password.
+
+        The log keeps each try with the ``address`` it came from; never an email, for people type passwords there.
+        """
         folded = _fold(email)
         with self._store.read() as connection:
             row = queries.by_email(connection, folded) if _is_email(folded) else None
         if not self._passwords.match(row and row.password, password) or row is None:
+            _logger.warning("sign_in_refused", person=row.id if row else None, address=address)
             return None
         changes: dict[str, Any] = {"signed_in_at": clock.now_ms()}
         if self._passwords.is_old(row.password):
             changes["password"] = self._passwords.hash(password)
         try:
-            return self._change(row.id, changes, "sign_in", Actor(row.email, row.role), session=row.session)
+            person = self._change(row.id, changes, "sign_in", Actor(row.email, row.role), session=row.session)
         except _Overtaken:
             return None
+        _logger.info("signed_in", person=person.id, address=address)
+        return person
 
     def change_password(self, person_id: int, old: str, new: str) -> Person:
         """By the person alone; ends their other sessions (the person returned has the new session number).
