@@ -32,7 +32,8 @@ def list_(shell: Shell, closed: bool, limit: int) -> None:
         "since": itemgetter("openedAt"),
         "state": itemgetter("state"),
         "alert": lambda one: one["message"] + (f"\n→ {one['remedy']}" if one["state"] == "open" else ""),
-        "told": lambda one: one["problem"] or one["toldAt"],
+        "told": itemgetter("toldAt"),
+        "problem": itemgetter("problem"),
     }
     found = shell.ours.alerts.list(closed=closed, limit=limit)
     shell.show_all([_document(one) for one in found], columns, "Nothing wants a person.")

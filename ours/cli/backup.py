@@ -11,6 +11,10 @@ from ours.clock import iso
 if TYPE_CHECKING:
     from ours.services.backup import Moved
 
+_AS_THEN = (
+    "Keys, tokens, people, roles and passwords are again as they were then: revoke and remove anew what was since "
+    "(`ours audit list` on the old database), and what was owed then is sent again."
+)
 _File = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -46,7 +50,9 @@ def restore(shell: Shell, file: Path, check: bool) -> None:
         shell.show(document(Backup.check(file)) | {"whole": True})
         return
     with closing(Ours(shell.settings)) as ours:  # not brought up to date first: the backup says which shape it needs
-        finish(shell, ours.backup.restore(file))
+        moved = ours.backup.restore(file)
+    shell.say(_AS_THEN, warn=True)
+    finish(shell, moved)
 
 
 def finish(shell: Shell, moved: "Moved") -> None:

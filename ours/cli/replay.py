@@ -102,8 +102,10 @@ def start(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narro
 @pass_shell
 def list_(shell: Shell) -> None:
     """The replays that were started, the newest first, and how far they are."""
-    columns: dict[str, Column] = {name: itemgetter(name) for name in ("id", "state", "made", "matching", "startedAt")}
-    columns["states"] = lambda one: ", ".join(one["states"])
+    columns: dict[str, Column] = {
+        name: itemgetter(name) for name in ("id", "state", "made", "matching", "startedAt", "by")
+    }
+    columns["states"] = lambda one: ", ".join(one["states"]) + (" (fresh ids)" if one["freshId"] else "")
     shell.show_all([_paced(one) for one in shell.ours.paced_replays.list()], columns, "None was started.")
 
 
@@ -147,6 +149,11 @@ def _paced(one: "Paced") -> dict[str, Any]:
         "destination": one.wanted.destination_id,
         "reason": one.wanted.reason,
         "matching": one.matching,
+        "since": iso(one.wanted.since),
+        "until": iso(one.wanted.until),
+        "mode": one.wanted.mode,
+        "freshId": one.fresh_id,
+        "by": one.actor,
         "limit": one.most,
         "made": one.made,
         "startedAt": iso(one.created_at),

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock, ids
+from ours import clock, ids, log
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
@@ -15,6 +15,7 @@ from ours.services.actors import Actor, Role, Who, needs
 from ours.store import Store
 from ours.store.queries import people as queries
 
+_logger = log.get("people")
 ROLES = ("admin", "editor", "viewer")
 FIRST_EMAIL = "admin@localhost"
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
@@ -74,7 +75,7 @@ class People:
             person_id = queries.insert_person(connection, values)
             if person_id is None:
                 raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
-            audit.record(connection, actor, "add", _subject(person_id), {"role": role})
+            audit.record(connection, actor, "add", _subject(person_id), {"email": email, "role": role})
             return _get(connection, person_id), password
 
     def list(self) -> Sequence[Person]:
@@ -95,20 +96,26 @@ class People:
             raise NotFound(f"Nobody has the email {email.strip()}. `ours person list` shows who there is.")
         return _person(row)
 
-    def sign_in(self, email: str, password: str) -> Person | None:
-        """The person, if the password is theirs. An unknown email takes as long as a wrong password."""
+    def sign_in(self, email: str, password: str, address: str = "") -> Person | None:
+        """The person, if the password is theirs. An unknown email takes as long as a wrong password.
+
+        The log keeps each try with the ``address`` it came from; never an email, for people type passwords there.
+        """
         folded = _fold(email)
         with self._store.read() as connection:
             row = queries.by_email(connection, folded) if _is_email(folded) else None
         if not self._passwords.match(row and row.password, password) or row is None:
+            _logger.warning("sign_in_refused", person=row.id if row else None, address=address)
             return None
         changes: dict[str, Any] = {"signed_in_at": clock.now_ms()}
         if self._passwords.is_old(row.password):
             changes["password"] = self._passwords.hash(password)
         try:
-            return self._change(row.id, changes, "sign_in", Actor(row.email, row.role), session=row.session)
+            person = self._change(row.id, changes, "sign_in", Actor(row.email, row.role), session=row.session)
         except _Overtaken:
             return None
+        _logger.info("signed_in", person=person.id, address=address)
+        return person
 
     def change_password(self, person_id: int, old: str, new: str) -> Person:
         """By the person alone; ends their other sessions (the person returned has the new session number).
@@ -156,16 +163,18 @@ class People:
             if role != "admin":
                 _check_another_admin(connection, before)
             queries.change(connection, person_id, {"role": role})
-            audit.record(connection, actor, "set_role", _subject(person_id), {"from": before.role, "to": role})
+            detail = {"email": before.email, "from": before.role, "to": role}
+            audit.record(connection, actor, "set_role", _subject(person_id), detail)
             return _get(connection, person_id)
 
     @needs("admin")
     def remove(self, person_id: int, *, actor: Who) -> None:
         """:raises Invalid: when nobody would be left who is an admin."""
         with self._store.write() as connection:
-            _check_another_admin(connection, _get(connection, person_id))
+            person = _get(connection, person_id)
+            _check_another_admin(connection, person)
             queries.remove(connection, person_id)
-            audit.record(connection, actor, "remove", _subject(person_id))
+            audit.record(connection, actor, "remove", _subject(person_id), {"email": person.email, "role": person.role})
 
     def _change(
         self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who, *, session: int | None = None
@@ -177,8 +186,9 @@ class People:
         with self._store.write() as connection:
             if not queries.change(connection, person_id, changes, session=session) and session is not None:
                 raise _Overtaken
-            audit.record(connection, actor, verb, _subject(person_id))
-            return _get(connection, person_id)
+            person = _get(connection, person_id)
+            audit.record(connection, actor, verb, _subject(person_id), {"email": person.email})
+            return person
 
 
 def _fold(email: str) -> str:

@@ -1,5 +1,6 @@
 """``ours backup``, ``restore`` and ``db copy`` as they are typed."""
 
+import json
 import os
 from pathlib import Path
 
@@ -24,7 +25,9 @@ def test_a_backup_is_written_checked_and_put_into_a_new_home(
     monkeypatch.setenv("OURS_HOME", str(tmp_path / "new"))
     assert "secret" in terminal.json("restore", str(file), status=1)["error"].lower()
     (tmp_path / "new" / "secret.key").write_bytes((tmp_path / "home" / "secret.key").read_bytes())
-    assert terminal.json("restore", str(file))["difference"] == 0
+    done = terminal.run("restore", str(file), "--json")
+    assert json.loads(done.stdout)["difference"] == 0
+    assert "revoke and remove anew" in done.stderr
     assert [source["name"] for source in terminal.json("source", "list")] == ["Shop"]
 
 

@@ -77,6 +77,7 @@ def test_a_replay_that_was_started_is_listed_paused_resumed_and_cancelled(
     assert terminal.json(*many)["replay"] is None
     begun = terminal.json(*many, "--yes")["replay"]
     assert (begun["state"], begun["matching"], begun["made"]) == ("running", 1, 0)
+    assert (begun["by"], begun["freshId"], begun["since"] is None) == ("cli", False, False)
     assert terminal.json("replay", "pause", "1")["state"] == "paused"
     ours.paced_replays.tick()
     assert terminal.json("replay", "list")[0]["made"] == 0

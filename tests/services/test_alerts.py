@@ -249,6 +249,76 @@ def test_what_no_channel_took_is_told_later(
     assert alerts.list()[0].problem is None
 
 
+def test_what_one_channel_did_not_take_it_alone_is_told_soon(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller,
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    hook = failing(place)
+    box, port = mailbox
+    receiver.answer(500, times=2)
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    for _ in range(4):
+        alerts.run()
+        now.shift(61)
+    assert (stages(receiver), len(box.mails)) == (["opened"] * 3, 1)
+    assert alerts.list()[0].problem is None
+    now.shift(DAY - 4 * 61)
+    alerts.run()
+    assert (stages(receiver)[3:], len(box.mails)) == (["still"], 2)
+    place.destinations.turn_off(hook, actor="cli")
+    box.refuses = True
+    alerts.run()
+    now.shift(61)
+    alerts.run()
+    box.refuses = False
+    for _ in range(3):
+        now.shift(61)
+        alerts.run()
+    assert (stages(receiver)[4:], len(box.mails)) == (["resolved"], 3)
+    assert str(box.mails[2]["Subject"]).startswith("[Ours] Resolved:")
+
+
+def test_a_channel_that_never_takes_is_asked_less_often_and_not_for_ever(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller,
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    hook = failing(place)
+    box, port = mailbox
+    receiver.answer(500, times=10_000)
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    for _ in range(60):
+        alerts.run()
+        now.shift(60)
+    assert len(receiver.requests) < 12
+    place.destinations.turn_off(hook, actor="cli")
+    alerts.run()
+    for seconds in (61, DAY, DAY, 61):
+        now.shift(seconds)
+        alerts.run()
+    asked = len(receiver.requests)
+    now.shift(DAY)
+    alerts.run()
+    assert (len(receiver.requests), len(box.mails)) == (asked, 2)
+
+
+def test_a_channel_that_is_no_more_is_waited_for_no_longer(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller,
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    failing(place)
+    box, port = mailbox
+    receiver.answer(500, times=1)
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts_of(alert_webhook=receiver.url, **mail).run()
+    alone = alerts_of(**mail)
+    for seconds in (61, 61, DAY):
+        now.shift(seconds)
+        alone.run()
+    assert [str(one["Subject"])[:13] for one in box.mails] == ["[Ours] “Hook”", "[Ours] Still:"]
+
+
 def test_an_alert_that_ended_before_it_could_be_told_is_not_told_at_all(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
 ) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from ours.errors import Invalid, Unsealable
+from ours import clock
+from ours.errors import Busy, Invalid, Unsealable
+from ours.services.audit import Audit, Filter
 from ours.services.backup import Backup
 from ours.services.metrics import Counting
 from ours.services.metrics.counting import SCHEDULER
@@ -73,6 +75,34 @@ def test_a_copy_goes_straight_and_numbers_are_never_given_out_again(
     third, _ = People(other).add("third@example.com", "viewer", actor="cli")
     assert third.id == 3
     assert Sources(other).add("Another", actor="cli").source.id == 2
+
+
+def test_the_audit_log_keeps_that_everything_was_taken_out_and_put_back(
+    lived: Place, make_empty: MakeStore, tmp_path: Path
+) -> None:
+    def moves(store: Store) -> list[str]:
+        return [entry.verb for entry in Audit(store).list(wanted=Filter(subject="database"))]
+
+    file, restored, copied = tmp_path / "ours.backup", make_empty("sqlite"), make_empty("sqlite")
+    written = Backup(lived.store).write(file)
+    Backup(restored).restore(file)
+    Backup(lived.store).copy(copied)
+    assert moves(lived.store) == ["copy", "back up"]
+    assert moves(restored) == ["restore", "back up"]
+    assert moves(copied) == ["restore", "copy", "back up"]
+    assert Audit(restored).list(1)[0].detail == {"taken_at": clock.iso(written.at), "rows": written.rows}
+
+
+def test_a_database_that_takes_no_writes_can_be_backed_up(
+    lived: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise Busy("It is read-only.", reason="database")
+
+    _ = lived.store.lookup
+    with monkeypatch.context() as patch:
+        patch.setattr(lived.store, "write", refuse)
+        assert Backup(lived.store).write(tmp_path / "ours.backup").counts["events"] == 4
 
 
 @pytest.mark.parametrize("engine_kind", ["sqlite"])

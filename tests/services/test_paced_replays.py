@@ -125,3 +125,13 @@ def test_test_events_go_to_the_sink_only(place: Place, receiver: Receiver, repla
 def test_with_nothing_there_it_is_done_at_once(replays: PacedReplays) -> None:
     replays.start(REJECTED, actor="cli")
     finish(replays, 1)
+
+
+def test_the_audit_says_what_was_sent_again_and_how(place: Place, receiver: Receiver, replays: PacedReplays) -> None:
+    hook = place.webhook(receiver)
+    rejected(place, 3)
+    wanted = Filter(states=frozenset({"rejected"}), destination_id=hook, mode="live")
+    replays.start(wanted, actor="cli", limit=2, fresh_id=True)
+    assert audit.Audit(place.store).list()[0].detail == {
+        "matching": 3, "limit": 2, "fresh_id": True, "destination_id": hook, "mode": "live", "states": ["rejected"],
+    }  # fmt: skip

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from ours.errors import Invalid, NotFound
 from ours.services import passwords
 from ours.services.actors import Actor
-from ours.services.audit import Audit
+from ours.services.audit import Audit, Filter
 from ours.services.people import People
 from ours.store import Store
 from ours.store.tables import people as table
@@ -204,3 +204,15 @@ def test_the_audit_has_every_change_and_no_password(people: People, store: Store
     assert [entry.verb for entry in reversed(entries)] == verbs
     assert {entry.subject for entry in entries} == {f"person {person.id}"}
     assert all(secret not in repr(entries) for secret in (password, fresh))
+
+
+def test_the_audit_says_whose_account_it_was_when_they_are_gone(people: People, store: Store) -> None:
+    jane = people.add("jane@example.com", "editor", actor="cli")[0]
+    people.add("tom@example.com", "admin", actor="cli")
+    people.set_role(jane.id, "viewer", actor="cli")
+    people.reset("jane@example.com", actor="cli")
+    people.remove(jane.id, actor="cli")
+    of_jane = Audit(store).list(wanted=Filter(subject=f"person {jane.id}"))
+    assert {entry.detail["email"] for entry in of_jane} == {"jane@example.com"}
+    assert [entry.verb for entry in of_jane] == ["remove", "reset_password", "set_role", "add"]
+    assert of_jane[0].detail["role"] == "viewer"

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ours import clock, log
-from ours.core.concerns import Concern, News, Stage, remedy
+from ours.core.concerns import Concern, News, remedy
 from ours.errors import Busy
 from ours.registry import Registry
+from ours.services.alerts import telling
 from ours.services.alerts.channels import channels
 from ours.services.alerts.noticing import notice, unwritten
+from ours.services.alerts.telling import AGAIN, Told
 from ours.services.alerts.unwritten import Unwritten
 from ours.settings import Settings
 from ours.store import Store
@@ -19,8 +21,6 @@ from ours.store.queries import counters
 _logger = log.get("alerts")
 _CALM = clock.MINUTE
 """It must be well for so long before an alert is closed."""
-_AGAIN = clock.DAY
-_RETRY = clock.MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +44,6 @@ class Alert:
     def destination_id(self) -> int | None:
         kind, _, number = self.subject.partition(" ")
         return int(number) if kind == "destination" else None
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What became of a message on one channel; ``problem`` is None when it was taken."""
-
-    channel: str
-    problem: str | None
 
 
 class Alerts:
@@ -110,24 +102,18 @@ class Alerts:
             _logger.warning("alert_opened", kind=row["kind"], subject=row["subject"])
 
     def _tell(self) -> None:
-        now = clock.now_ms()
+        now, ways = clock.now_ms(), list(channels(self._settings))
         with self._store.read() as connection:
-            rows = queries.due(connection, now, now + _AGAIN)
-        told = self._send([_news(row) for row in rows]) if rows else []
-        if not told:
+            rows = queries.due(connection, now, now + AGAIN) if ways else []
+        if not rows:
             return
-        problem = " ".join(f"{one.channel}: {one.problem}" for one in told if one.problem) or None
-        taken = _any_taken(told)
+        told = telling.tell(ways, rows, now)
         with self._store.write() as connection:
             for row in rows:
-                queries.change(connection, row.id, _after(row, now, taken=taken) | {"problem": problem})
+                queries.change(connection, row.id, telling.after(row, told[row.id], now))
 
     def _send(self, news: Sequence[News]) -> Sequence[Told]:
-        told = [Told(channel.name, channel.tell(news)) for channel in channels(self._settings)]
-        for one in told:
-            if one.problem:
-                _logger.error("alert_not_told", channel=one.channel, problem=one.problem)
-        return told
+        return [telling.send(channel, news) for channel in channels(self._settings)]
 
 
 def _any_taken(told: Iterable[Told]) -> bool:
@@ -146,7 +132,7 @@ def _changes(known: Iterable[Any], found: Iterable[Concern], now: int) -> dict[i
         elif row.well_at is None:
             changes[row.id] = {"well_at": now}
         elif not 0 <= now - row.well_at < _CALM:
-            changes[row.id] = {"closed_at": now, "due_at": now if row.told_at else None}
+            changes[row.id] = {"closed_at": now, "missed": None, "due_at": now if row.told_at else None}
     return changes
 
 
@@ -157,18 +143,6 @@ def _new(known: Iterable[Any], found: Iterable[Concern], now: int) -> list[dict[
         {"kind": one.kind, "subject": one.subject, "words": one.words, "opened_at": now, "due_at": now}
         for one in fresh.values()
     ]
-
-
-def _after(row: Any, now: int, *, taken: bool) -> dict[str, Any]:
-    """What telling it does to an alert: told again in a day while it lasts, in a minute when no channel took it."""
-    if not taken:
-        return {"due_at": now + _RETRY}
-    return {"told_at": now, "due_at": None if row.closed_at else now + _AGAIN}
-
-
-def _news(row: Any) -> News:
-    stage: Stage = "resolved" if row.closed_at else "still" if row.told_at else "opened"
-    return News(row.kind, row.subject, stage, row.words, row.opened_at)
 
 
 def _alert(row: Any) -> Alert:

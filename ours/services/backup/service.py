@@ -7,8 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table
 
-from ours import clock
-from ours.errors import Invalid
+from ours import clock, log
+from ours.core.deeds import Verb
+from ours.errors import Busy, Invalid
+from ours.services import audit
 from ours.services.backup import form
 from ours.services.backup.form import Head, Section
 from ours.services.metrics.counting import SCHEDULER
@@ -16,6 +18,8 @@ from ours.services.overview import figures
 from ours.store import Store, migrate
 from ours.store.queries import counters, snapshot, whole
 
+_logger = log.get("backup")
+_SUBJECT = "database"
 Again = Callable[[Store], object]
 _WORTHLESS = frozenset({"checks", "counters", "keepsakes"})
 """What an installation makes by itself before it has anything to keep."""
@@ -42,11 +46,11 @@ class Backup:
         self._again = again
 
     def write(self, path: Path) -> Moved:
-        """Everything of one moment, while the server goes on.
+        """Everything of one moment, while the server goes on. The audit log keeps it, if the database takes writes.
 
         :raises Invalid: when the file can't be written.
         """
-        with form.writing(path) as file, _taken(self._store) as (connection, head):
+        with form.writing(path) as file, _taken(self._store, "back up") as (connection, head):
             counts = form.write(file, head, _sections(connection), _binary())
         return Moved(head.at, counts)
 
@@ -77,20 +81,30 @@ class Backup:
 
         :raises Invalid: as ``restore`` does, or when this database is not of the present shape.
         """
-        with _taken(self._store) as (connection, head):
+        with _taken(self._store, "copy") as (connection, head):
             counts = _put(to, head, _sections(connection))
         return _settle(to, Moved(head.at, counts))
 
 
 @contextmanager
-def _taken(store: Store) -> Iterator[tuple[Connection, Head]]:
+def _taken(store: Store, verb: Verb) -> Iterator[tuple[Connection, Head]]:
     """A connection that sees one moment for as long as the block lasts, and what there is to say about it."""
     if not migrate.is_current(store):
         raise Invalid("The database is of another version. Run `ours db upgrade` first.")
+    _note(store, verb)
     _ = store.lookup  # made by now, so that whoever puts it back sees whether the secret keys fit
     with store.read() as connection:
         snapshot.take(connection)
         yield connection, Head(migrate.head(), clock.now_ms(), whole.sequences(connection))
+
+
+def _note(store: Store, verb: Verb) -> None:
+    """A database that takes no writes is one that needs a backup, so that is let go on without."""
+    try:
+        with store.write() as connection:
+            audit.record(connection, "cli", verb, _SUBJECT)
+    except Busy as error:
+        _logger.warning("not_in_the_audit_log", verb=verb, error=str(error))
 
 
 def _sections(connection: Connection) -> Iterator[Section]:
@@ -122,6 +136,7 @@ def _settle(store: Store, moved: Moved, again: Sequence[Again] = ()) -> Moved:
     migrate.upgrade(store)
     with store.write() as connection:
         counters.forget(connection, SCHEDULER)  # nobody is at work here yet
+        audit.record(connection, "cli", "restore", _SUBJECT, {"taken_at": clock.iso(moved.at), "rows": moved.rows})
     for one in again:
         one(store)
     with store.read() as connection:

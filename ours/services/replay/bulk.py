@@ -49,8 +49,7 @@ class Bulk:
         )
 
     def run(self, wanted: Filter, *, actor: Who, limit: int | None, fresh_id: bool) -> int:
-        matching = self.preview(wanted).count
-        detail = {"matching": matching, "limit": limit, "fresh_id": fresh_id} | _told(wanted)
+        detail = told(wanted, self.preview(wanted).count, limit, fresh_id=fresh_id)
         left: float = math.inf if limit is None else limit
         done = 0
         for ids in self._pages(wanted):
@@ -90,7 +89,7 @@ class Bulk:
             yield ids
 
 
-def _told(wanted: Filter) -> dict[str, object]:
+def told(wanted: Filter, matching: int, limit: int | None, *, fresh_id: bool) -> dict[str, object]:
     """What was asked for, as the audit keeps it."""
     given = {name: value for name, value in asdict(wanted).items() if value is not None}
-    return given | {"states": sorted(wanted.states)}
+    return {"matching": matching, "limit": limit, "fresh_id": fresh_id} | given | {"states": sorted(wanted.states)}

@@ -16,7 +16,7 @@ from ours.errors import Invalid, NotFound
 from ours.registry import Registry
 from ours.services import audit, targets
 from ours.services.actors import Who, name_of, needs
-from ours.services.replay.bulk import CHUNK, Bulk
+from ours.services.replay.bulk import CHUNK, Bulk, told
 from ours.services.replay.views import Filter
 from ours.store import Store
 from ours.store.queries import replay as matching
@@ -69,7 +69,8 @@ class PacedReplays:
                       "fresh_id": fresh_id, "matching": count, "made": 0, "upto": matching.newest(connection),
                       "created_at": now, "updated_at": now}  # fmt: skip
             replay_id = queries.insert_replay(connection, values)
-            audit.record(connection, actor, "replay", f"replay {replay_id}", {"matching": count, "limit": limit})
+            detail = told(wanted, count, limit, fresh_id=fresh_id)
+            audit.record(connection, actor, "replay", f"replay {replay_id}", detail)
             return _paced(queries.locked(connection, replay_id))
 
     def list(self, limit: int = 50) -> Sequence[Paced]:

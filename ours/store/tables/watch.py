@@ -20,6 +20,7 @@ alerts = Table(
     Column("told_at", Moment, comment="When it was told last"),
     Column("due_at", Moment, comment="When it is to be told (again); null: all is told"),
     Column("problem", Text, comment="Why it could not be told by some channel the last time"),
+    Column("missed", Text, comment="Names of channels, with commas: only these have yet to be told the last news"),
     CheckConstraint("closed_at IS NULL OR well_at IS NOT NULL", name="well_when_closed"),
     Index("uq_alerts_open", "kind", "subject", unique=True, sqlite_where=OPEN, postgresql_where=OPEN),
     Index("ix_alerts_due", "due_at", sqlite_where=DUE, postgresql_where=DUE),

@@ -92,6 +92,7 @@ def _actor() -> Actor:
     actor = ours().tokens.authenticate(text.strip()) if scheme.lower() == "bearer" and text.strip() else None
     if actor is None:
         throttle().note_wrong_token(address)
+        log.get("web.admin").warning("token_refused", address=address)
         raise Unauthorised("Send a token as `Authorization: Bearer …`; it is missing, unknown or no longer good.")
     return actor
 

@@ -22,9 +22,10 @@ def sign_in() -> ResponseReturnValue:
     if request.method == "GET":
         return _form("")
     email = request.form.get("email", "")
-    if not throttle().admits(request.remote_addr or "", email):
+    address = request.remote_addr or ""
+    if not throttle().admits(address, email):
         return _form(_TOO_MANY), 429
-    found = ours().people.sign_in(email, request.form.get("password", ""))
+    found = ours().people.sign_in(email, request.form.get("password", ""), address)
     if found is None:
         return _form(_WRONG), 401
     unsaved = "unsaved" in session

@@ -113,8 +113,9 @@ def test_little_by_little_it_can_be_paused_resumed_and_cancelled(
     send()
     work()
     assert "None yet" in editor.page("/replays")
-    page = editor.post("/dispatches/replay", state="rejected", destination=str(refusing), pace="slow").text
+    page = editor.post("/dispatches/replay", state="rejected", destination=str(refusing), pace="slow", id="fresh").text
     assert "Replay 1 has begun." in page
+    assert "with new ids" in page
     assert "0 of 1" in page
     for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         page = editor.post(f"/replays/1/{verb}").text

@@ -1,10 +1,12 @@
 """Signing in, staying in, and being sent away."""
 
+import json
 from html import unescape
 
 import pytest
 from flask import Flask
 
+from ours import log
 from ours.bootstrap import Ours
 from ours.web.show.back import local_path
 from tests.web.show.conftest import PASSWORD, Browser
@@ -27,6 +29,22 @@ def test_a_wrong_password_and_an_unknown_email_are_answered_alike(stranger: Brow
     assert wrong.status_code == unknown.status_code == 401
     assert "Email and password do not match" in wrong.text
     assert "Email and password do not match" in unknown.text
+
+
+def test_the_log_keeps_who_tried_to_sign_in_from_where_and_nothing_that_was_typed(
+    stranger: Browser, here: Ours, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ada = here.people.add("ada@example.com", "viewer", password=PASSWORD, actor="cli")[0].id
+    log.configure("INFO", "json")
+    for email, password in (("ada@example.com", "not it"), ("typed-a-passphrase", "x"), ("ada@example.com", PASSWORD)):
+        stranger.sign_in(email, password)
+    text = capsys.readouterr().err
+    lines = [json.loads(line) for line in text.splitlines() if '"address"' in line]
+    assert [(line["event"], line["person"], line["address"]) for line in lines] == [
+        ("sign_in_refused", ada, "127.0.0.1"), ("sign_in_refused", None, "127.0.0.1"), ("signed_in", ada, "127.0.0.1"),
+    ]  # fmt: skip
+    log.configure("WARNING", "text")
+    assert all(typed not in text for typed in ("typed-a-passphrase", "not it", PASSWORD, "ada@"))
 
 
 def test_guessing_is_slowed_down(stranger: Browser) -> None:
