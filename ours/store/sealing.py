@@ -1,6 +1,5 @@
 """Encryption at rest. A sealed value says which key made it, and opens only in the place it was sealed for."""
 
-import base64
 import hashlib
 import hmac
 import math
@@ -143,7 +142,3 @@ class Lookup:
 def key_hash(key: str) -> str:
     """SHA-256 of an ingest key: what look-up uses."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def encode_key(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).decode()
