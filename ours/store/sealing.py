@@ -33,8 +33,8 @@ def derive(key: bytes, purpose: str) -> bytes:
 class Sealer:
     """Seals with the first key of the ring (AES-256-GCM), opens with any.
 
-    Format: version (1 byte) · key id (4) · nonce (12) · ciphertext and tag. ``place`` (table and row) is authenticated,
-    so that a value moved to another row does not open.
+    Format: version (1 byte) · key id (4) · nonce (12) · ciphertext and tag. ``place`` (see ``places``) is
+    authenticated, so that a value moved to another row does not open.
     """
 
     def __init__(self, ring: Ring, again: Callable[[], Ring] | None = None) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, and_, bindparam, func, select, tuple_, update
 
+from ours.store import places
 from ours.store.tables import attempts, destinations, events, keepsakes, keys, versions, visitors
 
 Key = tuple[Any, ...]
@@ -23,15 +24,14 @@ class Shelf:
 
 
 SHELVES: Sequence[Shelf] = (
-    Shelf("keepsakes", keepsakes.c.sealed, (keepsakes.c.name,), (keepsakes.c.name,), "{}".format),
-    Shelf("keys", keys.c.sealed, (keys.c.id,), (keys.c.hash,), "keys:{}".format),
-    Shelf("destinations", destinations.c.settings, (destinations.c.id,), (destinations.c.id,),
-          "destinations:{}:settings".format),
-    Shelf("visitors", visitors.c.profile, (visitors.c.id,), (visitors.c.id,), "visitors:{}".format),
-    Shelf("events", events.c.payload, (events.c.id,), (events.c.id,), "events:{}".format),
+    Shelf("keepsakes", keepsakes.c.sealed, (keepsakes.c.name,), (keepsakes.c.name,), places.keepsake),
+    Shelf("keys", keys.c.sealed, (keys.c.id,), (keys.c.hash,), places.key),
+    Shelf("destinations", destinations.c.settings, (destinations.c.id,), (destinations.c.id,), places.settings),
+    Shelf("visitors", visitors.c.profile, (visitors.c.id,), (visitors.c.id,), places.visitor),
+    Shelf("events", events.c.payload, (events.c.id,), (events.c.id,), places.event),
     Shelf("attempts", attempts.c.exchange, (attempts.c.dispatch_id, attempts.c.number),
-          (attempts.c.dispatch_id, attempts.c.number), "attempts:{}:{}".format),
-    Shelf("versions", versions.c.document, (versions.c.id,), (versions.c.id,), "versions:{}".format),
+          (attempts.c.dispatch_id, attempts.c.number), places.attempt),
+    Shelf("versions", versions.c.document, (versions.c.id,), (versions.c.id,), places.version),
 )  # fmt: skip
 
 
