@@ -126,8 +126,8 @@ def list_(shell: Shell) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, name: str) -> None:
-    """One destination; its secrets stay hidden. NAME is its name or id."""
-    found = shell.ours.destinations.find(name)
+    """One destination, be it removed; its secrets stay hidden. NAME is its name or id."""
+    found = shell.ours.destinations.find(name, removed=True)
     health = shell.ours.overview.waiting(found.id)
     waiting = {"count": health.open + health.held, "oldest": iso(shell.ours.overview.oldest_waiting(found.id))}
     shell.show({**_document(found), "waiting": waiting})

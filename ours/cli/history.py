@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def history() -> None:
     """Every change of the configuration: who, when, why.
 
-    OF is a destination's name or id, or `governance`.
+    OF is a destination's name or id, be it removed, or `governance`.
     """
 
 

@@ -12,6 +12,12 @@ LONGEST = 200
 class Named(NamedTuple):
     id: int
     name: str
+    removed: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The name, and that it was removed, if so."""
+        return f"{self.name} (removed)" if self.removed else self.name
 
 
 def is_text(name: str) -> bool:
@@ -52,7 +58,7 @@ def find(name_or_id: str | int, among: Iterable[Named], what: str) -> int:
     ):
         if found:
             return found[0]
-    there = ", ".join(f'"{one.name}"' for one in known[:20]) or "none yet"
+    there = ", ".join(f'"{one.name}"' for one in known[:20] if not one.removed) or "none yet"
     raise NotFound(f'There is no {what} "{wanted}". There are: {there}.')
 
 

@@ -57,9 +57,8 @@ def check_seen(connection: Connection, subject: str, newest: int, seen: int | No
     last = queries.one(connection, subject, newest)
     sentence = (
         f"{last.actor if last else 'Somebody'} changed this after you opened it, so what you typed was not saved."
-        " Open it again, and make your change to what stands there now."
     )
-    raise Changed(sentence, {"": [sentence]})
+    raise Changed(sentence, {"version": [sentence]})
 
 
 def open_document(sealer: Sealer, row: Any) -> dict[str, Any]:

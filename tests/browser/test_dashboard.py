@@ -14,7 +14,7 @@ from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from tests.browser.conftest import sign_in
 from tests.browser.pictures import pages
-from tests.browser.seed import PASSWORD, Seeded
+from tests.browser.seed import ADA, PASSWORD, Seeded
 
 pytestmark = pytest.mark.browser
 
@@ -246,3 +246,68 @@ def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: S
     page.get_by_role("button", name="Set all as in version").click()
     expect(page.get_by_text("All is set as in version")).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
+
+
+def test_what_the_keyboard_has_reached_is_not_taken_away_by_what_comes(page: Page, ours: Ours, seeded: Seeded) -> None:
+    page.goto("/events")
+    source = page.locator("#rows td.from a").first
+    page.locator("#rows td.name a").first.focus()
+    page.keyboard.press("Tab")
+    expect(source).to_be_focused()
+    caller = ours.accept.authenticate(ours.sources.keys(seeded.source_id)[0].text.reveal())
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Came Later", occurred_at=clock.now_ms(), user_id="u1")])
+    page.wait_for_timeout(4_000)
+    expect(source).to_be_focused()
+    page.get_by_role("button", name="Pause").focus()
+    expect(page.get_by_role("link", name="Came Later")).to_be_visible()
+
+
+def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Seeded) -> None:
+    page.goto(f"/destinations/{seeded.destination_id}/mapping")
+    for template in ("{{visitor.city}}", "{{visitor.zip}}"):
+        page.get_by_role("button", name="Add a row").click()
+        page.get_by_label("Field", exact=True).last.fill("place")
+        page.get_by_label("Template").last.fill(template)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_be_focused()
+    faulty = page.locator('[name="map_field"][aria-invalid="true"]')
+    expect(faulty).to_have_count(2)
+    expect(faulty.first).to_have_accessible_description("place stands in two rows. Give it one.")
+
+
+def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
+    ours.tokens.add("Clicked", ["sources:read"], actor="cli")
+    page.goto("/tokens")
+    row = page.get_by_role("row").filter(has_text="Clicked")
+    row.locator("summary").click()
+    assert [one.revoked_at for one in ours.tokens.list() if one.name == "Clicked"] == [None]
+    row.get_by_role("button", name="Revoke Clicked").click()
+    expect(page.get_by_text("The token is revoked.")).to_be_visible()
+    expect(row).to_contain_text("revoked")
+    expect(row.locator("summary")).to_have_count(0)
+
+
+@pytest.mark.parametrize("width", [768, 1000, 1280])
+def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, ours: Ours, width: int) -> None:
+    name = "Partner with a name that goes on and on, so that nobody knows where it may break, in three words or in four"
+    place = ours.destinations.add(
+        "webhook", name, {"url": "https://example.com/"}, events=["*"], mapping={"mail": "{{visitor.email}}"},
+        override="a test", actor="cli",
+    ).id  # fmt: skip
+    source = ours.sources.add(name, actor="cli").source.id
+    ours.sources.rotate(source, "live", 3600, actor="cli")
+    ours.destinations.turn_off(place, actor="cli")
+    caller = ours.accept.authenticate(ours.sources.keys(source)[0].text.reveal())
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Long", occurred_at=clock.now_ms(), user_id="long", external_id="long")])
+    _work(ours)
+    visitor = ours.visitors.find("long", actor=ADA)[0].id
+    page.set_viewport_size({"width": width, "height": 800})
+    widths = {}
+    for path in ("/dispatches", "/plugins", f"/sources/{source}", f"/visitors/{visitor}", "/", "/history"):
+        page.goto(path)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
+    ours.destinations.remove(place, actor="cli")
+    ours.sources.delete(source, actor="cli")
+    assert {path: found for path, found in widths.items() if found > width} == {}

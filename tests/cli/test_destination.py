@@ -136,3 +136,20 @@ def test_one_whose_settings_do_not_fit_its_plugin_any_more_is_named_by_every_ver
     assert "no-address" not in finding["message"] + changed.stderr
     mended = terminal.run("destination", "update", "Hook", "--set", "url=https://example.com/")
     assert words not in mended.stderr
+
+
+def test_one_that_was_removed_is_still_shown_and_so_is_its_history(terminal: Terminal) -> None:
+    for name in ("Hook", "Hook 2"):
+        terminal.json("destination", "add", "webhook", name, "--set", URL, "--event", "Lead")
+    terminal.json("destination", "update", "Hook", "--event", "Purchase")
+    terminal.json("destination", "remove", "Hook")
+    for name in ("Hook", "1"):
+        assert terminal.json("destination", "show", name)["status"] == "removed"
+        assert [one["version"] for one in terminal.json("history", "list", name)] == [2, 1]
+        assert terminal.json("history", "show", name, "1")["set"]["events"] == ["Lead"]
+        refused = terminal.run("history", "rollback", name, "1")
+        assert 'The destination "Hook" was removed, and that is for good.' in refused.stderr
+    terminal.json("destination", "add", "webhook", "Hook", "--set", URL, "--event", "Lead")
+    assert terminal.json("destination", "show", "Hook")["id"] == 3
+    assert '"Hook 2"' in terminal.run("destination", "show", "nothing").stderr
+    assert terminal.run("destination", "pause", "1").exit_code == 1

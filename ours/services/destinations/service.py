@@ -89,6 +89,11 @@ class Destinations:
         with self._store.read() as connection:
             return _names(connection)
 
+    def ever(self) -> Sequence[naming.Named]:
+        """As ``names``, and then those that were removed, the latest first."""
+        with self._store.read() as connection:
+            return _ever(connection)
+
     def get(self, destination_id: int) -> Destination:
         """Removed ones too: their dispatches are still there.
 
@@ -102,10 +107,14 @@ class Destinations:
         with self._store.read() as connection:
             return self._open(_row(connection, destination_id))
 
-    def find(self, name_or_id: str | int) -> Destination:
-        """:raises NotFound: saying which destinations there are."""
+    def find(self, name_or_id: str | int, *, removed: bool = False) -> Destination:
+        """``removed``: one that was removed will do, too, where none that is there has the name.
+
+        :raises NotFound: saying which destinations there are.
+        """
         with self._store.read() as connection:
-            found = naming.find(name_or_id, _names(connection), "destination")
+            among = _ever(connection) if removed else _names(connection)
+            found = naming.find(name_or_id, among, "destination")
             return self._get(connection, found)
 
     @needs("editor", "destinations:write")
@@ -242,7 +251,9 @@ class Destinations:
     def _replace(
         self, connection: Connection, row: Any, before: Config, after: Config, change: Change, override: str
     ) -> None:
-        """Put ``after`` in place of ``before``, as a new version."""
+        """Put ``after`` in place of ``before``, as a new version; none when nothing differs and nobody says why."""
+        if after == before and not change.why:
+            return
         naming.check_free(after.name, _names(connection), row.id)
         listening.check(connection, after.sources)
         exposed = newly_exposed(self._loaded(row.slug), before, after)
@@ -282,6 +293,11 @@ class Destinations:
 
 def _names(connection: Connection) -> list[naming.Named]:
     return [naming.Named(row.id, row.name) for row in queries.names(connection)]
+
+
+def _ever(connection: Connection) -> list[naming.Named]:
+    found = [naming.Named(row.id, row.name, row.status == "removed") for row in queries.ever(connection)]
+    return sorted(found, key=lambda one: (one.removed, -one.id if one.removed else one.id))
 
 
 def _row(connection: Connection, destination_id: int) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ours.core.diffing import Difference, differences
-from ours.errors import Invalid, NotFound
+from ours.errors import NotFound
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services.actors import Who, needs
@@ -67,7 +67,8 @@ class History:
     def roll_back(self, subject: str, number: int, *, actor: Who, why: str = "", override: str = "") -> Version:
         """Set all as that version has it: a new version.
 
-        :raises Invalid: when it does not fit any more: a setting that its plugin asks for now, say.
+        :raises Invalid: when it does not fit any more: a setting that its plugin asks for now, say; or when it
+            was removed.
         """
         _, document = self._open(subject, number)
         why = why or f"Back to version {number}."
@@ -75,18 +76,15 @@ class History:
             self._governance.put(from_documents(document["rules"]), actor=actor, verb="roll back", why=why)
         else:
             destination_id = int(subject.split()[1])
-            if not document.get("settings") and self._destinations.get(destination_id).status == "removed":
-                raise Invalid("The destination was removed, and that is for good. Add a new one.")
-            config = from_document(document)
-            self._destinations.restore(destination_id, config, actor=actor, why=why, override=override)
+            self._destinations.restore(destination_id, from_document(document), actor=actor, why=why, override=override)
         return self.show(subject, self._newest(subject))
 
     def subject(self, name: str) -> str:
-        """``governance``, or the subject of the destination of that name or id.
+        """``governance``, or the subject of the destination of that name or id, be it removed.
 
         :raises NotFound: saying which destinations there are.
         """
-        return GOVERNANCE if name == GOVERNANCE else subject_of(self._destinations.find(name).id)
+        return GOVERNANCE if name == GOVERNANCE else subject_of(self._destinations.find(name, removed=True).id)
 
     def _newest(self, subject: str) -> int:
         with self._store.read() as connection:

@@ -15,7 +15,7 @@ from ours.services.overview import masks
 from ours.services.overview.events import refusals, rows
 from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
 from ours.store import Sealer
-from ours.store.queries import reading_dispatches, reading_events, visitors
+from ours.store.queries import destinations, reading_dispatches, visitors
 
 
 class Details:
@@ -106,7 +106,8 @@ class Details:
         return [dispatch(row, tries[row.id], replays.get(row.id)) for row in found]
 
     def _refused(self, row: Any) -> list[Dispatch]:
-        names = reading_events.destination_names(self._connection)
+        places = {one.id: one for one in destinations.ever(self._connection)}
+        names = {one.id: one.name for one in places.values()}
         return [
             Dispatch(
                 id=None,
@@ -117,6 +118,7 @@ class Details:
                 state=mark.state,
                 reason=mark.reason,
                 why=describe(mark.reason),
+                standing=places[mark.destination_id].status if mark.destination_id in places else None,
             )
             for mark in refusals(row.refused, names)
         ]
@@ -166,6 +168,7 @@ def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dis
         replay_of=row.replay_of,
         replayed_by=replayed_by,
         attempts=tuple(tries),
+        standing=row.standing,
     )
 
 

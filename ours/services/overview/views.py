@@ -95,7 +95,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One dispatch with the reason in words and all its attempts."""
+    """One dispatch with the reason in words and all its attempts; ``standing``: its destination's status today."""
 
     id: str | None
     event_id: str
@@ -109,6 +109,7 @@ class Dispatch:
     replay_of: str | None = None
     replayed_by: str | None = None
     attempts: tuple[Attempt, ...] = ()
+    standing: str | None = None
 
     @property
     def repeatable(self) -> bool:

@@ -60,9 +60,13 @@ def permitted(known: Targets, old: Iterable[Candidate]) -> list[tuple[Candidate,
 def check(planned: Planned) -> Planned:
     """:raises Invalid: when a replay may not be made, saying why."""
     if planned.state == "stopped":
-        sentence = _SENTENCES.get(planned.reason or "") or describe(planned.reason).words
-        raise Invalid(f"It can't be replayed. {sentence}")
+        raise Invalid(f"It can't be replayed. {why_not(planned.reason)}")
     return planned
+
+
+def why_not(reason: str | None) -> str:
+    """Why a replay may not be made, in a sentence."""
+    return _SENTENCES.get(reason or "") or describe(reason).words
 
 
 def is_under_way(one: Candidate) -> bool:

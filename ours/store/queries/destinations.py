@@ -29,6 +29,7 @@ _RESTING = Prepared(
     )
 )
 _NAMES = Prepared(_NOT_REMOVED.with_only_columns(destinations.c.id, destinations.c.name))
+_EVER = Prepared(select(destinations.c.id, destinations.c.name, destinations.c.status))
 _TO_ROUTE = (
     select(
         destinations.c.id, destinations.c.slug, destinations.c.status, destinations.c.breaker, destinations.c.sources,
@@ -72,6 +73,11 @@ def rows(connection: Connection) -> Sequence[Any]:
 def names(connection: Connection) -> Sequence[Any]:
     """Id and name of each, by id."""
     return _NAMES.all(connection)
+
+
+def ever(connection: Connection) -> Sequence[Any]:
+    """Id, name and status of each that there ever was."""
+    return _EVER.all(connection)
 
 
 def one(connection: Connection, destination_id: int) -> Any | None:

@@ -18,7 +18,7 @@ def marks(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
 
 
 def of_event(connection: Connection, event_id: str) -> Sequence[Any]:
-    """The event's dispatches whole, each with its destination's ``destination``, ``slug`` and ``status``."""
+    """The event's dispatches whole, each with its destination's ``destination``, ``slug`` and ``standing``."""
     return connection.execute(_whole().where(_d.event_id == event_id).order_by(_d.created_at, _d.id)).all()
 
 
@@ -34,4 +34,5 @@ def attempts_of(connection: Connection, dispatch_ids: Sequence[str]) -> Sequence
 
 def _whole() -> Any:
     where = dispatches.outerjoin(destinations, destinations.c.id == _d.destination_id)
-    return select(dispatches, destinations.c.name.label("destination"), destinations.c.slug).select_from(where)
+    told = (destinations.c.name.label("destination"), destinations.c.slug, destinations.c.status.label("standing"))
+    return select(dispatches, *told).select_from(where)

@@ -18,6 +18,7 @@ from ours.web.show import mapping_form
 from ours.web.show.dispatches import STATES
 from ours.web.show.door import page, person
 from ours.web.show.probe import send_test_event
+from ours.web.show.removed import removal, still_there
 from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
 
 
@@ -56,6 +57,7 @@ def destination(destination_id: int) -> str:
     return render_template(
         "destinations/destination.html",
         destination=found,
+        removal=removal(found),
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
         standing=standing,
@@ -71,7 +73,7 @@ def destination(destination_id: int) -> str:
 
 @page("/destinations/<int:destination_id>/edit", "editor", ["GET", "POST"])
 def edit_destination(destination_id: int) -> ResponseReturnValue:
-    found = ours().destinations.get(destination_id)
+    found = still_there(destination_id)
     plugin = _plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
     if found.unopened:
         abort(409, f"Its settings: {found.unopened.words} {found.unopened.remedy}")
@@ -92,14 +94,14 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
 @page("/destinations/<int:destination_id>/test", "editor", ["POST"])
 def test_destination(destination_id: int) -> ResponseReturnValue:
     """A test event like any other: it goes the whole road, and the sink keeps what would have been sent."""
-    ours().destinations.get(destination_id)
+    still_there(destination_id)
     receipt = send_test_event(request.form.get("event", ""))
     return redirect(url_for("show.event", event_id=receipt.event_id))
 
 
 @page("/destinations/<int:destination_id>/<verb>", "editor", ["GET", "POST"])
 def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
-    found = ours().destinations.get(destination_id)
+    found = still_there(destination_id)
     change = DESTINATION.get(verb) or abort(404)
     health = ours().overview.waiting(destination_id)
     unsaid = verb == "remove" and bool(health.open or health.held) and "pending" not in request.form

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.services.overview.trouble import Cause
-from ours.services.replay import FAILED, Filter
+from ours.services.replay import FAILED, Filter, why_not
 from ours.web.current import ours
 from ours.web.show.door import page, person
 
@@ -24,14 +24,17 @@ _NAMES = ("state", "destination", "reason", "mode", "age")
 def dispatches() -> str:
     given = _given(request.args)
     found = ours().overview.trouble(_filter(given), request.args.get("before"), _ROWS)
+    places = ours().destinations.ever()
+    gone = {one.id for one in places if one.removed}
     return render_template(
         "dispatches/dispatches.html",
         page=found,
         given=given,
         states=STATES,
         ages=AGES,
-        destinations=ours().destinations.names(),
-        replayable=any(_replayable(cause) for cause in found.causes),
+        destinations=places,
+        gone=gone,
+        replayable=any(_replayable(cause) for cause in found.causes if cause.destination_id not in gone),
     )
 
 
@@ -41,10 +44,12 @@ def replay_many() -> ResponseReturnValue:
     given = _given(request.values)
     wanted = _filter(given, FAILED)
     if request.method == "GET":
-        places = {one.id: one.name for one in ours().destinations.names()}
+        places = {one.id: one.shown for one in ours().destinations.ever()}
+        preview = ours().replay.preview(wanted)
         return render_template(
-            "dispatches/replay.html", given=given, preview=ours().replay.preview(wanted), most=MOST_AT_ONCE,
-            place=places.get(wanted.destination_id or 0), ages=AGES,
+            "dispatches/replay.html", given=given, preview=preview, most=MOST_AT_ONCE, ages=AGES,
+            place=places.get(wanted.destination_id or 0),
+            barred=[(count, why_not(reason)) for reason, count in preview.barred.items()],
         )  # fmt: skip
     fresh_id = request.form.get("id") == "fresh"
     if request.form.get("pace") == "slow":

@@ -47,7 +47,7 @@ def not_found(error: NotFound) -> ResponseReturnValue:
 
 @blueprint.errorhandler(Invalid)
 def invalid(error: Invalid) -> ResponseReturnValue:
-    return _page(str(error), 400)
+    return _page(str(error), 400, title="That can't be done")
 
 
 @blueprint.errorhandler(Forbidden)
@@ -65,9 +65,11 @@ def unsealable(error: Unsealable) -> ResponseReturnValue:
     return _page(str(error), 409)
 
 
-def _page(sentence: str | None, status: int, form: str | None = None) -> ResponseReturnValue:
-    """``form``: where the form stands that was not taken."""
+def _page(sentence: str | None, status: int, form: str | None = None, title: str | None = None) -> ResponseReturnValue:
+    """``form``: where the form stands of which nothing was taken. Whatever else was sent has a way back, too."""
     g.broken = status >= 500  # the page that says so asks the database nothing
-    title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
-    shown = {"title": "Nothing was saved" if form else title, "sentence": sentence or usual, "form": form}
+    usual_title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
+    back = form_path() if request.method == "POST" and not form else None
+    shown = {"title": "Nothing was saved" if form else title or usual_title, "sentence": sentence or usual,
+             "form": form, "back": back}  # fmt: skip
     return render_template("errors/error.html", status=status, **shown), status

@@ -22,7 +22,7 @@ def events() -> str:
     return render_template(
         "events/events.html",
         sources=ours().sources.names(),
-        destinations=ours().destinations.names(),
+        destinations=ours().destinations.ever(),
         states=STATES,
         **_rows(),
     )

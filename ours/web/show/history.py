@@ -10,12 +10,16 @@ from flask.typing import ResponseReturnValue
 
 from ours.core.diffing import Difference
 from ours.errors import Invalid, NotFound
+from ours.services.destinations import Destination
 from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page, person
+from ours.web.show.removed import removal
 
 _VERSIONS = 50
 _SOURCE = re.compile(r"sources\[\d+\]")
+_OF_NONE = {"sources": "all", "events": "none: nothing leaves", "mapping": "the plugin's", "category": "the plugin's"}
+"""What it means that a destination has none of these."""
 _COVER = re.compile(r"rules\[\d+\]\.covers\[\d+\]")
 
 
@@ -24,10 +28,12 @@ def history() -> str:
     subject, before = request.args.get("of") or None, request.args.get("before", "")
     found = ours().history.list(subject, _VERSIONS + 1, before if is_id(before) else None)
     older = found[_VERSIONS - 1].id if len(found) > _VERSIONS else None
-    names = {f"destination {one.id}": one.name for one in ours().destinations.names()}
+    names = {f"destination {one.id}": one.shown for one in ours().destinations.ever()}
+    place = _place(subject) if subject in names else None
     return render_template(
-        "history/history.html", versions=found[:_VERSIONS], older=older, subject=subject, names=names
-    )
+        "history/history.html", versions=found[:_VERSIONS], older=older, subject=subject, names=names, place=place,
+        removal=removal(place) if place else None,
+    )  # fmt: skip
 
 
 @page("/history/<subject>/<int:number>", "viewer")
@@ -56,13 +62,21 @@ def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> s
     newest = ours().history.list(subject, 1)[0].number
     since = ours().history.diff(subject, number, newest) if number != newest else []
     changed = _changed(subject, number)
-    places = {one.id: one.name for one in ours().destinations.names()}
+    places = {one.id: one.shown for one in ours().destinations.ever()}
+    place = _place(subject)
     told = _Told({one.id: one.name for one in ours().sources.names()}, places)
     return render_template(
         "history/version.html", version=replace(found, document=told.document(found.document)), newest=newest,
         since=told.differences(since), changed=None if changed is None else told.differences(changed),
         names={f"destination {place}": name for place, name in places.items()}, wrong=wrong, ask=ask,
+        place=place, removal=removal(place) if place else None,
     )  # fmt: skip
+
+
+def _place(subject: str) -> Destination | None:
+    """The destination that it is about; None: it is about governance."""
+    kind, _, number = subject.partition(" ")
+    return ours().destinations.get(int(number)) if kind == "destination" else None
 
 
 def _changed(subject: str, number: int) -> Sequence[Difference] | None:
@@ -81,12 +95,12 @@ class _Told:
     places: Mapping[int, str]
 
     def document(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        told = dict(document)
-        if "sources" in told:
-            told["sources"] = [self.sources.get(one, one) for one in told["sources"]]
-        if "rules" in told:
+        told = {name: value or _OF_NONE.get(name, "none") for name, value in document.items()}
+        if document.get("sources"):
+            told["sources"] = [self.sources.get(one, one) for one in document["sources"]]
+        if document.get("rules"):
             told["rules"] = [
-                {**rule, "covers": [self.places.get(one, one) for one in rule["covers"]]} for rule in told["rules"]
+                {**rule, "covers": [self.places.get(one, one) for one in rule["covers"]]} for rule in document["rules"]
             ]
         return told
 

@@ -18,6 +18,7 @@ from ours.web.current import ours
 from ours.web.show import condition_form, mapping_form
 from ours.web.show.condition_form import Conditions
 from ours.web.show.door import page, person
+from ours.web.show.removed import still_there
 
 _EVENT = ("event.event", "event.time", "event.distinct_id", "event.email", "event.event_properties.…",
           "event.request_context.ip", "event.request_context.user_agent")  # fmt: skip
@@ -76,7 +77,7 @@ def remove_case(destination_id: int) -> ResponseReturnValue:
 
 
 def _found(destination_id: int) -> tuple[Destination, Plugin]:
-    found = ours().destinations.get(destination_id)
+    found = still_there(destination_id)
     loaded = ours().registry.get(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows its fields.")
     return found, loaded.plugin
 

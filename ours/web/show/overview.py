@@ -14,6 +14,7 @@ from ours.services.overview import Health
 from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
 from ours.web.show.bars import bars
+from ours.web.show.dispatches import STATES
 from ours.web.show.door import page
 
 _STALE = 10 * clock.MINUTE
@@ -53,6 +54,7 @@ def overview() -> str:
         balance=standing.balance,
         pace=here.overview.pace(),
         most_tries=MOST_TRIES,
+        listed_as_trouble=STATES,
         watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),

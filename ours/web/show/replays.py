@@ -18,7 +18,7 @@ _VERBS: dict[str, tuple[_State, str]] = {
 
 @page("/replays", "viewer")
 def replays() -> str:
-    names = {one.id: one.name for one in ours().destinations.names()}
+    names = {one.id: one.shown for one in ours().destinations.ever()}
     return render_template("replays/replays.html", replays=ours().paced_replays.list(), names=names)
 
 

@@ -1,6 +1,6 @@
 """Tokens: what programs use the admin API with."""
 
-from flask import render_template, request
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours import clock
@@ -28,9 +28,10 @@ def add_token() -> ResponseReturnValue:
 
 
 @page("/tokens/<int:token_id>/revoke", "admin", ["POST"])
-def revoke_token(token_id: int) -> str:
+def revoke_token(token_id: int) -> ResponseReturnValue:
     ours().tokens.revoke(token_id, actor=person().actor)
-    return _list()
+    flash("The token is revoked. Whoever uses it is refused.", "good")
+    return redirect(url_for("show.tokens"))
 
 
 def _list(errors: dict[str, list[str]] | None = None, handed: tuple[str, str] | None = None) -> str:

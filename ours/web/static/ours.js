@@ -102,10 +102,20 @@ document.addEventListener("change", (event) => {
   if (event.target.dataset.submit !== undefined) event.target.form.requestSubmit();
 });
 
-// No refresh while nobody looks, while paused, or while text is being selected.
+// No refresh while nobody looks, while paused, or where it would take away what the reader is at: text that is being
+// selected, and what the keyboard has reached.
+function isBusy(part) {
+  return !getSelection().isCollapsed || Boolean(part.querySelector(":focus-visible"));
+}
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const selecting = !getSelection().isCollapsed;
-  if (document.hidden || document.body.hasAttribute("data-paused") || selecting) event.preventDefault();
+  const paused = document.hidden || document.body.hasAttribute("data-paused");
+  if (paused || isBusy(event.detail.elt)) event.preventDefault();
+});
+
+// What was asked for before the keyboard came, too, is left for the next time.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (isBusy(event.detail.target)) event.detail.shouldSwap = false;
 });
 
 function enhance(root) {

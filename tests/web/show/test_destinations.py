@@ -111,7 +111,7 @@ def test_it_is_paused_resumed_turned_off_and_on_and_removed(editor: Browser, her
         assert here.destinations.get(1).status != status or verb == "resume"
         assert editor.post(f"/destinations/1/{verb}").status_code == 200
         assert here.destinations.get(1).status == status
-    assert editor.post("/destinations/1/pause").status_code == 400
+    assert "Removed by <b>editor@example.com</b>" in editor.post("/destinations/1/pause").text
 
 
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:

@@ -155,7 +155,7 @@ def test_people_stay_masked_and_out_of_addresses_and_titles(
         page = viewer.page(path)
         for secret in ("ada@example.com", "Adalberta", "15550100000", "203.0.113.7", "5e884898d"):
             assert secret not in page, (path, secret)
-        assert "<title>Event · Ours" in page or "<title>Recent events · Ours" in page
+        assert f"<title>Event {event_id[-8:]} · Ours" in page or "<title>Recent events · Ours" in page
     assert "a•••@e•••.com" in viewer.page(f"/events/{event_id}")
 
 

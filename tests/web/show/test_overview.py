@@ -1,5 +1,6 @@
 """The overview: what needs attention now, and what the continuous check found."""
 
+import re
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -7,6 +8,7 @@ import sqlalchemy as sa
 from ours import clock
 from ours.bootstrap import Ours
 from ours.store.tables import checks, destinations, dispatches
+from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
 
@@ -110,3 +112,29 @@ def test_a_scheduler_that_does_not_check_is_said_to_be_away(editor: Browser, her
     with here.store.write() as connection:
         connection.execute(sa.update(checks).values(at=checks.c.at - 11 * 60_000))
     assert "See that <code>ours worker scheduler</code> runs." in editor.page("/")
+
+
+def test_what_is_counted_leads_to_what_it_counts(
+    here: Ours, editor: Browser, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    with Receiver() as receiver:
+        receiver.answer(422)
+        here.destinations.add("webhook", "CRM", {"url": receiver.url}, events=["*"], actor="cli")
+        here.destinations.add("webhook", "Ads", {"url": receiver.url}, events=["*"], actor="cli")
+        here.destinations.pause(2, actor="cli")
+        send()
+        work()
+    page = editor.page("/")
+    for address, label in (
+        ("/dispatches?destination=1&amp;state=rejected", "1 failed"),
+        ("/dispatches?destination=2&amp;state=held", "1 held"),
+    ):
+        assert f'<a href="{address}" aria-label="{label}: see them">1</a>' in page
+        assert "Purchase" in editor.page(address.replace("&amp;", "&"))
+    assert '<a href="/dispatches?state=rejected">1</a>' in page
+    assert "state=exhausted" not in page
+
+
+def test_pages_of_two_events_have_two_titles(editor: Browser, send: Callable[..., str]) -> None:
+    one, other = (re.findall("<title>.*</title>", editor.page(f"/events/{send()}")) for _ in range(2))
+    assert one != other

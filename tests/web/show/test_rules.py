@@ -289,6 +289,25 @@ def test_the_history_names_sources_and_destinations_and_shows_no_ids(
     assert "<title>Version" in page
 
 
+def test_the_history_says_what_it_means_that_none_was_named(browser_of: Callable[[str], Browser], here: Ours) -> None:
+    made = here.destinations.add("webhook", "Quiet", {"url": "https://example.com"}, events=[], actor="cli")
+    here.governance.put([], actor="cli")
+    viewer = browser_of("viewer")
+    page = viewer.page(f"/history/destination {made.id}/1")
+    said = dict(re.findall(r"<code>([^<]*)</code></th><td[^>]*>(?:<[^>]+>)*([^<]+)<", page))
+    assert (said["sources"], said["events"]) == ("all", "none: nothing leaves")
+    assert (said["cases"], said["limits"]) == ("none", "none")
+    assert "rules</code>" in viewer.page("/history/governance/1")
+
+
+def test_a_form_that_is_saved_as_it_was_makes_no_version(editor: Browser, here: Ours, hook: Receiver) -> None:
+    before = here.destinations.get(1)
+    here.destinations.update(1, mapping=before.mapping, events=before.events, actor="cli")
+    assert here.destinations.get(1).version == before.version
+    here.destinations.update(1, events=before.events, why="Looked at, and left so.", actor="cli")
+    assert here.destinations.get(1).version == before.version + 1
+
+
 def opened(browser: Browser, path: str) -> list[tuple[str, str]]:
     """The hidden fields of a page's forms, as a browser would send them back."""
     found = re.findall(r'<input type="hidden" name="(seen|was)" value="([^"]*)">', browser.page(path))
@@ -326,7 +345,11 @@ def test_a_form_overwrites_nothing_that_was_saved_after_it_was_opened(
     for _ in range(2):  # what the refusal shows is as old as what was refused
         refused = post(editor, path, *began, *url, *form, ("do", "save"))
         assert refused.status_code == 400
-        assert "cli changed this after you opened it" in refused.get_data(as_text=True)
+        page = refused.get_data(as_text=True)
+        above = page.partition('role="alert"')[2].partition("</div>")[0]
+        assert "cli changed this after you opened it" in above
+        assert f'href="{path}' in above
+        assert 'href="/history?of=destination+1">What was changed</a>' in above
         assert here.destinations.config(1) == before
         began = [("seen", re.findall(r'name="seen" value="(\d+)"', refused.get_data(as_text=True))[0])]
     saved = post(editor, path, *opened(editor, path), *url, *form, ("do", "save"))

@@ -1,0 +1,85 @@
+"""A destination that was removed: what is still said of it, and what is no longer offered."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from ours.bootstrap import Ours
+from ours.services.actors import Actor
+from tests.receiver import Receiver
+from tests.web.show.conftest import Browser
+
+
+@pytest.fixture
+def event(here: Ours, send: Callable[..., str], work: Callable[[], None]) -> str:
+    """One that the destination "Old CRM" refused before grace removed it; and it had been changed once."""
+    with Receiver() as receiver:
+        receiver.answer(422)
+        here.destinations.add("webhook", "Old CRM", {"url": receiver.url}, events=["Purchase"], actor="cli")
+        sent = send()
+        work()
+    here.destinations.update(1, mapping={"plan": "gold"}, actor="cli")
+    here.destinations.update(1, settings={"url": "https://example.com/other"}, actor="cli")
+    here.destinations.remove(1, actor=Actor("grace@example.com", "editor"))
+    return sent
+
+
+def test_its_page_says_who_removed_it_and_when(event: str, editor: Browser) -> None:
+    page = editor.page("/destinations/1")
+    assert re.search(r"Removed by <b>grace@example\.com</b>, <time", page)
+    assert "Which events could leave" in page
+
+
+@pytest.mark.parametrize("form", ["edit", "mapping", "mapping/case", "pause", "remove"])
+def test_its_forms_lead_to_its_page(event: str, editor: Browser, form: str) -> None:
+    answer = editor.get(f"/destinations/1/{form}")
+    assert (answer.status_code, answer.location) == (302, "/destinations/1")
+    if form != "pause":
+        assert editor.post(f"/destinations/1/{form}", follow=False).location == "/destinations/1"
+
+
+def test_its_versions_keep_its_name_and_offer_no_way_back(event: str, editor: Browser) -> None:
+    for path in ("/history", "/history?of=destination 1", "/history/destination 1/1"):
+        assert "Old CRM (removed)" in editor.page(path)
+    assert 'value="destination 1" selected' in editor.page("/history?of=destination 1")
+    version = editor.page("/history/destination 1/1")
+    assert "mapping.plan" in version
+    assert "Set all as in version" not in version
+    assert "which is in force" not in version
+    assert "its settings, if anything; they were erased" in editor.page("/history/destination 1/3")
+    assert "was removed, and that is for good" in editor.post("/history/destination 1/1/restore").text
+
+
+def test_nothing_is_sent_to_it_again(event: str, editor: Browser) -> None:
+    page = editor.page(f"/events/{event}")
+    assert "Its destination was removed, for good" in page
+    assert "<button>Replay</button>" not in page
+    listed = editor.page("/dispatches?destination=1")
+    assert '<option value="1" selected>Old CRM (removed)</option>' in listed
+    assert "Replay all that match" not in listed
+    asked = editor.page("/dispatches/replay?destination=1")
+    assert "<dd>Old CRM (removed)</dd>" in asked
+    assert "1: There is no such destination, or it was removed, and that is for good." in asked
+    assert "What is held goes by itself" not in asked
+
+
+def test_nor_to_one_that_is_off_until_it_is_on(here: Ours, editor: Browser, send: Callable[..., str]) -> None:
+    here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="cli")
+    here.destinations.turn_off(1, actor="cli")
+    sent = send()
+    here.route.run()
+    page = editor.page(f"/events/{sent}")
+    assert "Its destination is off: it can be sent there again once that is on." in page
+    assert "<button>Replay</button>" not in page
+    here.destinations.turn_on(1, actor="cli")
+    assert "<button>Replay</button>" in editor.page(f"/events/{sent}")
+
+
+def test_whoever_asks_for_it_all_the_same_is_told_so_and_led_back(event: str, here: Ours, editor: Browser) -> None:
+    dispatch = here.overview.event(event).dispatches[0].id
+    editor.client.environ_base["HTTP_REFERER"] = f"http://localhost/events/{event}"
+    refused = editor.post(f"/dispatches/{dispatch}/replay")
+    assert refused.status_code == 400
+    assert "<h1>That can&#39;t be done</h1>" in refused.text
+    assert f'href="/events/{event}">Back</a>' in refused.text
