@@ -26,7 +26,7 @@ from ours.registry import Registry
 from ours.services import owing, targets
 from ours.services.opening import event_of, visitor_of
 from ours.services.rules.rulebook import Rulebook
-from ours.store import Store, places
+from ours.store import Store, binding
 from ours.store.queries import dispatches, events, visitors
 from ours.store.queries.events import Routed
 
@@ -145,7 +145,7 @@ class Route:
         return governance.fired(rules, context_of(event_of(row, self._store.sealer), visitor_of(profile)))
 
     def _facts(self, row: Row[Any]) -> Facts:
-        body = orjson.loads(self._store.sealer.open(row.payload, places.event(row.id)))
+        body = orjson.loads(self._store.sealer.open(row.payload, binding.event(row.id)))
         return Facts(
             event_id=row.id,
             mode=row.mode,
@@ -178,7 +178,7 @@ class Route:
                 born=row.born,
                 created_at=row.created_at,
                 seen_at=row.seen_at,
-                profile=orjson.loads(self._store.sealer.open(row.profile, places.visitor(row.id))),
+                profile=orjson.loads(self._store.sealer.open(row.profile, binding.visitor(row.id))),
                 alias_of=row.alias_of,
             )
             for row in visitors.by_id(connection, visitor_ids)
@@ -193,7 +193,7 @@ class Route:
                 "alias_of": record.alias_of,
                 "created_at": record.created_at,
                 "seen_at": record.seen_at,
-                "profile": self._store.sealer.seal_json(record.profile, places.visitor(record.id)),
+                "profile": self._store.sealer.seal_json(record.profile, binding.visitor(record.id)),
             }
             for record in book.changes().visitors
         ]

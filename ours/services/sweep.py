@@ -16,7 +16,7 @@ from ours.services.deliver.exchange import exchange
 from ours.services.destinations import Destinations, backlog
 from ours.services.destinations.fitting import UNFIT
 from ours.services.destinations.limits import schedule
-from ours.store import Store, places
+from ours.store import Store, binding
 from ours.store.queries import backlog as waiting
 from ours.store.queries import destinations, dispatches, events
 from ours.store.queries.dispatches import NewAttempt, Settled
@@ -124,7 +124,7 @@ class Sweep:
             status=None,
             plugin_version="",
             config_version=0,
-            exchange=self._store.sealer.seal_json(kept, places.attempt(row.id, row.attempts)),
+            exchange=self._store.sealer.seal_json(kept, binding.attempt(row.id, row.attempts)),
         )
 
     def _dedupes(self, slug: str) -> bool:

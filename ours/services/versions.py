@@ -11,7 +11,7 @@ from ours import clock, ids
 from ours.core.deeds import Verb
 from ours.errors import Changed
 from ours.services.actors import Who, name_of
-from ours.store import Sealer, places
+from ours.store import Sealer, binding
 from ours.store.queries import versions as queries
 
 GOVERNANCE = "governance"
@@ -43,7 +43,7 @@ def keep(
         connection,
         {"id": version_id, "subject": subject, "number": number, "at": clock.now_ms(), "actor": name_of(change.actor),
          "verb": change.verb, "why": change.why.strip()[:LONGEST_WHY],
-         "document": sealer.seal_json(document, places.version(version_id))},
+         "document": sealer.seal_json(document, binding.version(version_id))},
     )  # fmt: skip
 
 
@@ -63,7 +63,7 @@ def check_seen(connection: Connection, subject: str, newest: int, seen: int | No
 
 def open_document(sealer: Sealer, row: Any) -> dict[str, Any]:
     """All that was set; secrets in clear."""
-    document: dict[str, Any] = orjson.loads(sealer.open(row.document, places.version(row.id)))
+    document: dict[str, Any] = orjson.loads(sealer.open(row.document, binding.version(row.id)))
     return document
 
 
@@ -73,4 +73,4 @@ def forget_secrets(connection: Connection, sealer: Sealer, subject: str) -> None
         row = queries.by_id(connection, version_id)
         if row is not None:
             document = open_document(sealer, row) | {"settings": {}}
-            queries.overwrite(connection, version_id, sealer.seal_json(document, places.version(version_id)))
+            queries.overwrite(connection, version_id, sealer.seal_json(document, binding.version(version_id)))

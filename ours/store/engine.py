@@ -15,14 +15,14 @@ from sqlalchemy import Connection, Engine, exc, func, insert, select
 from ours import processes
 from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings, present_keys
-from ours.store import connecting, places, reaching
+from ours.store import binding, connecting, reaching
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
 _LOOKUP_KEY = "lookup_key"
-_LOOKUP_PLACE = places.keepsake(_LOOKUP_KEY)
+_LOOKUP_BINDING = binding.keepsake(_LOOKUP_KEY)
 _NOT_NOW = "25006", "25P03", "25P04"
 """SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
 a transaction that took too long."""
@@ -225,15 +225,15 @@ class Store:
             sealed = connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY))
         if sealed is None:
             sealed = self._make_lookup_key()
-        return Lookup(self.sealer.open(sealed, _LOOKUP_PLACE))
+        return Lookup(self.sealer.open(sealed, _LOOKUP_BINDING))
 
     def check_keys(self, connection: Connection) -> None:
         """:raises Unsealable: when our secret keys don't open what is stored."""
         if sealed := connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)):
-            self.sealer.open(sealed, _LOOKUP_PLACE)
+            self.sealer.open(sealed, _LOOKUP_BINDING)
 
     def _make_lookup_key(self) -> bytes:
-        sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_PLACE)
+        sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_BINDING)
         try:
             with self.write() as connection:
                 connection.execute(insert(keepsakes).values(name=_LOOKUP_KEY, sealed=sealed))

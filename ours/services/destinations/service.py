@@ -19,7 +19,7 @@ from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
 from ours.services.opening import try_open
 from ours.services.versions import FOUND, Change, check_seen, forget_secrets, keep, subject_of
-from ours.store import Store, places
+from ours.store import Store, binding
 from ours.store.queries import destinations as queries
 from ours.store.queries.versions import newest_number
 
@@ -276,10 +276,10 @@ class Destinations:
         keep(connection, self._store.sealer, subject_of(destination_id), number, change, config.document())
 
     def _seal(self, destination_id: int, raw: Mapping[str, Any]) -> bytes:
-        return self._store.sealer.seal_json(raw, places.settings(destination_id))
+        return self._store.sealer.seal_json(raw, binding.settings(destination_id))
 
     def _open(self, row: Any) -> dict[str, Any]:
-        return self._store.sealer.open_json(row.settings, places.settings(row.id))
+        return self._store.sealer.open_json(row.settings, binding.settings(row.id))
 
     def _get(self, connection: Connection, destination_id: int) -> Destination:
         row = _row(connection, destination_id)
@@ -287,7 +287,7 @@ class Destinations:
 
     def _destination(self, row: Any, events: Sequence[str]) -> Destination:
         loaded = self._registry.get(row.slug)
-        opened, unopened = try_open(self._store.sealer, row.settings, places.settings(row.id))
+        opened, unopened = try_open(self._store.sealer, row.settings, binding.settings(row.id))
         return shown.from_row(row, events, opened, loaded.plugin if loaded else None, unopened)
 
 

@@ -21,7 +21,7 @@ from ours.services.overview.events import is_id, refusals
 from ours.services.samples import Sample
 from ours.services.targets import category_of
 from ours.services.versions import open_document, subject_of
-from ours.store import Store, places
+from ours.store import Store, binding
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions
 
 LATEST = 1000
@@ -97,7 +97,7 @@ class Explain:
         return samples.opened(connection, self._store.sealer, [row])[0]
 
     def _config(self, connection: Connection, row: Any) -> Config:
-        settings, _ = try_open(self._store.sealer, row.settings, places.settings(row.id))
+        settings, _ = try_open(self._store.sealer, row.settings, binding.settings(row.id))
         return from_row(row, destinations.allowed_names(connection).get(row.id, []), settings)
 
     def _acted(self, connection: Connection, last: Any | None, destination: Any) -> tuple[Config, int, bool]:

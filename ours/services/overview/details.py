@@ -14,7 +14,7 @@ from ours.services.opening import try_open
 from ours.services.overview import masks
 from ours.services.overview.events import refusals, rows
 from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import destinations, reading_dispatches, visitors
 
 
@@ -53,7 +53,7 @@ class Details:
 
     def _look_at(self, row: Any) -> tuple[Mapping[str, Any], Reason | None]:
         """What the event carries, or why it can't be opened; from here on, what is personal in it is masked."""
-        payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
+        payload, unopened = try_open(self._sealer, row.payload, binding.event(row.id))
         if self._hidden is not None:
             known, stranger = self._known(row.visitor_id)
             self._hidden = masks.Veil(*(_mapping(payload, name) for name in masks.GROUPS), known)
@@ -64,7 +64,7 @@ class Details:
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
         if row is None:
             return None
-        profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}")
+        profile, unopened = try_open(self._sealer, row.profile, binding.visitor(row.id))
         named = {
             "Visitor id": profile.get("id"),
             "externalId": profile.get("external_id"),
@@ -87,12 +87,12 @@ class Details:
     def _known(self, visitor_id: str | None) -> tuple[Mapping[str, Any], Reason | None]:
         """All that is known of the visitor, by names that say what is personal; why not, if it can't be opened."""
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
-        profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}") if row else ({}, None)
+        profile, unopened = try_open(self._sealer, row.profile, binding.visitor(row.id)) if row else ({}, None)
         return masks.known_of(profile), unopened
 
     def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], Masker, Reason | None]:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
-        place = f"attempts:{row.dispatch_id}:{row.number}"
+        place = binding.attempt(row.dispatch_id, row.number)
         try:
             masker = self._maskers.get(self._connection, destination_id)
             return self._sealer.open_json(row.exchange, place), masker, None

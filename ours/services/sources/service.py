@@ -14,7 +14,7 @@ from ours.plugin import SecretValue
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
 from ours.services.sources.values import Key, NewSource, Source, Volume
-from ours.store import Store, key_hash, places
+from ours.store import Store, binding, key_hash
 from ours.store.queries import sources as queries
 from ours.store.queries.sources import NewKey
 
@@ -148,14 +148,14 @@ class Sources:
     def _issue(self, connection: Connection, source_id: int, mode: str, now: int) -> str:
         text = ids.new_key(mode)
         hashed = key_hash(text)
-        sealed = self._store.sealer.seal(text.encode(), places.key(hashed))
+        sealed = self._store.sealer.seal(text.encode(), binding.key(hashed))
         queries.insert_key(connection, NewKey(source_id, mode, hashed, sealed, now))
         return text
 
     def _key(self, row: Any) -> Key:
         text, unopened = "", None
         try:
-            text = self._store.sealer.open(row.sealed, places.key(row.hash)).decode()
+            text = self._store.sealer.open(row.sealed, binding.key(row.hash)).decode()
         except Unsealable as error:
             unopened = reasons.unopened(error.reason)
         return Key(

@@ -22,7 +22,7 @@ from ours.services.actors import Who
 from ours.services.opening import try_open
 from ours.services.route import Route
 from ours.services.visitors import finding
-from ours.store import Store, places
+from ours.store import Store, binding
 from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
@@ -168,14 +168,14 @@ class Forgetting:
 
     def _twins(self, connection: Connection, mode: str, family: Sequence[str]) -> list[str]:
         opened = (
-            try_open(self._store.sealer, row.profile, places.visitor(row.id))[0]
+            try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0]
             for row in visitors.by_id(connection, family)
         )
         return finding.twins(connection, self._store.lookup, mode, opened)
 
     def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
         """Stop what waits for these events and, once no worker has anything of them in hand, empty them."""
-        empty = {one: self._store.sealer.seal_json({}, places.event(one)) for one in event_ids}
+        empty = {one: self._store.sealer.seal_json({}, binding.event(one)) for one in event_ids}
         while True:
             with self._store.write() as connection:
                 queries.hold(connection, event_ids)

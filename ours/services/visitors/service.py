@@ -20,7 +20,7 @@ from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found
 from ours.services.visitors.forgetting import Forgetting, Receipt, receipt_of
-from ours.store import Store, places
+from ours.store import Store, binding
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
@@ -128,13 +128,13 @@ class Visitors:
         return self._forgetting.again(actor)
 
     def _profile(self, connection: Connection, root: Any, *, clear: bool) -> Profile:
-        profile, unopened = try_open(self._store.sealer, root.profile, places.visitor(root.id))
+        profile, unopened = try_open(self._store.sealer, root.profile, binding.visitor(root.id))
         family = reading_events.merged_into(connection, root.id)
         held = queries.identifiers_of(connection, family)
         properties = profile.get("properties") or {}
         veil = None if clear else Person(properties, {"phone": profile.get("phone")})
         others = visitors.by_id(connection, family[1:])
-        opened = [profile, *(try_open(self._store.sealer, row.profile, places.visitor(row.id))[0] for row in others)]
+        opened = [profile, *(try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0] for row in others)]
         return Profile(
             id=root.id,
             mode=root.mode,

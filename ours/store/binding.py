@@ -1,4 +1,4 @@
-"""What a sealed value is bound to: its place. Who seals and who opens must mean the same one, so each is said here."""
+"""What a sealed value is bound to: its row. Who seals and who opens must say the same, so each is written down here."""
 
 
 def settings(destination_id: int) -> str:
