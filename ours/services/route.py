@@ -23,7 +23,7 @@ from ours.core.mapping import context_of
 from ours.core.routing import Plan, Planner
 from ours.errors import UNROUTABLE, Busy, Unsealable
 from ours.registry import Registry
-from ours.services import owing, targets
+from ours.services import gates, owing
 from ours.services.opening import event_of, visitor_of
 from ours.services.rules.rulebook import Rulebook
 from ours.store import Store, binding
@@ -206,7 +206,7 @@ class Route:
 
     def _write_down(self, connection: Connection, resolved: Sequence[_Resolved], now: int) -> None:
         """The destinations are held still in this transaction, so that none changes its status in between."""
-        known = targets.current(connection, self._registry, steady=True)
+        known = gates.current(connection, self._registry, steady=True)
         ordered = {one.destination_id for one in known.values() if one.ordered}
         planner = Planner(known.values())
         routed, made = [], []

@@ -22,8 +22,8 @@ from ours.services.destinations import backlog, limits
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.fitting import UNFIT, Unfit, fit
 from ours.services.destinations.limits import Limits
+from ours.services.gates import category_of
 from ours.services.rules.rulebook import Rulebook
-from ours.services.targets import category_of
 from ours.store import Sealer, binding
 from ours.store.queries import destinations
 

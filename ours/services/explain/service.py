@@ -16,10 +16,10 @@ from ours.services import samples
 from ours.services.destinations.config import Config, from_document, from_row
 from ours.services.explain import governed, lineage
 from ours.services.explain.views import Chain, Step, Use
+from ours.services.gates import category_of
 from ours.services.opening import try_open
 from ours.services.overview.events import is_id, refusals
 from ours.services.samples import Sample
-from ours.services.targets import category_of
 from ours.services.versions import open_document, subject_of
 from ours.store import Store, binding
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions

@@ -14,7 +14,7 @@ from ours import clock
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
-from ours.services import audit, targets
+from ours.services import audit, gates
 from ours.services.actors import Who, name_of, needs
 from ours.services.replay.bulk import CHUNK, Bulk
 from ours.services.replay.views import Filter
@@ -130,7 +130,7 @@ class PacedReplays:
         self, connection: Connection, wanted: Filter, place: Place | None, upto: str | None
     ) -> tuple[Sequence[str], Place | None]:
         """The next ids after ``place``, in lanes of destination and state, and the place after them."""
-        for destination_id in sorted(targets.current(connection, self._registry)) if upto else ():
+        for destination_id in sorted(gates.current(connection, self._registry)) if upto else ():
             for state in sorted(wanted.states):
                 lane = (destination_id, state)
                 passed = place is not None and lane < place[:2]
