@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
@@ -74,7 +75,7 @@ class People:
             person_id = queries.insert_person(connection, values)
             if person_id is None:
                 raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
-            audit.record(connection, actor, "add", _subject(person_id), {"role": role})
+            audit.record(connection, actor, "add", subjects.person(person_id), {"role": role})
             return _get(connection, person_id), password
 
     def list(self) -> Sequence[Person]:
@@ -156,7 +157,7 @@ class People:
             if role != "admin":
                 _check_another_admin(connection, before)
             queries.change(connection, person_id, {"role": role})
-            audit.record(connection, actor, "set_role", _subject(person_id), {"from": before.role, "to": role})
+            audit.record(connection, actor, "set_role", subjects.person(person_id), {"from": before.role, "to": role})
             return _get(connection, person_id)
 
     @needs("admin")
@@ -165,7 +166,7 @@ class People:
         with self._store.write() as connection:
             _check_another_admin(connection, _get(connection, person_id))
             queries.remove(connection, person_id)
-            audit.record(connection, actor, "remove", _subject(person_id))
+            audit.record(connection, actor, "remove", subjects.person(person_id))
 
     def _change(
         self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who, *, session: int | None = None
@@ -177,7 +178,7 @@ class People:
         with self._store.write() as connection:
             if not queries.change(connection, person_id, changes, session=session) and session is not None:
                 raise _Overtaken
-            audit.record(connection, actor, verb, _subject(person_id))
+            audit.record(connection, actor, verb, subjects.person(person_id))
             return _get(connection, person_id)
 
 
@@ -221,7 +222,3 @@ def _get(connection: Connection, person_id: int) -> Person:
 
 def _person(row: Any) -> Person:
     return Person(**{field.name: getattr(row, field.name) for field in fields(Person)})
-
-
-def _subject(person_id: int) -> str:
-    return f"person {person_id}"

@@ -31,10 +31,6 @@ FOUND = Change("ours", cast("Verb", "found"))
 """Nobody's doing, so no entry of the audit log: the first version that is kept of what was there before."""
 
 
-def subject_of(destination_id: int) -> str:
-    return f"destination {destination_id}"
-
-
 def keep(
     connection: Connection, sealer: Sealer, subject: str, number: int, change: Change, document: Mapping[str, Any]
 ) -> None:

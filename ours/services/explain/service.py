@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours.core import governance
+from ours.core import governance, subjects
 from ours.core.allow import ALL, allows, name_key
 from ours.core.mapping import Mapper
 from ours.core.reasons import describe
@@ -20,7 +20,7 @@ from ours.services.gates import category_of
 from ours.services.opening import try_open
 from ours.services.overview.events import is_id, refusals
 from ours.services.samples import Sample
-from ours.services.versions import open_document, subject_of
+from ours.services.versions import open_document
 from ours.store import Store, binding
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions
 
@@ -103,7 +103,7 @@ class Explain:
     def _acted(self, connection: Connection, last: Any | None, destination: Any) -> tuple[Config, int, bool]:
         """The configuration of the last attempt, if it is kept, else the present one."""
         number = last.config_version if last else destination.version
-        kept = versions.one(connection, subject_of(destination.id), number)
+        kept = versions.one(connection, subjects.destination(destination.id), number)
         with suppress(Unsealable):
             if kept is not None:
                 return from_document(open_document(self._store.sealer, kept)), number, True

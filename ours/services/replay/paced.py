@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
@@ -69,7 +70,7 @@ class PacedReplays:
                       "fresh_id": fresh_id, "matching": count, "made": 0, "upto": matching.newest(connection),
                       "created_at": now, "updated_at": now}  # fmt: skip
             replay_id = queries.insert_replay(connection, values)
-            audit.record(connection, actor, "replay", f"replay {replay_id}", {"matching": count, "limit": limit})
+            audit.record(connection, actor, "replay", subjects.replay(replay_id), {"matching": count, "limit": limit})
             return _paced(queries.locked(connection, replay_id))
 
     def list(self, limit: int = 50) -> Sequence[Paced]:
@@ -91,7 +92,7 @@ class PacedReplays:
             if row.state in _ENDED:
                 raise Invalid(f"Replay {replay_id} is {row.state}.")
             queries.change(connection, replay_id, {"state": state, "updated_at": clock.now_ms()})
-            audit.record(connection, actor, _NOTED[state], f"replay {replay_id}", {"made": row.made})
+            audit.record(connection, actor, _NOTED[state], subjects.replay(replay_id), {"made": row.made})
             return _paced(queries.locked(connection, replay_id))
 
     def tick(self) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.core.reasons import Reason
 from ours.core.redact import Person
@@ -158,7 +159,7 @@ class Visitors:
 
     def _note(self, actor: Who, verb: Verb, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
         with self._store.write() as connection:
-            audit.record(connection, actor, verb, f"visitor {visitor_id}", detail)
+            audit.record(connection, actor, verb, subjects.visitor(visitor_id), detail)
 
 
 def _root(connection: Connection, visitor_id: str) -> Any:
