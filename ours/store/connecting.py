@@ -1,6 +1,7 @@
 """Makes the pools of connections: what every connection is told when it is opened, and asked when it is used again."""
 
 import math
+import re
 import sqlite3
 import time
 from functools import partial
@@ -19,14 +20,22 @@ _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5
                 "SET tcp_user_timeout = 25000")  # fmt: skip
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5, "hide_parameters": True}
 _REST = 1.0
+_SEVERAL = re.compile(r"\A([^/?]*@)?([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?\Z")
+_PORT = re.compile(r":\d+\Z")
 
 
 def full(given: str) -> str:
-    """The address with the driver that we use."""
+    """The address with the driver that we use; several servers, of which one takes writes, as SQLAlchemy has them."""
     for prefix in ("postgresql://", "postgres://"):
         if given.startswith(prefix):
-            return "postgresql+psycopg://" + given.removeprefix(prefix)
+            return "postgresql+psycopg://" + _SEVERAL.sub(_in_the_query, given.removeprefix(prefix))
     return given
+
+
+def _in_the_query(address: re.Match[str]) -> str:
+    user, servers, name, query = address.groups(default="")
+    hosts = "&".join(f"host={one if _PORT.search(one) else f'{one}:5432'}" for one in servers.split(","))
+    return f"{user}{name or '/'}?{hosts}{'&' if query else ''}{query}"
 
 
 def to_file(url: str) -> Engine:

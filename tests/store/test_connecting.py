@@ -1,0 +1,27 @@
+"""An address as an operator writes it, and what PostgreSQL's driver is told."""
+
+import pytest
+from sqlalchemy import make_url
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+
+from ours.store.connecting import full
+
+
+def told(address: str) -> dict[str, object]:
+    _, words = PGDialect_psycopg().create_connect_args(make_url(full(address)))
+    return dict(words)
+
+
+@pytest.mark.parametrize("prefix", ["postgresql://", "postgres://"])
+def test_of_several_servers_the_driver_looks_for_the_one_that_takes_writes(prefix: str) -> None:
+    assert told(f"{prefix}ours:p%40ss@one:6432,two/ours?target_session_attrs=read-write&sslmode=require") == {
+        "user": "ours", "password": "p@ss", "host": "one,two", "port": "6432,5432", "dbname": "ours",
+        "target_session_attrs": "read-write", "sslmode": "require",
+    }  # fmt: skip
+    assert told(f"{prefix}one,two") == {"host": "one,two", "port": "5432,5432"}
+
+
+@pytest.mark.parametrize("query", ["", "?options=-c%20a,b"])
+def test_a_comma_in_a_password_is_a_part_of_it(query: str) -> None:
+    words = told(f"postgresql://ours:a,b@one/ours{query}")
+    assert (words["host"], words["password"]) == ("one", "a,b")
