@@ -8,7 +8,7 @@ from ours.core.answer import Answer
 from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Outcome, Retry, Split, Unknown
 from ours.services.deliver import reading, records, tries
-from ours.services.deliver.bars import Bars
+from ours.services.deliver.barred import Barred
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.carrier import Carrier
 from ours.services.deliver.records import Finished, Seal
@@ -21,7 +21,7 @@ class Outbox:
     """``finished`` is what is to be written down, ``unsent`` what is to be handed back, ``in_hand`` the dispatches of
     which neither is known yet, ``busy`` how many they are of each destination.
 
-    ``Carrier`` has what is on its way. What is for a destination that is barred, as ``Bars`` says, is handed back.
+    ``Carrier`` has what is on its way. What is for a destination that is barred, as ``Barred`` says, is handed back.
 
     What is to be done for many tries is done step by step, each step for all of them: so what a step needs is still at
     hand for the next of them. Measured in ``docs/performance.md``.
@@ -36,7 +36,7 @@ class Outbox:
         self._tokens = Tokens(transport)
         self._batches = Batches()
         self._carrier = Carrier(transport)
-        self._bars = Bars()
+        self._barred = Barred()
         self._unpacked: set[int] = set()
 
     @property
@@ -56,7 +56,7 @@ class Outbox:
 
     def add(self, many: Sequence[Try]) -> None:
         """Send them: at once, or with the others of their batch. What is claimed shows that no rest lasts."""
-        self._bars.wake(one.target.id for one in many)
+        self._barred.wake(one.target.id for one in many)
         self.in_hand.update(one.id for one in many)
         self.busy.update(one.target.id for one in many)
         self._start([one for one in many if self._may_leave(one)])
@@ -71,7 +71,7 @@ class Outbox:
         parcels, now = [], clock.now_ms()
         for one in many:
             batching = one.target.plugin.batching
-            if one.target.id in self._bars.ids:
+            if one.target.id in self._barred.ids:
                 self._hand_back([one])
             elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
@@ -79,14 +79,14 @@ class Outbox:
                 elif (outcome := tries.make_item(one)) is not None:
                     self._conclude(Parcel([one]), [outcome])
                 else:
-                    self._bars.note_built(one.target.id)
+                    self._barred.note_built(one.target.id)
                     parcels += self._batches.put(one, batching)
         self._send(parcels)
 
     def collect(self, timeout: float, bell: Bell | None = None) -> None:
         """See what became of what is on its way, for ``timeout`` seconds at most or until ``bell`` rings; send the
         batches that are due."""
-        self._bars.begin_round()
+        self._barred.begin_round()
         self._unpacked.clear()
         self._send(self._batches.due())
         self._carrier.leave()
@@ -125,7 +125,7 @@ class Outbox:
 
     def let_rest(self, destination_id: int) -> None:
         """It wants to be left alone: what waits for it is handed back, to be claimed when its rest is over."""
-        self._bars.let_rest(destination_id)
+        self._barred.let_rest(destination_id)
         self._hand_back(self._batches.take(destination_id) + self._carrier.take_back(destination_id))
 
     def close(self) -> None:
@@ -137,12 +137,12 @@ class Outbox:
 
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
-        if parcel.target.id in self._bars.ids:
+        if parcel.target.id in self._barred.ids:
             self._hand_back(parcel.tries)
             return False
         outcome = tries.make_request(parcel)
         if outcome is None:
-            self._bars.note_built(parcel.target.id)
+            self._barred.note_built(parcel.target.id)
             return True
         self._unpacked.add(parcel.target.id)
         if len(parcel.tries) == 1:
@@ -164,7 +164,7 @@ class Outbox:
             return reading.unanswered(parcel, answer.failure)
         if answer.response is None:
             return [None]
-        if self._bars.is_stuck(parcel.target.id):
+        if self._barred.is_stuck(parcel.target.id):
             return reading.unread(parcel)
         outcomes = reading.read(parcel, answer.response)
         self._note_what_fails(parcel, outcomes)
@@ -198,9 +198,9 @@ class Outbox:
         destination_id = parcel.target.id
         for outcome in outcomes:
             if tries.did_not_end(outcome):
-                self._bars.note_stuck(destination_id)
+                self._barred.note_stuck(destination_id)
             elif parcel.request is None and tries.is_fault(outcome):
-                barred = self._bars.note_unbuilt(destination_id)
+                barred = self._barred.note_unbuilt(destination_id)
                 if barred and destination_id in self._unpacked:
                     self._hand_back(self._batches.take(destination_id))
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from ours.core.breaker import REFUSALS_IN_A_ROW
 
 
-class Bars:
+class Barred:
     """``ids``: the destinations for which nothing is begun, and whose plugins are not called.
 
     A rest lasts until ``wake``. A plugin that did not come back from a call, or failed to build five times in a row, is
-    barred for one round: the others have their turn meanwhile.
+    left alone for one round: the others have their turn meanwhile.
     """
 
     def __init__(self) -> None:
