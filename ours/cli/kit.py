@@ -29,7 +29,7 @@ from ours.plugin import (
     load_settings,
     secrets_of,
 )
-from ours.plugin.testing import SAMPLES, sample_event, sample_visitor
+from ours.plugin.testing import sample_event, sample_visitor
 from ours.plugin.testing.exchange import prepared
 from ours.plugin.testing.running import complaints_of, made_up_settings, run, told
 from ours.plugin.testing.watching import watched
@@ -37,7 +37,6 @@ from ours.registry import Loaded, Registry, SetAside, load, load_at, load_built_
 from ours.services.destinations.mapping import mapper_of
 
 Document = Mapping[str, Any]
-SAMPLE_NAMES = list(SAMPLES)
 
 
 def find(name: str, shell: Shell) -> Registry:

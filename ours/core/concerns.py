@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ours import errors
+from ours.core import subjects
 from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
@@ -80,24 +81,24 @@ def text(news: Sequence[News]) -> str:
 
 def failing(destination_id: int, name: str, why: str) -> Concern:
     words = f"“{name}” fails: {why}. What it is owed is held."
-    return Concern("failing", _destination(destination_id), words)
+    return Concern("failing", subjects.destination(destination_id), words)
 
 
 def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
     did = _PLUGIN_DID.get(why, "refused our credentials or settings")
-    return Concern("paused", _destination(destination_id), f"“{name}” {did} and was paused.")
+    return Concern("paused", subjects.destination(destination_id), f"“{name}” {did} and was paused.")
 
 
 def ambiguous(destination_id: int, name: str, count: int) -> Concern:
     they, are = ("it", "It is") if count == 1 else ("they", "They are")
     owed = _count(count, "dispatch", "es")
     words = f"“{name}” has {owed} of which nobody can say whether {they} arrived. {are} held, and not sent again."
-    return Concern("ambiguous", _destination(destination_id), words)
+    return Concern("ambiguous", subjects.destination(destination_id), words)
 
 
 def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:
     words = f"“{name}” has {count:,} dispatches on hold that are given up within {_days(days)}."
-    return Concern("expiring", _destination(destination_id), words)
+    return Concern("expiring", subjects.destination(destination_id), words)
 
 
 def balance(difference: int) -> Concern:
@@ -131,11 +132,11 @@ def plugin(name: str, reason: str) -> Concern:
 
 def unloaded(destination_id: int, name: str, slug: str) -> Concern:
     words = f"“{name}” needs the plugin {slug}, which is not loaded. What it is owed is held."
-    return Concern("plugin", _destination(destination_id), words)
+    return Concern("plugin", subjects.destination(destination_id), words)
 
 
 def unfit(destination_id: int, name: str, why: str) -> Concern:
-    return Concern("unfit", _destination(destination_id), f"“{name}” holds all that it is owed. {why}")
+    return Concern("unfit", subjects.destination(destination_id), f"“{name}” holds all that it is owed. {why}")
 
 
 def unopened(reason: str, events: int, dispatches: int) -> Concern:
@@ -146,10 +147,6 @@ def unopened(reason: str, events: int, dispatches: int) -> Concern:
 
 def _count(count: int, noun: str, ending: str = "s") -> str:
     return f"{count:,} {noun}{'' if count == 1 else ending}" if count else ""
-
-
-def _destination(destination_id: int) -> str:
-    return f"destination {destination_id}"
 
 
 def _days(days: int) -> str:

@@ -14,8 +14,10 @@ from ours.plugin.types import Mode
 Status = Literal["on", "paused", "off"]
 
 
-class Target(NamedTuple):
-    """A destination as routing sees it. ``allowed`` holds name keys, or ``*``; removed destinations are not targets.
+class Gate(NamedTuple):
+    """A destination as routing sees it: what lets an event pass, or not. Removed ones have none.
+
+    ``allowed`` holds name keys, or ``*``.
 
     ``breaker_open`` is true until the breaker has closed again: what comes waits with the rest. ``ordered``: it takes
     the events of a visitor in order. ``sources`` are those that it listens to; None: all.
@@ -56,7 +58,7 @@ def plan(
     event_name: str,
     kind: Kind,
     mode: Mode,  # noqa: ARG001
-    targets: Sequence[Target],
+    gates: Sequence[Gate],
     *,
     source_id: int | None = None,
     fired: Sequence[Rule] = (),
@@ -68,19 +70,19 @@ def plan(
     is never refused.
     """
     dispatches, refused = [], []
-    for target in targets:
-        if allows(target.allowed, event_name, kind):
-            dispatches.append(_barred(target, source_id, fired) or _planned(target))
+    for gate in gates:
+        if allows(gate.allowed, event_name, kind):
+            dispatches.append(_barred(gate, source_id, fired) or _planned(gate))
         elif kind == "track":
-            refused.append(target.destination_id)
+            refused.append(gate.destination_id)
     return Plan(len(dispatches) + len(refused), ranges.write(refused), dispatches)
 
 
 class Planner:
     """Plans many events for the same destinations: what is alike in all that ``plan`` asks of is decided once."""
 
-    def __init__(self, targets: Iterable[Target]) -> None:
-        self._targets = list(targets)
+    def __init__(self, gates: Iterable[Gate]) -> None:
+        self._gates = list(gates)
         self._made: dict[tuple[Any, ...], Plan] = {}
 
     def plan(self, event_name: str, kind: Kind, mode: Mode, source_id: int | None, fired: Sequence[Rule]) -> Plan:
@@ -88,27 +90,27 @@ class Planner:
         asked = event_name, kind, mode, source_id, tuple((rule.name, rule.covers) for rule in fired)
         made = self._made.get(asked)
         if made is None:
-            made = plan(event_name, kind, mode, self._targets, source_id=source_id, fired=fired)
+            made = plan(event_name, kind, mode, self._gates, source_id=source_id, fired=fired)
             self._made[asked] = made
         return made
 
 
-def _barred(target: Target, source_id: int | None, fired: Sequence[Rule]) -> Planned | None:
+def _barred(gate: Gate, source_id: int | None, fired: Sequence[Rule]) -> Planned | None:
     """The dispatch that says which rule keeps the event here; None when it may leave."""
-    if target.sources is not None and source_id is not None and source_id not in target.sources:
-        return Planned(target.destination_id, "stopped", "source_not_heard")
-    if rule := governance.stopping(fired, target.destination_id, target.category):
-        return Planned(target.destination_id, "stopped", rule.reason)
+    if gate.sources is not None and source_id is not None and source_id not in gate.sources:
+        return Planned(gate.destination_id, "stopped", "source_not_heard")
+    if rule := governance.stopping(fired, gate.destination_id, gate.category):
+        return Planned(gate.destination_id, "stopped", rule.reason)
     return None
 
 
-def _planned(target: Target) -> Planned:
-    if target.status == "off":
-        return Planned(target.destination_id, "stopped", "destination_off")
-    if target.status == "paused":
-        return Planned(target.destination_id, "held", "destination_paused")
-    if not target.plugin_present:
-        return Planned(target.destination_id, "held", "plugin_missing")
-    if target.breaker_open:
-        return Planned(target.destination_id, "held", "breaker_open")
-    return Planned(target.destination_id, "pending")
+def _planned(gate: Gate) -> Planned:
+    if gate.status == "off":
+        return Planned(gate.destination_id, "stopped", "destination_off")
+    if gate.status == "paused":
+        return Planned(gate.destination_id, "held", "destination_paused")
+    if not gate.plugin_present:
+        return Planned(gate.destination_id, "held", "plugin_missing")
+    if gate.breaker_open:
+        return Planned(gate.destination_id, "held", "breaker_open")
+    return Planned(gate.destination_id, "pending")

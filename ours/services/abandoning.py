@@ -19,7 +19,7 @@ from ours.core.reasons import ABANDONED
 from ours.core.routing import Planned, Planner
 from ours.errors import DAMAGED, KEY_MISSING, UNROUTABLE, Invalid, key_missing, missing_key
 from ours.registry import Registry
-from ours.services import audit, owing, targets
+from ours.services import audit, gates, owing
 from ours.services.actors import Who, needs
 from ours.services.replay import Filter, Replay
 from ours.store import Store
@@ -156,7 +156,7 @@ class Abandoning:
 
     def _end_aside(self, connection: Connection, reason: str) -> int:
         now, note = clock.now_ms(), ABANDONED + reason
-        planner = Planner(targets.current(connection, self._registry, steady=True).values())
+        planner = Planner(gates.current(connection, self._registry, steady=True).values())
         routed, made = [], []
         for row in queries.next_aside(connection, reason, _CHUNK):
             plan = planner.plan(row.name, row.kind, row.mode, row.source_id, ())
@@ -168,7 +168,7 @@ class Abandoning:
 
     def _owed(self, connection: Connection, aside: Sequence[Any]) -> Mapping[tuple[int, str], int]:
         """By destination and mode, how many of these events could have gone there."""
-        planner = Planner(targets.current(connection, self._registry).values())
+        planner = Planner(gates.current(connection, self._registry).values())
         owed: defaultdict[tuple[int, str], int] = defaultdict(int)
         for kind in aside:
             for one in planner.plan(kind.name, kind.kind, kind.mode, kind.source_id, ()).dispatches:

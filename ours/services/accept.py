@@ -16,7 +16,7 @@ from ours.core.incoming import Incoming
 from ours.errors import Busy
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
-from ours.store import Store, key_hash, writer
+from ours.store import Store, binding, key_hash, writer
 from ours.store.queries import events, server, sources, volumes
 from ours.store.queries.events import NewEvent
 from ours.store.writer import Writer, Written
@@ -159,7 +159,7 @@ class Accept:
             name_key=allow.name_key(item.name),
             occurred_at=item.occurred_at,
             received_at=now,
-            payload=self._store.sealer.seal(orjson.dumps(body), f"events:{event_id}"),
+            payload=self._store.sealer.seal(orjson.dumps(body), binding.event(event_id)),
             hash=_digest(orjson.dumps([caller.mode, item.name, distinct_id])) if distinct_id else "",
             content=content,
         )

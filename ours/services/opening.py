@@ -12,7 +12,7 @@ from ours.core.frozen import event_with, filled
 from ours.core.reasons import Reason
 from ours.errors import Unsealable, is_unopened
 from ours.plugin import Event, Visitor
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import backlog, events, visitors
 
 
@@ -30,16 +30,16 @@ def unopened(connection: Connection) -> dict[str, Unopened]:
     return {one: Unopened(aside.get(one, 0), held.get(one, 0)) for one in {*aside, *held}}
 
 
-def try_open(sealer: Sealer, sealed: bytes, place: str) -> tuple[dict[str, Any], Reason | None]:
+def try_open(sealer: Sealer, sealed: bytes, bound: str) -> tuple[dict[str, Any], Reason | None]:
     """What a sealed value holds; or nothing, and why it can't be opened."""
     try:
-        return sealer.open_json(sealed, place), None
+        return sealer.open_json(sealed, bound), None
     except Unsealable as error:
         return {}, reasons.unopened(error.reason)
 
 
 def event_of(row: Any, sealer: Sealer) -> Event:
-    body = orjson.loads(sealer.open(row.payload, f"events:{row.id}"))
+    body = orjson.loads(sealer.open(row.payload, binding.event(row.id)))
     body.pop("warnings", None)
     distinct_id = body.pop("distinct_id", row.id)  # an identify has none from its caller
     return event_with(row.id, row.name, distinct_id, row.occurred_at, row.received_at, body)
@@ -53,7 +53,7 @@ def visitors_of(connection: Connection, sealer: Sealer, ids: Iterable[str]) -> d
 def opened(found: Mapping[str, Any], sealer: Sealer) -> dict[str, Visitor]:
     """The visitors whose rows were ``found`` by these ids."""
     return {
-        visitor_id: visitor_of(orjson.loads(sealer.open(row.profile, f"visitors:{row.id}")))
+        visitor_id: visitor_of(orjson.loads(sealer.open(row.profile, binding.visitor(row.id))))
         for visitor_id, row in found.items()
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock, ids, log
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
@@ -75,7 +76,7 @@ class People:
             person_id = queries.insert_person(connection, values)
             if person_id is None:
                 raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
-            audit.record(connection, actor, "add", _subject(person_id), {"email": email, "role": role})
+            audit.record(connection, actor, "add", subjects.person(person_id), {"email": email, "role": role})
             return _get(connection, person_id), password
 
     def list(self) -> Sequence[Person]:
@@ -164,7 +165,7 @@ class People:
                 _check_another_admin(connection, before)
             queries.change(connection, person_id, {"role": role})
             detail = {"email": before.email, "from": before.role, "to": role}
-            audit.record(connection, actor, "set_role", _subject(person_id), detail)
+            audit.record(connection, actor, "set_role", subjects.person(person_id), detail)
             return _get(connection, person_id)
 
     @needs("admin")
@@ -174,7 +175,8 @@ class People:
             person = _get(connection, person_id)
             _check_another_admin(connection, person)
             queries.remove(connection, person_id)
-            audit.record(connection, actor, "remove", _subject(person_id), {"email": person.email, "role": person.role})
+            detail = {"email": person.email, "role": person.role}
+            audit.record(connection, actor, "remove", subjects.person(person_id), detail)
 
     def _change(
         self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who, *, session: int | None = None
@@ -187,7 +189,7 @@ class People:
             if not queries.change(connection, person_id, changes, session=session) and session is not None:
                 raise _Overtaken
             person = _get(connection, person_id)
-            audit.record(connection, actor, verb, _subject(person_id), {"email": person.email})
+            audit.record(connection, actor, verb, subjects.person(person_id), {"email": person.email})
             return person
 
 
@@ -231,7 +233,3 @@ def _get(connection: Connection, person_id: int) -> Person:
 
 def _person(row: Any) -> Person:
     return Person(**{field.name: getattr(row, field.name) for field in fields(Person)})
-
-
-def _subject(person_id: int) -> str:
-    return f"person {person_id}"

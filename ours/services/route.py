@@ -23,10 +23,10 @@ from ours.core.mapping import context_of
 from ours.core.routing import Plan, Planner
 from ours.errors import UNROUTABLE, Busy, Unsealable
 from ours.registry import Registry
-from ours.services import owing, targets
+from ours.services import gates, owing
 from ours.services.opening import event_of, visitor_of
 from ours.services.rules.rulebook import Rulebook
-from ours.store import Store
+from ours.store import Store, binding
 from ours.store.queries import dispatches, events, visitors
 from ours.store.queries.events import Routed
 
@@ -145,7 +145,7 @@ class Route:
         return governance.fired(rules, context_of(event_of(row, self._store.sealer), visitor_of(profile)))
 
     def _facts(self, row: Row[Any]) -> Facts:
-        body = orjson.loads(self._store.sealer.open(row.payload, f"events:{row.id}"))
+        body = orjson.loads(self._store.sealer.open(row.payload, binding.event(row.id)))
         return Facts(
             event_id=row.id,
             mode=row.mode,
@@ -178,7 +178,7 @@ class Route:
                 born=row.born,
                 created_at=row.created_at,
                 seen_at=row.seen_at,
-                profile=orjson.loads(self._store.sealer.open(row.profile, f"visitors:{row.id}")),
+                profile=orjson.loads(self._store.sealer.open(row.profile, binding.visitor(row.id))),
                 alias_of=row.alias_of,
             )
             for row in visitors.by_id(connection, visitor_ids)
@@ -193,7 +193,7 @@ class Route:
                 "alias_of": record.alias_of,
                 "created_at": record.created_at,
                 "seen_at": record.seen_at,
-                "profile": self._store.sealer.seal_json(record.profile, f"visitors:{record.id}"),
+                "profile": self._store.sealer.seal_json(record.profile, binding.visitor(record.id)),
             }
             for record in book.changes().visitors
         ]
@@ -206,7 +206,7 @@ class Route:
 
     def _write_down(self, connection: Connection, resolved: Sequence[_Resolved], now: int) -> None:
         """The destinations are held still in this transaction, so that none changes its status in between."""
-        known = targets.current(connection, self._registry, steady=True)
+        known = gates.current(connection, self._registry, steady=True)
         ordered = {one.destination_id for one in known.values() if one.ordered}
         planner = Planner(known.values())
         routed, made = [], []

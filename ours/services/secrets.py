@@ -92,8 +92,8 @@ class Secrets:
     def _anew(self, old: Iterable[Sealed], unopened: list[Unsealable]) -> Iterator[tuple[Sealed, bytes]]:
         for one in old:
             try:
-                plain = self._store.sealer.open(one.value, one.place)
+                plain = self._store.sealer.open(one.value, one.bound)
             except Unsealable as error:
                 unopened.append(error)
             else:
-                yield one, self._store.sealer.seal(plain, one.place)
+                yield one, self._store.sealer.seal(plain, one.bound)

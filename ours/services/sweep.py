@@ -16,7 +16,7 @@ from ours.services.deliver.exchange import exchange
 from ours.services.destinations import Destinations, backlog
 from ours.services.destinations.fitting import UNFIT
 from ours.services.destinations.limits import schedule
-from ours.store import Store
+from ours.store import Store, binding
 from ours.store.queries import backlog as waiting
 from ours.store.queries import destinations, dispatches, events
 from ours.store.queries.dispatches import NewAttempt, Settled
@@ -84,16 +84,17 @@ class Sweep:
         """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent."""
         now = clock.now_ms()
         with self._store.read() as connection:
-            rows = dispatches.lost(connection, now, _BATCH)
-        if not rows:
-            return
-        _logger.warning("leases_lost", count=len(rows))
-        with self._store.write() as connection:
+            if not dispatches.lost(connection, now, 1):
+                return
+        with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
+            rows = dispatches.lost(connection, now, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
             for row in rows:
                 settled = self._settled(row, now, before.get(row.id, 0) + 1)
                 dispatches.settle(connection, [settled], holder=row.lease, now=now)
             dispatches.record(connection, [self._attempt(row, now) for row in rows])
+        if rows:
+            _logger.warning("leases_lost", count=len(rows))
 
     def _settled(self, row: Row[Any], now: int, losses: int) -> Settled:
         if losses >= _MOST_LOST:
@@ -123,7 +124,7 @@ class Sweep:
             status=None,
             plugin_version="",
             config_version=0,
-            exchange=self._store.sealer.seal_json(kept, f"attempts:{row.id}:{row.attempts}"),
+            exchange=self._store.sealer.seal_json(kept, binding.attempt(row.id, row.attempts)),
         )
 
     def _dedupes(self, slug: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ours import clock, ids
+from ours.core import subjects
 from ours.errors import Invalid, NotFound
 from ours.services import audit, naming
 from ours.services.actors import RANKS, Actor, Need, Role, Who, name_of, needs
@@ -87,7 +88,7 @@ class Tokens:
         with self._store.write() as connection:
             token_id = queries.insert_token(connection, values)
             detail = {"name": name, "scopes": chosen, "days": days}
-            audit.record(connection, actor, "add", _subject(token_id), detail)
+            audit.record(connection, actor, "add", subjects.token(token_id), detail)
             return _token(queries.one(connection, token_id)), text
 
     def list(self) -> Sequence[Token]:
@@ -107,7 +108,7 @@ class Tokens:
                 raise NotFound(f"There is no token {token_id}. `ours token list` shows those there are.")
             if row.revoked_at is None:
                 queries.change(connection, token_id, revoked_at=clock.now_ms())
-                audit.record(connection, actor, "revoke", _subject(token_id), {"name": row.name})
+                audit.record(connection, actor, "revoke", subjects.token(token_id), {"name": row.name})
             return _token(queries.one(connection, token_id))
 
     def authenticate(self, text: str) -> Actor | None:
@@ -140,7 +141,3 @@ def _token(row: Any) -> Token:
 
 def _invalid(sentence: str, field: str) -> Invalid:
     return Invalid(sentence, {field: [sentence]})
-
-
-def _subject(token_id: int) -> str:
-    return f"token {token_id}"

@@ -11,7 +11,7 @@ from ours import clock, ids
 from ours.core.deeds import Verb
 from ours.errors import Changed
 from ours.services.actors import Who, name_of
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import versions as queries
 
 GOVERNANCE = "governance"
@@ -31,10 +31,6 @@ FOUND = Change("ours", cast("Verb", "found"))
 """Nobody's doing, so no entry of the audit log: the first version that is kept of what was there before."""
 
 
-def subject_of(destination_id: int) -> str:
-    return f"destination {destination_id}"
-
-
 def keep(
     connection: Connection, sealer: Sealer, subject: str, number: int, change: Change, document: Mapping[str, Any]
 ) -> None:
@@ -43,7 +39,7 @@ def keep(
         connection,
         {"id": version_id, "subject": subject, "number": number, "at": clock.now_ms(), "actor": name_of(change.actor),
          "verb": change.verb, "why": change.why.strip()[:LONGEST_WHY],
-         "document": sealer.seal_json(document, _place(version_id))},
+         "document": sealer.seal_json(document, binding.version(version_id))},
     )  # fmt: skip
 
 
@@ -63,7 +59,7 @@ def check_seen(connection: Connection, subject: str, newest: int, seen: int | No
 
 def open_document(sealer: Sealer, row: Any) -> dict[str, Any]:
     """All that was set; secrets in clear."""
-    document: dict[str, Any] = orjson.loads(sealer.open(row.document, _place(row.id)))
+    document: dict[str, Any] = orjson.loads(sealer.open(row.document, binding.version(row.id)))
     return document
 
 
@@ -73,8 +69,4 @@ def forget_secrets(connection: Connection, sealer: Sealer, subject: str) -> None
         row = queries.by_id(connection, version_id)
         if row is not None:
             document = open_document(sealer, row) | {"settings": {}}
-            queries.overwrite(connection, version_id, sealer.seal_json(document, _place(version_id)))
-
-
-def _place(version_id: str) -> str:
-    return f"versions:{version_id}"
+            queries.overwrite(connection, version_id, sealer.seal_json(document, binding.version(version_id)))

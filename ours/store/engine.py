@@ -1,7 +1,5 @@
 """Opens the database: SQLite in the data folder, or PostgreSQL. ``Store`` is what the services hold."""
 
-import fcntl
-import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -10,18 +8,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, exc, func, insert, select
+from sqlalchemy import Connection, Engine, exc, insert, select
 
 from ours import processes
 from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings, present_keys
-from ours.store import connecting, reaching
+from ours.store import alone, binding, connecting, reaching
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
 _LOOKUP_KEY = "lookup_key"
+_LOOKUP_BINDING = binding.keepsake(_LOOKUP_KEY)
 _NOT_NOW = "25006", "25P03", "25P04"
 """SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
 a transaction that took too long."""
@@ -186,21 +185,12 @@ class Store:
     @contextmanager
     def alone(self, station: str) -> Iterator[bool]:
         """Whether this process is the only one at ``station`` for as long as the block lasts; never waits."""
-        alone = self._alone_by_server(station) if self._file is None else _alone_by_file(self._file.parent, station)
-        with alone as mine:
-            yield mine
-
-    @contextmanager
-    def _alone_by_server(self, station: str) -> Iterator[bool]:
-        number = int.from_bytes(hashlib.sha256(f"ours/{station}".encode()).digest()[:8], signed=True)
-        with self.read() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT")  # held for long, perhaps: no open transaction
-            mine = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
-            try:
+        if self._file is not None:
+            with alone.by_file(self._file.parent, station) as mine:
                 yield mine
-            finally:
-                if mine:
-                    connection.execute(select(func.pg_advisory_unlock(number)))
+        else:
+            with self.read() as connection, alone.by_server(connection, station) as mine:
+                yield mine
 
     def tend(self) -> None:
         """To be called several times a second, by any process: keeps SQLite's write-ahead log short.
@@ -224,15 +214,15 @@ class Store:
             sealed = connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY))
         if sealed is None:
             sealed = self._make_lookup_key()
-        return Lookup(self.sealer.open(sealed, _LOOKUP_KEY))
+        return Lookup(self.sealer.open(sealed, _LOOKUP_BINDING))
 
     def check_keys(self, connection: Connection) -> None:
         """:raises Unsealable: when our secret keys don't open what is stored."""
         if sealed := connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)):
-            self.sealer.open(sealed, _LOOKUP_KEY)
+            self.sealer.open(sealed, _LOOKUP_BINDING)
 
     def _make_lookup_key(self) -> bytes:
-        sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_KEY)
+        sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_BINDING)
         try:
             with self.write() as connection:
                 connection.execute(insert(keepsakes).values(name=_LOOKUP_KEY, sealed=sealed))
@@ -250,17 +240,6 @@ class Store:
         if self._wal and self._turnstile:
             self._wal.close()
             self._turnstile.close()
-
-
-@contextmanager
-def _alone_by_file(folder: Path, station: str) -> Iterator[bool]:
-    with processes.private(folder / f"{station}.lock") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
 
 
 def cause(error: Exception) -> str:

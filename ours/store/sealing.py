@@ -1,6 +1,5 @@
-"""Encryption at rest. A sealed value says which key made it, and opens only in the place it was sealed for."""
+"""Encryption at rest. A sealed value says which key made it, and opens only for the row it was sealed for."""
 
-import base64
 import hashlib
 import hmac
 import math
@@ -34,8 +33,8 @@ def derive(key: bytes, purpose: str) -> bytes:
 class Sealer:
     """Seals with the first key of the ring (AES-256-GCM), opens with any.
 
-    Format: version (1 byte) · key id (4) · nonce (12) · ciphertext and tag. ``place`` (table and row) is authenticated,
-    so that a value moved to another row does not open.
+    Format: version (1 byte) · key id (4) · nonce (12) · ciphertext and tag. ``bound`` (see ``binding``) is
+    authenticated, so that a value moved to another row does not open.
     """
 
     def __init__(self, ring: Ring, again: Callable[[], Ring] | None = None) -> None:
@@ -46,25 +45,25 @@ class Sealer:
         self._head, self._box = next(iter(self._boxes.items()))
         self._nonces = _Nonces()
 
-    def seal(self, plain: bytes, place: str) -> bytes:
+    def seal(self, plain: bytes, bound: str) -> bytes:
         nonce = self._nonces.next()
-        return self._head + nonce + self._box.encrypt(nonce, plain, place.encode())
+        return self._head + nonce + self._box.encrypt(nonce, plain, bound.encode())
 
-    def open(self, sealed: bytes, place: str) -> bytes:
+    def open(self, sealed: bytes, bound: str) -> bytes:
         """:raises Unsealable: when its key is not in the ring, or the value was changed or moved."""
         box = self._boxes.get(sealed[:_HEAD])
         if box is None:
             box = self._missed(sealed[:_HEAD])
         try:
-            return box.decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], place.encode())
+            return box.decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], bound.encode())
         except (InvalidTag, ValueError):  # what was cut short is no cipher text at all
             raise Damaged from None
 
-    def seal_json(self, value: object, place: str) -> bytes:
-        return self.seal(orjson.dumps(value), place)
+    def seal_json(self, value: object, bound: str) -> bytes:
+        return self.seal(orjson.dumps(value), bound)
 
-    def open_json(self, sealed: bytes, place: str) -> dict[str, object]:
-        opened: dict[str, object] = orjson.loads(self.open(sealed, place))
+    def open_json(self, sealed: bytes, bound: str) -> dict[str, object]:
+        opened: dict[str, object] = orjson.loads(self.open(sealed, bound))
         return opened
 
     @property
@@ -143,7 +142,3 @@ class Lookup:
 def key_hash(key: str) -> str:
     """SHA-256 of an ingest key: what look-up uses."""
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def encode_key(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).decode()

@@ -22,7 +22,7 @@ def event(ours: Ours) -> str:
     shelf = next(one for one in sealed.SHELVES if one.name == "events")
     with ours.store.write() as connection:
         (one,) = sealed.page(connection, shelf, None, 10)
-        anew = OTHER.seal(ours.store.sealer.open(one.value, one.place), one.place)
+        anew = OTHER.seal(ours.store.sealer.open(one.value, one.bound), one.bound)
         assert sealed.replace(connection, shelf, [(one, anew)]) == 1
     ours.route.run()
     return made

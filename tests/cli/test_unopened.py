@@ -33,7 +33,7 @@ def lose(ours: Ours, name: str, *keys: object) -> None:
     shelf = next(one for one in sealed.SHELVES if one.name == name)
     with ours.store.write() as connection:
         found = [one for one in sealed.page(connection, shelf, None, 1000) if not keys or one.key[0] in keys]
-        anew = [(one, OTHER.seal(ours.store.sealer.open(one.value, one.place), one.place)) for one in found]
+        anew = [(one, OTHER.seal(ours.store.sealer.open(one.value, one.bound), one.bound)) for one in found]
         assert sealed.replace(connection, shelf, anew) == len(found) > 0
 
 

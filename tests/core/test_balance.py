@@ -9,7 +9,7 @@ from ours.core import ranges
 from ours.core.allow import ALL, name_key
 from ours.core.balance import Figures, balance
 from ours.core.retry import OPEN, TERMINAL
-from ours.core.routing import Target, plan
+from ours.core.routing import Gate, plan
 
 STATES = sorted(OPEN | TERMINAL)
 
@@ -40,8 +40,8 @@ def test_a_dispatch_made_twice_shows() -> None:
 def test_it_balances_whatever_was_routed_so_far_and_however_it_ended(
     names: list[str], lists: list[set[str]], routed: int, data: st.DataObject
 ) -> None:
-    targets = [Target(number, "on", True, allowed) for number, allowed in enumerate(lists)]
-    plans = [plan(name, "track", "live", targets) for name in names[:routed]]
+    gates = [Gate(number, "on", True, allowed) for number, allowed in enumerate(lists)]
+    plans = [plan(name, "track", "live", gates) for name in names[:routed]]
     dispatches = [dispatch for made in plans for dispatch in made.dispatches]
     states = Counter(data.draw(st.sampled_from(STATES)) for _ in dispatches)
     figures = Figures(
@@ -50,8 +50,8 @@ def test_it_balances_whatever_was_routed_so_far_and_however_it_ended(
         refused=sum(len(ranges.read(made.refused)) for made in plans),
         replays=0,
         unrouted=len(names[routed:]),
-        destinations=len(targets),
+        destinations=len(gates),
         states=states,
     )
     assert balance(figures).difference == 0
-    assert balance(figures).expected == len(names) * len(targets)
+    assert balance(figures).expected == len(names) * len(gates)

@@ -8,11 +8,11 @@ from ours.core import logic, ranges, routing
 from ours.core.allow import ALL, name_key
 from ours.core.governance import Rule
 from ours.core.incoming import Kind
-from ours.core.routing import Plan, Planned, Planner, Target, plan
+from ours.core.routing import Gate, Plan, Planned, Planner, plan
 
-TARGETS = st.lists(
+GATES = st.lists(
     st.builds(
-        Target,
+        Gate,
         destination_id=st.integers(1, 1000),
         status=st.sampled_from(["on", "paused", "off"]),
         plugin_present=st.booleans(),
@@ -21,27 +21,27 @@ TARGETS = st.lists(
         sources=st.none() | st.frozensets(st.integers(1, 2)),
         category=st.sampled_from(["", "ads"]),
     ),
-    unique_by=lambda target: target.destination_id,
+    unique_by=lambda gate: gate.destination_id,
     max_size=8,
 )
 
 
-def target(number: int, **changed: object) -> Target:
+def gate(number: int, **changed: object) -> Gate:
     values = {"status": "on", "plugin_present": True, "allowed": {ALL}} | changed
-    return Target(number, **values)  # type: ignore[arg-type]
+    return Gate(number, **values)  # type: ignore[arg-type]
 
 
 def test_a_destination_that_is_on_gets_a_dispatch_that_waits() -> None:
-    assert plan("Purchase", "track", "live", [target(1)]) == Plan(1, "", [Planned(1, "pending")])
+    assert plan("Purchase", "track", "live", [gate(1)]) == Plan(1, "", [Planned(1, "pending")])
 
 
 def test_an_event_that_is_not_listed_is_refused_and_still_owed() -> None:
-    assert plan("Purchase", "track", "live", [target(1, allowed=())]) == Plan(1, "1", [])
+    assert plan("Purchase", "track", "live", [gate(1, allowed=())]) == Plan(1, "1", [])
 
 
 def test_paused_and_orphaned_destinations_keep_their_backlog_and_off_ones_stop() -> None:
-    targets = [target(1, status="paused"), target(2, plugin_present=False), target(3, status="off")]
-    assert plan("Purchase", "track", "live", targets).dispatches == [
+    gates = [gate(1, status="paused"), gate(2, plugin_present=False), gate(3, status="off")]
+    assert plan("Purchase", "track", "live", gates).dispatches == [
         Planned(1, "held", "destination_paused"),
         Planned(2, "held", "plugin_missing"),
         Planned(3, "stopped", "destination_off"),
@@ -49,12 +49,12 @@ def test_paused_and_orphaned_destinations_keep_their_backlog_and_off_ones_stop()
 
 
 def test_behind_an_open_breaker_it_waits_unless_something_else_keeps_it() -> None:
-    targets = [
-        target(1, breaker_open=True),
-        target(2, breaker_open=True, status="paused"),
-        target(3, breaker_open=True, status="off"),
+    gates = [
+        gate(1, breaker_open=True),
+        gate(2, breaker_open=True, status="paused"),
+        gate(3, breaker_open=True, status="off"),
     ]
-    assert plan("Purchase", "track", "live", targets).dispatches == [
+    assert plan("Purchase", "track", "live", gates).dispatches == [
         Planned(1, "held", "breaker_open"),
         Planned(2, "held", "destination_paused"),
         Planned(3, "stopped", "destination_off"),
@@ -62,26 +62,26 @@ def test_behind_an_open_breaker_it_waits_unless_something_else_keeps_it() -> Non
 
 
 def test_an_identify_is_owed_only_where_it_is_listed() -> None:
-    listed = target(2, allowed={name_key("$identify")})
-    assert plan("$identify", "identify", "live", [target(1), listed]) == Plan(1, "", [Planned(2, "pending")])
+    listed = gate(2, allowed={name_key("$identify")})
+    assert plan("$identify", "identify", "live", [gate(1), listed]) == Plan(1, "", [Planned(2, "pending")])
 
 
-@given(TARGETS)
-def test_every_destination_gets_exactly_one_decision(targets: list[Target]) -> None:
-    made = plan("Purchase", "track", "live", targets)
+@given(GATES)
+def test_every_destination_gets_exactly_one_decision(gates: list[Gate]) -> None:
+    made = plan("Purchase", "track", "live", gates)
     decided = ranges.read(made.refused) + [dispatch.destination_id for dispatch in made.dispatches]
-    assert sorted(decided) == sorted(target.destination_id for target in targets)
-    assert made.owed == len(targets)
+    assert sorted(decided) == sorted(gate.destination_id for gate in gates)
+    assert made.owed == len(gates)
 
 
-@given(TARGETS, st.sampled_from([("Purchase", "track"), ("$identify", "identify")]))
-def test_both_modes_take_the_same_road(targets: list[Target], event: tuple[str, str]) -> None:
-    assert plan(*event, "live", targets) == plan(*event, "test", targets)  # type: ignore[arg-type]
+@given(GATES, st.sampled_from([("Purchase", "track"), ("$identify", "identify")]))
+def test_both_modes_take_the_same_road(gates: list[Gate], event: tuple[str, str]) -> None:
+    assert plan(*event, "live", gates) == plan(*event, "test", gates)  # type: ignore[arg-type]
 
 
-@given(TARGETS)
-def test_whatever_does_not_simply_wait_says_why(targets: list[Target]) -> None:
-    for dispatch in plan("Purchase", "track", "live", targets).dispatches:
+@given(GATES)
+def test_whatever_does_not_simply_wait_says_why(gates: list[Gate]) -> None:
+    for dispatch in plan("Purchase", "track", "live", gates).dispatches:
         assert (dispatch.reason is None) == (dispatch.state == "pending")
 
 
@@ -94,22 +94,20 @@ EVENT = st.tuples(
 )
 
 
-@given(TARGETS, st.lists(EVENT, max_size=8))
+@given(GATES, st.lists(EVENT, max_size=8))
 def test_events_that_are_planned_together_go_where_each_would_go_alone(
-    targets: list[Target], events: list[tuple[tuple[str, Kind], int | None, list[Rule]]]
+    gates: list[Gate], events: list[tuple[tuple[str, Kind], int | None, list[Rule]]]
 ) -> None:
-    planner = Planner(targets)
+    planner = Planner(gates)
     for (name, kind), source, fired in events:
-        alone = plan(name, kind, "live", targets, source_id=source, fired=fired)
+        alone = plan(name, kind, "live", gates, source_id=source, fired=fired)
         assert planner.plan(name, kind, "live", source, fired) == alone
 
 
 def test_events_that_are_alike_are_decided_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(
-        routing, "_planned", lambda target: asked.append(target.destination_id) or Planned(1, "pending")
-    )
-    planner = Planner([target(number) for number in range(100)])
+    monkeypatch.setattr(routing, "_planned", lambda gate: asked.append(gate.destination_id) or Planned(1, "pending"))
+    planner = Planner([gate(number) for number in range(100)])
     for _ in range(50):
         planner.plan("Purchase", "track", "live", 1, [])
     assert len(asked) == 100

@@ -46,7 +46,7 @@ def _rewrite(place: Place, name: str, ids: tuple[Any, ...], anew: Any) -> None:
     with place.store.write() as connection:
         found = sealed.page(connection, shelf, None, 1000)
         pairs = [
-            (one, anew(place.store.sealer.open(one.value, one.place), one.place))
+            (one, anew(place.store.sealer.open(one.value, one.bound), one.bound))
             for one in found
             if not ids or one.key[0] in ids
         ]

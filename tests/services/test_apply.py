@@ -12,7 +12,7 @@ import pytest
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.errors import Invalid
-from ours.services import targets
+from ours.services import gates
 from ours.services.apply import Plan, dump, load
 from ours.services.apply.wanted import KEYS
 from ours.settings import Settings
@@ -145,7 +145,7 @@ def test_an_export_makes_a_fresh_installation_route_the_same(ours: Ours, kind: s
     assert dump(other.configuration.export(references=True)) == text
     assert plan(other, text).changes == []
     with ours.store.read() as here, other.store.read() as there:
-        assert targets.current(here, ours.registry) == targets.current(there, other.registry)
+        assert gates.current(here, ours.registry) == gates.current(there, other.registry)
     assert ours.governance.list() == other.governance.list() != []
     assert sunk(ours) == sunk(other) != []
     assert foreseen(ours) == foreseen(other)

@@ -19,6 +19,7 @@ from ours.services.deliver import Deliver
 from ours.services.deliver.drain import LEASE
 from ours.services.overview import Overview
 from tests.receiver import Receiver
+from tests.services.batching import batching
 from tests.services.conftest import Place
 from tests.services.scripted import deliver, route_all, sweep_of
 
@@ -124,6 +125,25 @@ def test_what_could_not_leave_in_time_is_left_to_whoever_has_it_in_hand_now(
 
 def other(place: Place) -> Deliver:
     return Deliver(place.store, place.registry, place.settings)
+
+
+def test_what_waits_for_its_turn_is_handed_back_too(
+    place: Place, receiver: Receiver, flush: Callable[[Flush], None], reader: sqlite3.Connection
+) -> None:
+    lists = batching(place, receiver, max_items=4, max_bytes=1)  # each fills a request of its own
+    place.destinations.update(lists, limits={"max_in_flight": 1}, actor="cli")
+    for number in range(4):
+        place.track(f"E{number}")
+    route_all(place)
+    flush(broken)
+    with pytest.raises(Busy):
+        deliver(place)
+    reader.rollback()
+    flush(os.fsync)
+    place.destinations.pause(lists, actor="cli")  # so that nothing comes that would take it along
+    deliver(place, 2)
+    sweep_of(place).run()
+    assert place.states() == {"held": 4}
 
 
 def test_what_a_plugin_sends_itself_waits_for_the_disk_too(

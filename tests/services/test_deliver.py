@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ours.services.deliver.targets import Targets
 from ours.services.destinations import backlog
 from ours.services.sweep import Sweep
 from ours.store.queries import destinations as queries
+from ours.store.queries import dispatches as life
 from ours.store.tables import attempts, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -253,6 +255,30 @@ def test_the_sweep_frees_what_a_dead_worker_had_in_hand(place: Place, receiver: 
         place.work()
     assert place.states() == {"delivered": 1}
     assert [one["outcome"] for one in tries(place)] == ["unknown", "delivered"]
+
+
+def test_what_a_worker_recorded_while_the_sweep_looked_stays(
+    place: Place, receiver: Receiver, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look, records = life.lost, iter([partial(place.deliver._turn, claim=False)])
+
+    def looked(connection: sa.Connection, *asked: Any, **more: Any) -> Any:
+        found = look(connection, *asked, **more)
+        next(records, list)()
+        return found
+
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        place.webhook(receiver)
+        place.track()
+        place.route.run()
+        place.deliver._begin(place.deliver._turn(claim=True))
+        while not place.deliver._outbox.finished:
+            place.deliver._outbox.collect(1)
+        traveller.shift(LEASE / 1000 + 1)  # both were asleep, and wake at once
+        monkeypatch.setattr(life, "lost", looked)
+        sweep.run()
+    assert place.states() == {"delivered": 1}
+    assert [one["outcome"] for one in tries(place)] == ["delivered"]
 
 
 def test_an_ambiguous_try_is_held_where_the_destination_does_not_dedupe(

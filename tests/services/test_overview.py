@@ -262,6 +262,21 @@ def test_a_page_takes_as_many_queries_however_long_it_is(place: Place, overview:
     assert counts[0] == counts[1] < 8
 
 
+@pytest.mark.parametrize("clear", [True, False])
+def test_an_event_s_page_opens_each_thing_once(
+    place: Place, overview: Overview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, clear: bool
+) -> None:
+    place.webhook(receiver)
+    receipt = place.track(user_id="u1")
+    place.work()
+    opened, unseal = list[str](), place.store.sealer.open
+    monkeypatch.setattr(place.store.sealer, "open", lambda sealed, bound: opened.append(bound) or unseal(sealed, bound))
+    page = overview.event(receipt.event_id, clear=clear)
+    assert page.visitor
+    assert len(page.dispatches) == 1
+    assert len(opened) == len(set(opened)) == 4  # event, visitor, attempt, and the destination's settings
+
+
 def test_a_list_opens_nothing_that_is_sealed(
     place: Place, overview: Overview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

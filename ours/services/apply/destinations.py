@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ours.core import subjects
 from ours.core.diffing import ABSENT, differences
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
@@ -19,7 +20,6 @@ from ours.services.audit import Audit, Filter
 from ours.services.destinations import Destination, Destinations
 from ours.services.destinations.config import Config, drafted, newly_exposed
 from ours.services.sources import Sources
-from ours.services.versions import subject_of
 
 _WAY = {
     ("on", "paused"): ("pause",), ("on", "off"): ("turn_off",), ("paused", "on"): ("resume",),
@@ -66,7 +66,7 @@ class DestinationsSection:
         plugin = self._loaded(one.slug)
         if plugin and not newly_exposed(plugin, replace(config, mapping={}, cases=()), config):
             return ""
-        (entry,) = self._audit.list(1, wanted=Filter(verb="override", subject=subject_of(one.id))) or (None,)
+        (entry,) = self._audit.list(1, wanted=Filter(verb="override", subject=subjects.destination(one.id))) or (None,)
         return str(entry.detail["reason"]) if entry else ""
 
     def _one(self, name: str, written: Any, now: Destination | None, how: How) -> list[Change]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from ours import log
 from ours.core import breaker as breakers
+from ours.core import subjects
 from ours.core.breaker import CLOSED, PAUSED_FOR, Breaker, Verdict, Window
 from ours.services import audit
 from ours.services.deliver.records import Finished
@@ -87,6 +88,6 @@ def _say(row: Any, breaker: Breaker) -> None:
 def _paused(connection: Connection, row: Any, breaker: Breaker, reason: str, now: int) -> dict[str, Any]:
     """It needs a person: no further dispatch is spent on it. What waits is held by the next sweep."""
     detail = {"reason": reason, "refusals": breaker.refusals}
-    audit.record(connection, "ours", "pause", f"destination {row.id}", detail)
+    audit.record(connection, "ours", "pause", subjects.destination(row.id), detail)
     _logger.error("destination_paused", destination=row.name, **detail)
     return {"status": "paused", "paused_for": reason, "updated_at": now}

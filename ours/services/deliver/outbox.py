@@ -1,21 +1,19 @@
 """All that a worker has in hand: what waits for company, what is on its way, and what came of it."""
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Sequence
-from functools import partial
 
 from ours import clock
 from ours.core.answer import Answer
-from ours.core.breaker import PLUGIN_TIMEOUT, REFUSALS_IN_A_ROW
+from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Outcome, Retry, Split, Unknown
-from ours.pool import Pool
 from ours.services.deliver import reading, records, tries
+from ours.services.deliver.barred import Barred
 from ours.services.deliver.batches import Batches
+from ours.services.deliver.carrier import Carrier
 from ours.services.deliver.records import Finished, Seal
-from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
-from ours.sink import Sink
 from ours.transport import Bell, Transport
 
 
@@ -23,9 +21,7 @@ class Outbox:
     """``finished`` is what is to be written down, ``unsent`` what is to be handed back, ``in_hand`` the dispatches of
     which neither is known yet, ``busy`` how many they are of each destination.
 
-    A plugin that did not come back from its last call is not called again before the others have had their turn: what
-    it would have been called for is handed back. So it is of one that failed to build five times in a row, and what
-    waits for a destination that wants to be left alone.
+    ``Carrier`` has what is on its way. What is for a destination that is barred, as ``Barred`` says, is handed back.
 
     What is to be done for many tries is done step by step, each step for all of them: so what a step needs is still at
     hand for the next of them. Measured in ``docs/performance.md``.
@@ -36,42 +32,31 @@ class Outbox:
         self.unsent: list[str] = []
         self.in_hand: set[str] = set()
         self.busy: Counter[int] = Counter()
-        self._stuck: set[int] = set()
-        self._resting: set[int] = set()
-        self._barred: set[int] = set()
-        self._unbuilt: Counter[int] = Counter()
-        self._unpacked: set[int] = set()
-        self._transport = transport
         self._seal = seal
-        self._sink = Sink()
-        self._pool = Pool()
         self._tokens = Tokens(transport)
         self._batches = Batches()
-        self._flying: dict[str, Parcel] = {}
-        self._flying_to: Counter[int] = Counter()
-        self._leaving: list[Parcel] = []
-        self._queues: dict[int, deque[Parcel]] = {}
+        self._carrier = Carrier(transport)
+        self._barred = Barred()
+        self._unpacked: set[int] = set()
 
     @property
     def on_their_way(self) -> int:
         """Requests whose answer is yet to come."""
-        return len(self._flying) + self._tokens.under_way
+        return self._carrier.flying + self._tokens.under_way
 
     @property
     def waits(self) -> bool:
         """Whether anything waits for company, or for its turn."""
-        return bool(self._batches) or any(self._queues.values())
+        return bool(self._batches) or self._carrier.waits
 
     def builds(self, destination_id: int) -> bool:
         """Whether something of that destination's is built: it is on its way, or waits for others to be packed."""
         packs = destination_id not in self._unpacked and self._batches.any_of(destination_id)
-        return packs or self._flying_to[destination_id] > 0 or bool(self._queues.get(destination_id))
+        return packs or self._carrier.has_any_of(destination_id)
 
     def add(self, many: Sequence[Try]) -> None:
         """Send them: at once, or with the others of their batch. What is claimed shows that no rest lasts."""
-        if self._resting:
-            self._resting.difference_update([one.target.id for one in many])
-            self._barred = self._stuck | self._resting
+        self._barred.wake(one.target.id for one in many)
         self.in_hand.update(one.id for one in many)
         self.busy.update(one.target.id for one in many)
         self._start([one for one in many if self._may_leave(one)])
@@ -86,7 +71,7 @@ class Outbox:
         parcels, now = [], clock.now_ms()
         for one in many:
             batching = one.target.plugin.batching
-            if one.target.id in self._barred:
+            if one.target.id in self._barred.ids:
                 self._hand_back([one])
             elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
@@ -94,30 +79,27 @@ class Outbox:
                 elif (outcome := tries.make_item(one)) is not None:
                     self._conclude(Parcel([one]), [outcome])
                 else:
-                    self._note_what_builds(one.target)
+                    self._barred.note_built(one.target.id)
                     parcels += self._batches.put(one, batching)
         self._send(parcels)
 
     def collect(self, timeout: float, bell: Bell | None = None) -> None:
         """See what became of what is on its way, for ``timeout`` seconds at most or until ``bell`` rings; send the
         batches that are due."""
-        self._stuck.clear()
-        self._unbuilt.clear()
+        self._barred.begin_round()
         self._unpacked.clear()
-        self._barred = set(self._resting)
         self._send(self._batches.due())
-        self._leave()
-        self._hear(self._sink.wait(0))
-        if self._pool.in_flight:
-            for done in self._pool.wait(0 if self._transport.in_flight else timeout):
-                if parcel := self._land(done.tag):
-                    self._conclude(parcel, reading.sent(parcel, done.said))
-                    self._begin_next(parcel.target)
+        self._carrier.leave()
+        self._hear(self._carrier.sunk())
+        for done in self._carrier.sent(timeout):
+            if parcel := self._carrier.land(done.tag):
+                self._conclude(parcel, reading.sent(parcel, done.said))
+                self._carrier.begin_next(parcel.target)
         patience = 0 if self.finished else timeout
-        while answers := self._transport.wait(patience, None if self.finished else bell):
+        while answers := self._carrier.answers(patience, None if self.finished else bell):
             now = clock.now_ms()
             self._hear([answer for answer in answers if not self._tokens.take(answer, now)])
-            self._leave()
+            self._carrier.leave()
             patience = 0
         self._go_on_with_tokens()
 
@@ -131,52 +113,36 @@ class Outbox:
 
     def withdraw(self) -> None:
         """Hand back what is ready and did not leave yet."""
-        leaving, self._leaving = self._leaving, []
-        for parcel in leaving:
-            self._land(parcel.tag)
-            self._hand_back(parcel.tries)
+        self._hand_back(self._carrier.withdraw())
 
     def give_up(self) -> None:
         """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back."""
         self.withdraw()
-        waiting = self._batches.clear() + self._tokens.clear()
-        waiting += [one for queue in self._queues.values() for parcel in queue for one in parcel.tries]
-        self._queues.clear()
-        self._hand_back(waiting)
+        self._hand_back(self._batches.clear() + self._tokens.clear())
         unknown = Unknown("worker_stopped", "The worker was stopped before the answer came.")
-        for tag, parcel in list(self._flying.items()):
-            self._transport.abandon(tag)
-            self._land(tag)
+        for parcel in self._carrier.abandon():
             self._conclude(parcel, [unknown] * len(parcel.tries))
 
     def let_rest(self, destination_id: int) -> None:
         """It wants to be left alone: what waits for it is handed back, to be claimed when its rest is over."""
-        self._resting.add(destination_id)
-        self._barred.add(destination_id)
-        waiting = self._batches.take(destination_id)
-        waiting += [one for parcel in self._queues.pop(destination_id, ()) for one in parcel.tries]
-        self._hand_back(waiting)
+        self._barred.let_rest(destination_id)
+        self._hand_back(self._batches.take(destination_id) + self._carrier.take_back(destination_id))
 
     def close(self) -> None:
-        self._transport.close()
-        self._sink.close()
-        self._pool.close()
+        self._carrier.close()
 
     def _send(self, parcels: Sequence[Parcel]) -> None:
-        for parcel in [one for one in parcels if self._has_request(one)]:
-            if self._flying_to[parcel.target.id] >= parcel.target.most_requests:
-                self._queues.setdefault(parcel.target.id, deque()).append(parcel)
-            else:
-                self._begin(parcel)
+        """They leave when ``collect`` is called next."""
+        self._carrier.take([one for one in parcels if self._has_request(one)])
 
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
-        if parcel.target.id in self._barred:
+        if parcel.target.id in self._barred.ids:
             self._hand_back(parcel.tries)
             return False
         outcome = tries.make_request(parcel)
         if outcome is None:
-            self._note_what_builds(parcel.target)
+            self._barred.note_built(parcel.target.id)
             return True
         self._unpacked.add(parcel.target.id)
         if len(parcel.tries) == 1:
@@ -187,57 +153,22 @@ class Outbox:
             self._send(parcel.smaller(parcel.tries))
         return False
 
-    def _begin(self, parcel: Parcel) -> None:
-        """It leaves when ``collect`` is called next."""
-        self._flying[parcel.tag] = parcel
-        self._flying_to[parcel.target.id] += 1
-        self._leaving.append(parcel)
-
-    def _leave(self) -> None:
-        leaving, self._leaving = self._leaving, []
-        for parcel in leaving:
-            self._hand_over(parcel)
-
-    def _hand_over(self, parcel: Parcel) -> None:
-        """Where test mode and live mode part: the sink keeps the request, or it is sent."""
-        tag, target = parcel.tag, parcel.target
-        made, request = parcel.ready
-        if not parcel.tries[0].live:
-            self._sink.submit(tag, request)
-        elif target.sends_itself:
-            send = partial(target.plugin.send, made, target.settings, self._transport.network)
-            self._pool.submit(tag, target.id, send)
-        else:
-            self._transport.submit(tag, request)
-
     def _hear(self, answers: Sequence[Answer]) -> None:
-        landed = [(parcel, answer) for answer in answers if (parcel := self._land(answer.tag))]
+        landed = [(parcel, answer) for answer in answers if (parcel := self._carrier.land(answer.tag))]
         for parcel, outcomes, answer in [(parcel, self._read(parcel, answer), answer) for parcel, answer in landed]:
             self._conclude(parcel, outcomes, answer)
-            self._begin_next(parcel.target)
+            self._carrier.begin_next(parcel.target)  # only now, for it may have asked for a rest
 
     def _read(self, parcel: Parcel, answer: Answer) -> Sequence[Outcome | None]:
         if answer.failure is not None:
             return reading.unanswered(parcel, answer.failure)
         if answer.response is None:
             return [None]
-        if parcel.target.id in self._stuck:
+        if self._barred.is_stuck(parcel.target.id):
             return reading.unread(parcel)
         outcomes = reading.read(parcel, answer.response)
         self._note_what_fails(parcel, outcomes)
         return outcomes
-
-    def _land(self, tag: str) -> Parcel | None:
-        parcel = self._flying.pop(tag, None)
-        if parcel is not None:
-            self._flying_to[parcel.target.id] -= 1
-        return parcel
-
-    def _begin_next(self, target: Target) -> None:
-        """What waits for a request of that destination to land: only now, for it may have asked for a rest."""
-        queue = self._queues.get(target.id)
-        while queue and self._flying_to[target.id] < target.most_requests:
-            self._begin(queue.popleft())
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
         written = records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
@@ -267,18 +198,11 @@ class Outbox:
         destination_id = parcel.target.id
         for outcome in outcomes:
             if tries.did_not_end(outcome):
-                self._stuck.add(destination_id)
-                self._barred.add(destination_id)
+                self._barred.note_stuck(destination_id)
             elif parcel.request is None and tries.is_fault(outcome):
-                self._unbuilt[destination_id] += 1
-                if self._unbuilt[destination_id] >= REFUSALS_IN_A_ROW:
-                    self._barred.add(destination_id)
-                    if destination_id in self._unpacked:
-                        self._hand_back(self._batches.take(destination_id))
-
-    def _note_what_builds(self, target: Target) -> None:
-        if self._unbuilt:
-            self._unbuilt.pop(target.id, None)
+                barred = self._barred.note_unbuilt(destination_id)
+                if barred and destination_id in self._unpacked:
+                    self._hand_back(self._batches.take(destination_id))
 
     def _hand_back(self, many: Sequence[Try]) -> None:
         self.unsent += [one.id for one in many]

@@ -11,6 +11,7 @@ from ours.core.retry import Decision
 from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Split, Unauthorized, Unknown
 from ours.services.deliver.exchange import Kept
 from ours.services.deliver.tries import Parcel, Try, is_fault
+from ours.store import binding
 from ours.store.queries.dispatches import NewAttempt, Settled
 
 _NAMES = {Delivered: "delivered", Duplicate: "duplicate", Skipped: "skipped", Rejected: "rejected", Retry: "retry",
@@ -111,7 +112,7 @@ def _attempt(
         status=kept.status,
         plugin_version=target.plugin.version,
         config_version=target.version,
-        exchange=seal(exchange, f"attempts:{one.id}:{one.number}"),
+        exchange=seal(exchange, binding.attempt(one.id, one.number)),
     )
 
 

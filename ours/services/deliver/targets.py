@@ -22,9 +22,9 @@ from ours.services.destinations import backlog, limits
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.fitting import UNFIT, Unfit, fit
 from ours.services.destinations.limits import Limits
+from ours.services.gates import category_of
 from ours.services.rules.rulebook import Rulebook
-from ours.services.targets import category_of
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import destinations
 
 _logger = log.get("deliver")
@@ -138,7 +138,7 @@ class Targets:
             return None
         plugin = loaded.plugin
         try:
-            raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
+            raw = self._sealer.open_json(row.settings, binding.settings(row.id))
         except Unsealable as error:
             return _shut(row, plugin, error.reason)
         category = category_of(self._registry, row)

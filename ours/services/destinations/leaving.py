@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import subjects
 from ours.services import audit
 from ours.services.actors import Who
 from ours.services.destinations import backlog
@@ -27,7 +28,7 @@ def begin(store: Store, destination_id: int, actor: Who) -> None:
         queries.replace_allowed(connection, destination_id, {})
         count = waiting.count_waiting(connection, destination_id) + waiting.count_held(connection, destination_id)
         detail = {"deliver_first": True, "dispatches": count}
-        audit.record(connection, actor, "remove", f"destination {destination_id}", detail)
+        audit.record(connection, actor, "remove", subjects.destination(destination_id), detail)
     backlog.settle_now(store, destination_id)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from ours.core import subjects
 from ours.errors import Invalid
 from ours.services import audit
-from ours.services.versions import Change, subject_of
+from ours.services.versions import Change
 
 
 def check(
@@ -26,4 +27,4 @@ def check(
         )
         raise Invalid(sentence, {"override": [sentence]})
     detail = {"fields": fields, "agreement": agreement, "reason": override.strip()[:500]}
-    audit.record(connection, change.actor, "override", subject_of(destination_id), detail)
+    audit.record(connection, change.actor, "override", subjects.destination(destination_id), detail)

@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
@@ -18,8 +19,8 @@ from ours.services.destinations.config import Config, Given, drafted, from_row, 
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
 from ours.services.opening import try_open
-from ours.services.versions import FOUND, Change, check_seen, forget_secrets, keep, subject_of
-from ours.store import Store
+from ours.services.versions import FOUND, Change, check_seen, forget_secrets, keep
+from ours.store import Store, binding
 from ours.store.queries import destinations as queries
 from ours.store.queries.versions import newest_number
 
@@ -75,7 +76,7 @@ class Destinations:
             overriding.check(connection, destination_id, exposed, config.agreement, added, override)
             self._write(connection, destination_id, config, 1, added)
             detail = {"name": name, "type": slug, "events": list(config.events)}
-            audit.record(connection, actor, "add", subject_of(destination_id), detail)
+            audit.record(connection, actor, "add", subjects.destination(destination_id), detail)
             return self._get(connection, destination_id)
 
     def list(self) -> Sequence[Destination]:
@@ -132,7 +133,7 @@ class Destinations:
         """
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
-            check_seen(connection, subject_of(destination_id), row.version, seen)
+            check_seen(connection, subjects.destination(destination_id), row.version, seen)
             before, plugin = self._config(connection, row), self._loaded(row.slug)
             after = drafted(plugin, before, given)
             if plugin and isinstance(actor, Actor):  # the command line has every secret
@@ -226,12 +227,12 @@ class Destinations:
         changes: dict[str, Any] = {"status": status, "paused_for": None, "updated_at": clock.now_ms()}
         if status == "removed":
             changes["settings"] = self._seal(row.id, {})
-            forget_secrets(connection, self._store.sealer, subject_of(row.id))
+            forget_secrets(connection, self._store.sealer, subjects.destination(row.id))
         if status == "on":
             changes |= backlog.fresh_start()
         queries.change(connection, row.id, changes)
         concerned = backlog.count(connection, row.id, status)
-        audit.record(connection, actor, verb, subject_of(row.id), {"dispatches": concerned})
+        audit.record(connection, actor, verb, subjects.destination(row.id), {"dispatches": concerned})
 
     def _plugin(self, slug: str) -> Plugin:
         loaded = self._registry.get(slug)
@@ -258,7 +259,7 @@ class Destinations:
         listening.check(connection, after.sources)
         exposed = newly_exposed(self._loaded(row.slug), before, after)
         overriding.check(connection, row.id, exposed, after.agreement, change, override)
-        subject = subject_of(row.id)
+        subject = subjects.destination(row.id)
         if not newest_number(connection, subject):
             keep(connection, self._store.sealer, subject, row.version, FOUND, before.document())
         values = after.columns() | {"version": row.version + 1, "updated_at": clock.now_ms()}
@@ -273,13 +274,13 @@ class Destinations:
     def _write(self, connection: Connection, destination_id: int, config: Config, number: int, change: Change) -> None:
         queries.change(connection, destination_id, {"settings": self._seal(destination_id, config.settings)})
         queries.replace_allowed(connection, destination_id, typed.allow_list(config.events))
-        keep(connection, self._store.sealer, subject_of(destination_id), number, change, config.document())
+        keep(connection, self._store.sealer, subjects.destination(destination_id), number, change, config.document())
 
     def _seal(self, destination_id: int, raw: Mapping[str, Any]) -> bytes:
-        return self._store.sealer.seal_json(raw, _place(destination_id))
+        return self._store.sealer.seal_json(raw, binding.settings(destination_id))
 
     def _open(self, row: Any) -> dict[str, Any]:
-        return self._store.sealer.open_json(row.settings, _place(row.id))
+        return self._store.sealer.open_json(row.settings, binding.settings(row.id))
 
     def _get(self, connection: Connection, destination_id: int) -> Destination:
         row = _row(connection, destination_id)
@@ -287,7 +288,7 @@ class Destinations:
 
     def _destination(self, row: Any, events: Sequence[str]) -> Destination:
         loaded = self._registry.get(row.slug)
-        opened, unopened = try_open(self._store.sealer, row.settings, _place(row.id))
+        opened, unopened = try_open(self._store.sealer, row.settings, binding.settings(row.id))
         return shown.from_row(row, events, opened, loaded.plugin if loaded else None, unopened)
 
 
@@ -302,7 +303,3 @@ def _ever(connection: Connection) -> list[naming.Named]:
 
 def _row(connection: Connection, destination_id: int) -> Any:
     return known(queries.one(connection, destination_id), destination_id)
-
-
-def _place(destination_id: int) -> str:
-    return f"destinations:{destination_id}:settings"

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours.core import governance
+from ours.core import governance, subjects
 from ours.core.allow import ALL, allows, name_key
 from ours.core.mapping import Mapper
 from ours.core.reasons import describe
@@ -16,12 +16,12 @@ from ours.services import samples
 from ours.services.destinations.config import Config, from_document, from_row
 from ours.services.explain import governed, lineage
 from ours.services.explain.views import Chain, Step, Use
+from ours.services.gates import category_of
 from ours.services.opening import try_open
 from ours.services.overview.events import is_id, refusals
 from ours.services.samples import Sample
-from ours.services.targets import category_of
-from ours.services.versions import open_document, subject_of
-from ours.store import Store
+from ours.services.versions import open_document
+from ours.store import Store, binding
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions
 
 LATEST = 1000
@@ -97,13 +97,13 @@ class Explain:
         return samples.opened(connection, self._store.sealer, [row])[0]
 
     def _config(self, connection: Connection, row: Any) -> Config:
-        settings, _ = try_open(self._store.sealer, row.settings, f"destinations:{row.id}:settings")
+        settings, _ = try_open(self._store.sealer, row.settings, binding.settings(row.id))
         return from_row(row, destinations.allowed_names(connection).get(row.id, []), settings)
 
     def _acted(self, connection: Connection, last: Any | None, destination: Any) -> tuple[Config, int, bool]:
         """The configuration of the last attempt, if it is kept, else the present one."""
         number = last.config_version if last else destination.version
-        kept = versions.one(connection, subject_of(destination.id), number)
+        kept = versions.one(connection, subjects.destination(destination.id), number)
         with suppress(Unsealable):
             if kept is not None:
                 return from_document(open_document(self._store.sealer, kept)), number, True

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ours.core import subjects
 from ours.core.diffing import Difference, differences
 from ours.errors import NotFound
 from ours.plugin import Destination as Plugin
@@ -13,7 +14,7 @@ from ours.services.destinations import Destinations
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.config import from_document
 from ours.services.rules.service import Governance, from_documents
-from ours.services.versions import GOVERNANCE, open_document, subject_of
+from ours.services.versions import GOVERNANCE, open_document
 from ours.store import Store
 from ours.store.queries import destinations
 from ours.store.queries import versions as queries
@@ -84,7 +85,9 @@ class History:
 
         :raises NotFound: saying which destinations there are.
         """
-        return GOVERNANCE if name == GOVERNANCE else subject_of(self._destinations.find(name, removed=True).id)
+        if name == GOVERNANCE:
+            return GOVERNANCE
+        return subjects.destination(self._destinations.find(name, removed=True).id)
 
     def _newest(self, subject: str) -> int:
         with self._store.read() as connection:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -14,8 +14,16 @@ from ours.services.opening import try_open
 from ours.services.overview import masks
 from ours.services.overview.events import refusals, rows
 from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import destinations, reading_dispatches, visitors
+
+
+class _Whose(NamedTuple):
+    """Whom an event is about: the row, what is known of them, and why that can't be opened, if so."""
+
+    row: Any | None
+    profile: Mapping[str, Any]
+    unopened: Reason | None
 
 
 class Details:
@@ -29,7 +37,7 @@ class Details:
         self._veil: Reason | None = None
 
     def event(self, row: Any) -> Event:
-        payload, unopened = self._look_at(row)
+        payload, unopened, whose = self._look_at(row)
         said = [(code, describe(code)) for code in (row.notes or "").split(",") if code]
         distinct_id = payload.get("distinct_id")
         return Event(
@@ -41,30 +49,37 @@ class Details:
             },
             warnings=[{**one, "field": self._shown(str(one.get("field")))} for one in payload.get("warnings") or ()],
             notes=[*said, *([("", unopened)] if unopened and not any(_tells(code) for code, _ in said) else [])],
-            visitor=self._visitor(row.visitor_id),
+            visitor=self._visitor(whose, row.visitor_id),
             dispatches=[*self._dispatches(row.id), *self._refused(row)],
             clear=self._hidden is None,
         )
 
     def tries(self, row: Any, dispatch_id: str, destination_id: int) -> Sequence[Attempt]:
         """The attempts of one of the event's dispatches, and nothing else of it."""
-        self._look_at(row)
+        if self._hidden is not None:
+            self._look_at(row)
         return self.attempts([dispatch_id], {dispatch_id: destination_id})[dispatch_id]
 
-    def _look_at(self, row: Any) -> tuple[Mapping[str, Any], Reason | None]:
-        """What the event carries, or why it can't be opened; from here on, what is personal in it is masked."""
-        payload, unopened = try_open(self._sealer, row.payload, f"events:{row.id}")
+    def _look_at(self, row: Any) -> tuple[Mapping[str, Any], Reason | None, _Whose]:
+        """What the event carries, or why it can't be opened; whose it is. From here on, what is personal is masked."""
+        payload, unopened = try_open(self._sealer, row.payload, binding.event(row.id))
+        whose = self._whose(row.visitor_id)
         if self._hidden is not None:
-            known, stranger = self._known(row.visitor_id)
-            self._hidden = masks.Veil(*(_mapping(payload, name) for name in masks.GROUPS), known)
-            self._veil = unopened or stranger
-        return payload, unopened
+            said = (_mapping(payload, name) for name in masks.GROUPS)
+            self._hidden = masks.Veil(*said, masks.known_of(whose.profile))
+            self._veil = unopened or whose.unopened
+        return payload, unopened, whose
 
-    def _visitor(self, visitor_id: str | None) -> Visitor | None:
+    def _whose(self, visitor_id: str | None) -> _Whose:
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
         if row is None:
+            return _Whose(None, {}, None)
+        return _Whose(row, *try_open(self._sealer, row.profile, binding.visitor(row.id)))
+
+    def _visitor(self, whose: _Whose, visitor_id: str) -> Visitor | None:
+        row, profile, unopened = whose
+        if row is None:
             return None
-        profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}")
         named = {
             "Visitor id": profile.get("id"),
             "externalId": profile.get("external_id"),
@@ -84,15 +99,9 @@ class Details:
     def _told(self, text: str) -> str:
         return self._hidden.text(text) if self._hidden is not None else text
 
-    def _known(self, visitor_id: str | None) -> tuple[Mapping[str, Any], Reason | None]:
-        """All that is known of the visitor, by names that say what is personal; why not, if it can't be opened."""
-        row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
-        profile, unopened = try_open(self._sealer, row.profile, f"visitors:{row.id}") if row else ({}, None)
-        return masks.known_of(profile), unopened
-
     def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], Masker, Reason | None]:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
-        place = f"attempts:{row.dispatch_id}:{row.number}"
+        place = binding.attempt(row.dispatch_id, row.number)
         try:
             masker = self._maskers.get(self._connection, destination_id)
             return self._sealer.open_json(row.exchange, place), masker, None

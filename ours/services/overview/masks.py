@@ -11,7 +11,7 @@ from ours.core.mapping import Context
 from ours.core.redact import Masker, Person, texts_in
 from ours.plugin import load_settings, secrets_of
 from ours.registry import Registry
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import destinations
 
 GROUPS = {
@@ -43,7 +43,7 @@ class Maskers:
 
     def _secrets(self, row: Any) -> list[str]:
         """All that its settings hold when nobody knows which of them are secret."""
-        raw = self._sealer.open_json(row.settings, f"destinations:{row.id}:settings")
+        raw = self._sealer.open_json(row.settings, binding.settings(row.id))
         loaded = self._registry.get(row.slug)
         try:
             return secrets_of(load_settings(loaded.plugin, raw)) if loaded else texts_in(raw)

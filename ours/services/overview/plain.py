@@ -10,7 +10,7 @@ from ours.core.reasons import ABANDONED, Reason, describe
 from ours.services.opening import try_open
 from ours.services.overview.events import rows
 from ours.services.overview.views import Mark
-from ours.store import Sealer
+from ours.store import Sealer, binding
 from ours.store.queries import reading_dispatches, reading_events, visitors
 
 Json = dict[str, Any]
@@ -20,7 +20,7 @@ def events(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list
     """As ``ours event list`` prints them."""
     payloads = reading_events.payloads(connection, [row.id for row in found])
     public = _public_ids(connection, sealer, found)
-    opened = {key: try_open(sealer, payload, f"events:{key}") for key, payload in payloads.items()}
+    opened = {key: try_open(sealer, payload, binding.event(key)) for key, payload in payloads.items()}
     return [
         {
             "id": row.id,
@@ -45,7 +45,7 @@ def why_not(unopened: Reason | None) -> Json:
 
 def event(connection: Connection, sealer: Sealer, row: Any) -> Json:
     """As ``ours event show`` prints it: the same, with all that was sent, and what there is to say."""
-    body, _ = try_open(sealer, row.payload, f"events:{row.id}")
+    body, _ = try_open(sealer, row.payload, binding.event(row.id))
     carried = {name: body.get(key, {}) for name, key in _CARRIED.items()}
     notes = [code for code in (row.notes or "").split(",") if code]
     listed = events(connection, sealer, [row])[0]
@@ -77,7 +77,7 @@ def dispatch(connection: Connection, sealer: Sealer, row: Any) -> Json:
 
 
 def _attempt(sealer: Sealer, row: Any) -> Json:
-    exchange, unopened = try_open(sealer, row.exchange, f"attempts:{row.dispatch_id}:{row.number}")
+    exchange, unopened = try_open(sealer, row.exchange, binding.attempt(row.dispatch_id, row.number))
     return {
         "number": row.number,
         "startedAt": iso(row.started_at),
@@ -105,5 +105,5 @@ def _mark(mark: Mark) -> Json:
 def _public_ids(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> Mapping[str, str]:
     """What callers know each visitor by, by the id of the visitor that it is in the end."""
     roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
-    opened = {root.id: try_open(sealer, root.profile, f"visitors:{root.id}")[0] for root in roots.values()}
+    opened = {root.id: try_open(sealer, root.profile, binding.visitor(root.id))[0] for root in roots.values()}
     return {visitor_id: str(profile["id"]) for visitor_id, profile in opened.items() if profile}

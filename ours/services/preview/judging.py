@@ -45,14 +45,14 @@ class Verdict:
 class Side:
     """One destination with a configuration, as routing and as delivery see it, and the rules that hold."""
 
-    routed: routing.Target
+    gate: routing.Gate
     target: Target
     rules: tuple[Rule, ...]
 
     def judge(self, row: Any, context: Context) -> Verdict:
         fired = governance.fired(self.rules, context) if self.rules else ()
         kind, mode = cast("Kind", row.kind), cast("Mode", row.mode)
-        plan = routing.plan(row.name, kind, mode, [self.routed], source_id=row.source_id, fired=fired)
+        plan = routing.plan(row.name, kind, mode, [self.gate], source_id=row.source_id, fired=fired)
         if not plan.dispatches:
             return Verdict("not_allowed")
         if plan.dispatches[0].state != "pending":
@@ -99,10 +99,10 @@ def side(
         raise Invalid(f"The settings do not fit what the plugin asks for. Look at: {wrong}.") from None
     category = config.kind(plugin)
     allowed = typed.allow_list(config.events) if config.events else {}
-    routed = routing.Target(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
-                            sources=frozenset(config.sources) or None, category=category)  # fmt: skip
+    gate = routing.Gate(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
+                        sources=frozenset(config.sources) or None, category=category)  # fmt: skip
     mapper, masker = mapper_of(plugin, category, config.mapping, config.cases), Masker([*secrets_of(settings), *hidden])
-    return Side(routed, Target(destination_id, 0, plugin, settings, mapper, masker, Limits()), rules)
+    return Side(gate, Target(destination_id, 0, plugin, settings, mapper, masker, Limits()), rules)
 
 
 def _shown(request: PreparedRequest, masker: Masker) -> dict[str, Any]:

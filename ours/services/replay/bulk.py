@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from ours import clock
 from ours.registry import Registry
-from ours.services import audit, targets
+from ours.services import audit, gates
 from ours.services.actors import Who
 from ours.services.replay import deciding, making
 from ours.services.replay.views import Filter, Preview
@@ -28,7 +28,7 @@ class Bulk:
 
     def preview(self, wanted: Filter) -> Preview:
         with self._store.read() as connection:
-            known = targets.current(connection, self._registry)
+            known = gates.current(connection, self._registry)
             groups = queries.groups(connection, wanted)
             usual = queries.usual_duration(connection) or _USUAL_MS
         states, barred, places = Counter[str](), Counter[str](), Counter[int]()
@@ -64,7 +64,7 @@ class Bulk:
 
     def take(self, connection: Connection, wanted: Filter, ids: Sequence[str], most: int, *, fresh_id: bool) -> int:
         """Repeat up to ``most`` of these that match still and may go; how many."""
-        known = targets.current(connection, self._registry, steady=True)
+        known = gates.current(connection, self._registry, steady=True)
         queries.hold_events(connection, queries.event_ids(connection, ids))
         some = deciding.permitted(known, queries.of_ids(connection, ids, wanted))
         return len(making.repeat(connection, some[:most], fresh_id=fresh_id))
@@ -73,7 +73,7 @@ class Bulk:
         """Ids of what matches; none that was made since we began, so that no replay is replayed in turn."""
         with self._store.read() as connection:
             upto = queries.newest(connection)
-            known = targets.current(connection, self._registry)
+            known = gates.current(connection, self._registry)
         for place in known if upto else ():
             if wanted.destination_id in {None, place}:
                 for state in sorted(wanted.states):

@@ -10,12 +10,12 @@ from ours.core import routing
 from ours.core.incoming import Kind
 from ours.core.reasons import describe
 from ours.core.retry import OPEN
-from ours.core.routing import Planned, Target
+from ours.core.routing import Gate, Planned
 from ours.errors import Invalid
 from ours.plugin.types import Mode
 from ours.store.queries.replay import Candidate
 
-Targets = Mapping[int, Target]
+Gates = Mapping[int, Gate]
 _SENTENCES = {
     "destination_removed": "There is no such destination, or it was removed, and that is for good.",
     "destination_off": "Its destination is off. Turn it on first.",
@@ -39,19 +39,19 @@ class Subject(Protocol):
     def source_id(self) -> int: ...
 
 
-def decide(known: Targets, destination_id: int, subject: Subject, reason: str | None = None) -> Planned:
+def decide(known: Gates, destination_id: int, subject: Subject, reason: str | None = None) -> Planned:
     """Where a replay begins; ``stopped``, with the reason why, when it may not be made at all."""
     if reason in _BARRED:
         return Planned(destination_id, "stopped", reason)
-    target = known.get(destination_id)
-    if target is None:
+    gate = known.get(destination_id)
+    if gate is None:
         return Planned(destination_id, "stopped", "destination_removed")
     kind, mode = cast("Kind", subject.kind), cast("Mode", subject.mode)
-    plan = routing.plan(subject.name, kind, mode, [target], source_id=subject.source_id)
+    plan = routing.plan(subject.name, kind, mode, [gate], source_id=subject.source_id)
     return plan.dispatches[0] if plan.dispatches else Planned(destination_id, "stopped", "not_allowed")
 
 
-def permitted(known: Targets, old: Iterable[Candidate]) -> list[tuple[Candidate, Planned]]:
+def permitted(known: Gates, old: Iterable[Candidate]) -> list[tuple[Candidate, Planned]]:
     """Those that may go, each with where its replay begins."""
     decided = [(one, decide(known, one.destination_id, one, one.reason)) for one in old]
     return [(one, planned) for one, planned in decided if planned.state != "stopped"]

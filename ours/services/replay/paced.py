@@ -11,10 +11,11 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
-from ours.services import audit, targets
+from ours.services import audit, gates
 from ours.services.actors import Who, name_of, needs
 from ours.services.replay.bulk import CHUNK, Bulk, told
 from ours.services.replay.views import Filter
@@ -70,7 +71,7 @@ class PacedReplays:
                       "created_at": now, "updated_at": now}  # fmt: skip
             replay_id = queries.insert_replay(connection, values)
             detail = told(wanted, count, limit, fresh_id=fresh_id)
-            audit.record(connection, actor, "replay", f"replay {replay_id}", detail)
+            audit.record(connection, actor, "replay", subjects.replay(replay_id), detail)
             return _paced(queries.locked(connection, replay_id))
 
     def list(self, limit: int = 50) -> Sequence[Paced]:
@@ -92,7 +93,7 @@ class PacedReplays:
             if row.state in _ENDED:
                 raise Invalid(f"Replay {replay_id} is {row.state}.")
             queries.change(connection, replay_id, {"state": state, "updated_at": clock.now_ms()})
-            audit.record(connection, actor, _NOTED[state], f"replay {replay_id}", {"made": row.made})
+            audit.record(connection, actor, _NOTED[state], subjects.replay(replay_id), {"made": row.made})
             return _paced(queries.locked(connection, replay_id))
 
     def tick(self) -> None:
@@ -131,7 +132,7 @@ class PacedReplays:
         self, connection: Connection, wanted: Filter, place: Place | None, upto: str | None
     ) -> tuple[Sequence[str], Place | None]:
         """The next ids after ``place``, in lanes of destination and state, and the place after them."""
-        for destination_id in sorted(targets.current(connection, self._registry)) if upto else ():
+        for destination_id in sorted(gates.current(connection, self._registry)) if upto else ():
             for state in sorted(wanted.states):
                 lane = (destination_id, state)
                 passed = place is not None and lane < place[:2]

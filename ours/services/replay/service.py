@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
-from ours.services import audit, targets
+from ours.services import audit, gates
 from ours.services.actors import Who, needs
 from ours.services.overview.events import is_id
 from ours.services.replay import deciding, making
@@ -38,7 +38,7 @@ class Replay:
         :raises Invalid: when it is still under way itself, or may not go.
         """
         with self._store.write() as connection:
-            known = targets.current(connection, self._registry, steady=True)
+            known = gates.current(connection, self._registry, steady=True)
             old = _last(connection, dispatch_id)
             if deciding.is_under_way(old):
                 return _other(old, dispatch_id)
@@ -56,7 +56,7 @@ class Replay:
         :raises Invalid: when there are some and none may go.
         """
         with self._store.write() as connection:
-            known = targets.current(connection, self._registry, steady=True)
+            known = gates.current(connection, self._registry, steady=True)
             _held(connection, event_id)
             ended = queries.of_event(connection, event_id)
             made = making.repeat(connection, deciding.permitted(known, ended), fresh_id=fresh_id)
@@ -75,7 +75,7 @@ class Replay:
         :raises Invalid: when it has ended there already, is not routed yet, or may not go.
         """
         with self._store.write() as connection:
-            known = targets.current(connection, self._registry, steady=True)
+            known = gates.current(connection, self._registry, steady=True)
             event = _held(connection, event_id)
             there = queries.last_of(connection, event_id, destination_id)
             if there and deciding.is_under_way(there):

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock, ids
-from ours.core import reasons
+from ours.core import reasons, subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound, Unsealable
 from ours.plugin import SecretValue
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
 from ours.services.sources.values import Key, NewSource, Source, Volume
-from ours.store import Store, key_hash
+from ours.store import Store, binding, key_hash
 from ours.store.queries import sources as queries
 from ours.store.queries.sources import NewKey
 
@@ -40,7 +40,7 @@ class Sources:
             naming.check_free(name, _names(connection))
             source_id = queries.insert_source(connection, name, now)
             live, test = (self._issue(connection, source_id, mode, now) for mode in MODES)
-            audit.record(connection, actor, "add", _subject(source_id), {"name": name})
+            audit.record(connection, actor, "add", subjects.source(source_id), {"name": name})
         return NewSource(Source(source_id, name, "active", now, None, None, Volume(), Volume()), live, test)
 
     def list(self) -> Sequence[Source]:
@@ -110,7 +110,7 @@ class Sources:
         with self._store.write() as connection:
             if _alive(connection, source_id).rate_limit != requests:
                 queries.set_rate_limit(connection, source_id, requests)
-                audit.record(connection, actor, "limit", _subject(source_id), {"requests_a_second": requests})
+                audit.record(connection, actor, "limit", subjects.source(source_id), {"requests_a_second": requests})
             return _source(_row(connection, source_id), _volumes(connection))
 
     @needs("editor", "sources:write")
@@ -130,7 +130,7 @@ class Sources:
             queries.end_keys(connection, source_id, mode, now + overlap_seconds * clock.SECOND)
             text = self._issue(connection, source_id, mode, now)
             detail = {"mode": mode, "overlap_seconds": overlap_seconds}
-            audit.record(connection, actor, "rotate", _subject(source_id), detail)
+            audit.record(connection, actor, "rotate", subjects.source(source_id), detail)
         return text
 
     @needs("editor", "sources:write")
@@ -143,19 +143,19 @@ class Sources:
             if key.revoked_at is None:
                 queries.revoke_key(connection, key_id, clock.now_ms())
                 detail = {"key": key_id, "mode": key.mode}
-                audit.record(connection, actor, "revoke_key", _subject(key.source_id), detail)
+                audit.record(connection, actor, "revoke_key", subjects.source(key.source_id), detail)
 
     def _issue(self, connection: Connection, source_id: int, mode: str, now: int) -> str:
         text = ids.new_key(mode)
         hashed = key_hash(text)
-        sealed = self._store.sealer.seal(text.encode(), _place(hashed))
+        sealed = self._store.sealer.seal(text.encode(), binding.key(hashed))
         queries.insert_key(connection, NewKey(source_id, mode, hashed, sealed, now))
         return text
 
     def _key(self, row: Any) -> Key:
         text, unopened = "", None
         try:
-            text = self._store.sealer.open(row.sealed, _place(row.hash)).decode()
+            text = self._store.sealer.open(row.sealed, binding.key(row.hash)).decode()
         except Unsealable as error:
             unopened = reasons.unopened(error.reason)
         return Key(
@@ -167,16 +167,8 @@ class Sources:
         with self._store.write() as connection:
             if _alive(connection, source_id).status != status:
                 queries.set_status(connection, source_id, status)
-                audit.record(connection, actor, verb, _subject(source_id))
+                audit.record(connection, actor, verb, subjects.source(source_id))
             return _source(_row(connection, source_id), _volumes(connection))
-
-
-def _place(hashed: str) -> str:
-    return f"keys:{hashed}"
-
-
-def _subject(source_id: int) -> str:
-    return f"source {source_id}"
 
 
 def _names(connection: Connection) -> list[naming.Named]:

@@ -16,19 +16,19 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core import subjects
 from ours.errors import Busy
 from ours.services import audit
 from ours.services.actors import Who
 from ours.services.opening import try_open
 from ours.services.route import Route
 from ours.services.visitors import finding
-from ours.store import Store
+from ours.store import Store, binding
 from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
 VERB: Final = "forget"
-_SUBJECT = "visitor "
 _CHUNK = 200
 _PATIENCE = 45.0
 _TICK = 0.05
@@ -95,7 +95,8 @@ def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
         return None
     kept["destinations"] = [Place(**one) for one in kept["destinations"]]
     kept["twins"] = [one for one in kept["twins"] if one in set(here)]
-    return Receipt(entry.id, entry.actor, entry.subject.removeprefix(_SUBJECT), forgotten_at=entry.at, **kept)
+    visitor_id = entry.subject.removeprefix(subjects.visitor(""))
+    return Receipt(entry.id, entry.actor, visitor_id, forgotten_at=entry.at, **kept)
 
 
 @dataclass(slots=True)
@@ -161,21 +162,21 @@ class Forgetting:
             told = {"mode": root.mode, "visitors": len(family), "identifiers": held, "events": len(event_ids),
                     "attempts": taken.attempts, "stopped": taken.stopped, "twins": twins,
                     "destinations": [asdict(taken.places[one]) for one in sorted(taken.places)]}  # fmt: skip
-            entry_id = audit.record(connection, actor, VERB, f"{_SUBJECT}{root.id}", told)
+            entry_id = audit.record(connection, actor, VERB, subjects.visitor(root.id), told)
             entry = audit.one(connection, entry_id)
         receipt = receipt_of(entry, twins) if entry else None
         return replace(receipt, scrubbed=self._store.scrub()) if receipt else None
 
     def _twins(self, connection: Connection, mode: str, family: Sequence[str]) -> list[str]:
         opened = (
-            try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0]
+            try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0]
             for row in visitors.by_id(connection, family)
         )
         return finding.twins(connection, self._store.lookup, mode, opened)
 
     def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
         """Stop what waits for these events and, once no worker has anything of them in hand, empty them."""
-        empty = {one: self._store.sealer.seal_json({}, f"events:{one}") for one in event_ids}
+        empty = {one: self._store.sealer.seal_json({}, binding.event(one)) for one in event_ids}
         while True:
             with self._store.write() as connection:
                 queries.hold(connection, event_ids)

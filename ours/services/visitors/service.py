@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.core.reasons import Reason
 from ours.core.redact import Person
@@ -20,7 +21,7 @@ from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found
 from ours.services.visitors.forgetting import Forgetting, Receipt, receipt_of
-from ours.store import Store
+from ours.store import Store, binding
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
@@ -128,13 +129,13 @@ class Visitors:
         return self._forgetting.again(actor)
 
     def _profile(self, connection: Connection, root: Any, *, clear: bool) -> Profile:
-        profile, unopened = try_open(self._store.sealer, root.profile, f"visitors:{root.id}")
+        profile, unopened = try_open(self._store.sealer, root.profile, binding.visitor(root.id))
         family = reading_events.merged_into(connection, root.id)
         held = queries.identifiers_of(connection, family)
         properties = profile.get("properties") or {}
         veil = None if clear else Person(properties, {"phone": profile.get("phone")})
         others = visitors.by_id(connection, family[1:])
-        opened = [profile, *(try_open(self._store.sealer, row.profile, f"visitors:{row.id}")[0] for row in others)]
+        opened = [profile, *(try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0] for row in others)]
         return Profile(
             id=root.id,
             mode=root.mode,
@@ -158,7 +159,7 @@ class Visitors:
 
     def _note(self, actor: Who, verb: Verb, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
         with self._store.write() as connection:
-            audit.record(connection, actor, verb, f"visitor {visitor_id}", detail)
+            audit.record(connection, actor, verb, subjects.visitor(visitor_id), detail)
 
 
 def _root(connection: Connection, visitor_id: str) -> Any:

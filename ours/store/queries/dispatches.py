@@ -257,8 +257,11 @@ def losses(connection: Connection, ids: Sequence[str], code: str) -> dict[str, i
     return {row[0]: row[1] for row in connection.execute(query.group_by(attempts.c.dispatch_id))}
 
 
-def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:
-    """Dispatches whose holder has not renewed its lease: it died, or it hangs."""
+def lost(connection: Connection, now: int, limit: int, *, steady: bool = False) -> Sequence[Any]:
+    """Dispatches whose holder has not renewed its lease: it died, or it hangs.
+
+    ``steady``: none is recorded or renewed before the transaction ends.
+    """
     columns = (
         _d.id,
         _d.mode,
@@ -269,10 +272,13 @@ def lost(connection: Connection, now: int, limit: int) -> Sequence[Any]:
         destinations.c.slug,
         destinations.c.retry_schedule,
     )
-    return connection.execute(
+    query = (
         select(*columns)
         .join(destinations, destinations.c.id == _d.destination_id)
         .where(_d.lease_until < now)
         .order_by(_d.lease_until)
         .limit(limit)
-    ).all()
+    )
+    if steady:
+        query = query.with_for_update(of=dispatches, skip_locked=True)
+    return connection.execute(query).all()

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, and_, bindparam, func, select, tuple_, update
 
+from ours.store import binding
 from ours.store.tables import attempts, destinations, events, keepsakes, keys, versions, visitors
 
 Key = tuple[Any, ...]
@@ -13,34 +14,33 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Shelf:
-    """One sealed column. ``place`` says what a row's value is bound to, from the columns in ``names``."""
+    """One sealed column. ``bound`` says what a row's value is bound to, from the columns in ``names``."""
 
     name: str
     sealed: Column[bytes]
     key: tuple[Column[Any], ...]
     names: tuple[Column[Any], ...]
-    place: Callable[..., str]
+    bound: Callable[..., str]
 
 
 SHELVES: Sequence[Shelf] = (
-    Shelf("keepsakes", keepsakes.c.sealed, (keepsakes.c.name,), (keepsakes.c.name,), "{}".format),
-    Shelf("keys", keys.c.sealed, (keys.c.id,), (keys.c.hash,), "keys:{}".format),
-    Shelf("destinations", destinations.c.settings, (destinations.c.id,), (destinations.c.id,),
-          "destinations:{}:settings".format),
-    Shelf("visitors", visitors.c.profile, (visitors.c.id,), (visitors.c.id,), "visitors:{}".format),
-    Shelf("events", events.c.payload, (events.c.id,), (events.c.id,), "events:{}".format),
+    Shelf("keepsakes", keepsakes.c.sealed, (keepsakes.c.name,), (keepsakes.c.name,), binding.keepsake),
+    Shelf("keys", keys.c.sealed, (keys.c.id,), (keys.c.hash,), binding.key),
+    Shelf("destinations", destinations.c.settings, (destinations.c.id,), (destinations.c.id,), binding.settings),
+    Shelf("visitors", visitors.c.profile, (visitors.c.id,), (visitors.c.id,), binding.visitor),
+    Shelf("events", events.c.payload, (events.c.id,), (events.c.id,), binding.event),
     Shelf("attempts", attempts.c.exchange, (attempts.c.dispatch_id, attempts.c.number),
-          (attempts.c.dispatch_id, attempts.c.number), "attempts:{}:{}".format),
-    Shelf("versions", versions.c.document, (versions.c.id,), (versions.c.id,), "versions:{}".format),
+          (attempts.c.dispatch_id, attempts.c.number), binding.attempt),
+    Shelf("versions", versions.c.document, (versions.c.id,), (versions.c.id,), binding.version),
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A row's sealed value, the place it is bound to, and the key to find it by."""
+    """A row's sealed value, what it is bound to, and the key to find it by."""
 
     key: Key
-    place: str
+    bound: str
     value: bytes
 
 
@@ -64,7 +64,7 @@ def page(connection: Connection, shelf: Shelf, after: Key | None, limit: int) ->
         query = query.where(tuple_(*shelf.key) > tuple_(*after, types=[one.type for one in shelf.key]))
     wide = len(shelf.key)
     rows = connection.execute(query).all()
-    return [Sealed(tuple(row[:wide]), shelf.place(*row[wide:-1]), row[-1]) for row in rows]
+    return [Sealed(tuple(row[:wide]), shelf.bound(*row[wide:-1]), row[-1]) for row in rows]
 
 
 def replace(connection: Connection, shelf: Shelf, pairs: Iterable[tuple[Sealed, bytes]]) -> int:

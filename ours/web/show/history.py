@@ -8,6 +8,7 @@ from typing import Any
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.core import subjects
 from ours.core.diffing import Difference
 from ours.errors import Invalid, NotFound
 from ours.services.destinations import Destination
@@ -28,7 +29,7 @@ def history() -> str:
     subject, before = request.args.get("of") or None, request.args.get("before", "")
     found = ours().history.list(subject, _VERSIONS + 1, before if is_id(before) else None)
     older = found[_VERSIONS - 1].id if len(found) > _VERSIONS else None
-    names = {f"destination {one.id}": one.shown for one in ours().destinations.ever()}
+    names = {subjects.destination(one.id): one.shown for one in ours().destinations.ever()}
     place = _place(subject) if subject in names else None
     return render_template(
         "history/history.html", versions=found[:_VERSIONS], older=older, subject=subject, names=names, place=place,
@@ -68,7 +69,7 @@ def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> s
     return render_template(
         "history/version.html", version=replace(found, document=told.document(found.document)), newest=newest,
         since=told.differences(since), changed=None if changed is None else told.differences(changed),
-        names={f"destination {place}": name for place, name in places.items()}, wrong=wrong, ask=ask,
+        names={subjects.destination(place): name for place, name in places.items()}, wrong=wrong, ask=ask,
         place=place, removal=removal(place) if place else None,
     )  # fmt: skip
 

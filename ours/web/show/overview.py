@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from flask import render_template, url_for
 
 from ours import clock
+from ours.core import subjects
 from ours.services.alerts import Alert
 from ours.services.conservation import Watched
 from ours.services.destinations import Destination
@@ -95,7 +96,7 @@ def _destinations(
 ) -> Iterator[Concern]:
     """What alerts do not tell of: a person did it, or may well mean it."""
     for one in destinations:
-        address, subject = url_for("show.destination", destination_id=one.id), f"destination {one.id}"
+        address, subject = url_for("show.destination", destination_id=one.id), subjects.destination(one.id)
         if not one.loaded and ("plugin", subject) not in told:
             yield Concern("bad", one.name, f"has no plugin: “{one.slug}” is not loaded. Its backlog is held.", address)
         elif one.status == "paused" and ("paused", subject) not in told:

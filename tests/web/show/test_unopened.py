@@ -35,7 +35,7 @@ def lose(here: Ours, *names: str) -> None:
             with here.store.write() as connection:
                 found = sealed.page(connection, shelf, None, 1000)
                 anew = [
-                    (each, OTHER.seal(here.store.sealer.open(each.value, each.place), each.place)) for each in found
+                    (each, OTHER.seal(here.store.sealer.open(each.value, each.bound), each.bound)) for each in found
                 ]
                 assert sealed.replace(connection, shelf, anew) == len(found) > 0
 

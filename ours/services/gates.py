@@ -1,4 +1,4 @@
-"""The destinations as the rules of routing see them: for the route station, and for replays, which decide anew."""
+"""The gates of the destinations as they stand: for the route station, and for replays, which decide anew."""
 
 from collections.abc import Collection
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection
 
-from ours.core.routing import Target
+from ours.core.routing import Gate
 from ours.registry import Registry
 from ours.store.queries import destinations
 
 
-def current(connection: Connection, registry: Registry, *, steady: bool = False) -> dict[int, Target]:
+def current(connection: Connection, registry: Registry, *, steady: bool = False) -> dict[int, Gate]:
     """Those not removed, by id; ``steady``: none changes its status before the transaction ends."""
     rows, lists = destinations.to_route(connection, steady=steady), destinations.allow_lists(connection)
-    return {row.id: _target(row, lists.get(row.id, ()), registry) for row in rows}
+    return {row.id: _gate(row, lists.get(row.id, ()), registry) for row in rows}
 
 
-def _target(row: Any, allowed: Collection[str], registry: Registry) -> Target:
+def _gate(row: Any, allowed: Collection[str], registry: Registry) -> Gate:
     loaded = registry.get(row.slug)
-    return Target(
+    return Gate(
         row.id,
         row.status,
         loaded is not None,

@@ -1,0 +1,113 @@
+"""What is on its way: given to the sender that it is for, and no more of it at once than its destination may have."""
+
+from collections import Counter, deque
+from collections.abc import Sequence
+from functools import partial
+
+from ours.core.answer import Answer
+from ours.pool import Done, Pool
+from ours.services.deliver.targets import Target
+from ours.services.deliver.tries import Parcel, Try
+from ours.sink import Sink
+from ours.transport import Bell, Transport
+
+
+class Carrier:
+    """What it takes leaves with ``leave``; a parcel too many waits for another of its destination to land."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._sink = Sink()
+        self._pool = Pool()
+        self._flying: dict[str, Parcel] = {}
+        self._flying_to: Counter[int] = Counter()
+        self._leaving: list[Parcel] = []
+        self._queues: dict[int, deque[Parcel]] = {}
+
+    @property
+    def flying(self) -> int:
+        """Parcels that left, or are about to, and have not landed."""
+        return len(self._flying)
+
+    @property
+    def waits(self) -> bool:
+        return any(self._queues.values())
+
+    def has_any_of(self, destination_id: int) -> bool:
+        return self._flying_to[destination_id] > 0 or bool(self._queues.get(destination_id))
+
+    def take(self, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            if self._flying_to[parcel.target.id] >= parcel.target.most_requests:
+                self._queues.setdefault(parcel.target.id, deque()).append(parcel)
+            else:
+                self._begin(parcel)
+
+    def leave(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        for parcel in leaving:
+            self._hand_over(parcel)
+
+    def sunk(self) -> list[Answer]:
+        return self._sink.wait(0)
+
+    def sent(self, timeout: float) -> list[Done]:
+        """What plugins that send by themselves have done; waited for where there is no other answer to wait for."""
+        return self._pool.wait(0 if self._transport.in_flight else timeout)
+
+    def answers(self, timeout: float, bell: Bell | None) -> list[Answer]:
+        """As ``Transport.wait``: also the answers to what others asked through it."""
+        return self._transport.wait(timeout, bell)
+
+    def land(self, tag: str) -> Parcel | None:
+        """Its answer is here: it is on its way no more. None when it is none of ours."""
+        parcel = self._flying.pop(tag, None)
+        if parcel is not None:
+            self._flying_to[parcel.target.id] -= 1
+        return parcel
+
+    def begin_next(self, target: Target) -> None:
+        """What waits for a parcel of that destination to land is on its way."""
+        queue = self._queues.get(target.id)
+        while queue and self._flying_to[target.id] < target.most_requests:
+            self._begin(queue.popleft())
+
+    def take_back(self, destination_id: int) -> list[Try]:
+        """Let nothing of that destination wait any more; what did."""
+        return [one for parcel in self._queues.pop(destination_id, ()) for one in parcel.tries]
+
+    def withdraw(self) -> list[Try]:
+        """Let nothing leave that did not leave yet; what would have."""
+        leaving, self._leaving = self._leaving, []
+        for parcel in leaving:
+            self.land(parcel.tag)
+        waiting = [one for destination_id in list(self._queues) for one in self.take_back(destination_id)]
+        return [one for parcel in leaving for one in parcel.tries] + waiting
+
+    def abandon(self) -> list[Parcel]:
+        """Wait for no answer any more; what has none."""
+        for tag in self._flying:
+            self._transport.abandon(tag)
+        return [parcel for tag in list(self._flying) if (parcel := self.land(tag))]
+
+    def close(self) -> None:
+        self._transport.close()
+        self._sink.close()
+        self._pool.close()
+
+    def _begin(self, parcel: Parcel) -> None:
+        self._flying[parcel.tag] = parcel
+        self._flying_to[parcel.target.id] += 1
+        self._leaving.append(parcel)
+
+    def _hand_over(self, parcel: Parcel) -> None:
+        """Where test mode and live mode part: the sink keeps the request, or it is sent."""
+        tag, target = parcel.tag, parcel.target
+        made, request = parcel.ready
+        if not parcel.tries[0].live:
+            self._sink.submit(tag, request)
+        elif target.sends_itself:
+            send = partial(target.plugin.send, made, target.settings, self._transport.network)
+            self._pool.submit(tag, target.id, send)
+        else:
+            self._transport.submit(tag, request)
