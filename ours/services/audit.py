@@ -82,6 +82,10 @@ class Audit:
         with self._store.write() as connection:
             record(connection, actor, "read", subject)
 
+    def latest(self, verb: Verb, subject: str) -> Entry | None:
+        """When that was last done to it; None when it never was, or retention has taken the entry away."""
+        return next(iter(self.list(1, wanted=Filter(verb=verb, subject=subject))), None)
+
     def list(self, limit: int = 100, before: str | None = None, wanted: Filter = ALL) -> Sequence[Entry]:
         """The newest entries first; ``before`` is the id of the last one already seen."""
         with self._store.read() as connection:

@@ -16,7 +16,7 @@ from ours.services.apply import wanted
 from ours.services.apply.section import Change, How, Verb
 from ours.services.apply.telling import arrow, said
 from ours.services.apply.wanted import Wanted
-from ours.services.audit import Audit, Filter
+from ours.services.audit import Audit
 from ours.services.destinations import Destination, Destinations
 from ours.services.destinations.config import Config, drafted, newly_exposed
 from ours.services.sources import Sources
@@ -66,7 +66,7 @@ class DestinationsSection:
         plugin = self._loaded(one.slug)
         if plugin and not newly_exposed(plugin, replace(config, mapping={}, cases=()), config):
             return ""
-        (entry,) = self._audit.list(1, wanted=Filter(verb="override", subject=subjects.destination(one.id))) or (None,)
+        entry = self._audit.latest("override", subjects.destination(one.id))
         return str(entry.detail["reason"]) if entry else ""
 
     def _one(self, name: str, written: Any, now: Destination | None, how: How) -> list[Change]:

@@ -13,7 +13,7 @@ from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
 from ours.services.actors import Actor, Who, needs
-from ours.services.destinations import backlog, leaving, listening, overriding, shown, typed
+from ours.services.destinations import backlog, leaving, listening, overriding, shown, standing, typed
 from ours.services.destinations import settings as sealed
 from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
@@ -68,7 +68,7 @@ class Destinations:
         now, empty = clock.now_ms(), Config(name=name, settings={}, events=(), mapping={})
         config = drafted(plugin, empty, {"name": name, "settings": settings, "events": events, **given})
         with self._store.write() as connection:
-            naming.check_free(name, _names(connection))
+            naming.check_free(name, standing.names(connection))
             listening.check(connection, config.sources)
             values = config.columns() | {"slug": slug, "created_at": now, "updated_at": now}
             destination_id = queries.insert_destination(connection, values)
@@ -88,12 +88,12 @@ class Destinations:
     def names(self) -> Sequence[naming.Named]:
         """As ``list``, where no more than their names is asked for."""
         with self._store.read() as connection:
-            return _names(connection)
+            return standing.names(connection)
 
     def ever(self) -> Sequence[naming.Named]:
         """As ``names``, and then those that were removed, the latest first."""
         with self._store.read() as connection:
-            return _ever(connection)
+            return standing.ever(connection)
 
     def get(self, destination_id: int) -> Destination:
         """Removed ones too: their dispatches are still there.
@@ -114,7 +114,7 @@ class Destinations:
         :raises NotFound: saying which destinations there are.
         """
         with self._store.read() as connection:
-            among = _ever(connection) if removed else _names(connection)
+            among = standing.ever(connection) if removed else standing.names(connection)
             found = naming.find(name_or_id, among, "destination")
             return self._get(connection, found)
 
@@ -255,7 +255,7 @@ class Destinations:
         """Put ``after`` in place of ``before``, as a new version; none when nothing differs and nobody says why."""
         if after == before and not change.why:
             return
-        naming.check_free(after.name, _names(connection), row.id)
+        naming.check_free(after.name, standing.names(connection), row.id)
         listening.check(connection, after.sources)
         exposed = newly_exposed(self._loaded(row.slug), before, after)
         overriding.check(connection, row.id, exposed, after.agreement, change, override)
@@ -290,15 +290,6 @@ class Destinations:
         loaded = self._registry.get(row.slug)
         opened, unopened = try_open(self._store.sealer, row.settings, binding.settings(row.id))
         return shown.from_row(row, events, opened, loaded.plugin if loaded else None, unopened)
-
-
-def _names(connection: Connection) -> list[naming.Named]:
-    return [naming.Named(row.id, row.name) for row in queries.names(connection)]
-
-
-def _ever(connection: Connection) -> list[naming.Named]:
-    found = [naming.Named(row.id, row.name, row.status == "removed") for row in queries.ever(connection)]
-    return sorted(found, key=lambda one: (one.removed, -one.id if one.removed else one.id))
 
 
 def _row(connection: Connection, destination_id: int) -> Any:

@@ -3,7 +3,7 @@
 from flask import abort, redirect, url_for
 
 from ours.core import subjects
-from ours.services.audit import Entry, Filter
+from ours.services.audit import Entry
 from ours.services.destinations import Destination
 from ours.web.current import ours
 
@@ -20,5 +20,4 @@ def removal(found: Destination) -> Entry | None:
     """Who removed it, and when; None when it is there, or retention has taken the entry away."""
     if found.status != "removed":
         return None
-    wanted = Filter(verb="remove", subject=subjects.destination(found.id))
-    return next(iter(ours().audit.list(1, wanted=wanted)), None)
+    return ours().audit.latest("remove", subjects.destination(found.id))
