@@ -58,8 +58,9 @@ def armed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or threading.get_ident() == _Watch.thread:
         yield
         return
-    left, _ = signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # the timer never runs while nobody listens: that would end us
     before = signal.signal(signal.SIGALRM, _Watch.look)
+    signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
     _say_where_it_ends()
     signal.setitimer(signal.ITIMER_VIRTUAL, LAST_RESORT)
     around, _Watch.thread, _Watch.process = _Watch.thread, threading.get_ident(), os.getpid()
@@ -70,6 +71,7 @@ def armed() -> Iterator[None]:
         os._exit = leave
         _Watch.thread = around
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
         signal.setitimer(signal.ITIMER_REAL, left)
 

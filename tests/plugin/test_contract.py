@@ -40,6 +40,7 @@ from ours.plugin import (
     to_json,
 )
 from ours.plugin.testing import DestinationContract
+from ours.plugin.testing.purity import pure
 
 SETTINGS = {"token": "tok-123456"}
 URL = "https://a.example/"
@@ -496,3 +497,16 @@ def test_clock_and_chance_are_back_after_a_check() -> None:
     before = (time.time, dt.datetime, moment, random.random, socket.socket, open)
     complaints(Sound)
     assert (time.time, dt.datetime, moment, random.random, socket.socket, open) == before
+
+
+def test_other_threads_keep_the_clock_while_a_plugin_is_looked_at() -> None:
+    seen: list[Any] = []
+
+    def look() -> None:
+        seen.extend([time.time(), dt.datetime.now(dt.UTC), dt.date.today(), secrets.token_hex(), random.random()])
+
+    with pure(Sound):
+        other = threading.Thread(target=look)
+        other.start()
+        other.join()
+    assert len(seen) == 5

@@ -225,6 +225,18 @@ def test_what_never_comes_back_to_python_ends_with_its_process_and_says_where() 
     assert b"never_ends" in ended.stderr
 
 
+def test_a_tick_that_comes_at_the_edge_of_the_watch_ends_nobody() -> None:
+    program = (
+        "from ours import timebox\n"
+        "timebox.TICK = 0.00002\n"
+        "for _ in range(20_000):\n"
+        "    with timebox.armed():\n"
+        "        timebox.limited(int)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
 def test_what_ends_five_workers_is_not_tried_again(place: Place) -> None:
     scripted(place)
     place.destinations.add("scripted", "Deadly", {}, events=["*"], actor="cli")

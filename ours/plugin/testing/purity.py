@@ -9,12 +9,13 @@ import random
 import secrets
 import socket
 import sys
+import threading
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NoReturn
+from typing import Any
 from unittest import mock
 
 import requests
@@ -34,30 +35,35 @@ _IMPURE: list[tuple[Any, list[str]]] = [
     (http.client.HTTPConnection, ["request"]),
     (urllib.request, ["urlopen"]),
 ]
+_CLOCKS: list[tuple[type, list[str]]] = [(dt.datetime, ["now", "utcnow", "today"]), (dt.date, ["today"])]
 _SENDING = {"request", "send", "urlopen"}
 
 
-def _refusal(name: str) -> Any:
-    def refuse(*_: Any, **__: Any) -> NoReturn:
+def _refusal(name: str, real: Callable[..., Any]) -> Any:
+    """``real`` for all threads but the one that makes this."""
+    thread = threading.get_ident()
+
+    def refuse(*given: Any, **more: Any) -> Any:
+        if threading.get_ident() != thread:
+            return real(*given, **more)
         did = "sent a request by itself" if name in _SENDING else f"called {name}"
         raise AssertionError(f"{running() or 'build'} {did}. {PURE}")
 
     return refuse
 
 
-class _Datetime(dt.datetime):
-    now = utcnow = today = staticmethod(_refusal("datetime.now"))
-
-
-class _Date(dt.date):
-    today = staticmethod(_refusal("date.today"))
+def _timeless(kind: type, names: Sequence[str]) -> type:
+    """``kind``, a class of ``datetime``, without what asks the clock."""
+    refusals = {name: _refusal(f"{kind.__name__}.{name}", getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), {name: staticmethod(refuse) for name, refuse in refusals.items()})
 
 
 @contextmanager
 def pure(plugin: type) -> Iterator[None]:
-    """Within, ``plugin``'s module and the rest of Python find no clock, no chance, no network and no file."""
-    replaced = {id(getattr(room, name)): _refusal(name) for room, names in _IMPURE for name in names}
-    replaced |= {id(dt.datetime): _Datetime, id(dt.date): _Date}
+    """Within, ``plugin``'s module and the rest of Python find no clock, no chance, no network and no file. Other
+    threads find what they always do."""
+    replaced = {id(real := getattr(room, name)): _refusal(name, real) for room, names in _IMPURE for name in names}
+    replaced |= {id(kind): _timeless(kind, names) for kind, names in _CLOCKS}
     rooms = [room for room, _ in _IMPURE] + [dt, sys.modules.get(plugin.__module__)]
     with ExitStack() as stack:
         for room in filter(None, rooms):
