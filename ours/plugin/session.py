@@ -2,7 +2,7 @@
 
 import socket
 import ssl
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import requests
@@ -15,17 +15,24 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
-from ours.plugin.network import Network
 from ours.plugin.types import Outcome, Rejected, Retry, Unknown
 
 _NEVER_ARRIVED = (ConnectTimeout, TLSError, ProxyError)
 _NO_REQUEST = (InvalidURL, InvalidSchema, MissingSchema, InvalidHeader)
 
 
+class Way(Protocol):
+    """What a session asks of ``Network``: the proxy for a host, and a connection that it permits."""
+
+    def proxy_for(self, host: str) -> str: ...
+
+    def connect(self, host: str, port: int, timeout: float = ...) -> socket.socket: ...
+
+
 class Session(requests.Session):
     """Follows no redirect, asks the operator's proxy and not the environment's, checks certificates as Ours does."""
 
-    def __init__(self, network: Network, timeout: float) -> None:
+    def __init__(self, network: Way, timeout: float) -> None:
         super().__init__()
         self.trust_env = False
         self.verify = ssl.get_default_verify_paths().cafile or DEFAULT_CA_BUNDLE_PATH
@@ -51,7 +58,7 @@ def unanswered(error: RequestException) -> Outcome:
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Way) -> None:
         self._network = network
         super().__init__()
 
@@ -73,7 +80,7 @@ class _Adapter(HTTPAdapter):
         }
 
 
-def _opened(network: Network, connection: Any) -> socket.socket:
+def _opened(network: Way, connection: Any) -> socket.socket:
     try:
         made = network.connect(connection.host, connection.port, connection.timeout)
     except TimeoutError as error:
