@@ -22,6 +22,7 @@ from ours.cli.stream import calls
 from ours.clock import now_ms
 from ours.errors import OursError
 from ours.settings import load
+from ours.store.queries.server import size
 from ours.transport import Transport
 from ours.web.serve import answers
 
@@ -61,12 +62,12 @@ def measure(disk: Path, seconds: float, connections: int) -> Measured:
     with tempfile.TemporaryDirectory(prefix="ours-bench-", dir=disk, ignore_cleanup_errors=True) as made:
         folder = Path(made)
         with _serving(folder) as (ours, key):
-            before, busy = _size(folder), _Busy()
+            before, busy = _size(ours), _Busy()
             sent = _press(ours.settings.address, key, seconds, connections)
             share = busy.share()
             _settle(ours, len(sent.took))
             whole = time.monotonic() - sent.begun
-            grown = _size(folder) - before
+            grown = _size(ours) - before
         took = sorted(sent.took)
         if not took:
             raise TrialError(f"The server took no event of {sent.failed}. See that nothing else needs this machine.")
@@ -177,9 +178,9 @@ def _settle(ours: Ours, accepted: int) -> None:
         time.sleep(0.05)
 
 
-def _size(folder: Path) -> int:
-    """Bytes of the database; its write-ahead log is given back and does not count twice."""
-    return sum(file.stat().st_size for file in (folder / "home").glob("ours.db*"))
+def _size(ours: Ours) -> int:
+    with ours.store.read() as connection:
+        return size(connection)
 
 
 def _flush(folder: Path) -> float:

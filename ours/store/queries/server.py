@@ -11,8 +11,7 @@ _TOLD = (
     "fsync", "synchronous_commit", "full_page_writes", "statement_timeout", "idle_in_transaction_session_timeout",
     "lock_timeout", "transaction_timeout",
 )  # fmt: skip
-
-
+_PAGES = ("page_count", "freelist_count", "page_size")
 _TRIAL = "trial"
 _TRIAL_BYTES = 64 * 1024
 
@@ -25,6 +24,14 @@ def try_to_write(connection: Connection) -> None:
 
 def version(connection: Connection) -> int:
     return int(connection.scalar(text("SELECT current_setting('server_version_num')::int / 10000")) or 0)
+
+
+def size(connection: Connection) -> int:
+    """Bytes that the database takes, with what is in its write-ahead log only; on SQLite without what is free again."""
+    if connection.dialect.name == "sqlite":
+        pages, free, page = (connection.scalar(text(f"PRAGMA {what}")) for what in _PAGES)
+        return int((pages - free) * page)
+    return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
 
 
 def is_read_only(connection: Connection) -> bool:
