@@ -3,13 +3,14 @@
 import errno
 import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from ours.plugin import (
     EVENT_MAPPING,
+    Batching,
     Delivered,
     Delivery,
     Destination,
@@ -22,7 +23,6 @@ from ours.plugin import (
     envelope,
     fields,
     hookimpl,
-    iso,
     to_json,
 )
 
@@ -38,7 +38,7 @@ class File(Destination):
 
     The folder is made if it is missing (mode 0700); its files can be read by their owner only (0600). A line is on
     the disk before it counts as delivered. While the folder can't be written (a full disk, missing rights),
-    deliveries wait and are tried again.
+    deliveries wait and are tried again. What comes within a twentieth of a second is written together.
 
     A delivery that is tried again writes its line again, with the same `id`: keep the first of each. A line that is
     no JSON is what a power cut or a full disk left of a write; the whole line follows.
@@ -48,6 +48,7 @@ class File(Destination):
     label = "File"
     summary = "Appends each event as a line of JSON to a file a day, in a folder on this machine."
     dedupes = True
+    batching = Batching(max_items=500, linger=0.05)
     default_mapping = EVENT_MAPPING
 
     class Settings(Schema):
@@ -55,10 +56,15 @@ class File(Destination):
             "label": "Folder", "example": "/var/lib/ours/events",
             "help": "Where the files are written, as an absolute path on the machine that delivers."})  # fmt: skip
 
-    def build(self, delivery: Delivery) -> Request:
-        day = iso(delivery.event.occurred_at)[:10]
-        line = to_json({"id": delivery.id} | envelope(delivery)) + b"\n"
-        return Request("POST", Path(delivery.settings["folder"], f"{day}.jsonl").as_uri(), data=line)
+    def item(self, delivery: Delivery) -> Any:
+        return {"id": delivery.id} | envelope(delivery)
+
+    def group(self, delivery: Delivery) -> str:
+        return day_of(envelope(delivery))
+
+    def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
+        lines = b"".join(to_json(item) + b"\n" for item in items)
+        return Request("POST", Path(settings["folder"], f"{day_of(items[0])}.jsonl").as_uri(), data=lines)
 
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:  # noqa: ARG002
         try:
@@ -68,14 +74,19 @@ class File(Destination):
         return Delivered()
 
 
-def append(file: Path, line: bytes) -> None:
-    """Add ``line`` and see it onto the disk; one that was cut short before is closed off first."""
+def day_of(item: Mapping[str, Any]) -> str:
+    """``"2026-11-18"``."""
+    return str(item["timestamp"])[:10]
+
+
+def append(file: Path, lines: bytes) -> None:
+    """Add ``lines`` and see them onto the disk; one that was cut short before is closed off first."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _opened(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW) as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         size = os.fstat(handle).st_size
         torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
-        whole = b"\n" + line if torn else line
+        whole = b"\n" + lines if torn else lines
         if os.write(handle, whole) < len(whole):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fsync(handle)

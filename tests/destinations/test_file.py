@@ -44,6 +44,24 @@ def test_the_file_is_named_for_the_day_of_the_event_in_utc(tmp_path: Path) -> No
     assert sorted(file.name for file in tmp_path.iterdir()) == ["2025-12-31.jsonl", "2026-01-01.jsonl"]
 
 
+def test_what_comes_together_is_one_write_and_one_flush_for_each_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = load_settings(File, {"folder": str(tmp_path)})
+    days = [1_767_225_599_999, 1_767_225_600_000]
+    deliveries = [
+        sample_delivery(settings=values, id=f"{number:032x}", event=sample_event(occurred_at=days[number % 2]))
+        for number in range(100)
+    ]
+    assert {File().group(one) for one in deliveries} == {"2025-12-31", "2026-01-01"}
+    even = File().pack([File().item(one) for one in deliveries[::2]], values)
+    flushed: list[int] = []
+    monkeypatch.setattr("os.fsync", flushed.append)
+    assert File().send(even, values, Network(lambda _: False)) == Delivered()
+    assert len(flushed) == 2  # the file, and the folder that it is new in
+    assert [line["id"] for line in lines(tmp_path)] == [one.id for one in deliveries[::2]]
+
+
 def test_folder_and_file_are_the_owners_alone(tmp_path: Path) -> None:
     folder = tmp_path / "events"
     deliver(folder)
