@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import psutil
+
 from bench import servers
 from bench.cluster import cluster
 from bench.finding import Contender, Figures, Finding, Plan, compare, interleave
@@ -42,7 +44,9 @@ def measure(plan: Plan, webs: int, deliverers: int) -> Figures:
         Tally(receiver.tally) as tally,
         ThreadPoolExecutor(webs) as threads,
     ):
+        psutil.cpu_percent()  # from here
         loads = list(threads.map(partial(_press, plan, here.key), here.ports))
+        busy = psutil.cpu_percent()
         during = tally.count
         sent = sum(load.sent for load in loads)
         # `wrk` ends with requests under way that it does not count, so more may arrive than it says it sent.
@@ -50,6 +54,7 @@ def measure(plan: Plan, webs: int, deliverers: int) -> Figures:
     return {
         "accepted/s": sum(load.rate for load in loads),
         "delivered meanwhile/s": during / (plan.seconds + 0.5),
+        "processors busy %": busy,
         "answer p50 ms": max(load.p50_ms for load in loads),
         "answer p99 ms": max(load.p99_ms for load in loads),
         "failed": sum(load.failed for load in loads),
