@@ -33,6 +33,8 @@ from ours.plugin import (
 PREFIX = "whsec_"
 MAKE_ONE = "echo whsec_$(openssl rand -base64 32)"
 PLACE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+ANY_PLACE = re.compile(r"\{\{[^{}]*\}\}")
+MEANT = re.compile(r"\{\{\s*(id|type|timestamp|data(\.[^{}\s.]+)*)\s*\}\}")
 
 
 @lru_cache(64)
@@ -51,13 +53,17 @@ def signing_key(secret: str) -> bytes:
 
 
 def body_template(text: str) -> None:
-    """:raises ValidationError: when it is no JSON object."""
+    """:raises ValidationError: when it is no JSON object, or names what there never is."""
     try:
         template = json.loads(text)
     except (ValueError, RecursionError):
         template = None
     if not isinstance(template, dict):
         raise ValidationError('Must be a JSON object, such as {"what": "{{type}}", "amount": "{{data.value}}"}.')
+    for place in ANY_PLACE.findall(text):
+        if not MEANT.fullmatch(place):
+            known = "{{id}}, {{type}}, {{timestamp}}, {{data}} and {{data.FIELD}}, a field of the mapping"
+            raise ValidationError(f"Nothing stands for {place}. There are {known}.")
 
 
 def filled(template: Any, known: Mapping[str, Any]) -> Any:

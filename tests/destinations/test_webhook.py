@@ -144,6 +144,12 @@ def test_a_template_gives_the_body_its_shape() -> None:
     }
 
 
+@pytest.mark.parametrize("place", ["{{event.event}}", "{{value}}", "{{ Type }}", "{{data.first name}}", "{{}}"])
+def test_a_template_that_names_what_there_never_is_is_refused(place: str) -> None:
+    with pytest.raises(ValidationError, match=r"Nothing stands for .*There are"):
+        load_settings(Webhook, {"url": URL, "template": json.dumps({"a": [f"so: {place}"]})})
+
+
 @pytest.mark.parametrize("template", ["{", "[]", '"{{type}}"', "[" * 100_000])
 def test_a_template_must_be_a_json_object(template: str) -> None:
     with pytest.raises(ValidationError, match="Must be a JSON object"):
