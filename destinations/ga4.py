@@ -176,7 +176,7 @@ def parameter(name: str, value: Any) -> Any:
     if name in {"value", "tax", "shipping", "engagement_time_msec"}:
         return number(value)
     if name == "transaction_id":
-        return text(value) or value
+        return text(value) or (None if isinstance(value, str) else value)  # all "" are one purchase to Google
     return currency(value) if name == "currency" else value
 
 

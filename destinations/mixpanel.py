@@ -25,7 +25,7 @@ from ours.plugin import (
     read_json,
     to_json,
 )
-from ours.plugin.values import text
+from ours.plugin.values import currency, number, text
 
 IDENTIFY = "$identify"
 PROFILE = "$set."
@@ -53,6 +53,7 @@ class Mixpanel(Destination):
     | `distinct_id` | whose it is: Ours' id of the visitor, hashed, unless you map another |
     | `ip` | in clear, looked up for a place and not kept; without it no place is guessed |
     | `properties` | an object whose entries become properties |
+    | `value`, `currency` | `"12.50"` leaves as a number, which can be added up, and `eur` as `EUR`; all else as it is |
     | `$set.NAME` | a profile's property, for `$identify` |
 
     | answer | what follows |
@@ -134,7 +135,7 @@ def occurrence(delivery: Delivery, person: str) -> Any:
     given = delivery.fields
     name, bag = text(given.get("event")), given.get("properties")
     own = {key: value for key, value in given.items() if key not in {"event", "distinct_id", "ip", "properties"}}
-    own = {key: value for key, value in own.items() if not key.startswith(PROFILE)}
+    own = {key: worth(key, value) for key, value in own.items() if not key.startswith(PROFILE)}
     properties = {key: cut(value) for key, value in {**(bag if isinstance(bag, Mapping) else {}), **own}.items()}
     if not name:
         return Rejected("no_event", "The mapping gives no name for this event.", "event")
@@ -154,6 +155,12 @@ def profile(given: Mapping[str, Any], person: str) -> Any:
     if not known:
         return Skipped("nothing_to_set", f"Map what the profile may know: {PROFILE}plan, say.")
     return {"$distinct_id": person, "$ip": text(given.get("ip")) or "0", "$set": known}
+
+
+def worth(name: str, value: Any) -> Any:
+    """A sum that came as text is one that Mixpanel can add up only as a number."""
+    read = number(value) if name == "value" else currency(value) if name == "currency" else None
+    return value if read is None else read
 
 
 def insert_id(distinct_id: str) -> str:

@@ -44,6 +44,11 @@ NO_FILE = "/dev/null/none"
 """A path at which there can be nothing: libpq, told none, would look into the machine's own ``.pgpass``."""
 FOR_NOW = ("08", "40", "53", "55", "57", "58", "XX")
 CONFIGURED_WRONG = ("28", "3D", "3F", "42", "0A", "25")
+BUSY = re.compile(
+    "starting up|shutting down|in recovery mode|accepting connections|administrator command|crash|out of memory"
+    "|too many|connection slots|no more connections|timeout|try again"
+)
+"""What PostgreSQL and PgBouncer say when they take nobody just now."""
 
 
 class Postgres(Destination):
@@ -66,7 +71,7 @@ class Postgres(Destination):
 
     | SQLSTATE | what follows |
     |---|---|
-    | none (unreachable), 08, 40, 53, 55, 57, 58, XX | tried again |
+    | none (unreachable, full, shutting down), 08, 40, 53, 55, 57, 58, XX | tried again |
     | 28, 3D, 3F, 42, 0A, 25: sign-in, rights, no such table | after five in a row, the destination pauses |
     | 22, 23 and all else: this row can't be stored | rejected |
 
@@ -174,8 +179,9 @@ def verdict(error: "psycopg.Error") -> Outcome:
 
 
 def unreachable(error: "psycopg.Error") -> Outcome:
-    """No connection came about, and libpq tells no SQLSTATE: only its words tell who refused."""
-    if "FATAL:" in str(error) and "starting up" not in str(error) and "too many" not in str(error):
+    """No connection came about, and libpq tells no SQLSTATE: only its words tell who refused, and for how long."""
+    said = re.sub('"[^"]*"', "", str(error))
+    if "FATAL:" in said and not BUSY.search(said):
         return Unauthorized(
             "sign_in_refused", "PostgreSQL refused the connection. Look at user, password and database."
         )

@@ -16,14 +16,13 @@ from ours.plugin import (
     Endpoint,
     Headers,
     Outcome,
-    Rejected,
     Request,
     Response,
     Schema,
     Secret,
     SecretValue,
     ValidationError,
-    by_status,
+    by_api_status,
     envelope,
     fields,
     hookimpl,
@@ -34,6 +33,8 @@ from ours.plugin import (
 PREFIX = "whsec_"
 MAKE_ONE = "echo whsec_$(openssl rand -base64 32)"
 PLACE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+ANY_PLACE = re.compile(r"\{\{[^{}]*\}\}")
+MEANT = re.compile(r"\{\{\s*(id|type|timestamp|data(\.[^{}\s.]+)*)\s*\}\}")
 
 
 @lru_cache(64)
@@ -52,13 +53,17 @@ def signing_key(secret: str) -> bytes:
 
 
 def body_template(text: str) -> None:
-    """:raises ValidationError: when it is no JSON object."""
+    """:raises ValidationError: when it is no JSON object, or names what there never is."""
     try:
         template = json.loads(text)
     except (ValueError, RecursionError):
         template = None
     if not isinstance(template, dict):
         raise ValidationError('Must be a JSON object, such as {"what": "{{type}}", "amount": "{{data.value}}"}.')
+    for place in ANY_PLACE.findall(text):
+        if not MEANT.fullmatch(place):
+            known = "{{id}}, {{type}}, {{timestamp}}, {{data}} and {{data.FIELD}}, a field of the mapping"
+            raise ValidationError(f"Nothing stands for {place}. There are {known}.")
 
 
 def filled(template: Any, known: Mapping[str, Any]) -> Any:
@@ -110,8 +115,9 @@ class Webhook(Destination):
     To change the secret without losing a delivery, move the old one to *Previous signing secret* and set the new one:
     both signatures are sent until you remove the old one.
 
-    Answer any 2xx within 20 seconds. 408, 425, 429 and 5xx are tried again, after `Retry-After` if you send it; 410
-    and every other answer are final. Redirects are not followed.
+    Answer any 2xx within 20 seconds. 408, 425, 429 and 5xx are tried again, after `Retry-After` if you send it. 401,
+    403, 404, 410 and a redirect, which is not followed, say that the address or its access is wrong: after five in a
+    row, the destination pauses. Every other answer is final: so say 400 or 422 of an event that you will never take.
     """
 
     slug = "webhook"
@@ -165,11 +171,7 @@ class Webhook(Destination):
         return filled(json.loads(template), {"id": delivery.id} | whole) if template else whole
 
     def read(self, response: Response) -> Outcome:
-        if response.status_code == 410:
-            return Rejected(
-                "http_410", "The receiver is gone (410). Correct the address or switch this destination off."
-            )
-        return by_status(response)
+        return by_api_status(response)
 
 
 @hookimpl

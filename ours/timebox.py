@@ -99,8 +99,9 @@ _EXIT = os._exit
 
 
 def _exit(status: int) -> NoReturn:
-    """What ``os._exit`` is to a plugin. A child that it forked may end as it likes, and so may we."""
-    if _Watch.running and threading.get_ident() == _Watch.thread and os.getpid() == _Watch.process:
+    """What ``os._exit`` is to a plugin, in any thread. A child that it forked may end as it likes, and so may we."""
+    ours = threading.get_ident() == _Watch.thread and not _Watch.running
+    if os.getpid() == _Watch.process and not ours:
         raise SystemExit(status)
     _EXIT(status)
 

@@ -34,10 +34,13 @@ def by_status(response: Response) -> Outcome:
 
 
 def by_api_status(response: Response) -> Outcome:
-    """The same of a vendor's API: that nothing is there (404, 410), or elsewhere, is no event's fault."""
+    """The same of one fixed address, a vendor's say: that nothing is there (404, 410), or elsewhere, is no event's
+    fault."""
     status = response.status_code
     if status in _NOT_HERE or 300 <= status < 400:
-        return Unauthorized(f"http_{status}", f"The API answered {status}: there is nothing at this address. Mend it.")
+        return Unauthorized(
+            f"http_{status}", f"The destination answered {status}: there is nothing at this address. Mend it."
+        )
     return by_status(response)
 
 

@@ -19,6 +19,9 @@ from ours.transport.exchange import IDLE_SECONDS, Exchange, Limits
 from ours.transport.guard import Guard
 from ours.transport.loop import Loop
 
+_CONNECT_TIMEOUT = 10.0
+"""Seconds. libcurl's clock goes on while a plugin's call holds us up: what it may take has to fit in here."""
+
 
 class Bell(Protocol):
     """Rings when there is something else to do."""
@@ -43,7 +46,7 @@ class Transport:
         self,
         allow_networks: tuple[Network, ...] = (),
         *,
-        connect_timeout: float = 5.0,
+        connect_timeout: float = _CONNECT_TIMEOUT,
         total_timeout: float = 20.0,
         max_response: int = 65_536,
         proxy: str = "",

@@ -14,7 +14,7 @@ _LINES = {
     "accepted": "accepted events, test ones among them",
     "owed": "live deliveries owed",
     "delivered": "delivered",
-    "refused": "refused for good by the receiver (redirects)",
+    "refused": "refused for good by the receiver",
     "lost": "lost",
     "tests_seen": "test events that the receiver saw",
     "duplicates": "deliveries taken twice",

@@ -16,7 +16,7 @@ _MOODS: dict[str, tuple[int, Script]] = {
     "reset": (6, Script(reset=True)),
     "slow": (4, Script(body=b"slowly", pause=0.15)),
     "huge": (4, Script(body=_HUGE)),
-    "redirect": (3, Script(302, headers={"Location": "http://127.0.0.1:1/elsewhere"})),
+    "refusal": (3, Script(422)),
     "cut": (3, Script(body=b"half of it", cut=4)),
     "hang": (1, Script(hang=True)),
 }
@@ -40,7 +40,7 @@ class Heard:
 
     @property
     def refused(self) -> bool:
-        return self.mood == "redirect"
+        return self.mood == "refusal"
 
 
 class Hostile(Receiver):

@@ -23,7 +23,7 @@ def heard(event: str, mood: str = "well", at: float = 10.0) -> Heard:
 
 def test_what_the_receiver_never_took_nor_refused_is_lost() -> None:
     accepted = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
-    log = [heard("a"), heard("b", "redirect"), heard("c", "500")]
+    log = [heard("a"), heard("b", "refusal"), heard("c", "500")]
     assert judging.losses(accepted, log, ["/well"]) == [("c", "/well"), ("d", "/well")]
 
 

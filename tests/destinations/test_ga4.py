@@ -78,6 +78,13 @@ def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
     assert event["params"]["transaction_id"] == "1001"
 
 
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_purchases_with_an_empty_order_id_are_not_taken_for_one(empty: str) -> None:
+    """Google drops every purchase but the first of those whose transaction id is the empty text."""
+    [event] = body(with_fields(transaction_id=empty))["events"]
+    assert "transaction_id" not in event["params"]
+
+
 def test_what_the_operator_maps_goes_where_google_wants_it() -> None:
     mapping = {
         "name": "purchase", "user_id": "{{event.external_id}}", "email": "{{visitor.email}}", "phone": "0033612345678",

@@ -58,6 +58,15 @@ def test_a_purchase_is_one_line_of_an_import() -> None:
     assert [one["event"] for one in json.loads(request.data)] == ["Order Completed", "Lead Created"]
 
 
+@pytest.mark.parametrize(
+    ("came", "leaves"), [("12.50", 12.5), (" 7 ", 7), (0, 0), ("12,50", "12,50"), (True, True), ([1], [1])]
+)
+def test_a_sum_that_came_as_text_leaves_as_a_number_and_what_is_none_as_it_came(came: Any, leaves: Any) -> None:
+    properties = item(fields={"value": came, "currency": "eur"})["properties"]
+    assert (properties["value"], type(properties["value"])) == (leaves, type(leaves))
+    assert properties["currency"] == "EUR"
+
+
 def test_a_lead_and_a_minimal_event_have_what_mixpanel_requires() -> None:
     for sample, name, person in [
         ("lead", "Lead Created", _hashed("019a0000000070008000000000000102")),

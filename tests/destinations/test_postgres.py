@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any, ClassVar
@@ -26,6 +27,7 @@ from ours.plugin.testing import DestinationContract, sample_delivery, sample_eve
 
 TABLE = "CREATE TABLE events (id text PRIMARY KEY, type text, occurred_at timestamptz, data jsonb)"
 OPEN = Network(lambda _: True)
+UNREACHABLE = "No connection to PostgreSQL came about."
 GIVEN = {"host": "warehouse.example.com", "database": "warehouse", "user": "ours", "password": "opensesame-9"}
 
 
@@ -76,6 +78,39 @@ def test_each_event_is_a_row_and_a_repeat_is_a_duplicate(database: Database) -> 
     assert bag == sample_event().event_properties
 
 
+def test_a_server_that_is_full_is_tried_again_and_nobody_is_told_to_look_at_the_password(database: Database) -> None:
+    settings, ask = database
+    ask("CREATE ROLE own_clerk LOGIN")
+    crowd: list[Any] = []
+    try:
+        with suppress(psycopg.OperationalError):
+            while True:
+                crowd.append(psycopg.connect(f"host={settings['host']} dbname={settings['database']} user=own_clerk"))
+        assert deliver(settings | {"user": "own_clerk"}, "a") == Retry("unreachable", UNREACHABLE)
+    finally:
+        for one in crowd:
+            one.close()
+        ask("DROP ROLE own_clerk")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the database system is shutting down",
+        "the database system is in recovery mode",
+        "the database system is not yet accepting connections",
+        "sorry, too many clients already",
+        "query_wait_timeout",
+    ],
+)
+def test_a_server_that_takes_nobody_just_now_is_tried_again(said: str) -> None:
+    assert verdict(psycopg.OperationalError(f"connection failed: FATAL:  {said}")) == Retry("unreachable", UNREACHABLE)
+
+
+def test_a_name_that_sounds_like_a_rush_is_still_a_wrong_name() -> None:
+    assert isinstance(verdict(psycopg.OperationalError('FATAL:  role "timeout" does not exist')), Unauthorized)
+
+
 def test_a_row_that_can_not_be_stored_is_rejected_without_its_words(database: Database) -> None:
     settings, ask = database
     refused = deliver(settings, "a", fields={"text": "secret\0text"})
@@ -101,7 +136,7 @@ def test_a_server_that_can_not_be_reached_is_a_retry() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     outcome = deliver(GIVEN | {"host": "127.0.0.1", "port": port}, "a")
-    assert outcome == Retry("unreachable", "No connection to PostgreSQL came about.")
+    assert outcome == Retry("unreachable", UNREACHABLE)
 
 
 @pytest.mark.parametrize("variable", ["PGPASSWORD", "PGPASSFILE"])

@@ -13,7 +13,16 @@ from standardwebhooks import Webhook as Receiver
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from destinations.webhook import Webhook, sign
-from ours.plugin import Delivered, Rejected, Request, Retry, SecretValue, ValidationError, load_settings
+from ours.plugin import (
+    Delivered,
+    Rejected,
+    Request,
+    Retry,
+    SecretValue,
+    Unauthorized,
+    ValidationError,
+    load_settings,
+)
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.doubles.webhook import WebhookDouble
 from ours.plugin.testing.exchange import answer
@@ -135,6 +144,12 @@ def test_a_template_gives_the_body_its_shape() -> None:
     }
 
 
+@pytest.mark.parametrize("place", ["{{event.event}}", "{{value}}", "{{ Type }}", "{{data.first name}}", "{{}}"])
+def test_a_template_that_names_what_there_never_is_is_refused(place: str) -> None:
+    with pytest.raises(ValidationError, match=r"Nothing stands for .*There are"):
+        load_settings(Webhook, {"url": URL, "template": json.dumps({"a": [f"so: {place}"]})})
+
+
 @pytest.mark.parametrize("template", ["{", "[]", '"{{type}}"', "[" * 100_000])
 def test_a_template_must_be_a_json_object(template: str) -> None:
     with pytest.raises(ValidationError, match="Must be a JSON object"):
@@ -169,15 +184,16 @@ def test_a_wrong_secret_is_refused_with_how_to_make_a_right_one(secret: str) -> 
     assert secret == "whsec_" or secret not in str(refusal.value)
 
 
-def test_a_receiver_that_is_gone_is_a_final_answer_with_advice() -> None:
-    outcome = Webhook().read(answer(410))
-    assert isinstance(outcome, Rejected)
-    assert "switch this destination off" in outcome.message
+@pytest.mark.parametrize("status", [301, 404, 410])
+def test_that_nothing_is_at_the_address_is_no_events_fault(status: int) -> None:
+    outcome = Webhook().read(answer(status))
+    assert isinstance(outcome, Unauthorized)
+    assert "nothing at this address" in outcome.message
 
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(200, Delivered), (204, Delivered), (301, Rejected), (400, Rejected), (429, Retry), (503, Retry)],
+    [(200, Delivered), (204, Delivered), (400, Rejected), (422, Rejected), (429, Retry), (503, Retry)],
 )
 def test_every_other_answer_goes_by_its_status(status: int, kind: type) -> None:
     assert isinstance(Webhook().read(answer(status)), kind)

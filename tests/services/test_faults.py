@@ -1,5 +1,7 @@
 """What a plugin raises is told with its place, to the log and to whoever reads the attempt, and with no data."""
 
+import os
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -134,6 +136,25 @@ def test_an_exception_is_told_with_its_file_and_its_line(
     (logged,) = [one for one in capsys.readouterr().err.splitlines() if code in one]
     assert "test_faults.py, line " in logged
     assert "a-secret-person" not in said + logged
+
+
+@pytest.mark.parametrize("leave", ["os", "sys"])
+def test_a_send_that_would_end_the_process_costs_its_own_event_alone(
+    place: Place, receiver: Receiver, leave: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def send(self: Sending, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:
+        if dict(request.json or {})["name"] == "Bad":
+            _ = os._exit(3) if leave == "os" else sys.exit(3)
+        return Delivered()
+
+    monkeypatch.setattr(Faulty, "place", "send")
+    monkeypatch.setattr(Sending, "send", send)
+    add(place, receiver, Sending)
+    track(place, "Good", "Bad", "Good")
+    place.work()
+    assert place.states() == {"delivered": 2, "rejected": 1}
+    with place.store.read() as connection:
+        assert set(connection.scalars(sa.select(dispatches.c.reason))) == {None, "send_failed"}
 
 
 def test_what_never_reached_the_plugin_has_no_place(

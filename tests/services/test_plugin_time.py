@@ -1,6 +1,7 @@
 """A plugin that does not come back holds up nobody but itself, and nothing of what it had is lost."""
 
 import collections
+import inspect
 import itertools
 import json
 import os
@@ -25,9 +26,13 @@ from ours.services.destinations import Destinations
 from ours.services.overview import Overview
 from ours.services.route import Route
 from ours.store.tables import destinations, dispatches
+from ours.transport import Transport
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.scripted import die, route_all, scripted, sweep_of
+
+SHIPPED = timebox.SECONDS + timebox.TICK
+"""What one call may take, before these tests make it shorter."""
 
 
 def turns_round() -> None:
@@ -183,6 +188,12 @@ def test_one_that_always_hangs_is_paused_and_the_others_go_on(dawdling: Place, r
         ("delivered", None): 30, ("rejected", "plugin_timeout"): 5, ("held", "destination_paused"): 25,
     }  # fmt: skip
     assert Overview(dawdling.store, dawdling.registry).balance().difference == 0
+
+
+def test_the_connections_of_others_outlast_a_call_that_is_ended() -> None:
+    """Else a receiver that is well would be said to be away: libcurl counts the time in which it has no turn."""
+    patience = inspect.signature(Transport).parameters["connect_timeout"].default
+    assert patience > SHIPPED + 2
 
 
 def test_an_answer_that_is_never_read_is_unknown(
