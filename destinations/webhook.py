@@ -34,6 +34,8 @@ from ours.plugin import (
 PREFIX = "whsec_"
 MAKE_ONE = "echo whsec_$(openssl rand -base64 32)"
 PLACE = re.compile(r"\{\{\s*([^{}\s]+)\s*\}\}")
+WRITTEN = re.compile(r"\{\{([^{}]*)\}\}")
+KNOWN = re.compile(r"id|type|timestamp|data(\.[^{}\s]+)?")
 
 
 @lru_cache(64)
@@ -52,13 +54,17 @@ def signing_key(secret: str) -> bytes:
 
 
 def body_template(text: str) -> None:
-    """:raises ValidationError: when it is no JSON object."""
+    """:raises ValidationError: when it is no JSON object, or has a place that no delivery could fill."""
     try:
         template = json.loads(text)
     except (ValueError, RecursionError):
         template = None
     if not isinstance(template, dict):
         raise ValidationError('Must be a JSON object, such as {"what": "{{type}}", "amount": "{{data.value}}"}.')
+    unknown = [place[0] for place in WRITTEN.finditer(text) if not KNOWN.fullmatch(place[1].strip())]
+    if unknown:
+        raise ValidationError(f"Nothing stands in {unknown[0]}. There are {{{{id}}}}, {{{{type}}}}, {{{{timestamp}}}}"
+                              " and {{data.FIELD}}.")  # fmt: skip
 
 
 def filled(template: Any, known: Mapping[str, Any]) -> Any:
@@ -103,9 +109,9 @@ class Webhook(Destination):
 
     A body template gives the body another shape: a JSON object in which `{{id}}`, `{{type}}`, `{{timestamp}}` and
     `{{data.FIELD}}` stand for the delivery's id, the event's name, its moment and the mapping's fields. A text that is
-    one such place alone becomes the value itself, a number or an object too, and is left out where there is none. With
-    GET there is no body: the fields of `data`, or of the template, go into the address, objects as JSON: mind
-    that many a server writes addresses into its log.
+    one such place alone becomes the value itself, a number or an object too, and is left out where there is none; a
+    place of another name is refused. With GET there is no body: the fields of `data`, or of the template, go into the
+    address, objects as JSON: mind that many a server writes addresses into its log.
 
     To change the secret without losing a delivery, move the old one to *Previous signing secret* and set the new one:
     both signatures are sent until you remove the old one.

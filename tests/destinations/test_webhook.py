@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -139,6 +140,14 @@ def test_a_template_gives_the_body_its_shape() -> None:
 def test_a_template_must_be_a_json_object(template: str) -> None:
     with pytest.raises(ValidationError, match="Must be a JSON object"):
         load_settings(Webhook, {"url": URL, "template": template})
+
+
+@pytest.mark.parametrize(
+    "place", ["{{event}}", "{{properties.value}}", "{{ dat.value }}", "{{}}", "{{data.}}", "{{a b}}"]
+)
+def test_a_template_with_a_place_that_nothing_fills_is_refused(place: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(f"Nothing stands in {place}.")):
+        load_settings(Webhook, {"url": URL, "template": json.dumps({"deep": [f"so: {place}"]})})
 
 
 def test_with_get_the_fields_go_into_the_address_and_the_empty_body_is_signed() -> None:
