@@ -311,3 +311,17 @@ def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, our
     ours.destinations.remove(place, actor="cli")
     ours.sources.delete(source, actor="cli")
     assert {path: found for path, found in widths.items() if found > width} == {}
+
+
+def test_on_paper_an_event_is_whole_and_dark_on_white(page: Page, seeded: Seeded) -> None:
+    """Whoever prints it for an auditor may have a dark desktop, and a request may be longer than its box."""
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(f"/events/{seeded.event_id}")
+    ink = page.evaluate("getComputedStyle(document.body).color.match(/\\d+/g).map(Number)")
+    assert max(ink) < 80
+    requests = page.locator(".exchange pre:visible")
+    assert requests.count()
+    assert page.evaluate(
+        "[...document.querySelectorAll('.exchange pre')].every(one => one.scrollHeight <= one.clientHeight)"
+    )
+    assert page.locator("button:visible, .filters:visible, .side:visible").count() == 0
