@@ -325,3 +325,25 @@ def test_on_paper_an_event_is_whole_and_dark_on_white(page: Page, seeded: Seeded
         "[...document.querySelectorAll('.exchange pre')].every(one => one.scrollHeight <= one.clientHeight)"
     )
     assert page.locator("button:visible, .filters:visible, .side:visible").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 720, 1024])
+def test_at_twice_the_size_why_something_did_not_arrive_is_still_a_sentence(
+    page: Page, seeded: Seeded, width: int
+) -> None:
+    """A screen of 1440 at 200 % has room for 720."""
+    page.set_viewport_size({"width": width, "height": 450})
+    page.goto("/dispatches")
+    why = page.locator('td[data-label="Why"]').first.bounding_box()
+    assert why
+    assert why["width"] > 160
+    widths = {}
+    for path in (
+        "/tokens",
+        "/fields?path=visitor.email",
+        f"/events/{seeded.event_id}/explain",
+        f"/sources/{seeded.source_id}",
+    ):
+        page.goto(path)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
+    assert {path: found for path, found in widths.items() if found > width} == {}
