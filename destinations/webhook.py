@@ -108,9 +108,9 @@ class Webhook(Destination):
 
     A body template gives the body another shape: a JSON object in which `{{id}}`, `{{type}}`, `{{timestamp}}` and
     `{{data.FIELD}}` stand for the delivery's id, the event's name, its moment and the mapping's fields. A text that is
-    one such place alone becomes the value itself, a number or an object too, and is left out where there is none. With
-    GET there is no body: the fields of `data`, or of the template, go into the address, objects as JSON: mind
-    that many a server writes addresses into its log.
+    one such place alone becomes the value itself, a number or an object too, and is left out where there is none; a
+    place of another name is refused. With GET there is no body: the fields of `data`, or of the template, go into the
+    address, objects as JSON: mind that many a server writes addresses into its log.
 
     To change the secret without losing a delivery, move the old one to *Previous signing secret* and set the new one:
     both signatures are sent until you remove the old one.

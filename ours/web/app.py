@@ -7,16 +7,19 @@ from flask import Flask, Request, Response, has_request_context
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import MapAdapter, Rule
+from werkzeug.routing import IntegerConverter, Map, MapAdapter, Rule
 
 from ours.web.admin import door
 from ours.web.ingest import astray
 from ours.web.ingest.answers import Answer
 
+MOST = 2**63 - 1
+
 
 class App(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.url_map.converters["int"] = _Number
         self.url_map.merge_slashes = False  # a redirect would have key and body sent again, to where Host says
         self._plain: dict[tuple[str, str], Rule] = {}
         self._linked: dict[tuple[str, ...], Rule | None] = {}
@@ -75,6 +78,13 @@ class App(Flask):
         if isinstance(response, Answer) and request_ctx.request.scheme == "http":
             return response
         return super().process_response(response)
+
+
+class _Number(IntegerConverter):
+    """A number that a database can look for: there is nothing at an address with a longer one."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=MOST)
 
 
 def _is_astray(request: Request) -> bool:

@@ -288,6 +288,34 @@ def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
     expect(row.locator("summary")).to_have_count(0)
 
 
+def test_a_page_that_shows_what_was_made_makes_nothing_more_when_it_is_asked_for_again(page: Page, ours: Ours) -> None:
+    page.goto("/tokens")
+    page.get_by_label("Make a token for").fill("Nightly")
+    page.get_by_label("balance:read").check()
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_role("heading", name="The new token")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="The new token")).to_have_count(0)
+    assert [one.name for one in ours.tokens.list()].count("Nightly") == 1
+
+
+def test_a_password_is_reset_at_the_second_click(page: Page, ours: Ours) -> None:
+    person, given = ours.people.add("slip@example.com", "viewer", actor="cli")
+    ours.people.change_password(person.id, given, PASSWORD)
+    page.goto("/people")
+    row = page.locator("tr", has_text="slip@example.com")
+    row.locator("summary", has_text="Reset password").click()
+    assert ours.people.sign_in("slip@example.com", PASSWORD)
+    expect(row.get_by_text("every open session ends")).to_be_visible()
+    row.get_by_role("button", name="Reset password of slip@example.com").click()
+    expect(page.get_by_role("heading", name="A password to hand over")).to_be_visible()
+    handed = page.locator("#handed").inner_text()
+    page.reload()
+    expect(page).to_have_url(re.compile("/people$"))
+    assert ours.people.sign_in("slip@example.com", handed)
+    ours.people.remove(person.id, actor="cli")
+
+
 @pytest.mark.parametrize("width", [768, 1000, 1280])
 def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, ours: Ours, width: int) -> None:
     name = "Partner with a name that goes on and on, so that nobody knows where it may break, in three words or in four"
@@ -310,4 +338,40 @@ def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, our
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
     ours.destinations.remove(place, actor="cli")
     ours.sources.delete(source, actor="cli")
+    assert {path: found for path, found in widths.items() if found > width} == {}
+
+
+def test_on_paper_an_event_is_whole_and_dark_on_white(page: Page, seeded: Seeded) -> None:
+    """Whoever prints it for an auditor may have a dark desktop, and a request may be longer than its box."""
+    page.emulate_media(media="print", color_scheme="dark")
+    page.goto(f"/events/{seeded.event_id}")
+    ink = page.evaluate("getComputedStyle(document.body).color.match(/\\d+/g).map(Number)")
+    assert max(ink) < 80
+    requests = page.locator(".exchange pre:visible")
+    assert requests.count()
+    assert page.evaluate(
+        "[...document.querySelectorAll('.exchange pre')].every(one => one.scrollHeight <= one.clientHeight)"
+    )
+    assert page.locator("button:visible, .filters:visible, .side:visible").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 720, 1024])
+def test_at_twice_the_size_why_something_did_not_arrive_is_still_a_sentence(
+    page: Page, seeded: Seeded, width: int
+) -> None:
+    """A screen of 1440 at 200 % has room for 720."""
+    page.set_viewport_size({"width": width, "height": 450})
+    page.goto("/dispatches")
+    why = page.locator('td[data-label="Why"]').first.bounding_box()
+    assert why
+    assert why["width"] > 160
+    widths = {}
+    for path in (
+        "/tokens",
+        "/fields?path=visitor.email",
+        f"/events/{seeded.event_id}/explain",
+        f"/sources/{seeded.source_id}",
+    ):
+        page.goto(path)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
     assert {path: found for path, found in widths.items() if found > width} == {}

@@ -144,7 +144,9 @@ def test_a_template_gives_the_body_its_shape() -> None:
     }
 
 
-@pytest.mark.parametrize("place", ["{{event.event}}", "{{value}}", "{{ Type }}", "{{data.first name}}", "{{}}"])
+@pytest.mark.parametrize(
+    "place", ["{{event.event}}", "{{value}}", "{{ Type }}", "{{data.first name}}", "{{data.}}", "{{}}"]
+)
 def test_a_template_that_names_what_there_never_is_is_refused(place: str) -> None:
     with pytest.raises(ValidationError, match=r"Nothing stands for .*There are"):
         load_settings(Webhook, {"url": URL, "template": json.dumps({"a": [f"so: {place}"]})})

@@ -43,14 +43,20 @@ def asked() -> Asked:
         given,
         Filters(
             name=given.get("name"),
-            source_id=args.get("source", type=int),
+            source_id=_number("source"),
             mode=mode if mode in {"live", "test"} else None,
             visitors=visitors,
             since=read_moment(given.get("from")),
             until=read_moment(given.get("to")),
-            sieve=_sieve(given, args.get("destination", type=int)),
+            sieve=_sieve(given, _number("destination")),
         ),
     )
+
+
+def _number(name: str) -> int | None:
+    """What is no number, or longer than any that a database holds, is not asked for."""
+    text = request.args.get(name, "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:

@@ -126,5 +126,15 @@ function enhance(root) {
   for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
 }
 
-document.addEventListener("DOMContentLoaded", () => enhance(document));
+// What was made is shown this once, on the answer to the form: asked for again, the page is the list, and nothing is
+// made a second time.
+function leaveAnswer() {
+  const shown = document.querySelector("[data-once]");
+  if (shown) history.replaceState(null, "", shown.dataset.once);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  enhance(document);
+  leaveAnswer();
+});
 document.addEventListener("htmx:afterSettle", (event) => enhance(event.detail.elt.parentElement ?? document));

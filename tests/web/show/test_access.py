@@ -138,6 +138,13 @@ def test_a_fault_of_ours_is_said_without_its_innards(app: Flask, editor: Browser
     assert "canary-4711" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "path", ["/sources/{}", "/destinations/{}/edit", "/people/{}/remove", "/api/admin/v1/sources/{}"]
+)
+def test_there_is_nothing_at_a_number_that_no_database_holds(admin: Browser, path: str) -> None:
+    assert admin.get(path.format("9" * 20)).status_code == 404
+
+
 def test_an_address_that_leads_nowhere_says_so_to_people_and_machines(editor: Browser) -> None:
     page = editor.get("/nowhere")
     assert page.status_code == 404

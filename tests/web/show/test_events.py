@@ -93,7 +93,19 @@ def test_the_refreshing_rows_come_only_when_something_changed(editor: Browser, s
     assert "<html" not in changed.text
 
 
-@pytest.mark.parametrize("query", ["before=x", "before=1-zz", "source=abc", "mode=both", "visitor=%27--", "after=-1-0"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=x",
+        "before=1-zz",
+        "source=abc",
+        "source=99999999999999999999",
+        "destination=99999999999999999999",
+        "mode=both",
+        "visitor=%27--",
+        "after=-1-0",
+    ],
+)
 def test_a_damaged_address_shows_the_first_page(editor: Browser, send: Send, query: str) -> None:
     send("Purchase")
     assert _names(editor.page(f"/events?{query}")) == ["Purchase"]
