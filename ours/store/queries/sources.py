@@ -33,6 +33,14 @@ def caller_by_hash(connection: Connection, hash_: str, now: int) -> Any | None:
     return connection.execute(query).one_or_none()
 
 
+def good_keys(connection: Connection, now: int) -> Sequence[Any]:
+    """Id, mode, ``expires_at`` and the source's id and name of each key that may be used now, by source."""
+    columns = (keys.c.id, keys.c.mode, keys.c.expires_at, keys.c.source_id, sources.c.name)
+    query = select(*columns).join(sources, sources.c.id == keys.c.source_id).order_by(sources.c.id, keys.c.id)
+    lasts = or_(keys.c.expires_at.is_(None), keys.c.expires_at > now)
+    return connection.execute(query.where(keys.c.revoked_at.is_(None), sources.c.status == "active", lasts)).all()
+
+
 def among(connection: Connection, ids: Iterable[int]) -> set[int]:
     """Those of these ids that a source has, or had before it was deleted."""
     return set(connection.scalars(select(sources.c.id).where(sources.c.id.in_(set(ids)))))
@@ -103,3 +111,7 @@ def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> None
 
 def revoke_key(connection: Connection, key_id: int, now: int) -> None:
     connection.execute(update(keys).where(keys.c.id == key_id).values(revoked_at=now))
+
+
+def revoke_all_keys(connection: Connection, now: int) -> None:
+    connection.execute(update(keys).where(keys.c.revoked_at.is_(None)).values(revoked_at=now))

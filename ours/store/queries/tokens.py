@@ -31,3 +31,7 @@ def by_hash(connection: Connection, hashed: str, now: int) -> Any | None:
 
 def change(connection: Connection, token_id: int, **values: Any) -> None:
     connection.execute(update(tokens).where(_t.id == token_id).values(values))
+
+
+def revoke_all(connection: Connection, now: int) -> None:
+    connection.execute(update(tokens).where(_t.revoked_at.is_(None)).values(revoked_at=now))
