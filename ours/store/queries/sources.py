@@ -41,6 +41,17 @@ def good_keys(connection: Connection, now: int) -> Sequence[Any]:
     return connection.execute(query.where(keys.c.revoked_at.is_(None), sources.c.status == "active", lasts)).all()
 
 
+def ending_keys(connection: Connection, now: int, before: int) -> Sequence[Any]:
+    """Keys that expire by ``before``, and were used since the source has a newer one of their mode."""
+    newer = keys.alias("newer")
+    others = (newer.c.source_id == keys.c.source_id, newer.c.mode == keys.c.mode, newer.c.id > keys.c.id)
+    newest = select(func.max(newer.c.created_at)).where(*others, newer.c.revoked_at.is_(None)).scalar_subquery()
+    query = select(keys, sources.c.name).join(sources, sources.c.id == keys.c.source_id).order_by(keys.c.id)
+    good = (keys.c.revoked_at.is_(None), sources.c.status == "active", keys.c.expires_at > now)
+    soon = (keys.c.expires_at <= before, keys.c.last_used_at > func.coalesce(newest, 0))
+    return connection.execute(query.where(*good, *soon)).all()
+
+
 def among(connection: Connection, ids: Iterable[int]) -> set[int]:
     """Those of these ids that a source has, or had before it was deleted."""
     return set(connection.scalars(select(sources.c.id).where(sources.c.id.in_(set(ids)))))
