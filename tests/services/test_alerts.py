@@ -525,3 +525,20 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
         alerts.run()
         passing(40)
     assert stages(receiver) == ["opened", "still", "resolved"]
+
+
+def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    with no_writes(place):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    with place.store.alone("alerts") as others:
+        assert others
+        for _ in range(3):
+            alerts.run()
+            passing(61)
+    assert stages(receiver) == ["opened", "resolved"]
