@@ -62,8 +62,8 @@ def insert_source(connection: Connection, name: str, now: int) -> int:
     return int(connection.scalars(query).one())
 
 
-def insert_key(connection: Connection, key: NewKey) -> None:
-    connection.execute(insert(keys).values(key._asdict()))
+def insert_key(connection: Connection, key: NewKey) -> int:
+    return int(connection.scalars(insert(keys).values(key._asdict()).returning(keys.c.id)).one())
 
 
 def names(connection: Connection) -> Sequence[Any]:
@@ -114,10 +114,11 @@ def set_rate_limit(connection: Connection, source_id: int, requests: int | None)
     connection.execute(update(sources).where(sources.c.id == source_id).values(rate_limit=requests))
 
 
-def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> None:
-    """Let the keys of that mode expire at ``at``, except those that end sooner."""
+def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> list[int]:
+    """Let the keys of that mode expire at ``at``, except those that end sooner; whose ids they are."""
     query = update(keys).where(keys.c.source_id == source_id, keys.c.mode == mode, keys.c.revoked_at.is_(None))
-    connection.execute(query.where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > at)).values(expires_at=at))
+    query = query.where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > at)).values(expires_at=at)
+    return sorted(connection.scalars(query.returning(keys.c.id)))
 
 
 def revoke_key(connection: Connection, key_id: int, now: int) -> None:
