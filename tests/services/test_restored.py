@@ -1,5 +1,6 @@
 """What a restore must not bring back, and what becomes of one that is interrupted."""
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,17 @@ def test_a_lockout_refuses_tokens_passwords_and_if_asked_keys(place: Place) -> N
     with place.store.read() as connection:
         assert not sources.good_keys(connection, clock.now_ms())
     assert Audit(place.store).list(1)[0].verb == "lock_out"
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_an_edited_backup_whose_values_the_tables_refuse_is_refused_in_a_sentence(
+    place: Place, kind: str, make_empty: MakeStore, file: Path
+) -> None:
+    People(place.store).add("boss@example.com", "viewer", actor="cli")
+    Backup(place.store).write(file)
+    file.write_bytes(gzip.compress(gzip.decompress(file.read_bytes()).replace(b'"viewer"', b'"king"')))
+    other = make_empty(kind)
+    with pytest.raises(Invalid, match="Nothing was put in"):
+        Backup(other).restore(file)
+    with other.read() as connection:
+        assert whole.filled(connection) == []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, exc
 
 from ours import clock, log
 from ours.core.deeds import Verb
@@ -18,6 +18,7 @@ from ours.services.backup.form import Head, Section
 from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import figures
 from ours.store import Store, migrate
+from ours.store.engine import cause
 from ours.store.queries import counters, dispatches, people, snapshot, whole
 
 _logger = log.get("backup")
@@ -85,7 +86,7 @@ class Backup:
         with self._store.read() as connection:
             begun = whole.unfinished(connection) == moved.at
         if not begun:
-            with form.reading(path) as read:
+            with form.reading(path) as read, _taking(path):
                 _put(self._store, read.head, read.sections, partial(_arrive, old=old))
         for one in self._again:
             one(self._store)
@@ -157,6 +158,15 @@ def _arrive(store: Store, head: Head, *, old: Store | None) -> None:
         people.end_all_sessions(connection, clock.now_ms())
     if old:
         access.take_over(store, old)
+
+
+@contextmanager
+def _taking(path: Path) -> Iterator[None]:
+    """The tables themselves refuse what none of our versions writes."""
+    try:
+        yield
+    except exc.StatementError as error:
+        raise Invalid(f"{path} holds what its tables do not take ({cause(error)}). Nothing was put in.") from None
 
 
 def _load(store: Store, head: Head, sections: Iterable[Section]) -> Counts:
