@@ -3,7 +3,8 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ours import processes
+from ours import clock, processes
+from ours.errors import Invalid
 from ours.registry import Registry
 from ours.registry import load as load_registry
 from ours.services.accept import Accept
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from ours.services.deliver import Deliver
     from ours.services.explain import Explain
     from ours.services.history import History
+    from ours.services.lockout import Lockout
     from ours.services.metrics import Counting, Metrics
     from ours.services.partitions import Partitions
     from ours.services.preview import Preview
@@ -42,6 +44,9 @@ if TYPE_CHECKING:
     from ours.services.secrets import Secrets
     from ours.services.sweep import Sweep
     from ours.services.visitors import Visitors
+
+
+_UNFINISHED = "The restore of the backup of {} was interrupted. Run it once more: `ours restore` with the same file."
 
 
 class Ours:
@@ -60,6 +65,13 @@ class Ours:
         self.store.reach()
         if not migrate.is_current(self.store):
             migrate.upgrade(self.store)
+        self.refuse_unfinished()
+
+    def refuse_unfinished(self) -> None:
+        """:raises Invalid: when a restore was interrupted: whom it was to forget again is still here."""
+        with self.store.read() as connection:
+            if moment := whole.unfinished(connection):
+                raise Invalid(_UNFINISHED.format(clock.iso(moment)))
 
     def is_served(self) -> bool:
         """Whether a server runs on this database."""
@@ -212,6 +224,12 @@ class Ours:
         return Secrets(self.store, self.settings)
 
     @cached_property
+    def lockout(self) -> "Lockout":
+        from ours.services.lockout import Lockout
+
+        return Lockout(self.store)
+
+    @cached_property
     def tokens(self) -> Tokens:
         return Tokens(self.store)
 
@@ -233,7 +251,10 @@ class Ours:
     def backup(self) -> "Backup":
         from ours.services.backup import Backup
 
-        return Backup(self.store, again=(self._forget_again,))
+        return Backup(self.store, again=(self._free_lost, self._forget_again))
+
+    def _free_lost(self, _: Store) -> None:
+        self.sweep.free_lost()
 
     def _forget_again(self, _: Store) -> None:
         self.visitors.reapply_forgotten(actor="ours")

@@ -3,11 +3,15 @@
 import logging
 import re
 import sys
+import time
+from collections import Counter
 from typing import Any
 
 import structlog
 
 _MASK = "••••"
+_SELDOM_SECONDS = 10.0
+_MOST_SUBJECTS = 100
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
 # It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
 _EMAIL = re.compile(r"(?<![^\s@\"'<>])[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
@@ -60,3 +64,23 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
 def get(room: str) -> structlog.stdlib.BoundLogger:
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(room=room)
     return logger
+
+
+class Seldom:
+    """For what would be said over and over, by something that is tried again all the time."""
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+        self._untold: Counter[str] = Counter()
+
+    def times(self, subject: str) -> int:
+        """How many times it was since it was last said, this one among them; 0: it was said within ten seconds."""
+        now = time.monotonic()
+        if len(self._due) > _MOST_SUBJECTS:
+            self._due.clear()
+            self._untold.clear()
+        self._untold[subject] += 1
+        if now < self._due.get(subject, 0.0):
+            return 0
+        self._due[subject] = now + _SELDOM_SECONDS
+        return self._untold.pop(subject)

@@ -15,7 +15,7 @@ _PLACES = {
     "visitor": "visitor", "allow": "allow", "governance": "governance", "mapping": "mapping", "rules": "rules",
     "preview": "preview", "history": "history", "explain": "explain", "replay": "replay", "balance": "balance",
     "alert": "alert", "person": "person", "token": "token", "audit": "audit", "secrets": "secrets", "backup": "backup",
-    "restore": "backup", "apply": "apply", "export": "apply",
+    "restore": "backup", "lockout": "lockout", "apply": "apply", "export": "apply",
 }  # fmt: skip
 
 

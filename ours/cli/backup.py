@@ -1,5 +1,6 @@
 """``ours backup`` and ``ours restore``: an installation in a file, and back."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +11,18 @@ from ours.clock import iso
 
 if TYPE_CHECKING:
     from ours.services.backup import Moved
+    from ours.store import Store
 
 _AS_THEN = (
-    "Keys, tokens, people, roles and passwords are again as they were then: revoke and remove anew what was since "
-    "(`ours audit list` on the old database), and what was owed then is sent again."
+    "These keys, tokens, people and destinations are as they were then, and good whatever was revoked, removed or "
+    "turned off since; what was owed then is sent again. `ours lockout` refuses all tokens and passwords at once, with "
+    "--keys all keys too."
 )
+_AS_BEFORE = (
+    "Keys, tokens and people are as in the database that stood before; destinations and rules are as they were then, "
+    "and what was owed then is sent again."
+)
+_NOT_THERE = "There is no database in {} that could have stood before."
 _File = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -34,14 +42,24 @@ def backup(shell: Shell, file: Path) -> None:
 @click.command()
 @click.argument("file", type=_File)
 @click.option("--check", is_flag=True, help="Only read it from start to end: is it whole?")
+@click.option(
+    "--instead-of",
+    metavar="OLD",
+    help="The OURS_HOME, or the database's address, that this takes the place of, if it can still be read.",
+)
 @json_option
 @pass_shell
-def restore(shell: Shell, file: Path, check: bool) -> None:
+def restore(shell: Shell, file: Path, check: bool, instead_of: str | None) -> None:
     """Put a backup into an empty database: another OURS_HOME, or a new OURS_DATABASE_URL.
 
-    All of it or nothing. Needs the secret keys that it was sealed with, and a version of ours that is not older.
+    All of it or nothing; one that was interrupted is finished by the same command. Needs the secret keys that it was
+    sealed with, and a version of ours that is not older.
+
+    A backup is older than what was revoked since. With --instead-of OLD, sources with their keys, tokens and people
+    (with roles, passwords and sessions) are as they are in OLD; who was forgotten there stays so, and the audit log
+    goes on. Without it they are as they were then, which is shown by name, and all sessions end.
     """
-    from contextlib import closing
+    from contextlib import ExitStack, closing
 
     from ours.bootstrap import Ours
     from ours.services.backup import Backup
@@ -49,15 +67,33 @@ def restore(shell: Shell, file: Path, check: bool) -> None:
     if check:
         shell.show(document(Backup.check(file)) | {"whole": True})
         return
-    with closing(Ours(shell.settings)) as ours:  # not brought up to date first: the backup says which shape it needs
-        moved = ours.backup.restore(file)
-    shell.say(_AS_THEN, warn=True)
+    with ExitStack() as stack:
+        ours = stack.enter_context(closing(Ours(shell.settings)))  # the backup says which shape it needs
+        old = stack.enter_context(closing(_old(shell, instead_of))) if instead_of else None
+        moved = ours.backup.restore(file, old)
+    shell.say(_AS_BEFORE if instead_of else _AS_THEN, warn=not instead_of)
     finish(shell, moved)
+
+
+def _old(shell: Shell, where: str) -> "Store":
+    """The database that stood before; never made when it is not there."""
+    from dataclasses import replace
+
+    from ours.errors import NotBegun
+    from ours.store import Store
+
+    place = {"database_url": where} if "://" in where else {"home": Path(where), "database_url": ""}
+    old = Store(replace(shell.settings, **place))
+    if old.is_new():
+        raise NotBegun(_NOT_THERE.format(where))
+    old.reach()
+    return old
 
 
 def finish(shell: Shell, moved: "Moved") -> None:
     """Show what was put in; end with status 1 when it does not add up."""
-    shell.show(document(moved) | {"difference": moved.difference})
+    access = {"access": asdict(moved.access)} if moved.access else {}
+    shell.show(document(moved) | access | {"difference": moved.difference})
     if moved.difference:
         click.get_current_context().exit(1)
 

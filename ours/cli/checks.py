@@ -14,7 +14,7 @@ from ours.errors import Busy, Unsealable
 from ours.services.opening import unopened
 from ours.settings import Settings, unknown
 from ours.store import migrate
-from ours.store.queries import events, moments, server
+from ours.store.queries import events, moments, server, whole
 
 _MB = 1024 * 1024
 _DRIFT = 2 * SECOND
@@ -78,6 +78,9 @@ def tables(ours: Ours) -> Iterator[Finding]:
         yield Finding("tables", "ok", "They have the present shape.")
     else:
         yield Finding("tables", "fail", "They are of another version.", "ours db upgrade")
+    with ours.store.read() as connection:
+        if whole.unfinished(connection):
+            yield Finding("tables", "fail", "A restore was interrupted.", "ours restore, with the same file")
 
 
 def past(ours: Ours) -> Iterator[Finding]:

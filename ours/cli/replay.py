@@ -103,7 +103,7 @@ def start(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narro
 def list_(shell: Shell) -> None:
     """The replays that were started, the newest first, and how far they are."""
     columns: dict[str, Column] = {
-        name: itemgetter(name) for name in ("id", "state", "made", "matching", "startedAt", "by")
+        name: itemgetter(name) for name in ("id", "state", "made", "passedOver", "matching", "startedAt", "by")
     }
     columns["states"] = lambda one: ", ".join(one["states"]) + (" (fresh ids)" if one["freshId"] else "")
     shell.show_all([_paced(one) for one in shell.ours.paced_replays.list()], columns, "None was started.")
@@ -156,6 +156,7 @@ def _paced(one: "Paced") -> dict[str, Any]:
         "by": one.actor,
         "limit": one.most,
         "made": one.made,
+        "passedOver": one.passed_over,
         "startedAt": iso(one.created_at),
         "updatedAt": iso(one.updated_at),
     }

@@ -9,8 +9,8 @@ from ours.core import subjects
 from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
-    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "unopened",
-    "unfit", "database",
+    "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
+    "unopened", "unfit", "database",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -26,6 +26,7 @@ _REMEDIES: dict[str, str] = {
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
     "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",
+    "ending": "Give whoever uses it a new one and revoke this one: what has ended is answered 401.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
@@ -58,8 +59,14 @@ class News:
     since: int
 
     @property
+    def said(self) -> str:
+        """Where it stands. What ended, as it had to, is not said to be resolved."""
+        is_over = self.kind == "ending" and self.stage == "resolved"
+        return ("Over: " if is_over else _LEADS[self.stage]) + self.words
+
+    @property
     def line(self) -> str:
-        said = _LEADS[self.stage] + self.words
+        said = self.said
         return f"{said} {remedy(self.kind)}".rstrip() if self.stage in {"opened", "still"} else said
 
 
@@ -69,7 +76,7 @@ def remedy(kind: str) -> str:
 
 def title(news: Sequence[News]) -> str:
     """One line for all of it."""
-    first = _LEADS[news[0].stage] + news[0].words
+    first = news[0].said
     return first if len(news) == 1 else f"{first} (and {len(news) - 1} more)"
 
 
@@ -97,8 +104,19 @@ def ambiguous(destination_id: int, name: str, count: int) -> Concern:
 
 
 def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:
-    words = f"“{name}” has {count:,} dispatches on hold that are given up within {_days(days)}."
+    are = "is" if count == 1 else "are"
+    words = f"“{name}” has {_count(count, 'dispatch', 'es')} on hold that {are} given up within {_days(days)}."
     return Concern("expiring", subjects.destination(destination_id), words)
+
+
+def ending_token(token_id: int, name: str, ends: str) -> Concern:
+    return Concern("ending", subjects.token(token_id), f"The token “{name}” ends at {ends}.")
+
+
+def ending_key(source_id: int, name: str, key: str, ends: str) -> Concern:
+    """``key``: its mode and number."""
+    words = f"“{name}” still sends with its old {key}, which ends at {ends}."
+    return Concern("ending", f"{subjects.source(source_id)}, {key}", words)
 
 
 def balance(difference: int) -> Concern:

@@ -12,6 +12,7 @@ from ours.bootstrap import Ours
 from ours.errors import Busy
 
 _logger = log.get("jobs")
+_seldom = log.Seldom()
 _JOB_LIFE = 30.0
 _LINGER = 1.0
 _stop = threading.Event()
@@ -59,7 +60,7 @@ def _told(station: str) -> Iterator[None]:
     except RedisError:  # whoever pokes says it
         raise
     except Busy as error:
-        _logger.warning("station_interrupted", station=station, error=str(error))
+        _say_interrupted(station, error)
     except Exception:
         _logger.exception("station_failed", station=station)
         _stop.wait(_LINGER)
@@ -73,9 +74,14 @@ def _drain(station: str, work: Callable[[float], None]) -> None:
             work(left)
             queue.bell(station).wait(_LINGER)
     except Busy as error:
-        _logger.warning("station_interrupted", station=station, error=str(error))
+        _say_interrupted(station, error)
         _stop.wait(_LINGER)
     if _stop.is_set():
         work(0)
     else:
         queue.poke(station)
+
+
+def _say_interrupted(station: str, error: Busy) -> None:
+    if times := _seldom.times(str(error)):
+        _logger.warning("station_interrupted", station=station, error=str(error), times=times)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from ours.errors import Invalid, Unsealable
 from ours.services import audit
 from ours.services.actors import Who, needs
-from ours.settings import Settings, add_own_key
+from ours.settings import Settings, add_own_key, present_keys
 from ours.store import Store
 from ours.store.queries import sealed as queries
 from ours.store.queries.sealed import SHELVES, Sealed, Shelf
+from ours.store.sealing import Ring, Sealer
 
 _CHUNK = 200
 Progress = Callable[[str, int], None]
@@ -54,7 +55,7 @@ class Secrets:
         if not add_own_key(self._settings):
             raise Invalid("The keys come from OURS_SECRET_KEYS: put a new one first there, and start again.")
         with self._store.write() as connection:
-            audit.record(connection, actor, "add_key", "secret keys")
+            audit.record(connection, actor, "add_key", "secret keys", {"key": _newest(present_keys(self._settings))})
 
     @needs("admin")
     def rotate(self, progress: Progress = lambda _name, _count: None, *, actor: Who) -> int:
@@ -67,7 +68,8 @@ class Secrets:
         unopened: list[Unsealable] = []
         done = sum(self._shelf(shelf, progress, unopened) for shelf in SHELVES)
         with self._store.write() as connection:
-            audit.record(connection, actor, "rotate", "secret keys", {"values": done})
+            detail = {"values": done, "key": _newest(self._settings.secret_keys)}
+            audit.record(connection, actor, "rotate", "secret keys", detail)
         self._store.scrub()
         if unopened:
             said = f"{done:,} values were sealed anew, and {len(unopened):,} were left as they are. {unopened[0]}"
@@ -97,3 +99,8 @@ class Secrets:
                 unopened.append(error)
             else:
                 yield one, self._store.sealer.seal(plain, one.bound)
+
+
+def _newest(ring: Ring) -> str:
+    """The id of the key that seals from now on."""
+    return Sealer(ring).key_ids[0]

@@ -48,7 +48,7 @@ class Sweep:
         :raises Busy: when the database is away.
         """
         self._mend_moments()
-        self._free_lost()
+        self.free_lost()
         self._try_broken()
         backlog.settle_strays(self._store)
         self._hold_missing_plugins()
@@ -80,7 +80,7 @@ class Sweep:
                     dispatches.pull_back(connection, ids, now, LEASE)
             self._set_back = bool(ids)
 
-    def _free_lost(self) -> None:
+    def free_lost(self) -> None:
         """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent."""
         now = clock.now_ms()
         with self._store.read() as connection:

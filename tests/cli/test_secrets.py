@@ -1,7 +1,10 @@
 """``ours secrets``, and what ``ours doctor`` says of old keys."""
 
 import base64
+import hashlib
+import os
 
+from ours.settings import load
 from tests.cli.conftest import Terminal
 
 
@@ -19,8 +22,10 @@ def test_a_new_key_is_added_used_and_the_old_one_let_go(terminal: Terminal) -> N
     assert sum(one["older"] for one in terminal.json("secrets", "status")) == 0
     assert _said(terminal) == ["ok"]
     assert terminal.json("source", "show", "Shop")["key"] == key
-    verbs = [one["verb"] for one in terminal.json("audit", "list", "--subject", "secret keys")]
-    assert verbs == ["rotate", "add_key"]
+    said = terminal.json("audit", "list", "--subject", "secret keys")
+    newest = load(os.environ).secret_keys[0]
+    key = hashlib.sha256(newest).hexdigest()[:8]
+    assert [(one["verb"], one["detail"]["key"]) for one in said] == [("rotate", key), ("add_key", key)]
 
 
 def test_keys_of_the_environment_are_the_operators(terminal: Terminal, monkeypatch: object) -> None:

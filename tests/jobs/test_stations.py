@@ -12,10 +12,12 @@ import pytest
 from redis import Redis
 
 from ours import log, processes
+from ours.errors import Busy
 from ours.jobs import worker
 from ours.jobs.worker import StationWorker
 from ours.services.deliver import Deliver
 from ours.services.route import Route
+from ours.services.sweep import Sweep
 from ours.settings import Settings
 from tests.jobs import valkeys
 
@@ -85,3 +87,31 @@ def test_no_address_is_in_what_an_exception_says(capsys: pytest.CaptureFixture[s
     assert "RuntimeError: no place for" in said
     assert "canary.example" not in said
     log.configure("WARNING", "text")
+
+
+def test_a_database_that_is_away_is_not_said_at_every_turn(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    turns: list[int] = []
+
+    def fail(*_: Any, **__: Any) -> None:
+        turns.append(1)
+        if len(turns) == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        raise Busy("The database can't be read just now.")
+
+    monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "_seldom", log.Seldom())
+    monkeypatch.setattr(Sweep, "run", fail)
+    worker.run(settings, "scheduler")
+    said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    assert [(one["event"], one["times"]) for one in said] == [("duty_postponed", 1)]
+
+
+def test_what_is_said_seldom_says_how_often_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, seldom = [100.0], log.Seldom()
+    monkeypatch.setattr("ours.log.time.monotonic", lambda: now[0])
+    assert [seldom.times("away") for _ in range(3)] == [1, 0, 0]
+    assert seldom.times("full") == 1
+    now[0] += 11
+    assert [seldom.times("away"), seldom.times("away")] == [3, 0]

@@ -24,9 +24,11 @@ from ours.registry.registry import SetAside
 from ours.services.alerts import Alert, Alerts
 from ours.services.conservation import Conservation
 from ours.services.replay import Replay
+from ours.services.sources import Sources
+from ours.services.tokens import Tokens
 from ours.settings import Settings
 from ours.store.queries.replay import Filter
-from ours.store.tables import destinations, dispatches
+from ours.store.tables import destinations, dispatches, keys
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.scripted import Scripted, deliver, die, route_all, scripted, sweep_of
@@ -218,8 +220,63 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     alerts.run()
     found = {one.kind: one.words for one in alerts.list()}
     assert set(found) == {"expiring", "backlog", "plugin", "disk"}
-    assert "1 dispatches on hold that are given up within 3 days" in found["expiring"]
+    assert "1 dispatch on hold that is given up within 3 days" in found["expiring"]
     assert "SyntaxError" in found["plugin"]
+
+
+def test_a_token_is_told_before_it_ends_and_its_end_is_no_remedy(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    tokens = Tokens(place.store)
+    tokens.add("crm", ["balance:read"], days=90, actor="cli")
+    revoked, _ = tokens.add("gone", ["balance:read"], days=90, actor="cli")
+    tokens.revoke(revoked.id, actor="cli")
+    alerts = alerts_of(alert_webhook=receiver.url)
+    now.shift(82 * DAY)
+    alerts.run()
+    assert receiver.requests == []
+    now.shift(DAY + 1)
+    alerts.run()
+    (alert,) = alerts.list()
+    assert (alert.kind, alert.subject) == ("ending", "token 1")
+    assert "The token “crm” ends at " in alert.words
+    assert "a new one" in said(receiver)[0]["text"]
+    now.shift(7 * DAY)
+    alerts.run()
+    now.shift(61)
+    alerts.run()
+    assert said(receiver)[-1]["text"].startswith("Over: The token “crm”")
+    assert stages(receiver)[0] == "opened"
+    assert stages(receiver)[-1] == "resolved"
+
+
+def test_an_old_key_that_is_still_used_is_told_two_days_before_it_ends(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller
+) -> None:
+    sources, alerts = Sources(place.store), alerts_of()
+    used, unused = (sources.add(name, actor="cli").source.id for name in ("Used", "Unused"))
+    now.shift(60)
+    for one in (used, unused):
+        sources.rotate(one, "live", 7 * DAY, actor="cli")
+    now.shift(5 * DAY - 60)
+
+    def use() -> None:
+        with place.store.write() as connection:
+            mine = (keys.c.source_id == used) & keys.c.expires_at.is_not(None)
+            connection.execute(sa.update(keys).where(mine).values(last_used_at=clock.now_ms()))
+
+    use()
+    alerts.run()
+    assert kinds(alerts.list()) == []
+    now.shift(120)
+    alerts.run()
+    (alert,) = alerts.list()
+    assert alert.words.startswith(f"“Used” still sends with its old live key {used * 2 - 1}, which ends at ")
+    now.shift(DAY)
+    alerts.run()
+    now.shift(61)
+    alerts.run()
+    assert kinds(alerts.list()) == []  # nobody has used it since
 
 
 def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> None:
@@ -468,3 +525,20 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
         alerts.run()
         passing(40)
     assert stages(receiver) == ["opened", "still", "resolved"]
+
+
+def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    with no_writes(place):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    with place.store.alone("alerts") as others:
+        assert others
+        for _ in range(3):
+            alerts.run()
+            passing(61)
+    assert stages(receiver) == ["opened", "resolved"]

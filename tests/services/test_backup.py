@@ -4,6 +4,7 @@ import gzip
 import stat
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -58,10 +59,16 @@ def test_a_backup_brings_back_every_row_on_either_database(
     assert restored.counts == written.counts
     assert restored.difference == 0
     assert done == [other]
-    assert content(other) == content(lived.store)
+    assert _but_sessions(content(other)) == _but_sessions(content(lived.store))
     assert migrate.is_current(other)
     balance = Overview(other, lived.registry).balance()
     assert balance == Overview(lived.store, lived.registry).balance()
+
+
+def _but_sessions(found: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """Those end."""
+    place = list(metadata.tables["people"].columns.keys()).index("session")
+    return found | {"people": [(*row[:place], *row[place + 1 :]) for row in found["people"]]}
 
 
 @pytest.mark.parametrize("kind", ENGINES)

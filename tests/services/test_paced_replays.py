@@ -135,3 +135,20 @@ def test_the_audit_says_what_was_sent_again_and_how(place: Place, receiver: Rece
     assert audit.Audit(place.store).list()[0].detail == {
         "matching": 3, "limit": 2, "fresh_id": True, "destination_id": hook, "mode": "live", "states": ["rejected"],
     }  # fmt: skip
+
+
+def test_two_of_the_same_make_each_once_and_say_what_the_other_made(
+    place: Place, receiver: Receiver, replays: PacedReplays
+) -> None:
+    place.webhook(receiver)
+    old = rejected(place, 6)
+    for _ in range(2):
+        replays.start(REJECTED, actor="cli")
+    for _ in range(10):
+        replays.tick()
+    second, first = replays.list()
+    assert {first.state, second.state} == {"done"}
+    assert repeated(place) == sorted(old)
+    assert first.made + second.made == 6
+    assert (first.passed_over, second.passed_over) == (6 - first.made, 6 - second.made)
+    assert second.passed_over > 0

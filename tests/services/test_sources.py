@@ -212,3 +212,12 @@ def test_a_key_is_shown_only_where_somebody_reveals_it(sources: Sources) -> None
     for key in sources.keys(made.source.id):
         assert key.text.reveal() in {made.live_key, made.test_key}
         assert key.text.reveal() not in f"{key} {key.text} {key!r}"
+
+
+def test_the_audit_log_says_which_key_a_rotation_made_and_which_it_ends(sources: Sources, store: Store) -> None:
+    source = sources.add("Shop", actor="cli").source
+    sources.rotate(source.id, "live", 60, actor="cli")
+    sources.rotate(source.id, "live", 60, actor="cli")
+    detail = Audit(store).list(1)[0].detail
+    assert detail == {"mode": "live", "overlap_seconds": 60, "key": 4, "old_keys": [3]}
+    assert [key.id for key in sources.keys(source.id) if key.mode == "live"] == [4, 3, 1]

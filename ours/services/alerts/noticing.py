@@ -18,11 +18,12 @@ from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
-from ours.store.queries import destinations, events
+from ours.store.queries import destinations, events, sources, tokens
 
 _MB = 1024 * 1024
 _DISK_MARGIN = 5
 _LAST_TENTH = 0.9
+_WEEK = 7 * clock.DAY
 
 
 def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern]:
@@ -32,6 +33,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_destinations(destinations.rows(connection), registry),
             *_ambiguous(connection),
             *_expiring(connection, settings.keep_held_days),
+            *_ending(connection, clock.now_ms()),
             *_backlog(connection, settings.max_backlog),
             *_conservation(watched(connection)),
             *_unopened(connection),
@@ -65,6 +67,17 @@ def _expiring(connection: Connection, keep_days: int) -> Iterator[Concern]:
     days = math.ceil((keep_days * clock.DAY - age) / clock.DAY)
     for row in queries.held_since(connection, clock.now_ms() - age):
         yield concerns.expiring(row.id, row.name, row.count, days)
+
+
+def _ending(connection: Connection, now: int) -> Iterator[Concern]:
+    """Tokens in the last tenth of their life, a week at most; old keys that are still used, two days before."""
+    for row in tokens.ending(connection, now, now + _WEEK):
+        if row.expires_at - now <= (row.expires_at - row.created_at) // 10:
+            yield concerns.ending_token(row.id, row.name, str(clock.iso(row.expires_at)))
+    for row in sources.ending_keys(connection, now, now + 2 * clock.DAY):
+        if row.last_used_at > now - clock.DAY:
+            key = f"{row.mode} key {row.id}"
+            yield concerns.ending_key(row.source_id, row.name, key, str(clock.iso(row.expires_at)))
 
 
 def _backlog(connection: Connection, most: int) -> Iterator[Concern]:

@@ -59,12 +59,11 @@ class Alerts:
         :raises Busy: when the database is away or takes no writes. That is told, too.
         """
         try:
+            self._try_to_write()  # each process by itself: each has told that it could not
             with self._store.alone("alerts") as mine:
-                if not mine:
-                    return
-                self._try_to_write()
-                self._look()
-                self._tell()
+                if mine:
+                    self._look()
+                    self._tell()
         except Busy as error:
             self._unwritten.failed(unwritten(error, self._settings))
             raise

@@ -2,36 +2,44 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, Table, exc
 
 from ours import clock, log
 from ours.core.deeds import Verb
 from ours.errors import Busy, Invalid
 from ours.services import audit
-from ours.services.backup import form
+from ours.services.backup import access, form
+from ours.services.backup.access import Access
 from ours.services.backup.form import Head, Section
 from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import figures
 from ours.store import Store, migrate
-from ours.store.queries import counters, snapshot, whole
+from ours.store.engine import cause
+from ours.store.queries import counters, dispatches, people, snapshot, whole
 
 _logger = log.get("backup")
 _SUBJECT = "database"
 Again = Callable[[Store], object]
+Then = Callable[[Store, Head], object]
+Counts = Mapping[str, int]
 _WORTHLESS = frozenset({"checks", "counters", "keepsakes"})
 """What an installation makes by itself before it has anything to keep."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What was written or put back: rows by table, of which moment, and the balance's difference afterwards."""
+    """What was written or put back: rows by table, of which moment, and, of what was put back, the balance's
+    difference and who may do what.
+    """
 
     at: int
-    counts: Mapping[str, int]
+    counts: Counts
     difference: int = 0
+    access: Access | None = None
 
     @property
     def rows(self) -> int:
@@ -65,16 +73,26 @@ class Backup:
                 _table(section.table)
             return Moved(read.head.at, read.counts)
 
-    def restore(self, path: Path) -> Moved:
+    def restore(self, path: Path, old: Store | None = None) -> Moved:
         """Put a backup into this database, which must be empty, and bring it to the present shape.
+
+        ``old``: the database that this one takes the place of, where it can still be read. Who may do what is as it is
+        there. One that was interrupted is finished by the next, which must be of the same backup.
 
         :raises Invalid: when the backup is damaged or the database is not empty; then nothing was put in.
         :raises Unsealable: when our secret keys don't open what is in it; then too.
         """
-        self.check(path)
-        with form.reading(path) as read:
-            counts = _put(self._store, read.head, read.sections)
-        return _settle(self._store, Moved(read.head.at, counts), self._again)
+        moved = self.check(path)
+        with self._store.read() as connection:
+            begun = whole.unfinished(connection) == moved.at
+        if not begun:
+            with form.reading(path) as read, _taking(path):
+                _put(self._store, read.head, read.sections, partial(_arrive, old=old))
+        for one in self._again:
+            one(self._store)
+        with self._store.write() as connection:
+            whole.finish(connection)
+        return _weighed(self._store, moved)
 
     def copy(self, to: Store) -> Moved:
         """Put everything into another database, which must be empty.
@@ -83,7 +101,7 @@ class Backup:
         """
         with _taken(self._store, "copy") as (connection, head):
             counts = _put(to, head, _sections(connection))
-        return _settle(to, Moved(head.at, counts))
+        return _weighed(to, Moved(head.at, counts))
 
 
 @contextmanager
@@ -113,14 +131,45 @@ def _sections(connection: Connection) -> Iterator[Section]:
         yield Section(str(table.name), names, whole.rows(connection, table))
 
 
-def _put(store: Store, head: Head, sections: Iterable[Section]) -> dict[str, int]:
-    """All rows in one transaction, into tables of the shape that they were taken from."""
+def _put(store: Store, head: Head, sections: Iterable[Section], then: Then = lambda _store, _head: None) -> Counts:
+    """All rows in one transaction, into tables of the shape that they were taken from, and all that follows from it."""
     with store.read() as connection:
         if filled := [name for name in whole.filled(connection) if name not in _WORTHLESS]:
             raise Invalid(f"That database is not empty ({', '.join(filled)} hold rows). Choose an empty one.")
     if head.revision > migrate.head():
         raise Invalid("It was made by a newer version of ours. Update first.")
     migrate.move(store, head.revision)
+    with store.whole():
+        counts = _load(store, head, sections)
+        migrate.upgrade(store)
+        then(store, head)
+        with store.write() as connection:
+            counters.forget(connection, SCHEDULER)  # nobody is at work here yet
+            detail = {"taken_at": clock.iso(head.at), "rows": sum(counts.values())}
+            audit.record(connection, "cli", "restore", _SUBJECT, detail)
+    return counts
+
+
+def _arrive(store: Store, head: Head, *, old: Store | None) -> None:
+    """Nobody has anything in hand here, and no session that was ended since goes on."""
+    with store.write() as connection:
+        whole.begin(connection, head.at)
+        dispatches.end_leases(connection)
+        people.end_all_sessions(connection, clock.now_ms())
+    if old:
+        access.take_over(store, old)
+
+
+@contextmanager
+def _taking(path: Path) -> Iterator[None]:
+    """The tables themselves refuse what none of our versions writes."""
+    try:
+        yield
+    except exc.StatementError as error:
+        raise Invalid(f"{path} holds what its tables do not take ({cause(error)}). Nothing was put in.") from None
+
+
+def _load(store: Store, head: Head, sections: Iterable[Section]) -> Counts:
     with store.write() as connection:
         whole.clear(connection, _WORTHLESS)
         counts = {one.table: whole.load(connection, _table(one.table), one.columns, one.rows) for one in sections}
@@ -131,16 +180,11 @@ def _put(store: Store, head: Head, sections: Iterable[Section]) -> dict[str, int
     return counts
 
 
-def _settle(store: Store, moved: Moved, again: Sequence[Again] = ()) -> Moved:
-    """Bring what was put in up to date, and see whether it adds up."""
-    migrate.upgrade(store)
-    with store.write() as connection:
-        counters.forget(connection, SCHEDULER)  # nobody is at work here yet
-        audit.record(connection, "cli", "restore", _SUBJECT, {"taken_at": clock.iso(moved.at), "rows": moved.rows})
-    for one in again:
-        one(store)
+def _weighed(store: Store, moved: Moved) -> Moved:
+    """See whether it adds up."""
     with store.read() as connection:
-        return Moved(moved.at, moved.counts, figures.standing(connection).balance.difference)
+        difference = figures.standing(connection).balance.difference
+        return replace(moved, difference=difference, access=access.of(connection, clock.now_ms()))
 
 
 def _table(name: str) -> Table:

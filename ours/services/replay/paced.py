@@ -54,6 +54,11 @@ class Paced:
         """How many it will have made in the end, unless something changes meanwhile."""
         return self.matching if self.most is None else min(self.matching, self.most)
 
+    @property
+    def passed_over(self) -> int:
+        """Of one that is done, how many it did not make: another replay did, or they may not go any more."""
+        return max(self.goal - self.made, 0) if self.state == "done" else 0
+
 
 class PacedReplays:
     def __init__(self, store: Store, registry: Registry) -> None:

@@ -39,7 +39,7 @@ class Sources:
         with self._store.write() as connection:
             naming.check_free(name, _names(connection))
             source_id = queries.insert_source(connection, name, now)
-            live, test = (self._issue(connection, source_id, mode, now) for mode in MODES)
+            (_, live), (_, test) = (self._issue(connection, source_id, mode, now) for mode in MODES)
             audit.record(connection, actor, "add", subjects.source(source_id), {"name": name})
         return NewSource(Source(source_id, name, "active", now, None, None, Volume(), Volume()), live, test)
 
@@ -127,9 +127,9 @@ class Sources:
         now = clock.now_ms()
         with self._store.write() as connection:
             _alive(connection, source_id)
-            queries.end_keys(connection, source_id, mode, now + overlap_seconds * clock.SECOND)
-            text = self._issue(connection, source_id, mode, now)
-            detail = {"mode": mode, "overlap_seconds": overlap_seconds}
+            old = queries.end_keys(connection, source_id, mode, now + overlap_seconds * clock.SECOND)
+            key_id, text = self._issue(connection, source_id, mode, now)
+            detail = {"mode": mode, "overlap_seconds": overlap_seconds, "key": key_id, "old_keys": old}
             audit.record(connection, actor, "rotate", subjects.source(source_id), detail)
         return text
 
@@ -145,12 +145,12 @@ class Sources:
                 detail = {"key": key_id, "mode": key.mode}
                 audit.record(connection, actor, "revoke_key", subjects.source(key.source_id), detail)
 
-    def _issue(self, connection: Connection, source_id: int, mode: str, now: int) -> str:
+    def _issue(self, connection: Connection, source_id: int, mode: str, now: int) -> tuple[int, str]:
+        """The key's id, and the key."""
         text = ids.new_key(mode)
         hashed = key_hash(text)
         sealed = self._store.sealer.seal(text.encode(), binding.key(hashed))
-        queries.insert_key(connection, NewKey(source_id, mode, hashed, sealed, now))
-        return text
+        return queries.insert_key(connection, NewKey(source_id, mode, hashed, sealed, now)), text
 
     def _key(self, row: Any) -> Key:
         text, unopened = "", None

@@ -257,6 +257,11 @@ def losses(connection: Connection, ids: Sequence[str], code: str) -> dict[str, i
     return {row[0]: row[1] for row in connection.execute(query.group_by(attempts.c.dispatch_id))}
 
 
+def end_leases(connection: Connection) -> None:
+    """Whoever has anything in hand is not here: the database was put back from elsewhere."""
+    connection.execute(update(dispatches).where(_d.state == "sending").values(lease_until=0))
+
+
 def lost(connection: Connection, now: int, limit: int, *, steady: bool = False) -> Sequence[Any]:
     """Dispatches whose holder has not renewed its lease: it died, or it hangs.
 

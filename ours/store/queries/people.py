@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ours.store.hand import Prepared
@@ -11,6 +11,7 @@ from ours.store.tables import people
 
 ENDED = people.c.session + 1
 """As the ``session`` to change to: ends every session that is open, however many do so at once."""
+_MINUTE = 60_000
 _ONE = Prepared(select(people).where(people.c.id == bindparam("id")))
 
 
@@ -48,3 +49,14 @@ def change(connection: Connection, person_id: int, values: dict[str, Any], *, se
 
 def remove(connection: Connection, person_id: int) -> None:
     connection.execute(delete(people).where(people.c.id == person_id))
+
+
+def end_all_sessions(connection: Connection, now: int) -> None:
+    """Of everybody who is here. The number is one that nobody had, whatever was raised since this was written."""
+    anew = now // _MINUTE
+    ended = case((people.c.session < anew, anew), else_=ENDED)
+    connection.execute(update(people).values(session=ended))
+
+
+def change_all(connection: Connection, values: dict[str, Any]) -> None:
+    connection.execute(update(people).values(values))

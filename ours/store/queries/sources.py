@@ -33,6 +33,25 @@ def caller_by_hash(connection: Connection, hash_: str, now: int) -> Any | None:
     return connection.execute(query).one_or_none()
 
 
+def good_keys(connection: Connection, now: int) -> Sequence[Any]:
+    """Id, mode, ``expires_at`` and the source's id and name of each key that may be used now, by source."""
+    columns = (keys.c.id, keys.c.mode, keys.c.expires_at, keys.c.source_id, sources.c.name)
+    query = select(*columns).join(sources, sources.c.id == keys.c.source_id).order_by(sources.c.id, keys.c.id)
+    lasts = or_(keys.c.expires_at.is_(None), keys.c.expires_at > now)
+    return connection.execute(query.where(keys.c.revoked_at.is_(None), sources.c.status == "active", lasts)).all()
+
+
+def ending_keys(connection: Connection, now: int, before: int) -> Sequence[Any]:
+    """Keys that expire by ``before``, and were used since the source has a newer one of their mode."""
+    newer = keys.alias("newer")
+    others = (newer.c.source_id == keys.c.source_id, newer.c.mode == keys.c.mode, newer.c.id > keys.c.id)
+    newest = select(func.max(newer.c.created_at)).where(*others, newer.c.revoked_at.is_(None)).scalar_subquery()
+    query = select(keys, sources.c.name).join(sources, sources.c.id == keys.c.source_id).order_by(keys.c.id)
+    good = (keys.c.revoked_at.is_(None), sources.c.status == "active", keys.c.expires_at > now)
+    soon = (keys.c.expires_at <= before, keys.c.last_used_at > func.coalesce(newest, 0))
+    return connection.execute(query.where(*good, *soon)).all()
+
+
 def among(connection: Connection, ids: Iterable[int]) -> set[int]:
     """Those of these ids that a source has, or had before it was deleted."""
     return set(connection.scalars(select(sources.c.id).where(sources.c.id.in_(set(ids)))))
@@ -43,8 +62,8 @@ def insert_source(connection: Connection, name: str, now: int) -> int:
     return int(connection.scalars(query).one())
 
 
-def insert_key(connection: Connection, key: NewKey) -> None:
-    connection.execute(insert(keys).values(key._asdict()))
+def insert_key(connection: Connection, key: NewKey) -> int:
+    return int(connection.scalars(insert(keys).values(key._asdict()).returning(keys.c.id)).one())
 
 
 def names(connection: Connection) -> Sequence[Any]:
@@ -95,11 +114,16 @@ def set_rate_limit(connection: Connection, source_id: int, requests: int | None)
     connection.execute(update(sources).where(sources.c.id == source_id).values(rate_limit=requests))
 
 
-def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> None:
-    """Let the keys of that mode expire at ``at``, except those that end sooner."""
+def end_keys(connection: Connection, source_id: int, mode: str, at: int) -> list[int]:
+    """Let the keys of that mode expire at ``at``, except those that end sooner; whose ids they are."""
     query = update(keys).where(keys.c.source_id == source_id, keys.c.mode == mode, keys.c.revoked_at.is_(None))
-    connection.execute(query.where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > at)).values(expires_at=at))
+    query = query.where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > at)).values(expires_at=at)
+    return sorted(connection.scalars(query.returning(keys.c.id)))
 
 
 def revoke_key(connection: Connection, key_id: int, now: int) -> None:
     connection.execute(update(keys).where(keys.c.id == key_id).values(revoked_at=now))
+
+
+def revoke_all_keys(connection: Connection, now: int) -> None:
+    connection.execute(update(keys).where(keys.c.revoked_at.is_(None)).values(revoked_at=now))

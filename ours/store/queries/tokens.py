@@ -29,5 +29,15 @@ def by_hash(connection: Connection, hashed: str, now: int) -> Any | None:
     return connection.execute(query).one_or_none()
 
 
+def ending(connection: Connection, now: int, before: int) -> Sequence[Any]:
+    """Those that are good now and expire by ``before``."""
+    query = select(tokens).where(_t.revoked_at.is_(None), _t.expires_at > now, _t.expires_at <= before)
+    return connection.execute(query.order_by(_t.id)).all()
+
+
 def change(connection: Connection, token_id: int, **values: Any) -> None:
     connection.execute(update(tokens).where(_t.id == token_id).values(values))
+
+
+def revoke_all(connection: Connection, now: int) -> None:
+    connection.execute(update(tokens).where(_t.revoked_at.is_(None)).values(revoked_at=now))

@@ -6,9 +6,12 @@ from typing import Any
 from sqlalchemy import Connection, Table, column, delete, func, insert, inspect, select, table, text
 
 from ours.store.chunks import batched
+from ours.store.queries import counters
+from ours.store.tables import counters as counters_table
 from ours.store.tables import metadata
 
 _CHUNK = 500
+_RESTORE = "restore"
 _OTHERS = text(
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name = 'ours' AND pid <> pg_backend_pid()"
@@ -32,6 +35,21 @@ def rows(connection: Connection, of: Table) -> Iterator[Sequence[Any]]:
     yield from (tuple(row) for row in connection.execute(query))
 
 
+def unfinished(connection: Connection) -> int:
+    """Of which moment the backup is whose restore was not finished; 0: none."""
+    there = inspect(connection).has_table(counters_table.name)
+    return counters.noted(connection, _RESTORE) if there else 0
+
+
+def begin(connection: Connection, moment: int) -> None:
+    """Note that what is put in is not all that a restore does; ``finish`` takes it back."""
+    counters.note(connection, _RESTORE, moment)
+
+
+def finish(connection: Connection) -> None:
+    counters.forget(connection, _RESTORE)
+
+
 def count(connection: Connection, name: str) -> int:
     return connection.scalar(select(func.count()).select_from(table(name))) or 0
 
@@ -52,6 +70,16 @@ def load(connection: Connection, of: Table, names: Sequence[str], given: Iterabl
         connection.execute(statement, [dict(zip(names, row, strict=True)) for row in part])
         loaded += len(part)
     return loaded
+
+
+def put(connection: Connection, of: Table, given: Iterable[Sequence[Any]]) -> None:
+    """Insert whole rows of a table with one key, each in the place of the row that has its key already."""
+    (key,) = of.primary_key
+    names = [str(one.name) for one in of.columns]
+    for part in batched(given, _CHUNK):
+        rows = [dict(zip(names, row, strict=True)) for row in part]
+        connection.execute(delete(of).where(key.in_([row[key.name] for row in rows])))
+        connection.execute(insert(of), rows)
 
 
 def sequences(connection: Connection) -> dict[str, int]:

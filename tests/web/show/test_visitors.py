@@ -101,11 +101,11 @@ def test_who_opens_an_event_in_clear_is_written_down_and_who_sees_masks_is_not(
     assert [(entry.actor, entry.subject) for entry in read] == [("editor@example.com", f"event {event_id}")]
 
 
-def test_the_audit_log_is_narrowed_to_who_did_what(editor: Browser, here: Ours) -> None:
+def test_the_audit_log_is_narrowed_to_who_did_what(admin: Browser, here: Ours) -> None:
     here.sources.add("Shop", actor="cli")
-    assert "source 1" in editor.page("/audit?actor=cl&verb=add")
-    assert "No entry fits" in editor.page("/audit?actor=%25&verb=add")
-    assert "No entry fits" in editor.page("/audit?verb=remove")
+    assert "source 1" in admin.page("/audit?actor=cl&verb=add")
+    assert "No entry fits" in admin.page("/audit?actor=%25&verb=add")
+    assert "No entry fits" in admin.page("/audit?verb=remove")
 
 
 def test_a_token_is_shown_once_and_revoked(admin: Browser, here: Ours) -> None:
