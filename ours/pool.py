@@ -10,6 +10,8 @@ from ours.plugin import NetworkRefused, Rejected, Retry, Unknown
 
 THREADS = 4
 _DEADLINE = 20.0
+_IDLE = 60.0
+"""Seconds after which the threads of a destination end that nothing was sent to: it may be off, or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Pool:
     def __init__(self) -> None:
         self._executors: dict[int, ThreadPoolExecutor] = {}
         self._errands: dict[str, _Errand] = {}
+        self._used: dict[int, float] = {}
 
     @property
     def in_flight(self) -> int:
@@ -43,11 +46,13 @@ class Pool:
         if executor is None:
             executor = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{destination_id}")
             self._executors[destination_id] = executor
-        self._errands[tag] = _Errand(executor.submit(work), time.monotonic())
+        self._used[destination_id] = now = time.monotonic()
+        self._errands[tag] = _Errand(executor.submit(work), now)
 
     def wait(self, timeout: float) -> list[Done]:
         """Those that ended, or ran out of time, within ``timeout`` seconds."""
         if not self._errands:
+            self._let_go(time.monotonic() - _IDLE)
             return []
         wait([errand.future for errand in self._errands.values()], timeout, FIRST_COMPLETED)
         now = time.monotonic()
@@ -59,6 +64,11 @@ class Pool:
         for done in ended:
             self._errands.pop(done.tag).future.cancel()
         return ended
+
+    def _let_go(self, since: float) -> None:
+        for idle in [destination_id for destination_id, used in self._used.items() if used < since]:
+            del self._used[idle]
+            self._executors.pop(idle).shutdown(wait=False)
 
     def close(self) -> None:
         for executor in self._executors.values():

@@ -50,6 +50,10 @@ WARNINGS: Mapping[str, Advice] = {
         "This field is not known here and was ignored.",
         "Correct its name, or move it into `eventProperties` or `custom_properties`.",
     ),
+    "misnamed": Advice(
+        "This field is not known here and was ignored. Did you mean {}?",
+        "Send it under the name that the message gives.",
+    ),
     "renamed": Advice(
         "This was read as {}.",
         "Send the field under the name that the message gives.",

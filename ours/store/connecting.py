@@ -21,7 +21,7 @@ _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5, "hide_parameters": True}
 _REST = 1.0
 _SEVERAL = re.compile(r"\A([^/?]*@)?([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?\Z")
-_PORT = re.compile(r":\d+\Z")
+_SERVER = re.compile(r"\[?(.*?)\]?(?::(\d+))?\Z")  # an IPv6 address stands in brackets
 
 
 def full(given: str) -> str:
@@ -34,8 +34,9 @@ def full(given: str) -> str:
 
 def _in_the_query(address: re.Match[str]) -> str:
     user, servers, name, query = address.groups(default="")
-    hosts = "&".join(f"host={one if _PORT.search(one) else f'{one}:5432'}" for one in servers.split(","))
-    return f"{user}{name or '/'}?{hosts}{'&' if query else ''}{query}"
+    places = [_SERVER.findall(one)[0] for one in servers.split(",")]
+    hosts, ports = ",".join(host for host, _ in places), ",".join(port or "5432" for _, port in places)
+    return f"{user}{name or '/'}?host={hosts}&port={ports}{'&' if query else ''}{query}"
 
 
 def to_file(url: str) -> Engine:

@@ -144,6 +144,19 @@ def test_the_example_of_two_requests_sends_both_and_says_what_came_of_them() -> 
     assert isinstance(plugin.send(request, settings, network), Retry)
 
 
+@pytest.mark.parametrize("folder", ["plugins", "docs/examples"])
+def test_a_test_beside_its_plugin_finds_it_in_a_checkout_too(folder: str, tmp_path: Path) -> None:
+    """As `pytest plugins` does, which the tutorial tells; what is there of the checkout is left alone."""
+    shutil.copy(DOCS.parent / "pyproject.toml", tmp_path)
+    there = tmp_path / folder
+    there.mkdir(parents=True)
+    for name in ("chat.py", "test_chat.py"):
+        shutil.copy(EXAMPLES / name, there)
+    command = [sys.executable, "-m", "pytest", folder, "-p", "no:cacheprovider"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_the_examples_own_test_passes_in_a_folder_of_its_own(tmp_path: Path) -> None:
     for file in EXAMPLES.glob("*.py"):
         shutil.copy(file, tmp_path)

@@ -21,6 +21,12 @@ def test_of_several_servers_the_driver_looks_for_the_one_that_takes_writes(prefi
     assert told(f"{prefix}one,two") == {"host": "one,two", "port": "5432,5432"}
 
 
+def test_several_servers_may_be_named_by_ipv6_address() -> None:
+    words = told("postgresql://ours:p@[::1]:6432,[2001:db8::2],three/ours")
+    assert (words["host"], words["port"]) == ("::1,2001:db8::2,three", "6432,5432,5432")
+    assert (words["user"], words["dbname"]) == ("ours", "ours")
+
+
 @pytest.mark.parametrize("query", ["", "?options=-c%20a,b"])
 def test_a_comma_in_a_password_is_a_part_of_it(query: str) -> None:
     words = told(f"postgresql://ours:a,b@one/ours{query}")

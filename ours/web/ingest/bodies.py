@@ -10,6 +10,7 @@ from ours.core import wire
 from ours.web.ingest.answers import Refusal
 
 _GZIP = 16 + zlib.MAX_WBITS
+_NO_CHUNK = "The body is empty, or its first chunk can't be read. Send a JSON object."
 _PACKINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 
 
@@ -24,7 +25,8 @@ def read(request: Request, limit: int) -> dict[str, Any]:
     try:
         body = wire.read(data)
     except wire.Unreadable as problem:
-        raise Refusal("invalid_json", str(problem)) from None
+        in_chunks = "HTTP_TRANSFER_ENCODING" in request.environ  # a broken one ends the body, and nobody says so
+        raise Refusal("invalid_json", _NO_CHUNK if in_chunks and not data else str(problem)) from None
     if not isinstance(body, dict):
         raise Refusal("invalid_json", "The body must be a JSON object.")
     return body

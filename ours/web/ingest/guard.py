@@ -51,14 +51,14 @@ def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
         raise _unauthorised("invalid_key", "The token must be text.")
     sent: set[str] = {place.strip() for place in places if place} - {""}
     if not sent:
-        _no_key()
+        _no_key("Authorization: Basic is not read. " if scheme.lower() == "basic" else "")
     if len(sent) > 1:
         raise _unauthorised("conflicting_keys", "The keys in the body and in the headers differ. Send one.")
     return sent.pop()
 
 
-def _no_key() -> NoReturn:
-    raise _unauthorised("missing_key", "No key was sent. Send it as token, Authorization: Bearer or X-API-Key.")
+def _no_key(why: str = "") -> NoReturn:
+    raise _unauthorised("missing_key", f"No key was sent. {why}Send it as token, Authorization: Bearer or X-API-Key.")
 
 
 def _unauthorised(code: str, message: str) -> Refusal:

@@ -10,6 +10,7 @@ from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, US
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
 from ours.errors import Invalid
+from ours.web.ingest import meant
 from ours.web.ingest.fields import Anything, Bag, Current, Email, Id, Key, Moment, Properties, Reading, Rows, Text
 from ours.web.ingest.swift import Swift
 
@@ -17,13 +18,7 @@ NAMERS = ("userId", "externalId", "email")
 NOBODY = "No identifier was sent. Send at least one of userId, externalId and email."
 _NO_PHONE = f"This is no phone number of {phones.FEWEST} to {phones.MOST} digits, and finds nobody."
 _NO_EMAIL = "This is no email address, and finds nobody."
-_PHONE = "userProperties.phone_number"
-_MEANT = {
-    "userid": "userId", "visitorid": "userId", "externalid": "externalId", "customerid": "externalId",
-    "email": "email", "emailaddress": "email", "phone": _PHONE, "phonenumber": _PHONE, "mobile": _PHONE,
-}  # fmt: skip
-_UNKNOWN = "This is not known here. Did you mean {}?"
-_HINTS = {_NO_PHONE, _NO_EMAIL, *(_UNKNOWN.format(name) for name in _MEANT.values())}
+_HINTS = {_NO_PHONE, _NO_EMAIL, *meant.HINTS}
 Body = dict[str, Any]
 
 
@@ -61,12 +56,15 @@ class Contract(Schema):
                 loaded: Body = self.load(body)
         except ValidationError as error:
             errors = flatten(error.messages_dict)
+            errors |= {key: [meant.UNKNOWN.format(name)] for key, name in self._meant(body).items() if name in errors}
             raise Invalid(sentence(errors), errors) from None
-        if not body.keys() <= self.names:
-            for key in body:
-                if key not in self.names:
-                    reading.notices.add(key, "unknown_field")
+        for key, name in self._meant(body).items():
+            reading.notices.add(key, "misnamed" if name else "unknown_field", name)
         return {name: value for name, value in loaded.items() if value is not None}, reading.notices
+
+    def _meant(self, body: Body) -> dict[str, str]:
+        """What each key that is not known was meant to be; empty where it looks like nothing."""
+        return {key: meant.field(key, body, self.names) for key in body if key not in self.names}
 
 
 class Person(Contract):
@@ -198,8 +196,9 @@ def sentence(errors: dict[str, list[str]]) -> str:
         [(path, texts)] = errors.items()
         return f"{path}: {texts[0]}"
     others = {path: text for path, (text, *_) in errors.items() if text != NOBODY}
-    if len(others) < len(errors) and {*others.values()} <= _HINTS:
-        return " ".join([NOBODY, *(f"{path}: {text}" for path, text in others.items())])
+    nobody = [NOBODY] if len(others) < len(errors) else []
+    if len(nobody) + sum(text not in _HINTS for text in others.values()) == 1:
+        return " ".join([*nobody, *(f"{path}: {text}" for path, text in others.items())])
     return f"{len(errors)} fields are wrong: {', '.join(errors)}."
 
 
@@ -207,20 +206,15 @@ def _mistaken(original: Body, known: frozenset[str]) -> dict[str, list[str]]:
     """What was perhaps sent to name somebody, and does not: by its path, why."""
     facts = original.get("userProperties")
     facts = facts if isinstance(facts, dict) else {}
-    found = {key: _meant(key) for key in original.keys() - known}
-    found |= {f"userProperties.{key}": _meant(key) for key in facts.keys() - USER_PROPERTIES.keys() - TWINS.keys()}
+    named = {key: key for key in original.keys() - known}
+    named |= {f"userProperties.{key}": key for key in facts.keys() - USER_PROPERTIES.keys() - TWINS.keys()}
+    found = {path: meant.UNKNOWN.format(name) for path, key in named.items() if (name := meant.person(key))}
     for key in ("phone_number", "phoneNumber"):
         if facts.get(key) not in (None, ""):
             found[f"userProperties.{key}"] = _NO_PHONE
     if facts.get("email") not in (None, ""):
         found["userProperties.email"] = _NO_EMAIL
-    return {path: [why] for path, why in sorted(found.items()) if why}
-
-
-def _meant(key: str) -> str:
-    """What a key that is not known was meant to be; empty when it looks like none."""
-    name = _MEANT.get(key.replace("_", "").replace("-", "").lower())
-    return _UNKNOWN.format(name) if name else ""
+    return {path: [why] for path, why in sorted(found.items())}
 
 
 def _named(data: Body) -> bool:

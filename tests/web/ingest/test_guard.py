@@ -141,6 +141,19 @@ def test_the_key_may_come_in_three_ways(client: FlaskClient) -> None:
         assert send(client, orjson.dumps(EVENT | {"token": token}), X_API_Key="live-key").status_code == 200
 
 
+def test_a_body_whose_first_chunk_is_broken_is_not_called_empty(client: FlaskClient) -> None:
+    broken = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}  # the server hands on what it could read
+    answer = client.post("/api/v1/track", data=b"", environ_overrides=broken)
+    assert told(answer) == (400, "invalid_json")
+    assert "its first chunk can't be read" in answer.get_json()["error"]
+
+
+def test_a_key_as_basic_authorization_is_told_where_it_goes(client: FlaskClient) -> None:
+    answer = send(client, orjson.dumps(EVENT), Authorization="Basic bGl2ZTo=")
+    assert told(answer) == (401, "missing_key")
+    assert "Basic is not read" in answer.get_json()["error"]
+
+
 @pytest.mark.parametrize("token", [None, "", "  "])
 def test_no_key_is_401(client: FlaskClient, token: Any) -> None:
     answer = send(client, orjson.dumps({"token": token}))

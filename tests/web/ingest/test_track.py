@@ -222,6 +222,37 @@ def test_unknown_fields_are_ignored_with_a_warning(post: Post) -> None:
     assert codes(answer) == {"colour": "unknown_field", "identityContext.port": "unknown_field"}
 
 
+def test_a_field_under_another_platforms_name_is_told_ours(post: Post) -> None:
+    answer = post(
+        "track", **EVENT, messageId="m", timestamp="2026-11-28T07:00:00Z", traits={}, anonymousId="a", type="track"
+    )
+    assert {one["field"]: (one["code"], one["message"][46:]) for one in answer.get_json()["warnings"]} == {
+        "messageId": ("misnamed", "Did you mean distinctId?"),
+        "timestamp": ("misnamed", "Did you mean time?"),
+        "traits": ("misnamed", "Did you mean userProperties?"),
+        "anonymousId": ("unknown_field", ""),  # there is a userId
+        "type": ("unknown_field", ""),
+    }
+
+
+def test_what_is_missing_is_found_under_another_name(post: Post) -> None:
+    told = post("track", Event="Purchase", userId="u1").get_json()
+    assert told["error"] == "event: Must be sent. Event: This is not known here. Did you mean event?"
+    assert told["errors"] == {"event": ["Must be sent."], "Event": ["This is not known here. Did you mean event?"]}
+    assert post("identify", userId="u1", traits={"plan": "x"}).get_json()["errors"] == {
+        "userProperties": ["Must be sent."],
+        "traits": ["This is not known here. Did you mean userProperties?"],
+    }
+    told = post("track", event="Purchase", anonymousId="a").get_json()
+    assert told["errors"]["anonymousId"] == ["This is not known here. Did you mean userId?"]
+
+
+def test_a_row_without_a_distinct_id_is_told_what_it_sent_instead(post: Post) -> None:
+    [row] = post("batch", events=[{**EVENT, "messageId": "m"}]).get_json()["results"]
+    assert row["errors"]["messageId"] == ["This is not known here. Did you mean distinctId?"]
+    assert "events" in post("batch", batch=[EVENT]).get_json()["errors"]["batch"][0]
+
+
 def test_what_a_field_changes_is_told_and_kept_with_the_event(post: Post, accept: Any) -> None:
     answer = post("track", **EVENT, userProperties={"firstName": "Ann", "plan": "x", "city": ""}, time="now")
     assert codes(answer) == {

@@ -1,0 +1,36 @@
+"""What a field that is not known here was meant to be: our own names spelt otherwise, and those of other platforms."""
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+UNKNOWN = "This is not known here. Did you mean {}?"
+_PHONE = "userProperties.phone_number"
+_PEOPLE = {
+    "userid": "userId", "visitorid": "userId", "anonymousid": "userId",
+    "externalid": "externalId", "customerid": "externalId",
+    "email": "email", "emailaddress": "email", "phone": _PHONE, "phonenumber": _PHONE, "mobile": _PHONE,
+}  # fmt: skip
+_ALL = _PEOPLE | {
+    "event": "event", "eventname": "event", "events": "events", "batch": "events",
+    "distinctid": "distinctId", "messageid": "distinctId", "insertid": "distinctId", "idempotencykey": "distinctId",
+    "time": "time", "timestamp": "time", "originaltimestamp": "time", "occurredat": "time",
+    "properties": "eventProperties", "eventproperties": "eventProperties",
+    "traits": "userProperties", "userproperties": "userProperties",
+    "context": "defaultProperties", "defaultproperties": "defaultProperties", "identitycontext": "identityContext",
+}  # fmt: skip
+HINTS = frozenset(UNKNOWN.format(name) for name in _ALL.values())
+
+
+def person(key: str) -> str:
+    """The identifier that ``key`` was meant to be; empty when it looks like none."""
+    return _PEOPLE.get(_plain(key), "")
+
+
+def field(key: str, body: Mapping[str, Any], known: Set[str]) -> str:
+    """Which of the ``known`` fields ``key`` was meant to be, and ``body`` lacks; empty when it looks like none."""
+    name = _ALL.get(_plain(key), "")
+    return name if name.partition(".")[0] in known and name not in body else ""
+
+
+def _plain(key: str) -> str:
+    return key.strip(" $").replace("_", "").replace("-", "").lower()

@@ -1,0 +1,33 @@
+"""The threads of what sends by itself: a few for each destination, for as long as it sends."""
+
+import threading
+import time
+
+import pytest
+
+from ours import pool
+
+
+def threads() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("send-777_")]
+
+
+def test_the_threads_of_a_destination_that_nothing_is_sent_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = pool.Pool()
+    here.submit("a", 777, lambda: "done")
+    while not (ended := here.wait(1)):
+        pass
+    assert [one.said for one in ended] == ["done"]
+    here.wait(0)
+    assert threads()  # for more may come
+    monkeypatch.setattr(pool, "_IDLE", -1)
+    here.wait(0)
+    patience = time.monotonic() + 10
+    while threads() and time.monotonic() < patience:
+        time.sleep(0.01)
+    assert threads() == []
+    here.submit("b", 777, lambda: "again")
+    while not (ended := here.wait(1)):
+        pass
+    assert [one.said for one in ended] == ["again"]
+    here.close()
