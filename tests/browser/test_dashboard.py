@@ -257,10 +257,12 @@ def test_what_the_keyboard_has_reached_is_not_taken_away_by_what_comes(page: Pag
     caller = ours.accept.authenticate(ours.sources.keys(seeded.source_id)[0].text.reveal())
     assert caller
     ours.accept.accept(caller, [Incoming(name="Came Later", occurred_at=clock.now_ms(), user_id="u1")])
+    expect(page.locator("#live")).to_have_text("Waits for you")
     page.wait_for_timeout(4_000)
     expect(source).to_be_focused()
     page.get_by_role("button", name="Pause").focus()
     expect(page.get_by_role("link", name="Came Later")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("Live")
 
 
 def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Seeded) -> None:
@@ -353,6 +355,36 @@ def test_on_paper_an_event_is_whole_and_dark_on_white(page: Page, seeded: Seeded
         "[...document.querySelectorAll('.exchange pre')].every(one => one.scrollHeight <= one.clientHeight)"
     )
     assert page.locator("button:visible, .filters:visible, .side:visible").count() == 0
+
+
+def test_what_can_be_clicked_is_no_smaller_than_a_finger_may_miss(page: Page, seeded: Seeded) -> None:
+    """24 pixels, as WCAG 2.2 asks. A link inside a sentence is let off."""
+    small = """[...document.querySelectorAll('button, summary, select, .pages a')]
+        .filter(one => one.checkVisibility() && one.getBoundingClientRect().height < 24)
+        .map(one => one.textContent.trim())"""
+    found = {}
+    for path in (
+        "/events",
+        f"/events/{seeded.event_id}",
+        "/sources",
+        "/reference",
+        "/audit",
+        "/people",
+        "/governance/rule",
+    ):
+        page.goto(path)
+        found[path] = page.evaluate(small)
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_an_example_in_a_field_can_be_read_in_the_dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    page.goto("/visitors")
+    example, muted = page.evaluate(
+        "[getComputedStyle(document.querySelector('main [placeholder]'), '::placeholder').color,"
+        " getComputedStyle(document.querySelector('.lead')).color]"
+    )
+    assert example == muted
 
 
 @pytest.mark.parametrize("width", [320, 720, 1024])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.redact import MASK, Masker, Person, mask_email, mask_headers, mask_url, mask_value
+from ours.core.redact import MASK, Masker, Person, cut_url, mask_email, mask_headers, mask_url, mask_value
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=4, max_size=24)
 DISGUISES = {
@@ -84,6 +84,22 @@ def test_other_headers_stay(name: str) -> None:
 )
 def test_a_url_is_shown_without_what_says_secret(url: str, shown: str) -> None:
     assert mask_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://hooks.example.com/services/T0/B0/secret", f"https://hooks.example.com/{MASK}"),
+        ("http://receiver:9000?q=secret", f"http://receiver:9000/{MASK}"),
+        ("https://example.com//secret", f"https://example.com/{MASK}"),
+        ("https://example.com/", "https://example.com/"),
+        ("https://example.com", "https://example.com"),
+        ("not /an address", "not /an address"),
+        ("", ""),
+    ],
+)
+def test_a_url_is_cut_behind_its_server(url: str, shown: str) -> None:
+    assert cut_url(url) == shown
 
 
 def test_a_masker_goes_by_name_and_by_value() -> None:

@@ -13,6 +13,7 @@ _SHORTEST = 4
 _SECRET_NAME = re.compile(r"auth(?!ors?\b)|cookie|credential|key|passw|pwd|secret|session|token", re.I)
 _PUBLIC_NAME = re.compile(r"signature$|^idempotency-key$", re.I)
 _PASSWORD = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.I)
+_BEHIND = re.compile(r"^([a-z][a-z0-9+.-]*://[^/?#]*)[/?#]+[^/?#].*", re.I | re.S)
 _QUERY_FIELD = re.compile(r"([?&#])([^=&#]+)=([^&#]*)")
 
 
@@ -35,6 +36,11 @@ def mask_url(url: str) -> str:
     if "=" not in url and "@" not in url:
         return url
     return _QUERY_FIELD.sub(_masked_field, _PASSWORD.sub(rf"\1{MASK}@", url))
+
+
+def cut_url(url: str) -> str:
+    """A URL without what stands behind its server: with many a hook, that alone is the secret."""
+    return _BEHIND.sub(rf"\1/{MASK}", url)
 
 
 class Masker:

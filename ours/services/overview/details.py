@@ -8,7 +8,6 @@ from sqlalchemy import Connection
 
 from ours.core import reasons
 from ours.core.reasons import ABANDONED, Reason, describe
-from ours.core.redact import Masker
 from ours.errors import Unsealable, is_unopened
 from ours.services.opening import try_open
 from ours.services.overview import masks
@@ -99,14 +98,14 @@ class Details:
     def _told(self, text: str) -> str:
         return self._hidden.text(text) if self._hidden is not None else text
 
-    def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], Masker, Reason | None]:
+    def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], masks.Guard, Reason | None]:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
         place = binding.attempt(row.dispatch_id, row.number)
         try:
             masker = self._maskers.get(self._connection, destination_id)
             return self._sealer.open_json(row.exchange, place), masker, None
         except Unsealable as error:
-            return {}, Masker([]), reasons.unopened(error.reason)
+            return {}, masks.NOTHING, reasons.unopened(error.reason)
 
     def _dispatches(self, event_id: str) -> list[Dispatch]:
         found = reading_dispatches.of_event(self._connection, event_id)

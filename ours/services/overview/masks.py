@@ -1,6 +1,6 @@
 """What may be seen of an event: whom it is about masked, credentials out of requests."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -8,8 +8,8 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context
-from ours.core.redact import Masker, Person, texts_in
-from ours.plugin import load_settings, secrets_of
+from ours.core.redact import Masker, Person, cut_url, texts_in
+from ours.plugin import describe_settings, load_settings, secrets_of
 from ours.registry import Registry
 from ours.store import Sealer, binding
 from ours.store.queries import destinations
@@ -23,23 +23,35 @@ GROUPS = {
 _HIDDEN_BODY = "(not JSON, so it is shown to editors alone)"
 
 
+class Guard(Masker):
+    """``whole``: the address is somebody's own from end to end, so that its path may be what keeps it secret."""
+
+    def __init__(self, secrets: Iterable[str], *, whole: bool) -> None:
+        super().__init__(secrets)
+        self.whole = whole
+
+
 class Maskers:
-    """One masker for each destination, made anew when its settings change."""
+    """One for each destination, made anew when its settings change."""
 
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
         self._registry = registry
         self._sealer = sealer
-        self._made: dict[int, tuple[int, Masker]] = {}
+        self._made: dict[int, tuple[int, Guard]] = {}
 
-    def get(self, connection: Connection, destination_id: int) -> Masker:
+    def get(self, connection: Connection, destination_id: int) -> Guard:
         """:raises Unsealable: when its settings can't be opened: nobody knows what is to be masked."""
         row = destinations.one(connection, destination_id)
         if row is None:
-            return Masker([])
+            return NOTHING
         known = self._made.get(destination_id)
         if known is None or known[0] != row.version:
-            known = self._made[destination_id] = (row.version, Masker(self._secrets(row)))
+            known = self._made[destination_id] = (row.version, Guard(self._secrets(row), whole=self._whole(row.slug)))
         return known[1]
+
+    def _whole(self, slug: str) -> bool:
+        loaded = self._registry.get(slug)
+        return not loaded or any(one.kind == "url" and one.required for one in describe_settings(loaded.plugin))
 
     def _secrets(self, row: Any) -> list[str]:
         """All that its settings hold when nobody knows which of them are secret."""
@@ -49,6 +61,9 @@ class Maskers:
             return secrets_of(load_settings(loaded.plugin, raw)) if loaded else texts_in(raw)
         except ValidationError:
             return texts_in(raw)
+
+
+NOTHING = Guard([], whole=True)
 
 
 class Veil:
@@ -88,7 +103,7 @@ def person_of(context: Context) -> Person:
     )
 
 
-def message(kept: Mapping[str, Any] | None, masker: Masker, hidden: Veil | None) -> dict[str, Any] | None:
+def message(kept: Mapping[str, Any] | None, masker: Guard, hidden: Veil | None) -> dict[str, Any] | None:
     """A request or an answer without credentials; without what ``hidden`` masks too, unless that is None."""
     if not kept:
         return None
@@ -98,7 +113,8 @@ def message(kept: Mapping[str, Any] | None, masker: Masker, hidden: Veil | None)
     shown["headers"] = masker.headers(shown.get("headers") or {})
     shown["body"] = masker.text(str(shown.get("body") or ""))
     if hidden is not None:
-        shown["url"] = hidden.text(shown.get("url") or "")
+        url = shown.get("url") or ""
+        shown["url"] = hidden.text(cut_url(url) if masker.whole else url)
         shown["headers"] = {name: hidden.text(str(value)) for name, value in shown["headers"].items()}
         shown["body"] = hidden.body(shown["body"])
     return shown

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 
 from ours import clock
 from ours.core.diffing import ABSENT
-from ours.core.redact import mask_url
-from ours.web.show.door import blueprint
+from ours.core.redact import cut_url, mask_url
+from ours.web.show.door import blueprint, may
 
 _TONES = {
     "delivered": "good", "duplicate": "good", "active": "good", "on": "good",
@@ -81,6 +81,12 @@ def ticked(text: str) -> Markup:
 def without_secrets(address: str) -> str:
     """A URL with its password and the query fields that sound secret masked."""
     return mask_url(address)
+
+
+@blueprint.app_template_filter()
+def own_address(address: str) -> str:
+    """A destination's, as whoever looks may see it: for a viewer as far as its server."""
+    return mask_url(address) if may("editor") else cut_url(address)
 
 
 @blueprint.app_template_filter()

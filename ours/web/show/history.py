@@ -15,6 +15,7 @@ from ours.services.destinations import Destination
 from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page, person
+from ours.web.show.formats import own_address
 from ours.web.show.removed import removal
 
 _VERSIONS = 50
@@ -97,6 +98,8 @@ class _Told:
 
     def document(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
         told = {name: value or _OF_NONE.get(name, "none") for name, value in document.items()}
+        if document.get("settings"):
+            told["settings"] = {name: self._value("settings.", value) for name, value in document["settings"].items()}
         if document.get("sources"):
             told["sources"] = [self.sources.get(one, one) for one in document["sources"]]
         if document.get("rules"):
@@ -109,5 +112,7 @@ class _Told:
         return [Difference(one.path, self._value(one.path, one.old), self._value(one.path, one.new)) for one in found]
 
     def _value(self, path: str, value: Any) -> Any:
+        if path.startswith("settings.") and isinstance(value, str):
+            return own_address(value)
         names = self.sources if _SOURCE.fullmatch(path) else self.places if _COVER.fullmatch(path) else {}
         return names.get(value, value) if isinstance(value, int) else value

@@ -18,6 +18,7 @@ from ours.web.show.bars import bars
 from ours.web.show.dispatches import STATES
 from ours.web.show.door import page
 
+_MOST = 12
 _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches"}
 _GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit"}
@@ -43,14 +44,16 @@ def overview() -> str:
     destinations, standing = here.destinations.list(), here.overview.lately()
     alerts, watched = here.alerts.list(), here.conservation.watched()
     told = {(one.kind, one.subject) for one in alerts}
+    concerns = [
+        *_alerts(alerts, {one.id: one.name for one in destinations}),
+        *_watch(watched),
+        *_plugins(told),
+        *_destinations(destinations, standing.health, told),
+    ]
     return render_template(
         "overview/overview.html",
-        attention=[
-            *_alerts(alerts),
-            *_watch(watched),
-            *_plugins(told),
-            *_destinations(destinations, standing.health, told),
-        ],
+        attention=sorted(concerns, key=lambda one: one.tone),  # "bad" stands before "warn"
+        most_concerns=_MOST,
         standing=standing,
         balance=standing.balance,
         pace=here.overview.pace(),
@@ -64,11 +67,13 @@ def overview() -> str:
     )
 
 
-def _alerts(alerts: Sequence[Alert]) -> Iterator[Concern]:
+def _alerts(alerts: Sequence[Alert], names: Mapping[int, str]) -> Iterator[Concern]:
     for one in alerts:
         tone, place = "bad" if one.kind in _GRAVE else "warn", one.destination_id
-        name = _NAMES.get(one.kind) or "Destination"
-        yield Concern(tone, name, f"{one.words} {one.remedy}", _address(one.kind, place), one.opened_at)
+        name, words = _NAMES.get(one.kind) or "Destination", one.words
+        if place in names and words.startswith(f"“{names[place]}” "):
+            name, words = names[place], words.removeprefix(f"“{names[place]}” ")
+        yield Concern(tone, name, f"{words} {one.remedy}", _address(one.kind, place), one.opened_at)
 
 
 def _address(kind: str, destination_id: int | None) -> str:

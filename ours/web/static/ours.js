@@ -85,9 +85,14 @@ function addRow(button) {
 function togglePause(button) {
   const paused = document.body.toggleAttribute("data-paused");
   button.textContent = paused ? "Resume" : "Pause";
+  sayLive(paused ? "Paused" : "Live");
+}
+
+function sayLive(words) {
   const live = document.getElementById("live");
-  live.classList.toggle("paused", paused);
-  live.textContent = paused ? "Paused" : "Live";
+  if (!live) return;
+  live.classList.toggle("paused", words !== "Live");
+  live.textContent = words;
 }
 
 document.addEventListener("click", (event) => {
@@ -110,7 +115,9 @@ function isBusy(part) {
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   const paused = document.hidden || document.body.hasAttribute("data-paused");
-  if (paused || isBusy(event.detail.elt)) event.preventDefault();
+  const busy = isBusy(event.detail.elt);
+  if (!paused) sayLive(busy ? "Waits for you" : "Live");
+  if (paused || busy) event.preventDefault();
 });
 
 // What was asked for before the keyboard came, too, is left for the next time.

@@ -259,6 +259,30 @@ def test_secrets_of_a_destination_are_nowhere_on_its_events(
         assert "canary-0815" not in editor.page(path), path
 
 
+def test_a_viewer_sees_an_address_as_far_as_its_server(
+    browser_of: Callable[[str], Browser], here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    """What stands behind it is all that keeps many a hook from being used by anybody."""
+    made = here.destinations.add("webhook", "Chat", {"url": f"{receiver.url}/T000/canary-1"}, events=["*"], actor="cli")
+    ids = [send("Purchase", mode) for mode in ("live", "test")]
+    work()
+    here.destinations.update(made.id, settings={"url": f"{receiver.url}/T000/canary-2"}, actor="cli")
+    subject = f"destination {made.id}"
+    paths = [
+        f"/destinations/{made.id}",
+        f"/history/{subject}/1",
+        f"/history/{subject}/2",
+        *(f"/events/{one}" for one in ids),
+    ]
+    viewer, editor = browser_of("viewer"), browser_of("editor")
+    for path in paths:
+        assert "/T000/canary-" in editor.page(path), path
+    for path in (*paths, *(f"/events/{one}/explain" for one in ids)):
+        page = viewer.page(path)
+        assert f"{receiver.url}/••••" in page, path
+        assert "canary-" not in page, path
+
+
 def test_a_dispatch_is_found_on_its_events_page(
     editor: Browser, here: Ours, send: Send, work: Work, tmp_path: Path
 ) -> None:

@@ -35,8 +35,7 @@ def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Brows
     here.alerts.run()
     page = editor.page("/")
     assert "Needs attention now" in page
-    assert "“Hook” fails: 12 tries in a row." in page
-    assert f'<a href="/destinations/{hook}#failed">' in page
+    assert f'<a href="/destinations/{hook}#failed"><bdi>Hook</bdi></a> fails: 12 tries in a row.' in page
     assert "among the latest 2,000 to all destinations" in page
 
 
@@ -77,13 +76,27 @@ def test_an_alert_of_another_kind_hides_nothing(editor: Browser, here: Ours, sen
     assert "is paused, and holds 1." in page
 
 
+def test_of_many_concerns_the_grave_stand_first_and_the_most_are_folded(editor: Browser, here: Ours) -> None:
+    for number in range(14):
+        here.destinations.add("webhook", f"Idle {number}", {"url": "https://example.com/"}, events=[], actor="cli")
+    _hook(here)
+    _put(here, slug="gone")
+    with here.store.write() as connection:
+        connection.execute(sa.update(destinations).where(destinations.c.name != "Hook").values(slug="webhook"))
+    shown, folded = editor.page("/").split("<summary>3 more</summary>")
+    assert shown.index("<bdi>Hook</bdi></a> has no plugin") < shown.index(
+        "<bdi>Idle 0</bdi></a> has an empty allow list"
+    )
+    assert "<bdi>Idle 13</bdi></a> has an empty allow list" in folded
+
+
 def test_a_missing_plugin_is_told_once(editor: Browser, here: Ours) -> None:
     _hook(here)
     _put(here, slug="gone")
     assert "has no plugin: “gone” is not loaded" in editor.page("/")
     here.alerts.run()
     page = editor.page("/")
-    assert "“Hook” needs the plugin gone, which is not loaded" in page
+    assert "<bdi>Hook</bdi></a> needs the plugin gone, which is not loaded" in page
     assert "has no plugin" not in page
 
 

@@ -1,6 +1,7 @@
 """The reference page tells every door, field and answer of the OpenAPI document."""
 
 import html
+from collections.abc import Callable
 
 from ours.core.catalogues import DEFAULT_PROPERTIES, USER_PROPERTIES
 from ours.core.notices import WARNINGS
@@ -38,3 +39,8 @@ def test_every_refusal_and_warning_is_told_with_its_remedy(editor: Browser) -> N
 def test_a_bag_is_told_by_its_purpose_and_its_limits(editor: Browser) -> None:
     text = editor.page("/reference")
     assert "Facts about the event. At most 200 properties and 5 levels of objects." in text
+
+
+def test_the_playground_is_offered_to_those_who_may_use_it(browser_of: Callable[[str], Browser]) -> None:
+    assert "Try it in the Playground" in browser_of("editor").page("/reference")
+    assert "Try it in the Playground" not in browser_of("viewer").page("/reference")
