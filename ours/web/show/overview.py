@@ -71,7 +71,7 @@ def _alerts(alerts: Sequence[Alert], names: Mapping[int, str]) -> Iterator[Conce
     for one in alerts:
         tone, place = "bad" if one.kind in _GRAVE else "warn", one.destination_id
         name, words = _NAMES.get(one.kind) or "Destination", one.words
-        if place in names and words.startswith(f"“{names[place]}” "):
+        if place is not None and place in names and words.startswith(f"“{names[place]}” "):
             name, words = names[place], words.removeprefix(f"“{names[place]}” ")
         yield Concern(tone, name, f"{words} {one.remedy}", _address(one.kind, place), one.opened_at)
 
