@@ -254,7 +254,8 @@ class Ours:
         return Backup(self.store, again=(self._free_lost, self._forget_again))
 
     def _free_lost(self, _: Store) -> None:
-        self.sweep.free_lost()
+        while self.sweep.free_lost():
+            pass
 
     def _forget_again(self, _: Store) -> None:
         self.visitors.reapply_forgotten(actor="ours")

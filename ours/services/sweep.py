@@ -80,12 +80,15 @@ class Sweep:
                     dispatches.pull_back(connection, ids, now, LEASE)
             self._set_back = bool(ids)
 
-    def free_lost(self) -> None:
-        """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent."""
+    def free_lost(self) -> int:
+        """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent.
+
+        Answers how many it was; there may be more.
+        """
         now = clock.now_ms()
         with self._store.read() as connection:
             if not dispatches.lost(connection, now, 1):
-                return
+                return 0
         with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
             rows = dispatches.lost(connection, now, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
@@ -95,6 +98,7 @@ class Sweep:
             dispatches.record(connection, [self._attempt(row, now) for row in rows])
         if rows:
             _logger.warning("leases_lost", count=len(rows))
+        return len(rows)
 
     def _settled(self, row: Row[Any], now: int, losses: int) -> Settled:
         if losses >= _MOST_LOST:

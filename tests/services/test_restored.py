@@ -7,13 +7,14 @@ import pytest
 import sqlalchemy as sa
 
 from ours import clock, ids
+from ours.bootstrap import Ours
 from ours.errors import Busy, Invalid
+from ours.services import sweep
 from ours.services.audit import Audit
 from ours.services.backup import Backup
 from ours.services.lockout import Lockout
 from ours.services.people import People
 from ours.services.sources import Sources
-from ours.services.sweep import Sweep
 from ours.services.tokens import Tokens
 from ours.services.visitors import Visitors
 from ours.store import Store, key_hash
@@ -140,22 +141,28 @@ def test_one_that_was_interrupted_is_finished_by_the_same_backup_alone(
 
 
 def test_what_was_being_sent_is_in_nobodys_hand_after_a_restore(
-    place: Place, make_empty: MakeStore, file: Path, receiver: Receiver
+    place: Place, make_empty: MakeStore, file: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that whoever was forgotten since can be forgotten again, though nothing runs here that would free it."""
     place.webhook(receiver)
-    place.track()
+    for _ in range(3):
+        place.track()
     place.route.run()
+    monkeypatch.setattr(sweep, "_BATCH", 2)
     with place.store.write() as connection:
         far = clock.now_ms() + clock.DAY
         values = {"state": "sending", "lease": f"w{ids.new_id()}", "lease_until": far, "due_at": None}
         connection.execute(sa.update(dispatches_table).values(values))
     Backup(place.store).write(file)
     other = make_empty("sqlite")
-    sweep = Sweep(other, place.registry, None)  # type: ignore[arg-type] - it pokes nobody here
-    Backup(other, again=[lambda _store: sweep.free_lost()]).restore(file)
+    ours = Ours(place.settings)
+    ours.store = other
+    ours.backup.restore(file)
     with other.read() as connection:
         assert not dispatches.lost(connection, clock.now_ms() + 2 * clock.DAY, 1)
+        states = set(connection.scalars(sa.select(dispatches_table.c.state)))
+    assert states == {"retrying"}
+    ours.close()
 
 
 def test_a_lockout_refuses_tokens_passwords_and_if_asked_keys(place: Place) -> None:
