@@ -49,6 +49,9 @@ class Meta(Destination):
     written as Meta writes them. Meta drops a repeat of the same `event_id` and `event_name` within 48 hours, from a
     Pixel too: send your distinctId as the Pixel's eventID.
 
+    Meta takes no consent with an event, so none is looked at here: what those who denied `ad_user_data` or
+    `ad_personalization` did leaves like all else, unless a governance rule stops it.
+
     A field that is none of the following goes into `custom_data`.
 
     | field | what it is |

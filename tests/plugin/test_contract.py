@@ -262,7 +262,7 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         posting(data=lambda _: None, json=lambda one: {"token": f"{one.settings['token']}"}),
         "A masked secret was sent",
     ),
-    "a counter": (posting(data=lambda _: str(next(_count))), "Two builds of the same delivery differ."),
+    "a counter": (posting(data=lambda _: str(next(_count))), "Two builds of the same delivery differ in the body"),
     "a changed delivery": (posting(data=changing), "build changed the delivery"),
     "no id": (posting(headers=lambda _: {}), "the request does not carry the id"),
     "a header of two lines": (

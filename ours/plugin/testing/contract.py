@@ -19,6 +19,7 @@ from ours.plugin.testing.exchange import (
     ODD_HEADERS,
     Log,
     answer,
+    check_alike,
     check_outcome,
     check_sendable,
     expect,
@@ -92,7 +93,7 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
             before = repr(delivery)
             with pure(self.destination):
                 first, second = self._build(delivery), self._build(delivery)
-            expect(text_of(first) == text_of(second), "Two builds of the same delivery differ.")
+            check_alike(first, second)
             expect(repr(delivery) == before, "build changed the delivery that it was handed.")
 
     def test_build_takes_whatever_a_caller_may_send(self) -> None:

@@ -78,6 +78,19 @@ def text_of(built: Request | Rejected | Skipped) -> str:
     return f"{ready.method} {ready.url}\n{dict(ready.headers)}\n{_body(ready).decode(errors='replace')}"
 
 
+def check_alike(first: Request | Rejected | Skipped, second: Request | Rejected | Skipped) -> None:
+    """Two builds of one delivery; where they differ is told, for that is where to look."""
+    one, other = (text_of(built).split("\n", 2) for built in (first, second))
+    places = zip(("the address", "the headers", "the body"), one, other, strict=False)
+    differ = [name for name, this, that in places if this != that]
+    where = differ[-1] if differ else "what they are"  # the body tells more than its length among the headers
+    expect(
+        one == other,
+        f"Two builds of the same delivery differ in {where}: keep nothing from one call to the next, and let nothing be"
+        " drawn at random (files= does it).",
+    )
+
+
 def check_sendable(request: Request, *, over_http: bool = True) -> None:
     """A body of bytes that can be kept and sent again, JSON where it says so, and no header of two lines."""
     ready = prepared(request)
