@@ -71,8 +71,9 @@ def _alerts(alerts: Sequence[Alert], names: Mapping[int, str]) -> Iterator[Conce
     for one in alerts:
         tone, place = "bad" if one.kind in _GRAVE else "warn", one.destination_id
         name, words = _NAMES.get(one.kind) or "Destination", one.words
-        if place in names and words.startswith(f"“{names[place]}” "):
-            name, words = names[place], words.removeprefix(f"“{names[place]}” ")
+        quoted = f"“{names.get(place or 0)}” "
+        if words.startswith(quoted):
+            name, words = quoted[1:-2], words.removeprefix(quoted)
         yield Concern(tone, name, f"{words} {one.remedy}", _address(one.kind, place), one.opened_at)
 
 
