@@ -7,6 +7,8 @@ from typing import NamedTuple
 from ours.errors import Invalid, NotFound
 
 LONGEST = 200
+_JOINERS = {"\u200c", "\u200d"}
+_FLAGS = range(0xE0020, 0xE0080)
 
 
 class Named(NamedTuple):
@@ -35,7 +37,17 @@ def clean(name: str) -> str:
         raise _invalid(f"A name has 1 to {LONGEST} characters.")
     if not is_text(trimmed):
         raise _invalid("A name is one line of text, without control characters.")
+    if unseen := next(filter(_is_unseen, trimmed), None):
+        raise _invalid(
+            f"A name has only what can be seen, so that none passes for another: take U+{ord(unseen):04X} out."
+        )
     return trimmed
+
+
+def _is_unseen(mark: str) -> bool:
+    """Whether it draws nothing, or turns round what follows. Joiners and flags' letters shape what is drawn."""
+    category = unicodedata.category(mark)
+    return category in {"Zl", "Zp"} or (category == "Cf" and mark not in _JOINERS and ord(mark) not in _FLAGS)
 
 
 def check_free(name: str, taken: Iterable[Named], own_id: int | None = None) -> None:

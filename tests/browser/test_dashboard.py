@@ -407,3 +407,12 @@ def test_at_twice_the_size_why_something_did_not_arrive_is_still_a_sentence(
         page.goto(path)
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
     assert {path: found for path, found in widths.items() if found > width} == {}
+
+
+def test_where_colours_are_forced_a_state_keeps_its_dot(page: Page) -> None:
+    page.emulate_media(forced_colors="active", color_scheme="dark")
+    page.goto("/")
+    dots = page.evaluate(
+        "[...document.querySelectorAll('.strip .state')].map(one => getComputedStyle(one, '::before').backgroundColor)"
+    )
+    assert len(set(dots)) >= 5

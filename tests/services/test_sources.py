@@ -54,6 +54,18 @@ def test_a_name_must_be_one_short_line(sources: Sources, name: str) -> None:
     assert "name" in caught.value.errors
 
 
+@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200b", "\ufeff", "\u00ad", "\u2028"])
+def test_a_name_has_only_what_can_be_seen(sources: Sources, mark: str) -> None:
+    """A right-to-left override shows ``gnp.exe`` as ``exe.png``, in the audit log too."""
+    with pytest.raises(Invalid, match=rf"take U\+{ord(mark):04X} out"):
+        sources.add(f"Shop {mark}gnp.exe", actor="cli")
+
+
+@pytest.mark.parametrize("name", ["Boutique 🛒", "Family 👨‍👩‍👧", "🏴󠁧󠁢󠁷󠁬󠁳󠁿 Wales", "متجر", "می‌خواهم", "ร้านค้า"])
+def test_a_name_may_be_in_any_script_and_have_emoji(sources: Sources, name: str) -> None:
+    assert sources.add(name, actor="cli").source.name == name
+
+
 def test_two_sources_never_share_a_name_until_one_is_deleted(sources: Sources) -> None:
     first = sources.add("Shop", actor="cli").source
     with pytest.raises(Invalid, match='"Shop" exists already'):

@@ -153,7 +153,9 @@ def test_an_event_is_sent_to_a_destination_that_refused_it_once_it_is_allowed(
     work()
     other = here.destinations.find("Partner").id
     address = f"/events/{event_id}/send/{other}"
-    assert address in editor.page(f"/events/{event_id}")
+    page = editor.page(f"/events/{event_id}")
+    assert address in page
+    assert f'If <a href="/destinations/{other}/edit">its allow list</a> names the event' in page
     refused = editor.post(address)
     assert refused.status_code == 400
     assert "not on the destination&#39;s allow list" in refused.text

@@ -83,3 +83,15 @@ def test_whoever_asks_for_it_all_the_same_is_told_so_and_led_back(event: str, he
     assert refused.status_code == 400
     assert "<h1>That can&#39;t be done</h1>" in refused.text
     assert f'href="/events/{event}">Back</a>' in refused.text
+
+
+def test_a_filter_says_what_it_asks_for_though_that_is_gone(event: str, editor: Browser, here: Ours) -> None:
+    """What the form did not say was dropped by the next filter that was chosen in it."""
+    here.destinations.add("webhook", "New CRM", {"url": "https://example.com/"}, events=[], actor="cli")
+    assert '<optgroup label="Removed"><option value="1" selected>Old CRM' in editor.page("/dispatches?destination=1")
+    assert '<option value="99" selected>no such destination</option>' in editor.page("/events?destination=99")
+    source = here.sources.list()[0]
+    here.sources.delete(source.id, actor="cli")
+    kept = editor.page(f"/events?source={source.id}")
+    assert f'<option value="{source.id}" selected>{source.name} (deleted)</option>' in kept
+    assert '<option value="99" selected>no such source</option>' in editor.page("/events?source=99")
