@@ -45,6 +45,8 @@ RESERVED_EVENTS = {
 }  # fmt: skip
 RESERVED_PREFIXES = ("_", "firebase_", "ga_", "google_", "gtag.")
 LONGEST = {"page_location": 1000, "page_referrer": 420, "page_title": 300}
+WORTH = {"value", "tax", "shipping", "currency"}
+NOTHING: tuple[Any, ...] = (None, "")
 MOST_PARAMS, MOST_PROPERTIES, MOST_BYTES = 25, 25, 130_000
 
 
@@ -169,7 +171,12 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     many = dict(bag) if isinstance(bag, Mapping) else {}
     if twice := sorted(single.keys() & many.keys()):
         return Rejected("NAME_DUPLICATED", f"{twice[0]} is mapped, and in params too.", twice[0])
-    return {name: read for name, value in (many | single).items() if (read := parameter(name, value)) is not None}
+    read = {name: parameter(name, value) for name, value in (many | single).items()}
+    for name in sorted(WORTH & read.keys()):
+        if read[name] is None and (many | single)[name] not in NOTHING:
+            kind = "code of three letters, such as EUR" if name == "currency" else "number, such as 12.5"
+            return Rejected("VALUE_INVALID", f"The {name} is no {kind}.", f"events[0].params.{name}")
+    return {name: value for name, value in read.items() if value is not None}
 
 
 def parameter(name: str, value: Any) -> Any:

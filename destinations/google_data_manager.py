@@ -45,6 +45,7 @@ CONFIGURED_WRONG = re.compile(
 )
 FOR_NOW = {"INTERNAL", "INTERNAL_ERROR", "DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED"}
 INDEX = re.compile(r"events\[(\d{1,6})\]")
+NOTHING: tuple[Any, ...] = (None, "")
 HOUR = 3600.0
 
 
@@ -165,7 +166,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404 | after fi
         }  # fmt: skip
         if not clicks and not event["userData"]:
             return Rejected("NO_IDENTIFIERS_PROVIDED", "No click and nothing of the visitor is known to match by.")
-        return present(event)
+        return unread_worth(given, event) or present(event)
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         place = {"operatingAccount": account(settings["account_id"]),
@@ -257,6 +258,15 @@ def account(number_: str) -> dict[str, str]:
 
 def present(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value not in (None, {}, [])}
+
+
+def unread_worth(given: Mapping[str, Any], event: Mapping[str, Any]) -> Rejected | None:
+    """Without it, Google would take what the conversion action is worth, or the account's currency, in its place."""
+    if event["conversionValue"] is None and given.get("value") not in NOTHING:
+        return Rejected("INVALID_VALUE", "The value is no number, such as 12.5.", "value")
+    if event["currency"] is None and given.get("currency") not in NOTHING:
+        return Rejected("INVALID_CURRENCY_CODE", "The currency is no three letters, such as EUR.", "currency")
+    return None
 
 
 @hookimpl

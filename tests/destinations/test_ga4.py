@@ -145,6 +145,8 @@ def with_fields(**fields: Any) -> Any:
         ({"client_id": None}, "VALUE_REQUIRED", "client_id"),
         ({"name": ""}, "VALUE_REQUIRED", "events[0].name"),
         ({"value": 5}, "VALUE_REQUIRED", "events[0].params.currency"),
+        ({"value": "12,50", "currency": "EUR"}, "VALUE_INVALID", "events[0].params.value"),
+        ({"value": 5, "currency": "Euro"}, "VALUE_INVALID", "events[0].params.currency"),
         ({"name": "1st order"}, "NAME_INVALID", "events[0].name"),
         ({"a.b": 1}, "NAME_INVALID", "events[0].params.a.b"),
         ({"é": 1}, "NAME_INVALID", "events[0].params.é"),

@@ -56,6 +56,25 @@ def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **chang
     return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
 
 
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"value": "12,50"}, "INVALID_VALUE"),
+        ({"value": True}, "INVALID_VALUE"),
+        ({"currency": "US Dollar"}, "INVALID_CURRENCY_CODE"),
+    ],
+)
+def test_a_worth_that_can_not_be_read_is_rejected_and_not_left_out(fields: dict[str, Any], code: str) -> None:
+    """Google would take what the conversion action is worth, or the account's currency, and nobody would know."""
+    rejected = item(fields=fields)
+    assert (rejected.code, rejected.field) == (code, *fields)
+    assert str(*fields.values()) not in rejected.message
+
+
+def test_a_worth_that_is_not_known_is_left_out() -> None:
+    assert not {"conversionValue", "currency"} & item(fields={"value": "", "currency": None}).keys()
+
+
 def sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
