@@ -57,6 +57,13 @@ def test_the_data_folder_is_closed_to_others(standing: Server) -> None:
     assert [path.name for path in there if path.stat().st_mode & 0o077] == []
 
 
+def test_the_data_folder_may_have_any_name(make_server: Callable[..., Server]) -> None:
+    server = make_server("My data = a?b#c%20d")
+    assert server.track("Purchase", mode="test").status_code == 200
+    server.settled(accepted=1)
+    assert "child_restarts" not in server.log.read_text()
+
+
 def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Server]) -> None:
     server = make_server(verb="web", web_threads=1)
     key = server.ours("source", "add", "Shop")["key"]
