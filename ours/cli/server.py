@@ -18,8 +18,10 @@ def serve(shell: Shell) -> None:
 @pass_shell
 def web(shell: Shell) -> None:
     """Run the web server alone."""
+    from ours.supervisor import port
     from ours.web import serve as server
 
+    port.check(shell.settings)
     _check(shell)
     server.run(shell.settings)
 
