@@ -45,6 +45,15 @@ def test_every_verb_that_a_file_runs_exists() -> None:
     assert [words for words in ran if not verb_exists(words)] == []
 
 
+def test_a_setting_in_the_file_beside_compose_reaches_every_process_and_no_commit() -> None:
+    compose = yaml.safe_load(TEXTS["compose.yaml"])["services"]
+    ours = {name: service for name, service in compose.items() if service.get("image") == "ours"}
+    assert {service["env_file"] for service in ours.values()} == {".env"}
+    fixed = {"OURS_PORT", "OURS_DATABASE_URL", "OURS_REDIS_URL", "OURS_SECRET_KEYS"}
+    assert [name for name, service in ours.items() if set(service["environment"]) != fixed] == []
+    assert ".env" in (ROOT / ".gitignore").read_text().split()
+
+
 def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", TEXTS["Dockerfile"], re.M)
     assert {"ours", "destinations", "templates"} <= set(copied)
