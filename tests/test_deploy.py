@@ -1,10 +1,13 @@
 """The files in ``deploy/`` name nothing that is not there."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import click
+import pytest
 import yaml
 
 from ours.cli import cli
@@ -70,3 +73,16 @@ def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
 
 def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
     assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_a_set_up_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
+    """Ctrl-C, or a Debian without python3-venv, leaves an interpreter without pip."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
+    words = ["make", "-n", "-f", str(ROOT / "Makefile"), "run"]
+    for name in ("locks/run.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert " -m venv .venv" in told
