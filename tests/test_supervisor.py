@@ -1,8 +1,10 @@
 """The family of processes that ``ours serve`` starts, minds and ends; ``tests/whole`` has the real one."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ours.errors import SettingsInvalid
 from ours.settings import Settings
-from ours.supervisor import welcome
+from ours.supervisor import port, welcome
 from ours.supervisor.family import Family
 
 
@@ -62,6 +65,17 @@ def test_who_falls_is_started_again(tmp_path: Path) -> None:
         psutil.Process(next(iter(numbers(tmp_path)))).kill()
         family.until(lambda: len(numbers(tmp_path)) == 2, 10)
     assert len(numbers(tmp_path)) == 2
+
+
+def test_a_port_is_waited_for_while_the_one_before_ends(make_settings: Callable[..., Settings]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as before:
+        settings = make_settings(port=before.getsockname()[1])
+        with pytest.raises(SettingsInvalid, match="OURS_PORT: Another program listens"):
+            port.check(settings)
+        ending = threading.Timer(0.3, before.close)
+        ending.start()
+        port.check(settings, 10)
+        assert before.fileno() == -1
 
 
 def test_what_is_waited_for_in_vain_is_told() -> None:

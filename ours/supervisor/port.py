@@ -2,22 +2,34 @@
 
 import errno
 import socket
+import time
 
 from ours.errors import SettingsInvalid
 from ours.settings import Settings
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, patience: float = 0.0) -> None:
     """Two web servers of one person could share a port, and each request would go to either of them.
+
+    ``patience``: for how many seconds to wait for one that ends.
 
     :raises SettingsInvalid: when somebody listens there, or we may not.
     """
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    ends = time.monotonic() + patience
+    while error := _refusal(settings):
+        if error.errno != errno.EADDRINUSE or time.monotonic() >= ends:
+            raise SettingsInvalid(_problem(settings, error))
+        time.sleep(0.1)
+
+
+def _refusal(settings: Settings) -> OSError | None:
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((settings.host, settings.port))
-        except OSError as error:
-            raise SettingsInvalid(_problem(settings, error)) from None
+    except OSError as error:
+        return error
+    return None
 
 
 def _problem(settings: Settings, error: OSError) -> dict[str, str]:
