@@ -54,16 +54,17 @@ wheel: $(READY)  ## dist/ours-….whl, which runs anywhere outside this folder
 clean:
 	rm -rf .venv build dist
 
-$(BIN)/python:
+# pip is what comes last: where somebody pressed Ctrl-C before, or Debian has no python3-venv, it is made again.
+$(BIN)/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ours needs Python 3.11 or later; set PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 
-$(READY): $(BIN)/python locks/run.txt pyproject.toml
+$(READY): $(BIN)/pip locks/run.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/run.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(READY_DEV): $(BIN)/python locks/dev.txt locks/client-2.1.txt pyproject.toml
+$(READY_DEV): $(BIN)/pip locks/dev.txt locks/client-2.1.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/dev.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -rf $(CLIENT)

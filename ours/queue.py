@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from functools import cached_property
+from urllib.parse import quote
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -34,7 +35,7 @@ _TRIAL = "ours:trial"
 
 class Queue:
     def __init__(self, settings: Settings) -> None:
-        self.url = settings.redis_url or f"unix://{settings.queue_socket}"
+        self.url = settings.redis_url or f"unix://{quote(str(settings.queue_socket))}"
         self._looked: dict[str, float] = {}
         self._bells: dict[str, Bell] = {}
         self._complained = -math.inf

@@ -1,10 +1,13 @@
 """The files in ``deploy/`` name nothing that is not there."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import click
+import pytest
 import yaml
 
 from ours.cli import cli
@@ -45,6 +48,15 @@ def test_every_verb_that_a_file_runs_exists() -> None:
     assert [words for words in ran if not verb_exists(words)] == []
 
 
+def test_a_setting_in_the_file_beside_compose_reaches_every_process_and_no_commit() -> None:
+    compose = yaml.safe_load(TEXTS["compose.yaml"])["services"]
+    ours = {name: service for name, service in compose.items() if service.get("image") == "ours"}
+    assert {service["env_file"] for service in ours.values()} == {".env"}
+    fixed = {"OURS_PORT", "OURS_DATABASE_URL", "OURS_REDIS_URL", "OURS_SECRET_KEYS"}
+    assert [name for name, service in ours.items() if set(service["environment"]) != fixed] == []
+    assert ".env" in (ROOT / ".gitignore").read_text().split()
+
+
 def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", TEXTS["Dockerfile"], re.M)
     assert {"ours", "destinations", "templates"} <= set(copied)
@@ -61,3 +73,16 @@ def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
 
 def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
     assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+def test_a_set_up_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
+    """Ctrl-C, or a Debian without python3-venv, leaves an interpreter without pip."""
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").touch()
+    words = ["make", "-n", "-f", str(ROOT / "Makefile"), "run"]
+    for name in ("locks/run.txt", "pyproject.toml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert " -m venv .venv" in told

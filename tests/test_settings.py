@@ -47,6 +47,17 @@ def test_a_port_that_there_is_not_is_refused(tmp_path: Path, port: str) -> None:
         settings.load({"OURS_HOME": str(tmp_path), "OURS_PORT": port})
 
 
+def test_a_name_is_no_address_to_listen_on(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=r"OURS_HOST: Must be an IP address: 127\.0\.0\.1"):
+        settings.load({"OURS_HOME": str(tmp_path), "OURS_HOST": "localhost"})
+
+
+@pytest.mark.parametrize(("host", "address"), [("0.0.0.0", "localhost"), ("::1", "[::1]"), ("10.0.0.1", "10.0.0.1")])
+def test_the_address_that_is_shown_opens(tmp_path: Path, host: str, address: str) -> None:
+    shown = settings.load({"OURS_HOME": str(tmp_path), "OURS_HOST": host}).address
+    assert shown == f"http://{address}:8000"
+
+
 def test_an_empty_variable_means_the_default(tmp_path: Path) -> None:
     assert settings.load({"OURS_HOME": str(tmp_path), "OURS_PORT": ""}).port == 8000
 

@@ -1,8 +1,10 @@
 """The family of processes that ``ours serve`` starts, minds and ends; ``tests/whole`` has the real one."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ours.errors import SettingsInvalid
+from ours.settings import Settings
+from ours.supervisor import port, welcome
 from ours.supervisor.family import Family
 
 
@@ -60,6 +65,31 @@ def test_who_falls_is_started_again(tmp_path: Path) -> None:
         psutil.Process(next(iter(numbers(tmp_path)))).kill()
         family.until(lambda: len(numbers(tmp_path)) == 2, 10)
     assert len(numbers(tmp_path)) == 2
+
+
+def test_a_port_is_waited_for_while_the_one_before_ends(make_settings: Callable[..., Settings]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as before:
+        settings = make_settings(port=before.getsockname()[1])
+        with pytest.raises(SettingsInvalid, match="OURS_PORT: Another program listens"):
+            port.check(settings)
+        ending = threading.Timer(0.3, before.close)
+        ending.start()
+        port.check(settings, 10)
+        assert before.fileno() == -1
+
+
+def test_what_is_waited_for_in_vain_is_told() -> None:
+    with Family() as family:
+        assert family.until(lambda: True)
+        assert not family.until(lambda: False, 0.1)
+
+
+@pytest.mark.parametrize(("up", "said"), [(True, "Ours is running"), (False, "Ours is not up yet")])
+def test_only_a_server_that_answers_is_said_to_run(
+    make_settings: Callable[..., Settings], capsys: pytest.CaptureFixture[str], up: bool, said: str
+) -> None:
+    welcome.say(make_settings(), None, up=up)
+    assert said in capsys.readouterr().out
 
 
 def test_the_queue_begins_before_what_is_heavy_is_imported() -> None:

@@ -4,6 +4,8 @@ import click
 
 from ours.cli.shell import Shell, pass_shell
 
+_ENDING_SECONDS = 6.0  # for one that is just being replaced, and still gives its last answers
+
 
 @click.command()
 @pass_shell
@@ -18,8 +20,10 @@ def serve(shell: Shell) -> None:
 @pass_shell
 def web(shell: Shell) -> None:
     """Run the web server alone."""
+    from ours.supervisor import port
     from ours.web import serve as server
 
+    port.check(shell.settings, _ENDING_SECONDS)
     _check(shell)
     server.run(shell.settings)
 

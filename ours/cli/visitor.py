@@ -89,21 +89,33 @@ def _new(path: Path) -> IO[str]:
 @click.argument("who", required=False)
 @_KIND
 @click.option("--again", is_flag=True, help="Forget again whom a restored backup brought back; no WHO.")
-@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.option("--yes", is_flag=True, help="Do it, without asking.")
 @json_option
 @pass_shell
 def forget(shell: Shell, who: str | None, kind: str | None, again: bool, yes: bool) -> None:
-    """Forget a visitor for good: stop what waits, take away what is kept, and print a receipt."""
+    """Forget a visitor for good: stop what waits, take away what is kept, and print a receipt.
+
+    Asks first; where nobody can be asked, and with --json, it asks for --yes.
+    """
     if again == (who is not None):
         raise click.UsageError("Say WHO is to be forgotten, or --again.")
     if who is None:
         _show(shell, list(shell.ours.visitors.reapply_forgotten(actor=ACTOR)))
         return
     found = _found(shell, who, kind)
-    if not yes and not shell.as_json and sys.stdin.isatty():
-        named = ", ".join(f"{one.mode} {one.id}" for one in found)
-        click.confirm(f"Forget {named} for good?", abort=True, err=True)
+    if not yes:
+        _confirm(shell, found)
     _show(shell, [shell.ours.visitors.forget(one.id, actor=ACTOR) for one in found])
+
+
+def _confirm(shell: Shell, found: "Sequence[Found]") -> None:
+    """Ask a person at a terminal; a script must say --yes, for nothing brings back what is erased."""
+    from ours.errors import Invalid
+
+    if shell.as_json or not sys.stdin.isatty():
+        raise Invalid("Nobody was forgotten. Say --yes to do it without being asked.")
+    named = ", ".join(f"{one.mode} {one.id}" for one in found)
+    click.confirm(f"Forget {named} for good?", abort=True, err=True)
 
 
 def _ids(shell: Shell, who: str, kind: str | None) -> list[str]:

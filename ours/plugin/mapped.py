@@ -1,6 +1,10 @@
 """A row of a mapping that is more than a template."""
 
+import re
 from dataclasses import dataclass
+
+ONE_BRACE = re.compile(r"(?<!\{)\{\s*(?:event|visitor)\.[\w.]+\s*\}(?!\})")
+"""A path with one brace on each side, which a template would send as it stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,14 @@ ADDRESS = re.compile(r"[!-?A-~]+@[!-?A-~]+")
 _HOST = re.compile(r"\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*|\[[0-9A-Fa-f:.]+\]")
 
 
+def is_ip(value: str) -> None:
+    """:raises ValidationError: when it is a name."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        raise ValidationError("Must be an IP address: 127.0.0.1, or 0.0.0.0 for all of this machine's.") from None
+
+
 class Commas(fields.Field[tuple[Any, ...]]):
     """Comma-separated parts, each read by ``one``."""
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from ours.settings.kinds import ADDRESS, Addresses, Folder, Hosts, Keys, Networks
+from ours.settings.kinds import ADDRESS, Addresses, Folder, Hosts, Keys, Networks, is_ip
 
 PREFIX = "OURS_"
 
@@ -45,7 +45,7 @@ class SettingsSchema(Schema):
         load_default=lambda: Path("data").resolve(),
         metadata=_said("The data folder; made with mode 0700.", "./data"),
     )
-    host = _text("The address the web server listens on.", "127.0.0.1")
+    host = _text("The IP address the web server listens on; `0.0.0.0`: all of this machine's.", "127.0.0.1", is_ip)
     port = _count("The port the web server listens on.", 8000, 1, 65535)
     database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)
     redis_url = _text(

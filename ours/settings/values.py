@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ours.settings.kinds import Network
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_LOOPBACK = {"127.0.0.1", "::1"}
 _SQLITE = "sqlite:///"
 _LONGEST_SOCKET_PATH = 100
 
@@ -83,4 +83,4 @@ class Settings:
     @property
     def address(self) -> str:
         host = "localhost" if self.host in {"0.0.0.0", "::", "127.0.0.1"} else self.host  # noqa: S104
-        return f"http://{host}:{self.port}"
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"

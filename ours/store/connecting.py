@@ -5,9 +5,10 @@ import re
 import sqlite3
 import time
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Dialect, Engine, create_engine, event, exc
+from sqlalchemy import URL, Dialect, Engine, create_engine, event, exc
 from sqlalchemy.pool import ConnectionPoolEntry
 
 _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
@@ -39,8 +40,9 @@ def _in_the_query(address: re.Match[str]) -> str:
     return f"{user}{name or '/'}?host={hosts}&port={ports}{'&' if query else ''}{query}"
 
 
-def to_file(url: str) -> Engine:
+def to_file(file: Path) -> Engine:
     """Connections to SQLite; the file is made if it is not there."""
+    url = URL.create("sqlite", database=str(file))  # not from text, where ? and % in a folder's name mean something
     engine = create_engine(url, **_POOL, connect_args={"cached_statements": 512})
     event.listen(engine, "connect", _on_connect)
     return engine

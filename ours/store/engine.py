@@ -53,7 +53,7 @@ class Store:
                 raise SettingsInvalid({self._setting: reaching.NO_ADDRESS}) from None
         if problem := reaching.problem_of(self._file):
             raise SettingsInvalid({self._setting: problem})
-        return connecting.to_file(self.url)
+        return connecting.to_file(self._file)
 
     def is_new(self) -> bool:
         """Whether it is a file that is not there yet."""

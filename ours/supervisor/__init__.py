@@ -6,7 +6,7 @@ from types import FrameType
 
 from ours import log, processes
 from ours.settings import Settings
-from ours.supervisor import valkey
+from ours.supervisor import port, valkey
 from ours.supervisor.family import Family
 
 
@@ -14,9 +14,11 @@ def serve(settings: Settings) -> None:
     """Run until SIGTERM or Ctrl-C; then all children end within five seconds.
 
     :raises AlreadyRunning: when another ``ours serve`` has the same data folder.
+    :raises SettingsInvalid: when nobody can listen where the settings say.
     """
     log.configure(settings.log_level, settings.log_format)
     with processes.exclusive(settings.home / "serve.lock", "`ours serve`"), Family() as family:
+        port.check(settings)
         if settings.embedded_queue:
             family.add("valkey", lambda: valkey.run(settings))  # which starts while the rest is imported
         gc.disable()  # imports leave next to no garbage, and looking for it takes a sixth of their time
@@ -26,8 +28,8 @@ def serve(settings: Settings) -> None:
         gc.freeze()  # what is imported by now is shared by the children, untouched
         gc.enable()
         _stop_on_signals(family)
-        parts.start(settings, family)
-        welcome.say(settings, greeting)
+        up = parts.start(settings, family)
+        welcome.say(settings, greeting, up=up)
         family.mind()
 
 

@@ -54,15 +54,16 @@ class Family:
         """Restart whoever falls, until ``stop``."""
         self.until(lambda: False)
 
-    def until(self, true: Callable[[], bool], seconds: float = math.inf) -> None:
-        """Mind the children until something is so, for ``seconds`` at most."""
+    def until(self, true: Callable[[], bool], seconds: float = math.inf) -> bool:
+        """Mind the children until something is so, for ``seconds`` at most; answers whether it is."""
         ends = time.monotonic() + seconds
         while not self._stopping and time.monotonic() < ends:
             self._reap()
             self._fork_due()
             if true():
-                return
+                return True
             time.sleep(_TICK)
+        return False
 
     def _fork_due(self) -> None:
         now = time.monotonic()

@@ -20,8 +20,8 @@ def prepare(settings: Settings) -> welcome.Greeting | None:
         return welcome.first_start(ours)
 
 
-def start(settings: Settings, family: Family) -> None:
-    """Start the children, and wait until the web server takes requests."""
+def start(settings: Settings, family: Family) -> bool:
+    """Start the children; answers whether the web server took requests soon enough."""
     family.add("web", lambda: web.run(settings))
     if settings.embedded_queue:
         family.until(lambda: valkey.answers(settings), _START_SECONDS)
@@ -29,4 +29,4 @@ def start(settings: Settings, family: Family) -> None:
     for number in range(settings.deliver_workers):
         family.add(f"deliver-{number + 1}", lambda: worker.run(settings, "deliver"))
     family.add("scheduler", lambda: worker.run(settings, "scheduler"))
-    family.until(lambda: web.answers(settings), _START_SECONDS)
+    return family.until(lambda: web.answers(settings), _START_SECONDS)

@@ -20,11 +20,11 @@ def run(settings: Settings) -> None:
         log.truncate(0)
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
+    os.chdir(settings.queue_socket.parent)  # CLIENT INFO tells the socket's name, and must have no space in it
     options = {
         "port": "0",
-        "unixsocket": str(settings.queue_socket),
+        "unixsocket": settings.queue_socket.name,
         "unixsocketperm": "600",
-        "dir": str(settings.home),
         "save": "",
         "appendonly": "no",
         "maxmemory": "128mb",

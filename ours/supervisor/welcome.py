@@ -26,8 +26,9 @@ def first_start(ours: Ours) -> Greeting | None:
     return Greeting(password, made.live_key, made.test_key)
 
 
-def say(settings: Settings, greeting: Greeting | None) -> None:
-    lines = ["", f"  Ours is running.   Dashboard  {settings.address}"]
+def say(settings: Settings, greeting: Greeting | None, *, up: bool) -> None:
+    """``up``: whether the web server answers by now."""
+    lines = ["", f"  {'Ours is running.  ' if up else 'Ours is not up yet'} Dashboard  {settings.address}"]
     if greeting:
         lines += [
             f"                     Sign in    {FIRST_PERSON}   {greeting.password}   (change it after signing in)",
@@ -38,6 +39,8 @@ def say(settings: Settings, greeting: Greeting | None) -> None:
             "",
             *(f"    {line}" for line in curl(settings.address, greeting.test_key)),
         ]
+    if not up:
+        lines += ["", "  It goes on trying. What is said above this may tell why; `ours doctor` says more."]
     lines += ["", "  Ctrl-C stops everything.", ""]
     print("\n".join(lines), flush=True)  # noqa: T201 - this is for the person at the terminal
 

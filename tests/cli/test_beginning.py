@@ -11,6 +11,7 @@ from ours.bootstrap import Ours
 from ours.cli import cli
 from ours.settings import Settings, load
 from tests.cli.conftest import Terminal
+from tests.whole.conftest import free_port
 
 LOOKING = [
     ["backup", "a.backup"], ["balance"], ["balance", "--check"], ["doctor"], ["export"], ["source", "list"],
@@ -105,7 +106,10 @@ def test_every_verb_that_may_begin_one_exists() -> None:
 
 
 @pytest.mark.parametrize("verb", ["serve", "web"])
-def test_a_data_folder_that_the_server_can_not_write_is_named(ours: Ours, terminal: Terminal, verb: str) -> None:
+def test_a_data_folder_that_the_server_can_not_write_is_named(
+    ours: Ours, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setenv("OURS_PORT", str(free_port()))
     (ours.settings.home / f"{verb}.lock").mkdir()
     result = terminal.run(verb)
     assert result.exit_code == 1

@@ -45,7 +45,7 @@ def test_a_visitor_is_found_shown_exported_and_forgotten(
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text())[0]["events"][0]["id"] == event_id
     assert "can't be made" in terminal.run("visitor", "export", "u1", "--output", str(file)).stderr
-    (receipt,) = terminal.json("visitor", "forget", "u1")
+    (receipt,) = terminal.json("visitor", "forget", "u1", "--yes")
     assert (receipt["events"], receipt["identifiers"], receipt["destinations"]) == (1, 1, [])
     assert terminal.json("visitor", "find", "u1") == []
     assert terminal.json("visitor", "show", "u1", status=1)["code"] == "not_found"
@@ -62,11 +62,19 @@ def test_forgetting_one_of_two_modes_says_who_is_left(terminal: Terminal, send: 
     said = terminal.run("visitor", "forget", found["live"], "--kind", "visitor", "--yes")
     assert f"still here in test mode: ours visitor forget {found['test']} --kind visitor." in said.stdout + said.stderr
     send("u1")
-    receipts = terminal.json("visitor", "forget", "u1")
+    receipts = terminal.json("visitor", "forget", "u1", "--yes")
     assert [(one["mode"], one["by"], len(one["otherMode"])) for one in receipts] == [
         ("live", "cli", 1),
         ("test", "cli", 0),
     ]
+
+
+def test_nobody_is_forgotten_unasked(terminal: Terminal, send: Callable[[str], str]) -> None:
+    send("u1")
+    assert "Say --yes" in terminal.json("visitor", "forget", "u1", status=1)["error"]
+    typed = CliRunner().invoke(cli, ["visitor", "forget", "-"], input="u1\n", prog_name="ours")
+    assert (typed.exit_code, "Say --yes" in typed.output) == (1, True)
+    assert len(terminal.json("visitor", "find", "u1")) == 1
 
 
 def test_who_is_meant_is_read_from_standard_input_and_must_be_said(

@@ -213,6 +213,12 @@ def test_a_change_is_told_without_its_secrets_and_leaves_the_rest_alone(ours: Ou
     assert plan(ours, changed, ENVIRON | {"HOOK_SECRET": SECRET[:-4] + "AAAA"}).changes == []
 
 
+@pytest.mark.parametrize("environ", [{}, {"HOOK_SECRET": ""}])
+def test_a_secret_that_nobody_set_or_that_is_empty_is_missed(ours: Ours, environ: dict[str, str]) -> None:
+    with pytest.raises(Invalid, match=r'"Hook" refers to variables that are not set, or empty: HOOK_SECRET\.'):
+        plan(ours, FILE, {"HOOK_HEADERS_X_TEAM": "abc$1"} | environ)
+
+
 def test_keep_leaves_a_secret_and_needs_one(ours: Ours) -> None:
     kept = FILE.replace("${HOOK_SECRET}", "!keep")
     with pytest.raises(Invalid, match=r'"Hook" has nothing yet that !keep could keep'):

@@ -147,6 +147,21 @@ def test_a_mapping_that_can_not_be_read_is_refused(destinations: Destinations, h
     assert changed.mapping == {"plan": "{{visitor.custom_properties.plan}}"}
 
 
+def test_a_template_with_one_brace_is_refused_for_it_would_be_sent_as_it_stands(
+    destinations: Destinations, hook: Destination
+) -> None:
+    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "A"}}
+    slip = {"plan": "for {visitor.custom_properties.plan}"}
+    said = (
+        r"plan: \{visitor\.custom_properties\.plan\} would be sent as it stands\. Write it with two braces: \{\{visitor"
+    )
+    with pytest.raises(Invalid, match=said):
+        destinations.update(hook.id, mapping=slip, actor="cli")
+    with pytest.raises(Invalid, match=f"cases.Big.{said}"):
+        destinations.update(hook.id, cases=[{"name": "Big", "logic": logic, "mapping": slip}], actor="cli")
+    destinations.update(hook.id, mapping={"json": '{"a": 1}'}, actor="cli")
+
+
 @pytest.mark.parametrize("blank", ["", MASK])
 def test_a_secret_left_out_or_blank_stays(
     destinations: Destinations, store: Store, hook: Destination, blank: str

@@ -14,6 +14,7 @@ from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings
 from ours.store import Store
 from tests.cli.conftest import Terminal
+from tests.whole.conftest import free_port
 
 
 def problem(settings: Settings) -> str:
@@ -126,6 +127,7 @@ def test_every_verb_says_it_in_a_sentence(
 ) -> None:
     monkeypatch.setenv("OURS_DATABASE_URL", f"sqlite:///{tmp_path}/missing/x.db")
     monkeypatch.setenv("OURS_REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("OURS_PORT", str(free_port()))
     result = Terminal().run(*verb)
     gc.enable()  # a server that is to start looks for no garbage meanwhile
     assert result.exit_code == 1

@@ -57,6 +57,13 @@ def test_the_data_folder_is_closed_to_others(standing: Server) -> None:
     assert [path.name for path in there if path.stat().st_mode & 0o077] == []
 
 
+def test_the_data_folder_may_have_any_name(make_server: Callable[..., Server]) -> None:
+    server = make_server("My data = a?b#c%20d")
+    assert server.track("Purchase", mode="test").status_code == 200
+    server.settled(accepted=1)
+    assert "child_restarts" not in server.log.read_text()
+
+
 def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Server]) -> None:
     server = make_server(verb="web", web_threads=1)
     key = server.ours("source", "add", "Shop")["key"]
@@ -112,10 +119,10 @@ def test_every_killed_child_is_replaced(standing: Server) -> None:
     standing.settled(accepted=before + 1)
 
 
-def refused_start(environ: dict[str, str]) -> str:
+def refused_start(environ: dict[str, str], verb: str = "serve") -> str:
     """What `ours serve` says when it does not start."""
     done = subprocess.run(
-        [sys.executable, "-m", "ours", "serve"],
+        [sys.executable, "-m", "ours", verb],
         cwd=ROOT,
         env=environ,
         capture_output=True,
@@ -147,10 +154,23 @@ def test_a_second_server_on_the_same_data_folder_is_refused_in_words(standing: S
     assert "already runs" in refused_start(standing.environ | {"OURS_PORT": str(free_port())})
 
 
+@pytest.mark.parametrize("verb", ["serve", pytest.param("web", marks=pytest.mark.long)])
+def test_a_port_at_which_another_server_of_ours_listens_is_refused_in_words(
+    standing: Server, tmp_path: Path, verb: str
+) -> None:
+    said = refused_start(standing.environ | {"OURS_HOME": str(tmp_path)}, verb)
+    assert f"Another program listens on port {standing.port}" in said
+
+
+def test_an_address_that_is_not_this_machines_is_refused_in_words(tmp_path: Path) -> None:
+    elsewhere = {"OURS_HOME": str(tmp_path), "OURS_HOST": "192.0.2.1", "OURS_PORT": str(free_port())}
+    assert "OURS_HOST: Nobody can listen on 192.0.2.1 here" in refused_start({**os.environ, **elsewhere})
+
+
 def test_a_start_that_can_not_reach_its_database_leaves_no_queue_behind(tmp_path: Path) -> None:
     home = tmp_path / "data"
     nowhere = {"OURS_HOME": str(home), "OURS_DATABASE_URL": "postgresql://ours@127.0.0.1:9/ours"}
-    assert "can't be reached" in refused_start({**os.environ, **nowhere})
+    assert "can't be reached" in refused_start({**os.environ, **nowhere, "OURS_PORT": str(free_port())})
     assert (home / "queue.log").exists()
     assert not valkey.answers(load({"OURS_HOME": str(home)}))
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from requests import Request
 
 from ours.plugin.destination import Destination
-from ours.plugin.mapped import Mapped
+from ours.plugin.mapped import ONE_BRACE, Mapped
 from ours.plugin.settings import describe_settings
 from ours.plugin.testing.exchange import expect, prepared
 from ours.plugin.testing.samples import UNSENT_BAGS, UNSENT_IDS
@@ -19,7 +19,6 @@ from ours.plugin.testing.watching import watched
 from ours.plugin.types import Delivery, Event
 
 _ALIKE, _ALMOST_THE_SAME = 0.85, 0.9
-_ONE_BRACE = re.compile(r"(?<!\{)\{\s*(?:event|visitor)\.[\w.]+\s*\}(?!\})")
 _CREDENTIAL = re.compile(
     r"(^|_)(token|secret|password|passwd|passphrase|credentials?|api_?key|(private|secret|signing|auth)_key)$|^key$"
 )
@@ -44,7 +43,7 @@ class MistakeChecks:
     def test_templates_have_two_braces(self) -> None:
         for field, row in self.destination.default_mapping.items():
             template = row.template if isinstance(row, Mapped) else row
-            found = _ONE_BRACE.search(template)
+            found = ONE_BRACE.search(template)
             expect(found is None, f"The template of {field} has {found and found[0]} in it, which is sent as it stands:"
                                   " a value is written with two braces on each side, {{event.event}}.")  # fmt: skip
 

@@ -68,12 +68,15 @@ def names(value: Any, where: str) -> list[str]:
 
 
 def resolve(value: Any, environ: Mapping[str, str], missing: set[str]) -> Any:
-    """Put in what ``${NAME}`` refers to; those that are not set are added to ``missing``. ``$${`` stands for ``${``."""
+    """Put in what ``${NAME}`` refers to. ``$${`` stands for ``${``.
+
+    What is not set, or empty (as a secret comes that somebody forgot), is added to ``missing``.
+    """
 
     def look_up(found: re.Match[str]) -> str:
         if found[1]:
             return f"${{{found[2]}}}"
-        if found[2] not in environ:
+        if not environ.get(found[2]):
             missing.add(found[2])
         return environ.get(found[2], "")
 

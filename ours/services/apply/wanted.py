@@ -35,13 +35,13 @@ class Wanted:
 def read(written: Any, now: Config | None, there: tuple[str, str], how: How, where: str) -> Wanted:
     """``there``: type and status of the destination that there is; empty when there is none.
 
-    :raises Invalid: when it has another form, or refers to what is not set.
+    :raises Invalid: when it has another form, or refers to what is not set, or empty.
     """
     one = form.keys(written, KEYS, where)
     missing: set[str] = set()
     settings = _filled(form.resolve(one.get("settings") or {}, how.environ, missing), now, where)
     if missing:
-        raise Invalid(f"{where} refers to variables that are not set: {', '.join(sorted(missing))}.")
+        raise Invalid(f"{where} refers to variables that are not set, or empty: {', '.join(sorted(missing))}.")
     sources = form.names(one["sources"], f"{where}, sources") if "sources" in one else []
     if "sources" in one and not sources:
         raise Invalid(f"{where}: name at least one of its sources, or leave sources out to listen to all.")

@@ -10,6 +10,7 @@ from ours.core.sensitivity import at_start
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import Mapped
+from ours.plugin.mapped import ONE_BRACE
 
 
 def mapper_of(plugin: Plugin, category: str, mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> Mapper:
@@ -51,11 +52,12 @@ def withheld(plugin: Plugin, category: str, mapping: Mapping[str, Any]) -> Rows:
 def check(plugin: Plugin, category: str, mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> None:
     """:raises Invalid: with the sentences for each field under ``mapping.FIELD`` or ``cases.NAME.FIELD``."""
     errors = _faults("mapping", lambda: compile_mapping(base_rows(plugin, category, mapping)))
-    errors |= {} if errors else _untaken(plugin, mapping)
+    errors |= {} if errors else _untaken(plugin, mapping) | _slips("mapping", mapping)
     for case in cases if not errors else ():
         place = f"cases.{case['name']}"
         errors |= _faults(f"{place}.logic", lambda case=case: logic.read(case["logic"]))
-        errors |= _faults(place, lambda case=case: compile_mapping(read_rows(case["mapping"])))
+        faults = _faults(place, lambda case=case: compile_mapping(read_rows(case["mapping"])))
+        errors |= faults or _slips(place, case["mapping"])
     if errors:
         said = " ".join(f"{place.removeprefix('mapping.')}: {' '.join(told)}" for place, told in errors.items())
         raise Invalid(f"The mapping can't be read: {said}", errors)
@@ -75,6 +77,16 @@ def _faults(place: str, read: Any) -> dict[str, list[str]]:
     except (MappingInvalid, logic.LogicInvalid) as error:
         return {f"{place}.{field}" if field else place: list(told) for field, told in error.errors.items()}
     return {}
+
+
+def _slips(place: str, mapping: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is no fault of a template, and never meant."""
+    found = {field: ONE_BRACE.search(row.template) for field, row in read_rows(mapping).items()}
+    return {
+        f"{place}.{field}": [f"{slip[0]} would be sent as it stands. Write it with two braces: {{{slip[0]}}}."]
+        for field, slip in found.items()
+        if slip
+    }
 
 
 def _untaken(plugin: Plugin, mapping: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -1,7 +1,10 @@
 """One event over the wire: what is taken, what is answered, and what every refusal says."""
 
+import json
+import re
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +27,16 @@ def test_an_event_is_taken_and_its_ids_come_back(post: Post, accept: Any) -> Non
     assert answer.get_json() == {"success": True, "eventId": "0" * 32, "distinctId": "order-1"}
     [item] = accept.items
     assert (item.kind, item.name, item.user_id, item.distinct_id) == ("track", "Purchase", "u1", "order-1")
+
+
+def test_the_bodies_on_the_page_about_sending_are_taken_as_they_are(post: Post) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "sending.md").read_text()
+    bodies = [json.loads(found) for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
+    for door, body in zip(("track", "identify", "batch"), bodies, strict=True):
+        assert body.pop("token")
+        answer = post(door, **body)
+        assert answer.status_code == 200, answer.get_json()
+        assert "warnings" not in answer.get_json()
 
 
 def test_without_a_distinct_id_one_is_made(post: Post) -> None:
