@@ -47,13 +47,14 @@ def backup(shell: Shell, file: Path) -> None:
     metavar="OLD",
     help="The OURS_HOME, or the database's address, that this takes the place of, if it can still be read.",
 )
+@click.option("--unsealed", is_flag=True, help="Take one that was made before backups were sealed.")
 @json_option
 @pass_shell
-def restore(shell: Shell, file: Path, check: bool, instead_of: str | None) -> None:
+def restore(shell: Shell, file: Path, check: bool, instead_of: str | None, unsealed: bool) -> None:
     """Put a backup into an empty database: another OURS_HOME, or a new OURS_DATABASE_URL.
 
     All of it or nothing; one that was interrupted is finished by the same command. Needs the secret keys that it was
-    sealed with, and a version of ours that is not older.
+    sealed with, and a version of ours that is not older. One that was changed since it was made is refused.
 
     A backup is older than what was revoked since. With --instead-of OLD, sources with their keys, tokens and people
     (with roles, passwords and sessions) are as they are in OLD; who was forgotten there stays so, and the audit log
@@ -70,7 +71,7 @@ def restore(shell: Shell, file: Path, check: bool, instead_of: str | None) -> No
     with ExitStack() as stack:
         ours = stack.enter_context(closing(Ours(shell.settings)))  # the backup says which shape it needs
         old = stack.enter_context(closing(_old(shell, instead_of))) if instead_of else None
-        moved = ours.backup.restore(file, old)
+        moved = ours.backup.restore(file, old, sealed=not unsealed)
     shell.say(_AS_BEFORE if instead_of else _AS_THEN, warn=not instead_of)
     finish(shell, moved)
 

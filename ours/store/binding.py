@@ -27,3 +27,7 @@ def key(hashed: str) -> str:
 
 def keepsake(name: str) -> str:
     return name
+
+
+def backup() -> str:
+    return "backup"

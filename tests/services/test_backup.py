@@ -1,16 +1,18 @@
 """Everything in a file and back, and from one database to another: all of it, or nothing."""
 
+import base64
 import gzip
 import stat
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
 from ours import clock
-from ours.errors import Busy, Invalid, Unsealable
+from ours.errors import Busy, Invalid, KeyMissing, Unsealable
 from ours.services.audit import Audit, Filter
 from ours.services.backup import Backup
 from ours.services.metrics import Counting
@@ -18,8 +20,9 @@ from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import Overview
 from ours.services.people import People
 from ours.services.sources import Sources
-from ours.store import Store, migrate
+from ours.store import Store, binding, migrate
 from ours.store.queries import counters, whole
+from ours.store.sealing import Sealer
 from ours.store.tables import metadata
 from tests.cli.conftest import KEY_OF_TESTS
 from tests.conftest import ENGINES
@@ -189,7 +192,7 @@ def test_a_file_that_is_no_whole_backup_is_refused(lived: Place, make_empty: Mak
         "short": gzip.compress(b"".join(lines[:-1])),
         "count": gzip.compress(b"".join(lines[: rows[3]] + lines[rows[3] + 1 :])),
         "none": b"hello",
-        "newer": gzip.compress(lines[0].replace(b'"version":1', b'"version":2') + b"".join(lines[1:])),
+        "newer": gzip.compress(lines[0].replace(b'"version":2', b'"version":3') + b"".join(lines[1:])),
     }
     other = make_empty("sqlite")
     for harm in harmed.values():
@@ -198,6 +201,40 @@ def test_a_file_that_is_no_whole_backup_is_refused(lived: Place, make_empty: Mak
             with pytest.raises(Invalid):
                 attempt(file)
     assert not sa.inspect(other.engine).get_table_names()
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_a_backup_that_was_changed_is_refused_and_one_of_before_there_were_seals_needs_a_word(
+    lived: Place, make_empty: MakeStore, tmp_path: Path
+) -> None:
+    file = tmp_path / "ours.backup"
+    Backup(lived.store).write(file)
+    lines = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    first, *rows, last = lines
+    older = first.replace(b'"version":2', b'"version":1')
+    bare = orjson.dumps({"counts": orjson.loads(last)["counts"]}) + b"\n"
+    another = Sealer((b"another key" * 3,)).seal(b"x", binding.backup())
+    changed = {
+        "a word": [first, *(row.replace(b"\"admin\"", b"\"viewer\"") for row in rows), last],
+        "the moment": [first.replace(b'"at":1', b'"at":2'), *rows, last],
+        "no seal": [first, *rows, bare],
+        "version 1, seal and all": [older, *rows, last],
+        "version 1": [older, *rows, bare],
+    }
+    assert all(changed[name] != lines for name in changed)
+    other = make_empty("sqlite")
+    for harm in changed.values():
+        file.write_bytes(gzip.compress(b"".join(harm)))
+        with pytest.raises(Invalid, match=r"was changed after|is damaged|before backups were sealed"):
+            Backup(other).restore(file)
+    forged = orjson.dumps(orjson.loads(last) | {"seal": base64.b64encode(another).decode()}) + b"\n"
+    file.write_bytes(gzip.compress(b"".join([first, *rows, forged])))
+    with pytest.raises(KeyMissing):
+        Backup(other).restore(file)
+    with other.read() as connection:
+        assert whole.filled(connection) == []
+    file.write_bytes(gzip.compress(b"".join([older, *rows, bare])))
+    assert Backup(other).restore(file, sealed=False).difference == 0
 
 
 def test_a_backup_of_an_older_version_is_brought_up_to_date(

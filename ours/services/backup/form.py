@@ -1,14 +1,16 @@
 """The form of a backup: gzipped lines of JSON, the same for SQLite and PostgreSQL.
 
 The first line says what it is. A line per table names its columns, and its rows follow, each a list. The last line has
-the counts: a file without it is not whole. What is sealed stays sealed, and the keys are not in it.
+the counts: a file without it is not whole. What is sealed stays sealed, and the keys are not in it. The last line is a
+seal, too, on all lines before it: who has no key can't write a backup, nor change one. Version 1 had no such seal.
 """
 
 import base64
 import gzip
+import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,10 +20,15 @@ import orjson
 from sqlalchemy import LargeBinary
 from sqlalchemy.types import TypeEngine
 
-from ours.errors import Invalid
+from ours.errors import Damaged, Invalid
 
-NAME, VERSION = "ours backup", 1
+NAME, VERSION = "ours backup", 2
+_SEALED = 2
 _LEVEL = 1  # most of it is sealed, and does not get smaller
+
+
+Seal = Callable[[bytes], bytes]
+"""Seals the digest of all that a backup holds, or opens one that was sealed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,7 @@ class Head:
     revision: str
     at: int
     sequences: Mapping[str, int]
+    version: int = VERSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +78,47 @@ def writing(path: Path) -> Iterator[gzip.GzipFile]:
 
 
 def write(
-    file: gzip.GzipFile, head: Head, sections: Iterable[Section], binary: Mapping[str, set[str]]
+    file: gzip.GzipFile, head: Head, sections: Iterable[Section], binary: Mapping[str, set[str]], seal: Seal
 ) -> dict[str, int]:
     """Write all; answers the counts. ``binary``: by table, the columns that hold bytes."""
     counts: dict[str, int] = {}
-    _line(file, {"what": NAME, "version": VERSION} | asdict(head))
+    digest = hashlib.sha256()
+
+    def put(value: Any) -> None:
+        line = orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+        digest.update(line)
+        file.write(line)
+
+    put({"what": NAME} | asdict(head))
     for section in sections:
         names = [name for name in section.columns if name in binary[section.table]]
-        _line(file, {"table": section.table, "columns": section.columns, "bytes": names})
+        put({"table": section.table, "columns": section.columns, "bytes": names})
         counts[section.table] = 0
         for row in section.rows:
-            _line(file, [_text(value) for value in row])
+            put([_text(value) for value in row])
             counts[section.table] += 1
-    _line(file, {"counts": counts})
+    put({"counts": counts, "seal": _text(seal(digest.digest()))})
     return counts
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[Reading]:
-    """:raises Invalid: now or while it is read, when it is no backup, or not a whole one."""
+def reading(path: Path, unseal: Seal | None = None, *, sealed: bool = True) -> Iterator[Reading]:
+    """``unseal`` opens its seal; without it, nobody asks whether it was changed. ``sealed``: it must have one.
+
+    :raises Invalid: now or while it is read, when it is no backup, not a whole one, or was changed.
+    :raises Unsealable: when its seal can't be opened.
+    """
     try:
         with gzip.open(path, "rb") as file:
             lines = _Lines(path, file)
             head = _head(path, lines)
+            if unseal and sealed and head.version < _SEALED:
+                raise Invalid(
+                    f"{path} was made before backups were sealed: nobody can say whether it was changed since."
+                    " If you know that it was not, take it with --unsealed."
+                )
             counts: dict[str, int] = {}
-            yield Reading(head, _sections(lines, counts), counts)
+            yield Reading(head, _sections(lines, counts, head, unseal), counts)
     except (EOFError, gzip.BadGzipFile, zlib.error, orjson.JSONDecodeError):
         raise Invalid(f"{path} is damaged, or not a whole backup.") from None
     except OSError as error:
@@ -121,6 +145,8 @@ class _Lines:
         self._path = path
         self._file = file
         self._back: list[Any] = []
+        self._last = b""
+        self._hash = hashlib.sha256()  # of all lines but the last
 
     def take(self) -> Any:
         if self._back:
@@ -128,6 +154,8 @@ class _Lines:
         line = self._file.readline()
         if not line:
             raise Invalid(f"{self._path} ends too soon: it is not a whole backup.")
+        self._hash.update(self._last)
+        self._last = line
         return orjson.loads(line)
 
     def rows(self, section: "_Columns", counts: dict[str, int]) -> Iterator[Sequence[Any]]:
@@ -153,6 +181,17 @@ class _Lines:
         except (TypeError, ValueError, LookupError, AttributeError):
             raise self.refuse() from None
 
+    def match(self, last: Mapping[str, Any], unseal: Seal) -> None:
+        """:raises Invalid: when the seal in the last line is not that of the lines before it."""
+        with self.understood():
+            seal = base64.b64decode(last["seal"])
+        try:
+            digest = unseal(seal)
+        except Damaged:
+            digest = b""
+        if digest != self._hash.digest():
+            raise Invalid(f"{self._path} was changed after it was made: its seal is another's.")
+
     def refuse(self) -> Invalid:
         return Invalid(f"{self._path} is damaged: a line is not what it should be.")
 
@@ -164,10 +203,10 @@ def _head(path: Path, lines: _Lines) -> Head:
     with lines.understood():
         if head["version"] > VERSION:
             raise Invalid(f"{path} was made by a newer version of ours. Update first.")
-        return Head(str(head["revision"]), int(head["at"]), dict(head["sequences"]))
+        return Head(str(head["revision"]), int(head["at"]), dict(head["sequences"]), int(head["version"]))
 
 
-def _sections(lines: _Lines, counts: dict[str, int]) -> Iterator[Section]:
+def _sections(lines: _Lines, counts: dict[str, int], head: Head, unseal: Seal | None) -> Iterator[Section]:
     while True:
         line = lines.take()
         with lines.understood():
@@ -182,10 +221,8 @@ def _sections(lines: _Lines, counts: dict[str, int]) -> Iterator[Section]:
             pass  # whoever did not want them all
     if line["counts"] != counts or lines.more():
         raise lines.refuse()
-
-
-def _line(file: gzip.GzipFile, value: Any) -> None:
-    file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+    if unseal and head.version >= _SEALED:
+        lines.match(line, unseal)
 
 
 def _text(value: Any) -> Any:

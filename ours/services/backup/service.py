@@ -14,10 +14,10 @@ from ours.errors import Busy, Invalid
 from ours.services import audit
 from ours.services.backup import access, form
 from ours.services.backup.access import Access
-from ours.services.backup.form import Head, Section
+from ours.services.backup.form import Head, Seal, Section
 from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import figures
-from ours.store import Store, migrate
+from ours.store import Store, binding, migrate
 from ours.store.engine import cause
 from ours.store.queries import counters, dispatches, people, snapshot, whole
 
@@ -59,34 +59,35 @@ class Backup:
         :raises Invalid: when the file can't be written.
         """
         with form.writing(path) as file, _taken(self._store, "back up") as (connection, head):
-            counts = form.write(file, head, _sections(connection), _binary())
+            counts = form.write(file, head, _sections(connection), _binary(), self._seal)
         return Moved(head.at, counts)
 
     @staticmethod
-    def check(path: Path) -> Moved:
+    def check(path: Path, unseal: Seal | None = None, *, sealed: bool = True) -> Moved:
         """Read a backup from start to end.
 
         :raises Invalid: when it is none, or not whole.
         """
-        with form.reading(path) as read:
+        with form.reading(path, unseal, sealed=sealed) as read:
             for section in read.sections:
                 _table(section.table)
             return Moved(read.head.at, read.counts)
 
-    def restore(self, path: Path, old: Store | None = None) -> Moved:
+    def restore(self, path: Path, old: Store | None = None, *, sealed: bool = True) -> Moved:
         """Put a backup into this database, which must be empty, and bring it to the present shape.
 
         ``old``: the database that this one takes the place of, where it can still be read. Who may do what is as it is
-        there. One that was interrupted is finished by the next, which must be of the same backup.
+        there. One that was interrupted is finished by the next, which must be of the same backup. ``sealed``: it must
+        have a seal, as those of form 1 have not.
 
         :raises Invalid: when the backup is damaged or the database is not empty; then nothing was put in.
         :raises Unsealable: when our secret keys don't open what is in it; then too.
         """
-        moved = self.check(path)
+        moved = self.check(path, self._unseal, sealed=sealed)
         with self._store.read() as connection:
             begun = whole.unfinished(connection) == moved.at
         if not begun:
-            with form.reading(path) as read, _taking(path):
+            with form.reading(path, self._unseal, sealed=sealed) as read, _taking(path):
                 _put(self._store, read.head, read.sections, partial(_arrive, old=old))
         for one in self._again:
             one(self._store)
@@ -102,6 +103,12 @@ class Backup:
         with _taken(self._store, "copy") as (connection, head):
             counts = _put(to, head, _sections(connection))
         return _weighed(to, Moved(head.at, counts))
+
+    def _seal(self, digest: bytes) -> bytes:
+        return self._store.sealer.seal(digest, binding.backup())
+
+    def _unseal(self, sealed: bytes) -> bytes:
+        return self._store.sealer.open(sealed, binding.backup())
 
 
 @contextmanager
