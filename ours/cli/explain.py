@@ -61,7 +61,7 @@ def _document(shell: Shell, chain: "Chain") -> Mapping[str, Any]:
         "steps": [{"step": one.name, "passed": one.good, "words": one.words} for one in chain.steps],
         "mapping": [
             {"field": one.field, "from": one.template, "taken": one.taken, "modification": one.modification,
-             "value": one.value, "sent": one.sent, "layer": one.layer}
+             "value": one.value, "given": one.given, "layer": one.layer}
             for one in chain.fields
         ],
         "request": last.get("request"),

@@ -218,7 +218,7 @@ def test_a_dispatch_is_explained_row_by_row(place: Place, explain: Explain, rece
     ]  # fmt: skip
     rows = {row.field: row for row in chain.fields}
     assert (rows["mail"].taken, rows["mail"].value, rows["mail"].layer) == ("j•••@e•••.com", "8c87b489…", "destination")
-    assert (rows["who"].value, rows["city"].sent, rows["event"].layer) == ("J•••", False, "plugin")
+    assert (rows["who"].value, rows["city"].given, rows["event"].layer) == ("J•••", False, "plugin")
     assert "now" not in rows
     assert explain.either(chain.dispatch_id or "")[0] == chain
     clear = {row.field: row.value for row in explain.dispatch(chain.dispatch_id or "", clear=True).fields}

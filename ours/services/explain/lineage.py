@@ -46,7 +46,7 @@ def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> 
                 paths=[path.text for path in template.paths], taken=shown(taken, template.paths, person),
                 modification=row.modification,
                 value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, person),
-                sent=value is not None or template.gives_null,
+                given=value is not None or template.gives_null,
             )
         )  # fmt: skip
     return case, listed

@@ -18,8 +18,8 @@ class Step:
 class Field:
     """One row of the mapping: from which paths, what they gave, what was done to it, and what came of it.
 
-    ``layer`` says who wrote the row: the plugin, the destination, or a conditional mapping by its name. ``sent``: the
-    field was among those that the plugin was handed.
+    ``layer`` says who wrote the row: the plugin, the destination, or a conditional mapping by its name. ``given``: the
+    field is among those that the plugin is handed, if nothing stops the event before.
     """
 
     field: str
@@ -29,7 +29,7 @@ class Field:
     taken: Any
     modification: str
     value: Any
-    sent: bool
+    given: bool
 
 
 @dataclass(frozen=True, slots=True)
