@@ -4,7 +4,7 @@ import socket
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ours.plugin import NetworkRefused, Rejected, Retry, Unknown
 
@@ -29,25 +29,36 @@ class _Errand:
     started: float
 
 
+@dataclass(slots=True)
+class _Threads:
+    """Those of one destination. ``busy``: what they were given and is not done, given up on or not."""
+
+    executor: ThreadPoolExecutor
+    busy: set[Future[object]] = field(default_factory=set)
+    used: float = 0.0
+
+
 class Pool:
     """A destination that hangs keeps its own threads busy and nobody else's."""
 
     def __init__(self) -> None:
-        self._executors: dict[int, ThreadPoolExecutor] = {}
+        self._threads: dict[int, _Threads] = {}
         self._errands: dict[str, _Errand] = {}
-        self._used: dict[int, float] = {}
 
     @property
     def in_flight(self) -> int:
         return len(self._errands)
 
     def submit(self, tag: str, destination_id: int, work: Callable[[], object]) -> None:
-        executor = self._executors.get(destination_id)
-        if executor is None:
-            executor = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{destination_id}")
-            self._executors[destination_id] = executor
-        self._used[destination_id] = now = time.monotonic()
-        self._errands[tag] = _Errand(executor.submit(work), now)
+        threads = self._threads.get(destination_id)
+        if threads is None:
+            threads = _Threads(ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{destination_id}"))
+            self._threads[destination_id] = threads
+        threads.used = time.monotonic()
+        future = threads.executor.submit(work)
+        threads.busy.add(future)
+        future.add_done_callback(threads.busy.discard)
+        self._errands[tag] = _Errand(future, threads.used)
 
     def wait(self, timeout: float) -> list[Done]:
         """Those that ended, or ran out of time, within ``timeout`` seconds."""
@@ -66,13 +77,13 @@ class Pool:
         return ended
 
     def _let_go(self, since: float) -> None:
-        for idle in [destination_id for destination_id, used in self._used.items() if used < since]:
-            del self._used[idle]
-            self._executors.pop(idle).shutdown(wait=False)
+        """But not of one that hangs: it would hang four more each time."""
+        for idle in [key for key, threads in self._threads.items() if threads.used < since and not threads.busy]:
+            self._threads.pop(idle).executor.shutdown(wait=False)
 
     def close(self) -> None:
-        for executor in self._executors.values():
-            executor.shutdown(wait=False, cancel_futures=True)
+        for threads in self._threads.values():
+            threads.executor.shutdown(wait=False, cancel_futures=True)
 
 
 def _said(errand: _Errand) -> object:

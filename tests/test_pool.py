@@ -31,3 +31,19 @@ def test_the_threads_of_a_destination_that_nothing_is_sent_to_end(monkeypatch: p
         pass
     assert [one.said for one in ended] == ["again"]
     here.close()
+
+
+def test_a_destination_that_hangs_keeps_its_own_threads_and_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, over = pool.Pool(), threading.Event()
+    monkeypatch.setattr(pool, "_DEADLINE", -1)
+    monkeypatch.setattr(pool, "_IDLE", -1)
+    try:
+        for tag in range(2 * pool.THREADS):
+            here.submit(str(tag), 777, over.wait)
+            while here.in_flight:
+                here.wait(0)
+            here.wait(0)
+        assert len(threads()) == pool.THREADS
+    finally:
+        over.set()
+        here.close()

@@ -1,7 +1,7 @@
 """The names that people give to sources and destinations: clean, and no two alike."""
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from ours.errors import Invalid, NotFound
@@ -27,12 +27,14 @@ def is_text(name: str) -> bool:
     return not any(unicodedata.category(mark) in {"Cc", "Cs"} for mark in name)
 
 
-def clean(name: str) -> str:
-    """The name without surrounding space.
+def clean(name: str, kept: Collection[str] = ()) -> str:
+    """The name without surrounding space. ``kept``: names there are, of a time when others were good; they stay so.
 
     :raises Invalid: when it is empty, too long, or is no line of text.
     """
     trimmed = name.strip()
+    if trimmed in kept:
+        return trimmed
     if not 1 <= len(trimmed) <= LONGEST:
         raise _invalid(f"A name has 1 to {LONGEST} characters.")
     if not is_text(trimmed):

@@ -91,6 +91,8 @@ def test_a_url_is_shown_without_what_says_secret(url: str, shown: str) -> None:
     [
         ("https://hooks.example.com/services/T0/B0/secret", f"https://hooks.example.com/{MASK}"),
         ("http://receiver:9000?q=secret", f"http://receiver:9000/{MASK}"),
+        ("https://me:secret@example.com/secret", f"https://{MASK}@example.com/{MASK}"),
+        ("https://me:secret@example.com", f"https://{MASK}@example.com"),
         ("https://example.com//secret", f"https://example.com/{MASK}"),
         ("https://example.com/", "https://example.com/"),
         ("https://example.com", "https://example.com"),

@@ -1,6 +1,7 @@
 """Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
 
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -542,3 +543,23 @@ def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(
             alerts.run()
             passing(61)
     assert stages(receiver) == ["opened", "resolved"]
+
+
+def test_who_waits_in_line_while_another_program_holds_the_database_tells_of_it(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite, each writer of ours waits ten seconds for the program, and the others wait for that one."""
+    monkeypatch.setattr("ours.services.alerts.unwritten._PATIENCE", 0.01)
+    alerts = alerts_of(alert_webhook=receiver.url)
+    turn = threading.Lock()
+    monkeypatch.setattr(place.store, "turn", lambda: turn)
+    looking = threading.Thread(target=alerts.run)
+    with turn:
+        looking.start()
+        ends = time.monotonic() + 20
+        while not receiver.requests and time.monotonic() < ends:
+            time.sleep(0.01)
+        told = len(receiver.requests)
+    looking.join()
+    assert told == 1
+    assert b"waits for another program" in receiver.requests[0].body

@@ -17,6 +17,8 @@ from ours.services.apply import Plan, dump, load
 from ours.services.apply.wanted import KEYS
 from ours.settings import Settings
 from ours.store.queries import destinations
+from ours.store.tables import destinations as destinations_table
+from ours.store.tables import rules, sources
 from tests.conftest import ENGINES
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -132,6 +134,18 @@ def test_a_file_is_applied_and_the_second_time_changes_nothing(ours: Ours) -> No
     assert hook.limits.rate_limit == 50
     assert plan(ours, FILE).changes == []
     assert plan(ours, dump(ours.configuration.export())).changes == []
+
+
+def test_what_is_exported_can_be_applied_though_its_names_are_refused_by_now(ours: Ours) -> None:
+    plan(ours, FILE).make("cli")
+    with ours.store.write() as connection:
+        for table in (sources, destinations_table, rules):
+            connection.execute(table.update().values(name=table.c.name + "\u200b"))
+    text = dump(ours.configuration.export())
+    assert plan(ours, text).changes == []
+    changed = text.replace("rate_limit: 500", "rate_limit: 400").replace("LEAD", "Lead")
+    plan(ours, changed).make("cli")
+    assert dump(ours.configuration.export()) == changed
 
 
 @pytest.mark.parametrize("kind", ENGINES)

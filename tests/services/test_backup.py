@@ -215,7 +215,7 @@ def test_a_backup_that_was_changed_is_refused_and_one_of_before_there_were_seals
     bare = orjson.dumps({"counts": orjson.loads(last)["counts"]}) + b"\n"
     another = Sealer((b"another key" * 3,)).seal(b"x", binding.backup())
     changed = {
-        "a word": [first, *(row.replace(b"\"admin\"", b"\"viewer\"") for row in rows), last],
+        "a word": [first, *(row.replace(b'"admin"', b'"viewer"') for row in rows), last],
         "the moment": [first.replace(b'"at":1', b'"at":2'), *rows, last],
         "no seal": [first, *rows, bare],
         "version 1, seal and all": [older, *rows, last],

@@ -1,5 +1,6 @@
 """Destinations: their settings, allow lists and mappings, and what their status does to what waits for them."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,27 @@ def test_a_template_with_one_brace_is_refused_for_it_would_be_sent_as_it_stands(
     with pytest.raises(Invalid, match=f"cases.Big.{said}"):
         destinations.update(hook.id, cases=[{"name": "Big", "logic": logic, "mapping": slip}], actor="cli")
     destinations.update(hook.id, mapping={"json": '{"a": 1}'}, actor="cli")
+
+
+def test_what_was_saved_before_it_was_refused_holds_up_no_other_change(
+    destinations: Destinations, store: Store, hook: Destination
+) -> None:
+    """A name with what can't be seen, and a template with one brace."""
+    slip, name = "for {visitor.custom_properties.plan}", "Warehouse\u200b"
+    case = {"name": "Big", "logic": {"condition": {"property": "event.event", "operator": "Is", "value": "A"}}}
+    destinations.update(hook.id, mapping={"plan": "p"}, cases=[case | {"mapping": {"plan": "p"}}], actor="cli")
+    old = {"mapping": json.dumps({"plan": slip}), "cases": json.dumps([case | {"mapping": {"plan": slip}}])}
+    with store.write() as connection:
+        connection.execute(table.update().values(name=name, **old))
+    kept = {"plan": slip, "more": "m"}
+    changed = destinations.update(
+        hook.id, name=name, mapping=kept, cases=[case | {"mapping": kept}], category="crm", actor="cli"
+    )
+    assert (changed.name, changed.mapping, changed.cases[0]["mapping"]) == (name, kept, kept)
+    with pytest.raises(Invalid, match=r"more: \{visitor"):
+        destinations.update(hook.id, mapping={"plan": slip, "more": slip}, actor="cli")
+    with pytest.raises(Invalid, match=r"take U\+200B out"):
+        destinations.update(hook.id, name=name + "!", actor="cli")
 
 
 @pytest.mark.parametrize("blank", ["", MASK])

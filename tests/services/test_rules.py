@@ -15,7 +15,7 @@ from ours.services.history import History
 from ours.services.rules import Governance, Rule
 from ours.services.sources import Sources
 from ours.services.visitors import Visitors
-from ours.store.tables import dispatches
+from ours.store.tables import dispatches, rules
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 
@@ -51,6 +51,19 @@ def test_a_rule_covers_a_category_and_what_is_added_to_it_later(place: Place, re
     place.track(user_properties=WITHDRAWN)
     place.route.run()
     assert [(state, reason) for _, state, reason in made(place)] == [("pending", None), ("stopped", "rule:Consent")]
+
+
+def test_a_rule_of_a_name_that_is_refused_by_now_holds_up_no_change_of_the_rules(place: Place) -> None:
+    """All the rules are put at once: nobody could stop anything any more."""
+    governance, name = Governance(place.store), "Consent\u00ad"
+    old = governance.add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    with place.store.write() as connection:
+        connection.execute(sa.update(rules).values(name=name))
+    governance.add(Rule(name="Second", covers=["*"], logic=REJECTED), actor="cli")
+    governance.change(old.id or 0, enabled=False, actor="cli")
+    assert [(rule.name, rule.enabled) for rule in governance.list()] == [(name, False), ("Second", True)]
+    with pytest.raises(Invalid, match=r"take U\+00AD out"):
+        governance.change(old.id or 0, name=f"{name}2", actor="cli")
 
 
 def test_who_withdrew_is_heard_when_a_sign_in_shows_that_two_visitors_are_one(place: Place, receiver: Receiver) -> None:

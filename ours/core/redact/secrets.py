@@ -39,8 +39,8 @@ def mask_url(url: str) -> str:
 
 
 def cut_url(url: str) -> str:
-    """A URL without what stands behind its server: with many a hook, that alone is the secret."""
-    return _BEHIND.sub(rf"\1/{MASK}", url)
+    """A URL without its password and what stands behind its server: with many a hook, that alone is the secret."""
+    return _BEHIND.sub(rf"\1/{MASK}", _PASSWORD.sub(rf"\1{MASK}@", url))
 
 
 class Masker:

@@ -23,6 +23,9 @@ _CALM = clock.MINUTE
 """It must be well for so long before an alert is closed."""
 
 
+_NO_TURN = "The database can't be written just now: whoever writes to it waits for another program."
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """Moments are milliseconds. ``problem``: why it could not be told by some channel the last time."""
@@ -82,7 +85,8 @@ class Alerts:
 
     def _try_to_write(self) -> None:
         """Most looks change nothing, and would not notice."""
-        with self._store.write() as connection:
+        late = unwritten(Busy(_NO_TURN), self._settings)
+        with self._unwritten.trying(late), self._store.write() as connection:
             counters.note(connection, "alerts", clock.now_ms())
 
     def _look(self) -> None:

@@ -1,7 +1,9 @@
 """The one alert that can't be kept in a row: that none can be written. It is told from memory, by each scheduler."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ours import clock
 from ours.core.concerns import Concern, News, Stage
@@ -21,11 +23,26 @@ class Unwritten:
         self._well: float | None = None
         self._told: Concern | None = None
 
-    def failed(self, concern: Concern) -> None:
-        """It could not be written: told once that lasts for a while, and again each day."""
+    @contextmanager
+    def trying(self, concern: Concern) -> Iterator[None]:
+        """A try that does not end is one that failed: on SQLite it waits in line behind others that try in vain."""
+        late = threading.Timer(_PATIENCE, self.failed, [concern, _PATIENCE])
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
+            late.join()
+
+    def failed(self, concern: Concern, waited: float = 0.0) -> None:
+        """It could not be written: told once that lasts for a while, and again each day.
+
+        ``waited``: for how many seconds already.
+        """
         now, self._well = time.monotonic(), None
         if self._due is None:
-            self._since, self._due = clock.now_ms(), now + _PATIENCE
+            self._since, self._due = clock.now_ms() - round(waited * 1000), now + _PATIENCE - waited
         if now >= self._due:
             taken = self._say(concern, "still" if self._told else "opened")
             self._told = concern if taken else self._told

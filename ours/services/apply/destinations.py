@@ -46,9 +46,12 @@ class DestinationsSection:
         if not isinstance(given, dict):
             raise Invalid("destinations must be a mapping: name → what it is like.")
         there = {one.name.casefold(): one for one in self._destinations.list()}
+        kept = [one.name for one in there.values()]
         changes: list[Change] = []
         for name, one in given.items():
-            changes += self._one(naming.clean(str(name)), one or {}, there.pop(str(name).strip().casefold(), None), how)
+            changes += self._one(
+                naming.clean(str(name), kept), one or {}, there.pop(str(name).strip().casefold(), None), how
+            )
         extra = [one for one in there.values() if how.prune and one.status != "off"]
         return changes + [self._switch(one, "off", "off") for one in extra]
 

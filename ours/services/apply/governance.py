@@ -62,7 +62,7 @@ class GovernanceSection:
         left = any(_key(rule) == str(one.get("name")).casefold() and not rule["covers"] for rule in now)
         try:
             (rule,) = from_documents([{**one, "name": str(one.get("name", "")), "covers": covers}])
-            checked = checked_rule(rule, set(known.values()), left=left)
+            checked = checked_rule(rule, set(known.values()), left=left, kept=[str(one["name"]) for one in now])
         except Invalid as error:
             raise Invalid(f"{where}: {error}") from None
         return checked.document()

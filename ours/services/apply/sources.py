@@ -27,7 +27,8 @@ class SourcesSection:
         there = {one.name.casefold(): one for one in self._sources.list()}
         if not isinstance(given, dict):
             raise Invalid("sources must be a mapping: name → what it is like.")
-        wanted = {naming.clean(str(name)): _read(str(name), one) for name, one in given.items()}
+        kept = [one.name for one in there.values()]
+        wanted = {naming.clean(str(name), kept): _read(str(name), one) for name, one in given.items()}
         changes = [
             change for name, one in wanted.items() for change in self._change(name, one, there.get(name.casefold()))
         ]

@@ -95,7 +95,7 @@ def drafted(plugin: Plugin | None, before: Config, given: Given) -> Config:
     """
     changes: dict[str, Any] = {}
     if (name := given.get("name")) is not None:
-        changes["name"] = naming.clean(name)
+        changes["name"] = naming.clean(name, [before.name])
     if (events := given.get("events")) is not None:
         changes["events"] = tuple(typed.allow_list(events).values())
     if (settings := given.get("settings")) is not None:
@@ -131,6 +131,7 @@ def _mapped(plugin: Plugin | None, before: Config, given: Given, category: str) 
     own = before.mapping if rows is None else dict(rows)
     conditional = before.cases if cases is None else tuple(typed.cases(cases))
     mapping.check(_there(plugin), category or _there(plugin).category, own, conditional)
+    mapping.check_new(own, conditional, before.mapping, before.cases)
     return {"mapping": own, "cases": conditional}
 
 

@@ -52,12 +52,32 @@ def withheld(plugin: Plugin, category: str, mapping: Mapping[str, Any]) -> Rows:
 def check(plugin: Plugin, category: str, mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> None:
     """:raises Invalid: with the sentences for each field under ``mapping.FIELD`` or ``cases.NAME.FIELD``."""
     errors = _faults("mapping", lambda: compile_mapping(base_rows(plugin, category, mapping)))
-    errors |= {} if errors else _untaken(plugin, mapping) | _slips("mapping", mapping)
+    errors |= {} if errors else _untaken(plugin, mapping)
     for case in cases if not errors else ():
         place = f"cases.{case['name']}"
         errors |= _faults(f"{place}.logic", lambda case=case: logic.read(case["logic"]))
-        faults = _faults(place, lambda case=case: compile_mapping(read_rows(case["mapping"])))
-        errors |= faults or _slips(place, case["mapping"])
+        errors |= _faults(place, lambda case=case: compile_mapping(read_rows(case["mapping"])))
+    _refuse(errors)
+
+
+def check_new(
+    mapping: Mapping[str, Any],
+    cases: Sequence[Mapping[str, Any]],
+    before: Mapping[str, Any],
+    cases_before: Sequence[Mapping[str, Any]],
+) -> None:
+    """See that no row has a slip that it did not have before: one of old holds up no other change.
+
+    :raises Invalid: as ``check`` does.
+    """
+    errors = _slips("mapping", mapping, before)
+    known = {case["name"]: case["mapping"] for case in cases_before}
+    for case in cases:
+        errors |= _slips(f"cases.{case['name']}", case["mapping"], known.get(case["name"], {}))
+    _refuse(errors)
+
+
+def _refuse(errors: dict[str, list[str]]) -> None:
     if errors:
         said = " ".join(f"{place.removeprefix('mapping.')}: {' '.join(told)}" for place, told in errors.items())
         raise Invalid(f"The mapping can't be read: {said}", errors)
@@ -79,9 +99,10 @@ def _faults(place: str, read: Any) -> dict[str, list[str]]:
     return {}
 
 
-def _slips(place: str, mapping: Mapping[str, Any]) -> dict[str, list[str]]:
+def _slips(place: str, mapping: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is no fault of a template, and never meant."""
-    found = {field: ONE_BRACE.search(row.template) for field, row in read_rows(mapping).items()}
+    new = {field: row for field, row in mapping.items() if row != before.get(field)}
+    found = {field: ONE_BRACE.search(row.template) for field, row in read_rows(new).items()}
     return {
         f"{place}.{field}": [f"{slip[0]} would be sent as it stands. Write it with two braces: {{{slip[0]}}}."]
         for field, slip in found.items()

@@ -142,11 +142,11 @@ def core_rules(written: Sequence[Rule]) -> tuple[core.Rule, ...]:
 
 
 def _all_checked(connection: Connection, wanted: Sequence[Rule]) -> list[Rule]:
-    known = {row.id for row in destinations.rows(connection)}
-    left_with_none = {rule.id for rule in _rules(connection) if not rule.covers}
+    known, there = {row.id for row in destinations.rows(connection)}, _rules(connection)
+    left_with_none, kept = {rule.id for rule in there if not rule.covers}, [rule.name for rule in there]
     if len(wanted) > MOST_RULES:
         raise _wrong("", f"There can be at most {MOST_RULES} rules.")
-    checked = [checked_rule(rule, known, left=rule.id in left_with_none) for rule in wanted]
+    checked = [checked_rule(rule, known, left=rule.id in left_with_none, kept=kept) for rule in wanted]
     names = [rule.name.casefold() for rule in checked]
     if double := next((rule.name for rule in checked if names.count(rule.name.casefold()) > 1), None):
         raise _wrong("name", f"“{double}” exists already. Choose another name.")
@@ -169,12 +169,13 @@ def from_documents(documents: Sequence[Mapping[str, Any]]) -> list[Rule]:
         raise Invalid("A rule has a name, covers, logic, and perhaps note and enabled; nothing else.") from None
 
 
-def checked_rule(rule: Rule, known: Collection[int | str], *, left: bool = False) -> Rule:
-    """The rule as it is kept. ``known``: the destinations there are; ``left``: all that it covered were removed.
+def checked_rule(rule: Rule, known: Collection[int | str], *, left: bool = False, kept: Collection[str] = ()) -> Rule:
+    """The rule as it is kept. ``known``: the destinations there are; ``left``: all that it covered were removed;
+    ``kept``: the names of the rules there are.
 
     :raises Invalid: naming each wrong field.
     """
-    name = naming.clean(rule.name)
+    name = naming.clean(rule.name, kept)
     if len(name) > LONGEST_NAME:
         raise _wrong("name", f"A rule's name has at most {LONGEST_NAME} characters.")
     covers = [one for one in dict.fromkeys(rule.covers) if one in known or one in CATEGORIES or one == EVERY]
