@@ -16,14 +16,15 @@ from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
 from ours.web.show.bars import bars
 from ours.web.show.dispatches import STATES
-from ours.web.show.door import page
+from ours.web.show.door import may, page
 
 _MOST = 12
 _STALE = 10 * clock.MINUTE
-_PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches"}
+_PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "show.sources"}
+_TOKEN = subjects.token(0).removesuffix("0")
 _GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
-          "unopened": "Secret keys"}  # fmt: skip
+          "unopened": "Secret keys", "ending": "Ends soon"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,16 @@ def _alerts(alerts: Sequence[Alert], names: Mapping[int, str]) -> Iterator[Conce
         name, words = _NAMES.get(one.kind) or "Destination", one.words
         if place is not None and place in names and words.startswith(f"“{names[place]}” "):
             name, words = names[place], words.removeprefix(f"“{names[place]}” ")
-        yield Concern(tone, name, f"{words} {one.remedy}", _address(one.kind, place), one.opened_at)
+        yield Concern(tone, name, f"{words} {one.remedy}", _address(one, place), one.opened_at)
 
 
-def _address(kind: str, destination_id: int | None) -> str:
+def _address(one: Alert, destination_id: int | None) -> str:
     if destination_id is not None:
-        anchor = "failed" if kind == "failing" else None
+        anchor = "failed" if one.kind == "failing" else None
         return url_for("show.destination", destination_id=destination_id, _anchor=anchor)
-    return url_for(_PAGES.get(kind, "show.overview"))
+    if one.subject.startswith(_TOKEN):
+        return url_for("show.tokens" if may("admin") else "show.overview")
+    return url_for(_PAGES.get(one.kind, "show.overview"))
 
 
 def _watch(watched: Watched) -> Iterator[Concern]:

@@ -39,6 +39,15 @@ def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Brows
     assert "among the latest 2,000 to all destinations" in page
 
 
+def test_what_ends_soon_leads_to_tokens_and_sources_as_far_as_one_may_go(
+    admin: Browser, viewer: Browser, here: Ours
+) -> None:
+    here.tokens.add("crm", ["balance:read"], days=1, actor="cli")
+    here.alerts.run()
+    assert '<a href="/tokens"><bdi>Ends soon</bdi></a> The token “crm” ends at' in admin.page("/")
+    assert '<a href="/"><bdi>Ends soon</bdi></a> The token “crm” ends at' in viewer.page("/")
+
+
 def test_a_destination_that_asked_to_be_left_alone_is_said_to_rest(editor: Browser, here: Ours) -> None:
     hook = _hook(here)
     for offset, rests in ((5_000, True), (-5_000, False)):
