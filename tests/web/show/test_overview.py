@@ -40,12 +40,12 @@ def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Brows
 
 
 def test_what_ends_soon_leads_to_tokens_and_sources_as_far_as_one_may_go(
-    admin: Browser, viewer: Browser, here: Ours
+    browser_of: Callable[[str], Browser], here: Ours
 ) -> None:
     here.tokens.add("crm", ["balance:read"], days=1, actor="cli")
     here.alerts.run()
-    assert '<a href="/tokens"><bdi>Ends soon</bdi></a> The token “crm” ends at' in admin.page("/")
-    assert '<a href="/"><bdi>Ends soon</bdi></a> The token “crm” ends at' in viewer.page("/")
+    assert '<a href="/tokens"><bdi>Ends soon</bdi></a> The token “crm” ends at' in browser_of("admin").page("/")
+    assert '<a href="/"><bdi>Ends soon</bdi></a> The token “crm” ends at' in browser_of("viewer").page("/")
 
 
 def test_a_destination_that_asked_to_be_left_alone_is_said_to_rest(editor: Browser, here: Ours) -> None:
