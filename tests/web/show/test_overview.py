@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from ours import clock
 from ours.bootstrap import Ours
-from ours.store.tables import checks, destinations, dispatches
+from ours.store.tables import checks, destinations, dispatches, tokens
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -42,7 +42,12 @@ def test_alerts_stand_at_the_top_with_a_way_to_what_they_are_about(editor: Brows
 def test_what_ends_soon_leads_to_tokens_and_sources_as_far_as_one_may_go(
     browser_of: Callable[[str], Browser], here: Ours
 ) -> None:
-    here.tokens.add("crm", ["balance:read"], days=1, actor="cli")
+    here.tokens.add("crm", ["balance:read"], days=90, actor="cli")
+    with here.store.write() as connection:
+        gone = 89 * clock.DAY
+        connection.execute(
+            sa.update(tokens).values(created_at=tokens.c.created_at - gone, expires_at=tokens.c.expires_at - gone)
+        )
     here.alerts.run()
     assert '<a href="/tokens"><bdi>Ends soon</bdi></a> The token “crm” ends at' in browser_of("admin").page("/")
     assert '<a href="/"><bdi>Ends soon</bdi></a> The token “crm” ends at' in browser_of("viewer").page("/")
