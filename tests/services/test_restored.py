@@ -132,7 +132,7 @@ def test_one_that_was_interrupted_is_finished_by_the_same_backup_alone(
         Backup(other, again=[fail]).restore(file)
     with other.read() as connection:
         assert whole.unfinished(connection) == clock_was
-    with pytest.raises(Invalid, match="not empty"):
+    with pytest.raises(Invalid, match=f"interrupted here: finish it with the backup of {clock.iso(clock_was)} first"):
         Backup(other, again=[done.append]).restore(another)
     assert Backup(other, again=[done.append]).restore(file).counts["events"] == 1
     assert done == [other]

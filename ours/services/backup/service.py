@@ -85,7 +85,9 @@ class Backup:
         """
         moved = self.check(path, self._unseal, sealed=sealed)
         with self._store.read() as connection:
-            begun = whole.unfinished(connection) == moved.at
+            begun = whole.unfinished(connection)
+        if begun not in {0, moved.at}:
+            raise Invalid(f"A restore was interrupted here: finish it with the backup of {clock.iso(begun)} first.")
         if not begun:
             with form.reading(path, self._unseal, sealed=sealed) as read, _taking(path):
                 _put(self._store, read.head, read.sections, partial(_arrive, old=old))
