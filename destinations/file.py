@@ -23,6 +23,7 @@ from ours.plugin import (
     envelope,
     fields,
     hookimpl,
+    iso,
     to_json,
 )
 
@@ -60,11 +61,11 @@ class File(Destination):
         return {"id": delivery.id} | envelope(delivery)
 
     def group(self, delivery: Delivery) -> str:
-        return day_of(envelope(delivery))
+        return iso(delivery.event.occurred_at)[:10]
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         lines = b"".join(to_json(item) + b"\n" for item in items)
-        return Request("POST", Path(settings["folder"], f"{day_of(items[0])}.jsonl").as_uri(), data=lines)
+        return Request("POST", Path(settings["folder"], f"{items[0]['timestamp'][:10]}.jsonl").as_uri(), data=lines)
 
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:  # noqa: ARG002
         try:
@@ -72,11 +73,6 @@ class File(Destination):
         except OSError as error:
             return Retry("file_unwritable", f"The file can't be written: {error.strerror}.")
         return Delivered()
-
-
-def day_of(item: Mapping[str, Any]) -> str:
-    """``"2026-11-18"``."""
-    return str(item["timestamp"])[:10]
 
 
 def append(file: Path, lines: bytes) -> None:

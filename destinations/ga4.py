@@ -25,7 +25,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
-from ours.plugin.values import currency, granted, number, text
+from ours.plugin.values import currency, granted, is_unread, number, text
 
 KNOWN = {
     "name", "client_id", "app_instance_id", "user_id", "ad_user_data", "ad_personalization", "email", "phone",
@@ -46,7 +46,6 @@ RESERVED_EVENTS = {
 RESERVED_PREFIXES = ("_", "firebase_", "ga_", "google_", "gtag.")
 LONGEST = {"page_location": 1000, "page_referrer": 420, "page_title": 300}
 WORTH = {"value", "tax", "shipping", "currency"}
-NOTHING: tuple[Any, ...] = (None, "")
 MOST_PARAMS, MOST_PROPERTIES, MOST_BYTES = 25, 25, 130_000
 
 
@@ -171,9 +170,10 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     many = dict(bag) if isinstance(bag, Mapping) else {}
     if twice := sorted(single.keys() & many.keys()):
         return Rejected("NAME_DUPLICATED", f"{twice[0]} is mapped, and in params too.", twice[0])
-    read = {name: parameter(name, value) for name, value in (many | single).items()}
+    whole = many | single
+    read = {name: parameter(name, value) for name, value in whole.items()}
     for name in sorted(WORTH & read.keys()):
-        if read[name] is None and (many | single)[name] not in NOTHING:
+        if is_unread(whole[name], read[name]):
             kind = "code of three letters, such as EUR" if name == "currency" else "number, such as 12.5"
             return Rejected("VALUE_INVALID", f"The {name} is no {kind}.", f"events[0].params.{name}")
     return {name: value for name, value in read.items() if value is not None}

@@ -33,7 +33,7 @@ from ours.plugin import (
 )
 from ours.plugin.google import is_service_account, service_account_request
 from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
-from ours.plugin.values import currency, granted, number, text
+from ours.plugin.values import currency, granted, is_unread, number, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
 IDENTIFY = "$identify"
@@ -45,7 +45,6 @@ CONFIGURED_WRONG = re.compile(
 )
 FOR_NOW = {"INTERNAL", "INTERNAL_ERROR", "DEADLINE_EXCEEDED", "UNAVAILABLE", "ABORTED"}
 INDEX = re.compile(r"events\[(\d{1,6})\]")
-NOTHING: tuple[Any, ...] = (None, "")
 HOUR = 3600.0
 
 
@@ -262,9 +261,9 @@ def present(parts: Mapping[str, Any]) -> dict[str, Any]:
 
 def unread_worth(given: Mapping[str, Any], event: Mapping[str, Any]) -> Rejected | None:
     """Without it, Google would take what the conversion action is worth, or the account's currency, in its place."""
-    if event["conversionValue"] is None and given.get("value") not in NOTHING:
+    if is_unread(given.get("value"), event["conversionValue"]):
         return Rejected("INVALID_VALUE", "The value is no number, such as 12.5.", "value")
-    if event["currency"] is None and given.get("currency") not in NOTHING:
+    if is_unread(given.get("currency"), event["currency"]):
         return Rejected("INVALID_CURRENCY_CODE", "The currency is no three letters, such as EUR.", "currency")
     return None
 

@@ -33,6 +33,7 @@ from ours.plugin import (
     envelope,
     fields,
     hookimpl,
+    iso,
     to_json,
     validate,
 )
@@ -112,11 +113,11 @@ class S3(Destination):
         return {"id": delivery.id} | envelope(delivery)
 
     def group(self, delivery: Delivery) -> str:
-        return hour_of(envelope(delivery))
+        return iso(delivery.event.occurred_at)[:13]
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         name = hashlib.sha256("\n".join(item["id"] for item in items).encode()).hexdigest()[:32]
-        day, _, hour = hour_of(items[0]).partition("T")
+        day, _, hour = items[0]["timestamp"][:13].partition("T")
         key = f"{settings['prefix']}/dt={day}/hour={hour}/{name}.jsonl.gz"
         host = settings.get("endpoint") or f"https://s3.{settings['region']}.amazonaws.com"
         lines = b"".join(to_json(item) + b"\n" for item in items)
@@ -138,11 +139,6 @@ class S3(Destination):
         except BotoCoreError as error:
             return unanswered(error)
         return Delivered(key)
-
-
-def hour_of(item: Mapping[str, Any]) -> str:
-    """``"2026-11-18T11"``."""
-    return str(item["timestamp"])[:13]
 
 
 def client_for(settings: Mapping[str, Any], network: Network) -> Any:

@@ -35,6 +35,11 @@ def currency(value: Any) -> str | None:
     return code if len(code) == 3 and code.isascii() and code.isalpha() else None
 
 
+def is_unread(given: Any, read: Any) -> bool:
+    """Whether something was ``given`` that could not be ``read``: what is missing or empty was not given."""
+    return read is None and given is not None and given != ""
+
+
 def granted(value: Any) -> bool | None:
     """What a caller recorded of a consent: yes, no, or nothing that can be read."""
     if isinstance(value, bool):

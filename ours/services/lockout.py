@@ -50,6 +50,5 @@ class Lockout:
 
 
 def _count(connection: Connection, now: int, *, with_keys: bool) -> Locked:
-    good = [row for row in tokens.all_tokens(connection) if row.revoked_at is None and row.expires_at > now]
     keys = sources.good_keys(connection, now) if with_keys else []
-    return Locked(len(good), people.count(connection), len(keys))
+    return Locked(len(tokens.good(connection, now)), people.count(connection), len(keys))

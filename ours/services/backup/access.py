@@ -30,11 +30,9 @@ class Access:
 
 def of(connection: Connection, now: int) -> Access:
     """``now`` in milliseconds. ``destinations``: those that are on."""
-    good = [f"{row.name} ({row.mode} {row.id})" for row in sources.good_keys(connection, now)]
-    live = [row for row in tokens.all_tokens(connection) if row.revoked_at is None and row.expires_at > now]
     return Access(
-        keys=good,
-        tokens=[f"{row.name} ({row.id})" for row in reversed(live)],
+        keys=[f"{row.name} ({row.mode} {row.id})" for row in sources.good_keys(connection, now)],
+        tokens=[f"{row.name} ({row.id})" for row in tokens.good(connection, now)],
         people=[f"{row.email} ({row.role})" for row in people.all_people(connection)],
         destinations=[row.name for row in destinations.rows(connection) if row.status == "on"],
     )

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from ours.store.tables import tokens
 
 _t = tokens.c
+_GOOD = (_t.revoked_at.is_(None), _t.expires_at > bindparam("now"))
 
 
 def insert_token(connection: Connection, values: dict[str, Any]) -> int:
@@ -25,14 +26,17 @@ def one(connection: Connection, token_id: int) -> Any | None:
 
 def by_hash(connection: Connection, hashed: str, now: int) -> Any | None:
     """The token that hashes to this, if it is good now."""
-    query = select(tokens).where(_t.hash == hashed, _t.revoked_at.is_(None), _t.expires_at > now)
-    return connection.execute(query).one_or_none()
+    return connection.execute(select(tokens).where(_t.hash == hashed, *_GOOD), {"now": now}).one_or_none()
+
+
+def good(connection: Connection, now: int) -> Sequence[Any]:
+    """The oldest first."""
+    return connection.execute(select(tokens).where(*_GOOD).order_by(_t.id), {"now": now}).all()
 
 
 def ending(connection: Connection, now: int, before: int) -> Sequence[Any]:
     """Those that are good now and expire by ``before``."""
-    query = select(tokens).where(_t.revoked_at.is_(None), _t.expires_at > now, _t.expires_at <= before)
-    return connection.execute(query.order_by(_t.id)).all()
+    return [row for row in good(connection, now) if row.expires_at <= before]
 
 
 def change(connection: Connection, token_id: int, **values: Any) -> None:
