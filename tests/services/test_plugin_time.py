@@ -161,7 +161,9 @@ def test_a_build_that_would_end_the_process_costs_its_own_event_alone(
     assert os._exit is leave
 
 
-def test_a_child_that_a_plugin_forks_may_end_as_it_likes() -> None:
+def test_a_child_that_a_plugin_forks_may_end_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timebox, "SECONDS", 30.0)  # to fork a large process takes a while on a busy machine
+
     def fork() -> int:
         if not (child := os.fork()):
             os._exit(7)
