@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from ours.services.partitions import Partitions
     from ours.services.preview import Preview
     from ours.services.reconcile import Reconcile
-    from ours.services.replay import PacedReplays, Replay
+    from ours.services.replay import Confirming, PacedReplays, Replay
     from ours.services.retention import Retention
     from ours.services.route import Route
     from ours.services.rules import Governance
@@ -138,6 +138,12 @@ class Ours:
         from ours.services.replay import Replay
 
         return Replay(self.store, self.registry)
+
+    @cached_property
+    def confirming(self) -> "Confirming":
+        from ours.services.replay import Confirming
+
+        return Confirming(self.store, self.registry)
 
     @cached_property
     def paced_replays(self) -> "PacedReplays":

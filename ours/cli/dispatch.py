@@ -1,8 +1,15 @@
 """``ours dispatch``: one event's delivery to one destination."""
 
+from typing import TYPE_CHECKING
+
 import click
 
+from ours import clock
+from ours.cli.moments import Moment
 from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
+
+if TYPE_CHECKING:
+    from ours.services.replay import Filter
 
 
 @click.group()
@@ -19,3 +26,38 @@ def show(shell: Shell, id: str) -> None:
     document = shell.ours.overview.dispatch_json(id)
     shell.ours.audit.note_read(f"dispatch {id}", actor=ACTOR)
     shell.show(document)
+
+
+@dispatch.command()
+@click.argument("id", required=False)
+@click.option("--destination", metavar="NAME", help="Instead of an ID: all that is ambiguous of this destination.")
+@click.option("--since", type=Moment(), help="Of those, only what was made since then, or for so long: 90m, 24h, 7d.")
+@click.option("--until", type=Moment(), help="Only what was made before that moment.")
+@click.option("--yes", is_flag=True, help="Do it, without asking.")
+@json_option
+@pass_shell
+def confirm(
+    shell: Shell, /, id: str | None, destination: str | None, since: int | None, until: int | None, yes: bool
+) -> None:
+    """Say of what is held as ambiguous that it arrived: you saw it at the destination. Nothing is sent.
+
+    A destination's are counted first, and you are asked; with --json, it asks for --yes.
+    """
+    from ours.services.replay import Filter
+
+    if id and not destination:
+        shell.ours.confirming.one(id, actor=ACTOR)
+        shell.show({"id": id, "status": "delivered"})
+    elif destination and not id:
+        place = shell.ours.destinations.find(destination)
+        _confirm_all(shell, Filter(destination_id=place.id, since=since, until=until), place.name, yes)
+    else:
+        raise click.UsageError("Name one dispatch by its ID, or a destination with --destination.")
+
+
+def _confirm_all(shell: Shell, wanted: "Filter", name: str, yes: bool) -> None:
+    seen, count = clock.now_ms(), shell.ours.confirming.count(wanted)
+    if not (yes or shell.as_json) and count:
+        yes = click.confirm(f"Did all {count:,} arrive at “{name}”?", err=True)
+    done = shell.ours.confirming.many(wanted, seen=seen, actor=ACTOR) if yes else 0
+    shell.show({"ambiguous": count, "confirmed": done})

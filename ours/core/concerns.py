@@ -17,7 +17,8 @@ Stage = Literal["opened", "still", "resolved", "test"]
 _REMEDIES: dict[str, str] = {
     "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
     "paused": "Its latest attempts say which. Renew or mend them, or its plugin, then resume it. Its backlog is kept.",
-    "ambiguous": "See there which arrived. `ours replay many --state held --reason ambiguous` sends them once more.",
+    "ambiguous": "See there which arrived. `ours replay many --state held --reason ambiguous` sends them once more,"
+    " `ours dispatch confirm` calls them delivered.",
     "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",

@@ -136,7 +136,10 @@ REASONS = {
     # How it ended
     "ambiguous": Reason(
         "Nobody can say whether it arrived, and the destination can't tell a repeat from a new event.",
-        "See in the destination whether the event arrived, then replay it if not.",
+        "See in the destination whether the event arrived: confirm it if it did, replay it if not.",
+    ),
+    "confirmed": Reason(
+        "Nobody could say whether it arrived; then somebody saw at the destination that it had.", _NOTHING
     ),
     "rejected": Reason("The destination will not take it.", "Read the attempt's message."),
     "try_again": Reason("The destination could not take it just then.", _WAITS),

@@ -34,7 +34,7 @@ SCOPES: Mapping[str, Scope] = dict((
     _scope("destinations:read", "viewer", "See destinations, with secrets masked."),
     _scope("destinations:write", "editor", "Add and change destinations, pause, resume and remove them."),
     _scope("events:read", "editor", "Read events and dispatches with all that they carry."),
-    _scope("dispatches:replay", "editor", "Replay dispatches."),
+    _scope("dispatches:replay", "editor", "Replay dispatches, or confirm that they arrived."),
     _scope("visitors:read", "editor", "Find visitors and read what is known of them."),
     _scope("visitors:export", "admin", "Export all that is kept about a visitor."),
     _scope("visitors:forget", "admin", "Forget a visitor for good."),

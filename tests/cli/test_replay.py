@@ -130,3 +130,16 @@ def test_the_check_names_what_is_missing_and_ends_with_status_1(
     for words in (["--check"], ["--full"]):
         assert terminal.json("balance", *words, status=1)["faults"] == faults
     assert event_id in terminal.run("balance", "--check").stdout
+
+
+def test_what_was_seen_at_the_destination_is_confirmed(terminal: Terminal, ours: Ours, source: NewSource) -> None:
+    one, *_ = [reject(ours, source) for _ in range(3)]
+    with ours.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(mode="live", state="held", reason="ambiguous"))
+    assert terminal.json("dispatch", "confirm", one) == {"id": one, "status": "delivered"}
+    assert terminal.json("dispatch", "confirm", one, status=1)["code"] == "invalid"
+    assert terminal.json("dispatch", "confirm", "--destination", "Hook") == {"ambiguous": 2, "confirmed": 0}
+    assert terminal.json("dispatch", "confirm", "--destination", "Hook", "--until", "1h")["ambiguous"] == 0
+    assert terminal.json("dispatch", "confirm", "--destination", "Hook", "--yes")["confirmed"] == 2
+    assert "ID, or a destination" in terminal.run("dispatch", "confirm", one, "--destination", "Hook").stderr
+    assert terminal.json("dispatch", "show", one)["reason"] == "confirmed"

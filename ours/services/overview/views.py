@@ -112,9 +112,14 @@ class Dispatch:
     standing: str | None = None
 
     @property
+    def ambiguous(self) -> bool:
+        """Whether nobody can say if it arrived."""
+        return (self.state, self.reason) == ("held", "ambiguous")
+
+    @property
     def repeatable(self) -> bool:
         """Whether it has ended, or nobody can say how, and nothing repeats it yet."""
-        ended = self.state not in OPEN or (self.state, self.reason) == ("held", "ambiguous")
+        ended = self.state not in OPEN or self.ambiguous
         return self.id is not None and self.replayed_by is None and ended
 
 

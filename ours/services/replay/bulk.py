@@ -49,10 +49,10 @@ class Bulk:
         )
 
     def run(self, wanted: Filter, *, actor: Who, limit: int | None, fresh_id: bool) -> int:
-        detail = told(wanted, self.preview(wanted).count, limit, fresh_id=fresh_id)
+        detail = told(wanted, matching=self.preview(wanted).count, limit=limit, fresh_id=fresh_id)
         left: float = math.inf if limit is None else limit
         done = 0
-        for ids in self._pages(wanted):
+        for ids in self.pages(wanted):
             with self._store.write() as connection:
                 made = self.take(connection, wanted, ids, int(min(left, CHUNK)), fresh_id=fresh_id)
                 if made and not done:
@@ -69,7 +69,7 @@ class Bulk:
         some = deciding.permitted(known, queries.of_ids(connection, ids, wanted))
         return len(making.repeat(connection, some[:most], fresh_id=fresh_id))
 
-    def _pages(self, wanted: Filter) -> Iterator[list[str]]:
+    def pages(self, wanted: Filter) -> Iterator[list[str]]:
         """Ids of what matches; none that was made since we began, so that no replay is replayed in turn."""
         with self._store.read() as connection:
             upto = queries.newest(connection)
@@ -89,7 +89,7 @@ class Bulk:
             yield ids
 
 
-def told(wanted: Filter, matching: int, limit: int | None, *, fresh_id: bool) -> dict[str, object]:
+def told(wanted: Filter, **more: object) -> dict[str, object]:
     """What was asked for, as the audit keeps it."""
     given = {name: value for name, value in asdict(wanted).items() if value is not None}
-    return {"matching": matching, "limit": limit, "fresh_id": fresh_id} | given | {"states": sorted(wanted.states)}
+    return more | given | {"states": sorted(wanted.states)}

@@ -75,7 +75,7 @@ class PacedReplays:
                       "fresh_id": fresh_id, "matching": count, "made": 0, "upto": matching.newest(connection),
                       "created_at": now, "updated_at": now}  # fmt: skip
             replay_id = queries.insert_replay(connection, values)
-            detail = told(wanted, count, limit, fresh_id=fresh_id)
+            detail = told(wanted, matching=count, limit=limit, fresh_id=fresh_id)
             audit.record(connection, actor, "replay", subjects.replay(replay_id), detail)
             return _paced(queries.locked(connection, replay_id))
 

@@ -11,12 +11,10 @@ from ours.services.actors import Who, needs
 from ours.services.overview.events import is_id
 from ours.services.replay import deciding, making
 from ours.services.replay.bulk import Bulk
-from ours.services.replay.views import Filter, Preview
+from ours.services.replay.views import GONE, Filter, Preview
 from ours.store import Store
 from ours.store.queries import replay as queries
 from ours.store.queries.replay import Candidate
-
-_GONE = "It may never have been here, or retention has deleted it."
 
 
 class Replay:
@@ -110,14 +108,14 @@ def _last(connection: Connection, dispatch_id: str) -> Candidate:
         queries.hold_events(connection, [pair[0]])
     last = queries.last_of(connection, *pair) if pair else None
     if last is None:
-        raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {_GONE}")
+        raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {GONE}")
     return last
 
 
 def _held(connection: Connection, event_id: str) -> Any:
     rows = queries.hold_events(connection, [event_id]) if is_id(event_id) else []
     if not rows:
-        raise NotFound(f"There is no event {event_id[:40]}. {_GONE}")
+        raise NotFound(f"There is no event {event_id[:40]}. {GONE}")
     return rows[0]
 
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from ours.store.queries.replay import FAILED, Filter
 
-__all__ = ["FAILED", "Filter", "Preview"]
+__all__ = ["FAILED", "GONE", "Filter", "Preview"]
+
+GONE = "It may never have been here, or retention has deleted it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Finds dispatches that may be replayed, and holds them and their events still meanwhile.
+"""Finds dispatches that may be replayed, and holds them and their events still meanwhile; ends the ambiguous.
 
 A pair is one event and one destination. Its dispatches are a chain, each repeating the one before (a unique index
 sees to it), and only the last of the chain may be repeated: so nothing is replayed twice by one wish.
@@ -141,6 +141,14 @@ def stop_ambiguous(connection: Connection, ids: Sequence[str], now: int) -> None
     """What nobody could say of whether it had arrived is stopped, for its replay takes over."""
     query = update(dispatches).where(_d.id.in_(ids), _AMBIGUOUS)
     connection.execute(query.values(state="stopped", reason="replayed", updated_at=now))
+
+
+def confirm(connection: Connection, ids: Sequence[str], now: int, seen: int) -> int:
+    """Of these, what was ambiguous at the moment ``seen`` and is still has been delivered; how many."""
+    mine = select(_d.id).where(_d.id.in_(ids), _AMBIGUOUS, _d.updated_at <= seen).order_by(_d.id)
+    arrived = connection.scalars(mine.with_for_update()).all()
+    query = update(dispatches).where(_d.id.in_(arrived))
+    return connection.execute(query.values(state="delivered", reason="confirmed", updated_at=now)).rowcount
 
 
 def amend(connection: Connection, event_id: str, owed: int, refused: str | None) -> None:

@@ -60,6 +60,13 @@ def replay(dispatch_id: str, actor: Actor) -> Json:
     return {"id": ours().replay.one(dispatch_id, actor=actor, fresh_id=asked["fresh_id"])}
 
 
+@endpoint("/dispatches/<dispatch_id>/confirm", "dispatches:replay", ["POST"])
+def confirm(dispatch_id: str, actor: Actor) -> Json:
+    """Somebody saw at the destination that it arrived."""
+    ours().confirming.one(dispatch_id, actor=actor)
+    return {"id": dispatch_id, "status": "delivered"}
+
+
 @endpoint("/balance", "balance:read")
 def balance(actor: Actor) -> Json:  # noqa: ARG001
     figures = ours().overview.balance()

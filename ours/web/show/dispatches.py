@@ -48,6 +48,7 @@ def replay_many() -> ResponseReturnValue:
         preview = ours().replay.preview(wanted)
         return render_template(
             "dispatches/replay.html", given=given, preview=preview, most=MOST_AT_ONCE, ages=AGES,
+            ambiguous=ours().confirming.count(wanted), seen=clock.now_ms(),
             place=places.get(wanted.destination_id or 0),
             barred=[(count, why_not(reason)) for reason, count in preview.barred.items()],
         )  # fmt: skip
@@ -72,6 +73,23 @@ def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
     made = ours().replay.one(dispatch_id, actor=person().actor)
     flash("It is sent again: see the new dispatch.", "good")
     return _its_event(made)
+
+
+@page("/dispatches/confirm", "editor", ["POST"])
+def confirm_many() -> ResponseReturnValue:
+    """``seen``: when the page was made that said how many there are."""
+    given = _given(request.form)
+    seen = request.form.get("seen", 0, type=int)
+    done = ours().confirming.many(_filter(given, FAILED), seen=seen, actor=person().actor)
+    flash(f"{done:,} are delivered now." if done else "None that matches is ambiguous: nothing was changed.", "good")
+    return redirect(url_for("show.dispatches", _external=False, **given))
+
+
+@page("/dispatches/<dispatch_id>/confirm", "editor", ["POST"])
+def confirm_dispatch(dispatch_id: str) -> ResponseReturnValue:
+    ours().confirming.one(dispatch_id, actor=person().actor)
+    flash("It is delivered now.", "good")
+    return _its_event(dispatch_id)
 
 
 @page("/events/<event_id>/send/<int:destination_id>", "editor", ["POST"])

@@ -252,6 +252,7 @@ def test_a_dispatch_that_is_not_there_can_not_be_read_or_replayed(program: Progr
     call = program("events:read", "dispatches:replay")
     assert call("GET", f"/dispatches/{'0' * 32}").status_code == 404
     assert call("POST", f"/dispatches/{'0' * 32}/replay").status_code == 404
+    assert call("POST", f"/dispatches/{'0' * 32}/confirm").status_code == 404
 
 
 def test_the_last_use_of_a_token_is_kept_to_the_minute(program: Program, here: Ours) -> None:

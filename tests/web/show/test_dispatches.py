@@ -222,3 +222,26 @@ def test_what_is_held_is_not_offered_for_replay_unless_nobody_knows_whether_it_a
         connection.execute(sa.update(dispatches).values(reason="ambiguous"))
     assert "Replay all that match" in editor.page("/dispatches?state=held")
     assert "<b>1</b>" in editor.page("/dispatches/replay?state=held")
+
+
+def test_what_may_have_arrived_is_confirmed_on_its_event_and_as_all_that_match(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    first = send()
+    for _ in range(2):
+        send()
+    work()
+    with here.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="held", reason="ambiguous"))
+    page = editor.page(f"/events/{first}")
+    (address,) = re.findall(r'formaction="([^"]+)">It arrived<', page)
+    assert "It is delivered now." in editor.post(address).get_data(as_text=True)
+    assert "It arrived" not in editor.page(f"/events/{first}")
+    asked = editor.page(f"/dispatches/replay?state=held&destination={refusing}")
+    assert "All 2 arrived" in asked
+    (seen,) = re.findall(r'name="seen" value="(\d+)"', asked)
+    editor.post("/dispatches/confirm", state="held", destination=refusing, seen=0)
+    assert here.overview.balance().held == 2
+    done = editor.post("/dispatches/confirm", state="held", destination=refusing, seen=seen)
+    assert "2 are delivered now." in done.get_data(as_text=True)
+    assert (here.overview.balance().delivered, here.overview.balance().difference) == (3, 0)
