@@ -37,7 +37,6 @@ ANY_PLACE = re.compile(r"\{\{[^{}]*\}\}")
 MEANT = re.compile(r"\{\{\s*(id|type|timestamp|data(\.[^{}\s.]+)*)\s*\}\}")
 
 
-@lru_cache(64)
 def signing_key(secret: str) -> bytes:
     """The bytes inside ``whsec_…``.
 
@@ -93,8 +92,14 @@ def as_text(value: Any) -> str:
 
 def sign(secret: SecretValue, identity: str, timestamp: int, body: bytes) -> str:
     """One signature of the list in ``webhook-signature``."""
-    digest = hmac.digest(signing_key(secret.reveal()), f"{identity}.{timestamp}.".encode() + body, "sha256")
-    return "v1," + base64.b64encode(digest).decode()
+    digest = _keyed(secret.reveal()).copy()
+    digest.update(f"{identity}.{timestamp}.".encode() + body)
+    return "v1," + base64.b64encode(digest.digest()).decode()
+
+
+@lru_cache(64)
+def _keyed(secret: str) -> hmac.HMAC:
+    return hmac.new(signing_key(secret), digestmod="sha256")
 
 
 class Webhook(Destination):

@@ -130,13 +130,14 @@ class Lookup:
     """Keyed hashes by which a person's identifiers are found without being readable. The key never rotates."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self._keyed = hmac.new(key, digestmod="sha256")
 
     def __call__(self, *parts: str) -> str:
         """32 hex digits that stand for ``parts`` (mode, kind, value)."""
         encoded = [part.encode() for part in parts]
-        message = b"".join([len(part).to_bytes(4) + part for part in encoded])
-        return hmac.digest(self._key, message, "sha256")[:16].hex()
+        digest = self._keyed.copy()
+        digest.update(b"".join([len(part).to_bytes(4) + part for part in encoded]))
+        return digest.hexdigest()[:32]
 
 
 def key_hash(key: str) -> str:
