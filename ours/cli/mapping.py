@@ -137,9 +137,9 @@ def _mapped(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 def _document(shell: Shell, one: "Destination") -> Mapping[str, Any]:
     from ours.services.destinations.mapping import withheld
 
-    loaded = shell.ours.registry.get(one.slug)
-    said = loaded.plugin.default_mapping if loaded else {}
-    held = withheld(loaded.plugin, one.category, one.mapping) if loaded else {}
+    plugin = shell.ours.registry.plugin(one.slug)
+    said = plugin.default_mapping if plugin else {}
+    held = withheld(plugin, one.category, one.mapping) if plugin else {}
     return {
         "destination": one.name,
         "plugin": [_row(field, row) for field, row in said.items() if field not in held],

@@ -66,7 +66,7 @@ class DestinationsSection:
 
     def _reason(self, one: Destination, config: Config) -> str:
         """Why sensitive fields may leave, as it was last said; empty where none leaves without an agreement."""
-        plugin = self._loaded(one.slug)
+        plugin = self._registry.plugin(one.slug)
         if plugin and not newly_exposed(plugin, replace(config, mapping={}, cases=()), config):
             return ""
         entry = self._audit.latest("override", subjects.destination(one.id))
@@ -99,7 +99,7 @@ class DestinationsSection:
 
         :raises Invalid: when there can't be such a destination.
         """
-        plugin = self._loaded(want.slug) if now else self._plugin(want.slug)
+        plugin = self._registry.plugin(want.slug) if now else self._registry.needed(want.slug)
         before = now or Config(name=name, settings={}, events=(), mapping={})
         after = drafted(plugin, before, wanted.changed(want.given, now) if now else want.given)
         heard = self._heard(before)
@@ -148,17 +148,6 @@ class DestinationsSection:
     def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
         ids = {name.casefold(): one for name, one in self._ids(heard).items()}
         return [ids[name.casefold()] for name in want.sources]
-
-    def _loaded(self, slug: str) -> Plugin | None:
-        loaded = self._registry.get(slug)
-        return loaded.plugin if loaded else None
-
-    def _plugin(self, slug: str) -> Plugin:
-        loaded = self._loaded(slug)
-        if loaded is None:
-            there = ", ".join(sorted(one.slug for one in self._registry.loaded))
-            raise Invalid(f'There is no plugin "{slug}". Loaded are: {there}.')
-        return loaded
 
 
 def _told(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

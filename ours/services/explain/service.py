@@ -74,11 +74,11 @@ class Explain:
     def _uses(
         self, connection: Connection, row: Any, wanted: str, found: Sequence[Sample], arrived: set[tuple[str, int]]
     ) -> Iterator[Use]:
-        loaded = self._registry.get(row.slug)
-        if loaded is None:
+        plugin = self._registry.plugin(row.slug)
+        if plugin is None:
             return
         config = self._config(connection, row)
-        mapper = lineage.mapper(loaded.plugin, config)
+        mapper = lineage.mapper(plugin, config)
         own = [sample for sample in found if (sample.row.id, row.id) in arrived]
         for case, mapping in _mappings(mapper):
             written = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
@@ -113,13 +113,13 @@ class Explain:
         destination = destinations.one(connection, row.destination_id)
         name = row.destination or f"destination {row.destination_id}"
         base = (row.id, sample.row.id, sample.row.name, row.destination_id, name, row.state, row.reason)
-        loaded = self._registry.get(row.slug) if destination is not None else None
-        if destination is None or loaded is None:
+        plugin = self._registry.plugin(row.slug) if destination is not None else None
+        if destination is None or plugin is None:
             return Chain(*base, 0, False, None, [_allowed(sample, None), _standing(row)], [])
         last = next(reversed(reading_dispatches.attempts_of(connection, [row.id])), None)
         config, version, then = self._acted(connection, last, destination)
         asked = last.started_at if last else row.created_at
-        case, fields = lineage.fields(loaded.plugin, config, sample.context, clear=clear)
+        case, fields = lineage.fields(plugin, config, sample.context, clear=clear)
         steps = [_allowed(sample, config), _heard(sample, config)]
         steps += [self._governed(connection, sample, destination, row, config, asked), _standing(row)]
         return Chain(*base, version, then, case, steps, fields)
@@ -130,12 +130,12 @@ class Explain:
         reason = row.reason or ""
         if reason.startswith(governance.PREFIX):
             return Step("Governance", False, describe(reason).words)
-        loaded = self._registry.get(row.slug)
+        plugin = self._registry.plugin(row.slug)
         passed = "Which rules were asked can't be opened."
         with suppress(Unsealable):
             rules = governed.in_force(connection, self._store.sealer, moment)
-            passed = governed.let_pass(rules, destination.id, config.kind(loaded.plugin if loaded else None))
-        now = governed.today(connection, sample, destination.id, category_of(self._registry, destination))
+            passed = governed.let_pass(rules, destination.id, config.kind(plugin))
+        now = governed.today(connection, sample, destination.id, category_of(destination, plugin))
         return Step("Governance", True, passed + now)
 
 

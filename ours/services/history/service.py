@@ -105,8 +105,7 @@ class History:
             return None
         with self._store.read() as connection:
             row = destinations.one(connection, int(subject.split()[1]))
-        loaded = self._registry.get(row.slug) if row is not None else None
-        return loaded.plugin if loaded else None
+        return self._registry.plugin(row.slug) if row is not None else None
 
 
 def masked_differences(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:

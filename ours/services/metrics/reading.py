@@ -85,7 +85,7 @@ class Metrics:
             yield Sample("dispatches_due_age_seconds", _age(place.due_at, now), label)
             yield Sample("breaker_state", _BREAKER[place.breaker], label)
             yield Sample("destination_on", place.status == "on", (*label, place.status))
-            yield Sample("destination_plugin_loaded", self._registry.get(place.slug) is not None, label)
+            yield Sample("destination_plugin_loaded", self._registry.plugin(place.slug) is not None, label)
         yield Sample("events_unrouted", events.count_unrouted(connection))
         yield Sample("events_unrouted_age_seconds", _age(events.oldest_unrouted(connection), now))
         if seen := counters.noted(connection, SCHEDULER):

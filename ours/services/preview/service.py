@@ -131,10 +131,10 @@ class Preview:
     def _side(self, destination_id: int, config: Config, rules: tuple[CoreRule, ...]) -> Side:
         with self._store.read() as connection:
             slug = _slug(connection, destination_id)
-        loaded = self._registry.get(slug)
-        if loaded is None:
+        plugin = self._registry.plugin(slug)
+        if plugin is None:
             raise Invalid("Its plugin is not loaded, so nobody knows what it would send.")
-        return side(destination_id, loaded.plugin, config, rules)
+        return side(destination_id, plugin, config, rules)
 
     def _report(self, pairs: Sequence[tuple[str, Side, Side]], latest: int, *, clear: bool) -> Report:
         with self._store.read() as connection:

@@ -49,10 +49,10 @@ class Check:
         for rule in Governance(self._store).list():
             yield from ((f"governance: {rule.name}", path) for path in condition_paths(rule.logic))
         for one in Destinations(self._store, self._registry).list():
-            loaded = self._registry.get(one.slug)
-            if loaded is None:
+            plugin = self._registry.plugin(one.slug)
+            if plugin is None:
                 continue
-            mapper = mapper_of(loaded.plugin, one.category, one.mapping, one.cases)
+            mapper = mapper_of(plugin, one.category, one.mapping, one.cases)
             mapped = ((field, path) for field, path in mapper.default.paths() if field in one.mapping)
             yield from ((f"{one.name}: {field}", path) for field, path in mapped)
             written = {case["name"]: case["mapping"] for case in one.cases}

@@ -37,8 +37,7 @@ def catalogue() -> str:
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])
 def add_destination(slug: str) -> ResponseReturnValue:
-    loaded = ours().registry.get(slug) or abort(404, f"There is no plugin “{slug}”. The list of plugins shows why.")
-    plugin = loaded.plugin
+    plugin = ours().registry.plugin(slug) or abort(404, f"There is no plugin “{slug}”. The list of plugins shows why.")
     if request.method == "GET":
         return _form(plugin, forms.blank(plugin), {})
     typed = forms.read(request.form, describe_settings(plugin))
@@ -53,7 +52,7 @@ def add_destination(slug: str) -> ResponseReturnValue:
 @page("/destinations/<int:destination_id>", "viewer", ["GET"])
 def destination(destination_id: int) -> str:
     found = ours().destinations.get(destination_id)
-    plugin, standing = _plugin(found.slug), ours().overview.lately()
+    plugin, standing = ours().registry.plugin(found.slug), ours().overview.lately()
     return render_template(
         "destinations/destination.html",
         destination=found,
@@ -74,7 +73,9 @@ def destination(destination_id: int) -> str:
 @page("/destinations/<int:destination_id>/edit", "editor", ["GET", "POST"])
 def edit_destination(destination_id: int) -> ResponseReturnValue:
     found = still_there(destination_id)
-    plugin = _plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
+    plugin = ours().registry.plugin(found.slug)
+    if plugin is None:
+        abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
     if found.unopened:
         abort(409, f"Its settings: {found.unopened.words} {found.unopened.remedy}")
     if request.method == "GET":
@@ -117,11 +118,6 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     if verb == "remove":
         return redirect(url_for("show.destinations"))
     return redirect(url_for("show.destination", destination_id=destination_id))
-
-
-def _plugin(slug: str) -> Plugin | None:
-    loaded = ours().registry.get(slug)
-    return loaded.plugin if loaded else None
 
 
 def _form(

@@ -78,8 +78,8 @@ def remove_case(destination_id: int) -> ResponseReturnValue:
 
 def _found(destination_id: int) -> tuple[Destination, Plugin]:
     found = still_there(destination_id)
-    loaded = ours().registry.get(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows its fields.")
-    return found, loaded.plugin
+    plugin = ours().registry.plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows its fields.")
+    return found, plugin
 
 
 def _said() -> dict[str, Any]:
