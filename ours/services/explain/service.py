@@ -32,15 +32,15 @@ class Explain:
         self._store = store
         self._registry = registry
 
-    def dispatch(self, dispatch_id: str, *, clear: bool = False) -> Chain:
+    def dispatch(self, dispatch_id: str) -> Chain:
         """:raises NotFound: when there is no such dispatch."""
         with self._store.read() as connection:
             row = reading_dispatches.one(connection, dispatch_id) if is_id(dispatch_id) else None
             if row is None:
                 raise NotFound(f"There is no dispatch {dispatch_id[:40]}.")
-            return self._chain(connection, self._sample(connection, row.event_id), row, clear=clear)
+            return self._chain(connection, self._sample(connection, row.event_id), row)
 
-    def event(self, event_id: str, *, clear: bool = False) -> list[Chain]:
+    def event(self, event_id: str) -> list[Chain]:
         """One chain for each destination that a decision was made for.
 
         :raises NotFound: when there is no such event.
@@ -48,15 +48,15 @@ class Explain:
         with self._store.read() as connection:
             sample = self._sample(connection, event_id)
             made = reading_dispatches.of_event(connection, event_id)
-            chains = [self._chain(connection, sample, row, clear=clear) for row in made]
+            chains = [self._chain(connection, sample, row) for row in made]
             names = reading_events.destination_names(connection)
             return [*chains, *(_refused(sample, mark) for mark in refusals(sample.row.refused, names))]
 
-    def either(self, wanted: str, *, clear: bool = False) -> list[Chain]:
+    def either(self, wanted: str) -> list[Chain]:
         """Of an event, or of one dispatch."""
         with self._store.read() as connection:
             is_event = is_id(wanted) and reading_events.one(connection, wanted) is not None
-        return self.event(wanted, clear=clear) if is_event else [self.dispatch(wanted, clear=clear)]
+        return self.event(wanted) if is_event else [self.dispatch(wanted)]
 
     def field(self, path: str, latest: int = LATEST) -> list[Use]:
         """Every row that lets a path out, the whole of it or a part, and how often it arrived lately."""
@@ -109,7 +109,7 @@ class Explain:
                 return from_document(open_document(self._store.sealer, kept)), number, True
         return self._config(connection, destination), destination.version, number == destination.version
 
-    def _chain(self, connection: Connection, sample: Sample, row: Any, *, clear: bool) -> Chain:
+    def _chain(self, connection: Connection, sample: Sample, row: Any) -> Chain:
         destination = destinations.one(connection, row.destination_id)
         name = row.destination or f"destination {row.destination_id}"
         base = (row.id, sample.row.id, sample.row.name, row.destination_id, name, row.state, row.reason)
@@ -119,7 +119,7 @@ class Explain:
         last = next(reversed(reading_dispatches.attempts_of(connection, [row.id])), None)
         config, version, then = self._acted(connection, last, destination)
         asked = last.started_at if last else row.created_at
-        case, fields = lineage.fields(plugin, config, sample.context, clear=clear)
+        case, fields = lineage.fields(plugin, config, sample.context)
         steps = [_allowed(sample, config), _heard(sample, config)]
         steps += [self._governed(connection, sample, destination, row, config, asked), _standing(row)]
         return Chain(*base, version, then, case, steps, fields)
