@@ -46,7 +46,7 @@ def list_(shell: Shell) -> None:
         "limit": itemgetter("rateLimit"),
     }
     empty = "There is no source yet. Add one with `ours source add NAME`."
-    shell.show_all([_document(one) for one in shell.ours.sources.list()], columns, empty)
+    shell.show_all([one.document for one in shell.ours.sources.list()], columns, empty)
 
 
 @source.command()
@@ -57,7 +57,7 @@ def show(shell: Shell, name: str | None) -> None:
     """One source with its keys. NAME is its name or id; without it, the only one there is."""
     found = _find(shell, name)
     keys = shell.ours.sources.keys(found.id)
-    document = _document(found) | {"key": _newest(keys, "live"), "testKey": _newest(keys, "test")}
+    document = found.document | {"key": _newest(keys, "live"), "testKey": _newest(keys, "test")}
     shell.show(document | {"keys": [_key_document(key) for key in keys]})
 
 
@@ -151,7 +151,7 @@ def limit(shell: Shell, name: str, requests: str) -> None:
     if requests != "none" and not requests.isdecimal():
         raise Invalid(f'"{requests}" is no limit. Give a number of requests a second, or none.')
     most = None if requests == "none" else int(requests[:10])
-    shell.show(_document(shell.ours.sources.limit(_find(shell, name).id, most, actor=ACTOR)))
+    shell.show(shell.ours.sources.limit(_find(shell, name).id, most, actor=ACTOR).document)
 
 
 def _find(shell: Shell, name: str | None) -> "Source":
@@ -191,15 +191,6 @@ def _at_terminal() -> bool:
 def _newest(keys: "Sequence[Key]", mode: str) -> str | None:
     now = now_ms()
     return next((key.text.reveal() for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)
-
-
-def _document(one: "Source") -> dict[str, Any]:
-    volumes = {
-        mode: {"received": volume.received, "duplicate": volume.duplicate, "rejected": volume.rejected}
-        for mode, volume in (("live", one.live), ("test", one.test))
-    }
-    moments = {"createdAt": iso(one.created_at), "lastSeenAt": iso(one.last_seen_at)}
-    return {"id": one.id, "name": one.name, "status": one.status, **moments, "rateLimit": one.rate_limit, **volumes}
 
 
 def _key_document(key: "Key") -> dict[str, Any]:

@@ -9,7 +9,6 @@ from ours.clock import iso
 from ours.core.reasons import ABANDONED, Reason, describe
 from ours.services.opening import try_open
 from ours.services.overview.events import rows
-from ours.services.overview.views import Mark
 from ours.store import Sealer, binding
 from ours.store.queries import reading_dispatches, reading_events, visitors
 
@@ -31,7 +30,7 @@ def events(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list
             "receivedAt": iso(row.received_at),
             "visitorId": public.get(row.visitor_id or ""),
             "source": row.source,
-            "dispatches": [_mark(mark) for mark in row.dispatches],
+            "dispatches": [mark.document for mark in row.dispatches],
         }
         | why_not(opened[row.id][1])
         for row in rows(connection, found)
@@ -96,10 +95,6 @@ def _attempt(sealer: Sealer, row: Any) -> Json:
 def _timing(kept: Mapping[str, int]) -> Json:
     """``queue_ms`` → ``queueMs``: since the dispatch was made, building, connecting, and all of sending."""
     return {f"{name.removesuffix('_ms')}Ms": value for name, value in kept.items()}
-
-
-def _mark(mark: Mark) -> Json:
-    return {"id": mark.id, "destination": mark.destination, "status": mark.state, "reason": mark.reason}
 
 
 def _public_ids(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> Mapping[str, str]:

@@ -1,6 +1,7 @@
 """What is told of sources, their keys and their volumes. Moments are in milliseconds."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ours import clock
 from ours.core.reasons import Reason
@@ -28,6 +29,20 @@ class Source:
     last_seen_at: int | None
     live: Volume
     test: Volume
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As programs are given it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "status": self.status,
+            "createdAt": clock.iso(self.created_at),
+            "lastSeenAt": clock.iso(self.last_seen_at),
+            "rateLimit": self.rate_limit,
+            "live": asdict(self.live),
+            "test": asdict(self.test),
+        }
 
 
 @dataclass(frozen=True, slots=True)
