@@ -55,10 +55,13 @@ def list_(shell: Shell) -> None:
 @pass_shell
 def show(shell: Shell, name: str | None) -> None:
     """One source with its keys. NAME is its name or id; without it, the only one there is."""
+    from ours.services.sources import working_key
+
     found = _find(shell, name)
     keys = shell.ours.sources.keys(found.id)
-    document = found.document | {"key": _newest(keys, "live"), "testKey": _newest(keys, "test")}
-    shell.show(document | {"keys": [_key_document(key) for key in keys]})
+    working = {name: working_key(keys, mode) for name, mode in (("key", "live"), ("testKey", "test"))}
+    newest = {name: key.text.reveal() if key else None for name, key in working.items()}
+    shell.show(found.document | newest | {"keys": [_key_document(key) for key in keys]})
 
 
 @source.command()
@@ -186,11 +189,6 @@ def _ask(shell: Shell, sentence: str, yes: bool) -> None:
 
 def _at_terminal() -> bool:
     return sys.stdin.isatty()
-
-
-def _newest(keys: "Sequence[Key]", mode: str) -> str | None:
-    now = now_ms()
-    return next((key.text.reveal() for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)
 
 
 def _key_document(key: "Key") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is told of sources, their keys and their volumes. Moments are in milliseconds."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -74,3 +75,9 @@ class Key:
     def in_use(self, now: int) -> bool:
         """Whether somebody sent with it in the last 24 hours and would be refused without it."""
         return self.works(now) and self.last_used_at is not None and now - self.last_used_at < clock.DAY
+
+
+def working_key(keys: Sequence[Key], mode: str) -> Key | None:
+    """Of these, the newest first, the first of that mode that is accepted now, and can be shown."""
+    now = clock.now_ms()
+    return next((key for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)

@@ -1,6 +1,5 @@
 """Sources and their keys."""
 
-
 from marshmallow import Schema, fields, validate
 
 from ours.services.actors import Actor
