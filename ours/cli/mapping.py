@@ -10,7 +10,7 @@ from ours.cli.changing import latest_option, override_option, report, why_option
 from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.pairs import Pair
-from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
 from ours.core.modifications import MODIFICATIONS
 from ours.errors import Invalid, NotFound
 
@@ -25,18 +25,15 @@ def mapping() -> None:
     """Which fields leave for a destination, from where, and modified how."""
 
 
-def _rows(command: Any) -> Any:
-    for option in (
-        click.option("--file", metavar="FILE", help="A JSON or YAML file: field → template, or {map, modification}."),
-        click.option("--rename", metavar="NAME", help="The name that the event goes by; may be a template."),
-        click.option("--unmap", multiple=True, metavar="FIELD", help="Take back what was set for a field."),
-        click.option("--modify", "modifications", type=Pair(), multiple=True, metavar="FIELD=NAME",
-                     help="A modification for a field; `ours mapping modifications` lists them."),
-        click.option("--map", "templates", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
-                     help="Map a field; an empty template leaves it out."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_rows = options(
+    click.option("--map", "templates", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
+                 help="Map a field; an empty template leaves it out."),
+    click.option("--modify", "modifications", type=Pair(), multiple=True, metavar="FIELD=NAME",
+                 help="A modification for a field; `ours mapping modifications` lists them."),
+    click.option("--unmap", multiple=True, metavar="FIELD", help="Take back what was set for a field."),
+    click.option("--rename", metavar="NAME", help="The name that the event goes by; may be a template."),
+    click.option("--file", metavar="FILE", help="A JSON or YAML file: field → template, or {map, modification}."),
+)  # fmt: skip
 
 
 @mapping.command()

@@ -122,6 +122,17 @@ def _missing(settings: "Settings") -> str | None:
 pass_shell = click.make_pass_decorator(Shell, ensure=True)
 
 
+def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Many options as one decorator, in the order in which the help has them."""
+
+    def add(command: Any) -> Any:
+        for option in reversed(several):
+            command = option(command)
+        return command
+
+    return add
+
+
 def json_option(command: _F) -> _F:
     """``--json`` for a verb; ``ours --json VERB`` means the same."""
     return click.option(
