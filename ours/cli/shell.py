@@ -1,6 +1,7 @@
 """What every verb shares: the installation, opened once; tables or JSON; and errors in one sentence."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -74,6 +75,11 @@ class Shell:
         """Why there is no installation where the settings say, and what to do; None: there is one, as far as is known
         without asking a server."""
         return _missing(self.settings)
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer: at a terminal, and not with ``--json``. A script says what it means."""
+        return not self.as_json and sys.stdin.isatty()
 
     def close(self) -> None:
         if "ours" in self.__dict__:

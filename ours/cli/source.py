@@ -1,6 +1,5 @@
 """``ours source``: the backends that send, and their keys."""
 
-import sys
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -171,7 +170,6 @@ def _find(shell: Shell, name: str | None) -> "Source":
 
 
 def _confirm(shell: Shell, found: "Source", yes: bool) -> None:
-    """Ask a person at a terminal; a script that says it means it."""
     if found.last_seen_at is not None and now_ms() - found.last_seen_at < DAY:
         _ask(shell, f'"{found.name}" sent something in the last 24 hours.', yes)
 
@@ -183,12 +181,8 @@ def _confirm_keys(shell: Shell, keys: "Sequence[Key]", yes: bool) -> None:
 
 
 def _ask(shell: Shell, sentence: str, yes: bool) -> None:
-    if not yes and not shell.as_json and _at_terminal():
+    if not yes and shell.can_ask:
         click.confirm(f"{sentence} Go on?", abort=True, err=True)
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _key_document(key: "Key") -> dict[str, Any]:
