@@ -3,6 +3,7 @@
 import click
 
 from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
+from ours.core import subjects
 
 
 @click.group()
@@ -17,5 +18,5 @@ def dispatch() -> None:
 def show(shell: Shell, id: str) -> None:
     """One dispatch with each of its attempts. A test dispatch shows what would have been sent."""
     document = shell.ours.overview.dispatch_json(id)
-    shell.ours.audit.note_read(f"dispatch {id}", actor=ACTOR)
+    shell.ours.audit.note_read(subjects.dispatch(id), actor=ACTOR)
     shell.show(document)

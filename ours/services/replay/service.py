@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ours.core import subjects
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
 from ours.services import audit, gates
@@ -45,7 +46,7 @@ class Replay:
             planned = deciding.check(deciding.decide(known, old.destination_id, old, old.reason))
             (made,) = making.repeat(connection, [(old, planned)], fresh_id=fresh_id)
             detail = {"dispatch": made, "fresh_id": fresh_id}
-            audit.record(connection, actor, "replay", f"dispatch {old.id}", detail)
+            audit.record(connection, actor, "replay", subjects.dispatch(old.id), detail)
             return made
 
     @needs("editor", "dispatches:replay")
@@ -64,7 +65,7 @@ class Replay:
                 deciding.check(deciding.decide(known, ended[0].destination_id, ended[0], ended[0].reason))
             if made:
                 detail = {"dispatches": made, "fresh_id": fresh_id}
-                audit.record(connection, actor, "replay", f"event {event_id}", detail)
+                audit.record(connection, actor, "replay", subjects.event(event_id), detail)
             return made
 
     @needs("editor", "dispatches:replay")
@@ -87,7 +88,7 @@ class Replay:
             planned = deciding.check(deciding.decide(known, destination_id, event, event.barred))
             made = making.first(connection, event, planned)
             detail = {"dispatch": made, "destination": destination_id}
-            audit.record(connection, actor, "replay", f"event {event_id}", detail)
+            audit.record(connection, actor, "replay", subjects.event(event_id), detail)
             return made
 
     def preview(self, wanted: Filter) -> Preview:

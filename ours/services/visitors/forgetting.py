@@ -95,7 +95,7 @@ def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
         return None
     kept["destinations"] = [Place(**one) for one in kept["destinations"]]
     kept["twins"] = [one for one in kept["twins"] if one in set(here)]
-    visitor_id = entry.subject.removeprefix(subjects.visitor(""))
+    _, visitor_id = subjects.read(entry.subject)
     return Receipt(entry.id, entry.actor, visitor_id, forgotten_at=entry.at, **kept)
 
 

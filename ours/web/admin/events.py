@@ -5,6 +5,7 @@ from dataclasses import asdict
 from flask import request
 from marshmallow import Schema, fields, validate
 
+from ours.core import subjects
 from ours.services.actors import Actor
 from ours.services.overview import Filters, read_cursor
 from ours.web.admin.door import Json, body, endpoint, query
@@ -40,7 +41,7 @@ def many(actor: Actor) -> Json:  # noqa: ARG001
 def one(event_id: str, actor: Actor) -> Json:
     """All that it carries, in clear. The audit log keeps that it was read."""
     document = ours().overview.event_json(event_id)
-    ours().audit.note_read(f"event {event_id}", actor=actor)
+    ours().audit.note_read(subjects.event(event_id), actor=actor)
     return document
 
 
@@ -48,7 +49,7 @@ def one(event_id: str, actor: Actor) -> Json:
 def dispatch(dispatch_id: str, actor: Actor) -> Json:
     """With each of its attempts. The audit log keeps that it was read."""
     document = ours().overview.dispatch_json(dispatch_id)
-    ours().audit.note_read(f"dispatch {dispatch_id}", actor=actor)
+    ours().audit.note_read(subjects.dispatch(dispatch_id), actor=actor)
     return document
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
+from ours.core import subjects
 from ours.core.deeds import VERBS
 from ours.services.audit import Entry, Filter
 from ours.services.overview import is_id
@@ -46,7 +47,7 @@ def audit() -> str:
 
 def _address(entry: Entry) -> str | None:
     """Where what the entry is about has its page, or stands in a list; None: nowhere."""
-    kind, _, key = entry.subject.partition(" ")
+    kind, key = subjects.read(entry.subject)
     if kind in _PAGES and _PAGES[kind](key):
         values: dict[str, Any] = {f"{kind}_id": key}
         return url_for(f"show.{kind}", **values)

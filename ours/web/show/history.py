@@ -59,7 +59,7 @@ def restore_version(subject: str, number: int) -> ResponseReturnValue:
 def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> str:
     try:
         found = ours().history.show(subject, number)
-    except (NotFound, ValueError, IndexError):
+    except NotFound:
         abort(404, "There is no such version.")
     newest = ours().history.list(subject, 1)[0].number
     since = ours().history.diff(subject, number, newest) if number != newest else []
@@ -77,8 +77,8 @@ def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> s
 
 def _place(subject: str) -> Destination | None:
     """The destination that it is about; None: it is about governance."""
-    kind, _, number = subject.partition(" ")
-    return ours().destinations.get(int(number)) if kind == "destination" else None
+    destination_id = subjects.destination_of(subject)
+    return ours().destinations.get(destination_id) if destination_id is not None else None
 
 
 def _changed(subject: str, number: int) -> Sequence[Difference] | None:
