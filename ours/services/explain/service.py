@@ -10,15 +10,16 @@ from ours.core import governance, subjects
 from ours.core.allow import ALL, allows, name_key
 from ours.core.mapping import Mapper
 from ours.core.reasons import describe
-from ours.errors import NotFound, Unsealable
+from ours.errors import Unsealable
+from ours.ids import is_id
 from ours.registry import Registry
-from ours.services import samples
+from ours.services import known, samples
 from ours.services.destinations.config import Config, from_document, from_row
 from ours.services.explain import governed, lineage
 from ours.services.explain.views import Chain, Step, Use
 from ours.services.gates import category_of
 from ours.services.opening import try_open
-from ours.services.overview.events import is_id, refusals
+from ours.services.overview.events import refusals
 from ours.services.samples import Sample
 from ours.services.versions import open_document
 from ours.store import Store, binding
@@ -35,9 +36,7 @@ class Explain:
     def dispatch(self, dispatch_id: str) -> Chain:
         """:raises NotFound: when there is no such dispatch."""
         with self._store.read() as connection:
-            row = reading_dispatches.one(connection, dispatch_id) if is_id(dispatch_id) else None
-            if row is None:
-                raise NotFound(f"There is no dispatch {dispatch_id[:40]}.")
+            row = known.dispatch(connection, dispatch_id)
             return self._chain(connection, self._sample(connection, row.event_id), row)
 
     def event(self, event_id: str) -> list[Chain]:
@@ -91,10 +90,7 @@ class Explain:
                 yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification, count)
 
     def _sample(self, connection: Connection, event_id: str) -> Sample:
-        row = reading_events.one(connection, event_id) if is_id(event_id) else None
-        if row is None:
-            raise NotFound(f"There is no event {event_id[:40]}.")
-        return samples.opened(connection, self._store.sealer, [row])[0]
+        return samples.opened(connection, self._store.sealer, [known.event(connection, event_id)])[0]
 
     def _config(self, connection: Connection, row: Any) -> Config:
         settings, _ = try_open(self._store.sealer, row.settings, binding.settings(row.id))

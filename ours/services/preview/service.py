@@ -11,11 +11,11 @@ from ours.core.diffing import ABSENT, Difference, differences
 from ours.core.governance import Rule as CoreRule
 from ours.core.mapping import Context
 from ours.core.redact import Person
-from ours.errors import Invalid, NotFound
+from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import secrets_of
 from ours.registry import Registry
-from ours.services import samples
+from ours.services import known, samples
 from ours.services.destinations import Destinations
 from ours.services.destinations.config import Config, Given, drafted
 from ours.services.overview.masks import person_of
@@ -24,7 +24,6 @@ from ours.services.rules.service import Governance, Rule, core_rules
 from ours.services.samples import Sample
 from ours.store import Store
 from ours.store.queries import destinations as rows
-from ours.store.queries import reading_events
 
 LATEST = 1000
 _SHOWN = 50
@@ -113,9 +112,7 @@ class Preview:
         """
         _, config = self._destinations.draft(destination_id, **given)
         with self._store.read() as connection:
-            row = reading_events.one(connection, event_id) if len(event_id) == 32 else None
-            if row is None:
-                raise NotFound(f"There is no event {event_id[:40]}.")
+            row = known.event(connection, event_id)
             (sample,) = samples.opened(connection, self._store.sealer, [row])
         return self._side(destination_id, config, core_rules(self._governance.list())).judge(row, sample.context)
 

@@ -5,19 +5,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.core import subjects
-from ours.errors import Invalid, NotFound
+from ours.errors import Invalid
+from ours.ids import is_id
 from ours.registry import Registry
 from ours.services import audit, gates
 from ours.services.actors import Who, needs
-from ours.services.overview.events import is_id
+from ours.services.known import no_such
 from ours.services.replay import deciding, making
 from ours.services.replay.bulk import Bulk
 from ours.services.replay.views import Filter, Preview
 from ours.store import Store
 from ours.store.queries import replay as queries
 from ours.store.queries.replay import Candidate
-
-_GONE = "It may never have been here, or retention has deleted it."
 
 
 class Replay:
@@ -111,14 +110,14 @@ def _last(connection: Connection, dispatch_id: str) -> Candidate:
         queries.hold_events(connection, [pair[0]])
     last = queries.last_of(connection, *pair) if pair else None
     if last is None:
-        raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {_GONE}")
+        raise no_such("dispatch", dispatch_id)
     return last
 
 
 def _held(connection: Connection, event_id: str) -> Any:
     rows = queries.hold_events(connection, [event_id]) if is_id(event_id) else []
     if not rows:
-        raise NotFound(f"There is no event {event_id[:40]}. {_GONE}")
+        raise no_such("event", event_id)
     return rows[0]
 
 

@@ -13,10 +13,10 @@ from ours.core.deeds import Verb
 from ours.core.reasons import Reason
 from ours.core.redact import Person
 from ours.errors import NotFound
+from ours.ids import is_id
 from ours.services import audit
 from ours.services.actors import RANKS, Actor, Who, needs
 from ours.services.opening import try_open
-from ours.services.overview import is_id
 from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found

@@ -6,8 +6,8 @@ from flask import render_template, request, url_for
 
 from ours.core import subjects
 from ours.core.deeds import VERBS
+from ours.ids import is_id
 from ours.services.audit import Entry, Filter
-from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page
 from ours.web.show.moments import read_moment

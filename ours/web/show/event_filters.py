@@ -7,7 +7,8 @@ from flask import request
 
 from ours.core.redact import mask_value
 from ours.errors import Invalid
-from ours.services.overview import Filters, Sieve, is_id
+from ours.ids import is_id
+from ours.services.overview import Filters, Sieve
 from ours.services.overview.views import STATES
 from ours.web.show.door import may
 from ours.web.show.moments import read_moment

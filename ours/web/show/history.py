@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from ours.core import subjects
 from ours.core.diffing import Difference
 from ours.errors import Invalid, NotFound
+from ours.ids import is_id
 from ours.services.destinations import Destination
-from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.formats import own_address
