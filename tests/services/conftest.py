@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from ours import clock
 from ours.core.incoming import Incoming
@@ -15,6 +16,7 @@ from ours.registry import Registry, load
 from ours.services.accept import Accept, Caller, Receipt
 from ours.services.deliver import Deliver
 from ours.services.destinations import Destinations
+from ours.services.overview import Overview
 from ours.services.route import Route
 from ours.services.sources import Sources
 from ours.settings import Settings
@@ -66,9 +68,15 @@ class Place:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
+def now() -> Iterator[time_machine.Traveller]:
+    """The clock stands still, and goes on when it is told to."""
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def overview(place: Place) -> Overview:
+    return Overview(place.store, place.registry)
 
 
 @pytest.fixture

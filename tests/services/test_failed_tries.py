@@ -14,11 +14,6 @@ from tests.services.conftest import Place
 from tests.services.plans import SCANS, plans, statements
 
 
-@pytest.fixture
-def overview(place: Place) -> Overview:
-    return Overview(place.store, place.registry)
-
-
 def test_they_are_found_behind_what_was_held_and_never_tried(
     place: Place, overview: Overview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,11 +25,6 @@ from tests.services.conftest import Place
 from tests.services.plans import SCANS, SORTS, plans, statements
 
 
-@pytest.fixture
-def overview(place: Place) -> Overview:
-    return Overview(place.store, place.registry)
-
-
 def _walk(overview: Overview, filters: Filters, limit: int) -> list[Row]:
     """All pages, the newest first."""
     found = overview.recent_events(filters, None, limit)
