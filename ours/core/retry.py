@@ -21,6 +21,8 @@ from ours.plugin.types import (
 
 State = Literal["pending", "sending", "retrying", "held", "delivered", "rejected", "exhausted", "stopped", "sunk"]
 OPEN: frozenset[State] = frozenset({"pending", "sending", "retrying", "held"})
+TROUBLED: tuple[State, ...] = ("retrying", "held", "rejected", "exhausted", "stopped")
+"""What did not simply arrive, in the order in which pages name it."""
 TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "stopped", "sunk"})
 
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
@@ -82,6 +84,11 @@ def decide(
     if mode == "test" and decision.state in _SENT:
         raise AssertionError(f"The test dispatch {dispatch_id} can't become {decision.state}: nothing was sent.")
     return decision
+
+
+def has_ended(state: str, reason: str | None) -> bool:
+    """Whether nothing more comes of a dispatch by itself. What is ambiguous waits for a person's decision alone."""
+    return state not in OPEN or (state, reason) == ("held", "ambiguous")
 
 
 def sunk() -> Decision:

@@ -8,7 +8,7 @@ from typing import Any
 from ours.clock import iso
 from ours.core.balance import Balance
 from ours.core.reasons import ABANDONED, Reason
-from ours.core.retry import OPEN
+from ours.core.retry import has_ended
 
 STATES = ("delivered", "sunk", "pending", "sending", "retrying", "held", "rejected", "exhausted", "stopped")
 UNDER_WAY = frozenset({"pending", "sending", "retrying"})
@@ -134,8 +134,7 @@ class Dispatch:
     @property
     def repeatable(self) -> bool:
         """Whether it has ended, or nobody can say how, and nothing repeats it yet."""
-        ended = self.state not in OPEN or (self.state, self.reason) == ("held", "ambiguous")
-        return self.id is not None and self.replayed_by is None and ended
+        return self.id is not None and self.replayed_by is None and has_ended(self.state, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

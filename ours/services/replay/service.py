@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.core import subjects
+from ours.core.retry import has_ended
 from ours.errors import Invalid
 from ours.ids import is_id
 from ours.registry import Registry
@@ -40,7 +41,7 @@ class Replay:
         with self._store.write() as connection:
             known = gates.current(connection, self._registry, steady=True)
             old = _last(connection, dispatch_id)
-            if deciding.is_under_way(old):
+            if not has_ended(old.state, old.reason):
                 return _other(old, dispatch_id)
             planned = deciding.check(deciding.decide(known, old.destination_id, old, old.reason))
             (made,) = making.repeat(connection, [(old, planned)], fresh_id=fresh_id)
@@ -78,7 +79,7 @@ class Replay:
             known = gates.current(connection, self._registry, steady=True)
             event = _held(connection, event_id)
             there = queries.last_of(connection, event_id, destination_id)
-            if there and deciding.is_under_way(there):
+            if there and not has_ended(there.state, there.reason):
                 return there.id
             if there:
                 raise Invalid(f"It has been there already. Replay its dispatch {there.id} instead.")

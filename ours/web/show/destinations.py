@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.core.agreements import AGREEMENTS, CATEGORIES
+from ours.core.retry import TROUBLED
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
@@ -15,7 +16,6 @@ from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
 from ours.web.show import mapping_form
-from ours.web.show.dispatches import STATES
 from ours.web.show.door import page, person
 from ours.web.show.probe import send_test_event
 from ours.web.show.removed import removal, still_there
@@ -63,7 +63,7 @@ def destination(destination_id: int) -> str:
         health=standing.health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
         failed=ours().overview.failed_tries(destination_id),
-        listed_as_trouble=STATES,
+        listed_as_trouble=TROUBLED,
         sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
         rests=found.rests_until is not None and found.rests_until > clock.now_ms(),

@@ -8,6 +8,7 @@ from flask import render_template, url_for
 
 from ours import clock
 from ours.core import subjects
+from ours.core.retry import TROUBLED
 from ours.services.alerts import Alert
 from ours.services.conservation import Watched
 from ours.services.destinations import Destination
@@ -15,7 +16,6 @@ from ours.services.overview import Health
 from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
 from ours.web.show.bars import bars
-from ours.web.show.dispatches import STATES
 from ours.web.show.door import may, page
 
 _MOST = 12
@@ -58,7 +58,7 @@ def overview() -> str:
         balance=standing.balance,
         pace=here.overview.pace(),
         most_tries=MOST_TRIES,
-        listed_as_trouble=STATES,
+        listed_as_trouble=TROUBLED,
         watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),
