@@ -10,17 +10,11 @@ from ours.ids import is_id
 from ours.services.audit import Entry, Filter
 from ours.web.current import ours
 from ours.web.show.door import page
-from ours.web.show.moments import read_moment
+from ours.web.show.typed import read_moment, read_number
 
 _ENTRIES = 50
 _GIVEN = ("actor", "verb", "subject", "from", "to")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
-_PAGES = {"source": _is_number, "destination": _is_number, "event": is_id, "dispatch": is_id, "visitor": is_id}
+_PAGES = {"source": read_number, "destination": read_number, "event": is_id, "dispatch": is_id, "visitor": is_id}
 _LISTS = {"person": "show.people", "token": "show.tokens", "replay": "show.replays", "governance": "show.governance",
           "dispatches": "show.dispatches"}  # fmt: skip
 

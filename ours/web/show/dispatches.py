@@ -11,6 +11,7 @@ from ours.core.retry import TROUBLED, has_ended
 from ours.services.replay import FAILED, Filter, why_not
 from ours.web.current import ours
 from ours.web.show.door import page, person
+from ours.web.show.typed import read_number
 
 AGES = {"1h": ("last hour", clock.HOUR), "24h": ("last 24 hours", clock.DAY), "7d": ("last 7 days", 7 * clock.DAY),
         "30d": ("last 30 days", 30 * clock.DAY)}  # fmt: skip
@@ -93,7 +94,7 @@ def _given(values: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in given.items()
-        if value in fits.get(name, [value]) and (name != "destination" or (value.isdecimal() and len(value) < 10))
+        if value in fits.get(name, [value]) and (name != "destination" or read_number(value) is not None)
     }
 
 
