@@ -156,7 +156,7 @@ class Destinations:
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
             before = self._config(connection, row)
-            self._replace(connection, row, before, config, Change(actor, "roll back", why), override)
+            self._replace(connection, row, before, config, Change(actor, "roll_back", why), override)
             return self._get(connection, destination_id)
 
     def config(self, destination_id: int) -> Config:

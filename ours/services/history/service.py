@@ -75,7 +75,7 @@ class History:
         why = why or f"Back to version {number}."
         destination_id = subjects.destination_of(subject)
         if destination_id is None:
-            self._governance.put(from_documents(document["rules"]), actor=actor, verb="roll back", why=why)
+            self._governance.put(from_documents(document["rules"]), actor=actor, verb="roll_back", why=why)
         else:
             self._destinations.restore(destination_id, from_document(document), actor=actor, why=why, override=override)
         return self.show(subject, self._newest(subject))

@@ -43,7 +43,7 @@ def rule() -> ResponseReturnValue:
         wanted = _replaced(old, replace(typed, logic=conditions.logic()))
         if request.form.get("do") == "preview":
             return _page(old, typed, conditions, seen, report=ours().preview.governance(wanted))
-        verb: Verb = "change rule" if old else "add rule"
+        verb: Verb = "change_rule" if old else "add_rule"
         why = request.form.get("why", "")
         ours().governance.put(wanted, actor=person().actor, verb=verb, why=why, seen=seen)
     except Invalid as error:
