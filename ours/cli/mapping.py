@@ -11,13 +11,12 @@ from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.pairs import Pair
 from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
+from ours.core.mapping import EVENT_NAME
 from ours.core.modifications import MODIFICATIONS
 from ours.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from ours.services.destinations import Destination
-
-_RENAME = "$event"
 
 
 @click.group()
@@ -120,7 +119,7 @@ def _mapped(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     rows = dict(read_document(given["file"]) or {}) if given["file"] else dict(before)
     rows |= dict(given["templates"])
     if given["rename"] is not None:
-        rows[_RENAME] = given["rename"]
+        rows[EVENT_NAME] = given["rename"]
     for field in given["unmap"]:
         rows.pop(field, None)
     for field, name in given["modifications"]:

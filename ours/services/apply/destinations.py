@@ -17,7 +17,7 @@ from ours.services.apply.section import Change, How, Verb
 from ours.services.apply.telling import arrow, said
 from ours.services.apply.wanted import Wanted
 from ours.services.audit import Audit
-from ours.services.destinations import Destination, Destinations
+from ours.services.destinations import Destination, Destinations, overriding
 from ours.services.destinations.config import Config, drafted, newly_exposed
 from ours.services.sources import Sources
 
@@ -108,10 +108,7 @@ class DestinationsSection:
             raise Invalid(f'{where} listens to "{strangers[0]}", a source that is neither there nor in the file.')
         exposed = newly_exposed(plugin, before, after)
         if exposed and not want.override.strip():
-            raise Invalid(
-                f"{where} would let a person's data out in clear, and no agreement with it is signed: "
-                f"{', '.join(exposed)}. Hash them, state the agreement, or say why they may leave (override)."
-            )
+            raise Invalid(overriding.refusal(where, exposed))
         sources = [known[name.casefold()] for name in want.sources]
         told = list(_told(plugin, wanted.document(before, list(heard)), wanted.document(after, sources)))
         return told + ([f"override for {', '.join(exposed)}: {said(want.override)}"] if exposed else [])
