@@ -8,7 +8,6 @@ from ours import clock, log
 from ours.plugin import Delivered, Retry, Unauthorized
 from ours.services.audit import Audit
 from ours.services.destinations import Destination, backlog
-from ours.services.overview import Overview
 from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -217,7 +216,7 @@ def test_turning_it_off_stops_what_the_breaker_held(told: Place, now: Traveller)
     break_down(told)
     told.destinations.turn_off(only(told).id, actor="cli")
     assert told.states() == {"stopped": 15}
-    assert Overview(told.store, told.registry).balance().difference == 0
+    assert told.difference() == 0
 
 
 def test_a_large_backlog_is_held_and_let_go_in_parts(
