@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from ours.clock import iso
 from ours.core.reasons import ABANDONED, Reason, describe
-from ours.services.opening import try_open
+from ours.services.opening import try_open, try_profile
 from ours.services.overview.events import rows
 from ours.store import Sealer, binding
 from ours.store.queries import reading_dispatches, reading_events, visitors
@@ -100,5 +100,5 @@ def _timing(kept: Mapping[str, int]) -> Json:
 def _public_ids(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> Mapping[str, str]:
     """What callers know each visitor by, by the id of the visitor that it is in the end."""
     roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
-    opened = {root.id: try_open(sealer, root.profile, binding.visitor(root.id))[0] for root in roots.values()}
+    opened = {root.id: try_profile(sealer, root)[0] for root in roots.values()}
     return {visitor_id: str(profile["id"]) for visitor_id, profile in opened.items() if profile}

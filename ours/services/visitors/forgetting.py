@@ -20,7 +20,7 @@ from ours.core import subjects
 from ours.errors import Busy
 from ours.services import audit
 from ours.services.actors import Who
-from ours.services.opening import try_open
+from ours.services.opening import try_profile
 from ours.services.route import Route
 from ours.services.visitors import finding
 from ours.store import Store, binding
@@ -168,10 +168,7 @@ class Forgetting:
         return replace(receipt, scrubbed=self._store.scrub()) if receipt else None
 
     def _twins(self, connection: Connection, mode: str, family: Sequence[str]) -> list[str]:
-        opened = (
-            try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0]
-            for row in visitors.by_id(connection, family)
-        )
+        opened = (try_profile(self._store.sealer, row)[0] for row in visitors.by_id(connection, family))
         return finding.twins(connection, self._store.lookup, mode, opened)
 
     def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
