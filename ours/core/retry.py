@@ -3,9 +3,10 @@
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, NamedTuple, assert_never, get_args
 
 from ours.core.reasons import tidy
+from ours.plugin.reading import AFTER_CEILING
 from ours.plugin.types import (
     Delivered,
     Duplicate,
@@ -20,6 +21,7 @@ from ours.plugin.types import (
 )
 
 State = Literal["pending", "sending", "retrying", "held", "delivered", "rejected", "exhausted", "stopped", "sunk"]
+STATES: tuple[State, ...] = get_args(State)
 OPEN: frozenset[State] = frozenset({"pending", "sending", "retrying", "held"})
 TROUBLED: tuple[State, ...] = ("retrying", "held", "rejected", "exhausted", "stopped")
 """What did not simply arrive, in the order in which pages name it."""
@@ -27,7 +29,6 @@ TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "s
 
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
 """The longest wait in seconds after the first, second, … try: eleven tries, over at most 29 hours, half on average."""
-AFTER_CEILING = 24 * 3600.0
 MOST_SPARED = 100
 """So many tries may leave a dispatch's schedule untouched; one that is always told to slow down ends some day, too."""
 _SENT: frozenset[State] = frozenset({"delivered", "retrying", "exhausted"})

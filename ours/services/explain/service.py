@@ -25,8 +25,6 @@ from ours.services.versions import open_document
 from ours.store import Store, binding
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions
 
-LATEST = 1000
-
 
 class Explain:
     def __init__(self, store: Store, registry: Registry) -> None:
@@ -57,7 +55,7 @@ class Explain:
             is_event = is_id(wanted) and reading_events.one(connection, wanted) is not None
         return self.event(wanted) if is_event else [self.dispatch(wanted)]
 
-    def field(self, path: str, latest: int = LATEST) -> list[Use]:
+    def field(self, path: str, latest: int = samples.LATEST) -> list[Use]:
         """Every row that lets a path out, the whole of it or a part, and how often it arrived lately."""
         wanted = path.strip().strip("{}").strip()
         with self._store.read() as connection:

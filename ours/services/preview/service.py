@@ -25,7 +25,6 @@ from ours.services.samples import Sample
 from ours.store import Store
 from ours.store.queries import destinations as rows
 
-LATEST = 1000
 _SHOWN = 50
 
 
@@ -63,7 +62,7 @@ class Preview:
         self._destinations = Destinations(store, registry)
         self._governance = Governance(store)
 
-    def destination(self, destination_id: int, *, latest: int = LATEST, **given: Unpack[Given]) -> Report:
+    def destination(self, destination_id: int, *, latest: int = samples.LATEST, **given: Unpack[Given]) -> Report:
         """What it would do to change a destination so. What is personal is masked for everybody.
 
         :raises Invalid: when the change could not be made.
@@ -78,7 +77,7 @@ class Preview:
         destination_id: int,
         candidate: Plugin,
         *,
-        latest: int = LATEST,
+        latest: int = samples.LATEST,
         **given: Unpack[Given],
     ) -> Report:
         """What it would do to have ``candidate`` in place of a destination's plugin; ``given``: what it needs besides.
@@ -92,7 +91,7 @@ class Preview:
         new = side(destination_id, candidate, after, rules, hidden=secrets_of(old.target.settings))
         return self._report([(before.name, old, new)], latest)
 
-    def governance(self, wanted: Sequence[Rule], *, latest: int = LATEST) -> Report:
+    def governance(self, wanted: Sequence[Rule], *, latest: int = samples.LATEST) -> Report:
         """What it would do to have these rules.
 
         :raises Invalid: when one can't be.

@@ -12,8 +12,6 @@ from ours.services.destinations.mapping import mapper_of
 from ours.services.rules.service import Governance
 from ours.store import Store
 
-LATEST = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -30,7 +28,7 @@ class Check:
         self._store = store
         self._registry = registry
 
-    def run(self, latest: int = LATEST) -> list[Doubt]:
+    def run(self, latest: int = samples.LATEST) -> list[Doubt]:
         """None when no event has come yet: then nothing is known."""
         with self._store.read() as connection:
             contexts = [sample.context for sample in samples.latest(connection, self._store.sealer, latest)]
