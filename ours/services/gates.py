@@ -32,6 +32,6 @@ def _gate(row: Any, allowed: Collection[str], registry: Registry) -> Gate:
     )
 
 
-def category_of(row: Any, plugin: Destination | None) -> str:
-    """What kind of place a destination is: as somebody set it, or as its plugin says."""
-    return row.category or (plugin.category if plugin else "")
+def category_of(destination: Any, plugin: Destination | None) -> str:
+    """What kind of place a destination (its row, or its ``Config``) is: as somebody set it, or as its plugin says."""
+    return destination.category or (plugin.category if plugin else "")

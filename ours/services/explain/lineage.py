@@ -12,6 +12,7 @@ from ours.plugin import Destination as Plugin
 from ours.services.destinations.config import Config
 from ours.services.destinations.mapping import mapper_of, withheld
 from ours.services.explain.views import Field
+from ours.services.gates import category_of
 from ours.services.overview.masks import person_of
 
 PLUGIN, OWN, WITHHELD = "plugin", "destination", "withheld"
@@ -19,7 +20,7 @@ _SHOWN_DIGITS = 8
 
 
 def mapper(plugin: Plugin, config: Config) -> Mapper:
-    return mapper_of(plugin, config.kind(plugin), config.mapping, config.cases)
+    return mapper_of(plugin, category_of(config, plugin), config.mapping, config.cases)
 
 
 def fields(plugin: Plugin, config: Config, context: Context) -> tuple[str | None, list[Field]]:
@@ -29,7 +30,7 @@ def fields(plugin: Plugin, config: Config, context: Context) -> tuple[str | None
     seen = context
     if name := mapping.name_of(context):
         seen = context._replace(event=replace(context.event, name=name))
-    held = withheld(plugin, config.kind(plugin), config.mapping)
+    held = withheld(plugin, category_of(config, plugin), config.mapping)
     own = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
     person = person_of(context)
     listed = []

@@ -128,7 +128,7 @@ class Explain:
         passed = "Which rules were asked can't be opened."
         with suppress(Unsealable):
             rules = governed.in_force(connection, self._store.sealer, moment)
-            passed = governed.let_pass(rules, destination.id, config.kind(plugin))
+            passed = governed.let_pass(rules, destination.id, category_of(config, plugin))
         now = governed.today(connection, sample, destination.id, category_of(destination, plugin))
         return Step("Governance", True, passed + now)
 
