@@ -1,5 +1,7 @@
 """Errors that a person can mend. Each says in one sentence what is wrong and what to do about it."""
 
+from collections.abc import Mapping, Sequence
+
 
 class OursError(Exception):
     """Base of all errors we raise on purpose. ``code`` is a stable machine word."""
@@ -36,6 +38,11 @@ class Invalid(OursError):
     def __init__(self, message: str, errors: dict[str, list[str]] | None = None) -> None:
         self.errors = errors or {}
         super().__init__(message)
+
+
+def in_words(errors: Mapping[str, Sequence[str]]) -> str:
+    """What is wrong with each field, in one line: ``url: Missing data. key: Too short.``"""
+    return " ".join(f"{name}: {' '.join(told)}" if name else " ".join(told) for name, told in errors.items())
 
 
 class Changed(Invalid):

@@ -1,4 +1,4 @@
-"""Makes every id and key. An id is a UUIDv7 as 32 hex digits: its text order is its order in time."""
+"""Makes every id and key, and tells an id. An id is a UUIDv7 as 32 hex digits: its text order is its order in time."""
 
 import secrets
 import string
@@ -12,6 +12,10 @@ _ALPHABET = string.ascii_lowercase + string.digits
 
 def new_id() -> str:
     return uuid7().hex
+
+
+def is_id(text: str) -> bool:
+    return len(text) == 32 and all(mark in "0123456789abcdef" for mark in text)
 
 
 def floor(moment: int) -> str:

@@ -21,6 +21,7 @@ from ours.settings import Settings, load
 from ours.store import Store, migrate
 from ours.store.tables import metadata
 from tests.certificates import certificate, tls  # noqa: F401 - fixtures
+from tests.receiver import Receiver
 
 ENGINES = ["sqlite", "postgresql"]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that only tests use
@@ -150,6 +151,12 @@ def store(
     opened = Store(make_settings(database_url=make_database_url(engine_kind)))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as opened:
+        yield opened
 
 
 def _empty(address: str) -> bool:

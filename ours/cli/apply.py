@@ -1,6 +1,5 @@
 """``ours export`` and ``ours apply``: the configuration as a file."""
 
-import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING, Any
 
@@ -56,7 +55,7 @@ def apply(shell: Shell, /, file: IO[bytes], only_plan: bool, yes: bool, prune: b
     plan = shell.ours.configuration.plan(load(file.read()), variables(), prune=prune, why=why)
     if not shell.as_json:
         click.echo("\n".join(_lines(plan)) or "All is as the file says.")
-    agreed = not only_plan and bool(plan.changes) and (yes or _ask(shell))
+    agreed = not only_plan and bool(plan.changes) and (yes or (shell.can_ask and click.confirm("Apply?", err=True)))
     if agreed:
         plan.make(ACTOR)
         shell.say(f"Applied: {len(plan.changes)} changes.")
@@ -65,11 +64,6 @@ def apply(shell: Shell, /, file: IO[bytes], only_plan: bool, yes: bool, prune: b
     if plan.changes and not agreed and not only_plan:
         shell.say("Nothing was changed. Say --yes to apply it without being asked.", warn=True)
         click.get_current_context().exit(1)
-
-
-def _ask(shell: Shell) -> bool:
-    """A person at a terminal; a script must say --yes."""
-    return not shell.as_json and sys.stdin.isatty() and click.confirm("Apply?", err=True)
 
 
 def _document(plan: "Plan") -> dict[str, Any]:

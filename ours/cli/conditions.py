@@ -6,18 +6,15 @@ from typing import Any
 import click
 
 from ours.cli.files import read_document
+from ours.cli.shell import options
 from ours.errors import Invalid
 
-
-def condition_options(command: Any) -> Any:
-    for option in (
-        click.option("--logic", metavar="FILE", help="A JSON or YAML file with AND, OR and NOT; - for stdin."),
-        click.option("--any", "any_", is_flag=True, help="One of several --when is enough; otherwise all must hold."),
-        click.option("--when", multiple=True, metavar="'PATH OPERATOR VALUE'",
-                     help="A condition, such as 'visitor.consent.rejected_categories Contains advertising'."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+condition_options = options(
+    click.option("--when", multiple=True, metavar="'PATH OPERATOR VALUE'",
+                 help="A condition, such as 'visitor.consent.rejected_categories Contains advertising'."),
+    click.option("--any", "any_", is_flag=True, help="One of several --when is enough; otherwise all must hold."),
+    click.option("--logic", metavar="FILE", help="A JSON or YAML file with AND, OR and NOT; - for stdin."),
+)  # fmt: skip
 
 
 def read_logic(when: Sequence[str], logic: str | None, *, any_: bool) -> Any:

@@ -83,17 +83,18 @@ def _sent(address: str, key: str, count: int, rate: float, seed: int) -> dict[st
 
 
 def _own_key(shell: Shell, mode: str) -> str:
+    from ours.services.sources import working_key
+
     sources = shell.ours.sources
     try:
         found = sources.find(_SOURCE)
     except NotFound:
         made = sources.add(_SOURCE, actor=ACTOR)
         return made.live_key if mode == "live" else made.test_key
-    now = now_ms()
-    usable = [key.text.reveal() for key in sources.keys(found.id) if key.mode == mode and key.works(now)]
+    usable = working_key(sources.keys(found.id), mode)
     if not usable or found.status != "active":
         raise DemoError(f'The source "{_SOURCE}" is deactivated or has no {mode} key. Activate it, or give --key.')
-    return usable[0]
+    return usable.text.reveal()
 
 
 def _send_all(stream: "Iterable[Call]", count: int, rate: float, address: str, key: str) -> Counter[str]:

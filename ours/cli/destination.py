@@ -10,7 +10,7 @@ from ours.cli import limits
 from ours.cli.changing import override_option, why_option
 from ours.cli.limits import limit_options
 from ours.cli.pairs import Pair, nested
-from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
 from ours.clock import iso
 from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.errors import Invalid
@@ -18,26 +18,22 @@ from ours.errors import Invalid
 if TYPE_CHECKING:
     from ours.services.destinations import Destination
 
-
-def _choices(command: Any) -> Any:
-    """The options by which ``add`` and ``update`` are told what a destination is like."""
-    for option in (
-        override_option,
-        why_option,
-        click.option("--source", "sources", multiple=True, metavar="NAME",
-                     help="Listen to this source alone; may be repeated. '*' for all."),
-        click.option("--agreement", type=click.Choice(AGREEMENTS), help="What is agreed about personal data."),
-        click.option("--category", type=click.Choice(CATEGORIES), help="What kind of place it is; else its plugin's."),
-        click.option("--map", "mapping", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
-                     help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
-        click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
-        click.option("--event", "--events", "names", multiple=True, metavar="NAME",
-                     help="Allow the events of this name; may be repeated. '*' for all."),
-        click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
-                     help="One of the plugin's settings; a header is headers.NAME=VALUE."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_choices = options(
+    click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
+                 help="One of the plugin's settings; a header is headers.NAME=VALUE."),
+    click.option("--event", "--events", "names", multiple=True, metavar="NAME",
+                 help="Allow the events of this name; may be repeated. '*' for all."),
+    click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
+    click.option("--map", "mapping", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
+                 help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
+    click.option("--category", type=click.Choice(CATEGORIES), help="What kind of place it is; else its plugin's."),
+    click.option("--agreement", type=click.Choice(AGREEMENTS), help="What is agreed about personal data."),
+    click.option("--source", "sources", multiple=True, metavar="NAME",
+                 help="Listen to this source alone; may be repeated. '*' for all."),
+    why_option,
+    override_option,
+)  # fmt: skip
+"""The options by which ``add`` and ``update`` are told what a destination is like."""
 
 
 @click.group()

@@ -7,6 +7,7 @@ import click
 from ours import clock
 from ours.cli.moments import Moment
 from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
+from ours.core import subjects
 
 if TYPE_CHECKING:
     from ours.services.replay import Filter
@@ -24,7 +25,7 @@ def dispatch() -> None:
 def show(shell: Shell, id: str) -> None:
     """One dispatch with each of its attempts. A test dispatch shows what would have been sent."""
     document = shell.ours.overview.dispatch_json(id)
-    shell.ours.audit.note_read(f"dispatch {id}", actor=ACTOR)
+    shell.ours.audit.note_read(subjects.dispatch(id), actor=ACTOR)
     shell.show(document)
 
 

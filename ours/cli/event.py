@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.core import subjects
 
 
 @click.group()
@@ -37,7 +38,7 @@ def list_(shell: Shell, limit: int) -> None:
 def show(shell: Shell, id: str) -> None:
     """One event with its dispatches, in clear. The audit log keeps that it was read."""
     document = shell.ours.overview.event_json(id)
-    shell.ours.audit.note_read(f"event {id}", actor=ACTOR)
+    shell.ours.audit.note_read(subjects.event(id), actor=ACTOR)
     shell.show(document)
 
 

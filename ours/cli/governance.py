@@ -9,14 +9,13 @@ import click
 from ours.cli.changing import latest_option, report, why_option
 from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
-from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
 from ours.core.agreements import CATEGORIES
+from ours.core.governance import EVERY
 from ours.errors import Invalid
 
 if TYPE_CHECKING:
     from ours.services.rules import Rule
-
-_ALL = "*"
 
 
 @click.group()
@@ -27,14 +26,11 @@ def governance() -> None:
     """
 
 
-def _what(command: Any) -> Any:
-    for option in (
-        click.option("--note", metavar="TEXT", help="What it is for."),
-        click.option("--covers", multiple=True, metavar="NAME",
-                     help=f"A destination, one of {', '.join(CATEGORIES)}, or '*' for all; may be repeated."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_what = options(
+    click.option("--covers", multiple=True, metavar="NAME",
+                 help=f"A destination, one of {', '.join(CATEGORIES)}, or '*' for all; may be repeated."),
+    click.option("--note", metavar="TEXT", help="What it is for."),
+)  # fmt: skip
 
 
 @governance.command("list")
@@ -135,7 +131,7 @@ def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
 
 
 def _covers(shell: Shell, names: Sequence[str | int]) -> list[int | str]:
-    known = (*CATEGORIES, _ALL)
+    known = (*CATEGORIES, EVERY)
     return [str(name) if name in known else shell.ours.destinations.find(name).id for name in names]
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ours.cli.shell import options
 from ours.clock import iso
 
 if TYPE_CHECKING:
@@ -13,22 +14,18 @@ if TYPE_CHECKING:
 OPTIONS = ("max_in_flight", "rate_limit", "retry_schedule", "drain_rate")
 _CLEAR = "none"
 
-
-def limit_options(command: Any) -> Any:
-    for option in (
-        click.option("--drain-rate", metavar="N", help="Dispatches a second once it is resumed; none: all at once."),
-        click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
-                     help="The longest wait after each failed try; none: the usual ten, 29 hours at most."),
-        click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
-        click.option("--max-in-flight", metavar="N", help="Tries under way at once, over all workers; none: 64."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+limit_options = options(
+    click.option("--max-in-flight", metavar="N", help="Tries under way at once, over all workers; none: 64."),
+    click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
+    click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
+                 help="The longest wait after each failed try; none: the usual ten, 29 hours at most."),
+    click.option("--drain-rate", metavar="N", help="Dispatches a second once it is resumed; none: all at once."),
+)  # fmt: skip
 
 
-def read(options: Mapping[str, str | None]) -> dict[str, Any]:
+def read(typed: Mapping[str, str | None]) -> dict[str, Any]:
     """Those of the options that were given, as the service takes them."""
-    given = {name: text for name, text in options.items() if text is not None}
+    given = {name: text for name, text in typed.items() if text is not None}
     return {name: _value(name, text) for name, text in given.items()}
 
 

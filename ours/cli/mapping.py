@@ -10,14 +10,13 @@ from ours.cli.changing import latest_option, override_option, report, why_option
 from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.pairs import Pair
-from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
+from ours.core.mapping import EVENT_NAME
 from ours.core.modifications import MODIFICATIONS
 from ours.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
     from ours.services.destinations import Destination
-
-_RENAME = "$event"
 
 
 @click.group()
@@ -25,18 +24,15 @@ def mapping() -> None:
     """Which fields leave for a destination, from where, and modified how."""
 
 
-def _rows(command: Any) -> Any:
-    for option in (
-        click.option("--file", metavar="FILE", help="A JSON or YAML file: field → template, or {map, modification}."),
-        click.option("--rename", metavar="NAME", help="The name that the event goes by; may be a template."),
-        click.option("--unmap", multiple=True, metavar="FIELD", help="Take back what was set for a field."),
-        click.option("--modify", "modifications", type=Pair(), multiple=True, metavar="FIELD=NAME",
-                     help="A modification for a field; `ours mapping modifications` lists them."),
-        click.option("--map", "templates", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
-                     help="Map a field; an empty template leaves it out."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_rows = options(
+    click.option("--map", "templates", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
+                 help="Map a field; an empty template leaves it out."),
+    click.option("--modify", "modifications", type=Pair(), multiple=True, metavar="FIELD=NAME",
+                 help="A modification for a field; `ours mapping modifications` lists them."),
+    click.option("--unmap", multiple=True, metavar="FIELD", help="Take back what was set for a field."),
+    click.option("--rename", metavar="NAME", help="The name that the event goes by; may be a template."),
+    click.option("--file", metavar="FILE", help="A JSON or YAML file: field → template, or {map, modification}."),
+)  # fmt: skip
 
 
 @mapping.command()
@@ -123,7 +119,7 @@ def _mapped(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
     rows = dict(read_document(given["file"]) or {}) if given["file"] else dict(before)
     rows |= dict(given["templates"])
     if given["rename"] is not None:
-        rows[_RENAME] = given["rename"]
+        rows[EVENT_NAME] = given["rename"]
     for field in given["unmap"]:
         rows.pop(field, None)
     for field, name in given["modifications"]:
@@ -137,9 +133,9 @@ def _mapped(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, An
 def _document(shell: Shell, one: "Destination") -> Mapping[str, Any]:
     from ours.services.destinations.mapping import withheld
 
-    loaded = shell.ours.registry.get(one.slug)
-    said = loaded.plugin.default_mapping if loaded else {}
-    held = withheld(loaded.plugin, one.category, one.mapping) if loaded else {}
+    plugin = shell.ours.registry.plugin(one.slug)
+    said = plugin.default_mapping if plugin else {}
+    held = withheld(plugin, one.category, one.mapping) if plugin else {}
     return {
         "destination": one.name,
         "plugin": [_row(field, row) for field, row in said.items() if field not in held],

@@ -1,6 +1,5 @@
 """``ours db partition``, and what ``ours doctor`` says of the days."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -29,7 +28,7 @@ def run(shell: Shell, *, only_plan: bool, yes: bool) -> None:
     if not shell.as_json:
         click.echo("\n".join(_line(one, clock.iso(service.divides_until())) for one in states))
     todo = any(_is_due(one) for one in states)
-    agreed = not only_plan and todo and (yes or _ask(shell))
+    agreed = not only_plan and todo and (yes or (shell.can_ask and click.confirm("Divide?", err=True)))
     if agreed:
         divided = service.divide()
         shell.say(f"Divided: {', '.join(divided)}." if divided else "All rows lie in their days.")
@@ -102,8 +101,3 @@ def _documents(states: Sequence[State]) -> list[dict[str, Any]]:
         }
         for one in states
     ]
-
-
-def _ask(shell: Shell) -> bool:
-    """A person at a terminal; a script must say --yes."""
-    return not shell.as_json and sys.stdin.isatty() and click.confirm("Divide?", err=True)

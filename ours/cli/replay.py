@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from ours.cli.moments import Moment
-from ours.cli.shell import ACTOR, Column, Shell, json_option, pass_shell
+from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
 from ours.clock import iso
 
 if TYPE_CHECKING:
@@ -53,22 +53,19 @@ def event(shell: Shell, id: str, to: str | None, fresh_id: bool) -> None:
     shell.show({"event": id, "dispatches": made})
 
 
-def _narrowing(command: Any) -> Any:
-    """The options that say which dispatches."""
-    for option in (
-        click.option("--yes", is_flag=True, help="Do it, without asking."),
-        click.option("--limit", type=click.IntRange(1), help="At most so many."),
-        click.option("--mode", type=click.Choice(["live", "test"])),
-        click.option("--until", type=Moment(), help="Only those made before that moment."),
-        click.option("--since", type=Moment(),
-                     help="Only those made since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d."),
-        click.option("--reason", metavar="CODE", help="Only those with this reason, such as http_500."),
-        click.option("--state", "states", type=_STATES, multiple=True, required=True,
-                     help="How they ended; may be repeated."),
-        click.option("--destination", metavar="NAME", help="Its name or id; all destinations when left out."),
-    ):  # fmt: skip
-        command = option(command)
-    return command
+_narrowing = options(
+    click.option("--destination", metavar="NAME", help="Its name or id; all destinations when left out."),
+    click.option("--state", "states", type=_STATES, multiple=True, required=True,
+                 help="How they ended; may be repeated."),
+    click.option("--reason", metavar="CODE", help="Only those with this reason, such as http_500."),
+    click.option("--since", type=Moment(),
+                 help="Only those made since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d."),
+    click.option("--until", type=Moment(), help="Only those made before that moment."),
+    click.option("--mode", type=click.Choice(["live", "test"])),
+    click.option("--limit", type=click.IntRange(1), help="At most so many."),
+    click.option("--yes", is_flag=True, help="Do it, without asking."),
+)  # fmt: skip
+"""The options that say which dispatches."""
 
 
 @replay.command()

@@ -1,6 +1,7 @@
 """What every verb shares: the installation, opened once; tables or JSON; and errors in one sentence."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -75,6 +76,11 @@ class Shell:
         without asking a server."""
         return _missing(self.settings)
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is there to answer: at a terminal, and not with ``--json``. A script says what it means."""
+        return not self.as_json and sys.stdin.isatty()
+
     def close(self) -> None:
         if "ours" in self.__dict__:
             self.ours.close()
@@ -120,6 +126,17 @@ def _missing(settings: "Settings") -> str | None:
 
 
 pass_shell = click.make_pass_decorator(Shell, ensure=True)
+
+
+def options(*several: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Many options as one decorator, in the order in which the help has them."""
+
+    def add(command: Any) -> Any:
+        for option in reversed(several):
+            command = option(command)
+        return command
+
+    return add
 
 
 def json_option(command: _F) -> _F:

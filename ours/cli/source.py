@@ -1,6 +1,5 @@
 """``ours source``: the backends that send, and their keys."""
 
-import sys
 from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -46,7 +45,7 @@ def list_(shell: Shell) -> None:
         "limit": itemgetter("rateLimit"),
     }
     empty = "There is no source yet. Add one with `ours source add NAME`."
-    shell.show_all([_document(one) for one in shell.ours.sources.list()], columns, empty)
+    shell.show_all([one.document for one in shell.ours.sources.list()], columns, empty)
 
 
 @source.command()
@@ -55,10 +54,13 @@ def list_(shell: Shell) -> None:
 @pass_shell
 def show(shell: Shell, name: str | None) -> None:
     """One source with its keys. NAME is its name or id; without it, the only one there is."""
+    from ours.services.sources import working_key
+
     found = _find(shell, name)
     keys = shell.ours.sources.keys(found.id)
-    document = _document(found) | {"key": _newest(keys, "live"), "testKey": _newest(keys, "test")}
-    shell.show(document | {"keys": [_key_document(key) for key in keys]})
+    working = {name: working_key(keys, mode) for name, mode in (("key", "live"), ("testKey", "test"))}
+    newest = {name: key.text.reveal() if key else None for name, key in working.items()}
+    shell.show(found.document | newest | {"keys": [_key_document(key) for key in keys]})
 
 
 @source.command()
@@ -151,7 +153,7 @@ def limit(shell: Shell, name: str, requests: str) -> None:
     if requests != "none" and not requests.isdecimal():
         raise Invalid(f'"{requests}" is no limit. Give a number of requests a second, or none.')
     most = None if requests == "none" else int(requests[:10])
-    shell.show(_document(shell.ours.sources.limit(_find(shell, name).id, most, actor=ACTOR)))
+    shell.show(shell.ours.sources.limit(_find(shell, name).id, most, actor=ACTOR).document)
 
 
 def _find(shell: Shell, name: str | None) -> "Source":
@@ -168,7 +170,6 @@ def _find(shell: Shell, name: str | None) -> "Source":
 
 
 def _confirm(shell: Shell, found: "Source", yes: bool) -> None:
-    """Ask a person at a terminal; a script that says it means it."""
     if found.last_seen_at is not None and now_ms() - found.last_seen_at < DAY:
         _ask(shell, f'"{found.name}" sent something in the last 24 hours.', yes)
 
@@ -180,26 +181,8 @@ def _confirm_keys(shell: Shell, keys: "Sequence[Key]", yes: bool) -> None:
 
 
 def _ask(shell: Shell, sentence: str, yes: bool) -> None:
-    if not yes and not shell.as_json and _at_terminal():
+    if not yes and shell.can_ask:
         click.confirm(f"{sentence} Go on?", abort=True, err=True)
-
-
-def _at_terminal() -> bool:
-    return sys.stdin.isatty()
-
-
-def _newest(keys: "Sequence[Key]", mode: str) -> str | None:
-    now = now_ms()
-    return next((key.text.reveal() for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)
-
-
-def _document(one: "Source") -> dict[str, Any]:
-    volumes = {
-        mode: {"received": volume.received, "duplicate": volume.duplicate, "rejected": volume.rejected}
-        for mode, volume in (("live", one.live), ("test", one.test))
-    }
-    moments = {"createdAt": iso(one.created_at), "lastSeenAt": iso(one.last_seen_at)}
-    return {"id": one.id, "name": one.name, "status": one.status, **moments, "rateLimit": one.rate_limit, **volumes}
 
 
 def _key_document(key: "Key") -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from ours.bootstrap import Ours
 from ours.cli import double
 from ours.cli.shell import ACTOR, Shell
+from ours.core.retry import TROUBLED
 from ours.errors import Invalid, NotFound
 from ours.plugin.testing.doubles import Double
 from ours.services.replay import Filter
@@ -21,7 +22,6 @@ _HINT = (
     "The server may not reach this machine's own network, so it refused to deliver. Start it with"
     " OURS_ALLOW_NETWORKS=127.0.0.0/8, then do this again."
 )
-_NOT_ARRIVED = frozenset({"retrying", "rejected", "exhausted", "stopped", "held"})
 _COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "stand-in": lambda one: one["plugin"],
     "requests": lambda one: str(one["requests"]),
@@ -64,7 +64,7 @@ def report(ours: Ours, standing: Standing, since: int) -> Sequence[Mapping[str, 
     """Of each stand-in, what it was sent and took ``since`` that moment, and what did not arrive, with why."""
     told = []
     for destination_id, (slug, vendor) in standing.items():
-        wanted = Filter(destination_id=destination_id, states=_NOT_ARRIVED, since=since)
+        wanted = Filter(destination_id=destination_id, states=frozenset(TROUBLED), since=since)
         causes = ours.overview.trouble(wanted).causes
         why = {cause.reason or cause.state: cause.count for cause in causes}
         said = {"destination": destination_id, "plugin": slug, "requests": len(vendor.calls), "kept": len(vendor.kept)}

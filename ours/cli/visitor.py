@@ -112,7 +112,7 @@ def _confirm(shell: Shell, found: "Sequence[Found]") -> None:
     """Ask a person at a terminal; a script must say --yes, for nothing brings back what is erased."""
     from ours.errors import Invalid
 
-    if shell.as_json or not sys.stdin.isatty():
+    if not shell.can_ask:
         raise Invalid("Nobody was forgotten. Say --yes to do it without being asked.")
     named = ", ".join(f"{one.mode} {one.id}" for one in found)
     click.confirm(f"Forget {named} for good?", abort=True, err=True)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ours.core.retry import STATES
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
@@ -50,10 +52,7 @@ class Balance:
 
 def balance(figures: Figures) -> Balance:
     waiting = figures.unrouted * figures.destinations
-    count = {state: figures.states.get(state, 0) for state in _COUNTED}
+    count = {state: figures.states.get(state, 0) for state in STATES}
     count["pending"] += waiting
     count["stopped"] += figures.refused
     return Balance(accepted=figures.accepted, expected=figures.owed + figures.replays + waiting, **count)
-
-
-_COUNTED = ("pending", "sending", "retrying", "delivered", "rejected", "exhausted", "stopped", "held", "sunk")

@@ -146,7 +146,7 @@ def backlog(waiting: int, most: int) -> Concern:
 
 
 def plugin(name: str, reason: str) -> Concern:
-    return Concern("plugin", f"plugin {name}"[:100], f"The plugin {name} was set aside. {reason}")
+    return Concern("plugin", subjects.plugin(name), f"The plugin {name} was set aside. {reason}")
 
 
 def unloaded(destination_id: int, name: str, slug: str) -> Concern:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 Verb = Literal[
-    "abandon", "activate", "add", "add rule", "add_key", "apply", "back up", "change rule", "change_password",
+    "abandon", "activate", "add", "add_key", "add_rule", "apply", "back_up", "change_password", "change_rule",
     "confirm", "copy", "deactivate", "delete", "end_sessions", "export", "forget", "limit", "lock_out",
-    "order rules", "override", "pause", "read", "remove", "remove rule", "replay", "replay_cancelled",
-    "replay_paused", "replay_running", "reset_password", "restore", "resume", "revoke", "revoke_key", "roll back",
-    "rotate", "set rules", "set_role", "sign_in", "take_back", "turn_off", "turn_on", "update",
+    "order_rules", "override", "pause", "read", "remove", "remove_rule", "replay", "replay_cancelled",
+    "replay_paused", "replay_running", "reset_password", "restore", "resume", "revoke", "revoke_key", "roll_back",
+    "rotate", "set_role", "set_rules", "sign_in", "take_back", "turn_off", "turn_on", "update",
 ]  # fmt: skip
 VERBS: Sequence[Verb] = get_args(Verb)

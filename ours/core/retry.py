@@ -3,9 +3,10 @@
 import math
 import random
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, assert_never
+from typing import Literal, NamedTuple, assert_never, get_args
 
 from ours.core.reasons import tidy
+from ours.plugin.reading import AFTER_CEILING
 from ours.plugin.types import (
     Delivered,
     Duplicate,
@@ -20,12 +21,14 @@ from ours.plugin.types import (
 )
 
 State = Literal["pending", "sending", "retrying", "held", "delivered", "rejected", "exhausted", "stopped", "sunk"]
+STATES: tuple[State, ...] = get_args(State)
 OPEN: frozenset[State] = frozenset({"pending", "sending", "retrying", "held"})
+TROUBLED: tuple[State, ...] = ("retrying", "held", "rejected", "exhausted", "stopped")
+"""What did not simply arrive, in the order in which pages name it."""
 TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "stopped", "sunk"})
 
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
 """The longest wait in seconds after the first, second, … try: eleven tries, over at most 29 hours, half on average."""
-AFTER_CEILING = 24 * 3600.0
 MOST_SPARED = 100
 """So many tries may leave a dispatch's schedule untouched; one that is always told to slow down ends some day, too."""
 _SENT: frozenset[State] = frozenset({"delivered", "retrying", "exhausted"})
@@ -82,6 +85,11 @@ def decide(
     if mode == "test" and decision.state in _SENT:
         raise AssertionError(f"The test dispatch {dispatch_id} can't become {decision.state}: nothing was sent.")
     return decision
+
+
+def has_ended(state: str, reason: str | None) -> bool:
+    """Whether nothing more comes of a dispatch by itself. What is ambiguous waits for a person's decision alone."""
+    return state not in OPEN or (state, reason) == ("held", "ambiguous")
 
 
 def sunk() -> Decision:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ours import log
-from ours.errors import OursError
+from ours.errors import Invalid, OursError
 from ours.plugin import Destination
 from ours.registry.finding import Candidate, Origin, at, built_in, drop_ins, installed
 from ours.registry.trial import Refusal, attempt
@@ -58,6 +58,20 @@ class Registry:
 
     def get(self, slug: str) -> Loaded | None:
         return self._by_slug.get(slug)
+
+    def plugin(self, slug: str) -> Destination | None:
+        """None when it is not there, or was set aside."""
+        loaded = self.get(slug)
+        return loaded.plugin if loaded else None
+
+    def needed(self, slug: str) -> Destination:
+        """:raises Invalid: when it is not there, saying which are."""
+        plugin = self.plugin(slug)
+        if plugin is None:
+            there = ", ".join(sorted(self._by_slug))
+            sentence = f'There is no plugin "{slug}". Loaded are: {there}. `ours plugin list` shows what was set aside.'
+            raise Invalid(sentence, {"type": [sentence]})
+        return plugin
 
 
 def load(settings: Settings) -> Registry:

@@ -12,6 +12,7 @@ from pluggy import PluginManager, PluginValidationError
 
 from ours import timebox
 from ours.core.mapping import MappingInvalid, compile_mapping
+from ours.errors import in_words
 from ours.plugin import Destination
 from ours.plugin.checking import faults
 from ours.plugin.spec import HOOK, PROJECT, Spec
@@ -154,8 +155,7 @@ def _reason(error: BaseException, moment: str) -> str:
         case SyntaxError():
             return f"{Path(error.filename or 'It').name} is not valid Python: line {error.lineno}, {error.msg}."
         case MappingInvalid():
-            wrong = (f"{field}: {' '.join(sentences)}" for field, sentences in error.errors.items())
-            return f"Its default_mapping can't be read. {' '.join(wrong)}"
+            return f"Its default_mapping can't be read. {in_words(error.errors)}"
     told = traceback.format_exception_only(error)[-1].strip()
     return f"It raised an error {moment}: {' '.join(told.split())}"[:_LONGEST]
 

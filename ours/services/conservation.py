@@ -5,7 +5,7 @@ What was found is kept in rows, so that a restart goes on where it was, and ever
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -23,6 +23,7 @@ _SLICE_REST = 5.0
 _SHARE = 20
 """A check that takes long is followed by a rest so many times as long."""
 _NAMED = 100
+_NAME = "events"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +87,10 @@ class Conservation:
         """Strike the balance, and write down the difference."""
         with self._store.read() as connection:
             found = struck.strike(connection)
-        balance = found.standing.balance
-        if balance.difference:
-            _logger.error("balance_off", difference=balance.difference)
+        if difference := found.standing.balance.difference:
+            _logger.error("balance_off", difference=difference)
         with self._store.write() as connection:
             struck.put(connection, found)
-            _put(connection, "balance", asdict(balance) | {"difference": balance.difference})
 
     def walk(self) -> None:
         """Compare the next slice of events with their dispatches; after the oldest the newest comes again."""
@@ -104,34 +103,24 @@ class Conservation:
             )
         walk.step(found, size, place, clock.now_ms())
         with self._store.write() as connection:
-            _put(connection, "events", _document(walk))
+            queries.put(connection, _NAME, clock.now_ms(), orjson.dumps(_document(walk)).decode())
 
     def watched(self) -> Watched:
         with self._store.read() as connection:
             return watched(connection)
 
 
-def _put(connection: Connection, name: str, result: Any) -> None:
-    queries.put(connection, name, clock.now_ms(), orjson.dumps(result).decode())
-
-
 def watched(connection: Connection) -> Watched:
     """What was found last."""
-    at, result = queries.all_of(connection).get("balance", (None, "{}"))
-    walk = _walk(connection)
+    last, walk = struck.latest(connection), _walk(connection)
+    at, difference = (last.standing.at, last.standing.balance.difference) if last else (None, 0)
     faults = list(dict.fromkeys([*walk.found, *walk.faults]))[:_NAMED]
-    return Watched(at, orjson.loads(result).get("difference", 0), faults, walk.events, walk.whole_at)
-
-
-def last_balance(connection: Connection) -> tuple[int | None, dict[str, int]]:
-    """When the balance was struck last, and its figures; None: not yet."""
-    at, result = queries.all_of(connection).get("balance", (None, "{}"))
-    return at, orjson.loads(result)
+    return Watched(at, difference, faults, walk.events, walk.whole_at)
 
 
 def _walk(connection: Connection) -> _Walk:
-    _, result = queries.all_of(connection).get("events", (None, "{}"))
-    kept = orjson.loads(result)
+    row = queries.latest(connection, _NAME)
+    kept = orjson.loads(row.result) if row else {}
     for name in ("found", "faults"):
         kept[name] = [Fault(*one) for one in kept.get(name, ())]
     return _Walk(**kept)

@@ -7,6 +7,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours.core.routing import Gate
+from ours.plugin import Destination
 from ours.registry import Registry
 from ours.store.queries import destinations
 
@@ -18,22 +19,19 @@ def current(connection: Connection, registry: Registry, *, steady: bool = False)
 
 
 def _gate(row: Any, allowed: Collection[str], registry: Registry) -> Gate:
-    loaded = registry.get(row.slug)
+    plugin = registry.plugin(row.slug)
     return Gate(
         row.id,
         row.status,
-        loaded is not None,
+        plugin is not None,
         allowed,
         breaker_open=row.breaker != "closed",
-        ordered=loaded is not None and loaded.plugin.ordered,
+        ordered=plugin is not None and plugin.ordered,
         sources=frozenset(orjson.loads(row.sources)) if row.sources else None,
-        category=category_of(registry, row),
+        category=category_of(row, plugin),
     )
 
 
-def category_of(registry: Registry, row: Any) -> str:
-    """What kind of place a destination is: as somebody set it, or as its plugin says."""
-    if row.category:
-        return str(row.category)
-    loaded = registry.get(row.slug)
-    return loaded.plugin.category if loaded else ""
+def category_of(destination: Any, plugin: Destination | None) -> str:
+    """What kind of place a destination (its row, or its ``Config``) is: as somebody set it, or as its plugin says."""
+    return destination.category or (plugin.category if plugin else "")

@@ -38,6 +38,11 @@ def try_open(sealer: Sealer, sealed: bytes, bound: str) -> tuple[dict[str, Any],
         return {}, reasons.unopened(error.reason)
 
 
+def try_profile(sealer: Sealer, row: Any) -> tuple[dict[str, Any], Reason | None]:
+    """What is known of the visitor of this row; or nothing, and why it can't be opened."""
+    return try_open(sealer, row.profile, binding.visitor(row.id))
+
+
 def event_of(row: Any, sealer: Sealer) -> Event:
     body = orjson.loads(sealer.open(row.payload, binding.event(row.id)))
     body.pop("warnings", None)

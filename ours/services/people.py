@@ -51,13 +51,13 @@ class People:
         self._store = store
         self._passwords = passwords.Passwords()
 
-    def first(self, email: str = FIRST_EMAIL) -> str | None:
+    def first(self) -> str | None:
         """Make the first admin and return the password to print; None when there is somebody already."""
         with self._store.read() as connection:
             if queries.count(connection):
                 return None
         try:
-            return self.add(email, "admin", actor="first start")[1]
+            return self.add(FIRST_EMAIL, "admin", actor="first start")[1]
         except Invalid:  # another process was faster
             return None
 

@@ -13,6 +13,9 @@ from ours.services.opening import event_of, visitors_of
 from ours.store import Sealer
 from ours.store.queries import samples as queries
 
+LATEST = 1000
+"""So many are looked at when nobody says how many."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

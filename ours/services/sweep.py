@@ -105,12 +105,13 @@ class Sweep:
             return Settled(row.id, "exhausted" if row.mode == "live" else "rejected", "ends_workers", None)
         if row.mode == "test":
             return Settled(row.id, "pending", None, now)
+        plugin = self._registry.plugin(row.slug)
         decision = retry.decide(
             _LOST,
             attempt=row.attempts - row.spared,
             now=now,
             dispatch_id=row.id,
-            dedupes=self._dedupes(row.slug),
+            dedupes=plugin is not None and plugin.dedupes,
             mode="live",
             schedule=schedule(row.retry_schedule),
         )
@@ -131,16 +132,12 @@ class Sweep:
             exchange=self._store.sealer.seal_json(kept, binding.attempt(row.id, row.attempts)),
         )
 
-    def _dedupes(self, slug: str) -> bool:
-        loaded = self._registry.get(slug)
-        return loaded is not None and loaded.plugin.dedupes
-
     def _hold_missing_plugins(self) -> None:
         """A plugin is not there any more: what waits for it, and nobody took, is held until it is back."""
         moment = clock.now_ms() - _UNCLAIMED
         with self._store.read() as connection:
             on = [row for row in destinations.to_route(connection) if row.status == "on"]
-            missing = [row.id for row in on if self._registry.get(row.slug) is None]
+            missing = [row.id for row in on if self._registry.plugin(row.slug) is None]
             overdue = [one for one in missing if waiting.is_overdue(connection, one, moment)]
         for destination_id in overdue:
             _logger.warning("plugin_missing", destination=destination_id)
@@ -151,7 +148,7 @@ class Sweep:
         with self._store.read() as connection:
             found = waiting.holding(connection, backlog.MISSING)
         for row in found:
-            if self._registry.get(row.slug):
+            if self._registry.plugin(row.slug):
                 self._release(row.id, backlog.MISSING)
 
     def _release_opened(self) -> None:
@@ -195,7 +192,7 @@ class Sweep:
     def _try_broken(self) -> None:
         """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""
         with self._store.read() as connection:
-            found = [row for row in destinations.with_open_breaker(connection) if self._registry.get(row.slug)]
+            found = [row for row in destinations.with_open_breaker(connection) if self._registry.plugin(row.slug)]
         for row in found:
             if row.breaker == "half_open" or backlog.breaker_of(row).may_be_tried(clock.now_ms()):
                 with self._store.write() as connection:

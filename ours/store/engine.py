@@ -20,6 +20,7 @@ from ours.store.turnstile import Turnstile
 from ours.store.wal import Wal
 
 _LOOKUP_KEY = "lookup_key"
+_SEALED_KEY = select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)
 _LOOKUP_BINDING = binding.keepsake(_LOOKUP_KEY)
 _NOT_NOW = "25006", "25P03", "25P04"
 """SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
@@ -211,14 +212,14 @@ class Store:
     def lookup(self) -> Lookup:
         """The keyed hash for identifiers; its key is made once per installation and kept sealed."""
         with self.read() as connection:
-            sealed = connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY))
+            sealed = connection.scalar(_SEALED_KEY)
         if sealed is None:
             sealed = self._make_lookup_key()
         return Lookup(self.sealer.open(sealed, _LOOKUP_BINDING))
 
     def check_keys(self, connection: Connection) -> None:
         """:raises Unsealable: when our secret keys don't open what is stored."""
-        if sealed := connection.scalar(select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)):
+        if sealed := connection.scalar(_SEALED_KEY):
             self.sealer.open(sealed, _LOOKUP_BINDING)
 
     def _make_lookup_key(self) -> bytes:
@@ -228,9 +229,7 @@ class Store:
                 connection.execute(insert(keepsakes).values(name=_LOOKUP_KEY, sealed=sealed))
         except exc.IntegrityError:
             with self.read() as connection:
-                stored: bytes = connection.scalars(
-                    select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)
-                ).one()
+                stored: bytes = connection.scalars(_SEALED_KEY).one()
             return stored
         return sealed
 

@@ -4,9 +4,9 @@ import sys
 from dataclasses import dataclass
 
 from ours.bootstrap import Ours
+from ours.services.people import FIRST_EMAIL
 from ours.settings import Settings
 
-FIRST_PERSON = "admin@localhost"
 FIRST_SOURCE = "My backend"
 
 
@@ -19,7 +19,7 @@ class Greeting:
 
 def first_start(ours: Ours) -> Greeting | None:
     """Make the first person and the first source; None when there is somebody already."""
-    password = ours.people.first(FIRST_PERSON)
+    password = ours.people.first()
     if password is None:
         return None
     made = ours.sources.add(FIRST_SOURCE, actor="first start")
@@ -31,7 +31,7 @@ def say(settings: Settings, greeting: Greeting | None, *, up: bool) -> None:
     lines = ["", f"  {'Ours is running.  ' if up else 'Ours is not up yet'} Dashboard  {settings.address}"]
     if greeting:
         lines += [
-            f"                     Sign in    {FIRST_PERSON}   {greeting.password}   (change it after signing in)",
+            f"                     Sign in    {FIRST_EMAIL}   {greeting.password}   (change it after signing in)",
             f"                     Live key   {greeting.live_key}",
             f"                     Test key   {greeting.test_key}",
             "",

@@ -8,24 +8,17 @@ import pytest
 from flask.testing import FlaskClient
 
 from ours.bootstrap import Ours
-from tests.receiver import Receiver
+from tests.web.conftest import here  # noqa: F401 - so does the installation
 from tests.web.show.conftest import (  # noqa: F401 - the dashboard's fixtures serve here too
     _compiled,
     admin,
     app,
     browser_of,
     editor,
-    here,
     send,
     stranger,
     work,
 )
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_a_limit_is_set_and_lifted(terminal: Terminal, ours: Ours) -> None:
 def test_a_person_is_asked_before_a_key_in_use_ends(
     terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
-    monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
+    monkeypatch.setattr("ours.cli.shell.Shell.can_ask", True)
     made = ours.sources.add("Shop", actor="cli")
     key = next(key for key in ours.sources.keys(made.source.id) if key.mode == "live")
     words = ("source", verb, "Shop", *([str(key.id)] if verb == "revoke" else ["--overlap", "0"]))
@@ -135,7 +135,7 @@ def test_a_person_is_asked_before_a_key_in_use_ends(
 
 
 def test_who_says_yes_is_not_asked(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ours.cli.source._at_terminal", lambda: True)
+    monkeypatch.setattr("ours.cli.shell.Shell.can_ask", True)
     made = ours.sources.add("Shop", actor="cli")
     with ours.store.write() as connection:
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.source.id)], now_ms())

@@ -45,12 +45,6 @@ def endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
-@pytest.fixture
 def bucket(endpoint: str, request: pytest.FixtureRequest) -> Any:
     """An empty bucket of this test's own."""
     keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}

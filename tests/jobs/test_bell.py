@@ -14,10 +14,10 @@ from ours.services.deliver import Deliver, drain
 from ours.settings import Settings
 from tests.jobs import valkeys
 from tests.receiver import Receiver
-from tests.services.conftest import Place, place, receiver
+from tests.services.conftest import Place, place
 from tests.whole.conftest import until
 
-__all__ = ["place", "receiver"]
+__all__ = ["place"]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import socket
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,6 @@ from ours.plugin import Delivered, Network, NetworkRefused, Rejected, Retry, Unk
 from tests.receiver import Receiver
 
 ANYWHERE = Network(lambda _: True)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
 
 
 def test_two_requests_share_a_connection(receiver: Receiver) -> None:

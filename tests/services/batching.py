@@ -20,11 +20,6 @@ from ours.plugin import (
     read_json,
     to_json,
 )
-from ours.registry import Registry
-from ours.registry.registry import Loaded
-from ours.services.deliver import Deliver
-from ours.services.destinations import Destinations
-from ours.services.route import Route
 from tests.receiver import Received, Receiver, Script
 from tests.services.conftest import Place
 
@@ -92,10 +87,6 @@ class Judge(Receiver):
 def batching(place: Place, receiver: Receiver, kind: type[Lists] = Lists, **declared: Any) -> int:
     """Let the place have that plugin alone, declared so, and one destination of it; its id."""
     plugin = type("Declared", (kind,), {"batching": Batching(**({"max_items": 10, "linger": 0.05} | declared))})
-    place.registry = Registry([Loaded("lists", plugin(), "built-in", "here")])
-    place.deliver.close()
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
-    place.destinations = Destinations(place.store, place.registry)
+    place.load_only(plugin())
     settings, limits = {"url": receiver.url}, {"retry_schedule": [86_400]}  # so that no retry comes during a test
     return int(place.destinations.add("lists", "Lists", settings, events=["*"], limits=limits, actor="cli").id)

@@ -2,19 +2,22 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from ours import clock
 from ours.core.incoming import Incoming
-from ours.registry import Registry, load
+from ours.plugin import Destination
+from ours.registry import Loaded, Registry, load
 from ours.services.accept import Accept, Caller, Receipt
 from ours.services.deliver import Deliver
 from ours.services.destinations import Destinations
+from ours.services.overview import Overview
 from ours.services.route import Route
 from ours.services.sources import Sources
 from ours.settings import Settings
@@ -58,6 +61,22 @@ class Place:
         options = {"events": ["*"], "actor": "cli"} | options
         return int(self.destinations.add("webhook", name, {"url": receiver.url}, **options).id)
 
+    def load_only(self, *plugins: Destination) -> None:
+        """Let there be these plugins alone."""
+        self.registry = Registry([Loaded(one.slug, one, "built-in", "here") for one in plugins])
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """All stations begin anew, with what is loaded and with the keys there are now."""
+        self.deliver.close()
+        self.route = Route(self.store, self.registry)
+        self.deliver = Deliver(self.store, self.registry, self.settings)
+        self.destinations = Destinations(self.store, self.registry)
+
+    def difference(self) -> int:
+        """By how many the balance is out: 0, or something was lost."""
+        return Overview(self.store, self.registry).balance().difference
+
     def states(self) -> dict[str, int]:
         """How many dispatches are in each state."""
         with self.store.read() as connection:
@@ -66,9 +85,23 @@ class Place:
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
+def now() -> Iterator[time_machine.Traveller]:
+    """The clock stands still, and goes on when it is told to."""
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def in_a_hurry(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches wait a moment only for company."""
+    for one in place.registry.loaded:
+        if one.plugin.batching:
+            monkeypatch.setattr(type(one.plugin), "batching", replace(one.plugin.batching, linger=0.05))
+
+
+@pytest.fixture
+def overview(place: Place) -> Overview:
+    return Overview(place.store, place.registry)
 
 
 @pytest.fixture

@@ -5,9 +5,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from ours.errors import key_missing
-from ours.services.deliver import Deliver
-from ours.services.overview import Overview
-from ours.services.route import Route
 from ours.store import Sealer
 from ours.store.queries import events as queries
 from ours.store.queries import sealed
@@ -22,10 +19,8 @@ GONE = key_missing(Sealer((OTHER,)).key_ids[0])
 
 def ring(place: Place, *keys: bytes) -> None:
     """All stations begin anew with these secret keys."""
-    place.deliver.close()
     place.store.sealer = Sealer(keys)
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
+    place.begin_anew()
 
 
 def own_keys(place: Place) -> tuple[bytes, ...]:
@@ -58,10 +53,6 @@ def told(place: Place) -> dict[str, tuple[str, str | None, int]]:
     with place.store.read() as connection:
         rows = connection.execute(sa.select(dispatches))
         return {row.event_id: (row.state, row.reason, row.attempts) for row in rows}
-
-
-def difference(place: Place) -> int:
-    return Overview(place.store, place.registry).balance().difference
 
 
 def sweep(place: Place) -> None:

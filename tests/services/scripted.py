@@ -6,11 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from ours.plugin import Delivered, Delivery, Destination, Network, Outcome, Request
-from ours.registry import Registry
-from ours.registry.registry import Loaded
 from ours.services.deliver import Deliver
-from ours.services.destinations import Destinations
-from ours.services.route import Route
 from ours.services.sweep import Sweep
 from tests.services.conftest import Place
 
@@ -38,11 +34,7 @@ def scripted(place: Place) -> Place:
     """The same place, with that plugin alone."""
     Scripted.outcomes.clear()
     Scripted.sent.clear()
-    place.registry = Registry([Loaded("scripted", Scripted(), "built-in", "here")])
-    place.deliver.close()
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
-    place.destinations = Destinations(place.store, place.registry)
+    place.load_only(Scripted())
     return place
 
 

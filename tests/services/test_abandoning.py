@@ -25,7 +25,7 @@ from ours.store.queries import abandoning as queries
 from ours.store.tables import dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
-from tests.services.losing import GONE, OTHER, aside, damage, difference, lose_key, own_keys, ring, sweep, told
+from tests.services.losing import GONE, OTHER, aside, damage, lose_key, own_keys, ring, sweep, told
 from tests.services.plans import SCANS, SORTS, plans, statements
 from tests.services.scripted import route_all
 
@@ -59,7 +59,7 @@ def lost(place: Place, held: int = 2, unrouted: int = 1) -> tuple[list[str], lis
 
 
 def sound(place: Place) -> bool:
-    return difference(place) == 0 and not Reconcile(place.store).check()
+    return place.difference() == 0 and not Reconcile(place.store).check()
 
 
 def test_what_waits_ends_with_a_reason_and_the_alert_is_over(place: Place, receiver: Receiver) -> None:
@@ -277,7 +277,7 @@ def test_retention_deletes_it_in_its_time(
             0,
         ]
     assert Overview(place.store, place.registry).balance().stopped == 3
-    assert difference(place) == 0
+    assert place.difference() == 0
 
 
 def test_an_event_of_a_visitor_who_is_forgotten_goes_after_all(place: Place, receiver: Receiver) -> None:

@@ -18,7 +18,6 @@ from ours import clock
 from ours.errors import Busy
 from ours.plugin import Retry
 from ours.services.deliver import Deliver, drain, letters
-from ours.services.overview import Overview
 from ours.services.retention import Retention
 from ours.services.sweep import Sweep
 from ours.settings import Settings
@@ -82,7 +81,7 @@ def assert_all_is_delivered(place: Place, receiver: Receiver, count: int) -> Non
     deliver(place)
     assert place.states() == {"delivered": count}
     assert len({one.headers["webhook-id"] for one in receiver.requests}) == count
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
 
 
 def test_a_read_only_database_refuses_and_the_stations_wait(place: Place, receiver: Receiver) -> None:

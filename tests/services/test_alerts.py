@@ -37,12 +37,6 @@ from tests.services.scripted import Scripted, deliver, die, route_all, scripted,
 DAY = 24 * 3600
 
 
-@pytest.fixture
-def now() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
-        yield traveller
-
-
 class Mailbox:
     """A mail server's handler: keeps what it takes, and refuses when told to."""
 

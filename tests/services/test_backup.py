@@ -97,9 +97,9 @@ def test_the_audit_log_keeps_that_everything_was_taken_out_and_put_back(
     written = Backup(lived.store).write(file)
     Backup(restored).restore(file)
     Backup(lived.store).copy(copied)
-    assert moves(lived.store) == ["copy", "back up"]
-    assert moves(restored) == ["restore", "back up"]
-    assert moves(copied) == ["restore", "copy", "back up"]
+    assert moves(lived.store) == ["copy", "back_up"]
+    assert moves(restored) == ["restore", "back_up"]
+    assert moves(copied) == ["restore", "copy", "back_up"]
     assert Audit(restored).list(1)[0].detail == {"taken_at": clock.iso(written.at), "rows": written.rows}
 
 

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from ours.plugin import Delivered, Network, Outcome, Rejected, Request, Retry, Split, Unknown
 from ours.services.deliver import Deliver
-from ours.services.overview import Overview
 from ours.store.tables import attempts, dispatches
 from tests.services.batching import Judge, Lists, batching
 from tests.services.conftest import Place
@@ -56,7 +55,7 @@ def tries(place: Place) -> list[dict[str, Any]]:
 
 def books_are_right(place: Place) -> None:
     """Every try that ended is kept, none is counted twice, and nothing is missing."""
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
     kept = Counter(one["dispatch_id"] for one in tries(place))
     with place.store.read() as connection:
         for row in connection.execute(sa.select(dispatches)):

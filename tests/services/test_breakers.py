@@ -1,17 +1,13 @@
 """Destinations that fail are left alone without a try being wasted, felt for, and come back; bad credentials pause."""
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 import sqlalchemy as sa
-import time_machine
+from time_machine import Traveller
 
 from ours import clock, log
 from ours.plugin import Delivered, Retry, Unauthorized
 from ours.services.audit import Audit
 from ours.services.destinations import Destination, backlog
-from ours.services.overview import Overview
 from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -19,12 +15,6 @@ from tests.services.scripted import Scripted, deliver, die, route_all, scripted,
 
 FAILS = Retry("http_503", "Later.")
 REFUSED = Unauthorized("http_401", "Who are you?")
-
-
-@pytest.fixture
-def traveller() -> Iterator[Any]:
-    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture
@@ -63,22 +53,22 @@ def break_down(place: Place, more: int = 5) -> None:
     sweep_of(place).run()
 
 
-def test_ten_failures_in_a_row_hold_what_waits_and_no_try_is_used_up(told: Place, traveller: Any) -> None:
+def test_ten_failures_in_a_row_hold_what_waits_and_no_try_is_used_up(told: Place, now: Traveller) -> None:
     break_down(told)
     assert (only(told).breaker.state, only(told).breaker.failures) == ("open", 10)
     assert only(told).breaker.until == clock.now_ms() + 30_000
     assert held(told) == {"breaker_open": 15}
     for _ in range(3):
-        traveller.shift(9)
+        now.shift(9)
         step(told)
     assert len(Scripted.sent) == 10
     with told.store.read() as connection:
         assert set(connection.scalars(sa.select(dispatches.c.attempts))) == {0, 1}
 
 
-def test_after_its_pause_exactly_one_is_tried_and_its_success_frees_the_rest(told: Place, traveller: Any) -> None:
+def test_after_its_pause_exactly_one_is_tried_and_its_success_frees_the_rest(told: Place, now: Traveller) -> None:
     break_down(told)
-    traveller.shift(30)
+    now.shift(30)
     step(told)
     assert len(Scripted.sent) == 11
     assert only(told).breaker.state == "closed"
@@ -87,14 +77,14 @@ def test_after_its_pause_exactly_one_is_tried_and_its_success_frees_the_rest(tol
     assert told.states() == {"delivered": 15}
 
 
-def test_a_probe_that_fails_doubles_the_pause(told: Place, traveller: Any) -> None:
+def test_a_probe_that_fails_doubles_the_pause(told: Place, now: Traveller) -> None:
     break_down(told)
     for seconds in (30, 60, 120):
         Scripted.outcomes.append(FAILS)
-        traveller.shift(seconds - 1)
+        now.shift(seconds - 1)
         step(told)
         before = len(Scripted.sent)
-        traveller.shift(1)
+        now.shift(1)
         step(told)
         step(told)
         assert len(Scripted.sent) == before + 1
@@ -102,33 +92,33 @@ def test_a_probe_that_fails_doubles_the_pause(told: Place, traveller: Any) -> No
     assert only(told).breaker.until == clock.now_ms() + 240_000
 
 
-def test_while_a_probe_is_in_hand_there_is_no_second_one(told: Place, traveller: Any) -> None:
+def test_while_a_probe_is_in_hand_there_is_no_second_one(told: Place, now: Traveller) -> None:
     break_down(told)
-    traveller.shift(30)
+    now.shift(30)
     sweep_of(told).run()
     die(told)
     assert told.states() == {"sending": 1, "held": 14}
     step(told)
     assert told.states() == {"sending": 1, "held": 14}
-    traveller.shift(16)
+    now.shift(16)
     step(told)
     assert held(told)["ambiguous"] == 1
     assert only(told).breaker.state == "closed"
 
 
-def test_events_that_come_while_it_is_open_wait_with_the_others(told: Place, traveller: Any) -> None:
+def test_events_that_come_while_it_is_open_wait_with_the_others(told: Place, now: Traveller) -> None:
     break_down(told, more=0)
     told.track()
     told.track(mode="test")
     route_all(told)
     assert held(told) == {"breaker_open": 12}
-    traveller.shift(30)
+    now.shift(30)
     Scripted.outcomes.append(FAILS)
     step(told)
     assert told.states() == {"sunk": 1, "retrying": 1, "held": 10}
 
 
-def test_connections_that_fail_fast_count_alike(place: Place, traveller: Any) -> None:
+def test_connections_that_fail_fast_count_alike(place: Place, now: Traveller) -> None:
     with Receiver() as gone:
         place.webhook(gone)
     for _ in range(10):
@@ -138,7 +128,7 @@ def test_connections_that_fail_fast_count_alike(place: Place, traveller: Any) ->
     assert place.states() == {"retrying": 10}
 
 
-def test_half_of_many_failing_opens_it_too(told: Place, traveller: Any) -> None:
+def test_half_of_many_failing_opens_it_too(told: Place, now: Traveller) -> None:
     Scripted.outcomes.extend([Delivered(), FAILS] * 20)
     for _ in range(40):
         told.track()
@@ -148,7 +138,7 @@ def test_half_of_many_failing_opens_it_too(told: Place, traveller: Any) -> None:
     assert only(told).breaker.why == "at least half of its tries within a minute"
 
 
-def test_a_few_failures_among_successes_leave_it_closed(told: Place, traveller: Any) -> None:
+def test_a_few_failures_among_successes_leave_it_closed(told: Place, now: Traveller) -> None:
     Scripted.outcomes.extend(([Delivered()] * 3 + [FAILS]) * 15)
     for _ in range(60):
         told.track()
@@ -161,20 +151,20 @@ def test_a_few_failures_among_successes_leave_it_closed(told: Place, traveller: 
     assert only(told).breaker.failures == 0
 
 
-def test_the_backlog_behind_a_breaker_is_let_go_at_the_drain_rate(told: Place, traveller: Any) -> None:
+def test_the_backlog_behind_a_breaker_is_let_go_at_the_drain_rate(told: Place, now: Traveller) -> None:
     told.destinations.update(only(told).id, limits={"drain_rate": 1}, actor="cli")
     break_down(told)
-    traveller.shift(30)
+    now.shift(30)
     step(told)
     step(told)
     assert told.states() == {"delivered": 2, "pending": 13}
-    traveller.shift(13)
+    now.shift(13)
     step(told)
     assert told.states() == {"delivered": 15}
 
 
 def test_five_refusals_of_our_credentials_pause_it_for_a_person(
-    told: Place, traveller: Any, capsys: pytest.CaptureFixture[str]
+    told: Place, now: Traveller, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log.configure("ERROR", "text")  # to the stderr that is captured now
     Scripted.outcomes.extend([REFUSED] * 12)
@@ -190,7 +180,7 @@ def test_five_refusals_of_our_credentials_pause_it_for_a_person(
     (entry,) = [entry for entry in Audit(told.store).list() if entry.actor == "ours"]
     assert (entry.verb, entry.subject) == ("pause", f"destination {only(told).id}")
     assert "destination_paused" in capsys.readouterr().err
-    traveller.shift(86_400)
+    now.shift(86_400)
     step(told)
     assert len(Scripted.sent) == tried
     Scripted.outcomes.clear()
@@ -210,7 +200,7 @@ def test_four_refusals_do_not_pause_it(told: Place) -> None:
     assert only(told).status == "on"
 
 
-def test_a_person_who_resumes_a_destination_gives_it_a_fresh_start(told: Place, traveller: Any) -> None:
+def test_a_person_who_resumes_a_destination_gives_it_a_fresh_start(told: Place, now: Traveller) -> None:
     break_down(told)
     hook = only(told).id
     told.destinations.pause(hook, actor="cli")
@@ -222,26 +212,26 @@ def test_a_person_who_resumes_a_destination_gives_it_a_fresh_start(told: Place, 
     assert told.states() == {"delivered": 15}
 
 
-def test_turning_it_off_stops_what_the_breaker_held(told: Place, traveller: Any) -> None:
+def test_turning_it_off_stops_what_the_breaker_held(told: Place, now: Traveller) -> None:
     break_down(told)
     told.destinations.turn_off(only(told).id, actor="cli")
     assert told.states() == {"stopped": 15}
-    assert Overview(told.store, told.registry).balance().difference == 0
+    assert told.difference() == 0
 
 
 def test_a_large_backlog_is_held_and_let_go_in_parts(
-    told: Place, traveller: Any, monkeypatch: pytest.MonkeyPatch
+    told: Place, now: Traveller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(backlog, "PART", 4)
     break_down(told, more=10)
     assert held(told) == {"breaker_open": 20}
-    traveller.shift(30)
+    now.shift(30)
     step(told)
     step(told)
     assert told.states() == {"delivered": 20}
 
 
-def test_a_breaker_opened_by_one_worker_stops_the_other(told: Place, traveller: Any) -> None:
+def test_a_breaker_opened_by_one_worker_stops_the_other(told: Place, now: Traveller) -> None:
     from ours.services.deliver import Deliver
 
     break_down(told, more=0)

@@ -17,7 +17,6 @@ from ours.errors import Busy
 from ours.plugin import Delivery, Destination
 from ours.services.deliver import Deliver
 from ours.services.deliver.drain import LEASE
-from ours.services.overview import Overview
 from tests.receiver import Receiver
 from tests.services.batching import batching
 from tests.services.conftest import Place
@@ -105,7 +104,7 @@ def test_nothing_leaves_of_which_the_disk_did_not_take_the_claim_and_all_of_it_l
     deliver(owed)
     assert len(receiver.requests) == 1
     assert owed.states() == {"delivered": 1}
-    assert Overview(owed.store, owed.registry).balance().difference == 0
+    assert owed.difference() == 0
 
 
 def test_what_could_not_leave_in_time_is_left_to_whoever_has_it_in_hand_now(

@@ -6,17 +6,13 @@ import pytest
 import sqlalchemy as sa
 
 from ours import clock
+from ours.core.retry import TROUBLED
 from ours.services.overview import Overview
 from ours.store.queries import reading_trouble
 from ours.store.tables import attempts, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.plans import SCANS, plans, statements
-
-
-@pytest.fixture
-def overview(place: Place) -> Overview:
-    return Overview(place.store, place.registry)
 
 
 def test_they_are_found_behind_what_was_held_and_never_tried(
@@ -90,7 +86,7 @@ def test_they_are_found_by_indexes_alone(place: Place, receiver: Receiver) -> No
     with statements(place) as asked, place.store.read() as connection:
         reading_trouble.failed_tries(connection, 1, 5)
     found = plans(place, asked)
-    assert len(found) == 1 + 2 * len(reading_trouble.STATES) + 1
+    assert len(found) == 1 + 2 * len(TROUBLED) + 1
     for plan in found:
         assert not SCANS.search(plan), plan
         assert not re.search(r"SCAN attempts$|Seq Scan on attempts", plan, re.M), plan

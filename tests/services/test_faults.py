@@ -21,13 +21,7 @@ from ours.plugin import (
     Response,
     Schema,
 )
-from ours.registry import Registry
-from ours.registry.registry import Loaded
 from ours.services.alerts.noticing import notice
-from ours.services.deliver import Deliver
-from ours.services.destinations import Destinations
-from ours.services.overview import Overview
-from ours.services.route import Route
 from ours.store.tables import attempts, destinations, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -91,11 +85,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def add(place: Place, receiver: Receiver, kind: type[Faulty] = Faulty) -> None:
-    place.registry = Registry([Loaded(kind.slug, kind(), "built-in", "here")])
-    place.deliver.close()
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
-    place.destinations = Destinations(place.store, place.registry)
+    place.load_only(kind())
     place.destinations.add(kind.slug, "Faulty", {"url": receiver.url}, events=["*"], actor="cli")
 
 
@@ -198,7 +188,7 @@ def test_a_plugin_that_fails_at_everything_is_paused_and_told_of(
     (concern,) = [one for one in found if one.kind == "paused"]
     assert concern.subject == "destination 1"
     assert f"has a plugin that fails to {code.removesuffix('_failed')}" in concern.words
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
 
 
 @pytest.mark.parametrize("verb", ["build", "item", "pack"])

@@ -8,7 +8,6 @@ import pytest
 
 from ours.errors import Invalid
 from ours.services.destinations import leaving
-from ours.services.overview import Overview
 from ours.store import Store
 from ours.store.queries import destinations as rows
 from tests.receiver import Receiver
@@ -31,7 +30,7 @@ def test_what_waits_is_delivered_and_then_it_is_removed(place: Place, receiver: 
     gone = place.destinations.get(hook)
     assert (gone.status, gone.leaving, gone.settings_shown) == ("removed", False, {})
     assert place.states() == {"delivered": 1}
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
 
 
 def test_a_paused_backlog_is_resumed_for_it(place: Place, receiver: Receiver) -> None:

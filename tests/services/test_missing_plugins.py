@@ -1,13 +1,10 @@
 """A plugin that is not there any more: what waits for it is held, said, and goes on when it is back."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-import time_machine
 
-from ours import clock
 from ours.plugin import Retry
 from ours.registry import Registry
 from ours.services.alerts import Alerts
@@ -19,12 +16,6 @@ from tests.services.scripted import NoQueue, Scripted, deliver, route_all, scrip
 
 DAY = 86_400
 HELD = {("held", "plugin_missing")}
-
-
-@pytest.fixture
-def now() -> Iterator[Any]:
-    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -13,21 +13,16 @@ from hypothesis import strategies as st
 
 from ours import clock
 from ours.core.allow import name_key
+from ours.core.retry import TROUBLED
 from ours.errors import NotFound
 from ours.services.overview import Filters, Overview, Row, Sieve, read_cursor
 from ours.services.replay import Filter
 from ours.services.visitors import finding
 from ours.store.queries import reading_events, reading_trouble
 from ours.store.queries.reading_events import Narrowed, page
-from ours.store.queries.reading_trouble import STATES
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.plans import SCANS, SORTS, plans, statements
-
-
-@pytest.fixture
-def overview(place: Place) -> Overview:
-    return Overview(place.store, place.registry)
 
 
 def _walk(overview: Overview, filters: Filters, limit: int) -> list[Row]:
@@ -187,10 +182,10 @@ def test_only_events_that_fit_are_looked_up_in_the_table(place: Place, narrowed:
 @pytest.mark.parametrize(
     "wanted",
     [
-        Filter(states=frozenset(STATES)),
+        Filter(states=frozenset(TROUBLED)),
         Filter(states=frozenset({"rejected"})),
         Filter(states=frozenset({"held"}), destination_id=1, mode="live"),
-        Filter(states=frozenset(STATES), reason="http_500", since=1, until=2),
+        Filter(states=frozenset(TROUBLED), reason="http_500", since=1, until=2),
     ],
 )
 def test_what_did_not_arrive_is_found_by_its_index_alone(place: Place, receiver: Receiver, wanted: Filter) -> None:
@@ -287,7 +282,7 @@ def test_a_list_opens_nothing_that_is_sealed(
     opened: list[str] = []
     monkeypatch.setattr(place.store.sealer, "open", lambda _, where: opened.append(where) or b"{}")
     assert len(overview.recent_events(Filters(mode="live", sieve=Sieve(state="delivered"))).rows) == 3
-    overview.trouble(Filter(states=frozenset(STATES)))
+    overview.trouble(Filter(states=frozenset(TROUBLED)))
     assert not opened
     overview.recent_events(Filters(sieve=Sieve(path="amount", value="5")))
     assert len(opened) == 3

@@ -14,11 +14,6 @@ from tests.receiver import Receiver
 from tests.services.conftest import Place
 
 
-@pytest.fixture
-def overview(place: Place) -> Overview:
-    return Overview(place.store, place.registry)
-
-
 def test_half_and_all_but_a_twentieth_of_the_last_hours_live_tries(
     place: Place, overview: Overview, receiver: Receiver
 ) -> None:

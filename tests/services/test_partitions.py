@@ -63,10 +63,6 @@ def names(place: Place, of: str) -> list[str]:
         return [part.name for part in queries.parts(connection, of)]
 
 
-def difference(place: Place) -> int:
-    return Overview(place.store, place.registry).balance().difference
-
-
 def test_a_live_table_is_divided_and_nobody_notices(place: Place, receiver: Receiver, partitions: Partitions) -> None:
     place.webhook(receiver)
     place.track(distinct_id="before")
@@ -97,7 +93,7 @@ def test_a_live_table_is_divided_and_nobody_notices(place: Place, receiver: Rece
     total = len(sent) + 1
     assert count(place, "events", "events_past", "events_rest", "attempts_past") == [total, total, 0, total]
     assert place.track(distinct_id="before").duplicate
-    assert difference(place) == 0
+    assert place.difference() == 0
     assert Reconcile(place.store).check(None) == []
     assert partitions.divide() == []
 
@@ -270,7 +266,7 @@ def test_a_day_with_much_that_is_needed_goes_row_by_row(
     assert day not in names(place, "events")
     Retention(place.store, place.settings).run(60)
     assert count(place, "events", "dispatches", "attempts") == [0, 0, 0]
-    assert difference(place) == 0
+    assert place.difference() == 0
 
 
 def test_what_came_without_a_partition_is_moved_into_its_day(

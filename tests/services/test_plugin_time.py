@@ -19,12 +19,6 @@ import time_machine
 
 from ours import timebox
 from ours.plugin import Batching, Delivered, Delivery, Destination, Endpoint, Outcome, Request, Response, Schema
-from ours.registry import Registry
-from ours.registry.registry import Loaded
-from ours.services.deliver import Deliver
-from ours.services.destinations import Destinations
-from ours.services.overview import Overview
-from ours.services.route import Route
 from ours.store.tables import destinations, dispatches
 from ours.transport import Transport
 from tests.receiver import Receiver
@@ -114,14 +108,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def dawdling(place: Place, receiver: Receiver) -> Place:
-    webhook = place.registry.get("webhook")
-    assert webhook is not None
-    loaded = [Loaded(one.slug, one(), "built-in", "here") for one in (Dawdler, InLists)]
-    place.registry = Registry([webhook, *loaded])
-    place.deliver.close()
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
-    place.destinations = Destinations(place.store, place.registry)
+    place.load_only(place.registry.needed("webhook"), Dawdler(), InLists())
     return place
 
 
@@ -145,7 +132,7 @@ def test_a_build_that_never_ends_costs_its_own_event_alone(
         dawdling.track(name)
     dawdling.work()
     assert reasons(dawdling) == {("delivered", None): 2, ("rejected", "plugin_timeout"): 1}
-    assert Overview(dawdling.store, dawdling.registry).balance().difference == 0
+    assert dawdling.difference() == 0
 
 
 def test_a_build_that_would_end_the_process_costs_its_own_event_alone(
@@ -189,7 +176,7 @@ def test_one_that_always_hangs_is_paused_and_the_others_go_on(dawdling: Place, r
     assert reasons(dawdling) == {
         ("delivered", None): 30, ("rejected", "plugin_timeout"): 5, ("held", "destination_paused"): 25,
     }  # fmt: skip
-    assert Overview(dawdling.store, dawdling.registry).balance().difference == 0
+    assert dawdling.difference() == 0
 
 
 def test_the_connections_of_others_outlast_a_call_that_is_ended() -> None:
@@ -266,4 +253,4 @@ def test_what_ends_five_workers_is_not_tried_again(place: Place) -> None:
     assert reasons(place) == {("exhausted", "ends_workers"): 1}
     with place.store.read() as connection:
         assert connection.scalar(sa.select(dispatches.c.attempts)) == 5
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0

@@ -50,7 +50,7 @@ def rejected(place: Place, count: int = 1) -> list[str]:
 
 
 def assert_sound(place: Place) -> None:
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
     assert Reconcile(place.store).check() == []
 
 

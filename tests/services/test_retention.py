@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -36,12 +36,6 @@ ENDS = {
 }
 
 STEPS = ["track", "identify", "route", "deliver", "end", "add", "turn", "again", "wait"]
-
-
-@pytest.fixture
-def now() -> Iterator[time_machine.Traveller]:
-    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
-        yield traveller
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from ours.store.queries.events import any_unrouted
 from ours.store.tables import dispatches, events, identifiers, visitors
 from tests.receiver import Receiver
 from tests.services.conftest import Place
-from tests.services.losing import aside, difference, sweep
+from tests.services.losing import aside, sweep
 
 
 def rows(place: Place, *columns: sa.ColumnElement[object]) -> list[tuple[object, ...]]:
@@ -149,7 +149,7 @@ def test_an_event_that_can_not_be_written_keeps_nobody_behind_it(
     ids = [place.track(user_id=f"u{number}").event_id for number in range(4)]
     poison.add(ids[1])
     place.work()
-    assert (place.states(), aside(place), difference(place)) == ({"delivered": 3}, {"unroutable": 1}, 0)
+    assert (place.states(), aside(place), place.difference()) == ({"delivered": 3}, {"unroutable": 1}, 0)
     [concern] = notice(place.store, place.registry, place.settings)
     assert concern.words == "1 event can't be routed: what failed is in the log."
     place.track(user_id="u5")
@@ -158,7 +158,7 @@ def test_an_event_that_can_not_be_written_keeps_nobody_behind_it(
     poison.clear()
     sweep(place)
     place.work()
-    assert (place.states(), aside(place), difference(place)) == ({"delivered": 5}, {}, 0)
+    assert (place.states(), aside(place), place.difference()) == ({"delivered": 5}, {}, 0)
 
 
 def test_one_that_never_can_be_is_abandoned_in_the_open(place: Place, receiver: Receiver, poison: set[str]) -> None:
@@ -168,7 +168,7 @@ def test_one_that_never_can_be_is_abandoned_in_the_open(place: Place, receiver: 
     moved = Abandoning(place.store, place.registry).run("unroutable", actor="cli")
     assert moved.events == 1
     assert rows(place, dispatches.c.state, dispatches.c.reason) == [("stopped", "abandoned:unroutable")]
-    assert (aside(place), difference(place)) == ({}, 0)
+    assert (aside(place), place.difference()) == ({}, 0)
 
 
 def test_where_none_can_be_written_it_is_not_them_and_all_wait(place: Place, poison: set[str]) -> None:

@@ -190,7 +190,7 @@ def test_every_change_is_a_version_that_can_be_compared_and_brought_back(place: 
     assert told["settings.secret"][::2] == ("appears", MASK)
     assert "a" * 32 not in repr(history.show(subject, 2))
     back = history.roll_back(subject, 1, actor="cli")
-    assert (back.number, back.verb) == (4, "roll back")
+    assert (back.number, back.verb) == (4, "roll_back")
     assert place.destinations.get(hook).mapping == {"a": "{{event.id}}"}
     assert place.destinations.get(hook).events == ("*",)
     assert history.diff(subject, 1) == []
@@ -246,7 +246,7 @@ def test_rules_have_a_history_too(place: Place) -> None:
     governance.remove(governance.find("One").id or 0, actor="cli")
     history.roll_back("governance", 1, actor="cli")
     assert [rule.name for rule in governance.list()] == ["One"]
-    assert [one.verb for one in history.list("governance")] == ["roll back", "remove rule", "add rule"]
+    assert [one.verb for one in history.list("governance")] == ["roll_back", "remove_rule", "add_rule"]
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,6 @@ def open_with(
         one.close()
 
 
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
 def fill(here: Ours, receiver: Receiver, count: int = 5) -> list[str]:
     made = here.sources.add("Shop", actor="cli")
     here.destinations.add("webhook", "Hook", {"url": receiver.url}, events=["*"], actor="cli")

@@ -6,7 +6,6 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import chain, repeat
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -18,25 +17,18 @@ import sqlalchemy as sa
 from moto.server import ThreadedMotoServer
 
 from ours.services.deliver import Deliver
-from ours.services.overview import Overview
 from ours.settings import Settings
 from ours.store.tables import attempts
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 
+pytestmark = pytest.mark.usefixtures("in_a_hurry")
 KEYS = {"access_key_id": "AKIA-for-tests", "secret_access_key": "a-secret-for-tests-9"}
 
 
 @pytest.fixture
 def engine_kind() -> str:
     return "sqlite"
-
-
-@pytest.fixture(autouse=True)
-def _in_a_hurry(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    for one in place.registry.loaded:
-        if one.plugin.batching:
-            monkeypatch.setattr(type(one.plugin), "batching", replace(one.plugin.batching, linger=0.05))
 
 
 @pytest.fixture
@@ -67,7 +59,7 @@ def test_rows_arrive_and_one_that_can_not_be_stored_costs_no_other(
         place.track(name)
     place.work()
     assert place.states() == {"delivered": 4, "rejected": 1}
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
     with psycopg.connect(url) as connection:
         rows = connection.execute("SELECT type, data ->> 'userId' FROM arrived ORDER BY type").fetchall()
     assert rows == [(name, "u1") for name in "ABCD"]

@@ -10,12 +10,6 @@ import time_machine
 
 from ours import clock
 from ours.plugin import Batching, Delivery, Destination, Endpoint, Request, Schema, Secret, to_json
-from ours.registry import Registry
-from ours.registry.registry import Loaded
-from ours.services.deliver import Deliver
-from ours.services.destinations import Destinations
-from ours.services.overview import Overview
-from ours.services.route import Route
 from ours.store.tables import attempts, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -59,11 +53,7 @@ def give(receiver: Receiver, token: str, seconds: int = 3600) -> None:
 
 
 def guarded(place: Place, receiver: Receiver, kind: type[Destination] = Guarded) -> int:
-    place.registry = Registry([Loaded("guarded", kind(), "built-in", "here")])
-    place.deliver.close()
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
-    place.destinations = Destinations(place.store, place.registry)
+    place.load_only(kind())
     settings = {"url": receiver.url, "key": "k-123456"}
     limits = {"retry_schedule": [86_400]}  # so that no retry comes during a test
     return int(place.destinations.add("guarded", "G", settings, events=["*"], limits=limits, actor="cli").id)
@@ -160,7 +150,7 @@ def test_a_token_that_is_always_refused_pauses_the_destination_and_loses_nothing
     assert place.destinations.get(hook).paused_for == "auth_failed"
     assert set(place.states()) <= {"retrying", "held", "pending"}
     assert asked(issuer) <= 7
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
 
 
 @pytest.mark.parametrize(

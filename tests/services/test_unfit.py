@@ -8,13 +8,7 @@ import sqlalchemy as sa
 from ours import log
 from ours.errors import Invalid
 from ours.plugin import Destination, Schema, Secret, ValidationError, fields
-from ours.registry import Registry
-from ours.registry.registry import Loaded
 from ours.services.alerts.noticing import notice
-from ours.services.deliver import Deliver
-from ours.services.destinations import Destinations
-from ours.services.overview import Overview
-from ours.services.route import Route
 from ours.store.tables import destinations
 from tests.services.conftest import Place
 from tests.services.losing import told
@@ -58,11 +52,7 @@ class Broken(Early):
 
 def with_plugin(place: Place, kind: type[Destination]) -> Place:
     """Started anew with this one."""
-    place.registry = Registry([Loaded(kind.slug, kind(), "built-in", "here")])
-    place.deliver.close()
-    place.route = Route(place.store, place.registry)
-    place.deliver = Deliver(place.store, place.registry, place.settings)
-    place.destinations = Destinations(place.store, place.registry)
+    place.load_only(kind())
     return place
 
 
@@ -92,7 +82,7 @@ def test_a_new_required_setting_holds_and_says_which(grown: Place, capsys: pytes
     ids = [grown.track(mode=mode).event_id for mode in ("live", "live", "test")]
     grown.work()
     assert [told(grown)[one] for one in ids] == [("held", FAULT, 0)] * 3
-    assert Overview(grown.store, grown.registry).balance().difference == 0
+    assert grown.difference() == 0
     found = concern(grown)
     assert (found.kind, found.subject) == ("unfit", "destination 1")
     assert "“Shop”" in found.words

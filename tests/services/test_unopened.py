@@ -7,15 +7,13 @@ import sqlalchemy as sa
 
 from ours import log
 from ours.services.alerts.noticing import notice
-from ours.services.deliver import Deliver
-from ours.services.route import Route
 from ours.store import Sealer
 from ours.store.queries import events as queries
 from ours.store.tables import dispatches, events
 from tests.receiver import Receiver
 from tests.services.batching import batching
 from tests.services.conftest import Place
-from tests.services.losing import GONE, OTHER, aside, damage, difference, lose_key, own_keys, ring, sweep, told
+from tests.services.losing import GONE, OTHER, aside, damage, lose_key, own_keys, ring, sweep, told
 from tests.services.plans import SORTS, plans, statements
 from tests.services.scripted import deliver, route_all, scripted, sweep_of
 
@@ -34,7 +32,7 @@ def test_a_dispatch_whose_event_cannot_be_opened_is_held_alone(
     place.deliver.drain(threading.Event(), 20)
     assert place.states() == {"delivered": 4, "held": 1}
     assert told(place)[ids[1]] == ("held", GONE, 0)
-    assert difference(place) == 0
+    assert place.difference() == 0
     sweep(place)
     assert told(place)[ids[1]] == ("held", GONE, 0)
     ring(place, *own_keys(place), OTHER)
@@ -42,7 +40,7 @@ def test_a_dispatch_whose_event_cannot_be_opened_is_held_alone(
     place.work()
     assert place.states() == {"delivered": 5}
     assert told(place)[ids[1]] == ("delivered", None, 1)
-    assert difference(place) == 0
+    assert place.difference() == 0
 
 
 def test_one_whose_visitor_cannot_be_opened_is_held_too(place: Place, receiver: Receiver) -> None:
@@ -74,12 +72,12 @@ def test_an_event_that_cannot_be_opened_keeps_nobody_behind_it(place: Place, rec
         assert queries.oldest_unrouted(connection) is None
     place.work()
     sweep(place)
-    assert (place.states(), aside(place), difference(place)) == ({"delivered": 3}, {GONE: 3}, 0)
+    assert (place.states(), aside(place), place.difference()) == ({"delivered": 3}, {GONE: 3}, 0)
     ring(place, *own_keys(place), OTHER)
     sweep(place)
     assert aside(place) == {}
     place.work()
-    assert (place.states(), difference(place)) == ({"delivered": 6}, 0)
+    assert (place.states(), place.difference()) == ({"delivered": 6}, 0)
     with place.store.read() as connection:
         assert set(connection.scalars(sa.select(events.c.notes))) == {None}
 
@@ -121,7 +119,7 @@ def test_an_event_whose_visitor_cannot_be_opened_waits_for_the_key(place: Place,
     place.track(user_id="u1")
     place.track(user_id="u2")
     place.work()
-    assert (place.states(), aside(place), difference(place)) == ({"delivered": 1}, {GONE: 1}, 0)
+    assert (place.states(), aside(place), place.difference()) == ({"delivered": 1}, {GONE: 1}, 0)
     ring(place, *own_keys(place), OTHER)
     sweep(place)
     place.work()
@@ -151,7 +149,7 @@ def test_what_is_damaged_waits_and_is_tried_again_at_the_next_start(place: Place
     sweep(place)
     place.work()
     assert {state for state, _, _ in told(place).values()} == {"delivered"}
-    assert difference(place) == 0
+    assert place.difference() == 0
 
 
 def opened(place: Place, event_id: str) -> bytes:
@@ -178,11 +176,7 @@ def test_a_ring_that_is_read_again_is_enough(place: Place, receiver: Receiver) -
     keys = own_keys(place)
     place.store.sealer = Sealer(keys, lambda: keys)
     ring_again = place.store.sealer
-    place.deliver.close()
-    place.deliver, place.route = (
-        Deliver(place.store, place.registry, place.settings),
-        Route(place.store, place.registry),
-    )
+    place.begin_anew()
     two = place.webhook(receiver)
     place.track()
     route_all(place)

@@ -4,7 +4,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import pytest
@@ -17,10 +16,10 @@ from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
-from ours.services.overview import Overview
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
 
+pytestmark = pytest.mark.usefixtures("in_a_hurry")
 D = TypeVar("D", bound=Double)
 WHO = {"email": "jane@example.com", "user_agent": "Mozilla/5.0"}
 SEEN_BY = {"ip": "192.0.2.7", "userAgent": "Mozilla/5.0"}
@@ -31,14 +30,6 @@ PAGE = {"current_url": "https://shop.example.com/cart?coupon=7"}
 def engine_kind() -> str:
     """SQL is not what these are about."""
     return "sqlite"
-
-
-@pytest.fixture(autouse=True)
-def _in_a_hurry(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batches wait a moment only for company."""
-    for one in place.registry.loaded:
-        if one.plugin.batching:
-            monkeypatch.setattr(type(one.plugin), "batching", replace(one.plugin.batching, linger=0.05))
 
 
 @pytest.fixture
@@ -60,7 +51,7 @@ def buy(place: Place, distinct_id: str, mode: str = "live", **changes: Any) -> N
 
 def ended(place: Place) -> dict[str, tuple[str, str | None]]:
     """By distinctId, how each dispatch stands. The balance is right, whatever happened."""
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
     with place.store.read() as connection:
         rows = connection.execute(sa.text(
             "SELECT e.id, d.state, d.reason FROM dispatches d, events e WHERE e.id = d.event_id ORDER BY e.id"

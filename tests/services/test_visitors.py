@@ -180,7 +180,7 @@ def test_an_event_that_waits_to_be_routed_is_theirs_too(place: Place, visitors: 
     assert (receipt.events, receipt.stopped) == (2, 1)
     place.work()
     assert len(receiver.requests) == 1
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0
 
 
 def test_what_a_worker_has_in_hand_is_waited_for(
@@ -345,4 +345,4 @@ def test_a_replay_that_comes_between_is_stopped_too(
     assert receipt.stopped == 1
     place.work()
     assert len(receiver.requests) == 1
-    assert Overview(place.store, place.registry).balance().difference == 0
+    assert place.difference() == 0

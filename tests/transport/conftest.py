@@ -9,15 +9,8 @@ import requests
 
 from ours.core.answer import Answer
 from ours.transport import Transport
-from tests.receiver import Receiver
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ours.bootstrap import Ours
-from tests.web.show.conftest import _compiled, app, here  # noqa: F401 - the whole app serves here too
+from tests.web.show.conftest import _compiled, app  # noqa: F401 - the whole app serves here too
 
 EVENT = {"token": "k", "event": "A", "userId": "u"}
 
@@ -53,7 +53,7 @@ def test_no_host_but_the_dashboards_own_hides_it(client: FlaskClient) -> None:
     assert (answer.status_code, answer.get_json()["code"]) == (404, "not_found")
 
 
-def test_people_are_shown_a_page_as_before(client: FlaskClient, here: Ours) -> None:  # noqa: F811
+def test_people_are_shown_a_page_as_before(client: FlaskClient, here: Ours) -> None:
     for path in ("/track", "/nothing"):
         answer = client.get(path)
         assert answer.status_code in {302, 404}

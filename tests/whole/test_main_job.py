@@ -20,12 +20,6 @@ DAY = 24 * 3600 * 1000
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
-@pytest.fixture
 def sdk(server: Server) -> Iterator[OursPrivacy]:
     with OursPrivacy(base_url=f"{server.url}/api/v1", max_retries=0) as client:
         yield client

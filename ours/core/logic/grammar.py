@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from ours.core.logic.operators import OF_UNDEFINED, OPERATORS, Answer, Test, ValueInvalid
 from ours.core.paths import UNDEFINED, Context, Path, PathError, parse
-from ours.errors import Invalid
+from ours.errors import Invalid, in_words
 
 MOST_LEVELS = 20
 MOST_CONDITIONS = 200
@@ -112,8 +112,7 @@ def read(written: Any) -> Logic:
     if root is not None and len(list(root.conditions())) > MOST_CONDITIONS:
         errors[""] = [f"There are more than {MOST_CONDITIONS} conditions."]
     if errors or root is None:
-        said = " ".join(f"{place}: {' '.join(told)}" if place else " ".join(told) for place, told in errors.items())
-        raise LogicInvalid(f"The conditions can't be read. {said}", errors)
+        raise LogicInvalid(f"The conditions can't be read. {in_words(errors)}", errors)
     return Logic(root)
 
 

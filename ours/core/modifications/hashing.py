@@ -6,20 +6,12 @@ import unicodedata
 from datetime import date
 
 from ours.core import phones
+from ours.plugin.states import STATES
 
 _HASHED = re.compile(r"\s*[0-9a-fA-F]{64}\s*")
 _LENGTH = 64
 _COUNTRIES = {"usa": "us", "unitedstates": "us", "unitedstatesofamerica": "us", "uk": "gb", "unitedkingdom": "gb",
               "greatbritain": "gb"}  # fmt: skip
-_STATES = """
-    alabama al alaska ak arizona az arkansas ar california ca colorado co connecticut ct delaware de florida fl
-    georgia ga hawaii hi idaho id illinois il indiana in iowa ia kansas ks kentucky ky louisiana la maine me
-    maryland md massachusetts ma michigan mi minnesota mn mississippi ms missouri mo montana mt nebraska ne nevada
-    nv newhampshire nh newjersey nj newmexico nm newyork ny northcarolina nc northdakota nd ohio oh oklahoma ok
-    oregon or pennsylvania pa rhodeisland ri southcarolina sc southdakota sd tennessee tn texas tx utah ut vermont
-    vt virginia va washington wa westvirginia wv wisconsin wi wyoming wy districtofcolumbia dc
-"""
-_STATE_CODES = dict(zip(_STATES.split()[::2], _STATES.split()[1::2], strict=True))
 _GENDERS = {"f": "f", "female": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
 _US_ZIP = re.compile(r"\d{5}(\d{4})?")
 _ISO_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(T.*)?")
@@ -64,7 +56,7 @@ def country(text: str) -> str | None:
 
 def state(text: str) -> str | None:
     plain = without_special(text) or ""
-    return _STATE_CODES.get(plain, plain) or None
+    return STATES.get(plain, plain) or None
 
 
 def postcode(text: str) -> str | None:

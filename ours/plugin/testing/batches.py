@@ -1,15 +1,16 @@
 """What the contract asks of a destination that takes many events in one request."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from requests import Request, Response
 
 from ours.plugin.batching import Batching
-from ours.plugin.destination import Destination, sends_itself
+from ours.plugin.destination import sends_itself
 from ours.plugin.envelope import to_json
+from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import (
     ANSWERS,
     ODD_HEADERS,
@@ -29,10 +30,8 @@ _AROUND, _AROUND_EACH = 4_096, 64
 """Bytes that a request may have besides its items, and beside each of them."""
 
 
-class BatchChecks:
+class BatchChecks(Examined):
     """A part of ``DestinationContract``; passes when the destination does not batch."""
-
-    destination: ClassVar[type[Destination]]
 
     def test_a_batch_can_be_sent_and_carries_each_of_its_events(self) -> None:
         for deliveries in self._batches():
@@ -124,18 +123,6 @@ class BatchChecks:
             expect(isinstance(one, Outcome), f"read_batch returned {one!r}, which is no outcome.")
             check_outcome(one)
         return outcomes
-
-    def dedupe_id(self, delivery: Delivery) -> str:
-        raise NotImplementedError
-
-    def _loaded(self) -> Mapping[str, Any]:
-        raise NotImplementedError
-
-    def _deliveries(self) -> list[Delivery]:
-        raise NotImplementedError
-
-    def _hostile_deliveries(self) -> Iterator[Delivery]:
-        raise NotImplementedError
 
 
 def _limited(items: Sequence[Any], batching: Batching, most: int) -> list[Any]:

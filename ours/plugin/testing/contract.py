@@ -1,8 +1,7 @@
 """What every destination must keep, asked as tests. ``docs/plugins.md`` shows the three lines that use it."""
 
 import json
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 from urllib.parse import unquote
 
 from marshmallow import ValidationError
@@ -26,11 +25,10 @@ from ours.plugin.testing.exchange import (
     prepared,
     text_of,
 )
-from ours.plugin.testing.hostile import hostile_bags, hostile_values
 from ours.plugin.testing.mistakes import MistakeChecks
 from ours.plugin.testing.promises import Promises
 from ours.plugin.testing.purity import pure
-from ours.plugin.testing.samples import NOW, SAMPLES, sample_delivery, sample_event
+from ours.plugin.testing.samples import NOW, sample_delivery
 from ours.plugin.testing.sending import SendChecks
 from ours.plugin.testing.tokens import TokenChecks
 from ours.plugin.testing.watching import forget, watched
@@ -42,10 +40,6 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
 
     secrets_in_url: ClassVar[bool] = False
     """Set it only where the vendor takes a secret nowhere else than in the address."""
-
-    def dedupe_id(self, delivery: Delivery) -> str:
-        """What the receiver drops repeats by. Override it where that is not the dispatch's id."""
-        return delivery.id
 
     def test_the_class_declares_what_the_registry_asks_for(self) -> None:
         wrong = faults(self.destination)
@@ -127,9 +121,6 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
             fine = isinstance(outcome, Retry) and outcome.after == 7
             expect(fine, f"{status} with Retry-After: 7 must be Retry(…, after=7.0): see retry_after().")
 
-    def _loaded(self) -> dict[str, Any]:
-        return load_settings(self.destination, self.settings)
-
     def _complaints(self) -> list[str]:
         return [self._complaint(setting.name) for setting in describe_settings(self.destination)]
 
@@ -139,20 +130,6 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
         except ValidationError as error:
             return str(error)
         raise AssertionError(f"{name} took a list, and no_such_setting was taken too.")
-
-    def _deliveries(self, **changes: Any) -> list[Delivery]:
-        mapping, settings = self.destination.default_mapping, self._loaded()
-        return [sample_delivery(sample, mapping=mapping, settings=settings, **changes) for sample in SAMPLES]
-
-    def _hostile_deliveries(self) -> Iterator[Delivery]:
-        settings, mapping = self._loaded(), self.destination.default_mapping
-        for bag in hostile_bags():
-            event = sample_event(event_properties=bag, user_properties=bag)
-            yield sample_delivery(event=event, mapping=mapping, settings=settings)
-        for value in hostile_values():
-            fields = dict.fromkeys(mapping, value)
-            name = value if isinstance(value, str) and value.strip() else "Pinged"
-            yield sample_delivery(event=sample_event(name=name), fields=fields, settings=settings)
 
     def _build(self, delivery: Delivery) -> Request | Rejected | Skipped:
         built = watched(self.destination).build(delivery)

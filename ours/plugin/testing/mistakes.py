@@ -3,20 +3,21 @@
 import base64
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
 from requests import Request
 
 from ours.plugin.destination import Destination
 from ours.plugin.mapped import ONE_BRACE, Mapped
 from ours.plugin.settings import describe_settings
+from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import expect, prepared
 from ours.plugin.testing.samples import UNSENT_BAGS, UNSENT_IDS
 from ours.plugin.testing.watching import watched
-from ours.plugin.types import Delivery, Event
+from ours.plugin.types import Event
 
 _ALIKE, _ALMOST_THE_SAME = 0.85, 0.9
 _CREDENTIAL = re.compile(
@@ -29,10 +30,7 @@ _PLACES = {"user_id": "event.user_id", "external_id": "event.external_id", "emai
            "identity_context": "event.request_context.ip"}  # fmt: skip
 
 
-class MistakeChecks:
-    destination: ClassVar[type[Destination]]
-    settings: ClassVar[Mapping[str, Any]]
-
+class MistakeChecks(Examined):
     def test_no_declaration_is_misspelt(self) -> None:
         known = [name for name in {*vars(Destination), *Destination.__annotations__} if not name.startswith("_")]
         own = {name for kind in self.destination.__mro__ if not issubclass(Destination, kind) for name in vars(kind)}
@@ -70,12 +68,6 @@ class MistakeChecks:
                 shown = values.get(value)
                 expect(shown is None, f"The setting {shown} goes into {header}, and is shown to everybody by its field:"
                                       " make it a Secret.")  # fmt: skip
-
-    def _loaded(self) -> Mapping[str, Any]:
-        raise NotImplementedError
-
-    def _deliveries(self) -> list[Delivery]:
-        raise NotImplementedError
 
 
 class Bare(Event):

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from requests import Request
 
-from ours.plugin.destination import Destination
 from ours.plugin.settings import describe_settings, load_settings
+from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import expect, prepared, text_of
 from ours.plugin.testing.hostile import CANARIES, in_clear
 from ours.plugin.testing.samples import SAMPLES, sample_delivery
@@ -20,10 +20,7 @@ _VERSIONED = re.compile(r"/v\d+(\.\d+)?(/|$)")
 _OTHER = "v987"
 
 
-class Promises:
-    destination: ClassVar[type[Destination]]
-    settings: ClassVar[Mapping[str, Any]]
-
+class Promises(Examined):
     def test_what_is_declared_hashed_never_leaves_in_clear(self) -> None:
         declared = self.destination.hashed
         for sample, value in product(SAMPLES if declared else (), CANARIES):

@@ -2,27 +2,26 @@
 
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar
+from typing import Any
 
 from requests import Request
 
-from ours.plugin.destination import Destination, sends_itself
+from ours.plugin.destination import sends_itself
 from ours.plugin.network import Network, NetworkRefused
+from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import check_outcome, expect
 from ours.plugin.testing.watching import done, watched
-from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Skipped
+from ours.plugin.types import Delivered, Duplicate, Outcome, Rejected, Skipped
 
 _MOST = 5
 _SOME = 2  # a thread that serves all is left by the first alone
 _TO_END = 0.3
 
 
-class SendChecks:
+class SendChecks(Examined):
     """A part of ``DestinationContract``; passes when Ours sends. Nothing is reached and nothing is written."""
-
-    destination: ClassVar[type[Destination]]
 
     def test_send_says_what_came_of_it_where_nothing_can_be_reached_or_written(self) -> None:
         for request, events in self._to_be_sent():
@@ -87,12 +86,6 @@ class SendChecks:
             made = [plugin.item(delivery) for delivery in self._deliveries()]
             if items := [item for item in made if not isinstance(item, Skipped | Rejected)][:most]:
                 yield plugin.pack(items, self._loaded()), len(items)
-
-    def _loaded(self) -> Mapping[str, Any]:
-        raise NotImplementedError
-
-    def _deliveries(self) -> list[Delivery]:
-        raise NotImplementedError
 
 
 class Nowhere(Network):

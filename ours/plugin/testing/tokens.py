@@ -1,12 +1,11 @@
 """What the contract asks of a destination that fetches access tokens."""
 
 import math
-from collections.abc import Mapping
-from typing import Any, ClassVar
 
 from requests import Request
 
 from ours.plugin.destination import Destination
+from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import ANSWERS, ODD_HEADERS, answer, check_outcome, check_sendable, expect
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW
@@ -17,10 +16,8 @@ _TOKENS = [(status, body) for status in (200, 201, 400, 500)
            for body in (b'{"access_token": 5}', b'{"access_token": "t", "expires_in": "soon"}')]  # fmt: skip
 
 
-class TokenChecks:
+class TokenChecks(Examined):
     """A part of ``DestinationContract``; passes when the destination needs no token."""
-
-    destination: ClassVar[type[Destination]]
 
     def test_the_request_for_a_token_is_made_without_clock_chance_or_network(self) -> None:
         with pure(self.destination):
@@ -41,6 +38,3 @@ class TokenChecks:
             else:
                 expect(isinstance(said, Outcome), f"read_token returned {said!r}: neither a Token nor an outcome.")
                 check_outcome(said)  # type: ignore[arg-type]
-
-    def _loaded(self) -> Mapping[str, Any]:
-        raise NotImplementedError

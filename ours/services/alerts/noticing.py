@@ -48,7 +48,7 @@ def unwritten(error: Busy, settings: Settings) -> Concern:
 
 def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
     for row in rows:
-        if row.status != "off" and registry.get(row.slug) is None:
+        if row.status != "off" and registry.plugin(row.slug) is None:
             yield concerns.unloaded(row.id, row.name, row.slug)
         if row.status == "on" and row.breaker != "closed":
             yield concerns.failing(row.id, row.name, backlog.breaker_of(row).why)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ours import clock, log
+from ours.core import subjects
 from ours.core.concerns import Concern, News, remedy
 from ours.errors import Busy
 from ours.registry import Registry
@@ -45,8 +46,7 @@ class Alert:
 
     @property
     def destination_id(self) -> int | None:
-        kind, _, number = self.subject.partition(" ")
-        return int(number) if kind == "destination" else None
+        return subjects.destination_of(self.subject)
 
 
 class Alerts:

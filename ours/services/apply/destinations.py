@@ -17,7 +17,7 @@ from ours.services.apply.section import Change, How, Verb
 from ours.services.apply.telling import arrow, said
 from ours.services.apply.wanted import Wanted
 from ours.services.audit import Audit
-from ours.services.destinations import Destination, Destinations
+from ours.services.destinations import Destination, Destinations, overriding
 from ours.services.destinations.config import Config, drafted, newly_exposed
 from ours.services.sources import Sources
 
@@ -66,7 +66,7 @@ class DestinationsSection:
 
     def _reason(self, one: Destination, config: Config) -> str:
         """Why sensitive fields may leave, as it was last said; empty where none leaves without an agreement."""
-        plugin = self._loaded(one.slug)
+        plugin = self._registry.plugin(one.slug)
         if plugin and not newly_exposed(plugin, replace(config, mapping={}, cases=()), config):
             return ""
         entry = self._audit.latest("override", subjects.destination(one.id))
@@ -99,7 +99,7 @@ class DestinationsSection:
 
         :raises Invalid: when there can't be such a destination.
         """
-        plugin = self._loaded(want.slug) if now else self._plugin(want.slug)
+        plugin = self._registry.plugin(want.slug) if now else self._registry.needed(want.slug)
         before = now or Config(name=name, settings={}, events=(), mapping={})
         after = drafted(plugin, before, wanted.changed(want.given, now) if now else want.given)
         heard = self._heard(before)
@@ -108,10 +108,7 @@ class DestinationsSection:
             raise Invalid(f'{where} listens to "{strangers[0]}", a source that is neither there nor in the file.')
         exposed = newly_exposed(plugin, before, after)
         if exposed and not want.override.strip():
-            raise Invalid(
-                f"{where} would let a person's data out in clear, and no agreement with it is signed: "
-                f"{', '.join(exposed)}. Hash them, state the agreement, or say why they may leave (override)."
-            )
+            raise Invalid(overriding.refusal(where, exposed))
         sources = [known[name.casefold()] for name in want.sources]
         told = list(_told(plugin, wanted.document(before, list(heard)), wanted.document(after, sources)))
         return told + ([f"override for {', '.join(exposed)}: {said(want.override)}"] if exposed else [])
@@ -148,17 +145,6 @@ class DestinationsSection:
     def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
         ids = {name.casefold(): one for name, one in self._ids(heard).items()}
         return [ids[name.casefold()] for name in want.sources]
-
-    def _loaded(self, slug: str) -> Plugin | None:
-        loaded = self._registry.get(slug)
-        return loaded.plugin if loaded else None
-
-    def _plugin(self, slug: str) -> Plugin:
-        loaded = self._loaded(slug)
-        if loaded is None:
-            there = ", ".join(sorted(one.slug for one in self._registry.loaded))
-            raise Invalid(f'There is no plugin "{slug}". Loaded are: {there}.')
-        return loaded
 
 
 def _told(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

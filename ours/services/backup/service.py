@@ -58,7 +58,7 @@ class Backup:
 
         :raises Invalid: when the file can't be written.
         """
-        with form.writing(path) as file, _taken(self._store, "back up") as (connection, head):
+        with form.writing(path) as file, _taken(self._store, "back_up") as (connection, head):
             counts = form.write(file, head, _sections(connection), _binary(), self._seal)
         return Moved(head.at, counts)
 

@@ -133,15 +133,14 @@ class Targets:
         self._breakers[destination_id] = breaker
 
     def _make(self, row: Row[Any]) -> Target | None:
-        loaded = self._registry.get(row.slug)
-        if loaded is None:
+        plugin = self._registry.plugin(row.slug)
+        if plugin is None:
             return None
-        plugin = loaded.plugin
         try:
             raw = self._sealer.open_json(row.settings, binding.settings(row.id))
         except Unsealable as error:
             return _shut(row, plugin, error.reason)
-        category = category_of(self._registry, row)
+        category = category_of(row, plugin)
         fitted = fit(plugin, category, raw, orjson.loads(row.mapping), orjson.loads(row.cases))
         if isinstance(fitted, Unfit):
             _logger.error("destination_unfit", destination=row.name, reason=fitted.reason, said=fitted.words)

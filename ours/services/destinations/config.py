@@ -13,6 +13,7 @@ from ours.plugin import Destination as Plugin
 from ours.services import naming
 from ours.services.destinations import limits, mapping, typed
 from ours.services.destinations import settings as sealed
+from ours.services.gates import category_of
 
 LIMITS = ("max_in_flight", "rate_limit", "retry_schedule", "drain_rate")
 
@@ -59,10 +60,6 @@ class Config:
             "agreement": self.agreement,
             **{name: self.limits.get(name) for name in LIMITS},
         }
-
-    def kind(self, plugin: Plugin | None) -> str:
-        """What kind of place it is, as set or as the plugin says."""
-        return self.category or (plugin.category if plugin else "")
 
 
 def from_row(row: Any, events: Sequence[str], settings: Mapping[str, Any]) -> Config:
@@ -114,9 +111,9 @@ def drafted(plugin: Plugin | None, before: Config, given: Given) -> Config:
 
 def newly_exposed(plugin: Plugin | None, before: Config, after: Config) -> list[str]:
     """The rows that would let sensitive fields out in clear and did not before, where nothing is agreed about it."""
-    if after.kind(plugin) not in GUARDED or after.agreement in AGREED:
+    if category_of(after, plugin) not in GUARDED or after.agreement in AGREED:
         return []
-    accepted = _exposed(before) if before.kind(plugin) in GUARDED and before.agreement not in AGREED else {}
+    accepted = _exposed(before) if category_of(before, plugin) in GUARDED and before.agreement not in AGREED else {}
     return [place for place, row in _exposed(after).items() if accepted.get(place) != row]
 
 

@@ -8,7 +8,7 @@ import orjson
 from marshmallow import Schema, ValidationError, fields, validate
 
 from ours.core.retry import SCHEDULE
-from ours.errors import Invalid
+from ours.errors import Invalid, in_words
 
 IN_FLIGHT = 64
 _DAY = 86_400
@@ -56,8 +56,7 @@ def read(given: Mapping[str, Any]) -> dict[str, Any]:
         values: dict[str, Any] = _Given().load(given)
     except ValidationError as error:
         errors = {f"limits.{name}": list(_sentences(said)) for name, said in error.messages_dict.items()}
-        said = " ".join(f"{name}: {' '.join(sentences)}" for name, sentences in errors.items())
-        raise Invalid(f"These limits can't be set: {said}", errors) from None
+        raise Invalid(f"These limits can't be set: {in_words(errors)}", errors) from None
     if schedule := values.get("retry_schedule"):
         values["retry_schedule"] = orjson.dumps(schedule).decode()
     return values

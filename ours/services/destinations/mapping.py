@@ -7,7 +7,7 @@ from typing import Any
 from ours.core import logic
 from ours.core.mapping import Case, Mapper, MappingInvalid, Rows, compile_mapping, lay_over, read_rows
 from ours.core.sensitivity import at_start
-from ours.errors import Invalid
+from ours.errors import Invalid, in_words
 from ours.plugin import Destination as Plugin
 from ours.plugin import Mapped
 from ours.plugin.mapped import ONE_BRACE
@@ -79,8 +79,8 @@ def check_new(
 
 def _refuse(errors: dict[str, list[str]]) -> None:
     if errors:
-        said = " ".join(f"{place.removeprefix('mapping.')}: {' '.join(told)}" for place, told in errors.items())
-        raise Invalid(f"The mapping can't be read: {said}", errors)
+        said = {place.removeprefix("mapping."): told for place, told in errors.items()}
+        raise Invalid(f"The mapping can't be read: {in_words(said)}", errors)
 
 
 def operators_rows(mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> dict[str, Mapped]:

@@ -20,11 +20,15 @@ def check(
     if not fields:
         return
     if not override.strip():
-        named = ", ".join(fields[:20])
-        sentence = (
-            f"These fields would let a person's data out in clear, and no agreement with it is signed:"
-            f" {named}. Hash them, state the agreement, or say why they may leave (override)."
-        )
+        sentence = refusal("These fields", fields)
         raise Invalid(sentence, {"override": [sentence]})
     detail = {"fields": fields, "agreement": agreement, "reason": override.strip()[:500]}
     audit.record(connection, change.actor, "override", subjects.destination(destination_id), detail)
+
+
+def refusal(who: str, fields: Sequence[str]) -> str:
+    """What is said of sensitive ``fields`` that would leave without an agreement and without a word for it."""
+    return (
+        f"{who} would let a person's data out in clear, and no agreement with it is signed:"
+        f" {', '.join(fields[:20])}. Hash them, state the agreement, or say why they may leave (override)."
+    )

@@ -9,7 +9,6 @@ from ours import clock
 from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid
-from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
 from ours.services.actors import Actor, Who, needs
@@ -64,7 +63,7 @@ class Destinations:
         :raises Invalid: naming each wrong field: ``name``, ``events``, ``settings.NAME``, ``mapping.FIELD``,
             ``cases.NAME.FIELD``, ``limits.NAME``, ``override``.
         """
-        plugin, name = self._plugin(slug), naming.clean(name)
+        plugin, name = self._registry.needed(slug), naming.clean(name)
         now, empty = clock.now_ms(), Config(name=name, settings={}, events=(), mapping={})
         config = drafted(plugin, empty, {"name": name, "settings": settings, "events": events, **given})
         with self._store.write() as connection:
@@ -134,7 +133,7 @@ class Destinations:
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
             check_seen(connection, subjects.destination(destination_id), row.version, seen)
-            before, plugin = self._config(connection, row), self._loaded(row.slug)
+            before, plugin = self._config(connection, row), self._registry.plugin(row.slug)
             after = drafted(plugin, before, given)
             if plugin and isinstance(actor, Actor):  # the command line has every secret
                 sealed.check_direction(plugin, before.settings, given.get("settings") or {})
@@ -149,7 +148,7 @@ class Destinations:
         with self._store.read() as connection:
             row = alive(queries.one(connection, destination_id), destination_id)
             before = self._config(connection, row)
-        return before, drafted(self._loaded(row.slug), before, given)
+        return before, drafted(self._registry.plugin(row.slug), before, given)
 
     @needs("editor", "destinations:write")
     def restore(self, destination_id: int, config: Config, *, actor: Who, why: str, override: str = "") -> Destination:
@@ -157,7 +156,7 @@ class Destinations:
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
             before = self._config(connection, row)
-            self._replace(connection, row, before, config, Change(actor, "roll back", why), override)
+            self._replace(connection, row, before, config, Change(actor, "roll_back", why), override)
             return self._get(connection, destination_id)
 
     def config(self, destination_id: int) -> Config:
@@ -234,18 +233,6 @@ class Destinations:
         concerned = backlog.count(connection, row.id, status)
         audit.record(connection, actor, verb, subjects.destination(row.id), {"dispatches": concerned})
 
-    def _plugin(self, slug: str) -> Plugin:
-        loaded = self._registry.get(slug)
-        if loaded is None:
-            there = ", ".join(sorted(plugin.slug for plugin in self._registry.loaded))
-            sentence = f'There is no plugin "{slug}". Loaded are: {there}. `ours plugin list` shows what was set aside.'
-            raise Invalid(sentence, {"type": [sentence]})
-        return loaded.plugin
-
-    def _loaded(self, slug: str) -> Plugin | None:
-        loaded = self._registry.get(slug)
-        return loaded.plugin if loaded else None
-
     def _config(self, connection: Connection, row: Any) -> Config:
         return from_row(row, queries.allowed_names(connection).get(row.id, []), self._open(row))
 
@@ -257,7 +244,7 @@ class Destinations:
             return
         naming.check_free(after.name, standing.names(connection), row.id)
         listening.check(connection, after.sources)
-        exposed = newly_exposed(self._loaded(row.slug), before, after)
+        exposed = newly_exposed(self._registry.plugin(row.slug), before, after)
         overriding.check(connection, row.id, exposed, after.agreement, change, override)
         subject = subjects.destination(row.id)
         if not newest_number(connection, subject):
@@ -287,9 +274,8 @@ class Destinations:
         return self._destination(row, queries.allowed_names(connection).get(destination_id, []))
 
     def _destination(self, row: Any, events: Sequence[str]) -> Destination:
-        loaded = self._registry.get(row.slug)
         opened, unopened = try_open(self._store.sealer, row.settings, binding.settings(row.id))
-        return shown.from_row(row, events, opened, loaded.plugin if loaded else None, unopened)
+        return shown.from_row(row, events, opened, self._registry.plugin(row.slug), unopened)
 
 
 def _row(connection: Connection, destination_id: int) -> Any:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from marshmallow import RAISE, ValidationError
 
 from ours.core.redact import mask_url
-from ours.errors import Invalid
+from ours.errors import Invalid, in_words
 from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings, dump_settings, load_settings
 
 MASK = "••••"
@@ -29,8 +29,7 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
         values = dump_settings(plugin, load_settings(plugin, raw))
     except ValidationError as error:
         errors = {f"settings.{name}": sentences(said) for name, said in error.messages_dict.items()}
-        said = " ".join(f"{name}: {' '.join(sentences)}" for name, sentences in errors.items())
-        raise Invalid(f"These settings don't suit {plugin.label}: {said}", errors) from None
+        raise Invalid(f"These settings don't suit {plugin.label}: {in_words(errors)}", errors) from None
     return {name: value for name, value in values.items() if raw.get(name, "") != ""}
 
 

@@ -13,6 +13,7 @@ from ours.services.destinations import limits, settings
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.fitting import Unfit, fit
 from ours.services.destinations.limits import Limits
+from ours.services.gates import category_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def from_row(
     row: Any, events: Sequence[str], opened: Mapping[str, Any], plugin: Plugin | None, unopened: Reason | None
 ) -> Destination:
     """``opened``: the settings in clear; ``plugin``: None when it is missing."""
-    category = row.category or (plugin.category if plugin else "")
+    category = category_of(row, plugin)
     mapping, cases = orjson.loads(row.mapping), orjson.loads(row.cases)
     fitted = fit(plugin, category, opened, mapping, cases) if plugin and not unopened else None
     return Destination(

@@ -12,6 +12,7 @@ from ours.plugin import Destination as Plugin
 from ours.services.destinations.config import Config
 from ours.services.destinations.mapping import mapper_of, withheld
 from ours.services.explain.views import Field
+from ours.services.gates import category_of
 from ours.services.overview.masks import person_of
 
 PLUGIN, OWN, WITHHELD = "plugin", "destination", "withheld"
@@ -19,19 +20,19 @@ _SHOWN_DIGITS = 8
 
 
 def mapper(plugin: Plugin, config: Config) -> Mapper:
-    return mapper_of(plugin, config.kind(plugin), config.mapping, config.cases)
+    return mapper_of(plugin, category_of(config, plugin), config.mapping, config.cases)
 
 
-def fields(plugin: Plugin, config: Config, context: Context, *, clear: bool) -> tuple[str | None, list[Field]]:
-    """The conditional mapping that was chosen, and every row."""
+def fields(plugin: Plugin, config: Config, context: Context) -> tuple[str | None, list[Field]]:
+    """The conditional mapping that was chosen, and every row; what is personal is masked for everybody."""
     made = mapper(plugin, config)
     case, mapping = made.choose(context)
     seen = context
     if name := mapping.name_of(context):
         seen = context._replace(event=replace(context.event, name=name))
-    held = withheld(plugin, config.kind(plugin), config.mapping)
+    held = withheld(plugin, category_of(config, plugin), config.mapping)
     own = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
-    person = None if clear else person_of(context)
+    person = person_of(context)
     listed = []
     for row in mapping.explain(seen):
         template = mapping.templates[row.field]
@@ -58,10 +59,8 @@ def layer(field: str, own: Mapping[str, Any], config: Config, case: str | None) 
     return OWN if field in config.mapping else PLUGIN
 
 
-def shown(value: Any, paths: tuple[Path, ...], person: Person | None) -> Any:
+def shown(value: Any, paths: tuple[Path, ...], person: Person) -> Any:
     """Masked by the names of the paths that it was taken from, and by what is known of the ``person``."""
-    if person is None:
-        return value
     for path in paths:
         value = person.value(path.text, value)
     return value

@@ -10,21 +10,20 @@ from ours.core import governance, subjects
 from ours.core.allow import ALL, allows, name_key
 from ours.core.mapping import Mapper
 from ours.core.reasons import describe
-from ours.errors import NotFound, Unsealable
+from ours.errors import Unsealable
+from ours.ids import is_id
 from ours.registry import Registry
-from ours.services import samples
+from ours.services import known, samples
 from ours.services.destinations.config import Config, from_document, from_row
 from ours.services.explain import governed, lineage
 from ours.services.explain.views import Chain, Step, Use
 from ours.services.gates import category_of
 from ours.services.opening import try_open
-from ours.services.overview.events import is_id, refusals
+from ours.services.overview.events import refusals
 from ours.services.samples import Sample
 from ours.services.versions import open_document
 from ours.store import Store, binding
 from ours.store.queries import destinations, reading_dispatches, reading_events, versions
-
-LATEST = 1000
 
 
 class Explain:
@@ -32,15 +31,13 @@ class Explain:
         self._store = store
         self._registry = registry
 
-    def dispatch(self, dispatch_id: str, *, clear: bool = False) -> Chain:
+    def dispatch(self, dispatch_id: str) -> Chain:
         """:raises NotFound: when there is no such dispatch."""
         with self._store.read() as connection:
-            row = reading_dispatches.one(connection, dispatch_id) if is_id(dispatch_id) else None
-            if row is None:
-                raise NotFound(f"There is no dispatch {dispatch_id[:40]}.")
-            return self._chain(connection, self._sample(connection, row.event_id), row, clear=clear)
+            row = known.dispatch(connection, dispatch_id)
+            return self._chain(connection, self._sample(connection, row.event_id), row)
 
-    def event(self, event_id: str, *, clear: bool = False) -> list[Chain]:
+    def event(self, event_id: str) -> list[Chain]:
         """One chain for each destination that a decision was made for.
 
         :raises NotFound: when there is no such event.
@@ -48,17 +45,17 @@ class Explain:
         with self._store.read() as connection:
             sample = self._sample(connection, event_id)
             made = reading_dispatches.of_event(connection, event_id)
-            chains = [self._chain(connection, sample, row, clear=clear) for row in made]
+            chains = [self._chain(connection, sample, row) for row in made]
             names = reading_events.destination_names(connection)
             return [*chains, *(_refused(sample, mark) for mark in refusals(sample.row.refused, names))]
 
-    def either(self, wanted: str, *, clear: bool = False) -> list[Chain]:
+    def either(self, wanted: str) -> list[Chain]:
         """Of an event, or of one dispatch."""
         with self._store.read() as connection:
             is_event = is_id(wanted) and reading_events.one(connection, wanted) is not None
-        return self.event(wanted, clear=clear) if is_event else [self.dispatch(wanted, clear=clear)]
+        return self.event(wanted) if is_event else [self.dispatch(wanted)]
 
-    def field(self, path: str, latest: int = LATEST) -> list[Use]:
+    def field(self, path: str, latest: int = samples.LATEST) -> list[Use]:
         """Every row that lets a path out, the whole of it or a part, and how often it arrived lately."""
         wanted = path.strip().strip("{}").strip()
         with self._store.read() as connection:
@@ -74,11 +71,11 @@ class Explain:
     def _uses(
         self, connection: Connection, row: Any, wanted: str, found: Sequence[Sample], arrived: set[tuple[str, int]]
     ) -> Iterator[Use]:
-        loaded = self._registry.get(row.slug)
-        if loaded is None:
+        plugin = self._registry.plugin(row.slug)
+        if plugin is None:
             return
         config = self._config(connection, row)
-        mapper = lineage.mapper(loaded.plugin, config)
+        mapper = lineage.mapper(plugin, config)
         own = [sample for sample in found if (sample.row.id, row.id) in arrived]
         for case, mapping in _mappings(mapper):
             written = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
@@ -91,10 +88,7 @@ class Explain:
                 yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification, count)
 
     def _sample(self, connection: Connection, event_id: str) -> Sample:
-        row = reading_events.one(connection, event_id) if is_id(event_id) else None
-        if row is None:
-            raise NotFound(f"There is no event {event_id[:40]}.")
-        return samples.opened(connection, self._store.sealer, [row])[0]
+        return samples.opened(connection, self._store.sealer, [known.event(connection, event_id)])[0]
 
     def _config(self, connection: Connection, row: Any) -> Config:
         settings, _ = try_open(self._store.sealer, row.settings, binding.settings(row.id))
@@ -109,17 +103,17 @@ class Explain:
                 return from_document(open_document(self._store.sealer, kept)), number, True
         return self._config(connection, destination), destination.version, number == destination.version
 
-    def _chain(self, connection: Connection, sample: Sample, row: Any, *, clear: bool) -> Chain:
+    def _chain(self, connection: Connection, sample: Sample, row: Any) -> Chain:
         destination = destinations.one(connection, row.destination_id)
         name = row.destination or f"destination {row.destination_id}"
         base = (row.id, sample.row.id, sample.row.name, row.destination_id, name, row.state, row.reason)
-        loaded = self._registry.get(row.slug) if destination is not None else None
-        if destination is None or loaded is None:
+        plugin = self._registry.plugin(row.slug) if destination is not None else None
+        if destination is None or plugin is None:
             return Chain(*base, 0, False, None, [_allowed(sample, None), _standing(row)], [])
         last = next(reversed(reading_dispatches.attempts_of(connection, [row.id])), None)
         config, version, then = self._acted(connection, last, destination)
         asked = last.started_at if last else row.created_at
-        case, fields = lineage.fields(loaded.plugin, config, sample.context, clear=clear)
+        case, fields = lineage.fields(plugin, config, sample.context)
         steps = [_allowed(sample, config), _heard(sample, config)]
         steps += [self._governed(connection, sample, destination, row, config, asked), _standing(row)]
         return Chain(*base, version, then, case, steps, fields)
@@ -130,12 +124,12 @@ class Explain:
         reason = row.reason or ""
         if reason.startswith(governance.PREFIX):
             return Step("Governance", False, describe(reason).words)
-        loaded = self._registry.get(row.slug)
+        plugin = self._registry.plugin(row.slug)
         passed = "Which rules were asked can't be opened."
         with suppress(Unsealable):
             rules = governed.in_force(connection, self._store.sealer, moment)
-            passed = governed.let_pass(rules, destination.id, config.kind(loaded.plugin if loaded else None))
-        now = governed.today(connection, sample, destination.id, category_of(self._registry, destination))
+            passed = governed.let_pass(rules, destination.id, category_of(config, plugin))
+        now = governed.today(connection, sample, destination.id, category_of(destination, plugin))
         return Step("Governance", True, passed + now)
 
 

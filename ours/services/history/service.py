@@ -73,10 +73,10 @@ class History:
         """
         _, document = self._open(subject, number)
         why = why or f"Back to version {number}."
-        if subject == GOVERNANCE:
-            self._governance.put(from_documents(document["rules"]), actor=actor, verb="roll back", why=why)
+        destination_id = subjects.destination_of(subject)
+        if destination_id is None:
+            self._governance.put(from_documents(document["rules"]), actor=actor, verb="roll_back", why=why)
         else:
-            destination_id = int(subject.split()[1])
             self._destinations.restore(destination_id, from_document(document), actor=actor, why=why, override=override)
         return self.show(subject, self._newest(subject))
 
@@ -101,12 +101,12 @@ class History:
         return row, open_document(self._store.sealer, row)
 
     def _plugin(self, subject: str) -> Plugin | None:
-        if subject == GOVERNANCE:
+        destination_id = subjects.destination_of(subject)
+        if destination_id is None:
             return None
         with self._store.read() as connection:
-            row = destinations.one(connection, int(subject.split()[1]))
-        loaded = self._registry.get(row.slug) if row is not None else None
-        return loaded.plugin if loaded else None
+            row = destinations.one(connection, destination_id)
+        return self._registry.plugin(row.slug) if row is not None else None
 
 
 def masked_differences(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,8 +14,8 @@ from ours import __version__, clock
 from ours.errors import Busy
 from ours.queue import Queue
 from ours.registry import Registry
-from ours.services.conservation import last_balance
 from ours.services.metrics.counting import COUNTED, SCHEDULER
+from ours.services.overview import struck
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store
@@ -85,7 +85,7 @@ class Metrics:
             yield Sample("dispatches_due_age_seconds", _age(place.due_at, now), label)
             yield Sample("breaker_state", _BREAKER[place.breaker], label)
             yield Sample("destination_on", place.status == "on", (*label, place.status))
-            yield Sample("destination_plugin_loaded", self._registry.get(place.slug) is not None, label)
+            yield Sample("destination_plugin_loaded", self._registry.plugin(place.slug) is not None, label)
         yield Sample("events_unrouted", events.count_unrouted(connection))
         yield Sample("events_unrouted_age_seconds", _age(events.oldest_unrouted(connection), now))
         if seen := counters.noted(connection, SCHEDULER):
@@ -148,11 +148,11 @@ def _buckets(parts: Iterable[Counted]) -> list[tuple[str, int]]:
 
 
 def _balance(connection: Connection, now: int) -> Iterator[Sample]:
-    at, figures = last_balance(connection)
-    if at is not None:
-        yield Sample("balance_age_seconds", _age(at, now))
-        yield Sample("balance_difference", figures.pop("difference"))
-        yield from (Sample("balance", count, (name,)) for name, count in figures.items())
+    if last := struck.latest(connection):
+        balance = last.standing.balance
+        yield Sample("balance_age_seconds", _age(last.standing.at, now))
+        yield Sample("balance_difference", balance.difference)
+        yield from (Sample("balance", count, (name,)) for name, count in asdict(balance).items())
 
 
 def _open(connection: Connection, names: _Names) -> Iterator[Sample]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from ours.core import reasons
 from ours.core.reasons import ABANDONED, Reason, describe
 from ours.errors import Unsealable, is_unopened
-from ours.services.opening import try_open
+from ours.services.opening import try_open, try_profile
 from ours.services.overview import masks
 from ours.services.overview.events import refusals, rows
 from ours.services.overview.views import Attempt, Dispatch, Event, Visitor
@@ -73,7 +73,7 @@ class Details:
         row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
         if row is None:
             return _Whose(None, {}, None)
-        return _Whose(row, *try_open(self._sealer, row.profile, binding.visitor(row.id)))
+        return _Whose(row, *try_profile(self._sealer, row))
 
     def _visitor(self, whose: _Whose, visitor_id: str) -> Visitor | None:
         row, profile, unopened = whose

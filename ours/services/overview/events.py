@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ours.core import ranges
 from ours.core.allow import name_key
+from ours.ids import is_id
 from ours.services.overview.sieve import Sieve
 from ours.services.overview.views import Mark, Page, Row
 from ours.store import Sealer
@@ -42,10 +43,6 @@ def read_cursor(text: str | None, *, newer: bool = False) -> Cursor | None:
     if not (moment.isascii() and moment.isdigit() and len(moment) < 16 and is_id(event_id)):
         return None
     return Cursor(int(moment), event_id, newer)
-
-
-def is_id(text: str) -> bool:
-    return len(text) == 32 and all(mark in "0123456789abcdef" for mark in text)
 
 
 def page(connection: Connection, sealer: Sealer, filters: Filters, cursor: Cursor | None, limit: int) -> Page:

@@ -50,15 +50,15 @@ class Maskers:
         return known[1]
 
     def _whole(self, slug: str) -> bool:
-        loaded = self._registry.get(slug)
-        return not loaded or any(one.kind == "url" and one.required for one in describe_settings(loaded.plugin))
+        plugin = self._registry.plugin(slug)
+        return plugin is None or any(one.kind == "url" and one.required for one in describe_settings(plugin))
 
     def _secrets(self, row: Any) -> list[str]:
         """All that its settings hold when nobody knows which of them are secret."""
         raw = self._sealer.open_json(row.settings, binding.settings(row.id))
-        loaded = self._registry.get(row.slug)
+        plugin = self._registry.plugin(row.slug)
         try:
-            return secrets_of(load_settings(loaded.plugin, raw)) if loaded else texts_in(raw)
+            return secrets_of(load_settings(plugin, raw)) if plugin else texts_in(raw)
         except ValidationError:
             return texts_in(raw)
 

@@ -7,9 +7,8 @@ from sqlalchemy import Connection
 
 from ours.clock import iso
 from ours.core.reasons import ABANDONED, Reason, describe
-from ours.services.opening import try_open
+from ours.services.opening import try_open, try_profile
 from ours.services.overview.events import rows
-from ours.services.overview.views import Mark
 from ours.store import Sealer, binding
 from ours.store.queries import reading_dispatches, reading_events, visitors
 
@@ -31,7 +30,7 @@ def events(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list
             "receivedAt": iso(row.received_at),
             "visitorId": public.get(row.visitor_id or ""),
             "source": row.source,
-            "dispatches": [_mark(mark) for mark in row.dispatches],
+            "dispatches": [mark.document for mark in row.dispatches],
         }
         | why_not(opened[row.id][1])
         for row in rows(connection, found)
@@ -98,12 +97,8 @@ def _timing(kept: Mapping[str, int]) -> Json:
     return {f"{name.removesuffix('_ms')}Ms": value for name, value in kept.items()}
 
 
-def _mark(mark: Mark) -> Json:
-    return {"id": mark.id, "destination": mark.destination, "status": mark.state, "reason": mark.reason}
-
-
 def _public_ids(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> Mapping[str, str]:
     """What callers know each visitor by, by the id of the visitor that it is in the end."""
     roots = visitors.roots(connection, {row.visitor_id for row in found if row.visitor_id})
-    opened = {root.id: try_open(sealer, root.profile, binding.visitor(root.id))[0] for root in roots.values()}
+    opened = {root.id: try_profile(sealer, root)[0] for root in roots.values()}
     return {visitor_id: str(profile["id"]) for visitor_id, profile in opened.items() if profile}

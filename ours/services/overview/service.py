@@ -5,12 +5,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection
-
-from ours import clock, log
+from ours import clock, ids, log
 from ours.core.balance import Balance
-from ours.errors import Busy, NotFound
+from ours.errors import Busy
 from ours.registry import Registry
+from ours.services import known
 from ours.services.overview import events, figures, plain, struck, trouble
 from ours.services.overview.details import Details
 from ours.services.overview.events import Filters, read_cursor
@@ -19,14 +18,13 @@ from ours.services.overview.pace import Pace, pace
 from ours.services.overview.trouble import FailedTry, Trouble
 from ours.services.overview.views import Event, Health, Page, Row, Slot, Standing
 from ours.store import Store
-from ours.store.queries import backlog, reading_dispatches, reading_events, reading_figures
+from ours.store.queries import backlog, reading_events, reading_figures
 from ours.store.queries.reading_events import Cursor
 from ours.store.queries.replay import Filter
 
 _logger = log.get("overview")
 _DEAR = 0.05
 _SHARE = 20
-_GONE = "It may never have been here, or retention has deleted it."
 
 
 class Overview:
@@ -59,13 +57,13 @@ class Overview:
         :raises NotFound: when there is none with that id.
         """
         with self._store.read() as connection:
-            row = _event(connection, event_id)
+            row = known.event(connection, event_id)
             return Details(connection, self._store.sealer, self._maskers, clear=clear).event(row)
 
     def trouble(self, wanted: Filter, before: str | None = None, limit: int = 50) -> Trouble:
         """A page of dispatches that did not simply arrive, the newest first; ``before`` is a cursor."""
         with self._store.read() as connection:
-            return trouble.page(connection, wanted, before if events.is_id(before or "") else None, limit)
+            return trouble.page(connection, wanted, before if ids.is_id(before or "") else None, limit)
 
     def failed_tries(self, destination_id: int, most: int = 5) -> Sequence[FailedTry]:
         """The latest tries of a destination that did not arrive, the latest first, what is personal masked."""
@@ -78,7 +76,7 @@ class Overview:
         :raises NotFound: when there is no such dispatch.
         """
         with self._store.read() as connection:
-            return str(_dispatch(connection, dispatch_id).event_id)
+            return str(known.dispatch(connection, dispatch_id).event_id)
 
     def pace(self) -> Pace:
         """How fast things go just now."""
@@ -159,23 +157,9 @@ class Overview:
     def event_json(self, event_id: str) -> dict[str, Any]:
         """:raises NotFound: when there is none with that id."""
         with self._store.read() as connection:
-            return plain.event(connection, self._store.sealer, _event(connection, event_id))
+            return plain.event(connection, self._store.sealer, known.event(connection, event_id))
 
     def dispatch_json(self, dispatch_id: str) -> dict[str, Any]:
         """:raises NotFound: when there is none with that id."""
         with self._store.read() as connection:
-            return plain.dispatch(connection, self._store.sealer, _dispatch(connection, dispatch_id))
-
-
-def _event(connection: Connection, event_id: str) -> Any:
-    row = reading_events.one(connection, event_id) if events.is_id(event_id) else None
-    if row is None:
-        raise NotFound(f"There is no event {event_id[:40]}. {_GONE}")
-    return row
-
-
-def _dispatch(connection: Connection, dispatch_id: str) -> Any:
-    row = reading_dispatches.one(connection, dispatch_id) if events.is_id(dispatch_id) else None
-    if row is None:
-        raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {_GONE}")
-    return row
+            return plain.dispatch(connection, self._store.sealer, known.dispatch(connection, dispatch_id))

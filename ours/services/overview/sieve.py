@@ -11,7 +11,7 @@ from ours.core import ranges
 from ours.core.paths import UNDEFINED, follow
 from ours.core.redact import Person
 from ours.errors import Unsealable
-from ours.services.opening import try_open
+from ours.services.opening import try_profile
 from ours.services.overview.masks import GROUPS, known_of
 from ours.store import Sealer, binding
 from ours.store.queries import reading_dispatches, visitors
@@ -70,7 +70,7 @@ class Sieve:
 
     def _is_shown(self, payload: Payload, sealer: Sealer, visitor: Any) -> bool:
         """Whether it passes masked, too. Of a visitor who can't be opened nobody knows what is to be masked."""
-        profile, unopened = try_open(sealer, visitor.profile, binding.visitor(visitor.id)) if visitor else ({}, None)
+        profile, unopened = try_profile(sealer, visitor) if visitor else ({}, None)
         bags = {name: payload.get(name) or {} for name in GROUPS}
         person = Person(*bags.values(), known_of(profile))
         return not unopened and self._passes({name: person.bag(values) for name, values in bags.items()})

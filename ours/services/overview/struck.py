@@ -36,9 +36,9 @@ def put(connection: Connection, struck: Struck) -> None:
 
 def latest(connection: Connection) -> Struck | None:
     """What was put last; None: nothing yet."""
-    row = checks.all_of(connection).get(_NAME)
+    row = checks.latest(connection, _NAME)
     if row is None:
         return None
-    at, result = row[0], orjson.loads(row[1])
+    result = orjson.loads(row.result)
     shares = {int(place): Health(Counter(states)) for place, states in result["health"].items()}
-    return Struck(Standing(Balance(**result["balance"]), figures.of_each(shares), at), result["took"])
+    return Struck(Standing(Balance(**result["balance"]), figures.of_each(shares), row.at), result["took"])

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ours.clock import iso
 from ours.core.balance import Balance
 from ours.core.reasons import ABANDONED, Reason
-from ours.core.retry import OPEN
+from ours.core.retry import has_ended
 
 STATES = ("delivered", "sunk", "pending", "sending", "retrying", "held", "rejected", "exhausted", "stopped")
 UNDER_WAY = frozenset({"pending", "sending", "retrying"})
@@ -22,6 +23,11 @@ class Mark:
     destination: str
     state: str
     reason: str | None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As programs are given it."""
+        return {"id": self.id, "destination": self.destination, "status": self.state, "reason": self.reason}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,20 @@ class Row:
         for mark in self.dispatches:
             places[mark.state].append(mark.destination)
         return [(state, len(places[state]), ", ".join(places[state])) for state in STATES if state in places]
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As programs are given it. Nothing of it is personal."""
+        return {
+            "id": self.id,
+            "event": self.name,
+            "mode": self.mode,
+            "source": self.source,
+            "occurredAt": iso(self.occurred_at),
+            "receivedAt": iso(self.received_at),
+            "visitor": self.visitor_id,
+            "dispatches": [mark.document for mark in self.dispatches],
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +139,7 @@ class Dispatch:
     @property
     def repeatable(self) -> bool:
         """Whether it has ended, or nobody can say how, and nothing repeats it yet."""
-        ended = self.state not in OPEN or self.ambiguous
-        return self.id is not None and self.replayed_by is None and ended
+        return self.id is not None and self.replayed_by is None and has_ended(self.state, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

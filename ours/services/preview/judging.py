@@ -26,6 +26,7 @@ from ours.services.destinations import typed
 from ours.services.destinations.config import Config
 from ours.services.destinations.limits import Limits
 from ours.services.destinations.mapping import mapper_of
+from ours.services.gates import category_of
 from ours.store.queries.dispatches import Claimed
 
 _NOISE = {"content-length", "webhook-signature"}
@@ -97,7 +98,7 @@ def side(
     except ValidationError as error:
         wrong = ", ".join(error.messages_dict)
         raise Invalid(f"The settings do not fit what the plugin asks for. Look at: {wrong}.") from None
-    category = config.kind(plugin)
+    category = category_of(config, plugin)
     allowed = typed.allow_list(config.events) if config.events else {}
     gate = routing.Gate(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
                         sources=frozenset(config.sources) or None, category=category)  # fmt: skip

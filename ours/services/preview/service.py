@@ -11,11 +11,11 @@ from ours.core.diffing import ABSENT, Difference, differences
 from ours.core.governance import Rule as CoreRule
 from ours.core.mapping import Context
 from ours.core.redact import Person
-from ours.errors import Invalid, NotFound
+from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import secrets_of
 from ours.registry import Registry
-from ours.services import samples
+from ours.services import known, samples
 from ours.services.destinations import Destinations
 from ours.services.destinations.config import Config, Given, drafted
 from ours.services.overview.masks import person_of
@@ -24,9 +24,7 @@ from ours.services.rules.service import Governance, Rule, core_rules
 from ours.services.samples import Sample
 from ours.store import Store
 from ours.store.queries import destinations as rows
-from ours.store.queries import reading_events
 
-LATEST = 1000
 _SHOWN = 50
 
 
@@ -64,31 +62,22 @@ class Preview:
         self._destinations = Destinations(store, registry)
         self._governance = Governance(store)
 
-    def destination(
-        self, destination_id: int, *, latest: int = LATEST, clear: bool = False, **given: Unpack[Given]
-    ) -> Report:
-        """What it would do to change a destination so. ``clear``: personal values are shown as they are.
+    def destination(self, destination_id: int, *, latest: int = samples.LATEST, **given: Unpack[Given]) -> Report:
+        """What it would do to change a destination so. What is personal is masked for everybody.
 
         :raises Invalid: when the change could not be made.
         """
         before, after = self._destinations.draft(destination_id, **given)
-        return self.configs(destination_id, before, after, latest=latest, clear=clear)
-
-    def configs(
-        self, destination_id: int, before: Config, after: Config, *, latest: int = LATEST, clear: bool = False
-    ) -> Report:
-        """What the difference between two configurations of a destination does."""
         rules = core_rules(self._governance.list())
         pair = (self._side(destination_id, before, rules), self._side(destination_id, after, rules))
-        return self._report([(before.name, *pair)], latest, clear=clear)
+        return self._report([(before.name, *pair)], latest)
 
     def plugin(
         self,
         destination_id: int,
         candidate: Plugin,
         *,
-        latest: int = LATEST,
-        clear: bool = False,
+        latest: int = samples.LATEST,
         **given: Unpack[Given],
     ) -> Report:
         """What it would do to have ``candidate`` in place of a destination's plugin; ``given``: what it needs besides.
@@ -100,9 +89,9 @@ class Preview:
         rules = core_rules(self._governance.list())
         old = self._side(destination_id, before, rules)
         new = side(destination_id, candidate, after, rules, hidden=secrets_of(old.target.settings))
-        return self._report([(before.name, old, new)], latest, clear=clear)
+        return self._report([(before.name, old, new)], latest)
 
-    def governance(self, wanted: Sequence[Rule], *, latest: int = LATEST, clear: bool = False) -> Report:
+    def governance(self, wanted: Sequence[Rule], *, latest: int = samples.LATEST) -> Report:
         """What it would do to have these rules.
 
         :raises Invalid: when one can't be.
@@ -113,7 +102,7 @@ class Preview:
             if one.loaded and one.events and not one.unopened:
                 config = self._destinations.config(one.id)
                 pairs.append((one.name, self._side(one.id, config, before), self._side(one.id, config, after)))
-        return self._report(pairs, latest, clear=clear)
+        return self._report(pairs, latest)
 
     def event(self, event_id: str, destination_id: int, **given: Unpack[Given]) -> Verdict:
         """What would be sent of one event to a destination, as it is set or as it would be; the allow list is asked.
@@ -122,37 +111,35 @@ class Preview:
         """
         _, config = self._destinations.draft(destination_id, **given)
         with self._store.read() as connection:
-            row = reading_events.one(connection, event_id) if len(event_id) == 32 else None
-            if row is None:
-                raise NotFound(f"There is no event {event_id[:40]}.")
+            row = known.event(connection, event_id)
             (sample,) = samples.opened(connection, self._store.sealer, [row])
         return self._side(destination_id, config, core_rules(self._governance.list())).judge(row, sample.context)
 
     def _side(self, destination_id: int, config: Config, rules: tuple[CoreRule, ...]) -> Side:
         with self._store.read() as connection:
             slug = _slug(connection, destination_id)
-        loaded = self._registry.get(slug)
-        if loaded is None:
+        plugin = self._registry.plugin(slug)
+        if plugin is None:
             raise Invalid("Its plugin is not loaded, so nobody knows what it would send.")
-        return side(destination_id, loaded.plugin, config, rules)
+        return side(destination_id, plugin, config, rules)
 
-    def _report(self, pairs: Sequence[tuple[str, Side, Side]], latest: int, *, clear: bool) -> Report:
+    def _report(self, pairs: Sequence[tuple[str, Side, Side]], latest: int) -> Report:
         with self._store.read() as connection:
             found = samples.latest(connection, self._store.sealer, latest)
         counts = Counter[str]()
         effects: list[Effect] = []
-        for effect in _effects(found, pairs, clear=clear):
+        for effect in _effects(found, pairs):
             counts[effect.kind] += 1
             if effect.kind != "stays" and len(effects) < _SHOWN:
                 effects.append(effect)
         return Report(len(found), counts, effects)
 
 
-def _effects(found: Sequence[Sample], pairs: Sequence[tuple[str, Side, Side]], *, clear: bool) -> Iterable[Effect]:
+def _effects(found: Sequence[Sample], pairs: Sequence[tuple[str, Side, Side]]) -> Iterable[Effect]:
     for sample in found:
         for name, before, after in pairs:
             old, new = before.judge(sample.row, sample.context), after.judge(sample.row, sample.context)
-            told = _told(old, new, None if clear else sample.context)
+            told = _told(old, new, sample.context)
             yield Effect(_kind(old, new, told), sample.row.id, sample.row.name, before.target.id, name,
                          old.reason, new.reason, told)  # fmt: skip
 
@@ -165,11 +152,11 @@ def _kind(old: Verdict, new: Verdict, told: Sequence[Difference]) -> str:
     return "appears" if old.request is None else "vanishes"
 
 
-def _told(old: Verdict, new: Verdict, about: Context | None) -> list[Difference]:
+def _told(old: Verdict, new: Verdict, about: Context) -> list[Difference]:
     """Whom it is ``about`` is masked after the values were compared, so that a change is seen and they are not."""
     found = differences(old.request or {}, new.request or {})
-    if about is None or not found:
-        return found
+    if not found:
+        return []
     person = person_of(about)
     return [
         Difference(one.path, _masked(person, one.path, one.old), _masked(person, one.path, one.new)) for one in found

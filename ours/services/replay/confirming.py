@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 from ours import clock
-from ours.errors import Invalid, NotFound
+from ours.errors import Invalid
 from ours.registry import Registry
-from ours.services import audit
+from ours.services import audit, known
 from ours.services.actors import Who, needs
-from ours.services.overview.events import is_id
 from ours.services.replay.bulk import Bulk, told
-from ours.services.replay.views import GONE, Filter
+from ours.services.replay.views import Filter
 from ours.store import Store
 from ours.store.queries import replay as queries
 
@@ -30,8 +29,7 @@ class Confirming:
         """
         now = clock.now_ms()
         with self._store.write() as connection:
-            if not is_id(dispatch_id) or queries.pair_of(connection, dispatch_id) is None:
-                raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {GONE}")
+            known.dispatch(connection, dispatch_id)
             if not queries.confirm(connection, [dispatch_id], now, seen=now):
                 raise Invalid("It is not held as ambiguous: what became of it is known, or will be.")
             audit.record(connection, actor, "confirm", f"dispatch {dispatch_id}")

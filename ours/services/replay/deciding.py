@@ -9,7 +9,6 @@ from typing import Protocol, cast
 from ours.core import routing
 from ours.core.incoming import Kind
 from ours.core.reasons import describe
-from ours.core.retry import OPEN
 from ours.core.routing import Gate, Planned
 from ours.errors import Invalid
 from ours.plugin.types import Mode
@@ -67,8 +66,3 @@ def check(planned: Planned) -> Planned:
 def why_not(reason: str | None) -> str:
     """Why a replay may not be made, in a sentence."""
     return _SENTENCES.get(reason or "") or describe(reason).words
-
-
-def is_under_way(one: Candidate) -> bool:
-    """Whether it may still end by itself, or when its destination is there again."""
-    return one.state in OPEN and (one.state, one.reason) != ("held", "ambiguous")

@@ -4,14 +4,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours.errors import Invalid, NotFound
+from ours.core import subjects
+from ours.core.retry import has_ended
+from ours.errors import Invalid
+from ours.ids import is_id
 from ours.registry import Registry
 from ours.services import audit, gates
 from ours.services.actors import Who, needs
-from ours.services.overview.events import is_id
+from ours.services.known import no_such
 from ours.services.replay import deciding, making
 from ours.services.replay.bulk import Bulk
-from ours.services.replay.views import GONE, Filter, Preview
+from ours.services.replay.views import Filter, Preview
 from ours.store import Store
 from ours.store.queries import replay as queries
 from ours.store.queries.replay import Candidate
@@ -38,12 +41,12 @@ class Replay:
         with self._store.write() as connection:
             known = gates.current(connection, self._registry, steady=True)
             old = _last(connection, dispatch_id)
-            if deciding.is_under_way(old):
+            if not has_ended(old.state, old.reason):
                 return _other(old, dispatch_id)
             planned = deciding.check(deciding.decide(known, old.destination_id, old, old.reason))
             (made,) = making.repeat(connection, [(old, planned)], fresh_id=fresh_id)
             detail = {"dispatch": made, "fresh_id": fresh_id}
-            audit.record(connection, actor, "replay", f"dispatch {old.id}", detail)
+            audit.record(connection, actor, "replay", subjects.dispatch(old.id), detail)
             return made
 
     @needs("editor", "dispatches:replay")
@@ -62,7 +65,7 @@ class Replay:
                 deciding.check(deciding.decide(known, ended[0].destination_id, ended[0], ended[0].reason))
             if made:
                 detail = {"dispatches": made, "fresh_id": fresh_id}
-                audit.record(connection, actor, "replay", f"event {event_id}", detail)
+                audit.record(connection, actor, "replay", subjects.event(event_id), detail)
             return made
 
     @needs("editor", "dispatches:replay")
@@ -76,7 +79,7 @@ class Replay:
             known = gates.current(connection, self._registry, steady=True)
             event = _held(connection, event_id)
             there = queries.last_of(connection, event_id, destination_id)
-            if there and deciding.is_under_way(there):
+            if there and not has_ended(there.state, there.reason):
                 return there.id
             if there:
                 raise Invalid(f"It has been there already. Replay its dispatch {there.id} instead.")
@@ -85,7 +88,7 @@ class Replay:
             planned = deciding.check(deciding.decide(known, destination_id, event, event.barred))
             made = making.first(connection, event, planned)
             detail = {"dispatch": made, "destination": destination_id}
-            audit.record(connection, actor, "replay", f"event {event_id}", detail)
+            audit.record(connection, actor, "replay", subjects.event(event_id), detail)
             return made
 
     def preview(self, wanted: Filter) -> Preview:
@@ -108,14 +111,14 @@ def _last(connection: Connection, dispatch_id: str) -> Candidate:
         queries.hold_events(connection, [pair[0]])
     last = queries.last_of(connection, *pair) if pair else None
     if last is None:
-        raise NotFound(f"There is no dispatch {dispatch_id[:40]}. {GONE}")
+        raise no_such("dispatch", dispatch_id)
     return last
 
 
 def _held(connection: Connection, event_id: str) -> Any:
     rows = queries.hold_events(connection, [event_id]) if is_id(event_id) else []
     if not rows:
-        raise NotFound(f"There is no event {event_id[:40]}. {GONE}")
+        raise no_such("event", event_id)
     return rows[0]
 
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 from ours.store.queries.replay import FAILED, Filter
 
-__all__ = ["FAILED", "GONE", "Filter", "Preview"]
-
-GONE = "It may never have been here, or retention has deleted it."
+__all__ = ["FAILED", "Filter", "Preview"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,6 @@ from ours.services.destinations.mapping import mapper_of
 from ours.services.rules.service import Governance
 from ours.store import Store
 
-LATEST = 1000
-
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -30,7 +28,7 @@ class Check:
         self._store = store
         self._registry = registry
 
-    def run(self, latest: int = LATEST) -> list[Doubt]:
+    def run(self, latest: int = samples.LATEST) -> list[Doubt]:
         """None when no event has come yet: then nothing is known."""
         with self._store.read() as connection:
             contexts = [sample.context for sample in samples.latest(connection, self._store.sealer, latest)]
@@ -49,10 +47,10 @@ class Check:
         for rule in Governance(self._store).list():
             yield from ((f"governance: {rule.name}", path) for path in condition_paths(rule.logic))
         for one in Destinations(self._store, self._registry).list():
-            loaded = self._registry.get(one.slug)
-            if loaded is None:
+            plugin = self._registry.plugin(one.slug)
+            if plugin is None:
                 continue
-            mapper = mapper_of(loaded.plugin, one.category, one.mapping, one.cases)
+            mapper = mapper_of(plugin, one.category, one.mapping, one.cases)
             mapped = ((field, path) for field, path in mapper.default.paths() if field in one.mapping)
             yield from ((f"{one.name}: {field}", path) for field, path in mapped)
             written = {case["name"]: case["mapping"] for case in one.cases}

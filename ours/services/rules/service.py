@@ -73,20 +73,20 @@ class Governance:
         :raises Invalid: naming each wrong field.
         """
         with self._held() as known:
-            return self.put([*known, rule], actor=actor, verb="add rule", why=why)[-1]
+            return self.put([*known, rule], actor=actor, verb="add_rule", why=why)[-1]
 
     @needs("editor", "destinations:write")
     def change(self, rule_id: int, *, actor: Who, why: str = "", **changes: Any) -> Rule:
         """Other values for some of a rule's fields."""
         with self._held() as known:
             after = [_changed(rule, changes) if rule.id == rule_id else rule for rule in known]
-            put = self.put(after, actor=actor, verb="change rule", why=why)
+            put = self.put(after, actor=actor, verb="change_rule", why=why)
         return next(rule for rule in put if rule.id == rule_id)
 
     @needs("editor", "destinations:write")
     def remove(self, rule_id: int, *, actor: Who, why: str = "") -> None:
         with self._held() as known:
-            self.put([rule for rule in known if rule.id != rule_id], actor=actor, verb="remove rule", why=why)
+            self.put([rule for rule in known if rule.id != rule_id], actor=actor, verb="remove_rule", why=why)
 
     @needs("editor", "destinations:write")
     def move(self, rule_id: int, place: int, *, actor: Who) -> Sequence[Rule]:
@@ -95,7 +95,7 @@ class Governance:
             moved = [rule for rule in known if rule.id == rule_id]
             rest = [rule for rule in known if rule.id != rule_id]
             at = min(max(place, 1) - 1, len(rest))
-            return self.put([*rest[:at], *moved, *rest[at:]], actor=actor, verb="order rules")
+            return self.put([*rest[:at], *moved, *rest[at:]], actor=actor, verb="order_rules")
 
     @contextmanager
     def _held(self) -> Iterator[Sequence[Rule]]:
@@ -114,7 +114,7 @@ class Governance:
 
     @needs("editor", "destinations:write")
     def put(
-        self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set rules", why: str = "", seen: int | None = None
+        self, wanted: Sequence[Rule], *, actor: Who, verb: Verb = "set_rules", why: str = "", seen: int | None = None
     ) -> Sequence[Rule]:
         """Let these be all the rules, in this order. ``seen``: the version that the change began with.
 

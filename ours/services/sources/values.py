@@ -1,6 +1,8 @@
 """What is told of sources, their keys and their volumes. Moments are in milliseconds."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ours import clock
 from ours.core.reasons import Reason
@@ -28,6 +30,20 @@ class Source:
     last_seen_at: int | None
     live: Volume
     test: Volume
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As programs are given it."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "status": self.status,
+            "createdAt": clock.iso(self.created_at),
+            "lastSeenAt": clock.iso(self.last_seen_at),
+            "rateLimit": self.rate_limit,
+            "live": asdict(self.live),
+            "test": asdict(self.test),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +75,9 @@ class Key:
     def in_use(self, now: int) -> bool:
         """Whether somebody sent with it in the last 24 hours and would be refused without it."""
         return self.works(now) and self.last_used_at is not None and now - self.last_used_at < clock.DAY
+
+
+def working_key(keys: Sequence[Key], mode: str) -> Key | None:
+    """Of these, the newest first, the first of that mode that is accepted now, and can be shown."""
+    now = clock.now_ms()
+    return next((key for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)

@@ -6,9 +6,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours.clock import iso
-from ours.services.opening import try_open
+from ours.services.opening import try_profile
 from ours.services.overview import plain
-from ours.store import Sealer, binding
+from ours.store import Sealer
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_dispatches, reading_events, visitors
 
@@ -26,7 +26,7 @@ def document(connection: Connection, sealer: Sealer, root: Any, now: int) -> dic
 
 
 def _visitor(sealer: Sealer, row: Any) -> dict[str, Any]:
-    profile, unopened = try_open(sealer, row.profile, binding.visitor(row.id))
+    profile, unopened = try_profile(sealer, row)
     named = {name: profile[key] for key, name in _NAMES.items() if profile.get(key)}
     moments = {"createdAt": iso(row.created_at), "seenAt": iso(row.seen_at)}
     told = {"id": row.id, "mergedInto": row.alias_of, **named, "properties": profile.get("properties", {}), **moments}

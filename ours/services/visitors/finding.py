@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from ours import ids
 from ours.core import emails, phones
 from ours.errors import Invalid
 from ours.store import Lookup
@@ -23,7 +24,6 @@ _HELD_AS = {"externalId": "external", "email": "email", "phone": "phone"}
 FACTS: Mapping[str, str] = {"external": "external_id", "email": "email_sha256", "phone": "phone"}
 _MODES = ("live", "test")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_HASH = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def twins(connection: Connection, lookup: Lookup, mode: str, profiles: Iterable[
 
 def _ids(connection: Connection, lookup: Lookup, text: str, kind: str) -> Iterator[tuple[str, str]]:
     if kind == "visitor":
-        yield from [(text, kind)] if _HASH.fullmatch(text) else []
+        yield from [(text, kind)] if ids.is_id(text) else []
     elif kind == "userId":
         yield from ((lookup(mode, "visitor", text), kind) for mode in _MODES)
     elif value := _value(kind, text):

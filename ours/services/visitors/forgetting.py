@@ -20,7 +20,7 @@ from ours.core import subjects
 from ours.errors import Busy
 from ours.services import audit
 from ours.services.actors import Who
-from ours.services.opening import try_open
+from ours.services.opening import try_profile
 from ours.services.route import Route
 from ours.services.visitors import finding
 from ours.store import Store, binding
@@ -95,7 +95,7 @@ def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
         return None
     kept["destinations"] = [Place(**one) for one in kept["destinations"]]
     kept["twins"] = [one for one in kept["twins"] if one in set(here)]
-    visitor_id = entry.subject.removeprefix(subjects.visitor(""))
+    _, visitor_id = subjects.read(entry.subject)
     return Receipt(entry.id, entry.actor, visitor_id, forgotten_at=entry.at, **kept)
 
 
@@ -168,10 +168,7 @@ class Forgetting:
         return replace(receipt, scrubbed=self._store.scrub()) if receipt else None
 
     def _twins(self, connection: Connection, mode: str, family: Sequence[str]) -> list[str]:
-        opened = (
-            try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0]
-            for row in visitors.by_id(connection, family)
-        )
+        opened = (try_profile(self._store.sealer, row)[0] for row in visitors.by_id(connection, family))
         return finding.twins(connection, self._store.lookup, mode, opened)
 
     def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:

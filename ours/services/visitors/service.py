@@ -13,15 +13,15 @@ from ours.core.deeds import Verb
 from ours.core.reasons import Reason
 from ours.core.redact import Person
 from ours.errors import NotFound
+from ours.ids import is_id
 from ours.services import audit
 from ours.services.actors import RANKS, Actor, Who, needs
-from ours.services.opening import try_open
-from ours.services.overview import is_id
+from ours.services.opening import try_profile
 from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found
 from ours.services.visitors.forgetting import Forgetting, Receipt, receipt_of
-from ours.store import Store, binding
+from ours.store import Store
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
@@ -129,13 +129,13 @@ class Visitors:
         return self._forgetting.again(actor)
 
     def _profile(self, connection: Connection, root: Any, *, clear: bool) -> Profile:
-        profile, unopened = try_open(self._store.sealer, root.profile, binding.visitor(root.id))
+        profile, unopened = try_profile(self._store.sealer, root)
         family = reading_events.merged_into(connection, root.id)
         held = queries.identifiers_of(connection, family)
         properties = profile.get("properties") or {}
         veil = None if clear else Person(properties, {"phone": profile.get("phone")})
         others = visitors.by_id(connection, family[1:])
-        opened = [profile, *(try_open(self._store.sealer, row.profile, binding.visitor(row.id))[0] for row in others)]
+        opened = [profile, *(try_profile(self._store.sealer, row)[0] for row in others)]
         return Profile(
             id=root.id,
             mode=root.mode,

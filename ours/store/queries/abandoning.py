@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, text, update
+from sqlalchemy import Column, ColumnElement, Connection, delete, func, select, update
 
 from ours.store.tables import destinations, dispatches, events
+from ours.store.tables.dispatches import HELD
 from ours.store.tables.events import UNROUTED
 
 _d, _e, _of = dispatches.c, events.c, destinations.c
-_HELD = text("state = 'held'")  # in the words of the partial index, or it is not used
 _MINE = _d.destination_id == _of.id
 _BEFORE: dict[str, None] = dict.fromkeys(("routed_at", "visitor_id", "owed", "refused", "notes"))
 
@@ -18,7 +18,7 @@ def held(connection: Connection, reason: str) -> Sequence[Any]:
     """The dispatches held for a reason, counted by ``destination_id`` and ``mode``, and when the ``oldest`` and
     ``newest`` were made."""
     query = select(_of.id.label("destination_id"), _d.mode, *_figures(_d.created_at))
-    query = query.select_from(destinations).join(dispatches, _MINE).where(_HELD, _d.reason == reason)
+    query = query.select_from(destinations).join(dispatches, _MINE).where(HELD, _d.reason == reason)
     return connection.execute(query.group_by(_of.id, _d.mode).order_by(_of.id, _d.mode)).all()
 
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from ours.store.tables import alerts, destinations, dispatches
+from ours.store.tables.dispatches import HELD
 from ours.store.tables.watch import DUE, OPEN
 
 _a, _d = alerts.c, dispatches.c
-_HELD = text("state = 'held'")  # in the words of the partial index, or it is not used
 
 
 def open_ones(connection: Connection) -> Sequence[Any]:
@@ -44,7 +44,7 @@ def delete_closed(connection: Connection, before: int) -> None:
 def held_for(connection: Connection, reason: str) -> Sequence[Any]:
     """Id, name and ``count`` of the destinations that are not removed and hold dispatches for that reason."""
     of = destinations.c
-    held = select(func.count()).where(_d.destination_id == of.id, _HELD, _d.reason == reason).scalar_subquery()
+    held = select(func.count()).where(_d.destination_id == of.id, HELD, _d.reason == reason).scalar_subquery()
     query = select(of.id, of.name, held.label("count")).where(of.status != "removed").order_by(of.id)
     rows: Sequence[Any] = connection.execute(query).all()
     return [row for row in rows if row.count]
@@ -52,7 +52,7 @@ def held_for(connection: Connection, reason: str) -> Sequence[Any]:
 
 def held_since(connection: Connection, moment: int) -> Sequence[Any]:
     """Id, name and ``count`` of the destinations that have held dispatches since before that moment."""
-    held = select(_d.destination_id, func.count().label("count")).where(_HELD, _d.updated_at < moment)
+    held = select(_d.destination_id, func.count().label("count")).where(HELD, _d.updated_at < moment)
     counted = held.group_by(_d.destination_id).subquery()
     query = select(destinations.c.id, destinations.c.name, counted.c["count"])
     joined = query.join(counted, counted.c.destination_id == destinations.c.id)

@@ -3,14 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, bindparam, func, or_, select, update
 
 from ours.store.tables import destinations, dispatches
+from ours.store.tables.dispatches import HELD, WAITING
 
 _d, _of = dispatches.c, destinations.c
-# In the words of the partial indexes, or they are not used. What waits is pending or retrying.
-_WAITING = text("due_at IS NOT NULL")
-_HELD = text("state = 'held'")
 _MINE = _d.destination_id == _of.id
 
 _RELEASE = (
@@ -22,8 +20,8 @@ _RELEASE = (
 
 def strays(connection: Connection) -> Sequence[int]:
     """The destinations for which something waits, or is held, where status and breaker do not put it."""
-    waiting = select(_d.id).where(_MINE, _WAITING).exists()
-    held = select(_d.id).where(_MINE, _HELD).exists()
+    waiting = select(_d.id).where(_MINE, WAITING).exists()
+    held = select(_d.id).where(_MINE, HELD).exists()
     ended = and_(_of.status.in_(["off", "removed"]), or_(waiting, held))
     stands = and_(or_(_of.status == "paused", and_(_of.status == "on", _of.breaker == "open")), waiting)
     flows = and_(
@@ -37,9 +35,9 @@ def drained(connection: Connection, destination_id: int | None = None) -> Sequen
 
     Of all, or of one.
     """
-    waiting = select(_d.id).where(_MINE, _WAITING).exists()
+    waiting = select(_d.id).where(_MINE, WAITING).exists()
     in_hand = select(_d.id).where(_MINE, _d.lease_until.is_not(None)).exists()
-    held = select(_d.id).where(_MINE, _HELD, _d.reason != "ambiguous").exists()
+    held = select(_d.id).where(_MINE, HELD, _d.reason != "ambiguous").exists()
     leaves = (_of.leaving_since.is_not(None), _of.status != "removed")
     query = select(_of.id).where(*leaves, ~or_(waiting, in_hand, held)).order_by(_of.id)
     return connection.scalars(query if destination_id is None else query.where(_of.id == destination_id)).all()
@@ -52,17 +50,17 @@ def holding(connection: Connection, reason: str) -> Sequence[Any]:
 
 
 def count_waiting(connection: Connection, destination_id: int) -> int:
-    return _count(connection, _d.destination_id == destination_id, _WAITING)
+    return _count(connection, _d.destination_id == destination_id, WAITING)
 
 
 def count_held(connection: Connection, destination_id: int, reason: str | None = None) -> int:
     """Held for that reason, or for any."""
     which = _d.destination_id == destination_id
-    return _count(connection, which if reason is None else and_(which, _d.reason == reason), _HELD)
+    return _count(connection, which if reason is None else and_(which, _d.reason == reason), HELD)
 
 
 _NEXT_REASON = select(
-    func.min(select(func.min(_d.reason)).where(_HELD, _MINE, _d.reason > bindparam("after")).scalar_subquery())
+    func.min(select(func.min(_d.reason)).where(HELD, _MINE, _d.reason > bindparam("after")).scalar_subquery())
 ).select_from(destinations)
 
 
@@ -72,7 +70,7 @@ def held_for(connection: Connection, wanted: Callable[[str], bool]) -> dict[str,
     while reason is not None:
         if wanted(reason):
             query = select(func.count()).select_from(destinations).join(dispatches, _MINE)
-            found[reason] = connection.scalar(query.where(_HELD, _d.reason == reason)) or 0
+            found[reason] = connection.scalar(query.where(HELD, _d.reason == reason)) or 0
         reason = connection.scalar(_NEXT_REASON, {"after": reason})
     return found
 
@@ -80,9 +78,9 @@ def held_for(connection: Connection, wanted: Callable[[str], bool]) -> dict[str,
 def oldest(connection: Connection, destination_id: int) -> int | None:
     """When the oldest of what waits or is held was made."""
     mine = _d.destination_id == destination_id
-    waiting = connection.scalar(select(func.min(_d.created_at)).where(mine, _WAITING))
+    waiting = connection.scalar(select(func.min(_d.created_at)).where(mine, WAITING))
     # The index of trouble has them in the order in which they were made.
-    held = connection.scalar(select(_d.created_at).where(mine, _HELD).order_by(_d.id).limit(1))
+    held = connection.scalar(select(_d.created_at).where(mine, HELD).order_by(_d.id).limit(1))
     return min((moment for moment in (waiting, held) if moment is not None), default=None)
 
 
@@ -107,21 +105,21 @@ def hold(
     All of it, or what was due before a moment.
     """
     to = {"state": "held", "reason": reason, "due_at": None, "updated_at": now}
-    which = _WAITING if due_before is None else and_(_WAITING, _d.due_at < due_before)
+    which = WAITING if due_before is None else and_(WAITING, _d.due_at < due_before)
     return _move(connection, destination_id, which, to, limit)
 
 
 def stop(connection: Connection, destination_id: int, reason: str, now: int, limit: int) -> int:
     """Stop up to ``limit`` of what is pending, retrying or held for whatever reason."""
     to = {"state": "stopped", "reason": reason, "due_at": None, "updated_at": now}
-    moved = _move(connection, destination_id, _WAITING, to, limit)
-    return moved + (_move(connection, destination_id, _HELD, to, limit - moved) if moved < limit else 0)
+    moved = _move(connection, destination_id, WAITING, to, limit)
+    return moved + (_move(connection, destination_id, HELD, to, limit - moved) if moved < limit else 0)
 
 
 def stop_held(connection: Connection, destination_id: int, held_for: str, reason: str, now: int, limit: int) -> int:
     """Stop up to ``limit`` of what is held for one reason, and say another; how many."""
     to = {"state": "stopped", "reason": reason, "updated_at": now}
-    return _move(connection, destination_id, and_(_HELD, _d.reason == held_for), to, limit)
+    return _move(connection, destination_id, and_(HELD, _d.reason == held_for), to, limit)
 
 
 def release(
@@ -138,7 +136,7 @@ def release(
 
     ``dues`` gives the moments for that many; ``mode`` takes only live or only test ones.
     """
-    query = select(_d.id).where(_HELD, _d.destination_id == destination_id, _d.reason == reason)
+    query = select(_d.id).where(HELD, _d.destination_id == destination_id, _d.reason == reason)
     if mode:
         query = query.where(_d.mode == mode)
     ids = connection.scalars(query.order_by(_d.id).limit(limit).with_for_update(skip_locked=True)).all()
@@ -149,7 +147,7 @@ def release(
 
 
 def _held_for(reason: str) -> ColumnElement[bool]:
-    return select(_d.id).where(_MINE, _HELD, _d.reason == reason).exists()
+    return select(_d.id).where(_MINE, HELD, _d.reason == reason).exists()
 
 
 def _count(connection: Connection, *which: Any) -> int:

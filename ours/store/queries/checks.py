@@ -1,5 +1,7 @@
 """The latest result of each check, one row a check."""
 
+from typing import Any
+
 from sqlalchemy import Connection, select, text
 
 from ours.store.tables import checks
@@ -14,6 +16,6 @@ def put(connection: Connection, name: str, at: int, result: str) -> None:
     connection.execute(_PUT, {"name": name, "at": at, "result": result})
 
 
-def all_of(connection: Connection) -> dict[str, tuple[int, str]]:
-    """Name → when, and what was found (JSON)."""
-    return {row.name: (row.at, row.result) for row in connection.execute(select(checks))}
+def latest(connection: Connection, name: str) -> Any | None:
+    """``at``: when, and ``result``: what was found (JSON)."""
+    return connection.execute(select(checks.c.at, checks.c.result).where(checks.c.name == name)).one_or_none()

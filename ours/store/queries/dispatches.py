@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, text, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
 
 from ours.errors import DAMAGED
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.queries.destinations import LONGEST_REST
 from ours.store.tables import attempts, destinations, dispatches
-from ours.store.tables.dispatches import OPEN
+from ours.store.tables.dispatches import IN_HAND, OPEN, WAITING
 
 _d = dispatches.c
 
@@ -232,8 +232,7 @@ def renew(connection: Connection, ids: Iterable[str], *, holder: str, until: int
 
 def ahead(connection: Connection, moment: int, limit: int) -> Sequence[str]:
     """Dispatches that wait or are in hand and were last written down after ``moment``. Reads all that are open."""
-    kinds = (text("due_at IS NOT NULL"), text("lease_until IS NOT NULL"))
-    found = (select(_d.id).where(kind, _d.updated_at > moment).limit(limit) for kind in kinds)
+    found = (select(_d.id).where(part, _d.updated_at > moment).limit(limit) for part in (WAITING, IN_HAND))
     return [dispatch_id for query in found for dispatch_id in connection.scalars(query)]
 
 

@@ -14,13 +14,12 @@ from sqlalchemy import Column, Connection, MetaData, Table, func, select, text, 
 
 from ours import clock, ids
 from ours.store.tables import attempts, dispatches, events
+from ours.store.tables.dispatches import OPEN_PARTS
 from ours.store.tables.events import UNROUTED
 
 KEYS: Mapping[str, Column[Any]] = {"events": events.c.id, "attempts": attempts.c.dispatch_id}
 """The tables that can be divided, and by which column."""
 _EVENTS_OF = {"events": dispatches.c.event_id, "attempts": dispatches.c.id}
-# In the words of the partial indexes, or they are not used.
-_OPEN = ("due_at IS NOT NULL", "lease_until IS NOT NULL", "state = 'held'")
 _PARTS = text(
     "SELECT child.relname, pg_get_expr(child.relpartbound, child.oid) FROM pg_inherits"
     " JOIN pg_class child ON child.oid = inhrelid WHERE inhparent = to_regclass(:name)"
@@ -133,7 +132,7 @@ def _open(connection: Connection, of: str, part: Part, limit: int) -> Sequence[s
     """What of a partition's range is named by dispatches that are open; reads only those, however many ended."""
     key = _EVENTS_OF[of]
     within = key >= ids.floor(part.start), key < ids.floor(part.end)
-    return connection.scalars(union(*(select(key).where(text(one), *within) for one in _OPEN)).limit(limit)).all()
+    return connection.scalars(union(*(select(key).where(one, *within) for one in OPEN_PARTS)).limit(limit)).all()
 
 
 def decisions(connection: Connection, part: Part, needed: Sequence[str]) -> Sequence[Any]:

@@ -8,16 +8,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select, true, tuple_
 
 from ours.store.hand import Prepared
 from ours.store.tables import destinations, dispatches, events, sources, visitors
+from ours.store.tables.events import SHOWN
 from ours.store.tables.types import Id
 
 FURTHEST = 10_000
 
 _e, _d = events.c, dispatches.c
-_SHOWN = text("kind = 'track'")  # a literal: SQLite uses a partial index only when the query repeats its condition
 _PLACE = (_e.occurred_at, _e.id)
 _LISTED = (_e.id, _e.mode, _e.source_id, _e.name, _e.occurred_at, _e.received_at, _e.routed_at, _e.visitor_id,
            _e.owed, _e.refused, _e.notes)  # fmt: skip
@@ -72,7 +72,7 @@ def page(
     newer = cursor is not None and cursor.newer
     order = tuple(column if newer else column.desc() for column in _PLACE)
     lead, *others = _conditions(narrowed, connection.dialect.name == "sqlite")
-    walk: tuple[Any, ...] = (_SHOWN, lead, *_window(narrowed), *_beside(cursor))
+    walk: tuple[Any, ...] = (SHOWN, lead, *_window(narrowed), *_beside(cursor))
     edge = None
     if others:
         end = select(*_PLACE).where(*walk).order_by(*order).offset(furthest(narrowed) - 1).limit(1)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from ours.store.tables import destinations, dispatches, events, volumes
+from ours.store.tables.dispatches import OPEN_PARTS, WAITING
 
 _d, _e = dispatches.c, events.c
 
@@ -41,22 +42,18 @@ def received(connection: Connection, since: int, step: int) -> Sequence[Any]:
     return connection.execute(select(*groups, *figures).where(volumes.c.minute >= since).group_by(*groups)).all()
 
 
-# In the words of the partial indexes, or they are not used.
-_OPEN = ("due_at IS NOT NULL", "lease_until IS NOT NULL", "state = 'held'")
-
-
 def open_states(connection: Connection, destination_id: int | None = None) -> Sequence[Any]:
     """As ``states``, of what is pending, retrying, sending or held (for one destination); reads only those."""
     query = select(_d.destination_id, _d.mode, _d.state, func.count().label("count"))
     if destination_id is not None:
         query = query.where(_d.destination_id == destination_id)
-    parts = (query.where(text(one)).group_by(_d.destination_id, _d.mode, _d.state) for one in _OPEN)
+    parts = (query.where(part).group_by(_d.destination_id, _d.mode, _d.state) for part in OPEN_PARTS)
     return [row for part in parts for row in connection.execute(part)]
 
 
 def oldest_due(connection: Connection) -> Sequence[Any]:
     """For each destination that is not removed: name, slug, status, breaker, and since when its oldest is due."""
-    oldest = select(func.min(_d.due_at)).where(_d.destination_id == destinations.c.id, text("due_at IS NOT NULL"))
+    oldest = select(func.min(_d.due_at)).where(_d.destination_id == destinations.c.id, WAITING)
     of = destinations.c
     query = select(of.id, of.name, of.slug, of.status, of.breaker, oldest.scalar_subquery().label("due_at"))
     return connection.execute(query.where(of.status != "removed").order_by(of.id)).all()

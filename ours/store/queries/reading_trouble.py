@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, select
 
 from ours import ids
+from ours.core.retry import TROUBLED
 from ours.store.hand import Prepared
 from ours.store.queries import reading_events
 from ours.store.queries.replay import Filter, is_last
 from ours.store.tables import attempts, dispatches, events
 from ours.store.tables.dispatches import TROUBLE
 
-STATES = frozenset({"retrying", "held", "rejected", "exhausted", "stopped"})
 Lane = tuple[int, str]
 _Writing = Callable[[tuple[str, ...], bool], Prepared]
 _a, _d, _e = attempts.c, dispatches.c, events.c
@@ -50,7 +50,7 @@ def page(
 def reasons(connection: Connection, wanted: Filter, most: int) -> Sequence[Any]:
     """How many match by destination, state and reason; the newest ``most`` of each lane are counted."""
     places = [wanted.destination_id] if wanted.destination_id else reading_events.destination_names(connection)
-    lanes = [(place, state) for place in places for state in sorted(wanted.states & STATES)]
+    lanes = [(place, state) for place in places for state in sorted(wanted.states & set(TROUBLED))]
     return _of_lanes(connection, _counted, _narrowed(wanted, None), most, lanes)
 
 
@@ -61,7 +61,7 @@ def failed_tries(connection: Connection, destination_id: int, most: int) -> Sequ
     what is tried first is the oldest of what waits, and the newest of what ended. So nothing is walked, however many
     are held that were never tried.
     """
-    ends = [{"place": destination_id, "state": state, "most": _EACH_END} for state in sorted(STATES)]
+    ends = [{"place": destination_id, "state": state, "most": _EACH_END} for state in TROUBLED]
     found = set(_LATELY.column(connection, place=destination_id, latest=_LATEST, most=most))
     found |= {row.id for end in (_OLDEST, _YOUNGEST) for row in end.each(connection, ends)}
     columns = _a.dispatch_id, _a.number, _a.started_at, _d.event_id

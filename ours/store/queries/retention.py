@@ -13,7 +13,6 @@ from sqlalchemy import (
     func,
     literal_column,
     select,
-    text,
     tuple_,
     update,
 )
@@ -22,11 +21,10 @@ from ours.core.retry import OPEN
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.tables import attempts, audit, dispatches, events, seen, volumes
+from ours.store.tables.dispatches import HELD
+from ours.store.tables.events import TEST
 
 _a, _d, _e = attempts.c, dispatches.c, events.c
-# In the words of the partial indexes, or they are not used.
-_TEST = text("mode = 'test'")
-_HELD = text("state = 'held'")
 _DELETE_ATTEMPT = "DELETE FROM attempts WHERE dispatch_id = {} AND number = {}"
 _ONE: Label[int] = literal_column("1").label("count")
 _ROUTED = Prepared(select(_e.id, _e.mode, _e.kind, _e.refused, _e.owed, _ONE))
@@ -59,7 +57,7 @@ def aged(connection: Connection, after: str | None, limit: int, *, test_only: bo
     """The next events in order of acceptance, however old they are."""
     some = select(_e.id, _e.mode, _e.received_at, _e.routed_at).order_by(_e.id).limit(limit)
     if test_only:
-        some = some.where(_TEST)
+        some = some.where(TEST)
     if after is not None:
         some = some.where(_e.id > after)
     part = some.subquery().c
@@ -119,7 +117,7 @@ def delete_attempts(connection: Connection, rows: Sequence[Tried]) -> None:
 
 def expire_held(connection: Connection, before: int, now: int, limit: int) -> int:
     """Stop what has been held since ``before``; answers how many."""
-    oldest = select(_d.id).where(_HELD, _d.updated_at < before).order_by(_d.updated_at, _d.id).limit(limit)
+    oldest = select(_d.id).where(HELD, _d.updated_at < before).order_by(_d.updated_at, _d.id).limit(limit)
     query = update(dispatches).where(_d.id.in_(oldest.with_for_update(skip_locked=True)))
     return connection.execute(query.values(state="stopped", reason="expired", updated_at=now)).rowcount
 

@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from ours.store.tables import events
+from ours.store.tables.events import SHOWN
 
 _e = events.c
-_SHOWN = text("kind = 'track'")  # a literal: SQLite uses a partial index only when the query repeats its condition
 
 
 def latest(connection: Connection, count: int) -> Sequence[Any]:
-    query = select(events).where(_SHOWN).order_by(_e.occurred_at.desc(), _e.id.desc()).limit(count)
+    query = select(events).where(SHOWN).order_by(_e.occurred_at.desc(), _e.id.desc()).limit(count)
     return connection.execute(query).all()
 
 
 def names(connection: Connection, among: int) -> Sequence[Any]:
     """The names of the latest events: ``name_key``, one way of writing it, ``count``, and when it was ``last`` seen."""
-    newest = select(_e.name_key, _e.name, _e.occurred_at).where(_SHOWN).order_by(_e.occurred_at.desc(), _e.id.desc())
+    newest = select(_e.name_key, _e.name, _e.occurred_at).where(SHOWN).order_by(_e.occurred_at.desc(), _e.id.desc())
     part = newest.limit(among).subquery()
     counted = select(part.c.name_key, func.min(part.c.name).label("name"), func.count().label("count"),
                      func.max(part.c.occurred_at).label("last"))  # fmt: skip

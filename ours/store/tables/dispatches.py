@@ -8,8 +8,12 @@ _STATES = ("pending", "sending", "retrying", "delivered", "rejected", "exhausted
 _SENT = one_of("state", "delivered", "retrying", "exhausted")
 _FIRST = text("replay_of IS NULL")
 _REPLAYS = text("replay_of IS NOT NULL")
-_HELD = text("state = 'held'")
-# In these words an index knows what did not end. A query has to say the same (SQLite compares the text).
+# In these words the partial indexes know their rows. A query that is to use one has to say the same, and not by a value
+# that is bound: SQLite compares the text.
+WAITING = text("due_at IS NOT NULL")  # pending or retrying
+IN_HAND = text("lease_until IS NOT NULL")
+HELD = text("state = 'held'")
+OPEN_PARTS = (WAITING, IN_HAND, HELD)
 OPEN = text(one_of("state", "pending", "sending", "retrying", "held"))
 # Who says this too may use the index of what did not simply arrive; IS TRUE keeps all others from it, to whom a state
 # alone would seem to say enough.
@@ -47,21 +51,15 @@ dispatches = Table(
     ),
     Index("uq_dispatches_replay_of", "replay_of", unique=True, sqlite_where=_REPLAYS, postgresql_where=_REPLAYS),
     Index("ix_dispatches_event_id", "event_id"),
-    Index(
-        "ix_dispatches_due", "destination_id", "due_at", "id", sqlite_where=text("due_at IS NOT NULL"),
-        postgresql_where=text("due_at IS NOT NULL"),
-    ),
-    Index(
-        "ix_dispatches_in_hand", "destination_id", "lease_until", sqlite_where=text("lease_until IS NOT NULL"),
-        postgresql_where=text("lease_until IS NOT NULL"),
-    ),
+    Index("ix_dispatches_due", "destination_id", "due_at", "id", sqlite_where=WAITING, postgresql_where=WAITING),
+    Index("ix_dispatches_in_hand", "destination_id", "lease_until", sqlite_where=IN_HAND, postgresql_where=IN_HAND),
     Index("ix_dispatches_lanes", "destination_id", "lane", "id", sqlite_where=_IN_LANE, postgresql_where=_IN_LANE),
     Index(
         "ix_dispatches_trouble", "state", "destination_id", "id", "reason", "mode", sqlite_where=TROUBLE,
         postgresql_where=TROUBLE,
     ),
-    Index("ix_dispatches_held", "updated_at", "id", sqlite_where=_HELD, postgresql_where=_HELD),
-    Index("ix_dispatches_held_for", "destination_id", "reason", "id", sqlite_where=_HELD, postgresql_where=_HELD),
+    Index("ix_dispatches_held", "updated_at", "id", sqlite_where=HELD, postgresql_where=HELD),
+    Index("ix_dispatches_held_for", "destination_id", "reason", "id", sqlite_where=HELD, postgresql_where=HELD),
 )  # fmt: skip
 
 attempts = Table(

@@ -4,10 +4,10 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, Str
 
 from ours.store.tables.types import Id, Moment, Number, metadata
 
-# In these words an index knows what waits for the router, apart from what was set aside with a note why.
-UNROUTED = text("routed_at IS NULL")
-_SHOWN = text("kind = 'track'")
-_TEST = text("mode = 'test'")
+# In these words the partial indexes know their rows, and a query has to say the same: see dispatches.
+UNROUTED = text("routed_at IS NULL")  # what was set aside, too, with a note why
+SHOWN = text("kind = 'track'")
+TEST = text("mode = 'test'")
 
 events = Table(
     "events",
@@ -31,16 +31,16 @@ events = Table(
     CheckConstraint("kind IN ('track', 'identify')", name="kind"),
     CheckConstraint("mode IN ('live', 'test')", name="mode"),
     Index("ix_events_unrouted", "notes", "id", sqlite_where=UNROUTED, postgresql_where=UNROUTED),
-    Index("ix_events_test", "id", sqlite_where=_TEST, postgresql_where=_TEST),
-    Index("ix_events_occurred_at", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("ix_events_test", "id", sqlite_where=TEST, postgresql_where=TEST),
+    Index("ix_events_occurred_at", "occurred_at", "id", sqlite_where=SHOWN, postgresql_where=SHOWN),
     Index(
-        "ix_events_name_key", "name_key", "occurred_at", "id", "source_id", "mode", sqlite_where=_SHOWN,
-        postgresql_where=_SHOWN,
+        "ix_events_name_key", "name_key", "occurred_at", "id", "source_id", "mode", sqlite_where=SHOWN,
+        postgresql_where=SHOWN,
     ),
     Index(
-        "ix_events_source_id", "source_id", "occurred_at", "id", "mode", sqlite_where=_SHOWN, postgresql_where=_SHOWN
+        "ix_events_source_id", "source_id", "occurred_at", "id", "mode", sqlite_where=SHOWN, postgresql_where=SHOWN
     ),
-    Index("ix_events_mode", "mode", "occurred_at", "id", sqlite_where=_SHOWN, postgresql_where=_SHOWN),
+    Index("ix_events_mode", "mode", "occurred_at", "id", sqlite_where=SHOWN, postgresql_where=SHOWN),
     Index("ix_events_visitor_id", "visitor_id", "occurred_at", "id"),
 )  # fmt: skip
 

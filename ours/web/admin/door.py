@@ -1,7 +1,7 @@
 """The one blueprint of the admin API, and who may pass: each endpoint names its scope, or it is nobody's."""
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import Any
 
@@ -116,40 +116,21 @@ def _never_kept(response: Response) -> Response:
     return response
 
 
-@blueprint.errorhandler(Unauthorised)
-def _unauthorised(error: Unauthorised) -> Response:
-    return _refuse(error, 401, {"WWW-Authenticate": 'Bearer realm="ours admin"'})
-
-
-@blueprint.errorhandler(TooMany)
-def _too_many(error: TooMany) -> Response:
-    return _refuse(error, 429, {"Retry-After": "60"})
-
-
-@blueprint.errorhandler(Forbidden)
-def _forbidden(error: Forbidden) -> Response:
-    return _refuse(error, 403)
-
-
-@blueprint.errorhandler(NotFound)
-def _not_found(error: NotFound) -> Response:
-    return _refuse(error, 404)
-
-
-@blueprint.errorhandler(Invalid)
-def _invalid(error: Invalid) -> Response:
-    return _refuse(error, 400)
+for kind, status, headers in (
+    (Unauthorised, 401, {"WWW-Authenticate": 'Bearer realm="ours admin"'}),
+    (TooMany, 429, {"Retry-After": "60"}),
+    (Forbidden, 403, None),
+    (NotFound, 404, None),
+    (Invalid, 400, None),
+    (Changed, 409, None),
+    (Unsealable, 409, None),
+):
+    blueprint.register_error_handler(kind, partial(_refuse, status=status, headers=headers))
 
 
 @blueprint.errorhandler(RequestEntityTooLarge)
 def _too_large(_: RequestEntityTooLarge) -> Response:
     return _refuse(Invalid(f"The body is larger than {LARGEST:,} bytes."), 413)
-
-
-@blueprint.errorhandler(Changed)
-@blueprint.errorhandler(Unsealable)
-def _in_the_way(error: OursError) -> Response:
-    return _refuse(error, 409)
 
 
 @blueprint.errorhandler(Busy)

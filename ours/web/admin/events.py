@@ -1,14 +1,13 @@
 """Events, dispatches and the balance."""
 
 from dataclasses import asdict
-from typing import Any
 
 from flask import request
 from marshmallow import Schema, fields, validate
 
-from ours.clock import iso
+from ours.core import subjects
 from ours.services.actors import Actor
-from ours.services.overview import Filters, Row, read_cursor
+from ours.services.overview import Filters, read_cursor
 from ours.web.admin.door import Json, body, endpoint, query
 from ours.web.admin.paging import Paged, a_cursor, an_id
 from ours.web.current import ours
@@ -30,19 +29,19 @@ class _Replay(Schema):
 
 @endpoint("/events", "events:read")
 def many(actor: Actor) -> Json:  # noqa: ARG001
-    """A page, the newest first; ``before`` of one answer leads to the next. Nothing of it is personal."""
+    """A page, the newest first; ``before`` of one answer leads to the next."""
     asked = query(_Wanted())
     visitors = (asked["visitor"],) if asked["visitor"] else ()
     filters = Filters(name=asked["name"], source_id=asked["source"], mode=asked["mode"], visitors=visitors)
     page = ours().overview.recent_events(filters, read_cursor(asked["before"]), asked["limit"])
-    return {"events": [_row(one) for one in page.rows], "before": page.older}
+    return {"events": [one.document for one in page.rows], "before": page.older}
 
 
 @endpoint("/events/<event_id>", "events:read")
 def one(event_id: str, actor: Actor) -> Json:
     """All that it carries, in clear. The audit log keeps that it was read."""
     document = ours().overview.event_json(event_id)
-    ours().audit.note_read(f"event {event_id}", actor=actor)
+    ours().audit.note_read(subjects.event(event_id), actor=actor)
     return document
 
 
@@ -50,7 +49,7 @@ def one(event_id: str, actor: Actor) -> Json:
 def dispatch(dispatch_id: str, actor: Actor) -> Json:
     """With each of its attempts. The audit log keeps that it was read."""
     document = ours().overview.dispatch_json(dispatch_id)
-    ours().audit.note_read(f"dispatch {dispatch_id}", actor=actor)
+    ours().audit.note_read(subjects.dispatch(dispatch_id), actor=actor)
     return document
 
 
@@ -71,13 +70,3 @@ def confirm(dispatch_id: str, actor: Actor) -> Json:
 def balance(actor: Actor) -> Json:  # noqa: ARG001
     figures = ours().overview.balance()
     return asdict(figures) | {"difference": figures.difference}
-
-
-def _row(one: Row) -> dict[str, Any]:
-    dispatches = [
-        {"id": mark.id, "destination": mark.destination, "status": mark.state, "reason": mark.reason}
-        for mark in one.dispatches
-    ]
-    moments = {"occurredAt": iso(one.occurred_at), "receivedAt": iso(one.received_at)}
-    told = {"id": one.id, "event": one.name, "mode": one.mode, "source": one.source, **moments}
-    return told | {"visitor": one.visitor_id, "dispatches": dispatches}

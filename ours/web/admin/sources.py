@@ -1,12 +1,9 @@
 """Sources and their keys."""
 
-from typing import Any
-
 from marshmallow import Schema, fields, validate
 
-from ours.clock import iso
 from ours.services.actors import Actor
-from ours.services.sources import MODES, Source
+from ours.services.sources import MODES
 from ours.web.admin.door import Json, body, endpoint
 from ours.web.current import ours
 
@@ -22,34 +19,34 @@ class _Rotation(Schema):
 
 @endpoint("/sources", "sources:read")
 def many(actor: Actor) -> Json:  # noqa: ARG001
-    return [_shape(one) for one in ours().sources.list()]
+    return [one.document for one in ours().sources.list()]
 
 
 @endpoint("/sources/<int:source_id>", "sources:read")
 def one(source_id: int, actor: Actor) -> Json:  # noqa: ARG001
-    return _shape(ours().sources.get(source_id))
+    return ours().sources.get(source_id).document
 
 
 @endpoint("/sources", "sources:write", ["POST"], 201)
 def add(actor: Actor) -> Json:
     """Answers both keys: a program that adds a source has to tell its backend."""
     made = ours().sources.add(body(_New())["name"], actor=actor)
-    return _shape(made.source) | {"key": made.live_key, "testKey": made.test_key}
+    return made.source.document | {"key": made.live_key, "testKey": made.test_key}
 
 
 @endpoint("/sources/<int:source_id>/activate", "sources:write", ["POST"])
 def activate(source_id: int, actor: Actor) -> Json:
-    return _shape(ours().sources.activate(source_id, actor=actor))
+    return ours().sources.activate(source_id, actor=actor).document
 
 
 @endpoint("/sources/<int:source_id>/deactivate", "sources:write", ["POST"])
 def deactivate(source_id: int, actor: Actor) -> Json:
-    return _shape(ours().sources.deactivate(source_id, actor=actor))
+    return ours().sources.deactivate(source_id, actor=actor).document
 
 
 @endpoint("/sources/<int:source_id>", "sources:write", ["DELETE"])
 def delete(source_id: int, actor: Actor) -> Json:
-    return _shape(ours().sources.delete(source_id, actor=actor))
+    return ours().sources.delete(source_id, actor=actor).document
 
 
 @endpoint("/sources/<int:source_id>/rotate", "sources:write", ["POST"])
@@ -57,12 +54,3 @@ def rotate(source_id: int, actor: Actor) -> Json:
     asked = body(_Rotation())
     key = ours().sources.rotate(source_id, asked["mode"], asked["overlap_seconds"], actor=actor)
     return {"id": source_id, "mode": asked["mode"], "key": key}
-
-
-def _shape(one: Source) -> dict[str, Any]:
-    volumes = {
-        mode: {"received": volume.received, "duplicate": volume.duplicate, "rejected": volume.rejected}
-        for mode, volume in (("live", one.live), ("test", one.test))
-    }
-    moments = {"createdAt": iso(one.created_at), "lastSeenAt": iso(one.last_seen_at)}
-    return {"id": one.id, "name": one.name, "status": one.status, **moments, "rateLimit": one.rate_limit, **volumes}

@@ -4,22 +4,17 @@ from typing import Any
 
 from flask import render_template, request, url_for
 
+from ours.core import subjects
 from ours.core.deeds import VERBS
+from ours.ids import is_id
 from ours.services.audit import Entry, Filter
-from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page
-from ours.web.show.moments import read_moment
+from ours.web.show.typed import read_moment, read_number
 
 _ENTRIES = 50
 _GIVEN = ("actor", "verb", "subject", "from", "to")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
-
-
-_PAGES = {"source": _is_number, "destination": _is_number, "event": is_id, "dispatch": is_id, "visitor": is_id}
+_PAGES = {"source": read_number, "destination": read_number, "event": is_id, "dispatch": is_id, "visitor": is_id}
 _LISTS = {"person": "show.people", "token": "show.tokens", "replay": "show.replays", "governance": "show.governance",
           "dispatches": "show.dispatches"}  # fmt: skip
 
@@ -46,7 +41,7 @@ def audit() -> str:
 
 def _address(entry: Entry) -> str | None:
     """Where what the entry is about has its page, or stands in a list; None: nowhere."""
-    kind, _, key = entry.subject.partition(" ")
+    kind, key = subjects.read(entry.subject)
     if kind in _PAGES and _PAGES[kind](key):
         values: dict[str, Any] = {f"{kind}_id": key}
         return url_for(f"show.{kind}", **values)

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.core.agreements import AGREEMENTS, CATEGORIES
+from ours.core.retry import TROUBLED
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
@@ -15,7 +16,6 @@ from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
 from ours.web.show import mapping_form
-from ours.web.show.dispatches import STATES
 from ours.web.show.door import page, person
 from ours.web.show.probe import send_test_event
 from ours.web.show.removed import removal, still_there
@@ -37,8 +37,7 @@ def catalogue() -> str:
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])
 def add_destination(slug: str) -> ResponseReturnValue:
-    loaded = ours().registry.get(slug) or abort(404, f"There is no plugin “{slug}”. The list of plugins shows why.")
-    plugin = loaded.plugin
+    plugin = ours().registry.plugin(slug) or abort(404, f"There is no plugin “{slug}”. The list of plugins shows why.")
     if request.method == "GET":
         return _form(plugin, forms.blank(plugin), {})
     typed = forms.read(request.form, describe_settings(plugin))
@@ -53,7 +52,7 @@ def add_destination(slug: str) -> ResponseReturnValue:
 @page("/destinations/<int:destination_id>", "viewer", ["GET"])
 def destination(destination_id: int) -> str:
     found = ours().destinations.get(destination_id)
-    plugin, standing = _plugin(found.slug), ours().overview.lately()
+    plugin, standing = ours().registry.plugin(found.slug), ours().overview.lately()
     return render_template(
         "destinations/destination.html",
         destination=found,
@@ -64,7 +63,7 @@ def destination(destination_id: int) -> str:
         health=standing.health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
         failed=ours().overview.failed_tries(destination_id),
-        listed_as_trouble=STATES,
+        listed_as_trouble=TROUBLED,
         sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
         rests=found.rests_until is not None and found.rests_until > clock.now_ms(),
@@ -74,7 +73,9 @@ def destination(destination_id: int) -> str:
 @page("/destinations/<int:destination_id>/edit", "editor", ["GET", "POST"])
 def edit_destination(destination_id: int) -> ResponseReturnValue:
     found = still_there(destination_id)
-    plugin = _plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
+    plugin = ours().registry.plugin(found.slug)
+    if plugin is None:
+        abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
     if found.unopened:
         abort(409, f"Its settings: {found.unopened.words} {found.unopened.remedy}")
     if request.method == "GET":
@@ -117,11 +118,6 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     if verb == "remove":
         return redirect(url_for("show.destinations"))
     return redirect(url_for("show.destination", destination_id=destination_id))
-
-
-def _plugin(slug: str) -> Plugin | None:
-    loaded = ours().registry.get(slug)
-    return loaded.plugin if loaded else None
 
 
 def _form(

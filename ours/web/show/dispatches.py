@@ -7,12 +7,12 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours import clock
-from ours.services.overview.trouble import Cause
+from ours.core.retry import TROUBLED, has_ended
 from ours.services.replay import FAILED, Filter, why_not
 from ours.web.current import ours
 from ours.web.show.door import page, person
+from ours.web.show.typed import read_number
 
-STATES = ("retrying", "held", "rejected", "exhausted", "stopped")
 AGES = {"1h": ("last hour", clock.HOUR), "24h": ("last 24 hours", clock.DAY), "7d": ("last 7 days", 7 * clock.DAY),
         "30d": ("last 30 days", 30 * clock.DAY)}  # fmt: skip
 MOST_AT_ONCE = 10_000
@@ -30,11 +30,13 @@ def dispatches() -> str:
         "dispatches/dispatches.html",
         page=found,
         given=given,
-        states=STATES,
+        states=TROUBLED,
         ages=AGES,
         destinations=places,
         gone=gone,
-        replayable=any(_replayable(cause) for cause in found.causes if cause.destination_id not in gone),
+        replayable=any(
+            has_ended(cause.state, cause.reason) for cause in found.causes if cause.destination_id not in gone
+        ),
     )
 
 
@@ -98,11 +100,6 @@ def send_event_to(event_id: str, destination_id: int) -> ResponseReturnValue:
     return _its_event(ours().replay.event_to(event_id, destination_id, actor=person().actor))
 
 
-def _replayable(cause: Cause) -> bool:
-    """What is held goes by itself, unless only a person can say whether it arrived."""
-    return cause.state in FAILED and (cause.state != "held" or cause.reason == "ambiguous")
-
-
 def _its_event(dispatch_id: str) -> ResponseReturnValue:
     event_id = ours().overview.event_of(dispatch_id)
     return redirect(url_for("show.event", event_id=event_id, _anchor=f"dispatch-{dispatch_id}"))
@@ -111,15 +108,15 @@ def _its_event(dispatch_id: str) -> ResponseReturnValue:
 def _given(values: Mapping[str, Any]) -> dict[str, str]:
     """What was asked for and can be."""
     given = {name: value.strip() for name in _NAMES if (value := values.get(name, "").strip())}
-    fits = {"state": STATES, "mode": ("live", "test"), "age": AGES}
+    fits = {"state": TROUBLED, "mode": ("live", "test"), "age": AGES}
     return {
         name: value
         for name, value in given.items()
-        if value in fits.get(name, [value]) and (name != "destination" or (value.isdecimal() and len(value) < 10))
+        if value in fits.get(name, [value]) and (name != "destination" or read_number(value) is not None)
     }
 
 
-def _filter(given: Mapping[str, str], states: frozenset[str] = frozenset(STATES)) -> Filter:
+def _filter(given: Mapping[str, str], states: frozenset[str] = frozenset(TROUBLED)) -> Filter:
     age = AGES.get(given.get("age", ""))
     return Filter(
         destination_id=int(given["destination"]) if "destination" in given else None,

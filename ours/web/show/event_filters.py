@@ -7,10 +7,11 @@ from flask import request
 
 from ours.core.redact import mask_value
 from ours.errors import Invalid
-from ours.services.overview import Filters, Sieve, is_id
+from ours.ids import is_id
+from ours.services.overview import Filters, Sieve
 from ours.services.overview.views import STATES
 from ours.web.show.door import may
-from ours.web.show.moments import read_moment
+from ours.web.show.typed import read_moment, read_number
 
 _NAMES = ("name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
 RARE = frozenset({"from", "to", "destination", "state", "property", "url"})
@@ -43,20 +44,14 @@ def asked() -> Asked:
         given,
         Filters(
             name=given.get("name"),
-            source_id=_number("source"),
+            source_id=read_number(given.get("source")),
             mode=mode if mode in {"live", "test"} else None,
             visitors=visitors,
             since=read_moment(given.get("from")),
             until=read_moment(given.get("to")),
-            sieve=_sieve(given, _number("destination")),
+            sieve=_sieve(given, read_number(given.get("destination"))),
         ),
     )
-
-
-def _number(name: str) -> int | None:
-    """What is no number, or longer than any that a database holds, is not asked for."""
-    text = request.args.get(name, "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
 
 
 def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:

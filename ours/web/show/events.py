@@ -6,6 +6,7 @@ import orjson
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.core import subjects
 from ours.errors import Invalid
 from ours.services.overview import Event, read_cursor
 from ours.services.overview.views import STATES
@@ -82,7 +83,7 @@ def event_dispatches(event_id: str) -> ResponseReturnValue:
 def _note(shown: Event, *, anew: bool = False) -> None:
     """Write down who reads it in clear; a page that refreshes itself is no second reading, unless ``anew``."""
     if shown.clear and (anew or session.get(_READING) != shown.row.id):
-        ours().audit.note_read(f"event {shown.row.id}", actor=person().actor)
+        ours().audit.note_read(subjects.event(shown.row.id), actor=person().actor)
         session[_READING] = shown.row.id
 
 

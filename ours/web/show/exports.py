@@ -4,12 +4,10 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import orjson
 from flask import Response
 
-from ours.clock import iso
 from ours.services.overview import Row
 from ours.web.current import ours
 from ours.web.show.door import page
@@ -29,27 +27,11 @@ def events_csv() -> Response:
 @page("/events.json", "viewer")
 def events_json() -> Response:
     rows = ours().overview.all_events(asked().filters, MOST)
-    return _file(orjson.dumps([_plain(row) for row in rows]), "application/json", "events.json")
+    return _file(orjson.dumps([row.document for row in rows]), "application/json", "events.json")
 
 
 def _file(data: bytes, kind: str, name: str) -> Response:
     return Response(data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
-
-
-def _plain(row: Row) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "occurredAt": iso(row.occurred_at),
-        "receivedAt": iso(row.received_at),
-        "event": row.name,
-        "mode": row.mode,
-        "source": row.source,
-        "visitor": row.visitor_id,
-        "dispatches": [
-            {"id": mark.id, "destination": mark.destination, "status": mark.state, "reason": mark.reason}
-            for mark in row.dispatches
-        ],
-    }
 
 
 def _csv(rows: Iterator[Row]) -> bytes:
@@ -57,7 +39,7 @@ def _csv(rows: Iterator[Row]) -> bytes:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     for row in rows:
-        plain = _plain(row) | {"dispatches": "; ".join(f"{mark.destination}: {mark.state}" for mark in row.dispatches)}
+        plain = row.document | {"dispatches": "; ".join(f"{mark.destination}: {mark.state}" for mark in row.dispatches)}
         writer.writerow([_harmless(plain[name]) for name in _COLUMNS])
     return text.getvalue().encode()
 

@@ -18,6 +18,7 @@ from ours.web.show import condition_form
 from ours.web.show.condition_form import Conditions
 from ours.web.show.door import page, person
 from ours.web.show.mapping import PATHS
+from ours.web.show.typed import placed
 
 
 @page("/governance", "viewer")
@@ -43,7 +44,7 @@ def rule() -> ResponseReturnValue:
         wanted = _replaced(old, replace(typed, logic=conditions.logic()))
         if request.form.get("do") == "preview":
             return _page(old, typed, conditions, seen, report=ours().preview.governance(wanted))
-        verb: Verb = "change rule" if old else "add rule"
+        verb: Verb = "change_rule" if old else "add_rule"
         why = request.form.get("why", "")
         ours().governance.put(wanted, actor=person().actor, verb=verb, why=why, seen=seen)
     except Invalid as error:
@@ -73,10 +74,7 @@ def _covers() -> list[int | str]:
 
 
 def _replaced(old: Rule | None, new: Rule) -> list[Rule]:
-    rest = [one for one in ours().governance.list() if old is None or one.id != old.id]
-    place = request.form.get("place", type=int)
-    at = min(max(place - 1, 0), len(rest)) if place else len(rest)
-    return [*rest[:at], new, *rest[at:]]
+    return placed(new, [one for one in ours().governance.list() if old is None or one.id != old.id])
 
 
 def _page(

@@ -11,8 +11,8 @@ from flask.typing import ResponseReturnValue
 from ours.core import subjects
 from ours.core.diffing import Difference
 from ours.errors import Invalid, NotFound
+from ours.ids import is_id
 from ours.services.destinations import Destination
-from ours.services.overview import is_id
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.formats import own_address
@@ -59,7 +59,7 @@ def restore_version(subject: str, number: int) -> ResponseReturnValue:
 def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> str:
     try:
         found = ours().history.show(subject, number)
-    except (NotFound, ValueError, IndexError):
+    except NotFound:
         abort(404, "There is no such version.")
     newest = ours().history.list(subject, 1)[0].number
     since = ours().history.diff(subject, number, newest) if number != newest else []
@@ -77,8 +77,8 @@ def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> s
 
 def _place(subject: str) -> Destination | None:
     """The destination that it is about; None: it is about governance."""
-    kind, _, number = subject.partition(" ")
-    return ours().destinations.get(int(number)) if kind == "destination" else None
+    destination_id = subjects.destination_of(subject)
+    return ours().destinations.get(destination_id) if destination_id is not None else None
 
 
 def _changed(subject: str, number: int) -> Sequence[Difference] | None:

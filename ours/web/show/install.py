@@ -4,10 +4,10 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from ours.services.overview import Filters, Row
+from ours.services.sources import working_key
 from ours.web.current import ours
 from ours.web.show.door import page
 from ours.web.show.snippets import snippets
-from ours.web.show.sources import working_key
 
 
 @page("/install", "viewer")

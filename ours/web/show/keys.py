@@ -10,6 +10,7 @@ from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.snippets import shown_key
 from ours.web.show.sources import OVERLAPS, show_source
+from ours.web.show.typed import read_number
 from ours.web.show.verbs import REVOKE
 
 
@@ -55,6 +56,7 @@ def limit_source(source_id: int) -> ResponseReturnValue:
 
 
 def _requests(typed: str) -> int | None:
-    if typed and not (typed.isdecimal() and len(typed) < 10):
+    requests = read_number(typed)
+    if typed and requests is None:
         raise Invalid("The limit is a number.", {"limit": ["Give a whole number of requests a second, or nothing."]})
-    return int(typed) if typed else None
+    return requests

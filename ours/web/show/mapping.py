@@ -1,6 +1,6 @@
 """A destination's mapping and its conditional mappings: edited, tried on the latest events, and then applied."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -19,6 +19,7 @@ from ours.web.show import condition_form, mapping_form
 from ours.web.show.condition_form import Conditions
 from ours.web.show.door import page, person
 from ours.web.show.removed import still_there
+from ours.web.show.typed import placed
 
 _EVENT = ("event.event", "event.time", "event.distinct_id", "event.email", "event.event_properties.…",
           "event.request_context.ip", "event.request_context.user_agent")  # fmt: skip
@@ -56,7 +57,7 @@ def mapping_case(destination_id: int) -> ResponseReturnValue:
              "mapping": mapping_form.read(request.form)}  # fmt: skip
     try:
         mapping_form.check(request.form, f"cases.{typed['name']}.")
-        cases = _replaced(found.cases, old, typed | {"logic": conditions.logic()})
+        cases = placed(typed | {"logic": conditions.logic()}, [one for one in found.cases if one is not old])
         if request.form.get("do") == "preview":
             report = ours().preview.destination(found.id, cases=cases)
             return _case_page(found, plugin, old, typed, conditions, report=report)
@@ -78,24 +79,14 @@ def remove_case(destination_id: int) -> ResponseReturnValue:
 
 def _found(destination_id: int) -> tuple[Destination, Plugin]:
     found = still_there(destination_id)
-    loaded = ours().registry.get(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows its fields.")
-    return found, loaded.plugin
+    plugin = ours().registry.plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows its fields.")
+    return found, plugin
 
 
 def _said() -> dict[str, Any]:
     form = request.form
     return {"actor": person().actor, "why": form.get("why", ""), "override": form.get("override", ""),
             "seen": form.get("seen", type=int)}  # fmt: skip
-
-
-def _replaced(
-    cases: Sequence[Mapping[str, Any]], old: Mapping[str, Any] | None, new: Mapping[str, Any]
-) -> list[Mapping[str, Any]]:
-    """With the new one where the old one was, or where its number says."""
-    rest = [one for one in cases if one is not old]
-    place = request.form.get("place", type=int)
-    at = min(max(place - 1, 0), len(rest)) if place else len(rest)
-    return [*rest[:at], new, *rest[at:]]
 
 
 def _page(

@@ -8,6 +8,7 @@ from flask import render_template, url_for
 
 from ours import clock
 from ours.core import subjects
+from ours.core.retry import TROUBLED
 from ours.services.alerts import Alert
 from ours.services.conservation import Watched
 from ours.services.destinations import Destination
@@ -15,13 +16,11 @@ from ours.services.overview import Health
 from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
 from ours.web.show.bars import bars
-from ours.web.show.dispatches import STATES
 from ours.web.show.door import may, page
 
 _MOST = 12
 _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "show.sources"}
-_TOKEN = subjects.token(0).removesuffix("0")
 _GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
           "unopened": "Secret keys", "ending": "Ends soon"}  # fmt: skip
@@ -59,7 +58,7 @@ def overview() -> str:
         balance=standing.balance,
         pace=here.overview.pace(),
         most_tries=MOST_TRIES,
-        listed_as_trouble=STATES,
+        listed_as_trouble=TROUBLED,
         watched=watched,
         chart=bars(here.overview.hours()),
         sources=here.sources.list(),
@@ -81,7 +80,7 @@ def _address(one: Alert, destination_id: int | None) -> str:
     if destination_id is not None:
         anchor = "failed" if one.kind == "failing" else None
         return url_for("show.destination", destination_id=destination_id, _anchor=anchor)
-    if one.subject.startswith(_TOKEN):
+    if subjects.read(one.subject)[0] == "token":
         return url_for("show.tokens" if may("admin") else "show.overview")
     return url_for(_PAGES.get(one.kind, "show.overview"))
 
@@ -94,7 +93,7 @@ def _watch(watched: Watched) -> Iterator[Concern]:
 
 def _plugins(told: AbstractSet[tuple[str, str]]) -> Iterator[Concern]:
     for one in ours().registry.set_aside:
-        if ("plugin", f"plugin {one.name}"[:100]) in told:
+        if ("plugin", subjects.plugin(one.name)) in told:
             continue
         yield Concern("bad", one.name, f"is a plugin that was set aside. {one.reason}", url_for("show.plugins"))
 

@@ -10,11 +10,10 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.errors import Invalid
-from ours.services.sources import Key, Source
+from ours.services.sources import Key, Source, working_key
 from ours.web.current import ours
 from ours.web.show.door import page
 from ours.web.show.snippets import IDENTIFY, TRACK
-from ours.web.show.sources import working_key
 
 _ENDPOINTS = ("track", "identify", "batch")
 

@@ -4,8 +4,8 @@ from ours import clock
 from ours.core.incoming import Incoming
 from ours.errors import Invalid
 from ours.services.accept import Caller, Receipt
+from ours.services.sources import working_key
 from ours.web.current import ours
-from ours.web.show.sources import working_key
 
 _NO_KEY = "A test event goes in by a source's test key, and no active source has one. Add a source first."
 

@@ -1,13 +1,11 @@
 """Sources: add one, see what each sends and with which keys, switch one off or delete it."""
 
-from collections.abc import Sequence
-
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.errors import Invalid
-from ours.services.sources import Key
+from ours.services.sources import working_key
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.lanes import WINDOWS, side_by_side
@@ -59,12 +57,6 @@ def show_source(source_id: int, errors: dict[str, list[str]]) -> str:
         overlaps=list(OVERLAPS),
         errors=errors,
     )
-
-
-def working_key(keys: Sequence[Key], mode: str) -> Key | None:
-    """The newest key of that mode that is accepted now."""
-    now = clock.now_ms()
-    return next((key for key in keys if key.mode == mode and key.works(now) and not key.unopened), None)
 
 
 @page("/sources/<int:source_id>/<verb>", "editor", ["GET", "POST"])

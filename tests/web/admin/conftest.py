@@ -1,6 +1,6 @@
 """The admin API over a real installation on SQLite, and a program that holds a token."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,18 +8,9 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from ours.bootstrap import Ours
-from ours.settings import Settings
 from ours.web import create_app
 
 Call = Callable[..., TestResponse]
-
-
-@pytest.fixture
-def here(make_settings: Callable[..., Settings], make_database_url: Callable[[str], str]) -> Iterator[Ours]:
-    make_database_url("sqlite")
-    opened = Ours(make_settings(allow_networks="127.0.0.0/8"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from werkzeug.test import TestResponse
 from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
-from ours.settings import Settings
 from ours.store.queries import people
 from ours.web import create_app
 
@@ -45,14 +44,6 @@ class Browser:
 
     def sign_in(self, email: str, password: str = PASSWORD, **how: Any) -> TestResponse:
         return self.post("/sign-in", email=email, password=password, **how)
-
-
-@pytest.fixture
-def here(make_settings: Callable[..., Settings], make_database_url: Callable[[str], str]) -> Iterator[Ours]:
-    make_database_url("sqlite")
-    opened = Ours(make_settings(allow_networks="127.0.0.0/8"))
-    yield opened
-    opened.close()
 
 
 @pytest.fixture(scope="session")

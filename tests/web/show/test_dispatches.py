@@ -1,7 +1,7 @@
 """The page of what never arrived, and sending again from it, as a person without a script sees them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -14,12 +14,6 @@ from tests.web.show.conftest import Browser
 
 Send = Callable[..., str]
 Work = Callable[[], None]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,6 @@ from tests.web.show.conftest import Browser
 
 Send = Callable[..., str]
 Work = Callable[[], None]
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
 
 
 def _names(page: str) -> list[str]:

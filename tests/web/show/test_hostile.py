@@ -39,12 +39,6 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as opened:
-        yield opened
-
-
-@pytest.fixture
 def event_ids(here: Ours, receiver: Receiver, send: Callable[..., str], work: Callable[[], None]) -> list[str]:
     """A house full of it: sources, destinations, events with all they carry, answers, plugins, people."""
     here.settings.plugins_dir.mkdir()

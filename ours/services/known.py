@@ -1,0 +1,29 @@
+"""The event, or the dispatch, that an id names; said in one sentence of one that is not there."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import ids
+from ours.errors import NotFound
+from ours.store.queries import reading_dispatches, reading_events
+
+
+def event(connection: Connection, event_id: str) -> Any:
+    """:raises NotFound: when there is none with that id."""
+    row = reading_events.one(connection, event_id) if ids.is_id(event_id) else None
+    if row is None:
+        raise no_such("event", event_id)
+    return row
+
+
+def dispatch(connection: Connection, dispatch_id: str) -> Any:
+    """:raises NotFound: when there is none with that id."""
+    row = reading_dispatches.one(connection, dispatch_id) if ids.is_id(dispatch_id) else None
+    if row is None:
+        raise no_such("dispatch", dispatch_id)
+    return row
+
+
+def no_such(what: str, wanted: str) -> NotFound:
+    return NotFound(f"There is no {what} {wanted[:40]}. It may never have been here, or retention has deleted it.")
