@@ -431,13 +431,16 @@ def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> 
         (" @SUM(1)", "' @SUM(1)"),
         ("Sale;=1+1", "Sale;'=1+1"),
         ("Sale; \t-1;+2", "Sale;' \t-1;'+2"),
+        ("Sale\n=1+1;", "Sale\n'=1+1;"),
+        ("Sale\r+1;", "Sale\r'+1;"),
         ("Sale;ok", "Sale;ok"),
+        ("Sale\nok", "Sale\nok"),
         ("a=b - c", "a=b - c"),
     ],
 )
 def test_no_cell_of_the_file_is_run_by_a_spreadsheet(editor: Browser, send: Send, name: str, cell: str) -> None:
     send(name)
-    [row] = csv.DictReader(io.StringIO(editor.get("/events.csv").text))
+    [row] = csv.DictReader(io.StringIO(editor.get("/events.csv").text, newline=""))
     assert row["event"] == cell
 
 
