@@ -54,8 +54,12 @@ _FOUND = {"id": "id", "mode": "mode", "found by": "foundBy"}
 @pass_shell
 def show(shell: Shell, who: str, kind: str | None) -> None:
     """What is known of a visitor, in clear. The audit log keeps that it was read."""
-    for visitor_id in _ids(shell, who, kind):
-        shell.show(_document(shell.ours.visitors.show(visitor_id, actor=ACTOR)))
+    documents = [_document(shell.ours.visitors.show(one, actor=ACTOR)) for one in _ids(shell, who, kind)]
+    if shell.as_json:
+        click.echo(dump(documents))
+    else:
+        for document in documents:
+            shell.show(document)
 
 
 @visitor.command()
