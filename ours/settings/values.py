@@ -8,6 +8,8 @@ from pathlib import Path
 from ours.settings.kinds import Network
 
 _LOOPBACK = {"127.0.0.1", "::1"}
+OWN_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+"""What every machine calls itself."""
 _SQLITE = "sqlite:///"
 _LONGEST_SOCKET_PATH = 100
 
@@ -78,7 +80,7 @@ class Settings:
         """The names that the dashboard answers to; none: any."""
         if self.allowed_hosts or self.trusted_proxies or self.host not in _LOOPBACK:
             return self.allowed_hosts
-        return ("localhost", "127.0.0.1", "[::1]")
+        return OWN_HOSTS
 
     @property
     def address(self) -> str:
