@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
+from ours import clock
 from ours.errors import Busy, Forbidden, Invalid, NotFound
 from ours.plugin import Rejected
 from ours.services.actors import Actor
@@ -17,6 +19,7 @@ from ours.services.audit import Audit
 from ours.services.overview import Overview
 from ours.services.reconcile import Reconcile
 from ours.services.replay import Filter, Replay
+from ours.services.retention import Retention
 from ours.services.visitors import Receipt, Visitors, forgetting
 from ours.store import Store
 from ours.store.tables import attempts, dispatches, events, forgotten, identifiers, seen
@@ -163,6 +166,18 @@ def test_no_code_of_a_plugin_names_whom_it_was_about(place: Place, visitors: Vis
     assert (dispatch.reason, attempt.code) == ("no_word", "no_word")
     (shown,) = Overview(place.store, place.registry).dispatch_json(dispatch.id)["attempts"]
     assert shown["message"] == "unknown patient CanaryJane: Not there."
+
+
+def test_what_retention_deleted_stands_in_no_receipt_and_the_profile_stays_until_then(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    place.webhook(receiver)
+    place.track(**JANE)
+    place.work()
+    with time_machine.travel(clock.now_ms() / 1000 + 91 * 24 * 3600):
+        assert Retention(place.store, place.settings).run(60)
+        receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert (receipt.visitors, receipt.events, receipt.destinations) == (1, 0, [])
 
 
 def test_what_was_forgotten_can_never_be_replayed(place: Place, visitors: Visitors, receiver: Receiver) -> None:
