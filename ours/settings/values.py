@@ -21,9 +21,9 @@ class Settings:
     home: Path
     host: str
     port: int
-    database_url: str
-    redis_url: str
-    secret_keys: tuple[bytes, ...]
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_keys: tuple[bytes, ...] = field(repr=False)
     plugins_dir: Path
     allow_networks: tuple[Network, ...]
     log_level: str
@@ -44,7 +44,7 @@ class Settings:
     keep_attempts_days: int
     keep_held_days: int
     keep_audit_days: int
-    alert_webhook: str
+    alert_webhook: str = field(repr=False)
     alert_email: tuple[str, ...]
     alert_from: str
     smtp_url: str = field(repr=False)
