@@ -2,7 +2,9 @@
 
 import json
 import re
+import ssl
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -107,7 +109,8 @@ class Postgres(Destination):
         sslmode = fields.String(load_default="require", validate=validate.OneOf(
             ["disable", "prefer", "require", "verify-ca", "verify-full"]), metadata={
             "label": "TLS",
-            "help": "`verify-full` also checks who the server is; `disable` is for this machine only."})  # fmt: skip
+            "help": "`verify-full` also checks who the server is, by the authorities that this machine trusts, or those"
+            " in `~/.postgresql/root.crt`; `disable` is for this machine only."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         return {"id": delivery.id} | envelope(delivery)
@@ -152,10 +155,20 @@ def connected(settings: Mapping[str, Any], place: Mapping[str, Any]) -> "psycopg
         password=password.reveal() if password else "",  # not None, for which libpq would take PGPASSWORD
         passfile=NO_FILE,
         sslmode=settings["sslmode"],
+        sslrootcert=authorities(settings["sslmode"]),
         connect_timeout=8,
         options="-c statement_timeout=10000",
         application_name="ours",
     )
+
+
+def authorities(sslmode: str) -> str | None:
+    """The file of those whose certificates are taken, where any is looked at; None: libpq's own, its only ones."""
+    if not sslmode.startswith("verify") or Path("~/.postgresql/root.crt").expanduser().exists():
+        return None
+    from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+    return ssl.get_default_verify_paths().cafile or DEFAULT_CA_BUNDLE_PATH
 
 
 def inserted(connection: "psycopg.Connection[Any]", table: str, rows: str) -> set[str]:
@@ -184,6 +197,10 @@ def unreachable(error: "psycopg.Error") -> Outcome:
     if "FATAL:" in said and not BUSY.search(said):
         return Unauthorized(
             "sign_in_refused", "PostgreSQL refused the connection. Look at user, password and database."
+        )
+    if "certificate" in said or "SSL" in said:
+        return Retry(
+            "tls_failed", "No secure connection. Look at TLS in the settings, and at the server's certificate."
         )
     return Retry("unreachable", "No connection to PostgreSQL came about.")
 

@@ -35,6 +35,20 @@ def test_the_first_start_makes_a_closed_folder_and_one_lasting_key(tmp_path: Pat
     assert (home / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_no_secret_stands_in_what_is_printed_of_them(tmp_path: Path) -> None:
+    given = {
+        "OURS_SECRET_KEYS": "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmE=",
+        "OURS_DATABASE_URL": "postgresql://ours:canary@db/ours",
+        "OURS_REDIS_URL": "redis://:canary@queue/0",
+        "OURS_METRICS_TOKEN": "canary",
+        "OURS_ALERT_WEBHOOK": "https://hooks.example.com/canary",
+        "OURS_SMTP_URL": "smtp://ours:canary@mail",
+    }
+    made = settings.load({"OURS_HOME": str(tmp_path)} | given)
+    assert made.secret_keys[0].startswith(b"canary")
+    assert "canary" not in repr(made)
+
+
 def test_a_home_that_cannot_be_used_is_said_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsInvalid, match="OURS_HOME"):

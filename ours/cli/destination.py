@@ -222,12 +222,14 @@ def _brief(one: "Destination") -> dict[str, Any]:
 
 
 def _document(one: "Destination") -> Mapping[str, Any]:
+    from ours.services.destinations.settings import without_secrets
+
     return {
         **_brief(one),
         "pausedFor": one.paused_for,
         "leaving": one.leaving,
         "events": list(one.events),
-        "settings": dict(one.settings_shown),
+        "settings": without_secrets(one.settings_shown),
         **({"unopened": one.unopened.words} if one.unopened else {}),
         **({"unfit": one.unfit.words} if one.unfit else {}),
         "mapping": dict(one.mapping),

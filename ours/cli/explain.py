@@ -11,6 +11,7 @@ from ours.errors import Invalid
 
 if TYPE_CHECKING:
     from ours.services.explain import Chain
+    from ours.services.overview.views import Attempt
 
 _SHOWN = ("id", "event", "mode", "source", "visitorId", "warnings", "notes")
 
@@ -23,19 +24,29 @@ _SHOWN = ("id", "event", "mode", "source", "visitorId", "warnings", "notes")
 def explain(shell: Shell, id: str | None, path: str | None) -> None:
     """The whole chain of a dispatch or an event, by its id: warnings, identity, rules, and the mapping row by row.
 
-    With --field, every destination that a field leaves for. What names a person is masked.
+    With --field, every destination that a field leaves for. What names a person is masked; `ours dispatch show` has
+    the request and the answer as they were kept.
     """
     if (id is None) == (path is None):
         raise Invalid("Give the id of a dispatch or an event, or --field PATH.")
     if path is not None:
         _uses(shell, path)
         return
+    from ours.core.redact import mask_value
+
     chains = shell.ours.explain.either(id or "")
     event = shell.ours.overview.event_json(chains[0].event_id) if chains else {}
+    tries = _last_tries(shell, chains[0].event_id) if chains else {}
     shell.show({
-        "event": {name: event.get(name) for name in _SHOWN},
-        "dispatches": [_document(shell, chain) for chain in chains],
+        "event": {name: mask_value("", event.get(name)) for name in _SHOWN},
+        "dispatches": [_document(chain, tries.get(chain.dispatch_id or "")) for chain in chains],
     })  # fmt: skip
+
+
+def _last_tries(shell: Shell, event_id: str) -> "Mapping[str, Attempt]":
+    """By dispatch; what names a person is masked in them."""
+    made = shell.ours.overview.event(event_id).dispatches
+    return {one.id: one.attempts[-1] for one in made if one.id and one.attempts}
 
 
 def _uses(shell: Shell, path: str) -> None:
@@ -47,9 +58,7 @@ def _uses(shell: Shell, path: str) -> None:
     shell.show_all(found, columns, f"No mapping lets {path} out.")
 
 
-def _document(shell: Shell, chain: "Chain") -> Mapping[str, Any]:
-    attempts = shell.ours.overview.dispatch_json(chain.dispatch_id)["attempts"] if chain.dispatch_id else []
-    last = attempts[-1] if attempts else {}
+def _document(chain: "Chain", last: "Attempt | None") -> Mapping[str, Any]:
     return {
         "id": chain.dispatch_id,
         "destination": chain.destination,
@@ -64,6 +73,6 @@ def _document(shell: Shell, chain: "Chain") -> Mapping[str, Any]:
              "value": one.value, "given": one.given, "layer": one.layer}
             for one in chain.fields
         ],
-        "request": last.get("request"),
-        "response": last.get("response"),
+        "request": last and last.request,
+        "response": last and last.response,
     }  # fmt: skip

@@ -82,6 +82,9 @@ def remove(shell: Shell, email: str) -> None:
     found = shell.ours.people.find(email)
     shell.ours.people.remove(found.id, actor=ACTOR)
     shell.show({"id": found.id, "email": found.email, "removed": True})
+    if left := shell.ours.tokens.left_by(found.email):
+        named = ", ".join(f"{one.id} ({one.name})" for one in left)
+        shell.say(f"Tokens that they made go on working: {named}. `ours token revoke ID` ends one.", warn=True)
 
 
 def _document(one: "Person") -> dict[str, Any]:

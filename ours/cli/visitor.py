@@ -54,8 +54,12 @@ _FOUND = {"id": "id", "mode": "mode", "found by": "foundBy"}
 @pass_shell
 def show(shell: Shell, who: str, kind: str | None) -> None:
     """What is known of a visitor, in clear. The audit log keeps that it was read."""
-    for visitor_id in _ids(shell, who, kind):
-        shell.show(_document(shell.ours.visitors.show(visitor_id, actor=ACTOR)))
+    documents = [_document(shell.ours.visitors.show(one, actor=ACTOR)) for one in _ids(shell, who, kind)]
+    if shell.as_json:
+        click.echo(dump(documents))
+    else:
+        for document in documents:
+            shell.show(document)
 
 
 @visitor.command()
@@ -141,8 +145,11 @@ def _show(shell: Shell, receipts: "list[Receipt]") -> None:
         "sent before to": lambda one: [place["name"] for place in one["destinations"]],
     }
     shell.show_all([one.document for one in receipts], columns, "Nobody came back.")
-    if any(one.destinations for one in receipts):
-        shell.say("What destinations were sent before is theirs now: ask each of them to delete it.")
+    if receipts:
+        shell.say(
+            "What destinations were sent before is theirs now: ask each of them to delete it, and whoever was sent"
+        )
+        shell.say("events that retention has deleted since, of which nothing is known here any more.")
     gone = {one.visitor_id for one in receipts}
     for twin, mode in {twin: one.mode for one in receipts for twin in one.twins if twin not in gone}.items():
         other = "test" if mode == "live" else "live"

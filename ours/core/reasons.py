@@ -1,5 +1,6 @@
 """Why a dispatch, an attempt or an event is as it is: every code that we give, in words, and what to do about it."""
 
+import re
 from dataclasses import dataclass
 
 from ours import errors
@@ -21,6 +22,8 @@ _WAITS = "It is tried again by itself; look at the destination if it keeps happe
 _CREDENTIALS = "Renew the credentials in the settings, or check their rights; it is tried again by itself."
 _SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
 _WHAT = "The event, its visitor, or the destination's settings"
+NO_WORD = "no_word"
+_WORD = re.compile(r"[\w.:/#()\[\]-]{1,100}", re.ASCII)
 ABANDONED = "abandoned:"
 """Before the reason why something could not be opened: somebody decided that it ends there."""
 
@@ -142,6 +145,10 @@ REASONS = {
         "Nobody could say whether it arrived; then somebody saw at the destination that it had.", _NOTHING
     ),
     "rejected": Reason("The destination will not take it.", "Read the attempt's message."),
+    NO_WORD: Reason(
+        "The plugin's reason is no short machine word, so it stands in the attempt's message alone.",
+        "Read the attempt's message, and give the plugin a word for it, such as no_email.",
+    ),
     "try_again": Reason("The destination could not take it just then.", _WAITS),
     "gave_up": Reason(
         "All tries were used up without success.", "Replay the event once the destination is well again."
@@ -279,9 +286,12 @@ def _of_status(code: str) -> Reason | None:
 
 
 def tidy(code: object) -> str:
-    """A plugin's code made fit to be stored: printable text of at most 100 characters, empty when there is none."""
-    text = "" if code is None else str(code)[:100]
-    return text if text.isprintable() else "".join(filter(str.isprintable, text))
+    """A plugin's code made fit to be stored in clear: one word of at most 100 characters, empty when there is none.
+
+    ``no_word`` for what is none: it could name somebody, and a code is shown to everybody and outlives forgetting.
+    """
+    text = "" if code is None else str(code).strip()
+    return text if not text or _WORD.fullmatch(text) else NO_WORD
 
 
 def table() -> str:

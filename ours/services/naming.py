@@ -4,11 +4,10 @@ import unicodedata
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from ours.core.unseen import first_unseen
 from ours.errors import Invalid, NotFound
 
 LONGEST = 200
-_JOINERS = {"\u200c", "\u200d"}
-_FLAGS = range(0xE0020, 0xE0080)
 
 
 class Named(NamedTuple):
@@ -39,24 +38,22 @@ def clean(name: str, kept: Collection[str] = ()) -> str:
         raise _invalid(f"A name has 1 to {LONGEST} characters.")
     if not is_text(trimmed):
         raise _invalid("A name is one line of text, without control characters.")
-    if unseen := next(filter(_is_unseen, trimmed), None):
+    if unseen := first_unseen(trimmed):
         raise _invalid(
             f"A name has only what can be seen, so that none passes for another: take U+{ord(unseen):04X} out."
         )
     return trimmed
 
 
-def _is_unseen(mark: str) -> bool:
-    """Whether it draws nothing, or turns round what follows. Joiners and flags' letters shape what is drawn."""
-    category = unicodedata.category(mark)
-    return category in {"Zl", "Zp"} or (category == "Cf" and mark not in _JOINERS and ord(mark) not in _FLAGS)
-
-
 def check_free(name: str, taken: Iterable[Named], own_id: int | None = None) -> None:
-    """:raises Invalid: when another one has that name already, in whatever case."""
+    """:raises Invalid: when another one has a name already that looks like it, in whatever case."""
     for other in taken:
-        if other.id != own_id and other.name.casefold() == name.casefold():
+        if other.id != own_id and _look(other.name) == _look(name):
             raise _invalid(f'"{other.name}" exists already. Choose another name.')
+
+
+def _look(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 
 def find(name_or_id: str | int, among: Iterable[Named], what: str) -> int:

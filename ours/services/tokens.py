@@ -96,6 +96,11 @@ class Tokens:
         with self._store.read() as connection:
             return [_token(row) for row in queries.all_tokens(connection)]
 
+    def left_by(self, email: str) -> Sequence[Token]:
+        """Those of that person's making that work: they go on when the person is gone."""
+        now = clock.now_ms()
+        return [one for one in self.list() if one.made_by == email and one.works(now)]
+
     @needs("admin")
     def revoke(self, token_id: int, *, actor: Who) -> Token:
         """It is refused from now on. Once more does no harm.

@@ -8,6 +8,8 @@ from pathlib import Path
 from ours.settings.kinds import Network
 
 _LOOPBACK = {"127.0.0.1", "::1"}
+OWN_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+"""What every machine calls itself."""
 _SQLITE = "sqlite:///"
 _LONGEST_SOCKET_PATH = 100
 
@@ -19,9 +21,9 @@ class Settings:
     home: Path
     host: str
     port: int
-    database_url: str
-    redis_url: str
-    secret_keys: tuple[bytes, ...]
+    database_url: str = field(repr=False)
+    redis_url: str = field(repr=False)
+    secret_keys: tuple[bytes, ...] = field(repr=False)
     plugins_dir: Path
     allow_networks: tuple[Network, ...]
     log_level: str
@@ -42,7 +44,7 @@ class Settings:
     keep_attempts_days: int
     keep_held_days: int
     keep_audit_days: int
-    alert_webhook: str
+    alert_webhook: str = field(repr=False)
     alert_email: tuple[str, ...]
     alert_from: str
     smtp_url: str = field(repr=False)
@@ -78,7 +80,7 @@ class Settings:
         """The names that the dashboard answers to; none: any."""
         if self.allowed_hosts or self.trusted_proxies or self.host not in _LOOPBACK:
             return self.allowed_hosts
-        return ("localhost", "127.0.0.1", "[::1]")
+        return OWN_HOSTS
 
     @property
     def address(self) -> str:

@@ -13,6 +13,7 @@ from flask_wtf.csrf import CSRFProtect
 from ours import clock
 from ours.errors import NotFound
 from ours.services.people import Person
+from ours.settings import OWN_HOSTS
 from ours.web.current import ours
 from ours.web.ingest.answers import Answer
 
@@ -73,11 +74,17 @@ def init_app(app: Flask) -> None:
 
 def _check_host() -> None:
     """A page elsewhere may lead to us by a name of its own (DNS rebinding). Machines carry a key instead."""
-    if request.blueprint in _FOR_PROGRAMS:
-        return
-    hosts = ours().settings.dashboard_hosts
-    if hosts and not _is_named(request.host, hosts):
+    if (hosts := _names()) and not _is_named(request.host, hosts):
         abort(400, "The dashboard is not served under this name. If it should be, put the name in OURS_ALLOWED_HOSTS.")
+
+
+def _names() -> Sequence[str]:
+    """The names under which this may be asked for; none: any. A monitor does not know what the dashboard is called."""
+    settings = ours().settings
+    if request.blueprint in _FOR_PROGRAMS or (request.blueprint == "metrics" and settings.metrics_token):
+        return ()
+    hosts = settings.dashboard_hosts
+    return (*hosts, *OWN_HOSTS) if hosts and request.blueprint == "metrics" else hosts
 
 
 def _is_named(host: str, names: Sequence[str]) -> bool:

@@ -12,14 +12,14 @@ URL = "url=https://example.com/hook"
 
 def test_adding_a_destination_takes_settings_events_and_a_mapping(terminal: Terminal, ours: Ours) -> None:
     made = terminal.json(
-        "destination", "add", "webhook", "Hook", "--set", URL + "?a=b", "--set", "headers.X-Team=abc",
+        "destination", "add", "webhook", "Hook", "--set", URL + "?a=b&api_key=canary", "--set", "headers.X-Team=abc",
         "--event", "Purchase", "--event", "Lead", "--map", "plan={{visitor.custom_properties.plan}}",
     )  # fmt: skip
     assert made == {"id": made["id"], "name": "Hook", "type": "webhook", "status": "on"}
     shown = terminal.json("destination", "show", "Hook")
     assert shown["events"] == ["Lead", "Purchase"]
     assert shown["mapping"] == {"plan": "{{visitor.custom_properties.plan}}"}
-    assert shown["settings"]["url"] == "https://example.com/hook?a=b"
+    assert shown["settings"]["url"] == "https://example.com/hook?a=b&api_key=••••"
     assert shown["settings"]["headers"] == {"X-Team": "••••"}
 
 

@@ -1,6 +1,7 @@
 """``ours person``."""
 
 from ours.bootstrap import Ours
+from ours.services.actors import Actor
 from tests.cli.conftest import Terminal
 
 
@@ -24,3 +25,11 @@ def test_people_are_listed_given_roles_and_removed(terminal: Terminal) -> None:
         ("tom@example.com", "admin", True)
     ]
     assert "only admin" in terminal.json("person", "remove", "tom@example.com", status=1)["error"]
+
+
+def test_whoever_is_removed_leaves_tokens_that_are_named(terminal: Terminal, ours: Ours) -> None:
+    terminal.json("person", "add", "jane@example.com")
+    token, _ = ours.tokens.add("Deployment", ["balance:read"], actor=Actor("jane@example.com", "admin"))
+    terminal.json("person", "add", "tom@example.com")
+    said = terminal.run("person", "remove", "jane@example.com").stderr
+    assert f"go on working: {token.id} (Deployment)." in said

@@ -167,6 +167,13 @@ def test_an_event_and_a_field_are_explained(terminal: Terminal, archive: str, ou
     assert terminal.run("explain").exit_code == 1
 
 
+def test_nobody_is_named_by_an_explanation(terminal: Terminal, archive: str, ours: Ours) -> None:
+    event_id = track(ours, event_properties={"patient_name": "Canary", "plan": "gold"})
+    told = terminal.json("explain", event_id)
+    assert "gold" in told["dispatches"][0]["request"]["body"]
+    assert "Canary" not in str(told)
+
+
 def test_a_path_that_may_be_misspelt_is_found(terminal: Terminal, archive: str, ours: Ours) -> None:
     track(ours)
     terminal.json("mapping", "set", archive, "--map", "v={{event.event_properties.valeu}}")

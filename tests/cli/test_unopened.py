@@ -82,7 +82,7 @@ def test_a_visitor_is_exported_with_what_can_be_opened(terminal: Terminal, ours:
     assert document["events"][0]["unopened"] == WORDS
     lose(ours, "visitors")
     assert ours.visitors.export(visitor, actor="cli")["visitors"][0]["unopened"] == WORDS
-    assert terminal.json("visitor", "show", "u1")["unopened"] == WORDS
+    assert terminal.json("visitor", "show", "u1")[0]["unopened"] == WORDS
 
 
 def test_somebody_may_be_forgotten_whose_events_cannot_be_opened(ours: Ours, ids: list[str]) -> None:

@@ -38,7 +38,7 @@ def test_a_visitor_is_found_shown_exported_and_forgotten(
     event_id = send("u1")
     (found,) = terminal.json("visitor", "find", "jane@example.com")
     assert (found["mode"], found["foundBy"]) == ("live", "email")
-    shown = terminal.json("visitor", "show", "u1")
+    (shown,) = terminal.json("visitor", "show", "u1")
     assert (shown["visitorId"], shown["properties"]["first_name"]) == ("u1", "Jane")
     file = tmp_path / "jane.json"
     assert terminal.run("visitor", "export", "u1", "--output", str(file)).exit_code == 0
@@ -53,6 +53,12 @@ def test_a_visitor_is_found_shown_exported_and_forgotten(
     assert terminal.json("balance", "--check")["faults"] == []
     verbs = [entry["verb"] for entry in terminal.json("audit", "list", "--actor", "cli")]
     assert verbs[:3] == ["forget", "export", "read"]
+
+
+def test_who_is_there_in_both_modes_is_shown_in_one_document(terminal: Terminal, send: Callable[..., str]) -> None:
+    send("u1")
+    send("u1", "test")
+    assert [one["mode"] for one in terminal.json("visitor", "show", "u1")] == ["live", "test"]
 
 
 def test_forgetting_one_of_two_modes_says_who_is_left(terminal: Terminal, send: Callable[..., str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.reasons import REASONS, describe, table, tidy
+from ours.core.reasons import NO_WORD, REASONS, describe, table, tidy
 
 DOC = Path(__file__).parents[2] / "docs" / "reasons.md"
 
@@ -50,6 +50,16 @@ def test_a_tidy_code_can_be_stored(code: object) -> None:
     assert "\0" not in tidy(code)
 
 
-def test_a_plain_code_is_tidy_already() -> None:
-    assert tidy("http_503") == "http_503"
+@pytest.mark.parametrize(
+    "code", ["bad Jane Doe", "jane@example.com", "für_jane", "no\0word", "x" * 101, {"name": "Jane"}]
+)
+def test_what_is_no_word_is_not_stored_in_clear(code: object) -> None:
+    assert tidy(code) == NO_WORD
+
+
+@pytest.mark.parametrize(
+    "code", ["http_503", "NO_IDENTIFIERS_PROVIDED", "(#100)", "invalid:events[0].params", "42P01", "a/b-c.d"]
+)
+def test_a_plain_code_is_tidy_already(code: str) -> None:
+    assert tidy(code) == code
     assert tidy(2804003) == "2804003"

@@ -1,7 +1,9 @@
 """The table sink, against a real PostgreSQL."""
 
 import socket
-from collections.abc import Callable
+import socketserver
+import ssl
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -137,6 +139,37 @@ def test_a_server_that_can_not_be_reached_is_a_retry() -> None:
         port = closed.getsockname()[1]
     outcome = deliver(GIVEN | {"host": "127.0.0.1", "port": port}, "a")
     assert outcome == Retry("unreachable", UNREACHABLE)
+
+
+@pytest.fixture
+def secure(tls: ssl.SSLContext) -> Iterator[int]:
+    """The port of a server that speaks as PostgreSQL does up to the sign-in, which it refuses; over TLS."""
+
+    class Refusing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(8)
+            self.request.sendall(b"S")
+            with suppress(OSError), tls.wrap_socket(self.request, server_side=True) as encrypted:
+                encrypted.recv(2000)
+                said = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed\0\0"
+                encrypted.sendall(b"E" + (len(said) + 4).to_bytes(4) + said)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+@pytest.mark.parametrize("sslmode", ["require", "verify-ca", "verify-full"])
+def test_a_server_is_verified_by_the_authorities_that_the_machine_trusts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, certificate: Path, secure: int, sslmode: str
+) -> None:
+    settings = GIVEN | {"host": "127.0.0.1", "port": secure, "sslmode": sslmode}
+    monkeypatch.setenv("HOME", str(tmp_path))  # whoever runs this may have authorities of their own
+    unknown = deliver(settings, "a").code
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    assert deliver(settings, "a").code == "sign_in_refused"
+    assert unknown == ("sign_in_refused" if sslmode == "require" else "tls_failed")
 
 
 @pytest.mark.parametrize("variable", ["PGPASSWORD", "PGPASSFILE"])

@@ -241,6 +241,18 @@ def test_keep_leaves_a_secret_and_needs_one(ours: Ours) -> None:
     assert plan(ours, kept).changes == []
 
 
+def test_an_address_with_a_key_in_it_is_exported_as_a_secret(ours: Ours) -> None:
+    keyed = FILE.replace("/hook?${TIER}=1&b=$${c}", "/hook?api_key=canary-key")
+    made = plan(ours, keyed)
+    assert "canary-key" not in str(lines(made))
+    made.make("cli")
+    assert "canary-key" not in dump(ours.configuration.export())
+    assert plan(ours, dump(ours.configuration.export()), {}).changes == []
+    for_another = dump(ours.configuration.export(references=True))
+    assert "url: ${HOOK_URL}" in for_another
+    assert "canary-key" not in for_another
+
+
 def test_what_is_not_named_is_left_alone_unless_it_is_to_be_pruned(ours: Ours) -> None:
     plan(ours, FILE).make("cli")
     rest = "ours: 1\nsources: {}\ndestinations: {}\n"

@@ -54,14 +54,14 @@ def test_a_name_must_be_one_short_line(sources: Sources, name: str) -> None:
     assert "name" in caught.value.errors
 
 
-@pytest.mark.parametrize("mark", ["\u202e", "\u2066", "\u200b", "\ufeff", "\u00ad", "\u2028"])
+@pytest.mark.parametrize("mark", [*"\u202e\u2066\u200b\ufeff\u00ad\u2028\u3164\u2800\u00a0\u200d\ufe0f"])
 def test_a_name_has_only_what_can_be_seen(sources: Sources, mark: str) -> None:
     """A right-to-left override shows ``gnp.exe`` as ``exe.png``, in the audit log too."""
     with pytest.raises(Invalid, match=rf"take U\+{ord(mark):04X} out"):
         sources.add(f"Shop {mark}gnp.exe", actor="cli")
 
 
-@pytest.mark.parametrize("name", ["Boutique 🛒", "Family 👨‍👩‍👧", "🏴󠁧󠁢󠁷󠁬󠁳󠁿 Wales", "متجر", "می‌خواهم", "ร้านค้า"])
+@pytest.mark.parametrize("name", ["Boutique 🛒", "Family 👨‍👩‍👧", "🏴󠁧󠁢󠁷󠁬󠁳󠁿 Wales", "متجر", "می‌خواهم", "ร้านค้า", "\u06001"])
 def test_a_name_may_be_in_any_script_and_have_emoji(sources: Sources, name: str) -> None:
     assert sources.add(name, actor="cli").source.name == name
 
@@ -72,6 +72,13 @@ def test_two_sources_never_share_a_name_until_one_is_deleted(sources: Sources) -
         sources.add("SHOP", actor="cli")
     sources.delete(first.id, actor="cli")
     assert sources.add("Shop", actor="cli").source.id != first.id
+
+
+@pytest.mark.parametrize("name", ["Café  Nord", "Cafe\u0301 Nord", "CAFÉ NORD"])
+def test_no_name_looks_like_another(sources: Sources, name: str) -> None:
+    sources.add("Café Nord", actor="cli")
+    with pytest.raises(Invalid, match='"Café Nord" exists already'):
+        sources.add(name, actor="cli")
 
 
 def test_an_id_wins_over_a_name_that_looks_like_one(sources: Sources) -> None:

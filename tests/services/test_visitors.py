@@ -9,19 +9,24 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
+from ours import clock
 from ours.errors import Busy, Forbidden, Invalid, NotFound
+from ours.plugin import Rejected
 from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.overview import Overview
 from ours.services.reconcile import Reconcile
 from ours.services.replay import Filter, Replay
+from ours.services.retention import Retention
 from ours.services.visitors import Receipt, Visitors, forgetting
 from ours.store import Store
 from ours.store.tables import attempts, dispatches, events, forgotten, identifiers, seen
 from ours.store.tables import visitors as table
 from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.scripted import Scripted, deliver, route_all, scripted
 
 ADMIN = Actor("ada@example.com", "admin")
 VIEWER = Actor("vic@example.com", "viewer")
@@ -148,6 +153,31 @@ def test_forgetting_leaves_that_events_were_and_where_they_went(
     with pytest.raises(NotFound):
         visitors.forget(receipt.visitor_id, actor=ADMIN)
     assert place.track(**JANE, distinct_id="order-1").duplicate
+
+
+def test_no_code_of_a_plugin_names_whom_it_was_about(place: Place, visitors: Visitors) -> None:
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    Scripted.outcomes.append(Rejected("unknown patient CanaryJane", "Not there."))
+    place.track(**JANE)
+    route_all(place)
+    deliver(place)
+    (dispatch,) = rows(place.store, sa.select(dispatches.c.id, dispatches.c.reason))
+    (attempt,) = rows(place.store, sa.select(attempts.c.code))
+    assert (dispatch.reason, attempt.code) == ("no_word", "no_word")
+    (shown,) = Overview(place.store, place.registry).dispatch_json(dispatch.id)["attempts"]
+    assert shown["message"] == "unknown patient CanaryJane: Not there."
+
+
+def test_what_retention_deleted_stands_in_no_receipt_and_the_profile_stays_until_then(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    place.webhook(receiver)
+    place.track(**JANE)
+    place.work()
+    with time_machine.travel(clock.now_ms() / 1000 + 91 * 24 * 3600):
+        assert Retention(place.store, place.settings).run(60)
+        receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert (receipt.visitors, receipt.events, receipt.destinations) == (1, 0, [])
 
 
 def test_what_was_forgotten_can_never_be_replayed(place: Place, visitors: Visitors, receiver: Receiver) -> None:

@@ -61,6 +61,16 @@ def test_with_a_token_whoever_has_it_may_ask(make: Make) -> None:
     assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}, environ_base=far).status_code == 200
 
 
+def test_a_monitor_need_not_know_what_the_dashboard_is_called(make: Make) -> None:
+    on_this_machine = create_app(make(allowed_hosts="ours.example.com")).test_client()
+    for host, status in {"127.0.0.1:8000": 200, "localhost": 200, "ours.example.com": 200, "evil.example": 400}.items():
+        assert on_this_machine.get("/metrics", headers={"Host": host}).status_code == status
+    with_token = create_app(make(allowed_hosts="ours.example.com", metrics_token="let-me-see")).test_client()
+    given = {"Host": "10.0.0.7:8000", "Authorization": "Bearer let-me-see"}
+    assert with_token.get("/metrics", headers=given).status_code == 200
+    assert with_token.get("/sign-in", headers=given).status_code == 400
+
+
 @pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/ours.json"])
 def test_files_in_deploy_name_only_metrics_that_there_are(file: str) -> None:
     told = {one.name for one in CATALOGUE.values()}

@@ -7,15 +7,19 @@ Sense = Literal["name", "other"]
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _OTHER_MARKS = re.compile(r"[^\w.]+")
-_NAME_FIRST = re.compile(r"(?<![^\W_])(?:names?_(?:first|last|full|middle|given|family)|[fl]names?)(?![^\W_])")
+_NAMES = r"names?_(?:first|last|full|middle|given|family)|[fl]names?|prenoms?|apellidos?|card_?holder"
+_NAME_FIRST = re.compile(rf"(?<![^\W_])(?:{_NAMES})(?![^\W_])")
 _ANYWHERE = r"mail|phone|mobile|birth|gender|address|street|passport|passw|secret|zip_?code|post_?code|postal"
 _WORDS = (
-    r"dob|sex|city|ip|ipv[46]|zip|plz|tel|telephone|cell_?(?:number|no)|fax|msisdn|whatsapp|ssn|social_?security"
+    r"dob|bday|born|sex|city|town|village|suburb|ip|ipv[46]|remote_addr|forwarded_for|zip|plz"
+    r"|tel|telephone|cell_?(?:number|no)|fax|msisdn|whatsapp|ssn|social_?security|nino|nhs_?(?:number|no|nr)"
     r"|national_id|id_(?:card|number|no)|tax_(?:id|number)|driv(?:ing|ers?)_licen[cs]e|licen[cs]e_(?:number|no|plate)"
-    r"|number_plate|cards?(?![._]?(?:type|brand|network|scheme|country|count)(?![^\W_]))|credit_?card|cvv2?|cvc|iban"
-    r"|(?:bank_?)?account_?(?:number|no|nr|num)|bank_?account|mrn|medical_?record\w*|patient_?(?:number|no|nr)"
+    r"|number_plate|cards?(?![._]?(?:type|brand|network|scheme|country|count)(?![^\W_]))|credit_?card|cvv2?|cvc"
+    r"|pan|cc_?(?:number|num|no)|(?:bank_?)?(?:account|acct)_?(?:number|no|nr|num)|bank_?account|iban|sort_code"
+    r"|routing_?number|mrn|medical_?record\w*|patient_?(?:number|no|nr)"
     r"|insurance_?(?:number|no|nr|id)|policy_?(?:number|no|nr)|lat|latitude|lng|lon|longitude|lat_?l(?:o?ng|on)"
-    r"|geo[a-z]*[._]long|coords?|coordinates?|gps|geo_?point|pwd|otp|token|jwt|(?:api|access|private)_?keys?"
+    r"|geo[a-z]*[._]long|coords?|coordinates?|gps|geo_?point"
+    r"|pwd|pass_?(?:code|phrase)|otp|token|jwt|(?:api|access|private)_?keys?"
 )
 _WHOLE = r"(?:proxy_)?authorization|bearer|(?:set_)?cookies?"  # as headers are called: prior_authorization is none
 _PERSONAL = re.compile(rf"{_ANYWHERE}|(?<![^\W_])(?:{_WORDS})(?![^\W_])|(?<!\w)(?:{_WHOLE})(?!\w)")

@@ -19,6 +19,7 @@ from ours.services.apply.wanted import Wanted
 from ours.services.audit import Audit
 from ours.services.destinations import Destination, Destinations, overriding
 from ours.services.destinations.config import Config, drafted, newly_exposed
+from ours.services.destinations.settings import without_secrets
 from ours.services.sources import Sources
 
 _WAY = {
@@ -151,9 +152,10 @@ def _told(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any])
     infos = describe_settings(plugin) if plugin else ()
     secret = {one.name for one in infos if one.kind in _SECRET_KINDS}
     before, after = old.get("settings", {}), new.get("settings", {})
+    ends = without_secrets(before), without_secrets(after)
     for name in sorted(set(before) | set(after)):
         if before.get(name) != after.get(name):
-            told = " changes" if name in secret else f": {arrow(before.get(name), after.get(name))}"
+            told = " changes" if name in secret else f": {arrow(*(end.get(name) for end in ends))}"
             yield f"settings.{name}{told}"
     for key in _WHOLE:
         if _plain(old.get(key)) != _plain(new.get(key)):

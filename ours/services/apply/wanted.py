@@ -13,7 +13,7 @@ from ours.services.apply.form import KEEP
 from ours.services.apply.section import How
 from ours.services.destinations import typed
 from ours.services.destinations.config import LIMITS, Config, Given
-from ours.services.destinations.settings import MASK
+from ours.services.destinations.settings import MASK, without_secrets
 
 KEYS = ("type", "status", "category", "agreement", "override", "settings", "sources", "events", "mapping", "cases",
         "limits")  # fmt: skip
@@ -89,8 +89,12 @@ def document(config: Config, sources: Sequence[str]) -> dict[str, Any]:
 
 
 def hidden(shown: Mapping[str, Any], kept: Mapping[str, Any], name: str, *, references: bool) -> dict[str, Any]:
-    """``shown`` with a reference, or ``!keep``, for each mask; only what somebody gave, not the plugin's defaults."""
-    given = {key: value for key, value in shown.items() if key in kept}
+    """``shown`` with a reference, or ``!keep``, for each mask; only what somebody gave, not the plugin's defaults.
+
+    An address with a key or a password in it is a secret as a whole.
+    """
+    open_ = without_secrets(shown)
+    given = {key: value if open_[key] == value else MASK for key, value in shown.items() if key in kept}
     given |= {key: kept[key] for key in given if kept[key] in (None, {})}  # of nothing, nothing can be kept
     unmasked: dict[str, Any] = _unmasked(form.escape(given), [name], references=references)
     return unmasked

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ours.core import retry
 from ours.core.answer import Answer
 from ours.core.breaker import FAULTS, Verdict, verdict_of
-from ours.core.reasons import tidy
+from ours.core.reasons import NO_WORD, tidy
 from ours.core.retry import Decision
 from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Skipped, Split, Unauthorized, Unknown
 from ours.services.deliver.exchange import Kept
@@ -125,4 +125,6 @@ def _message(outcome: Outcome | None) -> str:
         return "Test mode: this is the request that would have been sent. Nothing was."
     if isinstance(outcome, Split):
         return f"Not taken together with the others: it was sent again with fewer. {outcome.message}".strip()
-    return str(outcome.note if isinstance(outcome, Delivered | Duplicate) else outcome.message)
+    said = str(outcome.note if isinstance(outcome, Delivered | Duplicate) else outcome.message)
+    code = _code(outcome)
+    return f"{code}: {said}" if tidy(code) == NO_WORD else said

@@ -33,7 +33,7 @@ class Asked:
 
 
 def asked() -> Asked:
-    """:raises Invalid: for a property that names a person: an address is kept in histories and logs."""
+    """:raises Invalid: for what names a person, be it in a property or a URL: histories and logs keep an address."""
     args = request.args
     given = {name: value[:_LONGEST] for name in _NAMES if (value := args.get(name, "").strip())}
     mode = given.get("mode")
@@ -56,11 +56,14 @@ def asked() -> Asked:
 
 def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:
     path, _, value = (part.strip() for part in given.get("property", "").partition("="))
-    if path and mask_value(path, value) != value:
-        raise Invalid(
-            f"“{path}” names a person, and what an address says is kept. Type whom you look for under Whose instead."
-        )
+    url = given.get("url", "")
+    for name, asked_for in (path, value), ("url", url.replace("=", " ")):  # of a field in a URL, the name may be said
+        if name and mask_value(name, asked_for) != asked_for:
+            raise Invalid(
+                f"“{name}” names a person, and what an address says is kept."
+                " Type whom you look for under Whose instead."
+            )
     state = given.get("state")
     clear = may("editor")
-    sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, given.get("url"), clear)
+    sieve = Sieve(destination_id, state if state in STATES else None, path or None, value, url or None, clear)
     return None if sieve == Sieve(clear=clear) else sieve

@@ -15,7 +15,7 @@ from ours.web.show.event_filters import asked
 
 MOST = 10_000
 _COLUMNS = ("id", "occurredAt", "receivedAt", "event", "mode", "source", "visitor", "dispatches")
-_FORMULA = re.compile(r"(\A|;)(?=\s*[=+\-@＝＋－＠]|[\t\r])")
+_FORMULA = re.compile(r"(\A|[;\r\n])(?=\s*[=+\-@＝＋－＠]|[\t\r])")
 
 
 @page("/events.csv", "viewer")
@@ -47,6 +47,6 @@ def _csv(rows: Iterator[Row]) -> bytes:
 def _harmless(value: str | None) -> str:
     """A spreadsheet runs what begins like a formula, and an event's name is the caller's.
 
-    Where commas stand in numbers, it is a semicolon that begins a cell, quoted or not.
+    Where commas stand in numbers, it is a semicolon or the end of a line that begins a cell, quoted or not.
     """
     return _FORMULA.sub(r"\1'", value or "")

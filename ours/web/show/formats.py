@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 
 from ours import clock
 from ours.core.diffing import ABSENT
-from ours.core.redact import cut_url, mask_url
+from ours.core.redact import cut_url, mask_url, mask_value
 from ours.web.show.door import blueprint, may
 
 _TONES = {
@@ -81,6 +81,12 @@ def ticked(text: str) -> Markup:
 def without_secrets(address: str) -> str:
     """A URL with its password and the query fields that sound secret masked."""
     return mask_url(address)
+
+
+@blueprint.app_template_filter()
+def colleague(actor: str) -> str:
+    """Who did something, as whoever looks may see it: for a viewer with the email masked."""
+    return actor if may("editor") else str(mask_value("", actor))
 
 
 @blueprint.app_template_filter()

@@ -50,7 +50,7 @@ def set_role(person_id: int) -> ResponseReturnValue:
 def remove_person(person_id: int) -> ResponseReturnValue:
     found = ours().people.get(person_id)
     if request.method == "GET":
-        return render_template("people/remove.html", found=found)
+        return render_template("people/remove.html", found=found, tokens=ours().tokens.left_by(found.email))
     ours().people.remove(person_id, actor=person().actor)
     flash(f"{found.email} can no longer sign in.", "good")
     return redirect(url_for("show.people"))

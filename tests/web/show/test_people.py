@@ -42,6 +42,20 @@ def test_roles_are_set_and_people_removed(admin: Browser, here: Ours) -> None:
     assert [one.email for one in here.people.list()] == ["admin@example.com"]
 
 
+def test_whoever_is_removed_leaves_tokens_that_are_named(admin: Browser, here: Ours) -> None:
+    left = Actor("bob@example.com", "admin")
+    bob, _ = here.people.add(left.name, "admin", actor="cli")
+    gone, _ = here.tokens.add("Revoked", ["balance:read"], actor=left)
+    here.tokens.revoke(gone.id, actor="cli")
+    here.tokens.add("Another's", ["balance:read"], actor="cli")
+    assert "Tokens that they made" not in admin.page(f"/people/{bob.id}/remove")
+    _, text = here.tokens.add("Deployment", ["balance:read"], actor=left)
+    page = admin.page(f"/people/{bob.id}/remove")
+    assert "Tokens that they made go on working: <bdi>Deployment</bdi>." in page
+    admin.post(f"/people/{bob.id}/remove")
+    assert here.tokens.authenticate(text)
+
+
 def test_the_last_admin_stays(admin: Browser, here: Ours) -> None:
     me = here.people.find("admin@example.com")
     assert "This is the only admin." in admin.post(f"/people/{me.id}/remove").text

@@ -7,6 +7,7 @@ import pytest
 
 from ours.bootstrap import Ours
 from ours.services.actors import Actor
+from ours.services.replay import Filter
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -29,6 +30,21 @@ def test_its_page_says_who_removed_it_and_when(event: str, editor: Browser) -> N
     page = editor.page("/destinations/1")
     assert re.search(r"Removed by <b>grace@example\.com</b>, <time", page)
     assert "Which events could leave" in page
+
+
+@pytest.mark.parametrize(
+    "path", ["/destinations/1", "/history", "/history?of=destination 1", "/history/destination 2/1", "/replays"]
+)
+def test_a_viewer_is_not_told_the_email_of_whoever_did_it(
+    event: str, here: Ours, browser_of: Callable[[str], Browser], path: str
+) -> None:
+    grace = Actor("grace@example.com", "editor")
+    here.destinations.add("webhook", "New CRM", {"url": "https://example.com"}, events=[], actor=grace)
+    here.paced_replays.start(Filter(), actor=grace)
+    assert "grace@example.com" in browser_of("editor").page(path)
+    page = browser_of("viewer").page(path)
+    assert "grace" not in page
+    assert "g•••@e•••.com" in page
 
 
 @pytest.mark.parametrize("form", ["edit", "mapping", "mapping/case", "pause", "remove"])

@@ -6,7 +6,7 @@ from html import unescape
 
 import pytest
 
-from ours.web.show.unseen import readable, visible
+from ours.core.unseen import readable, visible
 from tests.web.show.conftest import Browser
 
 FAMILY = "👩🏽\u200d🚀 👨\u200d👩\u200d👧 ❤\ufe0f 1\ufe0f\u20e3"
@@ -26,6 +26,7 @@ SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e00
         ("شراء\u200c", "شراء⟨U+200C⟩"),
         ("می\u200cخواهم क्\u200dष शراء 购买 Zoë Ольга", "می\u200cخواهم क्\u200dष शراء 购买 Zoë Ольга"),
         (FAMILY + SCOTLAND, FAMILY + SCOTLAND),
+        ("\u0600\u06dd1", "\u0600\u06dd1"),
         ("Purchase", "Purchase"),
     ],
 )
