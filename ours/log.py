@@ -5,7 +5,8 @@ import re
 import sys
 import time
 from collections import Counter
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO
 
 import structlog
 
@@ -35,8 +36,25 @@ def printable(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> st
     return entry
 
 
+class _Lines:
+    """Where the log goes. A line that can't be written (its disk is full, its reader is gone) is lost, and nothing
+    else is: whoever logs is in the middle of a delivery."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(level: str = "INFO", style: str = "auto") -> None:
-    """Log to stderr, one event a line, as JSON or as text for a terminal."""
+    """Log to stderr, one event a line, as JSON or as text for a terminal; what libraries and plugins log, too."""
     as_text = style == "text" or (style == "auto" and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
@@ -50,15 +68,29 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,  # before they are redacted: an exception may quote what it met
     ]
+    last: list[structlog.typing.Processor] = [redact, *([printable] if as_text else []), renderer]
+    lines: Any = _Lines(sys.stderr)
     structlog.configure(
-        processors=[*shared, redact, *([printable] if as_text else []), renderer],
+        processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(lines),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        level=logging.WARNING, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr, force=True
+    logging.basicConfig(level=logging.WARNING, handlers=[_strangers(lines, shared, last)], force=True)
+
+
+def _strangers(
+    lines: Any, shared: list[structlog.typing.Processor], last: list[structlog.typing.Processor]
+) -> logging.Handler:
+    """What logs as Python does, told as we tell ours: under the logger's name, one line, masked."""
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
     )
+    return handler
 
 
 def get(room: str) -> structlog.stdlib.BoundLogger:

@@ -7,6 +7,9 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
+from ours import log
+
+_logger = log.get("mail")
 _SECONDS = 10
 _PORTS = {"smtp": 587, "smtps": 465}
 
@@ -25,13 +28,15 @@ class Mailer:
         """Why the mail server did not take it; None when it did. Nothing of it tells the password."""
         try:
             with self._connect() as server:
-                server.send_message(self._message(subject, text), self._sender, self._recipients)
+                refused = server.send_message(self._message(subject, text), self._sender, self._recipients)
         except smtplib.SMTPAuthenticationError:
             return "The mail server refused the user or password in OURS_SMTP_URL."
         except smtplib.SMTPResponseException as error:
             return f"The mail server answered {error.smtp_code}."
         except (OSError, smtplib.SMTPException) as error:
             return f"The mail server can't be used ({type(error).__name__})."
+        if refused:  # the others have it, and would get it again
+            _logger.error("recipients_refused", refused=len(refused), of=len(self._recipients))
         return None
 
     def _connect(self) -> smtplib.SMTP:

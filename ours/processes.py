@@ -19,6 +19,7 @@ from ours.errors import OursError, SettingsInvalid
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _MOST_FILES = 65_536
+_STDERR = 2
 
 
 class AlreadyRunning(OursError):
@@ -61,6 +62,16 @@ def allow_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):  # macOS allows less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def open_streams() -> None:
+    """Put the void where stdin, stdout or stderr is closed: else the next file or connection took its number, and got
+    what others print."""
+    while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
+        os.set_inheritable(handle, True)
+    os.close(handle)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w")
 
 
 def is_out_of_files() -> bool:

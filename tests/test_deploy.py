@@ -64,6 +64,16 @@ def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
     assert {Path(name).parts[0] for line in copied for name in line.split()} <= let_through
 
 
+def test_a_unit_that_is_always_restarted_is_never_given_up() -> None:
+    """`ours serve` ends while its database is away: five times in ten seconds, and systemd would leave it so."""
+    units = {name: text for name, text in TEXTS.items() if name.endswith(".service")}
+    assert len(units) == 5
+    for text in units.values():
+        unit, service = text.split("[Service]")
+        assert "Restart=always" in service
+        assert "StartLimitIntervalSec=0" in unit
+
+
 def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
     """It may answer 200 to a caller whose body it gave up."""
     (seconds,) = re.findall(r"\bread_body (\d+)s$", TEXTS["Caddyfile"], re.M)

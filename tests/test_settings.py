@@ -1,6 +1,7 @@
 """Settings: all problems at once, each by its name; the page of documentation is the code's."""
 
 import os
+from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -115,3 +116,56 @@ def test_a_file_without_keys_is_told(tmp_path: Path, content: str) -> None:
     with pytest.raises(SettingsInvalid, match=r"secret\.key holds no secret keys\. Put back"):
         settings.load({"OURS_HOME": str(tmp_path)})
     assert (tmp_path / "secret.key").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("OURS_SMTP_URL", "smtp://mail:abc", "port must be a number"),
+        ("OURS_SMTP_URL", "smtp://user:p@", "name a host"),
+        ("OURS_SMTP_URL", "smtps://user:p%C3%A4ss@mail", "plain ASCII"),
+        ("OURS_ALERT_WEBHOOK", "https://hooks.example.com:99999/x", "port must be a number"),
+        ("OURS_ALERT_WEBHOOK", "https:///x", "name a host"),
+        ("OURS_ALERT_FROM", "Ours <ours@example.com>", "address alone"),
+        ("OURS_PROXY", "http://proxy:99999", "port must be a number"),
+        ("OURS_REDIS_URL", "redis://queue:xx", "port must be a number"),
+        ("OURS_REDIS_URL", "redis://queue/ours", "redis://host:6379/0"),
+        ("OURS_REDIS_URL", "unix://", "unix:///path"),
+        ("OURS_METRICS_TOKEN", " abc ", "without blanks"),
+        ("OURS_METRICS_TOKEN", "geheim-ä", "ASCII"),
+        ("OURS_WEB_THREADS", "1", "from 2 to 1024"),
+        ("OURS_DELIVER_WORKERS", "99999999999", "from 1 to 256"),
+        ("OURS_KEEP_HELD_DAYS", "99999999999999", "from 1 to 36500"),
+        ("OURS_MIN_FREE_MB", "200MB", "without a unit"),
+    ],
+)
+def test_what_could_never_work_is_refused_and_says_how_it_must_be(
+    tmp_path: Path, name: str, value: str, mend: str
+) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        settings.load({"OURS_HOME": str(tmp_path), name: value})
+    assert mend in caught.value.problems[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OURS_REDIS_URL", "rediss://user:p%40ss@queue.example.com:6380/1?ssl_cert_reqs=required"),
+        ("OURS_REDIS_URL", "redis://:secret@[::1]"),
+        ("OURS_REDIS_URL", "unix:///run/valkey.sock?db=1"),
+        ("OURS_SMTP_URL", "smtp://user%40example.com:p%2Fw@mail.example.com"),
+        ("OURS_PROXY", "http://10.1.2.3:3128/"),
+        ("OURS_ALERT_WEBHOOK", "https://hooks.slack.com/services/T0/B0/x"),
+    ],
+)
+def test_an_address_that_can_be_used_is_taken(tmp_path: Path, name: str, value: str) -> None:
+    loaded = settings.load({"OURS_HOME": str(tmp_path), name: value})
+    assert getattr(loaded, name.removeprefix("OURS_").lower()) == value
+
+
+@pytest.mark.parametrize("between", [" ", ";", "\n"])
+def test_a_second_key_is_not_passed_over_because_no_comma_parts_it(tmp_path: Path, between: str) -> None:
+    keys = [urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 250)]
+    with pytest.raises(SettingsInvalid, match="commas part them"):
+        settings.load({"OURS_HOME": str(tmp_path), "OURS_SECRET_KEYS": between.join(keys)})
+    assert len(settings.load({"OURS_HOME": str(tmp_path), "OURS_SECRET_KEYS": ", ".join(keys)}).secret_keys) == 2

@@ -12,10 +12,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ours import log
 from ours.errors import SettingsInvalid
 from ours.settings import Settings
 from ours.supervisor import port, welcome
 from ours.supervisor.family import Family
+from tests.fulldisk import FullDisk
 
 
 def until(true: Callable[[], object]) -> None:
@@ -96,3 +98,15 @@ def test_the_queue_begins_before_what_is_heavy_is_imported() -> None:
     code = "import sys, ours.supervisor; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert not {"sqlalchemy", "flask", "granian", "rq", "redis", "requests"} & set(done.stdout.split())
+
+
+def test_a_family_lives_on_when_nothing_that_it_says_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    log.configure()
+    with Family() as family:
+        family.add("faller", lambda: (tmp_path / str(os.getpid())).touch())
+        assert family.until(lambda: len(numbers(tmp_path)) > 1, 10)
+    monkeypatch.undo()
+    log.configure()

@@ -1,5 +1,6 @@
 """The command ``ours``. A verb imports what it needs when it runs, so that ``--help`` and completion are instant."""
 
+import sys
 from collections.abc import Sequence
 from importlib import import_module
 
@@ -43,4 +44,8 @@ def cli() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
+    if None in {sys.stdout, sys.stderr}:  # closed by whoever started us
+        from ours import processes
+
+        processes.open_streams()
     cli.main(args=args, prog_name="ours")

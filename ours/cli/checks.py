@@ -137,10 +137,13 @@ def work(ours: Ours) -> Iterator[Finding]:
     """Whether anything waits for a person, and whether all adds up."""
     with ours.store.read() as connection:
         unrouted = events.count_unrouted(connection)
-    balance = ours.overview.balance()
+    balance, faults = ours.overview.balance(), ours.conservation.watched().faults
     if balance.difference:
         yield Finding("balance", "fail", f"It is off by {balance.difference}: that is a fault of ours.", "Report it.")
-    else:
+    if faults:
+        mend = "`ours balance --check` names them as they are now. It is a fault of ours: report it."
+        yield Finding("balance", "fail", concerns.lost(len(faults)).words, mend)
+    elif not balance.difference:
         yield Finding("balance", "ok", "Every decision that is owed was made once.")
     if unrouted > ours.settings.max_backlog // 10:
         yield Finding("backlog", "warn", f"{unrouted} events wait to be routed.", "Check that the route worker runs.")
@@ -163,7 +166,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
         yield from shaped
         later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (
             safety.durability, past, secrets, partitions.check, work, liveness.scheduler, liveness.waiting,
-            liveness.destinations,
+            liveness.destinations, liveness.alerts,
         )  # fmt: skip
         for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)

@@ -72,3 +72,9 @@ def destinations(ours: Ours) -> Iterator[Finding]:
                 "destinations", "warn", f"{one.name} fails; what it is owed is held, and it is probed.",
                 "See its last attempts on the dashboard.",
             )  # fmt: skip
+
+
+def alerts(ours: Ours) -> Iterator[Finding]:
+    """Whoever is to be told of what is not well was told."""
+    for problem in sorted({one.problem for one in ours.alerts.list() if one.problem}):
+        yield Finding("alerts", "warn", f"Some could not be told. {problem}", "Mend it, and try it: `ours alert test`.")

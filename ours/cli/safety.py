@@ -48,8 +48,13 @@ def keys(settings: Settings) -> Iterator[Finding]:
 
 
 def code(settings: Settings) -> Iterator[Finding]:
-    """Nobody else may put code where we run it."""
+    """The folder of plugins is there, and nobody else may put code where we run it."""
     folder = settings.plugins_dir
+    if "plugins_dir" in settings.given and not folder.is_dir():
+        yield Finding(
+            "plugins folder", "warn", f"There is no folder {folder}, so no plugin of yours is loaded.",
+            "Correct OURS_PLUGINS_DIR, or make it.",
+        )  # fmt: skip
     for path in (folder, *sorted(folder.glob("*.py"))) if folder.is_dir() else ():
         if stat.S_IMODE(path.stat().st_mode) & stat.S_IWOTH:
             yield Finding(

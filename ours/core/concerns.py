@@ -105,8 +105,7 @@ def ambiguous(destination_id: int, name: str, count: int) -> Concern:
 
 
 def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:
-    are = "is" if count == 1 else "are"
-    words = f"“{name}” has {_count(count, 'dispatch', 'es')} on hold that {are} given up within {_days(days)}."
+    words = f"“{name}” has {_count(count, 'dispatch', 'es')} on hold that {_are(count)} given up within {_days(days)}."
     return Concern("expiring", subjects.destination(destination_id), words)
 
 
@@ -121,12 +120,15 @@ def ending_key(source_id: int, name: str, key: str, ends: str) -> Concern:
 
 
 def balance(difference: int) -> Concern:
-    said = f"{difference:,} decisions are missing" if difference > 0 else f"{-difference:,} decisions are too many"
-    return Concern("balance", "", f"The balance is not zero: {said}.")
+    count = abs(difference)
+    what = f"{_are(count)} {'missing' if difference > 0 else 'too many'}"
+    return Concern("balance", "", f"The balance is not zero: {_count(count, 'decision')} {what}.")
 
 
 def lost(faults: int) -> Concern:
-    return Concern("lost", "", f"{faults:,} pairs of event and destination are missing or stand twice.")
+    stand = "stands" if faults == 1 else "stand"
+    words = f"{_count(faults, 'pair')} of event and destination {_are(faults)} missing or {stand} twice."
+    return Concern("lost", "", words)
 
 
 def disk(free_mb: int, least_mb: int) -> Concern:
@@ -141,7 +143,7 @@ def database(why: str, room: Sequence[str]) -> Concern:
 
 def backlog(waiting: int, most: int) -> Concern:
     share = min(100 * waiting // most, 100) // 10 * 10
-    words = f"The backlog is over {share} % of its limit: at {most:,} events new ones are refused."
+    words = f"The backlog has reached {share} % of its limit: at {most:,} events new ones are refused."
     return Concern("backlog", "", words)
 
 
@@ -166,6 +168,10 @@ def unopened(reason: str, events: int, dispatches: int) -> Concern:
 
 def _count(count: int, noun: str, ending: str = "s") -> str:
     return f"{count:,} {noun}{'' if count == 1 else ending}" if count else ""
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _days(days: int) -> str:

@@ -5,17 +5,29 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
-from ours.settings.kinds import ADDRESS, Addresses, Folder, Hosts, Keys, Networks, is_ip
+from ours.settings.kinds import ADDRESS, Addresses, Folder, Hosts, Keys, Networks, has_host, has_port, is_ascii, is_ip
 
 PREFIX = "OURS_"
+_MOST = 2**31 - 1
+_MOST_DAYS = 36_500
 
 
 def _text(text: str, default: str, *checks: Any) -> fields.String:
     return fields.String(load_default=default, validate=list(checks), metadata={"text": text})
 
 
-def _count(text: str, default: int, low: int = 0, high: int | None = None) -> fields.Integer:
-    return fields.Integer(load_default=default, validate=validate.Range(low, high), metadata={"text": text})
+def _count(text: str, default: int, low: int = 0, high: int = _MOST) -> fields.Integer:
+    within = validate.Range(low, high, error="Must be from {min} to {max}.")
+    return fields.Integer(
+        load_default=default,
+        validate=within,
+        error_messages={"invalid": "Must be a whole number, without a unit."},
+        metadata={"text": text},
+    )
+
+
+def _days(text: str, default: int, low: int = 1) -> fields.Integer:
+    return _count(text, default, low, _MOST_DAYS)
 
 
 def _said(text: str, shown: str) -> dict[str, str]:
@@ -27,9 +39,12 @@ _DATABASE = validate.Regexp(
 )
 _SMTP = validate.Regexp(r"^$|^smtps?://[^/\s]+$", error="Must read smtp://user:password@host:587 or smtps://….")
 _WEBHOOK = validate.Regexp(r"^$|^https?://\S+$", error="Must begin with https:// or http://.")
-_QUEUE = validate.Regexp(r"^$|^(rediss?|unix)://", error="Must begin with redis://, rediss:// or unix://.")
-
-
+_QUEUE = validate.Regexp(
+    r"^$|^rediss?://[^/?#\s]*(/[0-9]*)?(\?\S*)?$|^unix://\S+$",
+    error="Must read redis://host:6379/0, rediss://… or unix:///path/of/the.sock.",
+)
+_TOKEN = validate.Regexp(r"^$|^[!-~]+$", error="Must be ASCII without blanks, for it stands in a header.")
+_SENDER = validate.Regexp(ADDRESS, error="Must be an e-mail address alone: ours@example.com.")
 _PROXY = validate.Regexp(
     r"^$|^http://[^/?#\s@]+(:[0-9]{1,5})?/?$", error="Must be http://host:port, without a user name."
 )
@@ -49,7 +64,7 @@ class SettingsSchema(Schema):
     port = _count("The port the web server listens on.", 8000, 1, 65535)
     database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)
     redis_url = _text(
-        "`redis://…`, `rediss://…` or `unix://…`. Empty: an embedded Valkey in the data folder.", "", _QUEUE
+        "`redis://…`, `rediss://…` or `unix://…`. Empty: an embedded Valkey in the data folder.", "", _QUEUE, has_port
     )
     secret_keys = Keys(
         load_default=(),
@@ -78,10 +93,10 @@ class SettingsSchema(Schema):
         "`json`, `text`, or `auto` (text on a terminal).", "auto", validate.OneOf(["auto", "json", "text"])
     )
     web_threads = _count(
-        "Requests that the web server works on at once, 2 or more; what waits for its body or for the disk does not"
-        " count.", 4, 1
+        "Requests that the web server works on at once, 2 to 1024; what waits for its body or for the disk does not"
+        " count.", 4, 2, 1024
     )  # fmt: skip
-    deliver_workers = _count("Deliver workers that `ours serve` starts.", 1, 1)
+    deliver_workers = _count("Deliver workers that `ours serve` starts, 256 at most.", 1, 1, 256)
     max_backlog = _count("Events waiting to be routed above which new ones are answered 503.", 1_000_000, 1)
     min_free_mb = _count("Free disk space (MB) in the data folder below which new events are answered 503.", 200)
     max_batch_rows = _count("Rows that one `/batch` request may carry.", 1000, 1)
@@ -90,6 +105,7 @@ class SettingsSchema(Schema):
     metrics_token = _text(
         "What a monitor must send to read `/metrics`, as `Authorization: Bearer …`. Empty: only this machine may ask.",
         "",
+        _TOKEN,
     )
     allowed_hosts = Hosts(
         load_default=(),
@@ -105,29 +121,28 @@ class SettingsSchema(Schema):
     )  # fmt: skip
     proxy = _text(
         "`http://host:port` of a proxy through which all destinations are reached. Empty: directly, whatever"
-        " `HTTPS_PROXY` says. The proxy then looks names up, so it has to refuse what is not public.", "", _PROXY
+        " `HTTPS_PROXY` says. The proxy then looks names up, so it has to refuse what is not public.",
+        "", _PROXY, has_host
     )  # fmt: skip
-    keep_events_days = _count(
+    keep_events_days = _days(
         "Days after which a live event is deleted with all that became of it, unless a dispatch is still open."
         " At least 7: as long as an event is kept, it is not taken a second time.", 90, 7
     )  # fmt: skip
-    keep_test_days = _count("The same for test events.", 14, 7)
-    keep_attempts_days = _count("Days after which the attempts of dispatches that are done are deleted.", 30, 1)
-    keep_held_days = _count("Days after which a held dispatch is given up: stopped, as expired.", 30, 1)
-    keep_audit_days = _count(
-        "Days after which audit entries, closed alerts and the volumes by minute are deleted.", 400, 1
-    )
+    keep_test_days = _days("The same for test events.", 14, 7)
+    keep_attempts_days = _days("Days after which the attempts of dispatches that are done are deleted.", 30)
+    keep_held_days = _days("Days after which a held dispatch is given up: stopped, as expired.", 30)
+    keep_audit_days = _days("Days after which audit entries, closed alerts and the volumes by minute are deleted.", 400)
     alert_webhook = _text(
         "Where alerts are posted as JSON: a Slack webhook's address, or your own. In your own network, it must be"
-        " allowed by OURS_ALLOW_NETWORKS as destinations must.", "", _WEBHOOK
+        " allowed by OURS_ALLOW_NETWORKS as destinations must.", "", _WEBHOOK, has_host
     )  # fmt: skip
     alert_email = Addresses(
         load_default=(), metadata=_said("Who gets alerts by e-mail, comma-separated. Needs OURS_SMTP_URL.", "nobody")
     )
-    alert_from = _text("The sender of those e-mails.", "ours@localhost", validate.Regexp(ADDRESS))
+    alert_from = _text("The sender of those e-mails.", "ours@localhost", _SENDER)
     smtp_url = _text(
         "The mail server: `smtp://user:password@host:587` (STARTTLS) or `smtps://…:465`. No password is sent"
-        " unencrypted.", "", _SMTP
+        " unencrypted.", "", _SMTP, has_host, is_ascii
     )  # fmt: skip
 
     @validates_schema(skip_on_field_errors=True)

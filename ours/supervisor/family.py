@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 import time
-import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ours import log, processes
@@ -105,8 +105,7 @@ def _signal(children: list[Child], number: int) -> None:
 
 def _fork(child: Child) -> None:
     parent = os.getpid()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    _flush()
     child.started = time.monotonic()
     child.pid = os.fork()
     if child.pid:
@@ -122,9 +121,15 @@ def _fork(child: Child) -> None:
         status = 0
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 1
-    except BaseException:  # noqa: BLE001 - the last frame of this process: say it and go
-        traceback.print_exc()
+    except BaseException:  # the last frame of this process: say it and go
+        _logger.exception("child_fell", child=child.name)
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        _flush()
         os._exit(status)
+
+
+def _flush() -> None:
+    """So that nothing is said twice, by us and by a child. What can't be written fells nobody."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()

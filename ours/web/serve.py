@@ -35,7 +35,7 @@ def run(settings: Settings) -> None:
     log.configure(settings.log_level, settings.log_format)
     lock = processes.exclusive(settings.home / "web.lock", "A web server") if settings.embedded_database else None
     parent = os.getpid()
-    threads = max(2, settings.web_threads)  # of which one may wait for a body, and the other not
+    threads = settings.web_threads
     multiprocessing.set_start_method("fork", force=True)  # what is imported is shared with granian's worker
 
     def load(_target: str) -> Flask:

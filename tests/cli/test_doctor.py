@@ -3,6 +3,7 @@
 import base64
 import os
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -17,7 +18,7 @@ from ours.core.incoming import Incoming
 from ours.errors import Busy
 from ours.services.metrics import Counting
 from ours.settings import load
-from ours.store import Store, migrate
+from ours.store import Store, migrate, tables
 from ours.store.queries import destinations
 from ours.store.tables import dispatches
 from tests.cli.conftest import KEY_OF_TESTS, Terminal
@@ -113,6 +114,34 @@ def test_held_dispatches_and_a_balance_that_is_off(terminal: Terminal, ours: Our
     assert "off by -1" in found(terminal, "fail", 1)["balance"]
 
 
+def test_a_decision_that_is_lost_while_another_is_one_too_many(terminal: Terminal, ours: Ours) -> None:
+    """The balance is zero then."""
+    caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
+    assert caller is not None
+    ours.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="cli")
+    ours.destinations.add("file", "Other", {"folder": "/nowhere"}, events=["Sale"], actor="cli")
+    ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
+    ours.route.run()
+    with ours.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(destination_id=2))
+    ours.conservation.tick()
+    told = terminal.json("doctor", status=1)
+    (balance,) = [one for one in told if one["name"] == "balance"]
+    assert (balance["status"], ours.overview.balance().difference) == ("fail", 0)
+    assert balance["message"] == "2 pairs of event and destination are missing or stand twice."
+    assert "ours balance --check" in balance["mend"]
+
+
+def test_a_channel_that_did_not_take_an_alert(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_ALERT_WEBHOOK", "http://127.0.0.1:1/")
+    with closing(Ours(load())) as told:
+        told.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="cli")
+        with told.store.write() as connection:
+            connection.execute(sa.update(tables.destinations).values(slug="gone"))
+        told.alerts.run()
+    assert "OURS_ALLOW_NETWORKS" in found(terminal, "warn", 1)["alerts"]
+
+
 def test_a_server_that_the_network_reaches_in_clear(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OURS_HOST", "0.0.0.0")
     monkeypatch.setenv("OURS_METRICS_TOKEN", "short")
@@ -137,6 +166,13 @@ def test_a_plugins_folder_that_anybody_may_write(
     folder.chmod(0o777)
     monkeypatch.setenv("OURS_PLUGINS_DIR", str(folder))
     assert "chmod o-w" in found(terminal, "fail", 1)["plugins folder"]
+
+
+def test_a_plugins_folder_that_is_not_there(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS_PLUGINS_DIR", str(tmp_path / "plguins"))
+    assert "Correct OURS_PLUGINS_DIR" in found(terminal, "warn")["plugins folder"]
 
 
 def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, ours: Ours) -> None:

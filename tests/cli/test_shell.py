@@ -41,6 +41,19 @@ def test_every_verb_that_shows_something_speaks_json() -> None:
         assert has_json == (path not in silent), path
 
 
+def test_whoever_closed_our_outputs_gets_no_traceback_and_no_file_takes_their_place(tmp_path: Path) -> None:
+    code = (
+        "import os, sys; from ours.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: print(flush=True), print(file=sys.stderr, flush=True)\n"
+        "same = [os.path.samestat(os.fstat(number), os.stat(os.devnull)) for number in (1, 2)]\n"
+        "print(*same, file=open(sys.argv[-1], 'w'))"
+    )
+    words = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-c", code, str(tmp_path / "told")]
+    subprocess.run(words, cwd=ROOT, check=True)
+    assert (tmp_path / "told").read_text() == "True True\n"
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from ours.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

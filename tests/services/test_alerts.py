@@ -17,7 +17,7 @@ import time_machine
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from ours import clock
+from ours import clock, log
 from ours.errors import Busy
 from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
@@ -43,6 +43,14 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.refuses = False
+
+    async def handle_RCPT(
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address.startswith("nobody@"):
+            return "550 No such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
         if self.refuses:
@@ -429,6 +437,29 @@ def test_the_webhook_goes_through_the_guard(
     assert told.problem is not None
     assert "OURS_ALLOW_NETWORKS" in told.problem
     assert receiver.requests == []
+
+
+def test_a_webhook_whose_address_can_not_be_read_keeps_no_mail_back(
+    place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]
+) -> None:
+    box, port = mailbox
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    webhook, email = alerts_of(alert_webhook="https://*.example.com/", **mail).test()
+    assert webhook.problem == "The address in OURS_ALERT_WEBHOOK can't be read."
+    assert (email.problem, len(box.mails)) == (None, 1)
+
+
+def test_a_recipient_whom_the_mail_server_refuses_is_told_of_and_the_others_get_it_once(
+    place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(place)
+    box, port = mailbox
+    log.configure(style="json")
+    alerts = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=("a@example.com", "nobody@example.com"))
+    alerts.run()
+    alerts.run()
+    assert len(box.mails) == 1
+    assert '"refused": 1, "of": 2, "event": "recipients_refused"' in capsys.readouterr().err
 
 
 def test_two_schedulers_tell_it_once(place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from ours.bootstrap import Ours
@@ -78,6 +79,14 @@ def test_files_in_deploy_name_only_metrics_that_there_are(file: str) -> None:
     named = set(re.findall(r"\bours_[a-z_]+\b", (ROOT / "deploy" / file).read_text()))
     assert len(named) > 10
     assert named <= told
+
+
+def test_what_somebody_is_paged_for_stands_on_the_dashboard() -> None:
+    rules = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text())["groups"][0]["rules"]
+    paged = {rule["expr"] for rule in rules if rule["labels"]["severity"] == "page"}
+    named = set(re.findall(r"\bours_[a-z_]+\b", " ".join(paged))) - {"ours_disk_least_bytes"}
+    assert len(named) > 5
+    assert named <= set(re.findall(r"\bours_[a-z_]+\b", (ROOT / "deploy/grafana/ours.json").read_text()))
 
 
 def test_every_metric_is_documented_and_the_page_is_the_codes() -> None:

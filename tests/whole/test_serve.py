@@ -65,7 +65,7 @@ def test_the_data_folder_may_have_any_name(make_server: Callable[..., Server]) -
 
 
 def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Server]) -> None:
-    server = make_server(verb="web", web_threads=1)
+    server = make_server(verb="web", web_threads=2)
     key = server.ours("source", "add", "Shop")["key"]
     with closing(Turnstile(server.home)) as turnstile, ThreadPoolExecutor(5) as backends:
         with turnstile.turn():

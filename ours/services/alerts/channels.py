@@ -34,9 +34,13 @@ class Webhook:
 
     def tell(self, news: Sequence[News]) -> str | None:
         document = {"text": concerns.text(news), "alerts": [_document(one) for one in news]}
+        try:
+            request = Request("POST", self._url, json=document).prepare()
+        except ValueError:
+            return "The address in OURS_ALERT_WEBHOOK can't be read."
         transport = Transport(self._networks, total_timeout=_SECONDS, proxy=self._proxy)
         try:
-            transport.submit("alert", Request("POST", self._url, json=document).prepare())
+            transport.submit("alert", request)
             (answer,) = _first(transport)
         finally:
             transport.close()

@@ -1,0 +1,49 @@
+"""The log: one line an event whoever logs it, without people; and nobody fails because it can't be written."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from ours import log
+from tests.fulldisk import FullDisk
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    handlers = logging.getLogger().handlers[:]
+    yield
+    logging.getLogger().handlers[:] = handlers
+
+
+def test_whoever_logs_goes_on_when_the_log_can_not_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", FullDisk())
+    log.configure(style="json")
+    log.get("deliver").warning("destination_rests", destination=1)
+    logging.getLogger("vendor").warning("hello")
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_what_a_plugin_logs_is_one_line_without_addresses(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    log.configure(style=style)
+    logging.getLogger("vendor").warning('sent to %s\n{"event": "forged"}', "jane@example.com")
+    logging.getLogger("vendor").info("not worth it")
+    (line,) = lines.getvalue().splitlines()
+    assert "vendor" in line
+    assert "jane@" not in line
+
+
+def test_a_fault_that_a_library_logs_is_a_json_line_with_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    log.configure(style="json")
+    try:
+        int("jane@example.com")
+    except ValueError:
+        logging.getLogger("vendor").exception("it failed")
+    told = json.loads(lines.getvalue())
+    assert (told["event"], told["level"], told["logger"]) == ("it failed", "error", "vendor")
+    assert "ValueError: invalid literal for int() with base 10: '••••'" in told["exception"]
