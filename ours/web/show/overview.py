@@ -22,9 +22,9 @@ _MOST = 12
 _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "show.sources"}
 _TOKEN = subjects.token(0).removesuffix("0")
-_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit"}
+_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit", "late"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
-          "unopened": "Secret keys", "ending": "Ends soon"}  # fmt: skip
+          "unopened": "Secret keys", "ending": "Ends soon", "late": "Routing"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
