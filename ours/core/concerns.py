@@ -10,7 +10,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
-    "unopened", "unfit", "database",
+    "unopened", "unfit", "database", "late",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -27,6 +27,7 @@ _REMEDIES: dict[str, str] = {
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
     "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",
+    "late": "Check that its workers run, and their log; end one that hangs. A destination's limits may be the cause.",
     "ending": "Give whoever uses it a new one and revoke this one: what has ended is answered 401.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
@@ -145,6 +146,16 @@ def backlog(waiting: int, most: int) -> Concern:
     share = min(100 * waiting // most, 100) // 10 * 10
     words = f"The backlog has reached {share} % of its limit: at {most:,} events new ones are refused."
     return Concern("backlog", "", words)
+
+
+def unrouted(minutes: int) -> Concern:
+    words = f"An event has waited for over {minutes} minutes to be routed, and nothing that came after it is delivered."
+    return Concern("late", "", words)
+
+
+def undelivered(destination_id: int, name: str, minutes: int) -> Concern:
+    words = f"“{name}” has had something due for over {minutes} minutes, and nobody sends it."
+    return Concern("late", subjects.destination(destination_id), words)
 
 
 def plugin(name: str, reason: str) -> Concern:

@@ -7,7 +7,10 @@ from pathlib import Path
 NO_ADDRESS = (
     "It can't be read as an address: postgresql://user:password@host:5432/name. Write @, :, / in it as %40, %3A, %2F."
 )
+_FULL = "Raise its max_connections, or the limit of the user or the database, or run fewer processes of ours."
 _REMEDIES = {
+    "too many c": _FULL,
+    "connection slots": _FULL,
     "failed to resolve host": "Check the host in OURS_DATABASE_URL.",
     "pg_hba.conf": "Let this machine in, in the server's pg_hba.conf.",
     "password": "Check the user and the password in OURS_DATABASE_URL.",

@@ -482,6 +482,52 @@ def test_a_backlog_is_a_concern_from_half_its_limit_on(place: Place, alerts_of: 
         assert kinds(alerts.list()) == expected
 
 
+def test_what_nobody_routes_or_sends_is_told_after_five_minutes(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller
+) -> None:
+    place = scripted(place)
+    hook = place.destinations.add("scripted", "Hook", {}, events=["*"], actor="cli").id
+    alerts = alerts_of()
+    place.track()
+    for seconds, expected in ((290, []), (20, [("late", "")])):
+        now.shift(seconds)
+        alerts.run()
+        assert [(one.kind, one.subject) for one in alerts.list()] == expected
+
+    route_all(place)
+    alerts.run()
+    for seconds, expected in ((70, []), (240, [("late", f"destination {hook}")])):
+        now.shift(seconds)
+        alerts.run()
+        assert [(one.kind, one.subject) for one in alerts.list()] == expected
+
+    deliver(place)
+    alerts.run()
+    now.shift(70)
+    alerts.run()
+    assert list(alerts.list()) == []
+
+
+def test_what_waits_for_a_retry_or_behind_one_or_was_paused_is_not_late(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scripted, "ordered", True)
+    place = scripted(place)
+    place.destinations.add("scripted", "Hook", {}, events=["*"], actor="cli")
+    rests = place.destinations.add("scripted", "Rests", {}, events=["*"], actor="cli").id
+    place.destinations.pause(rests, actor="cli")
+    Scripted.outcomes.append(Retry("http_503", "Later.", after=3600))
+    for _ in range(2):
+        place.track()
+        route_all(place)
+        deliver(place)
+    assert place.states() == {"retrying": 1, "pending": 1, "held": 2}
+    now.shift(600)
+    alerts = alerts_of()
+    alerts.run()
+    assert list(alerts.list()) == []
+
+
 @pytest.fixture
 def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets seconds pass, for what waits in memory."""

@@ -251,6 +251,30 @@ def test_a_worker_that_hangs_makes_it_say_try_again_and_keeps_nothing_when_it_wa
     assert place.states() == {"stopped": 1}
 
 
+def test_a_forgetting_that_had_to_be_done_twice_tells_of_all_in_the_end(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forgetting, "_PATIENCE", 0.2)
+    monkeypatch.setattr(forgetting, "_CHUNK", 1)
+    hook, paused = place.webhook(receiver), place.webhook(receiver, "Paused")
+    place.track(**JANE)
+    place.work()
+    place.destinations.pause(paused, actor="cli")
+    place.track(**JANE)
+    while place.route.run():
+        pass
+    place.deliver._turn(claim=True)  # claimed, and nobody sends it
+    with pytest.raises(Busy):
+        visitors.forget(the_one(visitors), actor=ADMIN)
+    with place.store.write() as connection:  # what the sweep does when its lease has run out
+        free = {"state": "retrying", "due_at": 1, "lease": None, "lease_until": None}
+        connection.execute(sa.update(dispatches).where(dispatches.c.state == "sending").values(free))
+    receipt = visitors.forget(the_one(visitors), actor=ADMIN)
+    assert (receipt.events, receipt.stopped) == (2, 2)
+    assert [(one.id, one.delivered, one.tried) for one in receipt.destinations] == [(hook, 1, 1), (paused, 1, 0)]
+    assert {one.visitor_id for one in rows(place.store, sa.select(events.c.visitor_id))} == {None}
+
+
 def _blobs(store: Store) -> list[bytes]:
     """Everything of a person that lies in the database: what is sealed, and the hashes that stand for them."""
     sealed = [one[0] for column in (events.c.payload, table.c.profile, attempts.c.exchange)
@@ -366,9 +390,9 @@ def test_a_replay_that_comes_between_is_stopped_too(
     place.work()
     replay, empty = Replay(place.store, place.registry), visitors._forgetting._empty
 
-    def late(*how: Any) -> None:
+    def late(*how: Any) -> int:
         replay.event(event_id, actor="cli")
-        empty(*how)
+        return empty(*how)
 
     monkeypatch.setattr(visitors._forgetting, "_empty", late)
     receipt = visitors.forget(the_one(visitors), actor=ADMIN)

@@ -12,7 +12,7 @@ import pytest
 
 from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings
-from ours.store import Store
+from ours.store import Store, reaching
 from tests.cli.conftest import Terminal
 from tests.whole.conftest import free_port
 
@@ -103,6 +103,22 @@ def test_what_a_server_refuses_says_what_is_wrong(make_settings: Callable[..., S
         wrong = postgres.replace(f"//{user}@", "//guarded:wrong@", 1).replace(f"//{user}:", "//guarded:wrong", 1)
         said = refusal(make_settings(database_url=wrong))
         assert said.endswith("Check the user and the password in OURS_DATABASE_URL.")
+
+
+def test_a_server_that_takes_no_more_connections_is_told_from_a_user_that_it_does_not_know(
+    make_settings: Callable[..., Settings], postgres: str
+) -> None:
+    user = postgres.partition("//")[2].partition(":")[0].partition("@")[0]
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("CREATE ROLE crowded LOGIN CONNECTION LIMIT 0")
+        try:
+            said = refusal(make_settings(database_url=postgres.replace(f"//{user}", "//crowded", 1)))
+        finally:
+            connection.execute("DROP ROLE crowded")
+    assert 'too many connections for role "crowded"' in said
+    assert said.endswith("or run fewer processes of ours.")
+    for words in ("sorry, too many clients already", "remaining connection slots are reserved for roles"):
+        assert reaching.remedy(f"connection failed: FATAL:  {words}").startswith("Raise its max_connections")
 
 
 @contextmanager

@@ -18,11 +18,13 @@ from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
-from ours.store.queries import destinations, events, sources, tokens
+from ours.store.queries import destinations, dispatches, events, sources, tokens
+from ours.store.queries.reading_events import destination_names
 
 _MB = 1024 * 1024
 _DISK_MARGIN = 5
 _LAST_TENTH = 0.9
+_LATE_MINUTES = 5
 _WEEK = 7 * clock.DAY
 
 
@@ -35,6 +37,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_expiring(connection, settings.keep_held_days),
             *_ending(connection, clock.now_ms()),
             *_backlog(connection, settings.max_backlog),
+            *_late(connection, clock.now_ms() - _LATE_MINUTES * clock.MINUTE),
             *_conservation(watched(connection)),
             *_unopened(connection),
         ]
@@ -84,6 +87,16 @@ def _backlog(connection: Connection, most: int) -> Iterator[Concern]:
     waiting = events.count_unrouted(connection)
     if waiting >= max(most // 2, 1):
         yield concerns.backlog(waiting, most)
+
+
+def _late(connection: Connection, moment: int) -> Iterator[Concern]:
+    """Something could go on since ``moment``, and does not: nobody is at work, or who is hangs, or can't keep up."""
+    came = events.oldest_unrouted(connection)
+    if came is not None and came < moment:
+        yield concerns.unrouted(_LATE_MINUTES)
+    if due := dispatches.with_work(connection, moment):
+        names = destination_names(connection)
+        yield from (concerns.undelivered(one, names[one], _LATE_MINUTES) for one in due)
 
 
 def _unopened(connection: Connection) -> Iterator[Concern]:

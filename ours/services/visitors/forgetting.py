@@ -49,7 +49,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was taken away, by whom, and where it had gone before; ``id`` is that of the audit log's entry.
+    """What was taken away, by whom, and where it had gone before; ``id`` is that of the audit log's entry. What a
+    forgetting before, that had to give up, had begun is counted with it, apart from the attempts that it deleted.
 
     ``twins``: visitors of the other mode that the same names name, who are still here. ``scrubbed``: no trace is left
     in SQLite's files either.
@@ -154,9 +155,14 @@ class Forgetting:
         taken = _Taken()
         for part in batched(event_ids, _CHUNK):  # all of it, before anything is waited for
             with self._store.write() as connection:
-                taken.stopped += queries.stop(connection, part, now)
+                queries.stop(connection, part, now)
         for part in batched(event_ids, _CHUNK):
-            self._empty(part, taken, now, ends)
+            taken.attempts += self._empty(part, now, ends)
+        for part in batched(event_ids, _CHUNK):  # not before: who has to do it again finds, and counts, all of them
+            with self._store.write() as connection:
+                taken.stopped += queries.stopped(connection, part)
+                taken.note(queries.places(connection, part))
+                queries.unlink(connection, part)
         with self._store.write() as connection:
             held = queries.remove(connection, family)
             told = {"mode": root.mode, "visitors": len(family), "identifiers": held, "events": len(event_ids),
@@ -171,17 +177,17 @@ class Forgetting:
         opened = (try_profile(self._store.sealer, row)[0] for row in visitors.by_id(connection, family))
         return finding.twins(connection, self._store.lookup, mode, opened)
 
-    def _empty(self, event_ids: Sequence[str], taken: "_Taken", now: int, ends: float) -> None:
-        """Stop what waits for these events and, once no worker has anything of them in hand, empty them."""
+    def _empty(self, event_ids: Sequence[str], now: int, ends: float) -> int:
+        """Stop what waits for these events and, once no worker has anything of them in hand, empty them. The attempts
+        that went with them.
+        """
         empty = {one: self._store.sealer.seal_json({}, binding.event(one)) for one in event_ids}
         while True:
             with self._store.write() as connection:
                 queries.hold(connection, event_ids)
-                taken.stopped += queries.stop(connection, event_ids, now)
+                queries.stop(connection, event_ids, now)
                 if not queries.in_hand(connection, event_ids):
-                    taken.note(queries.places(connection, event_ids))
-                    taken.attempts += queries.wipe(connection, empty, now)
-                    return
+                    return queries.wipe(connection, empty, now)
             _wait(ends)
 
     def _returned(self, known: Mapping[str, int]) -> list[str]:

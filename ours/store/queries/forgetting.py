@@ -15,7 +15,7 @@ NOTE = "visitor_forgotten"
 _WIPE = (
     update(events)
     .where(_e.id == bindparam("key"))
-    .values(payload=bindparam("empty"), visitor_id=None, notes=NOTE, forgotten_at=bindparam("now"))
+    .values(payload=bindparam("empty"), notes=NOTE, forgotten_at=bindparam("now"))
 )
 
 
@@ -38,11 +38,11 @@ def hold(connection: Connection, event_ids: Sequence[str]) -> None:
     connection.execute(select(_e.id).where(_e.id.in_(event_ids)).order_by(_e.id).with_for_update()).all()
 
 
-def stop(connection: Connection, event_ids: Sequence[str], now: int) -> int:
-    """What waits or is held for these events never leaves; how many that were."""
+def stop(connection: Connection, event_ids: Sequence[str], now: int) -> None:
+    """What waits or is held for these events never leaves."""
     waiting = update(dispatches).where(_d.event_id.in_(event_ids), _d.state.in_(OPEN - {"sending"}))
     values = {"state": "stopped", "reason": "forgotten", "due_at": None, "updated_at": now}
-    return connection.execute(waiting.values(values)).rowcount
+    connection.execute(waiting.values(values))
 
 
 def in_hand(connection: Connection, event_ids: Sequence[str]) -> int:
@@ -66,14 +66,27 @@ def places(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
     return connection.execute(query.group_by(_d.destination_id, destinations.c.name)).all()
 
 
+def stopped(connection: Connection, event_ids: Sequence[str]) -> int:
+    """How many of their dispatches ended because they were forgotten."""
+    query = select(func.count()).where(_d.event_id.in_(event_ids), _d.state == "stopped", _d.reason == "forgotten")
+    return connection.scalar(query) or 0
+
+
 def wipe(connection: Connection, empty: dict[str, bytes], now: int) -> int:
-    """Leave of these events that they were, and where they went; ``empty`` is each one's new payload. The attempts."""
+    """Leave of these events that they were, whose, and where they went; ``empty`` is each one's new payload. The
+    attempts.
+    """
     ids = list(empty)
     theirs = select(_d.id).where(_d.event_id.in_(ids))
     gone = connection.execute(delete(attempts).where(attempts.c.dispatch_id.in_(theirs))).rowcount
     connection.execute(update(seen).where(seen.c.event_id.in_(ids)).values(content=seen.c.event_id))
     connection.execute(_WIPE, [{"key": key, "empty": payload, "now": now} for key, payload in empty.items()])
     return gone
+
+
+def unlink(connection: Connection, event_ids: Sequence[str]) -> None:
+    """Nobody can tell any more whose these events were."""
+    connection.execute(update(events).where(_e.id.in_(event_ids)).values(visitor_id=None))
 
 
 def remove(connection: Connection, family: Sequence[str]) -> int:
