@@ -17,6 +17,7 @@ from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
+from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.services.overview import Overview
 from ours.store.tables import dispatches
@@ -394,6 +395,50 @@ def test_linkedin_takes_a_token_of_the_campaign_manager_as_it_is(place: Place, s
     place.work()
     assert set(ended(place).values()) == {DONE}
     assert [call.path for call in vendor.calls] == ["/rest/conversionEvents"]
+
+
+def test_microsoft_tells_of_ten_faults_and_all_the_others_arrive(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MicrosoftUETDouble(now=time.time() - 86_400))
+    add(place, "microsoft_uet", vendor)
+    good = [f"good-{number}" for number in range(5)]
+    for distinct_id in good:
+        buy(place, distinct_id, occurred_at=clock.now_ms() - 2 * clock.DAY)
+    for number in range(12):
+        buy(place, f"ahead-{number}")
+    buy(place, "unread", event_properties={"value": "9,50", "currency": "EUR"})
+    place.work()
+    ahead = ("retrying", "InvalidEventTime")
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("rejected", "invalid_value"), *[ahead] * 12]
+    assert sorted(event["eventId"] for event in vendor.kept) == good
+    assert len(vendor.calls) < 6
+    assert b"jane" not in vendor.calls[0].body
+    vendor.now = 0.0
+    again(place)
+    assert len({event["eventId"] for event in vendor.kept}) == len(vendor.kept) == 17
+
+
+def test_microsoft_counts_nothing_twice_after_an_answer_that_got_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MicrosoftUETDouble())
+    add(place, "microsoft_uet", vendor)
+    buy(place, "a")
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+
+
+def test_microsoft_refuses_a_token_and_throttles_without_loss(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MicrosoftUETDouble())
+    add(place, "microsoft_uet", vendor)
+    vendor.then(Answer(401, {"error": {"code": "Unauthorized"}}), Answer(429), Answer(200, {"eventsReceived": 0}))
+    buy(place, "a")
+    place.work()
+    for _ in range(3):
+        again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
 
 
 @pytest.mark.parametrize("bag", ["default_properties", "event_properties", "user_properties"])
