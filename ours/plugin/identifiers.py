@@ -77,7 +77,7 @@ def stripped_email(value: Any) -> str | None:
 
 
 def phone(value: Any, region: str | None = None) -> str | None:
-    """E.164 with its plus, ``+14155550100``: Google, TikTok, Reddit.
+    """E.164 with its plus, ``+14155550100``: Google, TikTok, Reddit, Microsoft.
 
     A number with a leading ``+`` or ``00`` needs nothing; another is read as of ``region`` (``"US"``, ``"FR"``), and
     without a region can't be read: it might be anybody's in another country.
@@ -87,7 +87,7 @@ def phone(value: Any, region: str | None = None) -> str | None:
 
 
 def phone_digits(value: Any, region: str | None = None) -> str | None:
-    """E.164 without its plus, ``14155550100``: Meta, Pinterest, Snapchat, Microsoft."""
+    """E.164 without its plus, ``14155550100``: Meta, Pinterest, Snapchat."""
     number = phone(value, region)
     return number[1:] if number else None
 

@@ -14,7 +14,9 @@ from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
 from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
+from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
+from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
@@ -310,6 +312,124 @@ def test_google_ads_refuses_a_key_or_a_quota_and_no_event_is_lost(place: Place, 
     again(place)
     again(place)
     assert set(ended(place).values()) == {DONE}
+
+
+def test_linkedin_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(LinkedInDouble())
+    add(place, "linkedin", vendor)
+    refused = {"status": 422, "message": "Index: 3, ERROR :: /eventId :: is not as we like it\n"}
+    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 5_184_000}), Answer(422, refused))
+    for distinct_id in "abcdefg":
+        buy(place, distinct_id)
+    buy(place, "unread", event_properties={"value": "9,50", "currency": "EUR"})
+    place.work()
+    wrong = [("rejected", "invalid_eventid"), ("rejected", "invalid_value")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 6, *wrong]
+    assert len({event["eventId"] for event in vendor.kept}) == len(vendor.kept) == 6
+    assert [call.path for call in vendor.calls] == ["/oauth/v2/accessToken", *["/rest/conversionEvents"] * 2]
+    assert not [call for call in vendor.calls if b"jane" in call.body]
+
+
+def test_linkedin_is_behind_and_what_it_takes_for_future_arrives_later(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(LinkedInDouble(now=clock.now_ms() - clock.DAY))
+    add(place, "linkedin", vendor)
+    buy(place, "a", occurred_at=clock.now_ms() - 2 * clock.DAY)
+    buy(place, "ahead")
+    place.work()
+    assert sorted(ended(place).values()) == [DONE, ("retrying", "invalid_time")]
+    vendor.now = clock.now_ms() + clock.DAY
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert [event["eventId"] for event in vendor.kept] == ["a", "ahead"]
+
+
+def test_linkedin_is_sent_nothing_twice_after_an_answer_that_says_nothing(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(LinkedInDouble())
+    add(place, "linkedin", vendor)
+    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 5_184_000}), Answer(200, b"<html>"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {("held", "ambiguous")}
+    assert len(vendor.calls) == 2
+
+
+def test_linkedin_refuses_tokens_and_throttles_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(LinkedInDouble())
+    add(place, "linkedin", vendor, token="one-of-last-year")
+    buy(place, "a")
+    for _ in range(6):
+        place.work()
+        again(place)
+    [destination] = place.destinations.list()
+    assert (destination.status, vendor.kept) == ("paused", [])
+    place.destinations.update(destination.id, settings={"token": "a-refresh-token"}, actor="cli")
+    place.destinations.resume(destination.id, actor="cli")
+    place.work()
+    again(place)
+    vendor.revoked = True
+    buy(place, "b")
+    place.work()
+    vendor.then(Answer(429, {"status": 429}, headers={"Retry-After": "0"}))
+    buy(place, "c")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (vendor.tokens, sorted(event["eventId"] for event in vendor.kept)) == (2, ["a", "b", "c"])
+
+
+def test_linkedin_takes_a_token_of_the_campaign_manager_as_it_is(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(LinkedInDouble())
+    given = {"endpoint": vendor.url, "conversion_id": "104012", "token": "a-direct-token"}
+    place.destinations.add("linkedin", "L", given, events=["*"], actor="cli")
+    buy(place, "a")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert [call.path for call in vendor.calls] == ["/rest/conversionEvents"]
+
+
+def test_microsoft_tells_of_ten_faults_and_all_the_others_arrive(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MicrosoftUETDouble(now=time.time() - 86_400))
+    add(place, "microsoft_uet", vendor)
+    good = [f"good-{number}" for number in range(5)]
+    for distinct_id in good:
+        buy(place, distinct_id, occurred_at=clock.now_ms() - 2 * clock.DAY)
+    for number in range(12):
+        buy(place, f"ahead-{number}")
+    buy(place, "unread", event_properties={"value": "9,50", "currency": "EUR"})
+    place.work()
+    ahead = ("retrying", "InvalidEventTime")
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("rejected", "invalid_value"), *[ahead] * 12]
+    assert sorted(event["eventId"] for event in vendor.kept) == good
+    assert len(vendor.calls) < 6
+    assert b"jane" not in vendor.calls[0].body
+    vendor.now = 0.0
+    again(place)
+    assert len({event["eventId"] for event in vendor.kept}) == len(vendor.kept) == 17
+
+
+def test_microsoft_counts_nothing_twice_after_an_answer_that_got_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MicrosoftUETDouble())
+    add(place, "microsoft_uet", vendor)
+    buy(place, "a")
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+
+
+def test_microsoft_refuses_a_token_and_throttles_without_loss(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(MicrosoftUETDouble())
+    add(place, "microsoft_uet", vendor)
+    vendor.then(Answer(401, {"error": {"code": "Unauthorized"}}), Answer(429), Answer(200, {"eventsReceived": 0}))
+    buy(place, "a")
+    place.work()
+    for _ in range(3):
+        again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
 
 
 @pytest.mark.parametrize("bag", ["default_properties", "event_properties", "user_properties"])
