@@ -9,6 +9,7 @@ import pytest
 from werkzeug.serving import make_server
 
 from ours.bootstrap import Ours
+from ours.cli import double
 from ours.cli.stream import calls
 from ours.clock import DAY, now_ms
 from ours.settings import load
@@ -60,7 +61,7 @@ def test_the_demo_is_delivered_to_stand_ins_that_take_and_refuse(
     said = terminal.json("demo", "--doubles", "--events", "40", "--rate", "0", "--url", address)
     assert (said["mode"], said["accepted"]) == ("live", 40)
     told = {one["plugin"]: one for one in said["doubles"]}
-    assert set(told) == {"ga4", "google_data_manager", "linkedin", "meta", "microsoft_uet", "mixpanel", "webhook"}
+    assert {"meta", "webhook"} < set(told) == set(double.names())
     assert all(one["kept"] > 0 for one in told.values())
     assert told["google_data_manager"]["not_delivered"]
     assert {one.status for one in ours.destinations.list()} == {"off"}
