@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
+from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
 from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
@@ -205,6 +206,52 @@ def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack
     again(place)
     assert set(ended(place).values()) == {DONE}
     assert len(vendor.calls) == 3
+
+
+def test_amplitude_refuses_all_for_one_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(AmplitudeDouble())
+    add(place, "amplitude", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "odd", event_properties={"value": "9,50"})
+    vendor.then(Answer(400, {"code": 400, "error": "Invalid", "events_with_invalid_fields": {"time": [1]}}))
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [DONE, DONE, ("rejected", "invalid_time"), ("rejected", "invalid_value")]
+    assert [len(call.json["events"]) for call in vendor.calls] == [3, 2]
+    assert len(vendor.kept) == 2
+
+
+def test_amplitude_lets_one_visitor_wait_and_no_other(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(AmplitudeDouble())
+    add(place, "amplitude", vendor)
+    fast = hashlib.sha256(b"u2").hexdigest()
+    vendor.slow = {fast}
+    for distinct_id, user_id in (("a", "u1"), ("b", "u2"), ("c", "u1")):
+        buy(place, distinct_id, user_id=user_id)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, DONE, ("retrying", "throttled")]
+    vendor.slow = set()
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(event["user_id"] == fast for event in vendor.kept) == [False, False, True]
+
+
+def test_amplitude_takes_nothing_twice_and_learns_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(AmplitudeDouble())
+    mapping = {"$set.company": "{{visitor.company_name}}"}
+    given = {"events": ["*", "$identify"], "mapping": mapping, "actor": "cli"}
+    place.destinations.add("amplitude", "A", vendor.settings, **given)
+    buy(place, "a")
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+    assert vendor.users == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
+    assert all(b"jane" not in call.body for call in vendor.calls)
 
 
 def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack: ExitStack) -> None:
