@@ -18,6 +18,7 @@ from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
+from ours.plugin.testing.doubles.posthog import PostHogDouble
 from ours.services.overview import Overview
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
@@ -252,6 +253,58 @@ def test_amplitude_takes_nothing_twice_and_learns_what_is_mapped(place: Place, s
     assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
     assert vendor.users == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
     assert all(b"jane" not in call.body for call in vendor.calls)
+
+
+def test_posthog_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    mapping = {"$cookieless_mode": "{{event.event_properties.mode}}"}
+    place.destinations.add("posthog", "P", vendor.settings, events=["*"], mapping=mapping, actor="cli")
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "odd", event_properties={"mode": "odd"})
+    buy(place, "unread", event_properties={"value": "9,50"})
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [*[DONE] * 3, ("rejected", "invalid_cookieless_mode"), ("rejected", "invalid_value")]
+    assert len(vendor.kept) == 3
+    assert vendor.persons == {}
+
+
+def test_posthog_throttles_and_nothing_is_there_twice(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    add(place, "posthog", vendor)
+    vendor.then(Answer(429, b"rate limited"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
+    assert vendor.calls[0].body == vendor.calls[2].body
+
+
+def test_posthog_over_its_quota_is_left_alone_and_nothing_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    add(place, "posthog", vendor)
+    vendor.then(Answer(200, {"status": "Ok", "quota_limited": ["events"]}))
+    buy(place, "a")
+    place.work()
+    buy(place, "b")
+    again(place)
+    assert {state for state, _ in ended(place).values()} <= {"retrying", "pending"}
+    assert (len(vendor.calls), vendor.kept) == (1, [])
+
+
+def test_posthog_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    mapping = {"$set.company": "{{visitor.company_name}}"}
+    place.destinations.add("posthog", "P", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert vendor.persons == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
 
 
 def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack: ExitStack) -> None:
