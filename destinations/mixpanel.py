@@ -25,15 +25,12 @@ from ours.plugin import (
     read_json,
     to_json,
 )
-from ours.plugin.values import currency, number, text
+from ours.plugin.identifiers import somebody
+from ours.plugin.values import currency, number, text, word
 
 IDENTIFY = "$identify"
 PROFILE = "$set."
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
-NOBODY = {
-    "", "0", "-1", "00000000-0000-0000-0000-000000000000", "[]", "anon", "anonymous", "false", "lmy47d", "n/a", "na",
-    "nil", "none", "null", "true", "undefined", "unknown", "{}",
-}  # fmt: skip
 FEW_PROPERTIES, LONGEST, LARGEST = 254, 255, 1_000_000
 
 
@@ -95,8 +92,8 @@ class Mixpanel(Destination):
 
     def item(self, delivery: Delivery) -> Any:
         given = delivery.fields
-        person = text(given.get("distinct_id")) or ""
-        if person.lower() in NOBODY:
+        person = somebody(given.get("distinct_id"))
+        if not person:
             return Rejected("no_distinct_id", "Nobody is named whom Mixpanel would take.", "distinct_id")
         item = profile(given, person) if delivery.event.name == IDENTIFY else occurrence(delivery, person)
         if not isinstance(item, Skipped | Rejected) and len(to_json(item)) > LARGEST:
@@ -183,8 +180,7 @@ def by_index(failed: Sequence[Any], count: int) -> Sequence[Outcome]:
 
 def refused(record: Mapping[str, Any]) -> Rejected:
     field = text(record.get("field"))
-    word = re.sub(r"[^a-z0-9$]+", "_", (field or "record").lower()).strip("_")
-    return Rejected(f"invalid_{word}", str(record.get("message") or "Mixpanel refused it."), field)
+    return Rejected(f"invalid_{word(field) or 'record'}", str(record.get("message") or "Mixpanel refused it."), field)
 
 
 @hookimpl

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -38,6 +39,16 @@ def currency(value: Any) -> str | None:
 def is_unread(given: Any, read: Any) -> bool:
     """Whether something was ``given`` that could not be ``read``: what is missing or empty was not given."""
     return read is None and given is not None and given != ""
+
+
+def first_unread(given: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> str | None:
+    """The first field of ``rules`` that was given, and that its rule can't read."""
+    return next((name for name, rule in rules.items() if is_unread(given.get(name), rule(given.get(name)))), None)
+
+
+def word(value: Any) -> str:
+    """What a vendor calls a field, as a part of a code: ``"properties.time"`` → ``"properties_time"``."""
+    return re.sub(r"[^a-z0-9$]+", "_", (plain(value) or "").lower()).strip("_")
 
 
 def granted(value: Any) -> bool | None:

@@ -154,9 +154,25 @@ def test_an_id_can_be_hidden_under_a_key() -> None:
     assert ids.keyed(None, "salt") is None
 
 
+@pytest.mark.parametrize("raw", [None, "", " Null ", 0, "-1", "N/A", "Anonymous", "unknown", {}, "[]", True])
+def test_what_stands_for_nobody_names_nobody(raw: Any) -> None:
+    assert ids.somebody(raw) is None
+
+
+@pytest.mark.parametrize(("raw", "kept"), [(" Customer-7 ", "Customer-7"), (42, "42"), ("nobody", "nobody")])
+def test_whoever_is_named_is_named_as_written(raw: Any, kept: str) -> None:
+    assert ids.somebody(raw) == kept
+
+
+def test_an_event_is_known_by_its_name_and_its_id_together() -> None:
+    assert ids.event_key("Order Paid", "1001") == sha256("Order Paid\x001001")[:32]
+    assert ids.event_key("Order Paid", "1001") != ids.event_key("Order Sent", "1001")
+    assert ids.event_key("a", "bc") != ids.event_key("ab", "c")
+
+
 RULES = [
     ids.plain, ids.email, ids.google_email, ids.stripped_email, ids.phone, ids.phone_digits, ids.name, ids.google_name,
-    ids.place, ids.postal_code, ids.country_code, ids.birthday, ids.gender,
+    ids.place, ids.somebody, ids.postal_code, ids.country_code, ids.birthday, ids.gender,
 ]  # fmt: skip
 
 

@@ -67,6 +67,23 @@ def test_a_sound_plugin_is_told_nothing(checked: Checked) -> None:
     assert checked() == []
 
 
+DEDUPES = "dedupes = True"
+HASHED = """import hashlib
+        key = hashlib.sha256(delivery.event.distinct_id.encode()).hexdigest()
+        return Request("POST", settings["url"], json={"key": key})"""
+
+
+def test_an_id_that_is_sent_as_a_hash_is_an_id(checked: Checked) -> None:
+    assert checked(HASHED, DEDUPES) == []
+
+
+def test_a_request_without_any_id_is_told_of_when_repeats_are_said_to_be_dropped(checked: Checked) -> None:
+    without = 'return Request("POST", settings["url"], json={"now": delivery.now, "text": delivery.event.name})'
+    assert [check.name for check in checked(without, DEDUPES)] == [
+        "every try carries the id that repeats are dropped by"
+    ]
+
+
 def test_one_mistake_is_told_once_with_its_line_and_inputs_and_no_advice_that_does_not_fit(checked: Checked) -> None:
     found = checked('return Request("POST", settings["ulr"])')
     assert len(found) > 5

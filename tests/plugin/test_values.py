@@ -70,7 +70,24 @@ def test_the_whole_address_leaves_only_where_that_was_asked_for() -> None:
     assert values.address(" https://a.example/b?c=d ", "full") == "https://a.example/b?c=d"
 
 
-@pytest.mark.parametrize("read", [values.text, values.number, values.currency, values.granted, values.address])
+def test_the_first_field_that_can_not_be_read_is_named() -> None:
+    rules = {"value": values.number, "currency": values.currency}
+    assert values.first_unread({"value": "9,50", "currency": "€"}, rules) == "value"
+    assert values.first_unread({"value": 9, "currency": "€"}, rules) == "currency"
+    assert values.first_unread({"value": "", "other": "€"}, rules) is None
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [("properties.time", "properties_time"), (" User Id! ", "user_id"), ("$insert_id", "$insert_id"), (None, "")],
+)
+def test_a_name_of_a_vendors_becomes_a_part_of_a_code(raw: Any, written: str) -> None:
+    assert values.word(raw) == written
+
+
+@pytest.mark.parametrize(
+    "read", [values.text, values.number, values.currency, values.granted, values.address, values.word]
+)
 def test_nothing_that_a_caller_may_send_breaks_a_reading(read: Any) -> None:
     for value in hostile_values():
         read(value)

@@ -12,12 +12,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
+from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
+from ours.plugin.testing.doubles.customerio import CustomerIODouble
 from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
+from ours.plugin.testing.doubles.posthog import PostHogDouble
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
 
@@ -198,6 +201,148 @@ def test_mixpanel_refuses_a_token_and_throttles_without_loss(place: Place, stack
     again(place)
     assert set(ended(place).values()) == {DONE}
     assert len(vendor.calls) == 3
+
+
+def test_amplitude_refuses_all_for_one_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(AmplitudeDouble())
+    add(place, "amplitude", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "odd", event_properties={"value": "9,50"})
+    vendor.then(Answer(400, {"code": 400, "error": "Invalid", "events_with_invalid_fields": {"time": [1]}}))
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [DONE, DONE, ("rejected", "invalid_time"), ("rejected", "invalid_value")]
+    assert [len(call.json["events"]) for call in vendor.calls] == [3, 2]
+    assert len(vendor.kept) == 2
+
+
+def test_amplitude_lets_one_visitor_wait_and_no_other(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(AmplitudeDouble())
+    add(place, "amplitude", vendor)
+    fast = hashlib.sha256(b"u2").hexdigest()
+    vendor.slow = {fast}
+    for distinct_id, user_id in (("a", "u1"), ("b", "u2"), ("c", "u1")):
+        buy(place, distinct_id, user_id=user_id)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, DONE, ("retrying", "throttled")]
+    vendor.slow = set()
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(event["user_id"] == fast for event in vendor.kept) == [False, False, True]
+
+
+def test_amplitude_takes_nothing_twice_and_learns_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(AmplitudeDouble())
+    mapping = {"$set.company": "{{visitor.company_name}}"}
+    given = {"events": ["*", "$identify"], "mapping": mapping, "actor": "cli"}
+    place.destinations.add("amplitude", "A", vendor.settings, **given)
+    buy(place, "a")
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
+    assert vendor.users == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
+    assert all(b"jane" not in call.body for call in vendor.calls)
+
+
+def test_posthog_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    mapping = {"$cookieless_mode": "{{event.event_properties.mode}}"}
+    place.destinations.add("posthog", "P", vendor.settings, events=["*"], mapping=mapping, actor="cli")
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "odd", event_properties={"mode": "odd"})
+    buy(place, "unread", event_properties={"value": "9,50"})
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [*[DONE] * 3, ("rejected", "invalid_cookieless_mode"), ("rejected", "invalid_value")]
+    assert len(vendor.kept) == 3
+    assert vendor.persons == {}
+
+
+def test_posthog_throttles_and_nothing_is_there_twice(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    add(place, "posthog", vendor)
+    vendor.then(Answer(429, b"rate limited"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
+    assert vendor.calls[0].body == vendor.calls[2].body
+
+
+def test_posthog_over_its_quota_is_left_alone_and_nothing_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    add(place, "posthog", vendor)
+    vendor.then(Answer(200, {"status": "Ok", "quota_limited": ["events"]}))
+    buy(place, "a")
+    place.work()
+    buy(place, "b")
+    again(place)
+    assert {state for state, _ in ended(place).values()} <= {"retrying", "pending"}
+    assert (len(vendor.calls), vendor.kept) == (1, [])
+
+
+def test_posthog_learns_of_a_visitor_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PostHogDouble())
+    mapping = {"$set.company": "{{visitor.company_name}}"}
+    place.destinations.add("posthog", "P", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert vendor.persons == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
+
+
+def test_customer_io_takes_the_good_and_names_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(CustomerIODouble())
+    add(place, "customerio", vendor)
+    for distinct_id in "ab":
+        buy(place, distinct_id, external_id="customer-7")
+    buy(place, "nobody", user_id="u2", user_properties={})
+    buy(place, "local", user_id="u3", user_properties={"email": "jane@localhost"})
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [DONE, DONE, ("rejected", "invalid_identifiers"), ("rejected", "no_identifier")]
+    assert [len(call.json["batch"]) for call in vendor.calls] == [3]
+    assert [event["identifiers"] for event in vendor.kept] == [{"id": "customer-7"}] * 2
+    assert [event["attributes"] for event in vendor.kept] == [{"value": 9.5, "currency": "EUR"}] * 2
+
+
+def test_customer_io_takes_nothing_twice_after_a_throttle_and_an_answer_that_got_lost(
+    place: Place, stack: ExitStack
+) -> None:
+    vendor = stack.enter_context(CustomerIODouble())
+    add(place, "customerio", vendor)
+    vendor.then(Answer(429))
+    buy(place, "a", external_id="customer-7")
+    place.work()
+    again(place)
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
+    assert vendor.calls[0].body == vendor.calls[2].body
+
+
+def test_customer_io_learns_of_a_person_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(CustomerIODouble())
+    mapping = {"attribute.company": "{{visitor.company_name}}", "marketing_consent": "{{visitor.consent.marketing}}"}
+    place.destinations.add("customerio", "C", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
+    known = {"company_name": "Example GmbH", "email": "Jane@example.com", "consent": {"marketing": False}}
+    place.identify(external_id="customer-7", user_properties=known)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    told = {"company": "Example GmbH", "email": "jane@example.com", "unsubscribed": True}
+    assert vendor.people == {"customer-7": told}
 
 
 def test_google_analytics_is_silent_and_shows_what_was_right(place: Place, stack: ExitStack) -> None:
