@@ -37,8 +37,8 @@ class DemoError(OursError):
 @click.option("--url", help="The server's address, if it is not this machine's.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed invents another stream.")
 @click.option("--doubles", is_flag=True,
-              help="Run stand-ins of GA4, Google Ads, Meta, Mixpanel and a webhook on this machine, and have the events"
-                   " delivered to them. The server must run with OURS_ALLOW_NETWORKS=127.0.0.0/8.")  # fmt: skip
+              help="Run stand-ins of the vendors and of a webhook on this machine, and have the events delivered"
+                   " to them. The server must run with OURS_ALLOW_NETWORKS=127.0.0.0/8.")  # fmt: skip
 @json_option
 @pass_shell
 def demo(shell: Shell, count: int, rate: float, mode: str, key: str | None, url: str | None, seed: int,

@@ -154,7 +154,7 @@ def unrouted(minutes: int) -> Concern:
 
 
 def undelivered(destination_id: int, name: str, minutes: int) -> Concern:
-    words = f"“{name}” has had something due for over {minutes} minutes, and nobody sends it."
+    words = f"“{name}” is owed something that was due over {minutes} minutes ago, and it was not sent."
     return Concern("late", subjects.destination(destination_id), words)
 
 
