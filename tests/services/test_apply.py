@@ -186,7 +186,7 @@ def foreseen(ours: Ours) -> list[Any]:
     verdicts = []
     for one in accepted:
         for place in ours.destinations.list():
-            verdict = ours.preview.event(one.event_id, place.id)
+            verdict = ours.preview.event(one.event_id, place.id, clear=True)
             sent = json.dumps([verdict.request, verdict.fields]).replace(one.event_id, "ID")
             sent = re.sub(r'"webhook-timestamp": "[0-9]+"', "", sent)
             verdicts.append((place.name, verdict.reason, verdict.case, sent))

@@ -116,6 +116,23 @@ def test_a_change_that_can_not_be_made_can_not_be_tried(place: Place, preview: P
         preview.destination(hook, mapping={"a": "{{nope}}"})
 
 
+def test_whom_one_event_is_about_is_masked_in_what_would_be_sent(
+    place: Place, preview: Preview, receiver: Receiver
+) -> None:
+    hook = place.webhook(receiver, mapping={"to": "{{visitor.email}}"}, override="They asked")
+    ada = {"email": "ada@example.com"}
+    event_id = place.track(event_properties={"patient_name": "Ada", "plan": "gold"}, user_properties=ada).event_id
+    place.work()
+    masked = preview.event(event_id, hook)
+    assert masked.fields == (preview.event(event_id, hook, clear=True).fields or {}) | {
+        "properties": {"patient_name": "A•••", "plan": "gold"},
+        "to": "a•••@e•••.com",
+    }
+    assert masked.request
+    assert masked.request["body"]["data"]["to"] == "a•••@e•••.com"
+    assert "Ada" not in str(masked)
+
+
 def test_one_event_is_tried_on_a_destination(place: Place, preview: Preview, receiver: Receiver) -> None:
     hook = place.webhook(receiver, events=[])
     event_id = place.track().event_id

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from sqlalchemy import Connection
@@ -104,8 +104,9 @@ class Preview:
                 pairs.append((one.name, self._side(one.id, config, before), self._side(one.id, config, after)))
         return self._report(pairs, latest)
 
-    def event(self, event_id: str, destination_id: int, **given: Unpack[Given]) -> Verdict:
+    def event(self, event_id: str, destination_id: int, *, clear: bool = False, **given: Unpack[Given]) -> Verdict:
         """What would be sent of one event to a destination, as it is set or as it would be; the allow list is asked.
+        ``clear``: personal values are shown as they are.
 
         :raises NotFound: when there is no such event.
         """
@@ -113,7 +114,8 @@ class Preview:
         with self._store.read() as connection:
             row = known.event(connection, event_id)
             (sample,) = samples.opened(connection, self._store.sealer, [row])
-        return self._side(destination_id, config, core_rules(self._governance.list())).judge(row, sample.context)
+        verdict = self._side(destination_id, config, core_rules(self._governance.list())).judge(row, sample.context)
+        return verdict if clear else _veiled(verdict, person_of(sample.context))
 
     def _side(self, destination_id: int, config: Config, rules: tuple[CoreRule, ...]) -> Side:
         with self._store.read() as connection:
@@ -161,6 +163,11 @@ def _told(old: Verdict, new: Verdict, about: Context) -> list[Difference]:
     return [
         Difference(one.path, _masked(person, one.path, one.old), _masked(person, one.path, one.new)) for one in found
     ]
+
+
+def _veiled(verdict: Verdict, person: Person) -> Verdict:
+    request, fields = (bag and person.bag(bag) for bag in (verdict.request, verdict.fields))
+    return replace(verdict, request=request, fields=fields)
 
 
 def _masked(person: Person, path: str, value: Any) -> Any:
