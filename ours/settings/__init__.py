@@ -5,9 +5,10 @@ from ours.settings.reading import load, unknown, variables
 from ours.settings.ring import add_own_key, present_keys
 from ours.settings.schema import PREFIX, SettingsSchema
 from ours.settings.showing import Shown, document, shown
-from ours.settings.values import Settings
+from ours.settings.values import LOCAL_NAMES, Settings
 
 __all__ = [
+    "LOCAL_NAMES",
     "PREFIX",
     "Network",
     "Settings",

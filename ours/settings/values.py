@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ours.settings.kinds import Network
 
+LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _LOOPBACK = {"127.0.0.1", "::1"}
 _SQLITE = "sqlite:///"
 _LONGEST_SOCKET_PATH = 100
@@ -78,7 +79,7 @@ class Settings:
         """The names that the dashboard answers to; none: any."""
         if self.allowed_hosts or self.trusted_proxies or self.host not in _LOOPBACK:
             return self.allowed_hosts
-        return ("localhost", "127.0.0.1", "[::1]")
+        return LOCAL_NAMES
 
     @property
     def address(self) -> str:

@@ -13,6 +13,7 @@ from flask_wtf.csrf import CSRFProtect
 from ours import clock
 from ours.errors import NotFound
 from ours.services.people import Person
+from ours.settings import LOCAL_NAMES
 from ours.web.current import ours
 from ours.web.ingest.answers import Answer
 
@@ -72,10 +73,15 @@ def init_app(app: Flask) -> None:
 
 
 def _check_host() -> None:
-    """A page elsewhere may lead to us by a name of its own (DNS rebinding). Machines carry a key instead."""
-    if request.blueprint in _FOR_PROGRAMS:
+    """A page elsewhere may lead to us by a name of its own (DNS rebinding). Machines carry a key instead, but for a
+    monitor on this one."""
+    settings = ours().settings
+    is_monitor = request.blueprint == "metrics"
+    if request.blueprint in _FOR_PROGRAMS or (is_monitor and settings.metrics_token):
         return
-    hosts = ours().settings.dashboard_hosts
+    hosts = settings.dashboard_hosts
+    if is_monitor and hosts:
+        hosts += LOCAL_NAMES
     if hosts and not _is_named(request.host, hosts):
         abort(400, "The dashboard is not served under this name. If it should be, put the name in OURS_ALLOWED_HOSTS.")
 

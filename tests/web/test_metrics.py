@@ -62,6 +62,17 @@ def test_with_a_token_whoever_has_it_may_ask(make: Make) -> None:
     assert client.get("/metrics", headers={"Authorization": "Bearer let-me-see"}, environ_base=far).status_code == 200
 
 
+def test_the_names_of_the_dashboard_do_not_shut_a_monitor_out(make: Make) -> None:
+    local = create_app(make(allowed_hosts="ours.example.com")).test_client()
+    assert local.get("/metrics", headers={"Host": "127.0.0.1:8000"}).status_code == 200
+    assert local.get("/metrics", headers={"Host": "ours.example.com"}).status_code == 200
+    assert local.get("/metrics", headers={"Host": "rebound.example"}).status_code == 400
+    far = create_app(make(allowed_hosts="ours.example.com", metrics_token="let-me-see")).test_client()
+    token = {"Authorization": "Bearer let-me-see"}
+    assert far.get("/metrics", headers={"Host": "10.1.2.3:8000"} | token).status_code == 200
+    assert far.get("/metrics", headers={"Host": "10.1.2.3:8000"}).status_code == 403
+
+
 @pytest.mark.parametrize("file", ["prometheus/alerts.yaml", "grafana/ours.json"])
 def test_files_in_deploy_name_only_metrics_that_there_are(file: str) -> None:
     told = {one.name for one in CATALOGUE.values()}
