@@ -47,3 +47,11 @@ def test_a_fault_that_a_library_logs_is_a_json_line_with_its_traceback(monkeypat
     told = json.loads(lines.getvalue())
     assert (told["event"], told["level"], told["logger"]) == ("it failed", "error", "vendor")
     assert "ValueError: invalid literal for int() with base 10: '••••'" in told["exception"]
+
+
+def test_the_level_holds_for_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    log.configure("ERROR", "json")
+    logging.getLogger("vendor").warning("slow")
+    logging.getLogger("vendor").error("gone")
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["gone"]
