@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from ours import log
 from tests.fulldisk import FullDisk
@@ -14,9 +15,12 @@ from tests.fulldisk import FullDisk
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    handlers = logging.getLogger().handlers[:]
+    root, ours = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
     yield
-    logging.getLogger().handlers[:] = handlers
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**ours)
 
 
 def test_whoever_logs_goes_on_when_the_log_can_not_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
