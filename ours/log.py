@@ -70,13 +70,14 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     ]
     last: list[structlog.typing.Processor] = [redact, *([printable] if as_text else []), renderer]
     lines: Any = _Lines(sys.stderr)
+    least = logging.getLevelNamesMapping()[level]
     structlog.configure(
         processors=[*shared, *last],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(least),
         logger_factory=structlog.PrintLoggerFactory(lines),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(level=logging.WARNING, handlers=[_strangers(lines, shared, last)], force=True)
+    logging.basicConfig(level=max(least, logging.WARNING), handlers=[_strangers(lines, shared, last)], force=True)
 
 
 def _strangers(

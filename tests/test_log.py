@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from ours import log
 from tests.fulldisk import FullDisk
@@ -14,9 +15,12 @@ from tests.fulldisk import FullDisk
 
 @pytest.fixture(autouse=True)
 def as_it_was() -> Iterator[None]:
-    handlers = logging.getLogger().handlers[:]
+    root, ours = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
     yield
-    logging.getLogger().handlers[:] = handlers
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**ours)
 
 
 def test_whoever_logs_goes_on_when_the_log_can_not_be_written(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,3 +51,11 @@ def test_a_fault_that_a_library_logs_is_a_json_line_with_its_traceback(monkeypat
     told = json.loads(lines.getvalue())
     assert (told["event"], told["level"], told["logger"]) == ("it failed", "error", "vendor")
     assert "ValueError: invalid literal for int() with base 10: '••••'" in told["exception"]
+
+
+def test_the_level_holds_for_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    log.configure("ERROR", "json")
+    logging.getLogger("vendor").warning("slow")
+    logging.getLogger("vendor").error("gone")
+    assert [json.loads(line)["event"] for line in lines.getvalue().splitlines()] == ["gone"]

@@ -6,7 +6,7 @@ from ours.bootstrap import Ours
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
 from ours.services.metrics.counting import SCHEDULER
-from ours.store.queries import counters, events, reading_figures
+from ours.store.queries import counters, events, moments, reading_figures
 
 _LONGEST_SILENCE = MINUTE
 _LONGEST_ROUTING = MINUTE
@@ -17,14 +17,15 @@ def scheduler(ours: Ours) -> Iterator[Finding]:
     """It notes that it is at work every ten seconds."""
     with ours.store.read() as connection:
         seen = counters.noted(connection, SCHEDULER)
-    silent = now_ms() - seen
-    if not seen:
-        return  # nothing ever ran here: what the queue says is enough
+        newest = moments.newest_event(connection)
+    silent = now_ms() - (seen or newest or now_ms())
     if silent > _LONGEST_SILENCE:
         yield Finding(
-            "scheduler", "warn", f"No scheduler has been at work for {silent // SECOND} s: what is lost is not found.",
-            "Start `ours serve`, or `ours worker scheduler`.",
+            "scheduler", "warn", f"No scheduler has been at work for {silent // SECOND} s: what is lost is not found,"
+            " and no alert is told.", "Start `ours serve`, or `ours worker scheduler`.",
         )  # fmt: skip
+    elif not seen:
+        return  # nothing ever ran here: what the queue says is enough
     else:
         yield Finding("scheduler", "ok", "It is at work.")
 

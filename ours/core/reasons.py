@@ -44,7 +44,10 @@ REASONS = {
     ),
     "replayed": Reason("Nobody could say whether it arrived, so it was replayed; the replay takes over.", _NOTHING),
     "destination_off": Reason("The destination was off.", "Turn it on, then replay the event if it should still go."),
-    "destination_paused": Reason("The destination is paused and keeps its backlog.", "Resume the destination."),
+    "destination_paused": Reason(
+        "The destination is paused and keeps its backlog.",
+        "Resume the destination; if it paused itself, first mend what its page names.",
+    ),
     "destination_removed": Reason("The destination was removed before the event could be delivered.", _NOTHING),
     "plugin_missing": Reason(
         "No plugin with this destination's slug is loaded.",
@@ -207,10 +210,13 @@ _STATUSES = {
     401: Reason("The destination did not accept our credentials.", _CREDENTIALS),
     403: Reason("The destination does not permit this.", _CREDENTIALS),
     404: Reason(
-        "The destination knows no such address.", "Check the address and the ids in the settings, then replay."
+        "The destination knows no such address.",
+        "Check the address and the ids in the settings. What waits then goes on by itself; replay what was rejected.",
     ),
+    408: Reason("The destination waited too long for the request.", _WAITS),
     410: Reason("The destination's address is gone for good.", "Ask the receiver for the new address."),
     413: Reason("The request was too large for the destination.", "Map fewer or smaller fields, then replay."),
+    425: Reason("The destination does not take the request yet.", _WAITS),
     429: Reason("The destination asks us to slow down.", _SLOWER),
 }
 _FAMILIES = {

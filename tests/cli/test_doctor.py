@@ -192,6 +192,15 @@ def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, 
     assert any("Archive has had something due" in message for message in told)
 
 
+def test_a_scheduler_that_was_never_started(terminal: Terminal, ours: Ours) -> None:
+    caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
+    assert caller is not None
+    ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
+    assert "scheduler" not in found(terminal, "warn")
+    with time_machine.travel(now_ms() / 1000 + HOUR / 1000, tick=True):
+        assert "no alert is told" in found(terminal, "warn")["scheduler"]
+
+
 def test_a_destination_without_its_plugin_or_its_credentials(terminal: Terminal, ours: Ours) -> None:
     gone = ours.destinations.add("file", "Gone", {"folder": "/nowhere"}, events=[], actor="cli")
     paused = ours.destinations.add("file", "Paused", {"folder": "/nowhere"}, events=[], actor="cli")

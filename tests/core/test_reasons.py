@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ours.core.reasons import NO_WORD, REASONS, describe, table, tidy
+from ours.plugin import Response, Retry, Unauthorized, by_status
 
 DOC = Path(__file__).parents[2] / "docs" / "reasons.md"
 
@@ -31,6 +32,14 @@ def test_the_remedy_for_a_refused_address_names_the_setting() -> None:
 def test_an_http_code_tells_its_status(status: int) -> None:
     assert str(status) in describe(f"http_{status}").words
     assert "plugin" not in describe(f"http_{status}").words
+
+
+@pytest.mark.parametrize("status", range(400, 600))
+def test_what_is_tried_again_by_itself_is_not_said_to_want_a_replay(status: int) -> None:
+    response = Response()
+    response.status_code = status
+    waits = isinstance(by_status(response), Retry | Unauthorized)
+    assert ("tried again by itself" in describe(f"http_{status}").remedy) == waits
 
 
 @pytest.mark.parametrize("code", ["http_", "http_x", "http_999999999999", "http_-1", "http_٥٠٣", "no_email"])

@@ -81,6 +81,13 @@ def test_files_in_deploy_name_only_metrics_that_there_are(file: str) -> None:
     assert named <= told
 
 
+def test_a_scheduler_that_never_began_is_paged_for_too(make: Make) -> None:
+    """There is no age of what never was, so that no age is ever too high."""
+    told = create_app(make()).test_client().get("/metrics").text
+    assert "\nours_scheduler_age_seconds " not in told
+    assert "absent(ours_scheduler_age_seconds)" in (ROOT / "deploy/prometheus/alerts.yaml").read_text()
+
+
 def test_what_somebody_is_paged_for_stands_on_the_dashboard() -> None:
     rules = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text())["groups"][0]["rules"]
     paged = {rule["expr"] for rule in rules if rule["labels"]["severity"] == "page"}
