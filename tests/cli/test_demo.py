@@ -60,7 +60,7 @@ def test_the_demo_is_delivered_to_stand_ins_that_take_and_refuse(
     said = terminal.json("demo", "--doubles", "--events", "40", "--rate", "0", "--url", address)
     assert (said["mode"], said["accepted"]) == ("live", 40)
     told = {one["plugin"]: one for one in said["doubles"]}
-    assert set(told) == {"ga4", "google_data_manager", "meta", "mixpanel", "tiktok", "webhook"}
+    assert set(told) == {"ga4", "google_data_manager", "meta", "mixpanel", "pinterest", "tiktok", "webhook"}
     assert all(one["kept"] > 0 for one in told.values())
     assert told["google_data_manager"]["not_delivered"]
     assert {one.status for one in ours.destinations.list()} == {"off"}

@@ -288,7 +288,7 @@ def test_a_double_stands_in_for_a_vendor_and_shows_what_came(terminal: Terminal)
 
 def test_every_double_is_named_for_a_plugin_and_reached_with_settings_that_it_takes(terminal: Terminal) -> None:
     loaded = {one.slug: one.plugin for one in load_built_in().loaded}
-    assert doubles.names() == ["ga4", "google_data_manager", "meta", "mixpanel", "tiktok", "webhook"]
+    assert doubles.names() == ["ga4", "google_data_manager", "meta", "mixpanel", "pinterest", "tiktok", "webhook"]
     for name in doubles.names():
         with doubles.find(name)() as standing:
             told = doubles.told(name, standing)

@@ -17,6 +17,7 @@ from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
+from ours.plugin.testing.doubles.pinterest import PinterestDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
 from ours.services.overview import Overview
 from ours.store.tables import dispatches
@@ -395,3 +396,63 @@ def test_tiktok_throttles_and_refuses_a_token_inside_a_200_and_no_event_is_lost(
     place.work()
     again(place)
     assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+@pytest.mark.parametrize("partly", [422, 200])
+def test_pinterest_keeps_the_good_and_names_the_bad(place: Place, stack: ExitStack, partly: int) -> None:
+    vendor = stack.enter_context(PinterestDouble(partly=partly))
+    add(place, "pinterest", vendor, own_events="Booked")
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.track("Booked", user_id="u1", distinct_id="unheard of", user_properties=WHO)
+    place.track("Oncology", user_id="u1", distinct_id="unknown", user_properties=WHO)
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    verdicts = [("rejected", "pinterest_failed"), ("rejected", "unknown_event_name"), ("stopped", "no_conversion")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, *verdicts]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abc")
+    assert len(vendor.calls) == 1
+    assert not any(secret in vendor.calls[0].body for secret in (b"jane@example.com", b"192.0.2.7", b"coupon"))
+
+
+def test_pinterest_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble(unwanted="c"))
+    add(place, "pinterest", vendor)
+    for distinct_id in "abcde":
+        buy(place, distinct_id)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 4, ("rejected", "pinterest_4196")]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abde")
+
+
+def test_pinterest_answers_and_the_answer_gets_lost_so_a_person_decides(place: Place, stack: ExitStack) -> None:
+    """It would count a repeat, so nothing is sent twice by itself."""
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor)
+    vendor.then(Answer(200, b"{"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {("held", "ambiguous")}
+    assert len(vendor.calls) == 1
+
+
+def test_pinterest_checks_a_test_and_records_none(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor, test_mode="true")
+    buy(place, "a")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.test_kept), vendor.kept) == (1, [])
+
+
+def test_pinterest_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor)
+    vendor.then(Answer(429, {"code": 8, "message": "This request exceeded a rate limit."}), Answer(401, {"code": 2}))
+    buy(place, "a")
+    place.work()
+    again(place)
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
