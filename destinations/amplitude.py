@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, first_unread, number, text, word
+from ours.plugin.values import currency, number, read_all, text, word
 
 IDENTIFY, PROFILE = "$identify", "$set."
 AMPLITUDES_OWN = ("[Amplitude]", "$identify", "$groupidentify")
@@ -186,14 +186,13 @@ def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
         return Rejected("no_event_type", "The mapping gives no name for this event.", "event_type")
     if name.startswith(AMPLITUDES_OWN):
         return Rejected("reserved_event_type", "Names that begin so are Amplitude's own.", "event_type")
-    if wrong := first_unread(given, RULES):
+    read, wrong = read_all(given, RULES)
+    if wrong:
         return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as Amplitude wants it.", wrong)
-    read = {field: rule(given.get(field)) for field, rule in RULES.items()}
-    own = {field: value for field, value in given.items() if field not in EVENT and not field.startswith(PROFILE)}
-    own |= {field: read[field] for field in own.keys() & read.keys() if read[field] is not None}
-    top = {field: read[field] for field in ON_TOP} | {field: text(given.get(field)) for field in TEXTS}
+    own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(PROFILE)}
+    top = {field: read.get(field) for field in ON_TOP} | {field: text(given.get(field)) for field in TEXTS}
     if top["revenue"] is not None or top["price"] is not None:
-        top["currency"] = read["currency"]
+        top["currency"] = read.get("currency")
     properties = {**(bag if isinstance(bag, Mapping) else {}), **own}
     top = {field: value for field, value in top.items() if value is not None}
     return {"event_type": cut(name), "event_properties": cut(properties), **cut(top)}

@@ -26,7 +26,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import currency, first_unread, granted, number, text, word
+from ours.plugin.values import currency, granted, number, read_all, text, word
 
 IDENTIFY, ATTRIBUTE = "$identify", "attribute."
 EVENT = {"name", "id", "email", "cio_id", "marketing_consent", "properties"}
@@ -164,13 +164,12 @@ def occurrence(given: Mapping[str, Any], known: str) -> dict[str, Any] | Rejecte
         return Rejected("no_name", "The mapping gives no name for this event.", "name")
     if len(name.encode()) > LONGEST_NAME:
         return Rejected("invalid_name", f"A name has at most {LONGEST_NAME} bytes.", "name")
-    if wrong := first_unread(given, RULES):
+    read, wrong = read_all(given, RULES)
+    if wrong:
         return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as a number or a currency.", wrong)
-    own = {field: value for field, value in given.items() if field not in EVENT and not field.startswith(ATTRIBUTE)}
-    read = {field: rule(given.get(field)) for field, rule in RULES.items()}
+    own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(ATTRIBUTE)}
     many = bag.items() if isinstance(bag, Mapping) else ()
     attributes = {field: value for field, value in many if field not in STEERS} | own
-    attributes |= {field: value for field, value in read.items() if value is not None}
     return {"action": "event", "name": name, "id": known, "attributes": attributes}
 
 

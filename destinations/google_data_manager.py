@@ -33,7 +33,7 @@ from ours.plugin import (
 )
 from ours.plugin.google import is_service_account, service_account_request
 from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
-from ours.plugin.values import currency, granted, is_unread, number, text
+from ours.plugin.values import currency, granted, is_unread, number, present, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
 IDENTIFY = "$identify"
@@ -253,10 +253,6 @@ def consent(value: Any) -> str | None:
 
 def account(number_: str) -> dict[str, str]:
     return {"accountType": "GOOGLE_ADS", "accountId": number_}
-
-
-def present(parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parts.items() if value not in (None, {}, [])}
 
 
 def unread_worth(given: Mapping[str, Any], event: Mapping[str, Any]) -> Rejected | None:

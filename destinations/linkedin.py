@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from marshmallow import validates_schema
@@ -33,7 +32,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import country_code, email, hashed, name
-from ours.plugin.values import currency, is_unread, number, text
+from ours.plugin.values import amount, currency, is_unread, number, text
 
 IDENTIFY = "$identify"
 RULE = re.compile(r"(?:urn:lla:llaPartnerConversion:)?(\d{1,20})", re.ASCII)
@@ -162,7 +161,7 @@ pauses |
             "eventId": text(given.get("event_id")) or delivery.id,
             "user": user,
         }
-        worth = {} if value is None else {"conversionValue": {"currencyCode": code, "amount": decimal(value)}}
+        worth = {} if value is None else {"conversionValue": {"currencyCode": code, "amount": amount(value)}}
         return unread_worth(given, value, code) or event | worth
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
@@ -212,11 +211,6 @@ def user_of(given: Mapping[str, Any], version: str) -> dict[str, Any]:
     if LEAD.fullmatch(lead := text(given.get("lead")) or ""):
         user["lead"] = lead
     return user
-
-
-def decimal(value: float) -> str:
-    """``129.9`` → ``"129.9"``, and never with an exponent: LinkedIn takes sums as texts alone."""
-    return f"{Decimal(repr(value)):f}"
 
 
 def unread_worth(given: Mapping[str, Any], value: float | None, code: str | None) -> Rejected | None:

@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, granted, number, text
+from ours.plugin.values import address, currency, number, objected, text
 
 BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
@@ -167,7 +167,7 @@ five in a row, it pauses |
         if settings["limited_data_use"]:
             event |= {"data_processing_options": ["LDU"], "data_processing_options_country": 0,
                       "data_processing_options_state": 0}  # fmt: skip
-        if opted_out(given.get("opt_out")):
+        if objected(given.get("opt_out")):
             event["opt_out"] = True
         return wrong(event) or event
 
@@ -210,22 +210,11 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
     known = given.get("external_id")
     found: dict[str, Any] = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = found["em"] or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, own_id)
+    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.squeezed)
     found |= {name: text(given.get(name)) for name in CLEAR}
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)
     return {name: value for name, value in found.items() if value}
-
-
-def own_id(value: Any) -> str | None:
-    """An id of yours as Meta's Pixel writes it before it hashes it: in lower case, without space."""
-    return "".join((ids.plain(value) or "").lower().split()) or None
-
-
-def opted_out(value: Any) -> bool:
-    """Whether somebody said so. What can't be read counts as yes: an objection must not be lost by its spelling."""
-    said = granted(value)
-    return value not in (None, "") if said is None else said
 
 
 def custom_value(name: str, value: Any) -> Any:

@@ -28,7 +28,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, first_unread, number, text
+from ours.plugin.values import currency, number, read_all, text
 
 IDENTIFY, PROFILE, POSTHOGS_OWN = "$identify", "$set.", "$"
 CHANGES_PEOPLE = {"$identify", "$create_alias", "$merge_dangerously", "$groupidentify", "$set", "$snapshot"}
@@ -154,13 +154,12 @@ def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] |
         return Rejected("reserved_event", "By this name, PostHog would change people and no event would show.", "event")
     if len(name) > LONGEST:
         return Rejected("invalid_event", f"A name has at most {LONGEST} characters.", "event")
-    if wrong := first_unread(given, RULES):
+    read, wrong = read_all(given, RULES)
+    if wrong:
         return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as a number or a currency.", wrong)
-    own = {field: value for field, value in given.items() if field not in EVENT and not field.startswith(PROFILE)}
-    read = {field: rule(given.get(field)) for field, rule in RULES.items()}
+    own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(PROFILE)}
     many = bag.items() if isinstance(bag, Mapping) else ()
     properties = {field: value for field, value in many if not field.startswith(POSTHOGS_OWN)} | own
-    properties |= {field: value for field, value in read.items() if value is not None}
     return {"event": name, "properties": properties | ({} if with_profile else {"$process_person_profile": False})}
 
 

@@ -79,6 +79,16 @@ def plain(value: Any) -> str | None:
     return text if text and _can_be_sent(text) else None
 
 
+def lowered(value: Any) -> str | None:
+    """In lower case, without space around it: names as Pinterest writes them."""
+    return (plain(value) or "").lower() or None
+
+
+def squeezed(value: Any) -> str | None:
+    """In lower case, without any space: ids of yours as Meta's Pixel writes them, names as TikTok does."""
+    return "".join((lowered(value) or "").split()) or None
+
+
 def email(value: Any) -> str | None:
     """Trimmed and in lower case: Meta, TikTok, Pinterest, Snapchat, LinkedIn."""
     text = (plain(value) or "").lower()

@@ -1,8 +1,9 @@
 """Reads a mapped field as what a vendor wants there. Callers send any JSON: what can't be read is None."""
 
-import math
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +21,12 @@ def text(value: Any) -> str | None:
     return plain(value)
 
 
+def texts(value: Any) -> list[str] | None:
+    """A list of texts, or one alone; None where one of them can't be read."""
+    read = [text(one) for one in (value if isinstance(value, list) else [value])]
+    return None if None in read else [one for one in read if one]
+
+
 def number(value: Any) -> int | float | None:
     """A finite number, or a text that is one: ``"129.90"``, and ``"10"`` as a whole one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
@@ -27,7 +34,19 @@ def number(value: Any) -> int | float | None:
         value = int(value) if value.is_integer() and abs(value) < _EXACT else value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= sys.float_info.max else None  # also where NaN is asked, or an integer beyond floats
+
+
+def whole(value: Any) -> int | None:
+    """A number without a fraction, such as a quantity: ``"2"`` and ``2.0`` too."""
+    read = number(value)
+    return int(read) if read is not None and read == int(read) else None
+
+
+def amount(value: Any) -> str | None:
+    """A number as a text, for vendors that take no other, and never with an exponent: ``129.9`` → ``"129.9"``."""
+    read = number(value)
+    return None if read is None else f"{Decimal(repr(read)):f}"
 
 
 def currency(value: Any) -> str | None:
@@ -41,9 +60,40 @@ def is_unread(given: Any, read: Any) -> bool:
     return read is None and given is not None and given != ""
 
 
-def first_unread(given: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> str | None:
-    """The first field of ``rules`` that was given, and that its rule can't read."""
-    return next((name for name, rule in rules.items() if is_unread(given.get(name), rule(given.get(name)))), None)
+def present(parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is not known, and without objects and lists that are empty."""
+    return {name: value for name, value in parts.items() if value not in (None, {}, [])}
+
+
+def read_all(given: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> tuple[dict[str, Any], str | None]:
+    """Each field that is known, as its rule reads it, or as it is where it has none; and the name of one that can't be
+    read."""
+    read = {name: rules[name](value) if name in rules else value for name, value in given.items()}
+    unread = min((name for name in given if is_unread(given[name], read[name])), default=None)
+    return {name: value for name, value in read.items() if value is not None}, unread
+
+
+def rows(value: Any, rules: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]]) -> list[dict[str, Any]] | None:
+    """A list of objects, such as what was bought, and of each nothing but what ``rules`` name: how it is read, and by
+    which names callers may send it. None where it is no such list, or one of them could not be read.
+    """
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        return None
+    read = []
+    for one in value:
+        given = {name: _first(one, keys) for name, (_, keys) in rules.items()}
+        row = {name: rule(given[name]) for name, (rule, _) in rules.items()}
+        if any(is_unread(given[name], row[name]) for name in rules):
+            return None
+        read.append(present(row))
+    told = [row for row in read if row]
+    return told if told or not value else None
+
+
+def objected(value: Any) -> bool:
+    """Whether somebody opted out. What can't be read counts as yes: an objection must not be lost by its spelling."""
+    said = granted(value)
+    return value not in (None, "") if said is None else said
 
 
 def word(value: Any) -> str:
@@ -71,3 +121,7 @@ def address(value: Any, detail: Detail = "site") -> str | None:
         return None
     site = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return {"site": f"{site}/", "path": site + (parts.path or "/"), "full": whole}[detail]
+
+
+def _first(bag: Mapping[str, Any], keys: Sequence[str]) -> Any:
+    return next((bag[key] for key in keys if bag.get(key) not in (None, "")), None)

@@ -127,6 +127,11 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
         (ids.gender, "Female", "f"),
         (ids.gender, "M", "m"),
         (ids.gender, "unsaid", None),
+        (ids.lowered, " Mary O'Neil ", "mary o'neil"),
+        (ids.lowered, 5, "5"),
+        (ids.lowered, " ", None),
+        (ids.squeezed, " Mary O'Neil ", "maryo'neil"),
+        (ids.squeezed, [], None),
         (ids.plain, " fb.1.1554763741205.AbCdEf ", "fb.1.1554763741205.AbCdEf"),
     ],
 )
@@ -172,7 +177,8 @@ def test_an_event_is_known_by_its_name_and_its_id_together() -> None:
 
 RULES = [
     ids.plain, ids.email, ids.google_email, ids.stripped_email, ids.phone, ids.phone_digits, ids.name, ids.google_name,
-    ids.place, ids.somebody, ids.postal_code, ids.country_code, ids.birthday, ids.gender,
+    ids.place, ids.somebody, ids.postal_code, ids.country_code, ids.birthday, ids.gender, ids.lowered,
+    ids.squeezed,
 ]  # fmt: skip
 
 

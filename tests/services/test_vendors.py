@@ -20,7 +20,9 @@ from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
+from ours.plugin.testing.doubles.pinterest import PinterestDouble
 from ours.plugin.testing.doubles.posthog import PostHogDouble
+from ours.plugin.testing.doubles.tiktok import TikTokDouble
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
 
@@ -585,3 +587,128 @@ def test_a_click_is_taken_from_the_event_or_else_from_the_visitor(place: Place, 
     buy(place, "1", **{**given, bag: {**given[bag], "fbc": f"fb.1.1.{bag}"}})
     place.work()
     assert [one["user_data"]["fbc"] for one in meta.kept] == [f"fb.1.1.{bag}"]
+
+
+@pytest.mark.parametrize("naming", [True, False])
+def test_tiktok_refuses_a_whole_batch_for_one_event_and_only_that_one_is_rejected(
+    place: Place, stack: ExitStack, naming: bool
+) -> None:
+    vendor = stack.enter_context(TikTokDouble(naming=naming))
+    mapping = {"content_type": "{{event.event_properties.kind}}"}
+    place.destinations.add("tiktok", "T", vendor.settings, events=["*", "$identify"], mapping=mapping, actor="cli")
+    for distinct_id in "abcde":
+        buy(place, distinct_id)
+    buy(place, "odd", event_properties={"kind": "a shoe"})
+    buy(place, "dear", event_properties={"value": "a lot", "currency": "EUR"})
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    verdicts = [("rejected", "invalid_value"), ("rejected", "tiktok_40002"), ("stopped", "no_conversion")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, *verdicts]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abcde")
+    assert not any(b"jane@example.com" in call.body for call in vendor.calls)
+    assert not naming or len(vendor.calls) == 2
+
+
+def test_tiktok_is_sent_test_events_one_by_one_and_counts_none(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(TikTokDouble())
+    add(place, "tiktok", vendor, test_event_code="TEST1")
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.test_kept), vendor.kept) == (2, 2, [])
+
+
+def test_tiktok_counts_nothing_twice_after_an_answer_that_got_lost_or_was_partly_a_yes(
+    place: Place, stack: ExitStack
+) -> None:
+    vendor = stack.enter_context(TikTokDouble())
+    add(place, "tiktok", vendor)
+    vendor.then(Answer(200, {"code": 20001, "message": "Partial success", "request_id": "1", "data": {}}))
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(event["event_id"] for event in vendor.kept) == ["a", "b"]
+    assert len(vendor.calls) == 4
+
+
+def test_tiktok_throttles_and_refuses_a_token_inside_a_200_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(TikTokDouble(token="another"))
+    add(place, "tiktok", vendor, access_token="the-old-one")
+    vendor.then(Answer(200, {"code": 40100, "message": "Too many requests. Please retry in some time."}))
+    buy(place, "a")
+    for _ in range(7):
+        place.work()
+        again(place)
+    [destination] = place.destinations.list()
+    assert (destination.status, vendor.kept) == ("paused", [])
+    place.destinations.update(destination.id, settings={"access_token": "another"}, actor="cli")
+    place.destinations.resume(destination.id, actor="cli")
+    place.work()
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+@pytest.mark.parametrize("partly", [422, 200])
+def test_pinterest_keeps_the_good_and_names_the_bad(place: Place, stack: ExitStack, partly: int) -> None:
+    vendor = stack.enter_context(PinterestDouble(partly=partly))
+    add(place, "pinterest", vendor, own_events="Booked")
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.track("Booked", user_id="u1", distinct_id="unheard of", user_properties=WHO)
+    place.track("Oncology", user_id="u1", distinct_id="unknown", user_properties=WHO)
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    verdicts = [("rejected", "pinterest_failed"), ("rejected", "unknown_event_name"), ("stopped", "no_conversion")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, *verdicts]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abc")
+    assert len(vendor.calls) == 1
+    assert not any(secret in vendor.calls[0].body for secret in (b"jane@example.com", b"192.0.2.7", b"coupon"))
+
+
+def test_pinterest_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble(unwanted="c"))
+    add(place, "pinterest", vendor)
+    for distinct_id in "abcde":
+        buy(place, distinct_id)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 4, ("rejected", "pinterest_4196")]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abde")
+
+
+def test_pinterest_answers_and_the_answer_gets_lost_so_a_person_decides(place: Place, stack: ExitStack) -> None:
+    """It would count a repeat, so nothing is sent twice by itself."""
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor)
+    vendor.then(Answer(200, b"{"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {("held", "ambiguous")}
+    assert len(vendor.calls) == 1
+
+
+def test_pinterest_checks_a_test_and_records_none(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor, test_mode="true")
+    buy(place, "a")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.test_kept), vendor.kept) == (1, [])
+
+
+def test_pinterest_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor)
+    vendor.then(Answer(429, {"code": 8, "message": "This request exceeded a rate limit."}), Answer(401, {"code": 2}))
+    buy(place, "a")
+    place.work()
+    again(place)
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
