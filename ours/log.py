@@ -50,15 +50,28 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
         structlog.processors.StackInfoRenderer(),
         structlog.processors.format_exc_info,  # before they are redacted: an exception may quote what it met
     ]
+    ends: list[structlog.typing.Processor] = [redact, *([printable] if as_text else []), renderer]
     structlog.configure(
-        processors=[*shared, redact, *([printable] if as_text else []), renderer],
+        processors=[*shared, *ends],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(
-        level=logging.WARNING, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr, force=True
-    )
+    _hear_libraries([_room, *shared], ends)
+
+
+def _hear_libraries(first: list[structlog.typing.Processor], ends: list[structlog.typing.Processor]) -> None:
+    """What they say is told like what we say: a traceback of theirs may quote a person, too."""
+    cleared = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=first, processors=[cleared, *ends]))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _room(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The library's logger stands for the room."""
+    entry["room"] = entry["_record"].name
+    return entry
 
 
 def get(room: str) -> structlog.stdlib.BoundLogger:
