@@ -83,15 +83,21 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
 def _strangers(
     lines: Any, shared: list[structlog.typing.Processor], last: list[structlog.typing.Processor]
 ) -> logging.Handler:
-    """What logs as Python does, told as we tell ours: under the logger's name, one line, masked."""
+    """What logs as Python does, told as we tell ours: one line, masked."""
     handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[_room, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     return handler
+
+
+def _room(_logger: Any, _name: str, entry: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """The library's logger stands for the room."""
+    entry["room"] = entry["_record"].name
+    return entry
 
 
 def get(room: str) -> structlog.stdlib.BoundLogger:

@@ -49,7 +49,7 @@ def test_a_fault_that_a_library_logs_is_a_json_line_with_its_traceback(monkeypat
     except ValueError:
         logging.getLogger("vendor").exception("it failed")
     told = json.loads(lines.getvalue())
-    assert (told["event"], told["level"], told["logger"]) == ("it failed", "error", "vendor")
+    assert (told["event"], told["level"], told["room"]) == ("it failed", "error", "vendor")
     assert "ValueError: invalid literal for int() with base 10: '••••'" in told["exception"]
 
 

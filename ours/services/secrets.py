@@ -13,6 +13,7 @@ from ours.store.queries.sealed import SHELVES, Sealed, Shelf
 from ours.store.sealing import Ring, Sealer
 
 _CHUNK = 200
+_SUBJECT = "secret keys"
 Progress = Callable[[str, int], None]
 
 
@@ -55,26 +56,31 @@ class Secrets:
         if not add_own_key(self._settings):
             raise Invalid("The keys come from OURS_SECRET_KEYS: put a new one first there, and start again.")
         with self._store.write() as connection:
-            audit.record(connection, actor, "add_key", "secret keys", {"key": _newest(present_keys(self._settings))})
+            audit.record(connection, actor, "add_key", _SUBJECT, {"key": _newest(present_keys(self._settings))})
 
     @needs("admin")
     def rotate(self, progress: Progress = lambda _name, _count: None, *, actor: Who) -> int:
         """Seal anew with the newest key what older ones have sealed; how many values that was.
 
         Each part is a short transaction, and what others change meanwhile is theirs: interrupt it, and do it again.
+        The audit log keeps that it was begun, and how many it was when it ended.
 
         :raises Unsealable: in the end, when some can't be opened. All others are done.
         """
         unopened: list[Unsealable] = []
+        self._note(actor)
         done = sum(self._shelf(shelf, progress, unopened) for shelf in SHELVES)
-        with self._store.write() as connection:
-            detail = {"values": done, "key": _newest(self._settings.secret_keys)}
-            audit.record(connection, actor, "rotate", "secret keys", detail)
+        self._note(actor, values=done)
         self._store.scrub()
         if unopened:
             said = f"{done:,} values were sealed anew, and {len(unopened):,} were left as they are. {unopened[0]}"
             raise Unsealable(said, unopened[0].reason)
         return done
+
+    def _note(self, actor: Who, **told: int) -> None:
+        detail = {**told, "key": _newest(self._settings.secret_keys)}
+        with self._store.write() as connection:
+            audit.record(connection, actor, "rotate", _SUBJECT, detail)
 
     def _shelf(self, shelf: Shelf, progress: Progress, unopened: list[Unsealable]) -> int:
         """Twice, if somebody put an old value in while we walked past; with the old key gone, nobody does."""

@@ -60,6 +60,11 @@ def older(here: Ours) -> dict[str, int]:
     return {one.name: one.older for one in here.secrets.status()}
 
 
+def rotations(here: Ours) -> list[dict[str, Any]]:
+    """What the audit log says of each, the newest first."""
+    return [dict(one.detail) for one in here.audit.list(50) if one.verb == "rotate"]
+
+
 def test_after_rotating_the_old_key_is_needed_for_nothing(open_with: Callable[[str], Ours], receiver: Receiver) -> None:
     ids = fill(open_with(KEY), receiver)
     both = open_with(f"{NEW},{KEY}")
@@ -102,8 +107,11 @@ def test_it_may_be_interrupted_and_done_again(
         "attempts": 5,
         "versions": 1,
     }
+    key = both.store.sealer.key_ids[0]
+    assert rotations(both) == [{"key": key}]
     assert both.secrets.rotate(actor="cli") == 9
     assert set(older(both).values()) == {0}
+    assert rotations(both) == [{"key": key, "values": 9}, {"key": key}, {"key": key}]
 
 
 def test_what_others_change_meanwhile_is_theirs(open_with: Callable[[str], Ours], receiver: Receiver) -> None:
