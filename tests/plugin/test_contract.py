@@ -277,6 +277,10 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         posting(url=lambda _: "https://a.example/v3/events"), "The version in /v3/events can't be changed",
     ),
     "another protocol": (posting(url=lambda _: "ftp://a.example/"), "A request can't go to ftp://a.example/"),
+    "a request that is prepared": (
+        type("Ready", (Sound,), {"build": lambda self, delivery: Sound.build(self, delivery).prepare()}),
+        "build returned <PreparedRequest [POST]>, not a Request. Leave out .prepare(): Ours does that.",
+    ),
     "a number for a request": (type("Numeric", (Sound,), {"build": lambda *_: 5}), "build returned 5, not a Request."),
     "a field taken for granted": (posting(data=lambda one: one.fields["text"]), "KeyError: 'text'"),
     "text taken for granted": (posting(data=lambda one: to_json(one.fields.get("text", "").strip())), "AttributeError"),

@@ -5,7 +5,7 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from marshmallow import ValidationError
-from requests import Request, Response
+from requests import PreparedRequest, Request, Response
 
 from ours.plugin.checking import faults
 from ours.plugin.destination import sends_itself
@@ -133,7 +133,8 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
 
     def _build(self, delivery: Delivery) -> Request | Rejected | Skipped:
         built = watched(self.destination).build(delivery)
-        expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.")
+        hint = " Leave out .prepare(): Ours does that." if isinstance(built, PreparedRequest) else ""
+        expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.{hint}")
         return built
 
     def sent(self, delivery: Delivery) -> str:
