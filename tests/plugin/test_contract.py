@@ -44,6 +44,7 @@ from ours.plugin.testing.purity import pure
 
 SETTINGS = {"token": "tok-123456"}
 URL = "https://a.example/"
+_HUGE = bytes(50_000_001)
 _count = iter(range(10**6))
 
 
@@ -268,6 +269,7 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "a header of two lines": (
         posting(headers=lambda one: {"X-Id": one.id, "X-Text": str(one.fields.get("text"))}), "can't be sent",
     ),
+    "a body that nobody takes": (posting(data=lambda _: _HUGE), "The body has 50 MB, made of a few events"),
     "a body that runs out": (posting(data=lambda one: iter([one.id.encode()])), "The body must be text or bytes"),
     "NaN in the body": (posting(data=lambda _: b'{"a": NaN}'), "The body has NaN in it"),
     "an address in clear": (
