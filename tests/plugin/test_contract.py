@@ -45,6 +45,18 @@ from ours.plugin.testing.purity import pure
 SETTINGS = {"token": "tok-123456"}
 URL = "https://a.example/"
 _HUGE = bytes(50_000_001)
+
+
+def remembering() -> Any:
+    kept: dict[str, Any] = {}
+
+    def body(delivery: Any) -> dict[str, Any]:
+        kept[delivery.event.name] = delivery.fields.get("text")
+        return dict(kept)
+
+    return body
+
+
 _count = iter(range(10**6))
 
 
@@ -264,6 +276,9 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         "A masked secret was sent",
     ),
     "a counter": (posting(data=lambda _: str(next(_count))), "Two builds of the same delivery differ in the body"),
+    "a body that grows": (
+        posting(data=lambda _: None, json=remembering()), "has a field of the delivery before it",
+    ),
     "a changed delivery": (posting(data=changing), "build changed the delivery"),
     "no id": (posting(headers=lambda _: {}), "the request does not carry the id"),
     "a header of two lines": (
