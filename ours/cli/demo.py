@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -60,7 +61,8 @@ def demo(shell: Shell, count: int, rate: float, mode: str, key: str | None, url:
 
     key, began = _own_key(shell, "live"), now_ms()
     with standins.up(shell.ours, shell.ours.sources.find(_SOURCE).id) as standing:
-        said = _sent(address, key, count, rate, seed)
+        reached = partial(standins.see_that_they_are_reached, shell.ours, standing, began)
+        said = _sent(address, key, count, rate, seed, reached)
         standins.settle(shell.ours, standing)
         told = standins.report(shell.ours, standing, began)
     shell.show(said | ({"doubles": told} if shell.as_json else {}))
@@ -68,10 +70,11 @@ def demo(shell: Shell, count: int, rate: float, mode: str, key: str | None, url:
         standins.show(shell, told)
 
 
-def _sent(address: str, key: str, count: int, rate: float, seed: int) -> dict[str, object]:
+def _sent(address: str, key: str, count: int, rate: float, seed: int,
+          after_first: Callable[[], None] = lambda: None) -> dict[str, object]:  # fmt: skip
     from ours.cli.stream import calls
 
-    tally = _send_all(calls(count, now_ms(), seed), count, rate, address, key)
+    tally = _send_all(calls(count, now_ms(), seed), count, rate, address, key, after_first)
     return {
         "address": address,
         "mode": "test" if key.startswith(TEST_PREFIX) else "live",
@@ -97,7 +100,8 @@ def _own_key(shell: Shell, mode: str) -> str:
     return usable.text.reveal()
 
 
-def _send_all(stream: "Iterable[Call]", count: int, rate: float, address: str, key: str) -> Counter[str]:
+def _send_all(stream: "Iterable[Call]", count: int, rate: float, address: str, key: str,
+              after_first: Callable[[], None]) -> Counter[str]:  # fmt: skip
     import requests
     from rich.console import Console
     from rich.progress import track
@@ -111,6 +115,8 @@ def _send_all(stream: "Iterable[Call]", count: int, rate: float, address: str, k
             if rate:
                 time.sleep(max(0.0, began + number / rate - time.monotonic()))
             tally[_send(session, address, call)] += 1
+            if number == 0:
+                after_first()
     return tally
 
 

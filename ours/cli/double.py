@@ -25,7 +25,10 @@ def names() -> list[str]:
 def find(slug: str) -> type[Double]:
     """:raises NotFound: when that slug has none."""
     if slug not in names():
-        raise NotFound(f'There is no double of "{slug}". There are {", ".join(names())}.')
+        raise NotFound(
+            f'There is no double of "{slug}". There are {", ".join(names())}. The one of webhook takes what any plugin'
+            " posts; docs/plugins.md says how to write another."
+        )
     room = vars(import_module(f"{doubles.__name__}.{slug}"))
     return next(one for one in room.values() if isinstance(one, type) and issubclass(one, Double) and one is not Double)
 

@@ -18,8 +18,10 @@ _EVENTS = ("*", "$identify")
 _PATIENCE = 60.0
 _CALM = 1.0
 """Seconds in which nothing happens any more."""
+_FIRST = 10.0
+"""Seconds to wait for the first request."""
 _HINT = (
-    "The server may not reach this machine's own network, so it refused to deliver. Start it with"
+    "The server may not reach this machine's own network, so it refused to deliver the first event. Start it with"
     " OURS_ALLOW_NETWORKS=127.0.0.0/8, then do this again."
 )
 _COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
@@ -45,6 +47,18 @@ def up(ours: Ours, source_id: int) -> Iterator[Standing]:
             vendor = stack.enter_context(double.find(slug)())
             standing[_destination(ours, slug, source_id, vendor)] = (slug, vendor)
         yield standing
+
+
+def see_that_they_are_reached(ours: Ours, standing: Standing, since: int) -> None:
+    """Wait for the first request, or for long enough.
+
+    :raises Invalid: when the server refuses to send to this machine.
+    """
+    ends = time.monotonic() + _FIRST
+    while time.monotonic() < ends and not any(vendor.calls for _, vendor in standing.values()):
+        if any("ssrf_refused" in one["not_delivered"] for one in report(ours, standing, since)):
+            raise Invalid(_HINT)
+        time.sleep(0.1)
 
 
 def settle(ours: Ours, standing: Standing) -> None:
@@ -75,10 +89,7 @@ def report(ours: Ours, standing: Standing, since: int) -> Sequence[Mapping[str, 
 def show(shell: Shell, told: Sequence[Mapping[str, Any]]) -> None:
     """For people."""
     shell.show_all(told, _COLUMNS, "There is no double.")
-    if any("ssrf_refused" in one["not_delivered"] for one in told):
-        shell.say(_HINT, warn=True)
-    else:
-        shell.say("See the dashboard for each event's request, answer and reason. The stand-ins are off again.")
+    shell.say("See the dashboard for each event's request, answer and reason. The stand-ins are off again.")
 
 
 def _destination(ours: Ours, slug: str, source_id: int, vendor: Double) -> int:

@@ -23,7 +23,8 @@ _REMEDIES: dict[str, str] = {
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
-    "plugin": "`ours plugin list` says what is loaded, and why others are not. Mend it or put it back; start again.",
+    "plugin": "`ours plugin list` says why one is not loaded. Mend it or put it back, then start again: what runs"
+    " has what was there when it started, whatever that list says now.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
     "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",

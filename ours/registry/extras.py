@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
+from pathlib import Path
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*).*;.*\bextra\s*==\s*['\"]([^'\"]+)['\"]")
 
@@ -27,6 +28,17 @@ def extra_with(module: str, distribution: str | None) -> str | None:
     except PackageNotFoundError:
         return None
     return next((match[2] for match in matches if match and _canonical(match[1]) == package), None)
+
+
+def no_package(module: str, where: Path) -> str | None:
+    """Why no package is to be installed for it, and what is: it is to be ours, or lies beside the plugin."""
+    top = module.partition(".")[0]
+    if top == "ours":
+        return f"There is no {module}: all that a plugin needs is imported from ours.plugin."
+    if any((folder / f"{top}.py").is_file() for folder in (where, where.parent)):
+        return (f"It can't import its neighbour {top}.py by that name: put both into one folder, the plugin as its"
+                f" __init__.py, and write `from . import {top}`.")  # fmt: skip
+    return None
 
 
 def _is_here(module: str) -> bool:

@@ -77,6 +77,8 @@ def _attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
 def _refusal(name: str, verdict: Unfit, candidate: Candidate) -> Refusal:
     if not verdict.lacks:
         return Refusal(name, str(verdict))
+    if reason := extras.no_package(verdict.lacks, Path(candidate.where)):
+        return Refusal(name, reason)
     line = extras.line_for(verdict.lacks, candidate.distribution)
     reason = f"It needs the module {verdict.lacks}, which is not installed. Install it and restart: `{line}`."
     mendable = candidate.origin != "built-in" or extras.extra_with(verdict.lacks, candidate.distribution)

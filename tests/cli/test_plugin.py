@@ -294,7 +294,9 @@ def test_every_double_is_named_for_a_plugin_and_reached_with_settings_that_it_ta
             told = doubles.told(name, standing)
             settings = load_settings(loaded[name], told["settings"])
             assert settings.get("endpoint", settings.get("url", "")).startswith(standing.url)
-    assert "There is no double" in terminal.json("plugin", "double", "file", status=1)["error"]
+    refused = terminal.json("plugin", "double", "ourcrm", status=1)["error"]
+    assert "There is no double" in refused
+    assert "The one of webhook takes what any plugin posts" in refused
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"event": 5}'])

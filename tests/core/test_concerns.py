@@ -56,6 +56,11 @@ def test_the_words_say_how_bad_it_is(found: Concern, words: str) -> None:
     assert words in found.words
 
 
+def test_of_a_plugin_the_remedy_tells_what_runs_from_what_would_be_loaded_now() -> None:
+    """`ours plugin list` looks anew: a package that was just installed is loaded there, and not in what runs."""
+    assert "what runs has what was there when it started" in concerns.remedy("plugin")
+
+
 def test_every_kind_has_a_remedy() -> None:
     made = [
         concerns.failing(1, "Hook", "10 tries in a row"), concerns.paused(1, "Hook"), concerns.balance(1),

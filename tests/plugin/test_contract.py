@@ -44,6 +44,19 @@ from ours.plugin.testing.purity import pure
 
 SETTINGS = {"token": "tok-123456"}
 URL = "https://a.example/"
+_HUGE = bytes(50_000_001)
+
+
+def remembering() -> Any:
+    kept: dict[str, Any] = {}
+
+    def body(delivery: Any) -> dict[str, Any]:
+        kept[delivery.event.name] = delivery.fields.get("text")
+        return dict(kept)
+
+    return body
+
+
 _count = iter(range(10**6))
 
 
@@ -263,11 +276,15 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         "A masked secret was sent",
     ),
     "a counter": (posting(data=lambda _: str(next(_count))), "Two builds of the same delivery differ in the body"),
+    "a body that grows": (
+        posting(data=lambda _: None, json=remembering()), "has a field of the delivery before it",
+    ),
     "a changed delivery": (posting(data=changing), "build changed the delivery"),
     "no id": (posting(headers=lambda _: {}), "the request does not carry the id"),
     "a header of two lines": (
         posting(headers=lambda one: {"X-Id": one.id, "X-Text": str(one.fields.get("text"))}), "can't be sent",
     ),
+    "a body that nobody takes": (posting(data=lambda _: _HUGE), "The body has 50 MB, made of a few events"),
     "a body that runs out": (posting(data=lambda one: iter([one.id.encode()])), "The body must be text or bytes"),
     "NaN in the body": (posting(data=lambda _: b'{"a": NaN}'), "The body has NaN in it"),
     "an address in clear": (
@@ -277,6 +294,10 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         posting(url=lambda _: "https://a.example/v3/events"), "The version in /v3/events can't be changed",
     ),
     "another protocol": (posting(url=lambda _: "ftp://a.example/"), "A request can't go to ftp://a.example/"),
+    "a request that is prepared": (
+        type("Ready", (Sound,), {"build": lambda self, delivery: Sound.build(self, delivery).prepare()}),
+        "build returned <PreparedRequest [POST]>, not a Request. Leave out .prepare(): Ours does that.",
+    ),
     "a number for a request": (type("Numeric", (Sound,), {"build": lambda *_: 5}), "build returned 5, not a Request."),
     "a field taken for granted": (posting(data=lambda one: one.fields["text"]), "KeyError: 'text'"),
     "text taken for granted": (posting(data=lambda one: to_json(one.fields.get("text", "").strip())), "AttributeError"),

@@ -57,6 +57,11 @@ MODULES = {
     ),
     "takes arguments": (CLASS + "@hookimpl\ndef register_destinations(app):\n    return [Good]", "It raised an error"),
     "raises in the hook": (HOOK + "raise ValueError('no\\nluck')", "in register_destinations: ValueError: no luck"),
+    "mistakes our name": (
+        "from ours.plugins import Destination",
+        "There is no ours.plugins: all that a plugin needs is imported from ours.plugin.",
+    ),
+    "imports a neighbour by name": ("import neighbour", "and write `from . import neighbour`."),
     "exits in the hook": (
         HOOK + "raise SystemExit",
         "It tried to end the process (SystemExit) in register_destinations.",

@@ -397,6 +397,19 @@ def test_a_file_that_can_not_be_changes_nothing_and_says_why(ours: Ours, wrong: 
     assert ours.sources.list() == []
 
 
+def test_all_that_is_wrong_is_told_at_once_and_of_which_destination(ours: Ours) -> None:
+    one = "{{type: webhook, settings: {{url: '{}'}}, mapping: {{a: '{}'}}}}"
+    text = "ours: 1\ndestinations:\n" + "".join(
+        f"  {name}: {one.format(*given)}\n"
+        for name, *given in (("A", "nope", ""), ("B", "https://b.example", "{{event.nme}}"), ("C", "${GONE}", ""))
+    )
+    with pytest.raises(Invalid) as caught:
+        plan(ours, text)
+    assert re.findall(r'The destination "(\w)":? (.{11})', str(caught.value)) == [
+        ("A", "These setti"), ("B", "The mapping"), ("C", "refers to v")]  # fmt: skip
+    assert list(caught.value.errors) == ["A.settings.url", "B.mapping.a"]
+
+
 def without(ours: Ours, slug: str) -> None:
     """As if it had been started without that plugin."""
     ours.registry.loaded = tuple(one for one in ours.registry.loaded if one.slug != slug)

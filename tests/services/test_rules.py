@@ -175,6 +175,18 @@ def test_sensitive_fields_without_an_agreement_ask_for_somebodys_word(place: Pla
         place.destinations.update(hook, agreement="none", actor="cli")
 
 
+def test_a_row_of_ones_own_for_a_field_that_the_plugin_hashes_asks_for_nobodys_word(place: Place) -> None:
+    settings = {"dataset_id": "123456789012345", "access_token": "a-token"}
+    ads = place.destinations.add("meta", "Ads", settings, events=["*"], actor="cli")
+    rows = {"email": "{{visitor.email}}", "date_of_birth": "{{visitor.date_of_birth}}", "external_id": "{{visitor.id}}"}
+    case = {"name": "New", "mapping": {"phone": "{{visitor.phone_number}}"},
+            "logic": {"condition": {"property": "event.event", "operator": "Is", "value": "Lead"}}}  # fmt: skip
+    place.destinations.update(ads.id, mapping=rows, cases=[case], actor="cli")
+    with pytest.raises(Invalid) as refused:
+        place.destinations.update(ads.id, mapping=rows | {"client_ip_address": "{{visitor.ip}}"}, actor="cli")
+    assert "signed: client_ip_address." in str(refused.value)
+
+
 def test_every_change_is_a_version_that_can_be_compared_and_brought_back(place: Place, receiver: Receiver) -> None:
     history = History(place.store, place.registry)
     hook = place.webhook(receiver, mapping={"a": "{{event.id}}"})

@@ -1,14 +1,16 @@
 """What every destination must keep, asked as tests. ``docs/plugins.md`` shows the three lines that use it."""
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import unquote
 
 from marshmallow import ValidationError
-from requests import Request, Response
+from requests import PreparedRequest, Request, Response
 
 from ours.plugin.checking import faults
-from ours.plugin.destination import sends_itself
+from ours.plugin.destination import Destination, sends_itself
 from ours.plugin.settings import describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.testing.batches import BatchChecks
 from ours.plugin.testing.exchange import (
@@ -33,6 +35,8 @@ from ours.plugin.testing.sending import SendChecks
 from ours.plugin.testing.tokens import TokenChecks
 from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
+
+_LEFT = "left-by-the-one-before"
 
 
 class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, MistakeChecks):
@@ -85,10 +89,20 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
     def test_build_is_pure(self) -> None:
         for delivery in self._deliveries():
             before = repr(delivery)
+            plugin = watched(self.destination)
             with pure(self.destination):
-                first, second = self._build(delivery), self._build(delivery)
+                first, second = self._built(plugin, delivery), self._built(plugin, delivery)
             check_alike(first, second)
             expect(repr(delivery) == before, "build changed the delivery that it was handed.")
+
+    def test_build_keeps_nothing_of_a_delivery(self) -> None:
+        """What is kept of one person would leave with the next."""
+        plugin, sent, (full, *_, poor) = watched(self.destination), "", self._deliveries()
+        marked = {name: _LEFT if isinstance(value, str) else value for name, value in full.fields.items()}
+        with suppress(Exception):  # told by the other tests
+            plugin.build(replace(full, fields=marked))
+            sent = text_of(self._built(plugin, poor))
+        expect(_LEFT not in sent, "A request has a field of the delivery before it: keep nothing in the class.")
 
     def test_build_takes_whatever_a_caller_may_send(self) -> None:
         for delivery in self._hostile_deliveries():
@@ -132,8 +146,12 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
         raise AssertionError(f"{name} took a list, and no_such_setting was taken too.")
 
     def _build(self, delivery: Delivery) -> Request | Rejected | Skipped:
-        built = watched(self.destination).build(delivery)
-        expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.")
+        return self._built(watched(self.destination), delivery)
+
+    def _built(self, plugin: Destination, delivery: Delivery) -> Request | Rejected | Skipped:
+        built = plugin.build(delivery)
+        hint = " Leave out .prepare(): Ours does that." if isinstance(built, PreparedRequest) else ""
+        expect(isinstance(built, Request | Rejected | Skipped), f"build returned {built!r}, not a Request.{hint}")
         return built
 
     def sent(self, delivery: Delivery) -> str:

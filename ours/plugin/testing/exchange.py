@@ -25,6 +25,7 @@ BODIES = [
     b'{"code": "0", "message": []}', b'{"data": [{}]}', b'{"cut": ', b"<html><body>Bad Gateway</body></html>",
     b"\xff\xfe\x00", b"\xef\xbb\xbf{}", b"[" * 5_000,
 ]  # fmt: skip
+_MOST = 50_000_000
 _TELLING = (200, 207, 400, 401, 429, 503)
 _PLAIN = (b"", b"{}", b"<html><body>Bad Gateway</body></html>")
 ANSWERS = [*((status, body) for status in STATUSES for body in _PLAIN),
@@ -150,6 +151,8 @@ class Log(logging.Handler):
 def _body(ready: PreparedRequest) -> bytes:
     body = ready.body or b""
     expect(isinstance(body, str | bytes), "The body must be text or bytes: it is kept, and sent again at a retry.")
+    size = f"The body has {len(body) // 1_000_000} MB, made of a few events: what is sent is kept with each try."
+    expect(len(body) <= _MOST, size)
     return body.encode() if isinstance(body, str) else body
 
 

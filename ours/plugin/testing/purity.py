@@ -3,6 +3,7 @@
 import builtins
 import datetime as dt
 import http.client
+import http.cookiejar
 import io
 import os
 import random
@@ -15,6 +16,7 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -61,11 +63,12 @@ def _timeless(kind: type, names: Sequence[str]) -> type:
 @contextmanager
 def pure(plugin: type) -> Iterator[None]:
     """Within, ``plugin``'s module and the rest of Python find no clock, no chance, no network and no file. Other
-    threads find what they always do."""
+    threads find what they always do, and so does a jar of cookies, which any prepared request has."""
     replaced = {id(real := getattr(room, name)): _refusal(name, real) for room, names in _IMPURE for name in names}
     replaced |= {id(kind): _timeless(kind, names) for kind, names in _CLOCKS}
     rooms = [room for room, _ in _IMPURE] + [dt, sys.modules.get(plugin.__module__)]
     with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(http.cookiejar, "time", SimpleNamespace(**vars(time))))
         for room in filter(None, rooms):
             for name, value in list(vars(room).items()):
                 if id(value) in replaced:

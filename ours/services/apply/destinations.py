@@ -49,10 +49,15 @@ class DestinationsSection:
         there = {one.name.casefold(): one for one in self._destinations.list()}
         kept = [one.name for one in there.values()]
         changes: list[Change] = []
+        wrong: dict[str, Invalid] = {}
         for name, one in given.items():
-            changes += self._one(
-                naming.clean(str(name), kept), one or {}, there.pop(str(name).strip().casefold(), None), how
-            )
+            now, called = there.pop(str(name).strip().casefold(), None), naming.clean(str(name), kept)
+            try:
+                changes += self._one(called, one or {}, now, how)
+            except Invalid as error:
+                wrong[called] = error
+        if wrong:
+            raise _all_of(wrong)
         extra = [one for one in there.values() if how.prune and one.status != "off"]
         return changes + [self._switch(one, "off", "off") for one in extra]
 
@@ -74,7 +79,7 @@ class DestinationsSection:
         return str(entry.detail["reason"]) if entry else ""
 
     def _one(self, name: str, written: Any, now: Destination | None, how: How) -> list[Change]:
-        where = f'The destination "{name}"'
+        where = _where(name)
         before = self._destinations.config(now.id) if now else None
         want = wanted.read(written, before, (now.slug, now.status) if now else ("", ""), how, where)
         if now and now.slug != want.slug:
@@ -146,6 +151,18 @@ class DestinationsSection:
     def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
         ids = {name.casefold(): one for name, one in self._ids(heard).items()}
         return [ids[name.casefold()] for name in want.sources]
+
+
+def _where(name: str) -> str:
+    return f'The destination "{name}"'
+
+
+def _all_of(wrong: Mapping[str, Invalid]) -> Invalid:
+    """What is wrong with each destination, in one, so that a file is mended at once."""
+    where = {name: _where(name) for name in wrong}
+    told = [str(error) if where[name] in str(error) else f"{where[name]}: {error}" for name, error in wrong.items()]
+    fields = {f"{name}.{field}": said for name, error in wrong.items() for field, said in error.errors.items()}
+    return Invalid(" ".join(told), fields)
 
 
 def _told(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:

@@ -113,12 +113,14 @@ def newly_exposed(plugin: Plugin | None, before: Config, after: Config) -> list[
     """The rows that would let sensitive fields out in clear and did not before, where nothing is agreed about it."""
     if category_of(after, plugin) not in GUARDED or after.agreement in AGREED:
         return []
-    accepted = _exposed(before) if category_of(before, plugin) in GUARDED and before.agreement not in AGREED else {}
-    return [place for place, row in _exposed(after).items() if accepted.get(place) != row]
+    hashed = mapping.hashed_by(plugin) if plugin else frozenset[str]()
+    guarded = category_of(before, plugin) in GUARDED and before.agreement not in AGREED
+    accepted = _exposed(before, hashed) if guarded else {}
+    return [place for place, row in _exposed(after, hashed).items() if accepted.get(place) != row]
 
 
-def _exposed(config: Config) -> dict[str, Any]:
-    return dict(exposed(mapping.operators_rows(config.mapping, config.cases)))
+def _exposed(config: Config, hashed: frozenset[str]) -> dict[str, Any]:
+    return exposed(mapping.operators_rows(config.mapping, config.cases, hashed))
 
 
 def _mapped(plugin: Plugin | None, before: Config, given: Given, category: str) -> dict[str, Any]:

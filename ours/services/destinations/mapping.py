@@ -38,8 +38,12 @@ def base_rows(plugin: Plugin, category: str, mapping: Mapping[str, Any]) -> Rows
 
 def plugins_rows(plugin: Plugin) -> Rows:
     """What the plugin maps by itself. Fields that it says it hashes are no less hashed than those a row says so of."""
-    rows = read_rows(plugin.default_mapping)
-    return {field: replace(row, hashed=row.hashed or field in plugin.hashed) for field, row in rows.items()}
+    return _marked(read_rows(plugin.default_mapping), hashed_by(plugin))
+
+
+def hashed_by(plugin: Plugin) -> frozenset[str]:
+    """The fields whose value leaves as a hash, whoever mapped them."""
+    return frozenset(plugin.hashed) | {field for field, row in read_rows(plugin.default_mapping).items() if row.hashed}
 
 
 def withheld(plugin: Plugin, category: str, mapping: Mapping[str, Any]) -> Rows:
@@ -83,12 +87,19 @@ def _refuse(errors: dict[str, list[str]]) -> None:
         raise Invalid(f"The mapping can't be read: {in_words(said)}", errors)
 
 
-def operators_rows(mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> dict[str, Mapped]:
-    """All rows that a person wrote, by where they stand."""
-    rows = dict(read_rows(mapping))
+def operators_rows(
+    mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]], hashed: frozenset[str]
+) -> dict[str, Mapped]:
+    """All rows that a person wrote, by where they stand. The plugin sees to it that ``hashed`` fields leave as such."""
+    rows = _marked(read_rows(mapping), hashed)
     for case in cases:
-        rows |= {f"{case['name']}: {field}": row for field, row in read_rows(case["mapping"]).items()}
+        own = _marked(read_rows(case["mapping"]), hashed)
+        rows |= {f"{case['name']}: {field}": row for field, row in own.items()}
     return rows
+
+
+def _marked(rows: Rows, hashed: frozenset[str]) -> dict[str, Mapped]:
+    return {field: replace(row, hashed=row.hashed or field in hashed) for field, row in rows.items()}
 
 
 def _faults(place: str, read: Any) -> dict[str, list[str]]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from ours.core import reasons
+from ours.core.allow import allows
 from ours.core.reasons import ABANDONED, Reason, describe
 from ours.errors import Unsealable, is_unopened
 from ours.services.opening import try_open, try_profile
@@ -116,6 +117,7 @@ class Details:
     def _refused(self, row: Any) -> list[Dispatch]:
         places = {one.id: one for one in destinations.ever(self._connection)}
         names = {one.id: one.name for one in places.values()}
+        lists = destinations.allow_lists(self._connection) if row.refused else {}
         return [
             Dispatch(
                 id=None,
@@ -127,6 +129,7 @@ class Details:
                 reason=mark.reason,
                 why=describe(mark.reason),
                 standing=places[mark.destination_id].status if mark.destination_id in places else None,
+                listed=allows(lists.get(mark.destination_id, ()), row.name, row.kind),
             )
             for mark in refusals(row.refused, names)
         ]

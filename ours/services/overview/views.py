@@ -115,7 +115,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One dispatch with the reason in words and all its attempts; ``standing``: its destination's status today."""
+    """One dispatch with the reason in words and all its attempts.
+
+    ``standing``: its destination's status today; ``listed``: whether its allow list names the event today.
+    """
 
     id: str | None
     event_id: str
@@ -130,6 +133,7 @@ class Dispatch:
     replayed_by: str | None = None
     attempts: tuple[Attempt, ...] = ()
     standing: str | None = None
+    listed: bool = True
 
     @property
     def ambiguous(self) -> bool:
