@@ -11,7 +11,6 @@ from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
 from ours.core.agreements import CATEGORIES
-from ours.core.governance import EVERY
 from ours.errors import Invalid
 
 if TYPE_CHECKING:
@@ -131,6 +130,8 @@ def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
 
 
 def _covers(shell: Shell, names: Sequence[str | int]) -> list[int | str]:
+    from ours.core.governance import EVERY
+
     known = (*CATEGORIES, EVERY)
     return [str(name) if name in known else shell.ours.destinations.find(name).id for name in names]
 

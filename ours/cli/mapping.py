@@ -11,7 +11,6 @@ from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.pairs import Pair
 from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
-from ours.core.mapping import EVENT_NAME
 from ours.core.modifications import MODIFICATIONS
 from ours.errors import Invalid, NotFound
 
@@ -116,6 +115,8 @@ def _cases(known: Sequence[Mapping[str, Any]], name: str, given: Mapping[str, An
 
 
 def _mapped(before: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    from ours.core.mapping import EVENT_NAME
+
     rows = dict(read_document(given["file"]) or {}) if given["file"] else dict(before)
     rows |= dict(given["templates"])
     if given["rename"] is not None:

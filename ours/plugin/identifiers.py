@@ -16,7 +16,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from ours.plugin.states import STATES
+from ours.states import STATES
 
 Rule = Callable[[Any], str | None]
 

@@ -106,7 +106,7 @@ def test_an_answer_that_can_not_be_written_down_is_kept_until_it_can(place: Plac
     place.webhook(receiver)
     place.track()
     route_all(place)
-    receiver.answer(delay=0.3)
+    receiver.answer(delay=1.5)
     with pytest.raises(Busy), ReadOnlyOnceSent(place, receiver):
         deliver(place)
     assert place.deliver.in_flight == 1

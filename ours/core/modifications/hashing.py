@@ -6,7 +6,7 @@ import unicodedata
 from datetime import date
 
 from ours.core import phones
-from ours.plugin.states import STATES
+from ours.states import STATES
 
 _HASHED = re.compile(r"\s*[0-9a-fA-F]{64}\s*")
 _LENGTH = 64
