@@ -80,11 +80,17 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     logging.basicConfig(level=max(least, logging.WARNING), handlers=[_strangers(lines, shared, last)], force=True)
 
 
+class _Strangers(logging.StreamHandler[Any]):
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Python would print a message that does not fit its values with all of them, whosever they are."""
+        get("log").error("line_unreadable", of=record.name, file=record.filename, line=record.lineno)
+
+
 def _strangers(
     lines: Any, shared: list[structlog.typing.Processor], last: list[structlog.typing.Processor]
 ) -> logging.Handler:
     """What logs as Python does, told as we tell ours: one line, masked."""
-    handler = logging.StreamHandler(lines)
+    handler = _Strangers(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[_room, *shared],

@@ -53,6 +53,19 @@ def test_a_fault_that_a_library_logs_is_a_json_line_with_its_traceback(monkeypat
     assert "ValueError: invalid literal for int() with base 10: '••••'" in told["exception"]
 
 
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_line_whose_values_do_not_fit_is_one_line_that_says_where(
+    style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    log.configure(style=style)
+    logging.getLogger("vendor").warning("sent %d", "Jane Doe")
+    (line,) = lines.getvalue().splitlines()
+    assert "line_unreadable" in line
+    assert "test_log.py" in line
+    assert "Jane" not in line
+
+
 def test_the_level_holds_for_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
     log.configure("ERROR", "json")

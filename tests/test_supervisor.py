@@ -94,6 +94,13 @@ def test_only_a_server_that_answers_is_said_to_run(
     assert said in capsys.readouterr().out
 
 
+def test_a_greeting_that_can_not_be_written_ends_no_server(
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", FullDisk())
+    welcome.say(make_settings(), welcome.Greeting("secret", "live", "test_"), up=True)
+
+
 def test_the_queue_begins_before_what_is_heavy_is_imported() -> None:
     code = "import sys, ours.supervisor; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -44,7 +44,7 @@ def cli() -> None:
 
 
 def main(args: Sequence[str] | None = None) -> None:
-    if None in {sys.stdout, sys.stderr}:  # closed by whoever started us
+    if None in {sys.stdin, sys.stdout, sys.stderr}:  # closed by whoever started us
         from ours import processes
 
         processes.open_streams()

@@ -17,8 +17,8 @@ def scheduler(ours: Ours) -> Iterator[Finding]:
     """It notes that it is at work every ten seconds."""
     with ours.store.read() as connection:
         seen = counters.noted(connection, SCHEDULER)
-        newest = moments.newest_event(connection)
-    silent = now_ms() - (seen or newest or now_ms())
+        begun = moments.first_event(connection)
+    silent = now_ms() - (seen or begun or now_ms())
     if silent > _LONGEST_SILENCE:
         yield Finding(
             "scheduler", "warn", f"No scheduler has been at work for {silent // SECOND} s: what is lost is not found,"

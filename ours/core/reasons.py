@@ -23,7 +23,7 @@ _CREDENTIALS = "Renew the credentials in the settings, or check their rights; it
 _SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
 _WHAT = "The event, its visitor, or the destination's settings"
 NO_WORD = "no_word"
-_WORD = re.compile(r"[\w.:/#()\[\]-]{1,100}", re.ASCII)
+_WORD = re.compile(r"[\w.:/#$()\[\]-]{1,100}", re.ASCII)
 ABANDONED = "abandoned:"
 """Before the reason why something could not be opened: somebody decided that it ends there."""
 

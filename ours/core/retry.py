@@ -87,9 +87,14 @@ def decide(
     return decision
 
 
+def is_ambiguous(state: str, reason: str | None) -> bool:
+    """Whether nobody can say if it arrived."""
+    return (state, reason) == ("held", "ambiguous")
+
+
 def has_ended(state: str, reason: str | None) -> bool:
     """Whether nothing more comes of a dispatch by itself. What is ambiguous waits for a person's decision alone."""
-    return state not in OPEN or (state, reason) == ("held", "ambiguous")
+    return state not in OPEN or is_ambiguous(state, reason)
 
 
 def sunk() -> Decision:

@@ -1,6 +1,7 @@
 """What a person sees when the server starts. Passwords and keys are printed at the first start only."""
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ours.bootstrap import Ours
@@ -42,7 +43,8 @@ def say(settings: Settings, greeting: Greeting | None, *, up: bool) -> None:
     if not up:
         lines += ["", "  It goes on trying. What is said above this may tell why; `ours doctor` says more."]
     lines += ["", "  Ctrl-C stops everything.", ""]
-    print("\n".join(lines), flush=True)  # noqa: T201 - this is for the person at the terminal
+    with suppress(OSError, ValueError):  # a full disk or a reader that is gone ends no server
+        print("\n".join(lines), flush=True)  # noqa: T201 - this is for the person at the terminal
 
 
 def _called() -> str:

@@ -198,6 +198,7 @@ def test_a_scheduler_that_was_never_started(terminal: Terminal, ours: Ours) -> N
     ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=1, external_id="1")])
     assert "scheduler" not in found(terminal, "warn")
     with time_machine.travel(now_ms() / 1000 + HOUR / 1000, tick=True):
+        ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=2, external_id="1")])
         assert "no alert is told" in found(terminal, "warn")["scheduler"]
 
 

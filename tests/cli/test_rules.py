@@ -26,7 +26,7 @@ def track(ours: Ours, name: str = "Purchase", **changes: Any) -> str:
     key = ours.sources.keys(found[0].id)[-1].text.reveal() if found else ours.sources.add("Shop", actor="cli").live_key
     caller = ours.accept.authenticate(key)
     assert caller
-    item = Incoming(name=name, occurred_at=clock.now_ms(), user_id="u1", **changes)
+    item = Incoming(name=name, occurred_at=clock.now_ms(), **{"user_id": "u1"} | changes)
     event_id = ours.accept.accept(caller, [item])[0].event_id
     while ours.route.run():
         pass
@@ -168,9 +168,11 @@ def test_an_event_and_a_field_are_explained(terminal: Terminal, archive: str, ou
 
 
 def test_nobody_is_named_by_an_explanation(terminal: Terminal, archive: str, ours: Ours) -> None:
-    event_id = track(ours, event_properties={"patient_name": "Canary", "plan": "gold"})
+    properties = {"patient_name": "Canary", "plan": "gold"}
+    event_id = track(ours, user_id="Canary@example.com", event_properties=properties)
     told = terminal.json("explain", event_id)
     assert "gold" in told["dispatches"][0]["request"]["body"]
+    assert told["event"]["visitorId"]
     assert "Canary" not in str(told)
 
 

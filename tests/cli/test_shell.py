@@ -41,17 +41,21 @@ def test_every_verb_that_shows_something_speaks_json() -> None:
         assert has_json == (path not in silent), path
 
 
-def test_whoever_closed_our_outputs_gets_no_traceback_and_no_file_takes_their_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_whoever_closed_our_streams_gets_no_traceback_and_no_file_takes_their_place(
+    tmp_path: Path, closed: str
+) -> None:
+    numbers = [0] * ("<" in closed) + [1, 2] * (">" in closed)
     code = (
         "import os, sys; from ours.cli import main\n"
         "try: main(['--help'])\n"
-        "except SystemExit: print(flush=True), print(file=sys.stderr, flush=True)\n"
-        "same = [os.path.samestat(os.fstat(number), os.stat(os.devnull)) for number in (1, 2)]\n"
+        "except SystemExit: print(sys.stdin.isatty(), flush=True), print(file=sys.stderr, flush=True)\n"
+        f"same = [os.path.samestat(os.fstat(number), os.stat(os.devnull)) for number in {numbers}]\n"
         "print(*same, file=open(sys.argv[-1], 'w'))"
     )
-    words = ["sh", "-c", 'exec "$@" >&- 2>&-', "sh", sys.executable, "-c", code, str(tmp_path / "told")]
+    words = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", code, str(tmp_path / "told")]
     subprocess.run(words, cwd=ROOT, check=True)
-    assert (tmp_path / "told").read_text() == "True True\n"
+    assert (tmp_path / "told").read_text() == " ".join(["True"] * len(numbers)) + "\n"
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -67,7 +67,16 @@ def test_what_is_no_word_is_not_stored_in_clear(code: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["http_503", "NO_IDENTIFIERS_PROVIDED", "(#100)", "invalid:events[0].params", "42P01", "a/b-c.d"]
+    "code",
+    [
+        "http_503",
+        "NO_IDENTIFIERS_PROVIDED",
+        "(#100)",
+        "invalid_$insert_id",
+        "invalid:events[0].params",
+        "42P01",
+        "a/b-c.d",
+    ],
 )
 def test_a_plain_code_is_tidy_already(code: str) -> None:
     assert tidy(code) == code

@@ -82,6 +82,16 @@ def test_the_log_is_narrowed(store: Store, wanted: Filter, count: int) -> None:
     assert len(Audit(store).list(wanted=wanted)) == count
 
 
+@pytest.mark.parametrize("verb", ["roll_back", "roll back"])
+def test_a_verb_is_found_in_the_words_of_older_entries_too(store: Store, verb: str) -> None:
+    with store.write() as connection:
+        audit.record(connection, JANE, "roll_back", "destination 1")
+        old = {"id": ids.floor(DAY), "at": DAY, "actor": "cli", "verb": "roll back", "subject": "destination 1"}
+        queries.insert_entry(connection, old | {"detail": "{}"})
+        audit.record(connection, JANE, "add", "destination 1")
+    assert [entry.verb for entry in Audit(store).list(wanted=Filter(verb=verb))] == ["roll_back", "roll back"]
+
+
 def test_the_log_is_narrowed_to_a_window_of_time(store: Store) -> None:
     entry = {"actor": "cli", "verb": "add", "detail": "{}"}
     with store.write() as connection:

@@ -8,7 +8,7 @@ from typing import Any
 from ours.clock import iso
 from ours.core.balance import Balance
 from ours.core.reasons import ABANDONED, Reason
-from ours.core.retry import has_ended
+from ours.core.retry import has_ended, is_ambiguous
 
 STATES = ("delivered", "sunk", "pending", "sending", "retrying", "held", "rejected", "exhausted", "stopped")
 UNDER_WAY = frozenset({"pending", "sending", "retrying"})
@@ -137,8 +137,7 @@ class Dispatch:
 
     @property
     def ambiguous(self) -> bool:
-        """Whether nobody can say if it arrived."""
-        return (self.state, self.reason) == ("held", "ambiguous")
+        return is_ambiguous(self.state, self.reason)
 
     @property
     def repeatable(self) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ours import clock
+from ours.core import subjects
 from ours.errors import Invalid
 from ours.registry import Registry
 from ours.services import audit, known
@@ -32,7 +33,7 @@ class Confirming:
             known.dispatch(connection, dispatch_id)
             if not queries.confirm(connection, [dispatch_id], now, seen=now):
                 raise Invalid("It is not held as ambiguous: what became of it is known, or will be.")
-            audit.record(connection, actor, "confirm", f"dispatch {dispatch_id}")
+            audit.record(connection, actor, "confirm", subjects.dispatch(dispatch_id))
 
     def count(self, wanted: Filter) -> int:
         """How many of these are ambiguous now."""
@@ -46,11 +47,12 @@ class Confirming:
         What became ambiguous later, nobody has looked for at the destination.
         """
         wanted, done = _ambiguous(wanted), 0
+        detail = told(wanted, matching=self.count(wanted), seen=seen)
         for ids in self._bulk.pages(wanted):
             with self._store.write() as connection:
                 arrived = queries.confirm(connection, ids, clock.now_ms(), seen)
                 if arrived and not done:
-                    audit.record(connection, actor, "confirm", "dispatches", told(wanted, seen=seen))
+                    audit.record(connection, actor, "confirm", "dispatches", detail)
             done += arrived
         return done
 

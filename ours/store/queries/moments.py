@@ -15,6 +15,11 @@ def now(connection: Connection) -> int:
     return int(connection.scalar(text(_NOW[connection.dialect.name])) or 0)
 
 
+def first_event(connection: Connection) -> int | None:
+    """When the oldest event that is still kept was received."""
+    return connection.scalar(select(events.c.received_at).order_by(events.c.id).limit(1))
+
+
 def newest_event(connection: Connection) -> int | None:
     """When the last event was received."""
     return connection.scalar(select(events.c.received_at).order_by(events.c.id.desc()).limit(1))

@@ -81,7 +81,7 @@ def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
 def confirm_many() -> ResponseReturnValue:
     """``seen``: when the page was made that said how many there are."""
     given = _given(request.form)
-    seen = request.form.get("seen", 0, type=int)
+    seen = min(request.form.get("seen", 0, type=int), clock.now_ms())
     done = ours().confirming.many(_filter(given, FAILED), seen=seen, actor=person().actor)
     flash(f"{done:,} are delivered now." if done else "None that matches is ambiguous: nothing was changed.", "good")
     return redirect(url_for("show.dispatches", _external=False, **given))

@@ -18,7 +18,7 @@ from ours.web.show import condition_form
 from ours.web.show.condition_form import Conditions
 from ours.web.show.door import page, person
 from ours.web.show.mapping import PATHS
-from ours.web.show.typed import placed
+from ours.web.show.typed import placed, read_number
 
 
 @page("/governance", "viewer")
@@ -70,7 +70,8 @@ def _old() -> Rule | None:
 
 
 def _covers() -> list[int | str]:
-    return [int(one) if one.isdecimal() else one for one in request.form.getlist("covers")]
+    given = request.form.getlist("covers")
+    return [one if (number := read_number(one)) is None else number for one in given]
 
 
 def _replaced(old: Rule | None, new: Rule) -> list[Rule]:

@@ -240,3 +240,14 @@ def test_what_may_have_arrived_is_confirmed_on_its_event_and_as_all_that_match(
     done = editor.post("/dispatches/confirm", state="held", destination=refusing, seen=seen)
     assert "2 are delivered now." in done.get_data(as_text=True)
     assert (here.overview.balance().delivered, here.overview.balance().difference) == (3, 0)
+
+
+def test_a_moment_that_is_yet_to_come_is_taken_for_now(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    send()
+    work()
+    with here.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="held", reason="ambiguous"))
+    assert editor.post("/dispatches/confirm", state="held", seen="9" * 30).status_code == 200
+    assert here.overview.balance().delivered == 1

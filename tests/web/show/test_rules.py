@@ -119,6 +119,13 @@ def test_a_field_has_one_row(editor: Browser, here: Ours, hook: Receiver, form: 
     assert (dict(here.destinations.get(1).mapping), list(here.destinations.get(1).cases)) == ({}, [])
 
 
+def test_what_a_rule_can_not_cover_is_refused_however_long_it_is(editor: Browser, here: Ours) -> None:
+    form = [("name", "Odd"), ("covers", "9" * 5000), ("any", "all"), ("condition_property", "event.event"),
+            ("condition_operator", "Is"), ("condition_value", "Lead"), ("do", "save")]  # fmt: skip
+    assert post(editor, "/governance/rule", *form).status_code == 400
+    assert here.governance.list() == []
+
+
 def test_a_condition_that_says_not_of_what_is_not_dropped(editor: Browser, here: Ours, hook: Receiver) -> None:
     """Where one is enough, the rule would stop less than was typed."""
     parts = [("event.event", "Is", "a"), ("", "Is", "typed, but of what?")]
