@@ -43,7 +43,8 @@ class CustomerIO(Destination):
     `$identify` makes or updates the person instead; add it to the allow list and map what Customer.io may know of them.
 
     Customer.io knows a person by one identifier. The first of `cio_id`, `id` and `email` that is known is sent; where
-    there is none, the event is rejected. What somebody did whom it does not know may make a person there.
+    there is none, the event is rejected. What somebody did whom it does not know may make a person there. The last two
+    leave in clear, so it is added with an agreement that is signed, or with your word for it.
 
     An event carries an `id` by which Customer.io ignores a repeat, a ULID made of its moment, name and distinctId. To
     update a person twice changes nothing, and of two updates the later counts, by its timestamp, whichever comes first.

@@ -47,7 +47,7 @@ def stack() -> Iterator[ExitStack]:
 
 def add(place: Place, slug: str, double: Double, **settings: Any) -> None:
     given = {**double.settings, **settings}
-    place.destinations.add(slug, "Vendor", given, events=["*", "$identify"], actor="cli")
+    place.destinations.add(slug, "Vendor", given, events=["*", "$identify"], agreement="self-hosted", actor="cli")
 
 
 def buy(place: Place, distinct_id: str, mode: str = "live", **changes: Any) -> None:
@@ -338,7 +338,9 @@ def test_customer_io_takes_nothing_twice_after_a_throttle_and_an_answer_that_got
 def test_customer_io_learns_of_a_person_what_is_mapped(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(CustomerIODouble())
     mapping = {"attribute.company": "{{visitor.company_name}}", "marketing_consent": "{{visitor.consent.marketing}}"}
-    place.destinations.add("customerio", "C", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.destinations.add(
+        "customerio", "C", vendor.settings, events=["$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
     known = {"company_name": "Example GmbH", "email": "Jane@example.com", "consent": {"marketing": False}}
     place.identify(external_id="customer-7", user_properties=known)
     place.work()

@@ -83,11 +83,17 @@ def _refuse(errors: dict[str, list[str]]) -> None:
         raise Invalid(f"The mapping can't be read: {in_words(said)}", errors)
 
 
-def operators_rows(mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]) -> dict[str, Mapped]:
-    """All rows that a person wrote, by where they stand."""
-    rows = dict(read_rows(mapping))
+def all_rows(
+    plugin: Plugin | None, category: str, mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]
+) -> dict[str, Mapped]:
+    """Every row by which something may leave, by where it stands: the plugin's own as far as they hold, and what a
+    person wrote. Without its plugin, what a person wrote."""
+    base = base_rows(plugin, category, mapping) if plugin else read_rows(mapping)
+    rows = dict(base)
     for case in cases:
-        rows |= {f"{case['name']}: {field}": row for field, row in read_rows(case["mapping"]).items()}
+        own = read_rows(case["mapping"])
+        laid = lay_over(base, own)
+        rows |= {f"{case['name']}: {field}": laid[field] for field in own}
     return rows
 
 
