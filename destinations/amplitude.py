@@ -101,7 +101,7 @@ Without `ip` no place is guessed |
     | 400 or 429 with `throttled_events` | those wait 30 seconds, or an hour for a day's quota; the others go at once |
     | 429 that names none | the destination rests for 30 seconds, or as long as Amplitude asks |
     | 403: Amplitude's firewall, or a region that it may not serve | sent in smaller parts; alone, as the next |
-    | 400 for the API key, 401, 404, 410, a redirect | after five in a row, the destination pauses |
+    | 400 for the API key, 401, 404, 410, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 408, 5xx | tried again |
 

@@ -213,7 +213,7 @@ def test_each_event_has_the_status_that_linkedin_gives_it() -> None:
     ]
 
 
-@pytest.mark.parametrize("odd", [elements(201), answer(200, b"<html>"), answer(201, b"")])
+@pytest.mark.parametrize("odd", [elements(201), answer(200, b"OK"), answer(201, b"")])
 def test_an_answer_without_a_status_for_each_leaves_all_unknown(odd: Any) -> None:
     assert plugin.read_batch(odd, [{}, {}]) == Unknown(
         "count_differs", "LinkedIn does not say what became of each of 2 events."

@@ -495,7 +495,7 @@ def test_linkedin_is_behind_and_what_it_takes_for_future_arrives_later(place: Pl
 def test_linkedin_is_sent_nothing_twice_after_an_answer_that_says_nothing(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(LinkedInDouble())
     add(place, "linkedin", vendor)
-    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 5_184_000}), Answer(200, b"<html>"))
+    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 5_184_000}), Answer(200, b"OK"))
     buy(place, "a")
     place.work()
     again(place)
