@@ -178,7 +178,7 @@ def update(given: Mapping[str, Any], who: Mapping[str, str]) -> dict[str, Any] |
     known = {name.removeprefix(ATTRIBUTE): value for name, value in given.items() if name.startswith(ATTRIBUTE)}
     if "email" not in who and (address := mailbox(given)):
         known["email"] = address
-    if given.get("marketing_consent") not in (None, "") and not granted(given["marketing_consent"]):
+    if granted(given.get("marketing_consent")) is False:
         known["unsubscribed"] = True
     if not known and "email" not in who:
         return Skipped("nothing_to_set", f"Map what Customer.io may know of the person: {ATTRIBUTE}plan, say.")

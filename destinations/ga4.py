@@ -64,7 +64,7 @@ class GA4(Destination):
     | `client_id`, or `app_instance_id` | whose event it is: Ours' id of the visitor, hashed, unless you map another |
     | `user_id` | your id of the person; not mapped unless you do |
     | `session_id`, `engagement_time_msec` | parameters without which reports of users and sessions stay empty |
-    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
+    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling, and no where it can't be read |
     | `email`, `phone`, `first_name`, `last_name` | leave as SHA-256, as Google writes them; not mapped unless you do |
     | `city`, `region`, `postal_code`, `country` | go with them, in clear (`FR`, not `France`), if you map them |
 

@@ -64,7 +64,7 @@ class GoogleDataManager(Destination):
     | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there and `country` is two \
 letters; the first two hashed, so `postal_code` is withheld until you map it |
     | `value`, `currency` | what the conversion is worth |
-    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
+    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling, and no where it can't be read |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
 
     An `$identify` is no conversion and is passed over. An event without a click and without anything hashed is rejected

@@ -36,9 +36,10 @@ BROWSER = "{{event.request_context.user_agent || event.default_properties.user_a
 CUSTOM, PAGE = "custom", "pageLoad"
 CLEAR = {"anonymous_id": "anonymousId", "idfa": "idfa", "gaid": "gaid",
          "client_user_agent": "clientUserAgent", "client_ip_address": "clientIpAddress"}  # fmt: skip
+CONSENTS = ("ad_storage", "ad_user_data", "ad_personalization")
 ALONE_NOBODY = {"clientUserAgent", "clientIpAddress"}
 EVENT = {"event_type", "event_name", "event_id", "event_source_url", "referrer_url", "page_title", "page_load_id",
-         "ad_storage", "email", "email_sha256", "phone", "external_id", "msclkid", *CLEAR}  # fmt: skip
+         "email", "email_sha256", "phone", "external_id", "msclkid", *CONSENTS, *CLEAR}  # fmt: skip
 SUMS, RENAMED = ("value", "eventValue", "ecommTotalValue"), {"order_id": "transactionId"}
 MSCLKID = re.compile(r"(?i)(?:_uet)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 TIME = "InvalidEventTime"
@@ -64,14 +65,14 @@ class MicrosoftUET(Destination):
     | `client_user_agent` | in clear |
     | `event_source_url`, `referrer_url` | reduced to the site, unless the settings allow more; the second not mapped \
 unless you do |
-    | `ad_storage` | consent: yes and no in any spelling, and no where it can't be read |
+    | `ad_storage`, `ad_user_data`, `ad_personalization` | consent: one no is a no, and so is what can't be read |
     | `value`, `currency`, `order_id` | what it is worth, and the transaction |
     | `external_id` | hashed; with a key of yours, where one is set; not mapped unless you do |
     | `anonymous_id`, `idfa`, `gaid`, `client_ip_address` | in clear; not mapped unless you do |
     | `event_type`, `page_load_id`, `page_title` | `custom` or `pageLoad`, and a page's; not mapped unless you do |
 
-    Without `ad_storage`, Microsoft takes consent for granted. What is denied is sent as denied, and Microsoft uses it
-    for no advertising; to keep it here, add a governance rule.
+    Where none of the three is known, Microsoft takes consent for granted. What is denied is sent as denied, and
+    Microsoft uses it for no advertising; to keep it here, add a governance rule.
 
     An `$identify` is no conversion and is passed over. Rejected here is what names nobody: the user agent and the IP
     address alone will not do. One event that is wrong makes Microsoft refuse the whole request, and tell of the first
@@ -112,6 +113,8 @@ unless you do |
         "client_user_agent": BROWSER,
         "event_source_url": "{{event.default_properties.current_url}}",
         "ad_storage": "{{visitor.consent.ad_storage}}",
+        "ad_user_data": "{{visitor.consent.ad_user_data}}",
+        "ad_personalization": "{{visitor.consent.ad_personalization}}",
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
         "order_id": "{{event.event_properties.order_id}}",
@@ -155,7 +158,7 @@ unless you do |
             "referrerUrl": address(given.get("referrer_url"), settings["url_detail"]),
             "pageTitle": text(given.get("page_title")),
             "pageLoadId": text(given.get("page_load_id")),
-            "adStorageConsent": consent(given.get("ad_storage")),
+            "adStorageConsent": consent(given),
             "userData": user_data(given, settings),
             "customData": {name: value for name, value in custom.items() if value not in (None, "")},
         }
@@ -196,11 +199,10 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in found.items() if value}
 
 
-def consent(value: Any) -> str | None:
-    """An objection must not be lost by its spelling; where nothing is known, Microsoft takes it for granted."""
-    if value in (None, ""):
-        return None
-    return "G" if granted(value) else "D"
+def consent(given: Mapping[str, Any]) -> str | None:
+    """One no is a no; where nobody said anything, Microsoft takes it for granted."""
+    said = [granted(given.get(name)) for name in CONSENTS]
+    return "D" if False in said else "G" if said[0] else None
 
 
 def custom_value(name: str, value: Any) -> Any:

@@ -78,7 +78,7 @@ class Pinterest(Destination):
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | `web`, `offline`, `app_android` or `app_ios`, instead of what the settings say |
     | `opt_out` | yes in any spelling, and what can't be read: this visitor is not tracked |
-    | `ad_user_data`, `ad_personalization` | consent: a no is an `opt_out` |
+    | `ad_user_data`, `ad_personalization` | consent: a no, and what can't be read, is an `opt_out` |
     | `value`, `currency` | a number and three letters; without a currency it is your account's |
     | `order_id`, `num_items`, `content_ids`, `search_string` and all else of `custom_data` | as Pinterest calls it |
     | `opt_out_type` | map `LDP` to it to ask for limited data processing, with `state` and `country` |

@@ -82,7 +82,7 @@ class TikTok(Destination):
 `content_category`, `brand`, `price`, `quantity`; the rest of it stays here. Not mapped unless you do |
     | `lead_id`, `lead_event_source` | a lead's, where the event source is `crm` |
     | `limited_data_use` | yes in any spelling, and what can't be read: TikTok uses the event for less |
-    | `ad_user_data`, `ad_personalization` | consent: a no asks for limited data use |
+    | `ad_user_data`, `ad_personalization` | consent: a no, and what can't be read, asks for limited data use |
 
     Limited data use is TikTok's answer to the laws of some states of the US, and elsewhere may change nothing. That
     those who denied consent are not sent at all is for a governance rule to say.

@@ -112,6 +112,16 @@ def test_an_objection_is_not_lost_by_its_spelling(said: Any, sent: str | None) -
     assert item(fields={"ad_storage": said}).get("adStorageConsent") == sent
 
 
+@pytest.mark.parametrize(
+    ("consent", "sent"),
+    [({"ad_user_data": "denied"}, "D"), ({"ad_storage": True, "ad_personalization": False}, "D"),
+     ({"ad_storage": "", "ad_user_data": True}, None)],
+)  # fmt: skip
+def test_one_no_is_a_no_and_a_yes_to_something_else_is_no_yes(consent: dict[str, Any], sent: str | None) -> None:
+    assert item(fields=consent).get("adStorageConsent") == sent
+    assert not consent.keys() & item(fields=consent).get("customData", {}).keys()
+
+
 def test_an_id_of_yours_leaves_as_a_hash_and_under_a_key_of_yours_if_you_like() -> None:
     plain = item(fields={"external_id": " Customer-7 "})["userData"]["externalId"]
     keyed = item(fields={"external_id": " Customer-7 "}, external_id_key="a-key")["userData"]["externalId"]

@@ -216,6 +216,7 @@ def test_a_lead_of_a_crm_is_named() -> None:
         ({"limited_data_use": "Yes"}, True),
         ({"limited_data_use": "opted out"}, True),
         ({"ad_user_data": "granted", "ad_personalization": True}, False),
+        ({"ad_user_data": "Rejected"}, True),
         ({"ad_user_data": "denied"}, True),
         ({"ad_personalization": False}, True),
     ],
