@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from destinations.pinterest import EVENTS
 from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
 from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
@@ -654,6 +655,16 @@ def test_tiktok_throttles_and_refuses_a_token_inside_a_200_and_no_event_is_lost(
     place.work()
     again(place)
     assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_pinterest_takes_each_event_that_it_is_said_to_know(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor)
+    for name in EVENTS:
+        place.track(name, user_id="u1", distinct_id=name, user_properties=WHO)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert {event["event_name"] for event in vendor.kept} == EVENTS
 
 
 @pytest.mark.parametrize("partly", [422, 200])
