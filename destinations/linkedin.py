@@ -126,7 +126,8 @@ page | after five in a row, it pauses |
             r"[a-z]?\d{3,8}\Z", error="Must be a version, such as 202609."), metadata={
             "label": "API version", "help": "LinkedIn retires a version after about a year."})  # fmt: skip
         endpoint = Endpoint(load_default="https://api.linkedin.com", metadata={
-            "label": "Endpoint", "help": "Another address than LinkedIn's own, such as a gateway."})  # fmt: skip
+            "label": "Endpoint",
+            "help": "Another address than LinkedIn's own, such as a gateway of yours."})  # fmt: skip
         token_endpoint = Endpoint(load_default="https://www.linkedin.com/oauth/v2/accessToken", metadata={
             "label": "Token endpoint", "help": "Where access tokens are fetched."})  # fmt: skip
 
@@ -154,7 +155,7 @@ page | after five in a row, it pauses |
         if rule is None:
             return Rejected("invalid_conversion_id", "The conversion rule is no number and no URN.", "conversion_id")
         if not any(user.values()):
-            return Rejected("no_user", "Nothing of the visitor is known that LinkedIn could match.", "user")
+            return Rejected("no_user_data", "Nothing of the visitor is known that LinkedIn could match.", "user_data")
         event = {
             "conversion": f"urn:lla:llaPartnerConversion:{rule[1]}",
             "conversionHappenedAt": delivery.event.occurred_at,

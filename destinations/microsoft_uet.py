@@ -125,7 +125,7 @@ unless you do |
             r"\d{5,15}\Z", error="Must be a UET tag's number."), metadata={
             "label": "UET tag", "example": "187012345", "help": "Conversions, UET tag: its id."})  # fmt: skip
         access_token = Secret(required=True, metadata={
-            "label": "Token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
+            "label": "Access token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
         url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
             "label": "Address detail",
             "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
@@ -141,7 +141,8 @@ unless you do |
             r"v\d{1,3}\Z", error="Must be a version, such as v1."), metadata={
             "label": "API version", "help": "As in the address of the API."})  # fmt: skip
         endpoint = Endpoint(load_default="https://capi.uet.microsoft.com", metadata={
-            "label": "Endpoint", "help": "Another address than Microsoft's own, such as a gateway."})  # fmt: skip
+            "label": "Endpoint",
+            "help": "Another address than Microsoft's own, such as a gateway of yours."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
@@ -228,7 +229,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event.get("eventName"):
         return Rejected("no_event_name", "The mapping gives no name for this event.", "event_name")
     if not event.get("userData", {}).keys() - ALONE_NOBODY:
-        return Rejected("no_user_data", "Nothing of the visitor is known that Microsoft could match.", "userData")
+        return Rejected("no_user_data", "Nothing of the visitor is known that Microsoft could match.", "user_data")
     if event["eventType"] == PAGE and not event.get("eventSourceUrl"):
         return Rejected("no_event_source_url", "A page load needs the page's address.", "event_source_url")
     if event["eventType"] == PAGE and event.get("customData", {}).keys() & SUMS:

@@ -115,7 +115,7 @@ def test_names_that_are_mapped_leave_as_the_hashes_that_linkedin_publishes() -> 
     ids=["nothing", "rubbish", "half a name", "a version that takes names in clear alone", "no person"],
 )
 def test_what_names_nobody_is_rejected_here(fields: dict[str, Any], version: str) -> None:
-    assert item("minimal", fields, version=version).code == "no_user"
+    assert item("minimal", fields, version=version).code == "no_user_data"
 
 
 def test_the_hash_of_an_email_stands_in_where_the_email_is_not_known() -> None:

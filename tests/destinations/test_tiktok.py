@@ -114,7 +114,7 @@ def test_an_identify_is_no_conversion() -> None:
 
 
 def test_a_minimal_event_matches_nobody_and_is_rejected_here() -> None:
-    assert item("minimal").code == "no_user"
+    assert item("minimal").code == "no_user_data"
 
 
 @pytest.mark.parametrize(
