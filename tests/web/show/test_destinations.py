@@ -174,3 +174,12 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
     editor.post("/destinations/1/edit", **FORM)
     assert here.destinations.get(1).unfit is None
     assert "Missing data" not in editor.page("/destinations/1")
+
+
+def test_a_crm_is_added_by_somebodys_word_or_an_agreement(editor: Browser, here: Ours) -> None:
+    form = {"name": "CRM", "settings.site_id": "a-site", "settings.api_key": "a-key", "choice": "all"}
+    asked = editor.post("/destinations/add/customerio", **form)
+    assert (asked.status_code, 'name="override"' in asked.get_data(as_text=True)) == (400, True)
+    editor.post("/destinations/add/customerio", **form, override="Agreed by phone")
+    [made] = here.destinations.list()
+    assert here.audit.latest("override", f"destination {made.id}").detail["fields"] == ["id", "email"]
