@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text, word
+from ours.plugin.values import currency, number, read_all, text, whole, word
 
 IDENTIFY, PROFILE = "$identify", "$set."
 AMPLITUDES_OWN = ("[Amplitude]", "$identify", "$groupidentify")
@@ -45,12 +45,6 @@ WRONG = {
     "events_with_missing_fields": "missing",
     "events_with_invalid_id_lengths": "invalid",
 }
-
-
-def whole(value: Any) -> int | None:
-    """A number without a fraction."""
-    read = number(value)
-    return int(read) if read is not None and read == int(read) else None
 
 
 def group(value: Any) -> dict[str, Any] | None:
@@ -96,12 +90,12 @@ Without `ip` no place is guessed |
 
     | answer | what follows |
     |---|---|
-    | 200 | delivered |
+    | 200 | delivered; that Amplitude counts fewer than were sent is noted |
     | 400 that names events | those rejected with Amplitude's reason; those of a silenced device, too |
     | 400 or 429 with `throttled_events` | those wait 30 seconds, or an hour for a day's quota; the others go at once |
     | 429 that names none | the destination rests for 30 seconds, or as long as Amplitude asks |
     | 403: Amplitude's firewall, or a region that it may not serve | sent in smaller parts; alone, as the next |
-    | 400 for the API key, 401, 404, 410, a redirect | after five in a row, the destination pauses |
+    | 400 for the API key, 401, 404, 410, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 408, 5xx | tried again |
 

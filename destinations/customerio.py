@@ -43,7 +43,8 @@ class CustomerIO(Destination):
     `$identify` makes or updates the person instead; add it to the allow list and map what Customer.io may know of them.
 
     Customer.io knows a person by one identifier. The first of `cio_id`, `id` and `email` that is known is sent; where
-    there is none, the event is rejected. What somebody did whom it does not know may make a person there.
+    there is none, the event is rejected. What somebody did whom it does not know may make a person there. The last two
+    leave in clear, so it is added with an agreement that is signed, or with your word for it.
 
     An event carries an `id` by which Customer.io ignores a repeat, a ULID made of its moment, name and distinctId. To
     update a person twice changes nothing, and of two updates the later counts, by its timestamp, whichever comes first.
@@ -70,9 +71,9 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     | 207, or 200, with `errors` | those rejected with Customer.io's reason, the others delivered |
     | 207 with an error that names no event | nobody knows which: tried again, Customer.io ignores what it has |
     | 400, the whole request | sent in smaller parts, and rejected alone |
-    | 401, 403, 404, 410, a redirect to another region | after five in a row, the destination pauses |
+    | 401, 403, 404, 410, a redirect to another region, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
-    | 429, 5xx | tried again |
+    | 429; 5xx | the destination rests; tried again |
 
     Not yet run against the vendor.
     """
@@ -177,7 +178,7 @@ def update(given: Mapping[str, Any], who: Mapping[str, str]) -> dict[str, Any] |
     known = {name.removeprefix(ATTRIBUTE): value for name, value in given.items() if name.startswith(ATTRIBUTE)}
     if "email" not in who and (address := mailbox(given)):
         known["email"] = address
-    if given.get("marketing_consent") not in (None, "") and not granted(given["marketing_consent"]):
+    if granted(given.get("marketing_consent")) is False:
         known["unsubscribed"] = True
     if not known and "email" not in who:
         return Skipped("nothing_to_set", f"Map what Customer.io may know of the person: {ATTRIBUTE}plan, say.")

@@ -64,7 +64,7 @@ class GA4(Destination):
     | `client_id`, or `app_instance_id` | whose event it is: Ours' id of the visitor, hashed, unless you map another |
     | `user_id` | your id of the person; not mapped unless you do |
     | `session_id`, `engagement_time_msec` | parameters without which reports of users and sessions stay empty |
-    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
+    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling, and no where it can't be read |
     | `email`, `phone`, `first_name`, `last_name` | leave as SHA-256, as Google writes them; not mapped unless you do |
     | `city`, `region`, `postal_code`, `country` | go with them, in clear (`FR`, not `France`), if you map them |
 
@@ -74,8 +74,8 @@ class GA4(Destination):
     |---|---|
     | 2xx | delivered, as far as Google tells |
     | 2xx from the validation server, with messages | rejected, with the code of the first |
-    | 429, 5xx | tried again |
-    | 401, 403, 404, 410, a redirect | after five in a row, it pauses: look at the endpoint |
+    | 429; 5xx | the destination rests; tried again |
+    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses: look at the endpoint |
     | all else | rejected: Google asks not to repeat it |
 
     Not yet run against the vendor.
@@ -152,9 +152,8 @@ class GA4(Destination):
         if response.ok and isinstance(first, dict):
             code, field = first.get("validationCode"), first.get("fieldPath")
             return Rejected(str(code or "invalid"), str(first.get("description") or ""), str(field) if field else None)
-        if 200 <= response.status_code < 300:
-            return Delivered("Google says only that it came.")
-        return by_api_status(response)
+        outcome = by_api_status(response)
+        return Delivered("Google says only that it came.") if isinstance(outcome, Delivered) else outcome
 
 
 def snake(name: Any) -> str:

@@ -64,7 +64,7 @@ class GoogleDataManager(Destination):
     | `first_name`, `last_name`, `postal_code`, `country` | an address, when all four are there and `country` is two \
 letters; the first two hashed, so `postal_code` is withheld until you map it |
     | `value`, `currency` | what the conversion is worth |
-    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling |
+    | `ad_user_data`, `ad_personalization` | consent: yes and no in any spelling, and no where it can't be read |
     | `ip`, `user_agent` | in clear; not mapped unless you do |
 
     An `$identify` is no conversion and is passed over. An event without a click and without anything hashed is rejected
@@ -80,7 +80,8 @@ letters; the first two hashed, so `postal_code` is withheld until you map it |
     | RESOURCE_EXHAUSTED, 429 | the destination rests; a day's quota: an hour at a time |
     | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, 5xx | tried again |
     | PERMISSION_DENIED, NOT_ALLOWLISTED, TERMS_AND_CONDITIONS_NOT_SIGNED, DESTINATION_ACCOUNT_…, INVALID_DESTINATION, \
-INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404 | after five in a row, it pauses |
+INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a redirect, a web page \
+| after five in a row, it pauses |
     | all else | rejected, with Google's reason |
 
     Not yet run against the vendor.

@@ -82,8 +82,8 @@ class LinkedIn(Destination):
     | 200 with another number of them | nobody knows which: held |
     | 400, 422 | rejected, by index where LinkedIn names one |
     | 400 for the time | tried again: this machine's clock may be ahead |
-    | 400 for a rule that was not made for the API, 401, 403, 404, 426 (a retired version) | after five in a row, it \
-pauses |
+    | 400 for a rule that was not made for the API, 401, 403, 404, 410, 426 (a retired version), a redirect, a web \
+page | after five in a row, it pauses |
     | 429 | the destination rests |
     | 5xx | tried again |
 
@@ -126,7 +126,8 @@ pauses |
             r"[a-z]?\d{3,8}\Z", error="Must be a version, such as 202609."), metadata={
             "label": "API version", "help": "LinkedIn retires a version after about a year."})  # fmt: skip
         endpoint = Endpoint(load_default="https://api.linkedin.com", metadata={
-            "label": "Endpoint", "help": "Another address than LinkedIn's own, such as a gateway."})  # fmt: skip
+            "label": "Endpoint",
+            "help": "Another address than LinkedIn's own, such as a gateway of yours."})  # fmt: skip
         token_endpoint = Endpoint(load_default="https://www.linkedin.com/oauth/v2/accessToken", metadata={
             "label": "Token endpoint", "help": "Where access tokens are fetched."})  # fmt: skip
 
@@ -154,7 +155,7 @@ pauses |
         if rule is None:
             return Rejected("invalid_conversion_id", "The conversion rule is no number and no URN.", "conversion_id")
         if not any(user.values()):
-            return Rejected("no_user", "Nothing of the visitor is known that LinkedIn could match.", "user")
+            return Rejected("no_user_data", "Nothing of the visitor is known that LinkedIn could match.", "user_data")
         event = {
             "conversion": f"urn:lla:llaPartnerConversion:{rule[1]}",
             "conversionHappenedAt": delivery.event.occurred_at,
@@ -184,7 +185,8 @@ pauses |
         answer = read_json(response)
         body = answer if isinstance(answer, dict) else {}
         status, said = response.status_code, text(body.get("message")) or ""
-        if 200 <= status < 300:
+        outcome = by_api_status(response)
+        if isinstance(outcome, Delivered):
             return one_by_one(body.get("elements"), len(items))
         if status == 426 or "VERSION" in (text(body.get("code")) or ""):
             return Unauthorized("version_retired", "LinkedIn takes this version no more: set a newer api_version.")
@@ -192,7 +194,7 @@ pauses |
             return Unauthorized("http_403", "LinkedIn knows no such conversion rule, or the token has no right to it.")
         if status in (400, 422):
             return refusals(said, status, len(items))
-        return by_api_status(response)
+        return outcome
 
 
 def user_of(given: Mapping[str, Any], version: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
+    Skipped,
     Unauthorized,
     Unknown,
     by_api_status,
@@ -31,6 +32,7 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import address, currency, number, objected, text
 
+IDENTIFY = "$identify"
 BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
@@ -47,7 +49,7 @@ NO_SUCH_OBJECT = (100, 33)
 class Meta(Destination):
     """Up to 1,000 events a request. Email, phone number, names, place, birthday and external id leave as SHA-256 only,
     written as Meta writes them. Meta drops a repeat of the same `event_id` and `event_name` within 48 hours, from a
-    Pixel too: send your distinctId as the Pixel's eventID.
+    Pixel too: send your distinctId as the Pixel's eventID. An `$identify` is no conversion and is passed over.
 
     Meta takes no consent with an event, so none is looked at here: what those who denied `ad_user_data` or
     `ad_personalization` did leaves like all else, unless a governance rule stops it.
@@ -77,8 +79,8 @@ class Meta(Destination):
     | 200 and another number | nobody knows which: tried again, Meta drops what it has |
     | `is_transient`, codes 1, 2, 341, 368, 5000, 21009, 5xx, no JSON | tried again |
     | codes 4, 17, 32, 613, 80000–80014, 429 | we were too fast: the destination rests as long as Meta asks |
-    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401, 403, 404: token, rights, dataset, address, version | after \
-five in a row, it pauses |
+    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401, 403, 404, 410, a redirect, a web page: token, rights, \
+dataset, address, version | after five in a row, it pauses |
     | all else, 100 among them | rejected, alone |
 
     A test event code sends everything of this destination to *Test events* in the Events Manager, and nothing to
@@ -152,6 +154,8 @@ five in a row, it pauses |
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
+        if delivery.event.name == IDENTIFY:
+            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
         source = text(given.get("action_source")) or settings["action_source"]
         custom = {name: custom_value(name, value) for name, value in given.items() if name not in EVENT}
         event = {

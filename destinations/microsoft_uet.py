@@ -36,9 +36,10 @@ BROWSER = "{{event.request_context.user_agent || event.default_properties.user_a
 CUSTOM, PAGE = "custom", "pageLoad"
 CLEAR = {"anonymous_id": "anonymousId", "idfa": "idfa", "gaid": "gaid",
          "client_user_agent": "clientUserAgent", "client_ip_address": "clientIpAddress"}  # fmt: skip
+CONSENTS = ("ad_storage", "ad_user_data", "ad_personalization")
 ALONE_NOBODY = {"clientUserAgent", "clientIpAddress"}
 EVENT = {"event_type", "event_name", "event_id", "event_source_url", "referrer_url", "page_title", "page_load_id",
-         "ad_storage", "email", "email_sha256", "phone", "external_id", "msclkid", *CLEAR}  # fmt: skip
+         "email", "email_sha256", "phone", "external_id", "msclkid", *CONSENTS, *CLEAR}  # fmt: skip
 SUMS, RENAMED = ("value", "eventValue", "ecommTotalValue"), {"order_id": "transactionId"}
 MSCLKID = re.compile(r"(?i)(?:_uet)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 TIME = "InvalidEventTime"
@@ -64,14 +65,14 @@ class MicrosoftUET(Destination):
     | `client_user_agent` | in clear |
     | `event_source_url`, `referrer_url` | reduced to the site, unless the settings allow more; the second not mapped \
 unless you do |
-    | `ad_storage` | consent: yes and no in any spelling, and no where it can't be read |
+    | `ad_storage`, `ad_user_data`, `ad_personalization` | consent: one no is a no, and so is what can't be read |
     | `value`, `currency`, `order_id` | what it is worth, and the transaction |
     | `external_id` | hashed; with a key of yours, where one is set; not mapped unless you do |
     | `anonymous_id`, `idfa`, `gaid`, `client_ip_address` | in clear; not mapped unless you do |
     | `event_type`, `page_load_id`, `page_title` | `custom` or `pageLoad`, and a page's; not mapped unless you do |
 
-    Without `ad_storage`, Microsoft takes consent for granted. What is denied is sent as denied, and Microsoft uses it
-    for no advertising; to keep it here, add a governance rule.
+    Where none of the three is known, Microsoft takes consent for granted. What is denied is sent as denied, and
+    Microsoft uses it for no advertising; to keep it here, add a governance rule.
 
     An `$identify` is no conversion and is passed over. Rejected here is what names nobody: the user agent and the IP
     address alone will not do. One event that is wrong makes Microsoft refuse the whole request, and tell of the first
@@ -83,7 +84,7 @@ unless you do |
     | 200 and another number | nobody knows which: tried again, Microsoft drops what it has |
     | 400 | those that are named rejected, by Microsoft's code |
     | 400 and `InvalidEventTime` | tried again: this machine's clock may be ahead |
-    | 401, 403, 404: token, tag, address | after five in a row, it pauses |
+    | 401, 403, 404, 410, a redirect, a web page: token, tag, address | after five in a row, it pauses |
     | 429 | the destination rests |
     | 5xx | tried again |
 
@@ -112,6 +113,8 @@ unless you do |
         "client_user_agent": BROWSER,
         "event_source_url": "{{event.default_properties.current_url}}",
         "ad_storage": "{{visitor.consent.ad_storage}}",
+        "ad_user_data": "{{visitor.consent.ad_user_data}}",
+        "ad_personalization": "{{visitor.consent.ad_personalization}}",
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
         "order_id": "{{event.event_properties.order_id}}",
@@ -122,7 +125,7 @@ unless you do |
             r"\d{5,15}\Z", error="Must be a UET tag's number."), metadata={
             "label": "UET tag", "example": "187012345", "help": "Conversions, UET tag: its id."})  # fmt: skip
         access_token = Secret(required=True, metadata={
-            "label": "Token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
+            "label": "Access token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
         url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
             "label": "Address detail",
             "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
@@ -138,7 +141,8 @@ unless you do |
             r"v\d{1,3}\Z", error="Must be a version, such as v1."), metadata={
             "label": "API version", "help": "As in the address of the API."})  # fmt: skip
         endpoint = Endpoint(load_default="https://capi.uet.microsoft.com", metadata={
-            "label": "Endpoint", "help": "Another address than Microsoft's own, such as a gateway."})  # fmt: skip
+            "label": "Endpoint",
+            "help": "Another address than Microsoft's own, such as a gateway of yours."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
@@ -155,7 +159,7 @@ unless you do |
             "referrerUrl": address(given.get("referrer_url"), settings["url_detail"]),
             "pageTitle": text(given.get("page_title")),
             "pageLoadId": text(given.get("page_load_id")),
-            "adStorageConsent": consent(given.get("ad_storage")),
+            "adStorageConsent": consent(given),
             "userData": user_data(given, settings),
             "customData": {name: value for name, value in custom.items() if value not in (None, "")},
         }
@@ -196,11 +200,10 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
     return {name: value for name, value in found.items() if value}
 
 
-def consent(value: Any) -> str | None:
-    """An objection must not be lost by its spelling; where nothing is known, Microsoft takes it for granted."""
-    if value in (None, ""):
-        return None
-    return "G" if granted(value) else "D"
+def consent(given: Mapping[str, Any]) -> str | None:
+    """One no is a no; where nobody said anything, Microsoft takes it for granted."""
+    said = [granted(given.get(name)) for name in CONSENTS]
+    return "D" if False in said else "G" if said[0] else None
 
 
 def custom_value(name: str, value: Any) -> Any:
@@ -226,7 +229,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event.get("eventName"):
         return Rejected("no_event_name", "The mapping gives no name for this event.", "event_name")
     if not event.get("userData", {}).keys() - ALONE_NOBODY:
-        return Rejected("no_user_data", "Nothing of the visitor is known that Microsoft could match.", "userData")
+        return Rejected("no_user_data", "Nothing of the visitor is known that Microsoft could match.", "user_data")
     if event["eventType"] == PAGE and not event.get("eventSourceUrl"):
         return Rejected("no_event_source_url", "A page load needs the page's address.", "event_source_url")
     if event["eventType"] == PAGE and event.get("customData", {}).keys() & SUMS:

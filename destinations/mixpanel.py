@@ -59,9 +59,9 @@ class Mixpanel(Destination):
     | import: 400 with `failed_records` | those rejected with Mixpanel's reason, the others delivered |
     | engage: 200 with `status` 1 | delivered |
     | engage: 200 with `error` or `failed_records` | rejected |
-    | 401, 403, 404, 410, a redirect | after five in a row, the destination pauses |
+    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
-    | 429, 5xx | tried again |
+    | 429; 5xx | the destination rests; tried again |
 
     Not yet run against the vendor.
     """

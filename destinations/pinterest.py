@@ -78,7 +78,7 @@ class Pinterest(Destination):
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | `web`, `offline`, `app_android` or `app_ios`, instead of what the settings say |
     | `opt_out` | yes in any spelling, and what can't be read: this visitor is not tracked |
-    | `ad_user_data`, `ad_personalization` | consent: a no is an `opt_out` |
+    | `ad_user_data`, `ad_personalization` | consent: a no, and what can't be read, is an `opt_out` |
     | `value`, `currency` | a number and three letters; without a currency it is your account's |
     | `order_id`, `num_items`, `content_ids`, `search_string` and all else of `custom_data` | as Pinterest calls it |
     | `opt_out_type` | map `LDP` to it to ask for limited data processing, with `state` and `country` |
@@ -95,7 +95,7 @@ class Pinterest(Destination):
     | 200 or 422 with a verdict for each event | those `processed` delivered, those `failed` rejected with its reason |
     | 422 without them | nobody knows which: a person decides; alone, it is rejected |
     | 400 | the whole request was refused: looked for in halves, and the wrong one rejected alone |
-    | 401, 403, 404, 410, a redirect | after five in a row, it pauses |
+    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
     | 413; 429; 5xx | sent in smaller parts; the destination rests; tried again |
 
     Not yet run against the vendor.
@@ -142,18 +142,22 @@ class Pinterest(Destination):
         own_events = fields.String(load_default="", metadata={
             "label": "Own events", "help": "Further names, with commas. Reports may not show them."})  # fmt: skip
         url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail", "help": "How much of an address leaves; `path` is without query."})  # fmt: skip
+            "label": "Address detail",
+            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
         external_id_key = Secret(metadata={
-            "label": "External id key", "help": "Hashes external ids, so that nobody can guess them."})  # fmt: skip
+            "label": "External id key",
+            "help": "Hashes external ids under this key, so that Pinterest can't guess them."})  # fmt: skip
         phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region", "help": "Country of phone numbers without one, such as `US`."})  # fmt: skip
+            "label": "Phone region",
+            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
         test_mode = fields.Boolean(load_default=False, metadata={
             "label": "Test", "help": "Pinterest checks the events and records none."})  # fmt: skip
         api_version = fields.String(load_default="v5", validate=validate.Regexp(
             r"v\d{1,3}\Z", error="Must be a version, such as v5."), metadata={
             "label": "API version", "help": "As in the address of the API."})  # fmt: skip
         endpoint = Endpoint(load_default="https://api.pinterest.com", metadata={
-            "label": "Endpoint", "help": "Another address than Pinterest's own."})  # fmt: skip
+            "label": "Endpoint",
+            "help": "Another address than Pinterest's own, such as a gateway of yours."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
@@ -249,7 +253,8 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if event["action_source"] not in SOURCES:
         return Rejected("unknown_action_source", f"Pinterest knows {', '.join(SOURCES)}.", "action_source")
     if not (person & {"em", "hashed_maids"} or {"client_ip_address", "client_user_agent"} <= person):
-        return Rejected("no_user_data", "An email, a device_id, or an IP address with a browser must be known.")
+        said = "An email, a device_id, or an IP address with a browser must be known."
+        return Rejected("no_user_data", said, "user_data")
     return None
 
 

@@ -77,9 +77,9 @@ own. Map the ones you want one by one: `$current_url`, say |
     | 200 | delivered, as far as PostHog tells |
     | 200 with `quota_limited` | not kept: the destination rests for an hour |
     | 400 | one event makes PostHog refuse the whole request: sent again in halves until it is alone, and rejected |
-    | 400 for the project, 401, 403, 404, 410, a redirect | after five in a row, the destination pauses |
+    | 400 for the project, 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
-    | 429, 503, other 5xx | tried again |
+    | 429; 5xx | the destination rests; tried again |
 
     PostHog looks at a key's form only, and answers 200 to one of no project, and to what is beyond the limit of a plan:
     see whether events show there. Not yet run against the vendor.

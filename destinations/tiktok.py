@@ -82,7 +82,7 @@ class TikTok(Destination):
 `content_category`, `brand`, `price`, `quantity`; the rest of it stays here. Not mapped unless you do |
     | `lead_id`, `lead_event_source` | a lead's, where the event source is `crm` |
     | `limited_data_use` | yes in any spelling, and what can't be read: TikTok uses the event for less |
-    | `ad_user_data`, `ad_personalization` | consent: a no asks for limited data use |
+    | `ad_user_data`, `ad_personalization` | consent: a no, and what can't be read, asks for limited data use |
 
     Limited data use is TikTok's answer to the laws of some states of the US, and elsewhere may change nothing. That
     those who denied consent are not sent at all is for a governance rule to say.
@@ -98,8 +98,8 @@ class TikTok(Destination):
     | 20001: some were taken | all are sent again in halves, and TikTok drops what it has; alone, it is rejected |
     | 40100, 40016, 40133, status 429 | we were too fast: the destination rests |
     | 40700, 50000 and more, 5xx, 200 without a code | tried again |
-    | 40001, 40101–40105, 401, 403, 404: token, rights, pixel, address; a message about `event_source_id` | after five \
-in a row, it pauses |
+    | 40001, 40101–40105, 401, 403, 404, 410, a redirect, a web page: token, rights, pixel, address; a message about \
+`event_source_id` | after five in a row, it pauses |
     | all else, 40002 among them | rejected, alone |
 
     A test event code sends everything of this destination to *Test events* in the Events Manager, one event a request.
@@ -251,7 +251,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event["event"]:
         return Rejected("no_event", "The mapping gives no name for this event.", "event")
     if not (person & MATCHES or {"ip", "user_agent"} <= person or "lead_id" in event["lead"]):
-        return Rejected("no_user", "Nothing of the visitor is known that TikTok could match.", "user")
+        return Rejected("no_user_data", "Nothing of the visitor is known that TikTok could match.", "user_data")
     if "value" in event["properties"] and "currency" not in event["properties"]:
         return Rejected("no_currency", "A value needs its currency: map currency.", "currency")
     return None

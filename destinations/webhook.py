@@ -11,6 +11,7 @@ from typing import Any
 
 from ours.plugin import (
     EVENT_MAPPING,
+    Delivered,
     Delivery,
     Destination,
     Endpoint,
@@ -23,6 +24,7 @@ from ours.plugin import (
     SecretValue,
     ValidationError,
     by_api_status,
+    by_status,
     envelope,
     fields,
     hookimpl,
@@ -176,7 +178,8 @@ class Webhook(Destination):
         return filled(json.loads(template), {"id": delivery.id} | whole) if template else whole
 
     def read(self, response: Response) -> Outcome:
-        return by_api_status(response)
+        outcome = by_status(response)
+        return outcome if isinstance(outcome, Delivered) else by_api_status(response)  # a page of yours may say thanks
 
 
 @hookimpl

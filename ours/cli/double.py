@@ -40,7 +40,7 @@ def told(slug: str, double: Double) -> Mapping[str, Any]:
         "plugin": slug,
         "url": double.url,
         "settings": dict(double.settings),
-        "add": f"ours destination add {slug} Double {options} --event '*'",
+        "add": f"ours destination add {slug} {slug}-double {options} --agreement self-hosted --event '*'",
     }
 
 

@@ -48,8 +48,9 @@ def _span(seconds: float) -> str:
 
 def _adding(plugin: Destination) -> Iterator[str]:
     given = "".join(f" --set {one.name}='{one.example or '…'}'" for one in describe_settings(plugin) if one.required)
+    agreed = " --agreement signed" if plugin.category == "crm" else ""  # what a CRM knows people by leaves in clear
     yield "## Add one"
-    yield f"```sh\nours destination add {plugin.slug} NAME{given} --event 'Order Completed'\n```"
+    yield f"```sh\nours destination add {plugin.slug} NAME{given}{agreed} --event 'Order Completed'\n```"
 
 
 def _settings(plugin: Destination) -> Iterator[str]:

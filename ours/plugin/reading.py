@@ -1,6 +1,7 @@
 """Reads an HTTP answer by its status, as most destinations mean it (conventions of docs/plugins.md)."""
 
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -11,6 +12,7 @@ from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, 
 
 _TRANSIENT = {408, 425}
 _NOT_HERE = {404, 410}
+_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
@@ -34,14 +36,18 @@ def by_status(response: Response) -> Outcome:
 
 
 def by_api_status(response: Response) -> Outcome:
-    """The same of one fixed address, a vendor's say: that nothing is there (404, 410), or elsewhere, is no event's
-    fault."""
+    """The same of one fixed address, a vendor's say: that nothing is there (404, 410), or something else (a redirect, a
+    web page in the place of an answer), is no event's fault."""
     status = response.status_code
     if status in _NOT_HERE or 300 <= status < 400:
         return Unauthorized(
             f"http_{status}", f"The destination answered {status}: there is nothing at this address. Mend it."
         )
-    return by_status(response)
+    outcome = by_status(response)
+    if isinstance(outcome, Delivered) and _PAGE.match(response.content):
+        said = "The destination answered with a web page: there is something else at this address. Mend it."
+        return Unauthorized(f"http_{status}", said)
+    return outcome
 
 
 def read_json(response: Response) -> Any:

@@ -12,7 +12,7 @@ from ours.plugin.identifiers import plain
 Detail = Literal["site", "path", "full"]
 _NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,30})?|\.\d{1,30})")
 _EXACT = 2**53
-_YES = {"true", "yes", "y", "1", "granted", "given", "consent_granted"}
+_YES = {"true", "yes", "y", "1", "granted", "given", "consent_granted", "accepted", "allowed"}
 _NO = {"false", "no", "n", "0", "denied", "revoked", "consent_denied"}
 
 
@@ -92,7 +92,7 @@ def rows(value: Any, rules: Mapping[str, tuple[Callable[[Any], Any], Sequence[st
 
 def objected(value: Any) -> bool:
     """Whether somebody opted out. What can't be read counts as yes: an objection must not be lost by its spelling."""
-    said = granted(value)
+    said = _agreed(value)
     return value not in (None, "") if said is None else said
 
 
@@ -102,11 +102,9 @@ def word(value: Any) -> str:
 
 
 def granted(value: Any) -> bool | None:
-    """What a caller recorded of a consent: yes, no, or nothing that can be read."""
-    if isinstance(value, bool):
-        return value
-    said = (plain(value) or "").lower()
-    return True if said in _YES else False if said in _NO else None
+    """A consent: yes, no, or None where nothing was said. What can't be read counts as no: it was not clearly given."""
+    said = _agreed(value)
+    return False if said is None and value not in (None, "") else said
 
 
 def address(value: Any, detail: Detail = "site") -> str | None:
@@ -121,6 +119,14 @@ def address(value: Any, detail: Detail = "site") -> str | None:
         return None
     site = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
     return {"site": f"{site}/", "path": site + (parts.path or "/"), "full": whole}[detail]
+
+
+def _agreed(value: Any) -> bool | None:
+    """Yes, no, or nothing that can be read."""
+    if isinstance(value, bool):
+        return value
+    said = (plain(value) or "").lower()
+    return True if said in _YES else False if said in _NO else None
 
 
 def _first(bag: Mapping[str, Any], keys: Sequence[str]) -> Any:

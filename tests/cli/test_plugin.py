@@ -293,6 +293,8 @@ def test_every_double_is_named_for_a_plugin_and_reached_with_settings_that_it_ta
         with doubles.find(name)() as standing:
             told = doubles.told(name, standing)
             settings = load_settings(loaded[name], told["settings"])
+            assert f"add {name} {name}-double " in told["add"]
+            assert "--agreement self-hosted" in told["add"]
             assert settings.get("endpoint", settings.get("url", "")).startswith(standing.url)
     refused = terminal.json("plugin", "double", "ourcrm", status=1)["error"]
     assert "There is no double" in refused

@@ -89,7 +89,7 @@ def test_what_the_operator_maps_goes_where_google_wants_it() -> None:
     mapping = {
         "name": "purchase", "user_id": "{{event.external_id}}", "email": "{{visitor.email}}", "phone": "0033612345678",
         "first_name": "Zoë", "last_name": "O'Neil", "city": "{{visitor.city}}", "country": "FR",
-        "ad_user_data": "granted", "ad_personalization": "no", "plan": "gold",
+        "ad_user_data": "granted", "ad_personalization": "withdrawn", "plan": "gold",
         "items": "{{event.event_properties.items}}",
         "user_property.plan": "{{visitor.custom_properties.plan}}",
     }  # fmt: skip

@@ -37,7 +37,7 @@ GIVEN = {"service_account": json.dumps(KEY), "account_id": "1234567890", "conver
 PERSON = {
     "email": " J.Ane+news@GoogleMail.com", "phone_number": "+33 6 12 34 56 78", "zip": "69001", "country": "fr",
     "first_name": "Zoë", "last_name": "O'Neil", "gclid": "Cj0K-CAse",
-    "consent": {"ad_user_data": True, "ad_personalization": "no"},
+    "consent": {"ad_user_data": True, "ad_personalization": "refused"},
 }  # fmt: skip
 plugin = GoogleDataManager()
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 
 from destinations.meta import Meta
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Unauthorized, Unknown, load_settings
+from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
@@ -82,12 +82,14 @@ def test_a_request_carries_the_token_in_a_header_and_the_code_once() -> None:
     }  # fmt: skip
 
 
-def test_a_lead_is_matched_by_its_phone_number_and_an_identify_by_its_id() -> None:
+def test_an_identify_is_no_conversion() -> None:
+    assert isinstance(item("identify", action_source="other"), Skipped)
+
+
+def test_a_lead_is_matched_by_its_phone_number() -> None:
     lead = item("lead", action_source="system_generated")
     assert lead["user_data"] == {"ph": sha256("33199001234"), "fn": sha256("zoë")}
     assert lead["event_id"] == "lead-2002"
-    identify = item("identify", action_source="other")
-    assert identify["user_data"] == {"external_id": sha256("customer-9")}
 
 
 def test_an_event_whose_id_is_not_mapped_still_has_one_that_repeats_share() -> None:

@@ -112,6 +112,16 @@ def test_an_objection_is_not_lost_by_its_spelling(said: Any, sent: str | None) -
     assert item(fields={"ad_storage": said}).get("adStorageConsent") == sent
 
 
+@pytest.mark.parametrize(
+    ("consent", "sent"),
+    [({"ad_user_data": "denied"}, "D"), ({"ad_storage": True, "ad_personalization": False}, "D"),
+     ({"ad_storage": "", "ad_user_data": True}, None)],
+)  # fmt: skip
+def test_one_no_is_a_no_and_a_yes_to_something_else_is_no_yes(consent: dict[str, Any], sent: str | None) -> None:
+    assert item(fields=consent).get("adStorageConsent") == sent
+    assert not consent.keys() & item(fields=consent).get("customData", {}).keys()
+
+
 def test_an_id_of_yours_leaves_as_a_hash_and_under_a_key_of_yours_if_you_like() -> None:
     plain = item(fields={"external_id": " Customer-7 "})["userData"]["externalId"]
     keyed = item(fields={"external_id": " Customer-7 "}, external_id_key="a-key")["userData"]["externalId"]
@@ -192,7 +202,7 @@ def test_all_arrived_and_what_was_left_out_is_noted() -> None:
     assert plugin.read(answer(200, b'{"traceId": "t-2"}')) == Delivered("t-2")
 
 
-@pytest.mark.parametrize("odd", [b'{"eventsReceived": 1}', b"<html>", b"", b"[]", b"{}"])
+@pytest.mark.parametrize("odd", [b'{"eventsReceived": 1}', b"OK", b"", b"[]", b"{}"])
 def test_a_count_that_differs_or_is_none_leaves_all_unknown(odd: bytes) -> None:
     assert isinstance(plugin.read_batch(answer(200, odd), [{}, {}]), Unknown)
 

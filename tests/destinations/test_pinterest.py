@@ -219,6 +219,7 @@ def test_a_postal_code_with_letters_is_left_out() -> None:
         ({"opt_out": "Yes"}, True),
         ({"opt_out": "opted out"}, True),
         ({"ad_user_data": "granted", "ad_personalization": True}, False),
+        ({"ad_user_data": "Rejected"}, True),
         ({"ad_user_data": "denied"}, True),
         ({"ad_personalization": False}, True),
     ],

@@ -114,7 +114,7 @@ def test_an_identify_is_no_conversion() -> None:
 
 
 def test_a_minimal_event_matches_nobody_and_is_rejected_here() -> None:
-    assert item("minimal").code == "no_user"
+    assert item("minimal").code == "no_user_data"
 
 
 @pytest.mark.parametrize(
@@ -216,6 +216,7 @@ def test_a_lead_of_a_crm_is_named() -> None:
         ({"limited_data_use": "Yes"}, True),
         ({"limited_data_use": "opted out"}, True),
         ({"ad_user_data": "granted", "ad_personalization": True}, False),
+        ({"ad_user_data": "Rejected"}, True),
         ({"ad_user_data": "denied"}, True),
         ({"ad_personalization": False}, True),
     ],
@@ -255,7 +256,7 @@ def test_the_verdict_goes_by_tiktoks_code_and_not_by_the_status(status: int, bod
     assert plugin.read(answer(status, body)) == expected
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", said(None), said("0")])
+@pytest.mark.parametrize("body", [b"", b"OK", b"[]", said(None), said("0")])
 def test_a_200_without_a_code_says_nothing(body: bytes) -> None:
     assert isinstance(plugin.read(answer(200, body)), Unknown)
 

@@ -208,3 +208,8 @@ def test_the_double_takes_each_delivery_once_and_refuses_a_wrong_signature() -> 
         answers = [session.send(session.prepare_request(one)).status_code for one in sent]
         assert answers == [204, 204, 204, 401]
         assert [one["type"] for one in receiver.kept] == ["Order Completed"]
+
+
+def test_a_receiver_of_yours_may_answer_with_a_page() -> None:
+    assert Webhook().read(answer(200, b"<html>Thanks</html>")) == Delivered()
+    assert isinstance(Webhook().read(answer(404)), Unauthorized)

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import example, given, settings, strategies
 
+from ours.cli import double as doubles
 from ours.plugin import (
     Delivered,
     Rejected,
@@ -18,6 +19,7 @@ from ours.plugin import (
     retry_after,
 )
 from ours.plugin.testing.exchange import answer
+from ours.registry import load_built_in
 
 SENT = "Mon, 23 Nov 2026 12:00:00 GMT"
 
@@ -54,6 +56,27 @@ def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: i
     outcome = by_api_status(answer(status))
     assert isinstance(outcome, Unauthorized)
     assert outcome.code == f"http_{status}"
+
+
+@pytest.mark.parametrize(
+    "page", [b"<html>", b"\n<!DOCTYPE html><title>Sign in to this network</title>", b"<HTML lang=en>"]
+)
+def test_a_web_page_in_the_place_of_an_answer_delivers_nothing(page: bytes) -> None:
+    assert isinstance(by_api_status(answer(200, page)), Unauthorized)
+    assert by_api_status(answer(500, page)) == by_status(answer(500, page))
+
+
+@pytest.mark.parametrize("body", [b"", b"ok", b"{}", b"[]", b"GIF89a", b'<?xml version="1.0"?>', b"<htmlish>"])
+def test_all_else_with_200_may_be_an_answer(body: bytes) -> None:
+    assert by_api_status(answer(200, body)) == Delivered()
+
+
+def test_no_vendor_is_taken_for_a_page_and_no_page_for_a_vendor() -> None:
+    """A captive portal, a proxy, the sign-in of a gateway: what answers there did not take the event."""
+    loaded = {one.slug: one.plugin for one in load_built_in().loaded}
+    vendors = set(doubles.names()) - {"webhook"}
+    verdicts = {slug: loaded[slug].read(answer(200, b"<!doctype html><p>Sign in</p>")) for slug in vendors}
+    assert {slug: said for slug, said in verdicts.items() if not isinstance(said, Unauthorized)} == {}
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 413, 422, 429, 500])

@@ -99,11 +99,15 @@ def test_a_currency(raw: Any, read: Any) -> None:
         ("denied", False),
         (1, True),
         ("0", False),
-        ("x", None),
-        ({}, None),
+        ("accepted", True),
+        ("", None),
+        (None, None),
+        ("withdrawn", False),
+        ("x", False),
+        ({}, False),
     ],
 )
-def test_a_consent(raw: Any, read: Any) -> None:
+def test_a_consent_is_not_given_where_it_cant_be_read(raw: Any, read: Any) -> None:
     assert values.granted(raw) is read
 
 

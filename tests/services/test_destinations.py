@@ -174,9 +174,8 @@ def test_what_was_saved_before_it_was_refused_holds_up_no_other_change(
     with store.write() as connection:
         connection.execute(table.update().values(name=name, **old))
     kept = {"plan": slip, "more": "m"}
-    changed = destinations.update(
-        hook.id, name=name, mapping=kept, cases=[case | {"mapping": kept}], category="crm", actor="cli"
-    )
+    cases = [case | {"mapping": kept}]
+    changed = destinations.update(hook.id, name=name, mapping=kept, cases=cases, category="analytics", actor="cli")
     assert (changed.name, changed.mapping, changed.cases[0]["mapping"]) == (name, kept, kept)
     with pytest.raises(Invalid, match=r"more: \{visitor"):
         destinations.update(hook.id, mapping={"plan": slip, "more": slip}, actor="cli")

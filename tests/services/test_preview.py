@@ -324,7 +324,7 @@ def test_governance_is_explained_by_the_rules_of_that_time(place: Place, explain
 def test_governance_is_explained_by_the_category_of_that_time(
     place: Place, explain: Explain, receiver: Receiver
 ) -> None:
-    hook = place.webhook(receiver, category="crm")
+    hook = place.webhook(receiver, category="crm", agreement="signed")
     logic = {"condition": {"property": "event.event", "operator": "Is", "value": "Never"}}
     Governance(place.store).add(Rule(name="Consent", covers=["crm"], logic=logic), actor="cli")
     event_id = place.track().event_id

@@ -187,6 +187,31 @@ def test_a_row_of_ones_own_for_a_field_that_the_plugin_hashes_asks_for_nobodys_w
     assert "signed: client_ip_address." in str(refused.value)
 
 
+def test_what_a_plugin_itself_lets_out_in_clear_asks_for_somebodys_word_too(place: Place, receiver: Receiver) -> None:
+    settings = {"site_id": "a-site", "api_key": "a-key"}
+    with pytest.raises(Invalid, match="no agreement with it is signed: id, email"):
+        place.destinations.add("customerio", "C", settings, events=["*"], actor="cli")
+    silent = {"id": "", "email": {"map": "{{visitor.email}}", "modification": "HashedNormalized"}}
+    place.destinations.add("customerio", "Hashed", settings, events=["*"], mapping=silent, actor="cli")
+    known = place.destinations.add("customerio", "C", settings, events=["*"], override="All agreed.", actor="cli")
+    place.destinations.update(known.id, events=["Purchase"], actor="cli")  # what was accepted is not asked again
+    hook = place.webhook(receiver)
+    with pytest.raises(Invalid, match="userId, externalId, properties"):
+        place.destinations.update(hook, category="crm", actor="cli")
+    place.destinations.update(hook, category="crm", agreement="signed", actor="cli")
+
+
+def test_a_row_for_a_field_that_the_plugin_hashes_lets_nothing_out_in_clear(place: Place) -> None:
+    settings = {"event_source_id": "CABCDEFGHIJ", "access_token": "a-token"}
+    phone = {"phone": "{{visitor.custom_properties.mobile}}"}
+    case = {"name": "Big", "logic": {"condition": {"property": "event.event", "operator": "Is", "value": "A"}}}
+    given = {"events": ["*"], "mapping": phone, "actor": "cli"}
+    place.destinations.add("tiktok", "T", settings, cases=[case | {"mapping": phone}], **given)
+    clear = {"locale": "{{visitor.custom_properties.language}}"}
+    with pytest.raises(Invalid, match="Big: locale"):
+        place.destinations.add("tiktok", "U", settings, cases=[case | {"mapping": clear}], **given)
+
+
 def test_every_change_is_a_version_that_can_be_compared_and_brought_back(place: Place, receiver: Receiver) -> None:
     history = History(place.store, place.registry)
     hook = place.webhook(receiver, mapping={"a": "{{event.id}}"})

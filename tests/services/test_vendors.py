@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from destinations.pinterest import EVENTS
 from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
 from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
@@ -47,7 +48,7 @@ def stack() -> Iterator[ExitStack]:
 
 def add(place: Place, slug: str, double: Double, **settings: Any) -> None:
     given = {**double.settings, **settings}
-    place.destinations.add(slug, "Vendor", given, events=["*", "$identify"], actor="cli")
+    place.destinations.add(slug, "Vendor", given, events=["*", "$identify"], agreement="self-hosted", actor="cli")
 
 
 def buy(place: Place, distinct_id: str, mode: str = "live", **changes: Any) -> None:
@@ -338,7 +339,9 @@ def test_customer_io_takes_nothing_twice_after_a_throttle_and_an_answer_that_got
 def test_customer_io_learns_of_a_person_what_is_mapped(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(CustomerIODouble())
     mapping = {"attribute.company": "{{visitor.company_name}}", "marketing_consent": "{{visitor.consent.marketing}}"}
-    place.destinations.add("customerio", "C", vendor.settings, events=["$identify"], mapping=mapping, actor="cli")
+    place.destinations.add(
+        "customerio", "C", vendor.settings, events=["$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
     known = {"company_name": "Example GmbH", "email": "Jane@example.com", "consent": {"marketing": False}}
     place.identify(external_id="customer-7", user_properties=known)
     place.work()
@@ -493,7 +496,7 @@ def test_linkedin_is_behind_and_what_it_takes_for_future_arrives_later(place: Pl
 def test_linkedin_is_sent_nothing_twice_after_an_answer_that_says_nothing(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(LinkedInDouble())
     add(place, "linkedin", vendor)
-    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 5_184_000}), Answer(200, b"<html>"))
+    vendor.then(Answer(200, {"access_token": "token-0", "expires_in": 5_184_000}), Answer(200, b"OK"))
     buy(place, "a")
     place.work()
     again(place)
@@ -652,6 +655,16 @@ def test_tiktok_throttles_and_refuses_a_token_inside_a_200_and_no_event_is_lost(
     place.work()
     again(place)
     assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_pinterest_takes_each_event_that_it_is_said_to_know(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PinterestDouble())
+    add(place, "pinterest", vendor)
+    for name in EVENTS:
+        place.track(name, user_id="u1", distinct_id=name, user_properties=WHO)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert {event["event_name"] for event in vendor.kept} == EVENTS
 
 
 @pytest.mark.parametrize("partly", [422, 200])

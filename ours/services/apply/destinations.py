@@ -73,7 +73,7 @@ class DestinationsSection:
     def _reason(self, one: Destination, config: Config) -> str:
         """Why sensitive fields may leave, as it was last said; empty where none leaves without an agreement."""
         plugin = self._registry.plugin(one.slug)
-        if plugin and not newly_exposed(plugin, replace(config, mapping={}, cases=()), config):
+        if plugin and not newly_exposed(plugin, None, config):
             return ""
         entry = self._audit.latest("override", subjects.destination(one.id))
         return str(entry.detail["reason"]) if entry else ""
@@ -112,7 +112,7 @@ class DestinationsSection:
         known = {**how.named.get("sources", {}), **{name.casefold(): name for name in self._ids(heard)}}
         if strangers := [name for name in want.sources if name.casefold() not in known]:
             raise Invalid(f'{where} listens to "{strangers[0]}", a source that is neither there nor in the file.')
-        exposed = newly_exposed(plugin, before, after)
+        exposed = newly_exposed(plugin, now, after)
         if exposed and not want.override.strip():
             raise Invalid(overriding.refusal(where, exposed))
         sources = [known[name.casefold()] for name in want.sources]

@@ -109,18 +109,23 @@ def drafted(plugin: Plugin | None, before: Config, given: Given) -> Config:
     return replace(before, **changes)
 
 
-def newly_exposed(plugin: Plugin | None, before: Config, after: Config) -> list[str]:
-    """The rows that would let sensitive fields out in clear and did not before, where nothing is agreed about it."""
-    if category_of(after, plugin) not in GUARDED or after.agreement in AGREED:
+def newly_exposed(plugin: Plugin | None, before: Config | None, after: Config) -> list[str]:
+    """The rows that would let sensitive fields out in clear and did not before, where nothing is agreed about it.
+
+    Those of the plugin's own mapping count as much as a person's. ``before``: None where there was nothing yet.
+    """
+    if not _asks(plugin, after):
         return []
-    hashed = mapping.hashed_by(plugin) if plugin else frozenset[str]()
-    guarded = category_of(before, plugin) in GUARDED and before.agreement not in AGREED
-    accepted = _exposed(before, hashed) if guarded else {}
-    return [place for place, row in _exposed(after, hashed).items() if accepted.get(place) != row]
+    accepted = _exposed(plugin, before) if before and _asks(plugin, before) else {}
+    return [place for place, row in _exposed(plugin, after).items() if accepted.get(place) != row]
 
 
-def _exposed(config: Config, hashed: frozenset[str]) -> dict[str, Any]:
-    return exposed(mapping.operators_rows(config.mapping, config.cases, hashed))
+def _asks(plugin: Plugin | None, config: Config) -> bool:
+    return category_of(config, plugin) in GUARDED and config.agreement not in AGREED
+
+
+def _exposed(plugin: Plugin | None, config: Config) -> dict[str, Any]:
+    return dict(exposed(mapping.all_rows(plugin, category_of(config, plugin), config.mapping, config.cases)))
 
 
 def _mapped(plugin: Plugin | None, before: Config, given: Given, category: str) -> dict[str, Any]:

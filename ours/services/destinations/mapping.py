@@ -87,14 +87,18 @@ def _refuse(errors: dict[str, list[str]]) -> None:
         raise Invalid(f"The mapping can't be read: {in_words(said)}", errors)
 
 
-def operators_rows(
-    mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]], hashed: frozenset[str]
+def all_rows(
+    plugin: Plugin | None, category: str, mapping: Mapping[str, Any], cases: Sequence[Mapping[str, Any]]
 ) -> dict[str, Mapped]:
-    """All rows that a person wrote, by where they stand. The plugin sees to it that ``hashed`` fields leave as such."""
-    rows = _marked(read_rows(mapping), hashed)
+    """Every row by which something may leave, by where it stands: the plugin's own as far as they hold, and what a
+    person wrote. Without its plugin, what a person wrote."""
+    hashed = hashed_by(plugin) if plugin else frozenset[str]()
+    base = base_rows(plugin, category, mapping) if plugin else read_rows(mapping)
+    rows = _marked(base, hashed)
     for case in cases:
-        own = _marked(read_rows(case["mapping"]), hashed)
-        rows |= {f"{case['name']}: {field}": row for field, row in own.items()}
+        own = read_rows(case["mapping"])
+        laid = _marked(lay_over(base, own), hashed)
+        rows |= {f"{case['name']}: {field}": laid[field] for field in own}
     return rows
 
 

@@ -71,7 +71,7 @@ class Destinations:
             listening.check(connection, config.sources)
             values = config.columns() | {"slug": slug, "created_at": now, "updated_at": now}
             destination_id = queries.insert_destination(connection, values)
-            exposed, added = newly_exposed(plugin, empty, config), Change(actor, "add", why)
+            exposed, added = newly_exposed(plugin, None, config), Change(actor, "add", why)
             overriding.check(connection, destination_id, exposed, config.agreement, added, override)
             self._write(connection, destination_id, config, 1, added)
             detail = {"name": name, "type": slug, "events": list(config.events)}

@@ -32,7 +32,8 @@ def destinations() -> str:
 
 @page("/destinations/add", "editor")
 def catalogue() -> str:
-    return render_template("destinations/catalogue.html", loaded=ours().registry.loaded)
+    by_label = sorted(ours().registry.loaded, key=lambda one: one.plugin.label.casefold())
+    return render_template("destinations/catalogue.html", loaded=by_label)
 
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])

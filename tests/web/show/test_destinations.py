@@ -1,5 +1,6 @@
 """Destinations: the form as the plugin asks for it, the choice of events, and what may be done."""
 
+import re
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -25,6 +26,12 @@ def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
         assert part in page
     assert "checked" not in page  # which events may leave is the operator's to say
     assert '<span class="none">Nothing leaves for this destination' in page
+
+
+def test_the_catalogue_stands_in_the_order_of_what_is_read(editor: Browser) -> None:
+    labels = re.findall(r'class="card tile"[^>]*><b>([^<]+)</b>', editor.page("/destinations/add"))
+    assert labels == sorted(labels, key=str.casefold)
+    assert labels.index("Object storage (S3)") < labels.index("PostgreSQL table")
 
 
 def test_the_form_says_what_must_be_known_of_agreements(editor: Browser) -> None:
@@ -167,3 +174,12 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
     editor.post("/destinations/1/edit", **FORM)
     assert here.destinations.get(1).unfit is None
     assert "Missing data" not in editor.page("/destinations/1")
+
+
+def test_a_crm_is_added_by_somebodys_word_or_an_agreement(editor: Browser, here: Ours) -> None:
+    form = {"name": "CRM", "settings.site_id": "a-site", "settings.api_key": "a-key", "choice": "all"}
+    asked = editor.post("/destinations/add/customerio", **form)
+    assert (asked.status_code, 'name="override"' in asked.get_data(as_text=True)) == (400, True)
+    editor.post("/destinations/add/customerio", **form, override="Agreed by phone")
+    [made] = here.destinations.list()
+    assert here.audit.latest("override", f"destination {made.id}").detail["fields"] == ["id", "email"]

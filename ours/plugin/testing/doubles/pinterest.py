@@ -17,7 +17,11 @@ _TEXTS = {"currency", "value", "predicted_ltv", "order_id", "search_string", "op
           "content_category", "content_brand"}  # fmt: skip
 _CUSTOM = {*_TEXTS, "num_items", "content_ids", "contents"}
 _LINE = {"id", "item_name", "item_category", "item_brand", "item_price", "quantity"}
-_NAMES = {"page_visit", "view_category", "search", "add_to_cart", "checkout", "signup", "lead", "custom", "watch_video"}
+_NAMES = {
+    "add_payment_info", "add_to_cart", "add_to_wishlist", "app_install", "app_open", "checkout", "contact", "custom",
+    "customize_product", "find_location", "initiate_checkout", "lead", "page_visit", "schedule", "search", "signup",
+    "start_trial", "submit_application", "subscribe", "view_category", "view_content", "watch_video",
+}  # fmt: skip
 _MOST = 1000
 
 
