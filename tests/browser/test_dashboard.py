@@ -296,6 +296,7 @@ def test_a_page_that_shows_what_was_made_makes_nothing_more_when_it_is_asked_for
     page.get_by_label("balance:read").check()
     page.get_by_role("button", name="Make token").click()
     expect(page.get_by_role("heading", name="The new token")).to_be_visible()
+    page.wait_for_load_state()  # a script sees to it
     page.reload()
     expect(page.get_by_role("heading", name="The new token")).to_have_count(0)
     assert [one.name for one in ours.tokens.list()].count("Nightly") == 1
