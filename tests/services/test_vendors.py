@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
@@ -74,6 +74,19 @@ def again(place: Place) -> None:
     place.work()
 
 
+def pause_and_mend(place: Place, vendor: Double, settings: Mapping[str, str], turns: int) -> None:
+    """Refused so often, the destination pauses and nothing has arrived; with these settings it goes on."""
+    for _ in range(turns):
+        place.work()
+        again(place)
+    [destination] = place.destinations.list()
+    assert (destination.status, vendor.kept) == ("paused", [])
+    place.destinations.update(destination.id, settings=settings, actor="cli")
+    place.destinations.resume(destination.id, actor="cli")
+    place.work()
+    again(place)
+
+
 DONE = ("delivered", None)
 
 
@@ -139,15 +152,7 @@ def test_meta_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStac
     vendor = stack.enter_context(MetaDouble(token="another"))
     add(place, "meta", vendor, access_token="the-old-one")
     buy(place, "a")
-    for _ in range(6):
-        place.work()
-        again(place)
-    [destination] = place.destinations.list()
-    assert (destination.status, vendor.kept) == ("paused", [])
-    place.destinations.update(destination.id, settings={"access_token": "another"}, actor="cli")
-    place.destinations.resume(destination.id, actor="cli")
-    place.work()
-    again(place)
+    pause_and_mend(place, vendor, {"access_token": "another"}, turns=6)
     assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
 
 
@@ -508,15 +513,7 @@ def test_linkedin_refuses_tokens_and_throttles_and_no_event_is_lost(place: Place
     vendor = stack.enter_context(LinkedInDouble())
     add(place, "linkedin", vendor, token="one-of-last-year")
     buy(place, "a")
-    for _ in range(6):
-        place.work()
-        again(place)
-    [destination] = place.destinations.list()
-    assert (destination.status, vendor.kept) == ("paused", [])
-    place.destinations.update(destination.id, settings={"token": "a-refresh-token"}, actor="cli")
-    place.destinations.resume(destination.id, actor="cli")
-    place.work()
-    again(place)
+    pause_and_mend(place, vendor, {"token": "a-refresh-token"}, turns=6)
     vendor.revoked = True
     buy(place, "b")
     place.work()
@@ -645,15 +642,7 @@ def test_tiktok_throttles_and_refuses_a_token_inside_a_200_and_no_event_is_lost(
     add(place, "tiktok", vendor, access_token="the-old-one")
     vendor.then(Answer(200, {"code": 40100, "message": "Too many requests. Please retry in some time."}))
     buy(place, "a")
-    for _ in range(7):
-        place.work()
-        again(place)
-    [destination] = place.destinations.list()
-    assert (destination.status, vendor.kept) == ("paused", [])
-    place.destinations.update(destination.id, settings={"access_token": "another"}, actor="cli")
-    place.destinations.resume(destination.id, actor="cli")
-    place.work()
-    again(place)
+    pause_and_mend(place, vendor, {"access_token": "another"}, turns=7)
     assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
 
 
