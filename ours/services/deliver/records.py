@@ -125,6 +125,7 @@ def _message(outcome: Outcome | None) -> str:
         return "Test mode: this is the request that would have been sent. Nothing was."
     if isinstance(outcome, Split):
         return f"Not taken together with the others: it was sent again with fewer. {outcome.message}".strip()
-    said = str(outcome.note if isinstance(outcome, Delivered | Duplicate) else outcome.message)
+    if isinstance(outcome, Delivered | Duplicate):
+        return str(outcome.note)
     code = _code(outcome)
-    return f"{code}: {said}" if tidy(code) == NO_WORD else said
+    return f"{code}: {outcome.message}" if tidy(code) == NO_WORD else str(outcome.message)
