@@ -11,7 +11,7 @@ from ours.services.accept import Accept
 from ours.services.audit import Audit
 from ours.services.destinations import Destinations
 from ours.services.overview import Overview
-from ours.services.people import People
+from ours.services.people import People, SecondFactors
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.services.unavailable import Unavailable
@@ -216,6 +216,10 @@ class Ours:
     @cached_property
     def people(self) -> People:
         return People(self.store)
+
+    @cached_property
+    def second_factors(self) -> SecondFactors:
+        return SecondFactors(self.store)
 
     @cached_property
     def abandoning(self) -> "Abandoning":

@@ -40,6 +40,16 @@ def reset(shell: Shell, email: str) -> None:
     shell.show({"email": shell.ours.people.find(email).email, "password": password})
 
 
+@person.command("drop-second-factor")
+@click.argument("email")
+@json_option
+@pass_shell
+def drop_second_factor(shell: Shell, email: str) -> None:
+    """Take a person's second factor away, whose authenticator is lost, and sign them out everywhere."""
+    found = shell.ours.people.find(email)
+    shell.show(_document(shell.ours.second_factors.remove(found.id, actor=ACTOR)))
+
+
 @person.command("sign-out")
 @click.argument("email")
 @json_option
@@ -57,6 +67,7 @@ def list_(shell: Shell) -> None:
     """Everybody."""
     columns: dict[str, Column] = {
         **{name: itemgetter(name) for name in ("id", "email", "role")},
+        "second factor": lambda one: "since " + one["secondFactorAt"] if one["secondFactorAt"] else "",
         "signed in": itemgetter("signedInAt"),
     }
     shell.show_all([_document(one) for one in shell.ours.people.list()], columns, "There is nobody yet.")
@@ -88,5 +99,6 @@ def remove(shell: Shell, email: str) -> None:
 
 
 def _document(one: "Person") -> dict[str, Any]:
-    moments = {"createdAt": iso(one.created_at), "signedInAt": iso(one.signed_in_at)}
+    moments = {"createdAt": iso(one.created_at), "signedInAt": iso(one.signed_in_at),
+               "secondFactorAt": iso(one.second_factor_at)}  # fmt: skip
     return {"id": one.id, "email": one.email, "role": one.role, "mustChangePassword": one.must_change, **moments}

@@ -119,6 +119,11 @@ class SettingsSchema(Schema):
         "Minutes without a click after which a person must sign in again. 15 suits health and payment data. A session"
         " never lives longer than 12 hours.", 720, 1
     )  # fmt: skip
+    second_factor = _text(
+        "`optional`: whoever wants to signs in with a code of an authenticator besides the password. `required`:"
+        " everybody does, and who has none sets it up before anything else.",
+        "optional", validate.OneOf(["optional", "required"])
+    )  # fmt: skip
     proxy = _text(
         "`http://host:port` of a proxy through which all destinations are reached. Empty: directly, whatever"
         " `HTTPS_PROXY` says. The proxy then looks names up, so it has to refuse what is not public.",

@@ -38,6 +38,7 @@ class Settings:
     metrics_token: str = field(repr=False)
     allowed_hosts: tuple[str, ...]
     session_idle_minutes: int
+    second_factor: str
     proxy: str
     keep_events_days: int
     keep_test_days: int

@@ -25,6 +25,10 @@ def key(hashed: str) -> str:
     return f"keys:{hashed}"
 
 
+def second_factor(person_id: int) -> str:
+    return f"second_factors:{person_id}"
+
+
 def keepsake(name: str) -> str:
     return name
 

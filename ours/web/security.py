@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_login import LoginManager
+from flask_login import LoginManager, login_user
 from flask_wtf.csrf import CSRFProtect
 
 from ours import clock
@@ -127,11 +127,12 @@ class SignedIn:
         return f"{self.person.id}.{self.person.session}"
 
 
-def begin_session() -> None:
-    """Note when it began. Nothing that was there before signing in outlives it."""
+def begin_session(person: Person) -> None:
+    """Have them be signed in from now on. Nothing that was there before outlives it."""
     session.clear()
     session.permanent = True
     session["began"] = session["seen"] = clock.now_ms()
+    login_user(SignedIn(person))
 
 
 def _is_over() -> bool:

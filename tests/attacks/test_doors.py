@@ -104,7 +104,7 @@ def test_nobody_changes_another_by_their_id(browser_of: Callable[[str], Browser]
     before = here.people.get(target.id)
     for role in ("viewer", "editor"):
         browser = browser_of(role)
-        for verb in ("reset", "role", "remove", "sign-out"):
+        for verb in ("reset", "role", "remove", "second-factor", "sign-out"):
             assert browser.post(f"/people/{target.id}/{verb}", role="viewer").status_code == 403
         browser.post("/password", person_id=str(target.id), old="x", new="y" * 12, again="y" * 12)
         browser.post("/sign-out", everywhere="1", person_id=str(target.id))

@@ -12,7 +12,7 @@ from ours.core.mapping import compile_mapping
 from ours.core.redact import Masker, mask_headers, mask_url, mask_value
 from ours.errors import Invalid
 from ours.log import redact
-from ours.services.people import _is_email
+from ours.services.people.service import _is_email
 from ours.transport import outgoing
 from ours.web.show.back import local_path
 

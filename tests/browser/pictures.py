@@ -63,6 +63,7 @@ def pages(seeded: Seeded) -> dict[str, str]:
         "audit": "/audit",
         "settings": "/settings",
         "password": "/password",
+        "second-factor": "/second-factor",
         "missing": "/nowhere",
     }
 

@@ -1,7 +1,10 @@
 """``ours person``."""
 
+from pyotp import TOTP
+
 from ours.bootstrap import Ours
 from ours.services.actors import Actor
+from ours.services.people import Person, codes
 from tests.cli.conftest import Terminal
 
 
@@ -33,3 +36,14 @@ def test_whoever_is_removed_leaves_tokens_that_are_named(terminal: Terminal, our
     terminal.json("person", "add", "tom@example.com")
     said = terminal.run("person", "remove", "jane@example.com").stderr
     assert f"go on working: {token.id} (Deployment)." in said
+
+
+def test_whose_authenticator_is_lost_signs_in_without_it(terminal: Terminal, ours: Ours) -> None:
+    made = terminal.json("person", "add", "jane@example.com")
+    secret = codes.new_secret()
+    ours.second_factors.set(made["id"], secret, password=made["password"], code=TOTP(secret).now())
+    assert terminal.json("person", "list")[0]["secondFactorAt"]
+    assert "second factor" in terminal.run("person", "list").stdout
+    assert terminal.json("person", "drop-second-factor", "jane@example.com")["secondFactorAt"] is None
+    assert isinstance(ours.people.sign_in("jane@example.com", made["password"]), Person)
+    assert "no second factor" in terminal.json("person", "drop-second-factor", "jane@example.com", status=1)["error"]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pyotp import TOTP
 
 from ours import clock
 from ours.bootstrap import Ours
@@ -13,6 +14,7 @@ from ours.core.incoming import Incoming
 from ours.errors import Forbidden, Invalid, Unsealable
 from ours.services import secrets as service
 from ours.services.actors import Actor
+from ours.services.people import codes
 from ours.settings import Settings, load
 from tests.conftest import KEY
 from tests.receiver import Receiver
@@ -45,6 +47,9 @@ def fill(here: Ours, receiver: Receiver, count: int = 5) -> list[str]:
     items = [Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id=f"u{number}") for number in range(count)]
     ids = [receipt.event_id for receipt in here.accept.accept(caller, items)]
     work(here)
+    person, password = here.people.add("ada@example.com", "viewer", actor="cli")
+    secret = codes.new_secret()
+    here.second_factors.set(person.id, secret, password=password, code=TOTP(secret).now())
     return ids
 
 
@@ -70,9 +75,10 @@ def test_after_rotating_the_old_key_is_needed_for_nothing(open_with: Callable[[s
     both = open_with(f"{NEW},{KEY}")
     assert older(both) == {
         "keepsakes": 1, "keys": 2, "destinations": 1, "visitors": 5, "events": 5, "attempts": 5, "versions": 1,
+        "second factors": 1,
     }  # fmt: skip
     assert both.secrets.any_old()
-    assert both.secrets.rotate(actor="cli") == 20
+    assert both.secrets.rotate(actor="cli") == 21
     assert set(older(both).values()) == {0}
     assert not both.secrets.any_old()
     assert both.secrets.rotate(actor="cli") == 0
@@ -81,6 +87,7 @@ def test_after_rotating_the_old_key_is_needed_for_nothing(open_with: Callable[[s
     dispatch = alone.overview.event_json(ids[0])["dispatches"][0]["id"]
     assert alone.overview.dispatch_json(dispatch)["attempts"][0]["request"]["method"] == "POST"
     assert alone.sources.keys(1)[0].text
+    assert alone.second_factors.recovery_left(alone.people.find("ada@example.com").id) == 8
     assert alone.visitors.find("u1", "userId", actor="cli")
     assert alone.destinations.get(1).settings_shown["url"] == receiver.url
 
@@ -102,6 +109,7 @@ def test_it_may_be_interrupted_and_done_again(
         "keepsakes": 0,
         "keys": 0,
         "destinations": 0,
+        "second factors": 0,
         "visitors": 0,
         "events": 3,
         "attempts": 5,
@@ -147,7 +155,7 @@ def test_one_that_cannot_be_opened_keeps_no_other_from_being_sealed_anew(
         assert (
             service.queries.replace(connection, shelf, [(first, first.value[:-1] + bytes([first.value[-1] ^ 1]))]) == 1
         )
-    with pytest.raises(Unsealable, match="19 values were sealed anew, and 1 were left"):
+    with pytest.raises(Unsealable, match="20 values were sealed anew, and 1 were left"):
         open_with(f"{NEW},{KEY}").secrets.rotate(actor="cli")
     assert sum(older(open_with(NEW)).values()) == 1
 

@@ -8,13 +8,13 @@ from sqlalchemy import Connection
 from ours.errors import Invalid
 from ours.store import Store, migrate
 from ours.store.queries import destinations, people, snapshot, sources, tokens, whole
-from ours.store.tables import audit, forgotten
+from ours.store.tables import audit, forgotten, second_factors
 from ours.store.tables import keys as keys_table
 from ours.store.tables import people as people_table
 from ours.store.tables import sources as sources_table
 from ours.store.tables import tokens as tokens_table
 
-_WHOSE = (keys_table, tokens_table, people_table)
+_WHOSE = (keys_table, tokens_table, people_table, second_factors)
 _KEPT = (sources_table, forgotten, audit)
 
 

@@ -7,16 +7,19 @@ from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ours.store.hand import Prepared
-from ours.store.tables import people
+from ours.store.tables import people, second_factors
 
 ENDED = people.c.session + 1
 """As the ``session`` to change to: ends every session that is open, however many do so at once."""
 _MINUTE = 60_000
-_ONE = Prepared(select(people).where(people.c.id == bindparam("id")))
+_PEOPLE = select(people, second_factors.c.set_at.label("second_factor_at")).outerjoin(
+    second_factors, second_factors.c.person_id == people.c.id
+)
+_ONE = Prepared(_PEOPLE.where(people.c.id == bindparam("id")))
 
 
 def all_people(connection: Connection) -> Sequence[Any]:
-    return connection.execute(select(people).order_by(people.c.email)).all()
+    return connection.execute(_PEOPLE.order_by(people.c.email)).all()
 
 
 def one(connection: Connection, person_id: int) -> Any | None:
@@ -24,7 +27,7 @@ def one(connection: Connection, person_id: int) -> Any | None:
 
 
 def by_email(connection: Connection, email: str) -> Any | None:
-    return connection.execute(select(people).where(people.c.email == email)).one_or_none()
+    return connection.execute(_PEOPLE.where(people.c.email == email)).one_or_none()
 
 
 def count(connection: Connection, role: str | None = None) -> int:
@@ -48,7 +51,29 @@ def change(connection: Connection, person_id: int, values: dict[str, Any], *, se
 
 
 def remove(connection: Connection, person_id: int) -> None:
+    drop_second_factor(connection, person_id)
     connection.execute(delete(people).where(people.c.id == person_id))
+
+
+def second_factor(connection: Connection, person_id: int) -> bytes | None:
+    """Sealed; None when they have none. Whoever is to change it has it alone."""
+    query = select(second_factors.c.sealed).where(second_factors.c.person_id == person_id).with_for_update()
+    return connection.scalar(query)
+
+
+def set_second_factor(connection: Connection, person_id: int, sealed: bytes, now: int) -> None:
+    """In the place of one that was set at the same moment, if there is one."""
+    drop_second_factor(connection, person_id)
+    connection.execute(insert(second_factors).values(person_id=person_id, sealed=sealed, set_at=now))
+
+
+def change_second_factor(connection: Connection, person_id: int, sealed: bytes) -> None:
+    connection.execute(update(second_factors).where(second_factors.c.person_id == person_id).values(sealed=sealed))
+
+
+def drop_second_factor(connection: Connection, person_id: int) -> bool:
+    """Whether there was one."""
+    return connection.execute(delete(second_factors).where(second_factors.c.person_id == person_id)).rowcount > 0
 
 
 def end_all_sessions(connection: Connection, now: int) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, and_, bindparam, func, select, tuple_, update
 
 from ours.store import binding
-from ours.store.tables import attempts, destinations, events, keepsakes, keys, versions, visitors
+from ours.store.tables import attempts, destinations, events, keepsakes, keys, second_factors, versions, visitors
 
 Key = tuple[Any, ...]
 
@@ -27,6 +27,8 @@ SHELVES: Sequence[Shelf] = (
     Shelf("keepsakes", keepsakes.c.sealed, (keepsakes.c.name,), (keepsakes.c.name,), binding.keepsake),
     Shelf("keys", keys.c.sealed, (keys.c.id,), (keys.c.hash,), binding.key),
     Shelf("destinations", destinations.c.settings, (destinations.c.id,), (destinations.c.id,), binding.settings),
+    Shelf("second factors", second_factors.c.sealed, (second_factors.c.person_id,), (second_factors.c.person_id,),
+          binding.second_factor),
     Shelf("visitors", visitors.c.profile, (visitors.c.id,), (visitors.c.id,), binding.visitor),
     Shelf("events", events.c.payload, (events.c.id,), (events.c.id,), binding.event),
     Shelf("attempts", attempts.c.exchange, (attempts.c.dispatch_id, attempts.c.number),

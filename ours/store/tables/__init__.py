@@ -5,7 +5,7 @@ from ours.store.tables.destinations import allowed, destinations
 from ours.store.tables.dispatches import attempts, dispatches
 from ours.store.tables.events import events, seen
 from ours.store.tables.ledger import ledger
-from ours.store.tables.people import audit, keepsakes, people, tokens
+from ours.store.tables.people import audit, keepsakes, people, second_factors, tokens
 from ours.store.tables.replays import replays
 from ours.store.tables.rules import rules
 from ours.store.tables.sources import keys, sources, volumes
@@ -16,6 +16,6 @@ from ours.store.tables.watch import alerts, checks
 
 __all__ = [
     "alerts", "allowed", "attempts", "audit", "checks", "counters", "destinations", "dispatches", "events",
-    "forgotten", "identifiers", "keepsakes", "keys", "ledger", "metadata", "people", "replays", "rules", "seen",
-    "sources", "tokens", "versions", "visitors", "volumes",
+    "forgotten", "identifiers", "keepsakes", "keys", "ledger", "metadata", "people", "replays", "rules",
+    "second_factors", "seen", "sources", "tokens", "versions", "visitors", "volumes",
 ]  # fmt: skip

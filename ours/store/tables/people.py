@@ -19,6 +19,15 @@ people = Table(
     sqlite_autoincrement=True,
 )
 
+second_factors = Table(
+    "second_factors",
+    metadata,
+    Column("person_id", Number, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False, comment="Sealed: the secret, its last step, hashes of codes"),
+    Column("set_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)
+
 tokens = Table(
     "tokens",
     metadata,

@@ -26,6 +26,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     plugins,
     reference,
     replays,
+    second_factor,
     settings,
     sign_in,
     sources,
@@ -33,7 +34,7 @@ from ours.web.show import (  # noqa: F401 - importing a screen puts its pages on
     unseen,
     visitors,
 )
-from ours.web.show.door import blueprint, roles, whoever
+from ours.web.show.door import blueprint, owes, roles, whoever
 
 __all__ = ["blueprint"]
 
@@ -47,4 +48,4 @@ def _prepare(state: BlueprintSetupState) -> None:
 def _known_everywhere() -> dict[str, Any]:
     """What every page may use. Nothing of it asks the database."""
     me = whoever()
-    return {"me": me, "may": roles(me).__contains__, "version": __version__}
+    return {"me": me, "owes": owes(me), "may": roles(me).__contains__, "version": __version__}

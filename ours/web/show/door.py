@@ -10,11 +10,12 @@ from flask_login import current_user as session_holder
 
 from ours.services import actors
 from ours.services.people import Person
+from ours.web.current import ours
 from ours.web.show.back import form_path
 
 Role = Literal["anyone"] | actors.Role
 RANKS: dict[str, int] = {"anyone": 0, **actors.RANKS}
-_BEFORE_CHANGE = {"show.password", "show.sign_out"}
+_OUT = "show.sign_out"
 
 blueprint = Blueprint("show", __name__)
 View = Callable[..., ResponseReturnValue]
@@ -47,8 +48,8 @@ def _refusal(role: Role) -> ResponseReturnValue | None:
             return _unsaved()
         found: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
         return found
-    if person().must_change and request.endpoint not in _BEFORE_CHANGE:
-        return redirect(url_for("show.password"))
+    if (first := owes(person())) and request.endpoint not in {first, _OUT}:
+        return redirect(url_for(first))
     if not may(role):
         abort(403, f"This needs the role {role}; yours is {person().role}. An admin can give you another.")
     return None
@@ -56,7 +57,7 @@ def _refusal(role: Role) -> ResponseReturnValue | None:
 
 def _unsaved() -> ResponseReturnValue:
     """To sign in, back to the form, and there told that it was not taken: only whoever had a session comes here."""
-    if request.endpoint == "show.sign_out":
+    if request.endpoint == _OUT:
         return redirect(url_for("show.sign_in"))
     session["unsaved"] = True
     return redirect(url_for("show.sign_in", next=form_path()))
@@ -71,6 +72,14 @@ def person() -> Person:
 def whoever() -> Person | None:
     """Who is signed in, if somebody is, and if that can be found out."""
     return None if g.get("broken") or not session_holder.is_authenticated else person()
+
+
+def owes(found: Person | None) -> str | None:
+    """The page that this person has to see to before any other."""
+    if found and found.must_change:
+        return "show.password"
+    required = ours().settings.second_factor == "required"
+    return "show.second_factor" if found and required and not found.second_factor_at else None
 
 
 def may(role: str) -> bool:

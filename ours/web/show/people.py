@@ -39,6 +39,13 @@ def sign_out_person(person_id: int) -> ResponseReturnValue:
     return redirect(url_for("show.people"))
 
 
+@page("/people/<int:person_id>/second-factor", "admin", ["POST"])
+def remove_second_factor(person_id: int) -> ResponseReturnValue:
+    found = ours().second_factors.remove(person_id, actor=person().actor)
+    flash(f"{found.email} has no second factor any more, and is signed out.", "good")
+    return redirect(url_for("show.people"))
+
+
 @page("/people/<int:person_id>/role", "admin", ["POST"])
 def set_role(person_id: int) -> ResponseReturnValue:
     changed = ours().people.set_role(person_id, request.form.get("role", ""), actor=person().actor)

@@ -2,19 +2,22 @@
 
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import login_user, logout_user
+from flask_login import logout_user
 
+from ours import clock
 from ours.errors import Invalid
 from ours.services.passwords import SHORTEST
-from ours.services.people import Person
+from ours.services.people import HalfWay, Person, wrong_code
 from ours.web.current import ours
-from ours.web.security import SignedIn, begin_session
+from ours.web.security import begin_session
 from ours.web.show.back import UNSAVED, local_path
 from ours.web.show.door import page, person
+from ours.web.show.second_factor import TOO_MANY_CODES
 from ours.web.throttle import throttle
 
 _WRONG = "Email and password do not match. A forgotten password is reset with `ours person reset EMAIL`."
 _TOO_MANY = "Too many tries. Wait a minute, then try again."
+_HALF_WAY = 5 * clock.MINUTE
 
 
 @page("/sign-in", "anyone", ["GET", "POST"])
@@ -28,10 +31,46 @@ def sign_in() -> ResponseReturnValue:
     found = ours().people.sign_in(email, request.form.get("password", ""), address)
     if found is None:
         return _form(_WRONG), 401
-    unsaved = "unsaved" in session
-    _begin(found)
-    if unsaved:
-        flash(UNSAVED, "warn")
+    if isinstance(found, HalfWay):
+        session["half_way"] = [found.person_id, found.session, clock.now_ms()]
+        return redirect(url_for("show.sign_in_code", next=local_path(request.args.get("next"))))
+    return _come_in(found)
+
+
+@page("/sign-in/code", "anyone", ["GET", "POST"])
+def sign_in_code() -> ResponseReturnValue:
+    """Only for who gave the right password a moment ago."""
+    half = _half_way()
+    if half is None:
+        return redirect(url_for("show.sign_in", next=local_path(request.args.get("next"))))
+    if request.method == "GET":
+        return _code_form("")
+    if not throttle().may_try_code(half.person_id):
+        return _code_form(TOO_MANY_CODES), 429
+    code = request.form.get("code", "")
+    found = ours().people.finish(half, code, request.remote_addr or "")
+    if found is None:
+        throttle().note_wrong_code(half.person_id)
+        return _code_form(wrong_code()), 401
+    return _come_in(found, "" if "".join(code.split()).isdecimal() else _recovered(found))
+
+
+def _recovered(found: Person) -> str:
+    left = ours().second_factors.recovery_left(found.id)
+    return f"You used a recovery code, which is good no more. You have {left} left."
+
+
+def _half_way() -> HalfWay | None:
+    person_id, number, since = session.get("half_way") or (0, 0, 0)
+    return HalfWay(person_id, number) if 0 <= clock.now_ms() - since <= _HALF_WAY else None
+
+
+def _come_in(found: Person, told: str = "") -> ResponseReturnValue:
+    """Signed in, to the page they wanted."""
+    unsaved = UNSAVED if "unsaved" in session else ""
+    begin_session(found)
+    for sentence in filter(None, (told, unsaved)):
+        flash(sentence, "warn")
     return redirect(local_path(request.args.get("next")) or url_for("show.overview"))
 
 
@@ -42,9 +81,8 @@ def _form(problem: str) -> str:
     )
 
 
-def _begin(found: Person) -> None:
-    begin_session()
-    login_user(SignedIn(found))
+def _code_form(problem: str) -> str:
+    return render_template("sign_in/code.html", problem=problem)
 
 
 @page("/sign-out", "viewer", ["POST"])
@@ -69,7 +107,7 @@ def password() -> ResponseReturnValue:
         changed = ours().people.change_password(person().id, request.form.get("old", ""), new)
     except Invalid as error:
         return _password_form(error.errors), 400
-    _begin(changed)
+    begin_session(changed)
     flash("Your password is changed. All your other sessions have ended.", "good")
     return redirect(url_for("show.overview"))
 

@@ -14,7 +14,7 @@ from ours.web.security import HEADERS
 from ours.web.show.door import RANKS
 from tests.web.show.conftest import Browser
 
-_OPEN = {"static", "show.sign_in"}
+_OPEN = {"static", "show.sign_in"}  # the code is asked of who gave a password
 _MACHINES = ("/api/", "/health/", "/metrics")
 _SAMPLES = {"event_id": "0" * 32, "dispatch_id": "0" * 32, "slug": "webhook", "verb": "pause", "filename": "ours.css"}
 

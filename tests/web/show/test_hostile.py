@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from pyotp import TOTP
 
 from ours import clock
 from ours.bootstrap import Ours
 from ours.resources import folder
+from ours.services.people import codes
 from ours.services.rules import Rule
 from tests.receiver import Receiver
-from tests.web.show.conftest import Browser
+from tests.web.show.conftest import PASSWORD, Browser
 
 SCRIPT = "<script>alert(1)</script>"
 BREAKOUT = "\"'></textarea></pre></title><img src=x onerror=alert(1)>{{7*7}}{% raw %}"
@@ -92,6 +94,7 @@ def _pages(here: Ours, event_ids: list[str]) -> Iterator[str]:
         "/people/1/remove",
         "/audit",
         "/password",
+        "/second-factor",
         "/reference",
         "/tokens",
         "/settings",
@@ -124,6 +127,18 @@ def _intact(answer: Any) -> None:
     assert Page(page).foreign == []
 
 
+def _sign_in_with_a_code(stranger: Browser, here: Ours) -> None:
+    person, given = here.people.add("code@example.com", "viewer", actor="cli")
+    here.people.change_password(person.id, given, PASSWORD)
+    secret = codes.new_secret()
+    _, recovery = here.second_factors.set(person.id, secret, password=PASSWORD, code=TOTP(secret).now())
+    _intact(stranger.sign_in(person.email))
+    _intact(stranger.post("/sign-in/code", code=SCRIPT))
+    _intact(stranger.post("/sign-in/code", code=recovery[0]))
+    _intact(stranger.get("/second-factor"))
+    _intact(stranger.post("/second-factor/recovery", code=recovery[1]))
+
+
 def test_every_page_stays_intact_and_every_template_was_among_them(
     app: Flask, admin: Browser, stranger: Browser, here: Ours, event_ids: list[str]
 ) -> None:
@@ -135,6 +150,7 @@ def test_every_page_stays_intact_and_every_template_was_among_them(
         _intact(admin.get(path))
     (found, *_) = here.visitors.find("u1", "userId", actor="cli")
     _intact(admin.post(f"/visitors/{found.id}/forget"))
+    _sign_in_with_a_code(stranger, here)
     there = {path.relative_to(folder("templates")).as_posix() for path in folder("templates").rglob("*.html")}
     # What the pages extend, include and import is among what was loaded: a template without a page here is missed.
     assert {template.name for template in (app.jinja_env.cache or {}).values()} == there

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection
@@ -12,12 +11,14 @@ from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.services import audit, passwords
-from ours.services.actors import Actor, Role, Who, needs
+from ours.services.actors import Who, needs
+from ours.services.people import person as persons
+from ours.services.people.person import ROLES, HalfWay, Person
+from ours.services.people.second_factors import SecondFactors
 from ours.store import Store
 from ours.store.queries import people as queries
 
 _logger = log.get("people")
-ROLES = ("admin", "editor", "viewer")
 FIRST_EMAIL = "admin@localhost"
 _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@]{1,255}")
 
@@ -26,30 +27,13 @@ class _Overtaken(Exception):
     """Their sessions were ended meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who may sign in. A session that was begun under another ``session`` number has ended."""
-
-    id: int
-    email: str
-    role: Role
-    must_change: bool
-    session: int
-    created_at: int
-    signed_in_at: int | None
-
-    @property
-    def actor(self) -> Actor:
-        """The person as the services ask for them."""
-        return Actor(self.email, self.role)
-
-
 class People:
     """``actor`` is who does it; what they may not is refused here."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._passwords = passwords.Passwords()
+        self._second_factors = SecondFactors(store)
 
     def first(self) -> str | None:
         """Make the first admin and return the password to print; None when there is somebody already."""
@@ -77,17 +61,17 @@ class People:
             if person_id is None:
                 raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
             audit.record(connection, actor, "add", subjects.person(person_id), {"email": email, "role": role})
-            return _get(connection, person_id), password
+            return persons.get(connection, person_id), password
 
     def list(self) -> Sequence[Person]:
         """Everybody, by email."""
         with self._store.read() as connection:
-            return [_person(row) for row in queries.all_people(connection)]
+            return [persons.of(row) for row in queries.all_people(connection)]
 
     def get(self, person_id: int) -> Person:
         """:raises NotFound: when there is nobody with that id."""
         with self._store.read() as connection:
-            return _get(connection, person_id)
+            return persons.get(connection, person_id)
 
     def find(self, email: str) -> Person:
         """:raises NotFound: when nobody has that email."""
@@ -95,12 +79,13 @@ class People:
             row = queries.by_email(connection, _clean(email))
         if row is None:
             raise NotFound(f"Nobody has the email {email.strip()}. `ours person list` shows who there is.")
-        return _person(row)
+        return persons.of(row)
 
-    def sign_in(self, email: str, password: str, address: str = "") -> Person | None:
-        """The person, if the password is theirs. An unknown email takes as long as a wrong password.
+    def sign_in(self, email: str, password: str, address: str = "") -> Person | HalfWay | None:
+        """The person, if the password is theirs; ``HalfWay``, if they are to be asked for a code, too.
 
-        The log keeps each try with the ``address`` it came from; never an email, for people type passwords there.
+        An unknown email takes as long as a wrong password. The log keeps each try with the ``address`` it came from;
+        never an email, for people type passwords there.
         """
         folded = _fold(email)
         with self._store.read() as connection:
@@ -108,11 +93,23 @@ class People:
         if not self._passwords.match(row and row.password, password) or row is None:
             _logger.warning("sign_in_refused", person=row.id if row else None, address=address)
             return None
-        changes: dict[str, Any] = {"signed_in_at": clock.now_ms()}
-        if self._passwords.is_old(row.password):
-            changes["password"] = self._passwords.hash(password)
+        changes = {"password": self._passwords.hash(password)} if self._passwords.is_old(row.password) else {}
+        half = HalfWay(row.id, row.session)
+        return half if row.second_factor_at else self._come_in(half, changes, address)
+
+    def finish(self, half: HalfWay, code: str, address: str = "") -> Person | None:
+        """The person, if ``code`` is good: their authenticator's, or one of their recovery codes."""
+        with self._store.write() as connection:
+            taken = self._second_factors.take(connection, half.person_id, code)
+        if taken:
+            return self._come_in(half, {}, address)
+        _logger.warning("code_refused", person=half.person_id, address=address)
+        return None
+
+    def _come_in(self, half: HalfWay, changes: dict[str, Any], address: str) -> Person | None:
+        changes = {**changes, "signed_in_at": clock.now_ms()}
         try:
-            person = self._change(row.id, changes, "sign_in", Actor(row.email, row.role), session=row.session)
+            person = self._change(half.person_id, changes, "sign_in", None, session=half.session)
         except _Overtaken:
             return None
         _logger.info("signed_in", person=person.id, address=address)
@@ -124,7 +121,7 @@ class People:
         :raises Invalid: when the old password is wrong or the new one too weak.
         """
         with self._store.read() as connection:
-            row = _row(connection, person_id)
+            row = persons.row(connection, person_id)
         if not self._passwords.match(row.password, old):
             raise passwords.invalid("The old password is wrong.", "old")
         if new == old:
@@ -132,8 +129,7 @@ class People:
         passwords.check(new, row.email, "new")
         changes = {"password": self._passwords.hash(new), "must_change": False, "session": queries.ENDED}
         try:
-            actor = Actor(row.email, row.role)
-            return self._change(person_id, changes, "change_password", actor, session=row.session)
+            return self._change(person_id, changes, "change_password", None, session=row.session)
         except _Overtaken:
             raise passwords.invalid("The old password is wrong.", "old") from None
 
@@ -147,8 +143,7 @@ class People:
 
     def end_own_sessions(self, person_id: int) -> Person:
         """Sign the person out everywhere, at their own wish."""
-        person = self.get(person_id)
-        return self._change(person_id, {"session": queries.ENDED}, "end_sessions", person.actor)
+        return self._change(person_id, {"session": queries.ENDED}, "end_sessions", None)
 
     @needs("admin")
     def end_sessions(self, person_id: int, *, actor: Who) -> Person:
@@ -160,37 +155,36 @@ class People:
         """:raises Invalid: when nobody would be left who is an admin."""
         role = _known(role)
         with self._store.write() as connection:
-            before = _get(connection, person_id)
+            before = persons.get(connection, person_id)
             if role != "admin":
                 _check_another_admin(connection, before)
             queries.change(connection, person_id, {"role": role})
             detail = {"email": before.email, "from": before.role, "to": role}
             audit.record(connection, actor, "set_role", subjects.person(person_id), detail)
-            return _get(connection, person_id)
+            return persons.get(connection, person_id)
 
     @needs("admin")
     def remove(self, person_id: int, *, actor: Who) -> None:
         """:raises Invalid: when nobody would be left who is an admin."""
         with self._store.write() as connection:
-            person = _get(connection, person_id)
+            person = persons.get(connection, person_id)
             _check_another_admin(connection, person)
             queries.remove(connection, person_id)
             detail = {"email": person.email, "role": person.role}
             audit.record(connection, actor, "remove", subjects.person(person_id), detail)
 
     def _change(
-        self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who, *, session: int | None = None
+        self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who | None, *, session: int | None = None
     ) -> Person:
-        """``session``: the number under which their password was looked at, which takes a while.
+        """``actor``: None when it is they themselves. ``session``: the number under which their password was looked
+        at, which takes a while.
 
         :raises _Overtaken: when it was changed meanwhile: what was begun with the old one must not outlive it.
         """
         with self._store.write() as connection:
             if not queries.change(connection, person_id, changes, session=session) and session is not None:
                 raise _Overtaken
-            person = _get(connection, person_id)
-            audit.record(connection, actor, verb, subjects.person(person_id), {"email": person.email})
-            return person
+            return persons.noted(connection, verb, person_id, actor)
 
 
 def _fold(email: str) -> str:
@@ -218,18 +212,3 @@ def _known(role: str) -> str:
 def _check_another_admin(connection: Connection, person: Person) -> None:
     if person.role == "admin" and queries.count(connection, "admin") == 1:
         raise Invalid("This is the only admin. Make somebody else an admin first.")
-
-
-def _row(connection: Connection, person_id: int) -> Any:
-    row = queries.one(connection, person_id)
-    if row is None:
-        raise NotFound(f"There is no person {person_id}. `ours person list` shows who there is.")
-    return row
-
-
-def _get(connection: Connection, person_id: int) -> Person:
-    return _person(_row(connection, person_id))
-
-
-def _person(row: Any) -> Person:
-    return Person(**{field.name: getattr(row, field.name) for field in fields(Person)})

@@ -1,0 +1,118 @@
+"""The second factor: who has set one is asked for its code besides their password."""
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ours import clock
+from ours.errors import Invalid
+from ours.services.actors import Who, needs
+from ours.services.passwords import Passwords, invalid
+from ours.services.people import codes, person
+from ours.services.people.codes import Factor
+from ours.services.people.person import Person
+from ours.store import Store, binding
+from ours.store.queries import people as queries
+
+
+class SecondFactors:
+    """Each person sets their own; an admin can but take one away."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._passwords = Passwords()
+
+    def set(self, person_id: int, secret: str, *, password: str, code: str) -> tuple[Person, list[str]]:
+        """Have ``secret`` be theirs; answers them with their new session number, and their recovery codes.
+
+        ``code`` shows that their authenticator has the secret. All their other sessions end.
+
+        :raises Invalid: when the password or the code is wrong, or they have one already.
+        """
+        with self._store.read() as connection:
+            row = person.row(connection, person_id)
+        if row.second_factor_at:
+            raise invalid("You have one. Turn it off before you set another.", "code")
+        if not self._passwords.match(row.password, password):
+            raise invalid("The password is wrong.", "password")
+        factor = Factor(secret).taking(code, clock.now_ms())
+        if factor is None:
+            raise invalid(wrong_code(), "code")
+        recovery = codes.new_recovery()
+        with self._store.write() as connection:
+            if not queries.change(connection, person_id, {"session": queries.ENDED}, session=row.session):
+                raise invalid("The password was changed meanwhile. Sign in again.", "password")
+            sealed = self._seal(person_id, factor.with_recovery(recovery))
+            queries.set_second_factor(connection, person_id, sealed, clock.now_ms())
+            return person.noted(connection, "set_second_factor", person_id), recovery
+
+    def renew_recovery(self, person_id: int, code: str) -> list[str]:
+        """New recovery codes in the place of all before.
+
+        :raises Invalid: when ``code`` is not good.
+        """
+        recovery = codes.new_recovery()
+        with self._store.write() as connection:
+            factor = self._taken(connection, person_id, code)
+            queries.change_second_factor(connection, person_id, self._seal(person_id, factor.with_recovery(recovery)))
+            person.noted(connection, "renew_recovery", person_id)
+        return recovery
+
+    def turn_off(self, person_id: int, code: str) -> None:
+        """By the person alone: ``code`` shows that the factor is theirs.
+
+        :raises Invalid: when ``code`` is not good.
+        """
+        with self._store.write() as connection:
+            self._taken(connection, person_id, code)
+            queries.drop_second_factor(connection, person_id)
+            person.noted(connection, "remove_second_factor", person_id)
+
+    @needs("admin")
+    def remove(self, person_id: int, *, actor: Who) -> Person:
+        """For somebody whose authenticator and recovery codes are lost. Their sessions end.
+
+        :raises Invalid: when they have none.
+        """
+        with self._store.write() as connection:
+            if not queries.drop_second_factor(connection, person_id):
+                raise Invalid(f"{person.get(connection, person_id).email} has no second factor.")
+            queries.change(connection, person_id, {"session": queries.ENDED})
+            return person.noted(connection, "remove_second_factor", person_id, actor)
+
+    def recovery_left(self, person_id: int) -> int:
+        """How many recovery codes they have."""
+        with self._store.read() as connection:
+            factor = self._factor(connection, person_id)
+        return len(factor.recovery) if factor else 0
+
+    def take(self, connection: Connection, person_id: int, code: str) -> Factor | None:
+        """What is left of theirs when ``code`` was taken, which it is but once; None when it is not good.
+
+        To be asked within a write.
+        """
+        factor = self._factor(connection, person_id)
+        left = factor.taking(code, clock.now_ms()) if factor else None
+        if left:
+            queries.change_second_factor(connection, person_id, self._seal(person_id, left))
+        return left
+
+    def _taken(self, connection: Connection, person_id: int, code: str) -> Factor:
+        left = self.take(connection, person_id, code)
+        if left is None:
+            raise invalid(wrong_code(), "code")
+        return left
+
+    def _factor(self, connection: Connection, person_id: int) -> Factor | None:
+        sealed = queries.second_factor(connection, person_id)
+        document: Any = sealed and self._store.sealer.open_json(sealed, binding.second_factor(person_id))
+        return Factor(**document) if document else None
+
+    def _seal(self, person_id: int, factor: Factor) -> bytes:
+        return self._store.sealer.seal_json(factor.document(), binding.second_factor(person_id))
+
+
+def wrong_code() -> str:
+    """What who gave one is told. A code is good for half a minute, so one of two clocks may be why."""
+    now = (clock.iso(clock.now_ms()) or "")[11:19]
+    return f"This code is not good; each is taken once. If that goes on, compare clocks: the server's says {now} UTC."
