@@ -140,6 +140,25 @@ def test_a_twin_that_says_the_same_as_the_field_itself_needs_no_word() -> None:
     assert user(first_name="Ann", firstName="Ann") == ({"first_name": "Ann"}, [], {})
 
 
+def test_a_rejection_counts_however_it_is_written() -> None:
+    """A rule asks ``consent.rejected_categories`` for an entry that is the category."""
+    said = {"rejectedCategories": [" advertising", 7], "acceptedCategories": "analytics, chat", "asked": [" on "]}
+    values, notices, _ = user(consent=said)
+    assert values["consent"] == {
+        "rejected_categories": ["advertising", 7],
+        "accepted_categories": "analytics, chat",
+        "asked": [" on "],
+    }
+    assert notices == [
+        ("u.consent.rejectedCategories", "renamed"),
+        ("u.consent.acceptedCategories", "renamed"),
+    ]
+    both = {"rejected_categories": ["sale "], "rejectedCategories": ["chat"]}
+    assert user(consent=both) == (
+        {"consent": {"rejected_categories": ["sale"]}}, [("u.consent.rejectedCategories", "overridden")], {},
+    )  # fmt: skip
+
+
 def test_unknown_keys_join_the_custom_properties_and_what_is_explicit_wins() -> None:
     values, notices, _ = user(plan="a", seats=3, tags=["x"], custom_properties={"plan": "b", "seats": 3})
     assert values == {"custom_properties": {"plan": "b", "seats": 3, "tags": ["x"]}}
