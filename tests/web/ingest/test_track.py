@@ -37,6 +37,7 @@ def test_the_bodies_on_the_page_about_sending_are_taken_as_they_are(post: Post) 
         answer = post(door, **body)
         assert answer.status_code == 200, answer.get_json()
         assert "warnings" not in answer.get_json()
+        assert not any(row["duplicate"] for row in answer.get_json().get("results", []))
 
 
 def test_without_a_distinct_id_one_is_made(post: Post) -> None:
