@@ -106,6 +106,16 @@ def test_install_begins_with_the_test_key_and_speaks_python_that_compiles(editor
     assert 'base_url="http://localhost/api/v1"' in unescape(python[1])
 
 
+def test_the_lines_for_an_sdk_give_the_event_an_id_for_the_sdk_sends_again_by_itself(
+    editor: Browser, here: Ours
+) -> None:
+    here.sources.add("Shop", actor="cli")
+    page = unescape(editor.page("/install"))
+    told = re.findall(r"(?:distinct_id=|distinctId: )\"(order-\d+)\"", page)
+    assert len(told) == len(set(told)) == 2  # and who tries both sees both
+    assert re.search(r"// @ts-ignore .*\n *eventProperties: ", page)  # the SDK's types say text
+
+
 def test_the_playground_sends_through_the_real_door_and_leads_to_the_event(editor: Browser, here: Ours) -> None:
     made = here.sources.add("Shop", actor="cli")
     test_key = next(key for key in here.sources.keys(made.source.id) if key.mode == "test")
