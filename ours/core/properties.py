@@ -73,7 +73,7 @@ class Properties:
         if known.kind == "boolean" and not isinstance(value, bool):
             raise Invalid("Must be true or false.")
         if known.kind == "object":
-            return bags.read(_object(value), f"{self.path}.{key}", self.notices)
+            return bags.read(an_object(value), f"{self.path}.{key}", self.notices)
         return bags.value(value, f"{self.path}.{key}", self.notices)
 
 
@@ -190,9 +190,10 @@ def _as_text(value: Any) -> str:
     raise Invalid("Must be text or a number.")
 
 
-def _object(value: Any) -> Raw:
+def an_object(value: Any) -> Raw:
+    """:raises Invalid: when it is none. What has no entries is written ``[]`` by PHP, whatever it was meant to be."""
     if not isinstance(value, dict):
-        raise Invalid("Must be an object.")
+        raise Invalid("Must be an object; an empty one is {}, not []." if value == [] else "Must be an object.")
     return value
 
 

@@ -73,7 +73,8 @@ def test_a_field_that_does_not_trim_keeps_its_spaces() -> None:
         ("job_title", 5, "Must be text."),
         ("job_title", False, "Must be text."),
         ("consent", "yes", "Must be an object."),
-        ("custom_properties", [], "Must be an object."),
+        ("custom_properties", [7], "Must be an object."),
+        ("custom_properties", [], "Must be an object; an empty one is {}, not []."),
         ("city", "x" * 2001, "Must have at most 2,000 characters; it has 2,001."),
     ],
 )

@@ -88,6 +88,15 @@ def test_a_visitor_and_a_batch(client: FlaskClient) -> None:
         assert [row["success"] for row in answer.get_json()["results"]] == [True, False]
 
 
+@pytest.mark.parametrize("group", ["eventProperties", "userProperties", "defaultProperties", "identityContext"])
+def test_phps_empty_array_is_told_how_an_empty_object_is_written(client: FlaskClient, group: str) -> None:
+    """PHP's own ``json_encode``, without the client, writes ``[]``."""
+    body = {"token": "live-key", "event": "Row", "userId": "u", group: []}
+    answer = client.post("/api/v1/track", data=_written(body), headers=PHP)
+    assert answer.status_code == 400
+    assert answer.get_json()["errors"] == {group: ["Must be an object; an empty one is {}, not []."]}
+
+
 @pytest.mark.parametrize("path", ["/experiments/assignments/button", "/experiments/personalization"])
 def test_their_experiments_are_no_address_here_and_nothing_to_send_again(client: FlaskClient, path: str) -> None:
     answer = client.post(f"/api/v1{path}", data=b'{"token":"exp_1"}', headers=NODE)
