@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from ours.core import bags, emails, phones
+from ours.core import bags, categories, emails, phones
 from ours.core.catalogues import (
     DEFAULT_PROPERTIES,
     IDENTITY_CONTEXT,
@@ -73,7 +73,7 @@ class Properties:
         if known.kind == "boolean" and not isinstance(value, bool):
             raise Invalid("Must be true or false.")
         if known.kind == "object":
-            return bags.read(_object(value), f"{self.path}.{key}", self.notices)
+            return bags.read(an_object(value), f"{self.path}.{key}", self.notices)
         return bags.value(value, f"{self.path}.{key}", self.notices)
 
 
@@ -90,6 +90,8 @@ def user(raw: Raw, path: str, notices: Notices) -> Properties:
         elif value != raw[twin]:
             found.warn(key, "overridden", twin)
     _customise(found)
+    if consent := found.values.get("consent"):
+        found.values["consent"] = categories.read(consent, f"{path}.consent", notices)
     phone = found.values.get("phone_number")
     if isinstance(phone, float) and phone.is_integer() and abs(phone) <= bags.LARGEST_NUMBER:
         phone = found.values["phone_number"] = int(phone)
@@ -137,6 +139,8 @@ def are_plain(raw: Raw, catalogue: Catalogue) -> bool:
     if "external_id" in raw and raw["external_id"] is None:
         return False
     if raw.get("email") is not None and emails.normalise(raw["email"]) is None:
+        return False
+    if raw.get("consent") and not categories.are_plain(raw["consent"]):
         return False
     if CUSTOM not in raw:
         return True
@@ -186,9 +190,10 @@ def _as_text(value: Any) -> str:
     raise Invalid("Must be text or a number.")
 
 
-def _object(value: Any) -> Raw:
+def an_object(value: Any) -> Raw:
+    """:raises Invalid: when it is none. What has no entries is written ``[]`` by PHP, whatever it was meant to be."""
     if not isinstance(value, dict):
-        raise Invalid("Must be an object.")
+        raise Invalid("Must be an object; an empty one is {}, not []." if value == [] else "Must be an object.")
     return value
 
 

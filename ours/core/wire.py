@@ -10,6 +10,7 @@ from ours.errors import OursError
 MOST_CONTAINERS = 100_000
 MOST_VALUES = 500_000
 _LONGEST_PATH = 200
+_NO_NUMBERS = ("NaN", "Infinity")  # what Python's json writes all the same
 _LONG = b"0" * 19  # 2^64 has 20 digits and -2^63 has 19: what is shorter, orjson reads exactly
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 
@@ -52,10 +53,12 @@ def _sentence(body: bytes, error: orjson.JSONDecodeError) -> str:
     if not body.strip():
         return "The body is empty. Send a JSON object."
     try:
-        body.decode()
+        text = body.decode()
     except UnicodeDecodeError as wrong:
         return f"The body is not valid UTF-8 at byte {wrong.start}."
-    return f"The body is not valid JSON at line {error.lineno}, column {error.colno}: {error.msg}."
+    word = next((word for word in _NO_NUMBERS if text.startswith(word, error.pos)), None)
+    reason = f"{word} is no number of JSON. Send null, or leave it out" if word else error.msg
+    return f"The body is not valid JSON at line {error.lineno}, column {error.colno}: {reason}."
 
 
 def _read_exactly(body: bytes) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from ours import clock, ids
-from ours.core import allow
+from ours.core import allow, bags
 from ours.core.incoming import Incoming
 from ours.errors import Busy
 from ours.services.unavailable import Unavailable
@@ -240,14 +240,15 @@ def _receipts(written: Sequence[Written], distinct_ids: Sequence[str]) -> list[R
 
 
 def _said(item: Incoming, body: dict[str, Any]) -> bytes:
-    """What was said, whatever the order it was said in, and without what we said to it.
+    """What was said, whatever the order it was said in, however whole numbers are written, without what we said to it.
 
     A time counts as it was sent: without one, a repeat is as good as the first.
     """
     told = {name: value for name, value in body.items() if name != "warnings"} if "warnings" in body else body
     if item.time is not None:
         told = {**told, "time": item.time}
-    return orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    data = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(bags.whole(told), option=orjson.OPT_SORT_KEYS) if b".0" in data else data
 
 
 def _digest(data: bytes) -> str:

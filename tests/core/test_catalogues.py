@@ -73,7 +73,8 @@ def test_a_field_that_does_not_trim_keeps_its_spaces() -> None:
         ("job_title", 5, "Must be text."),
         ("job_title", False, "Must be text."),
         ("consent", "yes", "Must be an object."),
-        ("custom_properties", [], "Must be an object."),
+        ("custom_properties", [7], "Must be an object."),
+        ("custom_properties", [], "Must be an object; an empty one is {}, not []."),
         ("city", "x" * 2001, "Must have at most 2,000 characters; it has 2,001."),
     ],
 )
@@ -138,6 +139,25 @@ def test_a_twin_beside_the_field_itself_gives_way_and_says_so(raw: dict[str, Any
 
 def test_a_twin_that_says_the_same_as_the_field_itself_needs_no_word() -> None:
     assert user(first_name="Ann", firstName="Ann") == ({"first_name": "Ann"}, [], {})
+
+
+def test_a_rejection_counts_however_it_is_written() -> None:
+    """A rule asks ``consent.rejected_categories`` for an entry that is the category."""
+    said = {"rejectedCategories": [" advertising", 7], "acceptedCategories": "analytics, chat", "asked": [" on "]}
+    values, notices, _ = user(consent=said)
+    assert values["consent"] == {
+        "rejected_categories": ["advertising", 7],
+        "accepted_categories": "analytics, chat",
+        "asked": [" on "],
+    }
+    assert notices == [
+        ("u.consent.rejectedCategories", "renamed"),
+        ("u.consent.acceptedCategories", "renamed"),
+    ]
+    both = {"rejected_categories": ["sale "], "rejectedCategories": ["chat"]}
+    assert user(consent=both) == (
+        {"consent": {"rejected_categories": ["sale"]}}, [("u.consent.rejectedCategories", "overridden")], {},
+    )  # fmt: skip
 
 
 def test_unknown_keys_join_the_custom_properties_and_what_is_explicit_wins() -> None:

@@ -341,8 +341,10 @@ def test_a_consent_that_comes_out_of_turn_takes_no_rejection_back(shelf: Shelf) 
     assert shelf.named("web").profile["properties"] == ADS_ARE_FINE
 
 
-def test_categories_in_one_text_with_commas_are_rejected_too(shelf: Shelf) -> None:
-    early = facts(user_id="web", user_properties={"consent": {"rejected_categories": "advertising, sale"}})
+@pytest.mark.parametrize("text", ["advertising, sale", '["advertising", "sale"]'])
+def test_categories_in_one_text_are_rejected_too(shelf: Shelf, text: str) -> None:
+    """With commas, or as JSON: in the vendor's types for TypeScript, Go and PHP a consent holds text alone."""
+    early = facts(user_id="web", user_properties={"consent": {"rejected_categories": text}})
     route(shelf, user_id="web", user_properties=categories(["sale", "chat"], []))
     shelf.run([early])
     assert shelf.named("web").profile["properties"] == categories([], ["advertising", "sale"])

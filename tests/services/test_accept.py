@@ -88,6 +88,21 @@ def test_a_repeat_with_other_content_says_that_it_differs(accept: Accept) -> Non
     assert (same.differs, other.differs) == (False, True)
 
 
+def test_a_repeat_from_a_language_that_writes_whole_numbers_otherwise_does_not_differ(accept: Accept) -> None:
+    caller = Caller(1, 1, "live")
+    accept.accept(
+        caller, [purchase(distinct_id="o1", time=1_000, event_properties={"of": [{"amount": 9}], "much": 1e300})]
+    )
+    same, other = accept.accept(
+        caller,
+        [
+            purchase(distinct_id="o1", time=1_000.0, event_properties={"of": [{"amount": 9.0}], "much": 1e300}),
+            purchase(distinct_id="o1", time=1_000.0, event_properties={"of": [{"amount": 9.5}], "much": 1e300}),
+        ],
+    )
+    assert (same.differs, other.differs) == (False, True)
+
+
 def test_a_repeat_with_another_time_differs_and_one_without_is_as_good_as_the_first(accept: Accept) -> None:
     caller = Caller(1, 1, "live")
     for name, time in (("o1", 1_000), ("o2", None)):

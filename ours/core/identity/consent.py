@@ -7,6 +7,8 @@ that has a part in it: event ids sort by the time at which events were received.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from ours.core.logic.values import many
+
 NAME, SAID = "consent", "consent_said"
 _REJECTED, _ACCEPTED = "rejected_categories", "accepted_categories"
 _MOST_CATEGORIES, _LONGEST_CATEGORY = 1_000, 2_000
@@ -92,9 +94,12 @@ def _object(consent: Any) -> Mapping[str, Any]:
 
 
 def _categories(consent: Mapping[str, Any], name: str) -> list[str]:
-    """As a list of texts, also where a backend sends one text with commas."""
+    """As a list of texts, also where a backend sends one text with commas, or the list as JSON in a text.
+
+    Several of the vendor's SDKs know text alone in a consent, so that who has a list must send it so.
+    """
     found = consent.get(name)
-    each = found if isinstance(found, list) else found.split(",") if isinstance(found, str) else []
+    each = found if isinstance(found, list) else many(found) if isinstance(found, str) else []
     return [one.strip() for one in each if isinstance(one, str) and len(one) <= _LONGEST_CATEGORY]
 
 

@@ -114,7 +114,7 @@ class Bag(Said[dict[str, Any]]):
 
     def _deserialize(self, value: Any, attr: str | None, *_: Any, **__: Any) -> dict[str, Any]:
         try:
-            return bags.read(_an_object(value), attr or "", Current.get().notices)
+            return bags.read(properties.an_object(value), attr or "", Current.get().notices)
         except Invalid as problem:
             raise ValidationError(str(problem)) from None
 
@@ -147,6 +147,7 @@ class Rows(Said[list[Any]]):
 
 
 def _an_object(value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ValidationError("Must be an object.")
-    return value
+    try:
+        return properties.an_object(value)
+    except Invalid as problem:
+        raise ValidationError(str(problem)) from None

@@ -16,6 +16,7 @@ _ALL = _PEOPLE | {
     "time": "time", "timestamp": "time", "originaltimestamp": "time", "occurredat": "time",
     "properties": "eventProperties", "eventproperties": "eventProperties",
     "traits": "userProperties", "userproperties": "userProperties",
+    "consent": "userProperties.consent",
     "context": "defaultProperties", "defaultproperties": "defaultProperties", "identitycontext": "identityContext",
 }  # fmt: skip
 HINTS = frozenset(UNKNOWN.format(name) for name in _ALL.values())

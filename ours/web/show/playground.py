@@ -52,7 +52,7 @@ def _examples() -> dict[str, Example]:
         Example(
             "lead", "A form filled in", "track",
             {"event": "Form Submitted", "email": "ada@example.com", "eventProperties": {"form": "newsletter"},
-             "userProperties": {"first_name": "Ada", "consent": {"analytics": True}}},
+             "userProperties": {"first_name": "Ada", "consent": {"rejected_categories": ["advertising"]}}},
         ),
         Example("identify", "Who a visitor is", "identify", IDENTIFY),
         Example(

@@ -23,6 +23,7 @@ client.track.event(
     token="{token}",
     event="Purchase",
     user_id="user123",
+    distinct_id="order-2001",  # a number of your own: what is sent twice counts once
     event_properties={{"amount": 99.99, "product": "Premium Plan"}},
 )
 client.visitor.upsert(
@@ -43,6 +44,8 @@ await client.track.event({{
   token: "{token}",
   event: "Purchase",
   userId: "user123",
+  distinctId: "order-2002", // a number of your own: what is sent twice counts once
+  // @ts-ignore The SDK's types know text alone here; numbers are taken, too.
   eventProperties: {{ amount: 99.99, product: "Premium Plan" }},
 }});
 await client.visitor.upsert({{

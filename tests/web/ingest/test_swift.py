@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from marshmallow import Schema, fields
 
+from ours.core import categories
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, USER_PROPERTIES
 from ours.errors import Invalid
 from ours.web.ingest.schemas import BATCH_BODY, BATCH_ROW, IDENTIFY_BODY, TRACK_BODY, Contract
@@ -55,13 +56,14 @@ def group(known: Iterable[str]) -> st.SearchStrategy[Any]:
     return scalars | st.dictionaries(st.sampled_from(sorted(known)) | names, texts | values | brims, max_size=5)
 
 
+consents = st.dictionaries(st.sampled_from([*categories.NAMES, *categories.TWINS]), texts | values, max_size=3)
 SINGLE = ("event", "distinctId", "userId", "externalId", "email", "time", "token", "surplus")
 bodies = st.fixed_dictionaries(
     {},
     optional=dict.fromkeys(SINGLE, texts | values)
     | dict.fromkeys(("eventProperties", "properties"), values | brims)
     | {
-        "userProperties": group({*USER_PROPERTIES, *TWINS}),
+        "userProperties": group({*USER_PROPERTIES, *TWINS}) | st.fixed_dictionaries({"consent": consents}),
         "defaultProperties": group(DEFAULT_PROPERTIES),
         "identityContext": group(IDENTITY_CONTEXT),
         "events": st.lists(st.just({}), max_size=2) | scalars,

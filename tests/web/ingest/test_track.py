@@ -32,11 +32,12 @@ def test_an_event_is_taken_and_its_ids_come_back(post: Post, accept: Any) -> Non
 def test_the_bodies_on_the_page_about_sending_are_taken_as_they_are(post: Post) -> None:
     page = (Path(__file__).parents[3] / "docs" / "sending.md").read_text()
     bodies = [json.loads(found) for found in re.findall(r"```json\n(.*?)```", page, re.DOTALL)]
-    for door, body in zip(("track", "identify", "batch"), bodies, strict=True):
+    for door, body in zip(("track", "identify", "batch", "identify"), bodies, strict=True):
         assert body.pop("token")
         answer = post(door, **body)
         assert answer.status_code == 200, answer.get_json()
         assert "warnings" not in answer.get_json()
+        assert not any(row["duplicate"] for row in answer.get_json().get("results", []))
 
 
 def test_without_a_distinct_id_one_is_made(post: Post) -> None:
@@ -246,6 +247,18 @@ def test_a_field_under_another_platforms_name_is_told_ours(post: Post) -> None:
         "anonymousId": ("unknown_field", ""),  # there is a userId
         "type": ("unknown_field", ""),
     }
+
+
+def test_a_consent_that_stands_beside_the_properties_of_the_visitor_is_told_its_place(post: Post) -> None:
+    [warning] = post("track", **EVENT, consent={"rejected_categories": ["sale"]}).get_json()["warnings"]
+    assert (warning["code"], warning["message"][46:]) == ("misnamed", "Did you mean userProperties.consent?")
+
+
+def test_a_rejection_is_read_on_the_short_way_as_on_the_long(post: Post, accept: Any) -> None:
+    for consent in {"rejectedCategories": ["sale"]}, {"rejected_categories": ["sale "]}:
+        post("track", **EVENT, userProperties={"consent": consent})
+    wanted = {"consent": {"rejected_categories": ["sale"]}}
+    assert [one.user_properties for one in accept.items] == [wanted, wanted]
 
 
 def test_what_is_missing_is_found_under_another_name(post: Post) -> None:

@@ -1,5 +1,6 @@
 """Sources, their keys, the lines to paste, and the Playground."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from ours import clock
 from ours.bootstrap import Ours
+from ours.core import categories
 from ours.core.incoming import Incoming
 from ours.store.tables import keys, volumes
 from tests.web.show.conftest import Browser
@@ -106,6 +108,16 @@ def test_install_begins_with_the_test_key_and_speaks_python_that_compiles(editor
     assert 'base_url="http://localhost/api/v1"' in unescape(python[1])
 
 
+def test_the_lines_for_an_sdk_give_the_event_an_id_for_the_sdk_sends_again_by_itself(
+    editor: Browser, here: Ours
+) -> None:
+    here.sources.add("Shop", actor="cli")
+    page = unescape(editor.page("/install"))
+    told = re.findall(r"(?:distinct_id=|distinctId: )\"(order-\d+)\"", page)
+    assert len(told) == len(set(told)) == 2  # and who tries both sees both
+    assert re.search(r"// @ts-ignore .*\n *eventProperties: ", page)  # the SDK's types say text
+
+
 def test_the_playground_sends_through_the_real_door_and_leads_to_the_event(editor: Browser, here: Ours) -> None:
     made = here.sources.add("Shop", actor="cli")
     test_key = next(key for key in here.sources.keys(made.source.id) if key.mode == "test")
@@ -139,6 +151,14 @@ def test_every_example_is_taken_without_a_warning(editor: Browser, here: Ours, e
     answer = editor.post("/playground", key=2, endpoint=endpoint[1], body=unescape(body[1]))
     assert "200 OK" in answer.text
     assert "warnings" not in answer.text
+
+
+def test_the_playgrounds_consent_is_one_that_rules_ask(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    page = unescape(editor.page("/playground?example=lead"))
+    said = re.search(r'"consent": (\{.*?\})', page, re.S)
+    assert said
+    assert json.loads(said[1]).keys() <= categories.NAMES
 
 
 def test_the_playground_without_a_key_says_where_to_get_one(editor: Browser) -> None:

@@ -1,0 +1,38 @@
+"""The two lists of a consent that rules ask, under the names that rules know them by."""
+
+from typing import Any
+
+from ours.core.catalogues import camel
+from ours.core.notices import Notices
+
+NAMES = frozenset({"accepted_categories", "rejected_categories"})
+TWINS = {camel(name): name for name in NAMES}
+
+
+def read(consent: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]:
+    """``consent`` with ``rejectedCategories`` under its known name, and no spaces around the entries of either list.
+
+    A rule that misses a rejection for how it was written would let out what must stay.
+    """
+    found = {}
+    for key, value in consent.items():
+        name = TWINS.get(key, key)
+        if name == key:
+            found[key] = _trimmed(value) if key in NAMES else value
+        elif name not in consent:
+            notices.add(f"{path}.{key}", "renamed", name)
+            found[name] = _trimmed(value)
+        elif value != consent[name]:
+            notices.add(f"{path}.{key}", "overridden", name)
+    return found
+
+
+def are_plain(consent: dict[str, Any]) -> bool:
+    """Whether ``read`` would change nothing."""
+    return read(consent, "", Notices()) == consent
+
+
+def _trimmed(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [each.strip() if isinstance(each, str) else each for each in value]
