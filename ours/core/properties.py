@@ -175,7 +175,7 @@ def text(value: Any, known: Known) -> str:
     if known.max_length is not None and len(clean) > known.max_length:
         raise Invalid(f"Must have at most {known.max_length:,} characters; it has {len(clean):,}.")
     if known.names and clean in NO_IDS:
-        raise Invalid(f"{clean} is what a program writes for an id that it does not have. Send the id, or nothing.")
+        raise Invalid(f"{clean} is what a program writes for what it does not have. Send the real one, or nothing.")
     return clean
 
 

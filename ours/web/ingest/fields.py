@@ -91,6 +91,8 @@ class Key(Text):
 class Email(Text):
     """An address, of which only the SHA-256 (hex) is kept."""
 
+    names = True
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
         address = super()._deserialize(value)
         if not emails.ADDRESS.fullmatch(address):

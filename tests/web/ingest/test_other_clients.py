@@ -1,6 +1,6 @@
 """What the vendor's clients for Node, Go and PHP send is taken as it is.
 
-Their runtimes are not here, so the requests were recorded from each client against a server and are repeated by hand.
+Their runtimes are not here, so what Node and PHP sent to a server, and what Go's source says it sends, is repeated by hand.
 """
 
 import json

@@ -138,14 +138,18 @@ def test_any_one_identifier_is_enough(post: Post, named: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("said", ["undefined", " null ", "None", "NaN", "[object Object]", True, False])
-@pytest.mark.parametrize("field", ["externalId", "distinctId", "userProperties.external_id"])
-def test_what_a_program_writes_for_no_id_is_none(post: Post, accept: Any, field: str, said: Any) -> None:
+@pytest.mark.parametrize("field", ["externalId", "distinctId", "email", "userProperties.external_id"])
+def test_what_a_program_writes_for_nothing_names_nobody(post: Post, accept: Any, field: str, said: Any) -> None:
     """All who are called so would be one visitor, and all their events one event."""
     bag, _, key = field.rpartition(".")
     answer = post("track", **EVENT, **({bag: {key: said}} if bag else {field: said}))
     assert (answer.status_code, answer.get_json()["code"], accept.items) == (400, "invalid_fields", [])
     [why] = answer.get_json()["errors"][field]
-    assert why.endswith("is what a program writes for an id that it does not have. Send the id, or nothing.")
+    assert (
+        why == "Must be text."
+        if field == "email" and not isinstance(said, str)
+        else why.endswith("is what a program writes for what it does not have. Send the real one, or nothing.")
+    )
 
 
 @pytest.mark.parametrize("said", ["nullius", "Undefined Ltd", "NONE", "0", "none"])
