@@ -84,8 +84,22 @@ def wipe(connection: Connection, empty: dict[str, bytes], now: int) -> int:
     return gone
 
 
+def reasons(connection: Connection, event_ids: Sequence[str]) -> Sequence[str]:
+    """What tries of these events ended with."""
+    query = select(_d.reason).where(_d.event_id.in_(event_ids), _d.attempts > 0, _d.reason.is_not(None))
+    return connection.scalars(query.distinct()).all()
+
+
+def erase_reasons(connection: Connection, event_ids: Sequence[str], told: Sequence[str], instead: str) -> None:
+    """Where a try of these events ended with one of ``told``."""
+    theirs = update(dispatches).where(_d.event_id.in_(event_ids), _d.attempts > 0, _d.reason.in_(told))
+    connection.execute(theirs.values(reason=instead))
+
+
 def unlink(connection: Connection, event_ids: Sequence[str]) -> None:
     """Nobody can tell any more whose these events were."""
+    ordered = update(dispatches).where(_d.event_id.in_(event_ids), _d.lane.is_not(None))
+    connection.execute(ordered.values(lane=None))
     connection.execute(update(events).where(_e.id.in_(event_ids)).values(visitor_id=None))
 
 
