@@ -22,6 +22,7 @@ from ours.services.replay import Filter, Replay
 from ours.services.retention import Retention
 from ours.services.visitors import Receipt, Visitors, forgetting
 from ours.store import Store
+from ours.store.queries import forgetting as queries
 from ours.store.tables import attempts, dispatches, events, forgotten, identifiers, seen
 from ours.store.tables import visitors as table
 from tests.receiver import Receiver
@@ -338,6 +339,18 @@ def test_no_byte_of_the_person_is_left_in_any_file(place: Place, visitors: Visit
     (row,) = rows(place.store, sa.select(forgotten))
     remembered = row.visitor_id.encode()
     assert [blob for blob in kept if blob in after and blob != remembered] == []
+
+
+def test_who_was_many_is_found_and_removed_whole(place: Place, visitors: Visitors) -> None:
+    """An address that a kiosk shares gathers visitors by the day, and no statement takes 65,536 parameters."""
+    event_id = place.track(**JANE).event_id
+    place.work()
+    family = [*(f"{number:032x}" for number in range(65_600)), the_one(visitors)]
+    with place.store.write() as connection:
+        assert queries.events_of(connection, family) == [event_id]
+        assert len(queries.identifiers_of(connection, family)) == 3
+        assert queries.remove(connection, family) == 3
+    assert rows(place.store, sa.select(table.c.id)) == []
 
 
 def test_a_backup_that_brings_somebody_back_is_forgotten_again(
