@@ -1,18 +1,24 @@
 """The files in ``deploy/`` name nothing that is not there."""
 
+import os
 import re
 import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
+import requests
 import yaml
 
 from ours.cli import cli
 from ours.settings import PREFIX, SettingsSchema
 from ours.web import arriving
+from tests.receiver import Receiver
+from tests.whole.conftest import free_port, until
 
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
@@ -79,6 +85,57 @@ def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
     (seconds,) = re.findall(r"\bread_body (\d+)s$", TEXTS["Caddyfile"], re.M)
     assert int(seconds) > arriving.SECONDS
     assert "request_buffers" not in TEXTS["Caddyfile"]
+
+
+def test_caddy_is_told_to_drop_what_nginx_drops_by_itself() -> None:
+    assert {"-X_*", "-X-Forwarded_*"} <= {*re.findall(r"^\s*header_up (\S+)", TEXTS["Caddyfile"], re.M)}
+
+
+SPELLINGS = (
+    "X_Forwarded_For",
+    "x_forwarded_for",
+    "X-Forwarded_For",
+    "X_Forwarded-For",
+    "X_Forwarded_Host",
+    "x-forwarded_proto",
+)
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="there is no Caddy")
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_caddy_lets_no_caller_write_what_we_trust_it_for(caddy: str, receiver: Receiver, name: str) -> None:
+    """Ours is handed one value for each name, and there an underscore is a hyphen."""
+    answer = requests.get(f"{caddy}/health", headers={"Host": "events.example.com", name: "203.0.113.9"}, timeout=10)
+    assert answer.status_code == 200
+    (came,) = (one for one in receiver.requests if one.path == "/health")
+    trusted = [each for each in came.headers if each.lower().replace("_", "-").startswith("x-forwarded-")]
+    assert trusted
+    assert [each for each in trusted if "_" in each or "203.0.113.9" in came.headers[each]] == []
+
+
+@pytest.fixture
+def caddy(receiver: Receiver, tmp_path: Path) -> Iterator[str]:
+    """Our Caddyfile, in front of the receiver and without TLS; the address."""
+    port = free_port()
+    text = TEXTS["Caddyfile"].replace("127.0.0.1:8000", f"127.0.0.1:{receiver.port}")
+    text = text.replace("events.example.com {", f"http://events.example.com:{port} {{\n\tbind 127.0.0.1")
+    (tmp_path / "Caddyfile").write_text(text.replace("{\n\tservers", "{\n\tadmin off\n\tauto_https off\n\tservers", 1))
+    own = {**os.environ, "XDG_DATA_HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    words = ["caddy", "run", "--config", "Caddyfile", "--adapter", "caddyfile"]
+    with subprocess.Popen(words, cwd=tmp_path, env=own, stderr=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: listens(port))
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+
+
+def listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:

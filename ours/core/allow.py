@@ -13,12 +13,21 @@ ALL = "*"
 @lru_cache(maxsize=1024)
 def name_key(name: str) -> str:
     """32 hex digits that are the same for names that differ only in case and surrounding space."""
-    return hashlib.blake2b(name.strip().casefold().encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(_folded(name).encode(), digest_size=16).hexdigest()
+
+
+def reads_as_identify(name: str) -> bool:
+    """Whether a list that names ``$identify`` would take an event of this name for one."""
+    return _folded(name) == IDENTIFY
 
 
 def allows(keys: Collection[str], event_name: str, kind: Kind) -> bool:
     """Whether a list of name keys lets an event out. Names with ``$``, and identifies, must be listed by name."""
     name = IDENTIFY if kind == "identify" else event_name.strip()
     if name_key(name) in keys:
-        return True
+        return kind == "identify" or not reads_as_identify(name)
     return ALL in keys and not name.startswith("$")
+
+
+def _folded(name: str) -> str:
+    return name.strip().casefold()

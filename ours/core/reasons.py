@@ -23,6 +23,8 @@ _CREDENTIALS = "Renew the credentials in the settings, or check their rights; it
 _SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
 _WHAT = "The event, its visitor, or the destination's settings"
 NO_WORD = "no_word"
+ERASED = "reason_erased"
+_STATUS = re.compile(r"[0-9]{3}")
 _WORD = re.compile(r"[\w.:/#$()\[\]-]{1,100}", re.ASCII)
 ABANDONED = "abandoned:"
 """Before the reason why something could not be opened: somebody decided that it ends there."""
@@ -165,6 +167,9 @@ REASONS = {
         "Renew the credentials or mend the settings that its latest attempts name, then resume the destination.",
     ),
     "forgotten": Reason("The visitor was forgotten before the event could be delivered.", _NOTHING),
+    ERASED: Reason(
+        "The reason was the plugin's own. It went when the visitor was forgotten, for it could name them.", _NOTHING
+    ),
     "visitor_unknown": Reason(
         "The event was abandoned before it was routed, so nobody knows whose it is.",
         "If it can be opened after all: `ours secrets abandon REASON --undo`, with the reason it was abandoned for.",
@@ -241,9 +246,18 @@ def describe(code: str | None) -> Reason:
     """The words for any code. One that we did not give is told to be the plugin's own."""
     if not code:
         return Reason("No reason is recorded.", _NOTHING)
-    return REASONS.get(code) or _of_status(code) or _of_prefix(code) or Reason(
+    return _fixed(code) or _of_prefix(code) or Reason(
         f"The plugin gave the reason “{code}”.", "See the plugin's page and the attempt's message."
     )  # fmt: skip
+
+
+def may_name(code: str) -> bool:
+    """Whether a code that a try ended with could name somebody: what is none of ours may come from the answer."""
+    return _fixed(code) is None
+
+
+def _fixed(code: str) -> Reason | None:
+    return REASONS.get(code) or _of_status(code)
 
 
 def unopened(code: str) -> Reason:
@@ -285,16 +299,16 @@ def _of_key(key_id: str) -> Reason:
 
 def _of_status(code: str) -> Reason | None:
     digits = code.removeprefix("http_")
-    if digits == code or not (digits.isascii() and digits.isdigit()):
+    if digits == code or not _STATUS.fullmatch(digits):
         return None
-    known = _STATUSES.get(int(digits[:4])) or _FAMILIES.get(int(digits[:4]) // 100)
+    known = _STATUSES.get(int(digits)) or _FAMILIES.get(int(digits) // 100)
     return Reason(f"{known.words[:-1]} (status {digits}).", known.remedy) if known else None
 
 
 def tidy(code: object) -> str:
     """A plugin's code made fit to be stored in clear: one word of at most 100 characters, empty when there is none.
 
-    ``no_word`` for what is none: it could name somebody, and a code is shown to everybody and outlives forgetting.
+    ``no_word`` for what is none: it could name somebody, and a code is shown to everybody.
     """
     text = "" if code is None else str(code).strip()
     return text if not text or _WORD.fullmatch(text) else NO_WORD

@@ -1,6 +1,5 @@
 """Takes events in: whose key is it, which row does it become, and is it durable?"""
 
-import hashlib
 import shutil
 import threading
 import time
@@ -13,7 +12,7 @@ import orjson
 from ours import clock, ids
 from ours.core import allow, bags
 from ours.core.incoming import Incoming
-from ours.errors import Busy
+from ours.errors import Busy, Unsealable
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store, binding, key_hash, writer
@@ -66,6 +65,7 @@ class Accept:
 
     def check(self) -> None:
         """:raises Busy: when an event could not be made durable now, as far as that can be known without one."""
+        self._check_keys()
         self._room.check()
         self._trial.check()
 
@@ -135,6 +135,7 @@ class Accept:
 
     def _rows(self, caller: Caller, items: Sequence[Incoming]) -> tuple[list[NewEvent], list[str]]:
         """The rows, and the distinct id of each ("" for an identify)."""
+        self._check_keys()
         self._room.check()
         now = clock.now_ms()
         rows, distinct_ids = [], []
@@ -145,9 +146,17 @@ class Accept:
             distinct_ids.append(distinct_id or "")
         return rows, distinct_ids
 
+    def _check_keys(self) -> None:
+        """:raises Busy: when what we would store could be compared with nothing that is there."""
+        try:
+            _ = self._store.lookup
+        except Unsealable as error:
+            raise Busy("The secret keys do not open what is stored.", cause=error) from None
+
     def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
         body = item.payload()
-        content = _digest(_said(item, body)) if item.distinct_id else event_id
+        keyed = self._store.lookup.content
+        content = keyed(_said(item, body)) if item.distinct_id else event_id
         if distinct_id:
             body["distinct_id"] = distinct_id
         return NewEvent(
@@ -160,7 +169,7 @@ class Accept:
             occurred_at=item.occurred_at,
             received_at=now,
             payload=self._store.sealer.seal(orjson.dumps(body), binding.event(event_id)),
-            hash=_digest(orjson.dumps([caller.mode, item.name, distinct_id])) if distinct_id else "",
+            hash=keyed(orjson.dumps([caller.mode, item.name, distinct_id])) if distinct_id else "",
             content=content,
         )
 
@@ -249,7 +258,3 @@ def _said(item: Incoming, body: dict[str, Any]) -> bytes:
         told = {**told, "time": item.time}
     data = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return orjson.dumps(bags.whole(told), option=orjson.OPT_SORT_KEYS) if b".0" in data else data
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=16).hexdigest()

@@ -127,10 +127,14 @@ class _Nonces:
 
 
 class Lookup:
-    """Keyed hashes by which a person's identifiers are found without being readable. The key never rotates."""
+    """Keyed hashes by which what names a person, or was said of one, is found again without being readable.
+
+    The key never rotates. Without it nobody can try out what stands behind a hash.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._keyed = hmac.new(key, digestmod="sha256")
+        self._content = hashlib.blake2b(key=derive(key, "content"), digest_size=16)
 
     def __call__(self, *parts: str) -> str:
         """32 hex digits that stand for ``parts`` (mode, kind, value)."""
@@ -138,6 +142,12 @@ class Lookup:
         digest = self._keyed.copy()
         digest.update(b"".join([len(part).to_bytes(4) + part for part in encoded]))
         return digest.hexdigest()[:32]
+
+    def content(self, data: bytes) -> str:
+        """32 hex digits that stand for ``data``, which may be long."""
+        digest = self._content.copy()
+        digest.update(data)
+        return digest.hexdigest()
 
 
 def key_hash(key: str) -> str:

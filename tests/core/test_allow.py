@@ -1,5 +1,6 @@
 """What an allow list lets out."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,13 @@ def test_the_star_lets_out_every_ordinary_event_and_no_identify() -> None:
 def test_names_with_a_dollar_are_let_out_when_listed_by_name() -> None:
     assert allows([ALL, name_key("$identify")], "$identify", "identify")
     assert allows([name_key("$reset")], "$Reset", "track")
+
+
+@pytest.mark.parametrize("name", ["$identify", "$Identify", "$IDENTIFY", "\x1c$identify\x85"])
+def test_an_ordinary_event_does_not_pass_for_an_identify(name: str) -> None:
+    assert name_key(name) == name_key("$identify")
+    assert not allows([name_key("$identify")], name, "track")
+    assert not allows([ALL, name_key("$identify")], name, "track")
 
 
 @given(st.text(), st.lists(st.text()))

@@ -42,7 +42,9 @@ def test_what_is_tried_again_by_itself_is_not_said_to_want_a_replay(status: int)
     assert ("tried again by itself" in describe(f"http_{status}").remedy) == waits
 
 
-@pytest.mark.parametrize("code", ["http_", "http_x", "http_999999999999", "http_-1", "http_٥٠٣", "no_email"])
+@pytest.mark.parametrize(
+    "code", ["http_", "http_x", "http_999999999999", "http_0404555", "http_-1", "http_٥٠٣", "no_email"]
+)
 def test_any_other_word_is_told_to_be_the_plugins(code: str) -> None:
     assert describe(code).words == f"The plugin gave the reason “{code}”."
 

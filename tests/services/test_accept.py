@@ -1,7 +1,9 @@
 """The door's service: keys, receipts, and the refusals that come before it hurts."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 
+import orjson
 import pytest
 import sqlalchemy as sa
 
@@ -11,8 +13,8 @@ from ours.errors import Busy
 from ours.services.accept import Accept, Caller
 from ours.services.sources import Sources
 from ours.settings import Settings
-from ours.store import Store
-from ours.store.tables import events
+from ours.store import Sealer, Store
+from ours.store.tables import events, seen
 from ours.store.writer import Writer
 
 
@@ -143,3 +145,40 @@ def test_too_little_disk_is_refused(store: Store, make_settings: Callable[..., S
     with pytest.raises(Busy, match="disk"):
         accept.accept(Caller(1, 1, "live"), [purchase()])
     writer.close()
+
+
+def test_what_guards_against_repeats_names_nobody_without_the_key(store: Store, accept: Accept) -> None:
+    """Whoever has the database alone could otherwise try out emails and numbers, those of the forgotten, too."""
+    source = Sources(store).add("Shop", actor="cli")
+    caller = accept.authenticate(source.live_key)
+    assert caller
+    email = "ab" * 32
+    item = purchase(distinct_id="jane@example.com", email_sha256=email)
+    assert accept.accept(caller, [item, item])[1].duplicate
+    guesses = [
+        orjson.dumps(["live", "Purchase", "jane@example.com"]),
+        orjson.dumps({"distinct_id": "jane@example.com", "email_sha256": email, "user_id": "u1"}),
+    ]
+    with store.read() as connection:
+        (row,) = connection.execute(sa.select(seen.c.hash, seen.c.content))
+    for name in ("blake2b", "blake2s", "sha256", "sha1", "md5"):
+        for guess in guesses:
+            hashed = {hashlib.new(name, guess).hexdigest()[:32]}
+            hashed |= {hashlib.blake2b(guess, digest_size=16).hexdigest()}
+            assert not hashed & {*row}
+    assert [*row] == [store.lookup.content(guess) for guess in guesses]
+
+
+def test_nothing_is_taken_while_the_secret_keys_do_not_open_what_is_stored(
+    store: Store, accept: Accept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be sealed with a key that nobody else has, and be taken a second time once the right one is back."""
+    caller = accept.authenticate(Sources(store).add("Shop", actor="cli").live_key)
+    assert caller
+    _ = store.lookup
+    del store.__dict__["lookup"]
+    monkeypatch.setattr(store, "sealer", Sealer((b"x" * 32,)))
+    with pytest.raises(Busy, match="secret keys"):
+        accept.accept(caller, [purchase()])
+    with pytest.raises(Busy, match="secret keys"):
+        accept.check()

@@ -13,7 +13,7 @@ import time_machine
 
 from ours import clock
 from ours.errors import Busy, Forbidden, Invalid, NotFound
-from ours.plugin import Rejected
+from ours.plugin import Rejected, Skipped
 from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.overview import Overview
@@ -22,6 +22,7 @@ from ours.services.replay import Filter, Replay
 from ours.services.retention import Retention
 from ours.services.visitors import Receipt, Visitors, forgetting
 from ours.store import Store
+from ours.store.queries import forgetting as queries
 from ours.store.tables import attempts, dispatches, events, forgotten, identifiers, seen
 from ours.store.tables import visitors as table
 from tests.receiver import Receiver
@@ -168,6 +169,37 @@ def test_no_code_of_a_plugin_names_whom_it_was_about(place: Place, visitors: Vis
     assert shown["message"] == "unknown patient CanaryJane: Not there."
 
 
+def test_no_word_that_a_plugin_took_from_an_answer_outlives_forgetting(place: Place, visitors: Visitors) -> None:
+    """``Canary_Jane`` is a word, too. What we say ourselves stays, for it names nobody."""
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    words = ["Canary_Jane/1966", "rule:Canary_Jane", "http_0404canary", "http_404"]
+    Scripted.outcomes.extend([*(Rejected(word) for word in words), Skipped("Canary_Jane"), Rejected("Canary_Joe")])
+    for _ in range(5):
+        place.track(**JANE)
+    place.track(user_id="somebody else")
+    place.work()
+    visitors.forget(the_one(visitors), actor=ADMIN)
+    found = rows(place.store, sa.select(dispatches.c.state, dispatches.c.reason).order_by(dispatches.c.id))
+    erased = ("rejected", "reason_erased")
+    gone = [erased, erased, erased, ("rejected", "http_404"), ("stopped", "reason_erased")]
+    assert [*map(tuple, found)] == [*gone, ("rejected", "Canary_Joe")]
+
+
+def test_no_order_in_which_events_had_to_go_tells_whose_they_were(
+    place: Place, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Scripted, "ordered", True)
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    place.track(**JANE)
+    place.track(user_id="somebody else")
+    route_all(place)
+    lanes = sa.select(dispatches.c.lane).order_by(dispatches.c.id)
+    theirs, other = [one.lane for one in rows(place.store, lanes)]
+    assert theirs == the_one(visitors)
+    visitors.forget(theirs, actor=ADMIN)
+    assert [one.lane for one in rows(place.store, lanes)] == [None, other]
+
+
 def test_what_retention_deleted_stands_in_no_receipt_and_the_profile_stays_until_then(
     place: Place, visitors: Visitors, receiver: Receiver
 ) -> None:
@@ -307,6 +339,18 @@ def test_no_byte_of_the_person_is_left_in_any_file(place: Place, visitors: Visit
     (row,) = rows(place.store, sa.select(forgotten))
     remembered = row.visitor_id.encode()
     assert [blob for blob in kept if blob in after and blob != remembered] == []
+
+
+def test_who_was_many_is_found_and_removed_whole(place: Place, visitors: Visitors) -> None:
+    """An address that a kiosk shares gathers visitors by the day, and no statement takes 65,536 parameters."""
+    event_id = place.track(**JANE).event_id
+    place.work()
+    family = [*(f"{number:032x}" for number in range(65_600)), the_one(visitors)]
+    with place.store.write() as connection:
+        assert queries.events_of(connection, family) == [event_id]
+        assert len(queries.identifiers_of(connection, family)) == 3
+        assert queries.remove(connection, family) == 3
+    assert rows(place.store, sa.select(table.c.id)) == []
 
 
 def test_a_backup_that_brings_somebody_back_is_forgotten_again(

@@ -40,6 +40,12 @@ def test_lookup_hashes_never_run_parts_together() -> None:
     assert lookup("live", "email", "a") != lookup("test", "email", "a")
 
 
+def test_nobody_without_the_key_can_try_out_what_was_said() -> None:
+    said = Lookup(OLD).content(b"jane@example.com")
+    assert said == Lookup(OLD).content(b"jane@example.com") != Lookup(OLD).content(b"joe@example.com")
+    assert said != Lookup(NEW).content(b"jane@example.com")
+
+
 def test_the_lookup_key_is_made_once(store: Store) -> None:
     first = store.lookup("live", "email", "a")
     del store.__dict__["lookup"]

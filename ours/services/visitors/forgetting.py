@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from ours import clock, ids
 from ours.core import subjects
+from ours.core.reasons import ERASED, may_name
 from ours.errors import Busy
 from ours.services import audit
 from ours.services.actors import Who
@@ -162,7 +163,7 @@ class Forgetting:
             with self._store.write() as connection:
                 taken.stopped += queries.stopped(connection, part)
                 taken.note(queries.places(connection, part))
-                queries.unlink(connection, part)
+                _unname(connection, part)
         with self._store.write() as connection:
             held = queries.remove(connection, family)
             told = {"mode": root.mode, "visitors": len(family), "identifiers": held, "events": len(event_ids),
@@ -225,6 +226,14 @@ class Forgetting:
     def _unrouted(self, upto: str) -> bool:
         with self._store.read() as connection:
             return queries.any_unrouted(connection, upto)
+
+
+def _unname(connection: Connection, event_ids: Sequence[str]) -> None:
+    """Leave nothing at these events by which anybody could tell whose they were."""
+    told = [one for one in queries.reasons(connection, event_ids) if may_name(one)]
+    if told:
+        queries.erase_reasons(connection, event_ids, told, ERASED)
+    queries.unlink(connection, event_ids)
 
 
 def _wait(ends: float) -> None:

@@ -7,10 +7,12 @@ from sqlalchemy import Connection, bindparam, case, delete, exists, func, select
 
 from ours.core.retry import OPEN
 from ours.store import bulk
+from ours.store.chunks import batched
 from ours.store.queries.events import WAITS
 from ours.store.tables import attempts, destinations, dispatches, events, forgotten, identifiers, seen, visitors
 
 _d, _e = dispatches.c, events.c
+_CHUNK = 1_000  # a visitor may be many, and no database takes that many parameters
 NOTE = "visitor_forgotten"
 _WIPE = (
     update(events)
@@ -29,8 +31,9 @@ def any_unrouted(connection: Connection, upto: str) -> bool:
 
 
 def events_of(connection: Connection, family: Sequence[str]) -> list[str]:
-    """The ids of all events of these visitors, of either kind."""
-    return list(connection.scalars(select(_e.id).where(_e.visitor_id.in_(family)).order_by(_e.id)))
+    """The ids of all events of these visitors, of either kind, in their order."""
+    parts = (select(_e.id).where(_e.visitor_id.in_(part)) for part in batched(family, _CHUNK))
+    return sorted(one for query in parts for one in connection.scalars(query))
 
 
 def hold(connection: Connection, event_ids: Sequence[str]) -> None:
@@ -84,15 +87,31 @@ def wipe(connection: Connection, empty: dict[str, bytes], now: int) -> int:
     return gone
 
 
+def reasons(connection: Connection, event_ids: Sequence[str]) -> Sequence[str]:
+    """What tries of these events ended with."""
+    query = select(_d.reason).where(_d.event_id.in_(event_ids), _d.attempts > 0, _d.reason.is_not(None))
+    return connection.scalars(query.distinct()).all()
+
+
+def erase_reasons(connection: Connection, event_ids: Sequence[str], told: Sequence[str], instead: str) -> None:
+    """Where a try of these events ended with one of ``told``."""
+    theirs = update(dispatches).where(_d.event_id.in_(event_ids), _d.attempts > 0, _d.reason.in_(told))
+    connection.execute(theirs.values(reason=instead))
+
+
 def unlink(connection: Connection, event_ids: Sequence[str]) -> None:
     """Nobody can tell any more whose these events were."""
+    ordered = update(dispatches).where(_d.event_id.in_(event_ids), _d.lane.is_not(None))
+    connection.execute(ordered.values(lane=None))
     connection.execute(update(events).where(_e.id.in_(event_ids)).values(visitor_id=None))
 
 
 def remove(connection: Connection, family: Sequence[str]) -> int:
     """The visitors themselves, and their identifiers; how many identifiers."""
-    held = connection.execute(delete(identifiers).where(identifiers.c.visitor_id.in_(family))).rowcount
-    connection.execute(delete(visitors).where(visitors.c.id.in_(family)))
+    held = 0
+    for part in batched(family, _CHUNK):
+        held += connection.execute(delete(identifiers).where(identifiers.c.visitor_id.in_(part))).rowcount
+        connection.execute(delete(visitors).where(visitors.c.id.in_(part)))
     return held
 
 
@@ -113,8 +132,9 @@ def still_here(connection: Connection, visitor_id: str, forgotten_at: int) -> bo
 
 
 def identifiers_of(connection: Connection, family: Sequence[str]) -> Sequence[Any]:
-    query = select(identifiers).where(identifiers.c.visitor_id.in_(family))
-    return connection.execute(query.order_by(identifiers.c.attached_at, identifiers.c.hash)).all()
+    parts = (select(identifiers).where(identifiers.c.visitor_id.in_(part)) for part in batched(family, _CHUNK))
+    found = [row for query in parts for row in connection.execute(query)]
+    return sorted(found, key=lambda row: (row.attached_at, row.hash))
 
 
 def live_ones(connection: Connection, dispatch_ids: Sequence[str]) -> set[str]:

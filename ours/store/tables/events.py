@@ -44,6 +44,7 @@ events = Table(
     Index("ix_events_visitor_id", "visitor_id", "occurred_at", "id"),
 )  # fmt: skip
 
+# Both hashes are keyed (``Lookup.content``): without the key nobody tries out whom an event was about.
 seen = Table(
     "seen",
     metadata,

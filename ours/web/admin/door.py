@@ -84,13 +84,17 @@ def _loaded(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _actor() -> Actor:
-    """:raises Unauthorised: when no good token was sent."""
+    """Whose token was sent. A good one is never refused for what others send from the same address.
+
+    :raises Unauthorised: when there is none, or no good one.
+    :raises TooMany: when that happened there too often.
+    """
     scheme, _, text = request.headers.get("Authorization", "").strip().partition(" ")
     address = request.remote_addr or ""
-    if not throttle().may_try_token(address):
-        raise TooMany("Too many wrong tokens came from your address. Wait a minute.")
     actor = ours().tokens.authenticate(text.strip()) if scheme.lower() == "bearer" and text.strip() else None
     if actor is None:
+        if not throttle().may_try_token(address):
+            raise TooMany("Too many wrong tokens came from your address. Wait a minute.")
         throttle().note_wrong_token(address)
         log.get("web.admin").warning("token_refused", address=address)
         raise Unauthorised("Send a token as `Authorization: Bearer …`; it is missing, unknown or no longer good.")

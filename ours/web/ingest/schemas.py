@@ -3,9 +3,9 @@
 from functools import cached_property
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, ValidationError, validate, validates_schema
+from marshmallow import EXCLUDE, Schema, ValidationError, validates_schema
 
-from ours.core import bags, emails, phones, properties, timing
+from ours.core import allow, bags, emails, phones, properties, timing
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, USER_PROPERTIES
 from ours.core.incoming import IDENTIFY, Incoming
 from ours.core.notices import Notices
@@ -20,6 +20,11 @@ _NO_PHONE = f"This is no phone number of {phones.FEWEST} to {phones.MOST} digits
 _NO_EMAIL = "This is no email address, and finds nobody."
 _HINTS = {_NO_PHONE, _NO_EMAIL, *meant.HINTS}
 Body = dict[str, Any]
+
+
+def _no_identify(name: str) -> None:
+    if allow.reads_as_identify(name):
+        raise ValidationError("Must not be $identify: send that to /identify.")
 
 
 class Contract(Schema):
@@ -116,7 +121,7 @@ class Event(Person):
         "The event's name. It leaves only for destinations whose allow list names it.",
         longest=1000,
         required=True,
-        validate=validate.NoneOf([IDENTIFY], error="Must not be $identify: send that to /identify."),
+        validate=_no_identify,
     )
     occurred_at = Moment("time", "When it happened, in milliseconds since 1970, at most 7 days ago. Missing: now.")
     distinct_id = Id(

@@ -83,6 +83,15 @@ def test_guessing_tokens_is_slowed_down(app: Flask) -> None:
     assert answers == [401] * 20 + [429]
 
 
+def test_a_good_token_passes_whoever_guesses_at_the_same_address(app: Flask, program: Program) -> None:
+    """One program whose token has ended must not stop all others behind the same proxy or router."""
+    client, call = app.test_client(), program("balance:read")
+    for _ in range(21):
+        client.get("/api/admin/v1/balance", headers={"Authorization": "Bearer ours_ended"})
+    assert call("GET", "/balance").status_code == 200
+    assert client.get("/api/admin/v1/balance", headers={"Authorization": "Bearer ours_ended"}).status_code == 429
+
+
 def test_neither_a_cookie_nor_an_ingest_key_opens_it(app: Flask, here: Ours) -> None:
     key = here.sources.add("Shop", actor="cli").live_key
     client = app.test_client()

@@ -1,6 +1,7 @@
 """What the vendor's clients for Node, Go and PHP send is taken as it is.
 
-Their runtimes are not here, so what Node and PHP sent to a server, and what Go's source says it sends, is repeated by hand.
+Their runtimes are not here: what Node and PHP sent to a server, and what Go's source says that it sends, is repeated
+by hand.
 """
 
 import json

@@ -212,8 +212,13 @@ def test_names_and_ids_have_a_greatest_length(post: Post, field: str, longest: i
     assert field in post("track", **EVENT | {field: "x" * (longest + 1)}).get_json()["errors"]
 
 
-def test_identify_is_no_event(post: Post) -> None:
-    assert "/identify" in post("track", **EVENT | {"event": " $identify "}).get_json()["error"]
+@pytest.mark.parametrize("name", [" $identify ", "$Identify", "$IDENTIFY", "\x1c$identify"])
+def test_identify_is_no_event(post: Post, name: str) -> None:
+    assert "/identify" in post("track", **EVENT | {"event": name}).get_json()["error"]
+    assert post("track", **EVENT | {"event": name, "extra": 1}).status_code == 400
+
+
+def test_other_names_with_a_dollar_are_events(post: Post) -> None:
     assert post("track", **EVENT | {"event": "$deep_link_opened"}).status_code == 200
 
 
