@@ -148,10 +148,6 @@ Without `ip` no place is guessed |
         url = f"{settings['endpoint'].rstrip('/')}/2/httpapi"
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_json(response)
         said: Mapping[str, Any] = answer if isinstance(answer, dict) else {}

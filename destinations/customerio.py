@@ -131,10 +131,6 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         access, headers = (settings["site_id"], settings["api_key"].reveal()), {"Content-Type": "application/json"}
         return Request("POST", url, headers=headers, auth=access, data=to_json({"batch": list(items)}))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_json(response)
         errors = answer.get("errors") if isinstance(answer, dict) else None

@@ -181,10 +181,6 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
         url = f"{settings['endpoint'].rstrip('/')}/{settings['api_version']}/events:ingest"
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_json(response)
         error = answer.get("error") if isinstance(answer, dict) else None

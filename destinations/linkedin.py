@@ -177,10 +177,6 @@ page | after five in a row, it pauses |
         url = f"{settings['endpoint'].rstrip('/')}/rest/conversionEvents"
         return Request("POST", url, headers=headers, data=to_json({"elements": list(items)}))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_json(response)
         body = answer if isinstance(answer, dict) else {}

@@ -172,10 +172,6 @@ unless you do |
         url = f"{settings['endpoint'].rstrip('/')}/{settings['api_version']}/{settings['tag_id']}/events"
         return Request("POST", url, headers=headers, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_json(response)
         body = answer if isinstance(answer, dict) else {}

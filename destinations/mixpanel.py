@@ -114,10 +114,6 @@ class Mixpanel(Destination):
             "POST", f"{host}/import", params=query, headers=headers, auth=(token, ""), data=to_json(list(items))
         )
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_json(response)
         failed = answer.get("failed_records") if isinstance(answer, dict) else None

@@ -186,10 +186,6 @@ class Pinterest(Destination):
         url = f"{settings['endpoint'].rstrip('/')}/{path}"
         return Request("POST", url, params=query, headers=headers, data=to_json({"data": list(items)}))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         status, body = response.status_code, read_json(response)
         answer = body if isinstance(body, dict) else {}

@@ -199,10 +199,6 @@ class TikTok(Destination):
         url = f"{settings['endpoint'].rstrip('/')}/open_api/{settings['api_version']}/event/track/"
         return Request("POST", url, headers=headers, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         outcome, answer = by_api_status(response), read_json(response)
         code = answer.get("code") if isinstance(answer, dict) else None

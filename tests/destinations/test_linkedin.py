@@ -22,6 +22,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import alone
 
 APP = {"client_id": "an-app", "client_secret": "a-client-secret-for-tests", "token": "a-refresh-token-for-tests"}
 GIVEN = {"conversion_id": "104012", **APP}
@@ -233,12 +234,12 @@ def test_whom_linkedin_names_for_the_time_is_tried_again_and_the_others_go_at_on
     message = "Conversion time should be within 90 days and not exceed current time, indices [0, 2] (0-indexed)."
     late = Retry("invalid_time", "LinkedIn takes it for future or too old: is this machine's clock right?")
     assert plugin.read_batch(said(400, message), [{}, {}, {}]) == [late, OTHERS, late]
-    assert plugin.read(said(400, message)) == late
+    assert alone(plugin, said(400, message)) == late
 
 
 def test_what_linkedin_quotes_is_passed_on_to_nobody() -> None:
     message = 'ERROR :: /user/userIds/0/idType :: "jane@example.com" is not an enum symbol'
-    assert plugin.read(said(422, message)) == Rejected(
+    assert alone(plugin, said(422, message)) == Rejected(
         "invalid_user_userids_0_idtype", "LinkedIn refused user.userIds.0.idType.", "user.userIds.0.idType"
     )
 

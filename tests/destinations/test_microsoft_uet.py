@@ -11,6 +11,7 @@ from ours.plugin import Delivered, Delivery, Rejected, Retry, Split, Unauthorize
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import alone
 
 GIVEN = {"tag_id": "187012345", "access_token": "a-token-for-tests"}
 CLICK = "dd4afccc-b1c9-4a4c-ad95-44dd7e5006ab"
@@ -199,7 +200,7 @@ def test_all_arrived_and_what_was_left_out_is_noted() -> None:
     assert outcomes == [
         Delivered("t-1"), Delivered("Without customData.currency (InvalidCurrency)."), Delivered("t-1"),
     ]  # fmt: skip
-    assert plugin.read(answer(200, b'{"traceId": "t-2"}')) == Delivered("t-2")
+    assert alone(plugin, answer(200, b'{"traceId": "t-2"}')) == Delivered("t-2")
 
 
 @pytest.mark.parametrize("odd", [b'{"eventsReceived": 1}', b"OK", b"", b"[]", b"{}"])
@@ -216,12 +217,12 @@ def test_those_that_microsoft_names_are_rejected_by_their_first_fault_and_the_ot
     ]
     nobody = Rejected("Empty", "Microsoft refused userData: Empty.", "userData")
     assert plugin.read_batch(said(400, *faults), [{}, {}, {}]) == [OTHERS, OTHERS, nobody]
-    assert plugin.read(said(400, (0, "data[0].userData", "Empty", False))) == nobody
+    assert alone(plugin, said(400, (0, "data[0].userData", "Empty", False))) == nobody
 
 
 def test_a_time_that_microsoft_does_not_like_is_tried_again() -> None:
     """What is too old is not sent, so that it must be a clock."""
-    outcome = plugin.read(said(400, (0, "data[0].eventTime", "InvalidEventTime", False)))
+    outcome = alone(plugin, said(400, (0, "data[0].eventTime", "InvalidEventTime", False)))
     words = "Microsoft refused eventTime: InvalidEventTime. Is this machine's clock right?"
     assert outcome == Retry("InvalidEventTime", words)
 
@@ -241,11 +242,11 @@ def test_a_time_that_microsoft_does_not_like_is_tried_again() -> None:
 def test_a_refusal_that_names_no_event_is_halved_until_one_is_alone(odd: Any) -> None:
     refused = Rejected("refused", "Microsoft refused it, and did not say why.")
     assert plugin.read_batch(odd, [{}, {}]) == refused
-    assert plugin.read(odd) == refused
+    assert alone(plugin, odd) == refused
 
 
 def test_what_microsoft_quotes_is_passed_on_to_nobody() -> None:
-    outcome = plugin.read(said(400, (0, "data[0].userData.em", "Not a jane@example.com", False)))
+    outcome = alone(plugin, said(400, (0, "data[0].userData.em", "Not a jane@example.com", False)))
     assert outcome == Rejected("refused", "Microsoft refused userData.em: refused.", "userData.em")
 
 

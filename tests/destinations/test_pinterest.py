@@ -21,6 +21,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import alone
 
 GIVEN = {"ad_account_id": "549755885175", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -274,8 +275,8 @@ def test_a_count_alone_is_enough_where_it_is_all_of_them() -> None:
 def test_a_request_that_was_refused_is_sent_in_halves_and_alone_it_is_rejected() -> None:
     refusal = answer(400, b'{"code": 4196, "message": "The request was invalid."}')
     assert plugin.read_batch(refusal, [{}, {}]) == Split("pinterest_4196", "The request was invalid.")
-    assert plugin.read(refusal) == Rejected("pinterest_4196", "The request was invalid.")
-    assert plugin.read(answer(422, b"")) == Rejected("http_422", "Pinterest answered 422.")
+    assert alone(plugin, refusal) == Rejected("pinterest_4196", "The request was invalid.")
+    assert alone(plugin, answer(422, b"")) == Rejected("http_422", "Pinterest answered 422.")
 
 
 @pytest.mark.parametrize(
@@ -283,11 +284,11 @@ def test_a_request_that_was_refused_is_sent_in_halves_and_alone_it_is_rejected()
     [(401, Unauthorized), (403, Unauthorized), (404, Unauthorized), (302, Unauthorized), (503, Retry), (500, Retry)],
 )
 def test_other_answers_mean_what_their_status_does(status: int, kind: type) -> None:
-    assert isinstance(plugin.read(answer(status, b'{"code": 2, "message": "Said."}')), kind)
+    assert isinstance(alone(plugin, answer(status, b'{"code": 2, "message": "Said."}')), kind)
 
 
 def test_it_rests_when_it_was_too_fast() -> None:
-    outcome = plugin.read(answer(429, b'{"code": 8}', {"X-RateLimit-Reset": "9"}))
+    outcome = alone(plugin, answer(429, b'{"code": 8}', {"X-RateLimit-Reset": "9"}))
     assert outcome == Retry("http_429", "The destination answered 429.", 9.0, throttle=True)
 
 

@@ -22,6 +22,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import alone
 
 GIVEN = {"event_source_id": "CABCDEFGHIJKLMNOPQRS", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -253,12 +254,12 @@ def said(code: Any, message: str = "Said.", **more: Any) -> bytes:
     ],
 )
 def test_the_verdict_goes_by_tiktoks_code_and_not_by_the_status(status: int, body: bytes, expected: object) -> None:
-    assert plugin.read(answer(status, body)) == expected
+    assert alone(plugin, answer(status, body)) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"OK", b"[]", said(None), said("0")])
 def test_a_200_without_a_code_says_nothing(body: bytes) -> None:
-    assert isinstance(plugin.read(answer(200, body)), Unknown)
+    assert isinstance(alone(plugin, answer(200, body)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +286,7 @@ def test_where_none_of_them_is_named_the_whole_batch_is_refused(message: str) ->
 
 
 def test_it_waits_as_long_as_tiktok_says() -> None:
-    outcome = plugin.read(answer(200, said(40100), {"X-RateLimit-Reset": "9"}))
+    outcome = alone(plugin, answer(200, said(40100), {"X-RateLimit-Reset": "9"}))
     assert outcome == Retry("tiktok_40100", "Said.", 9.0, throttle=True)
 
 

@@ -20,6 +20,7 @@ from ours.plugin import (
 )
 from ours.plugin.testing.exchange import answer
 from ours.registry import load_built_in
+from tests.destinations.asking import alone
 
 SENT = "Mon, 23 Nov 2026 12:00:00 GMT"
 
@@ -75,7 +76,7 @@ def test_no_vendor_is_taken_for_a_page_and_no_page_for_a_vendor() -> None:
     """A captive portal, a proxy, the sign-in of a gateway: what answers there did not take the event."""
     loaded = {one.slug: one.plugin for one in load_built_in().loaded}
     vendors = set(doubles.names()) - {"webhook"}
-    verdicts = {slug: loaded[slug].read(answer(200, b"<!doctype html><p>Sign in</p>")) for slug in vendors}
+    verdicts = {slug: alone(loaded[slug], answer(200, b"<!doctype html><p>Sign in</p>")) for slug in vendors}
     assert {slug: said for slug, said in verdicts.items() if not isinstance(said, Unauthorized)} == {}
 
 
