@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -31,7 +32,7 @@ from ours.plugin import (
 from ours.plugin.identifiers import event_key, somebody
 from ours.plugin.values import currency, number, read_all, text, whole, word
 
-IDENTIFY, PROFILE = "$identify", "$set."
+PROFILE = "$set."
 AMPLITUDES_OWN = ("[Amplitude]", "$identify", "$groupidentify")
 PEOPLE = ("user_id", "device_id")
 TEXTS = (
@@ -192,7 +193,7 @@ def profile(given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
     known = {name.removeprefix(PROFILE): value for name, value in given.items() if name.startswith(PROFILE)}
     if not known:
         return Skipped("nothing_to_set", f"Map what Amplitude may know of the visitor: {PROFILE}plan, say.")
-    return {"event_type": IDENTIFY, "user_properties": {"$set": cut(known)}}
+    return {"event_type": "$identify", "user_properties": {"$set": cut(known)}}
 
 
 def cut(value: Any) -> Any:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -28,7 +29,7 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import currency, granted, number, read_all, text, word
 
-IDENTIFY, ATTRIBUTE = "$identify", "attribute."
+ATTRIBUTE = "attribute."
 EVENT = {"name", "id", "email", "cio_id", "marketing_consent", "properties"}
 RULES = {"value": number, "currency": currency}
 STEERS = {"recipient", "from_address", "reply_to"}

@@ -7,6 +7,8 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
     Batching,
     Delivered,
     Delivery,
@@ -19,10 +21,10 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unauthorized,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     iso,
@@ -36,7 +38,6 @@ from ours.plugin.identifiers import country_code, google_email, google_name, has
 from ours.plugin.values import currency, granted, is_unread, number, present, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
-IDENTIFY = "$identify"
 CLICKS = ("gclid", "gbraid", "wbraid")
 SOURCES = ["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"]
 CONFIGURED_WRONG = re.compile(
@@ -100,9 +101,9 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
     )
     default_mapping = {
         "transaction_id": "{{event.distinct_id}}",
-        "gclid": "{{event.default_properties.gclid || event.event_properties.gclid || visitor.gclid}}",
-        "gbraid": "{{event.default_properties.gbraid || event.event_properties.gbraid || visitor.gbraid}}",
-        "wbraid": "{{event.default_properties.wbraid || event.event_properties.wbraid || visitor.wbraid}}",
+        "gclid": click_id("gclid"),
+        "gbraid": click_id("gbraid"),
+        "wbraid": click_id("wbraid"),
         "email": "{{visitor.email}}",
         "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
@@ -148,7 +149,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         clicks = {name: clicked for name in CLICKS if (clicked := text(given.get(name)))}
         device = {"ipAddress": text(given.get("ip")), "userAgent": text(given.get("user_agent"))}
         event = {

@@ -7,6 +7,8 @@ from typing import Any
 from marshmallow import validates_schema
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
     Batching,
     Delivered,
     Delivery,
@@ -19,12 +21,12 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unauthorized,
     Unknown,
     ValidationError,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     read_json,
@@ -34,7 +36,6 @@ from ours.plugin import (
 from ours.plugin.identifiers import country_code, email, hashed, name
 from ours.plugin.values import amount, currency, is_unread, number, text
 
-IDENTIFY = "$identify"
 RULE = re.compile(r"(?:urn:lla:llaPartnerConversion:)?(\d{1,20})", re.ASCII)
 LEAD = re.compile(r"urn:li:leadGenFormResponse:[\w-]{1,200}", re.ASCII)
 HASHED_NAMES = "202609"  # the first version that takes names as hashes; before it, only in clear
@@ -106,7 +107,7 @@ page | after five in a row, it pauses |
         "event_id": "{{event.distinct_id}}",
         "email": "{{visitor.email}}",
         "email_sha256": "{{event.email || visitor.email_sha256}}",
-        "li_fat_id": "{{event.default_properties.li_fat_id || event.event_properties.li_fat_id || visitor.li_fat_id}}",
+        "li_fat_id": click_id("li_fat_id"),
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
     }
@@ -148,7 +149,7 @@ page | after five in a row, it pauses |
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         rule = RULE.fullmatch(text(given.get("conversion_id")) or settings["conversion_id"])
         user = user_of(given, settings["api_version"])
         value, code = number(given.get("value")), currency(given.get("currency"))

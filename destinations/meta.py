@@ -6,6 +6,9 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
@@ -18,10 +21,10 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Unauthorized,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     read_json,
@@ -32,8 +35,6 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import address, currency, number, objected, text
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
          "last_name", "gender", "date_of_birth", "city", "state", "zip", "country", "external_id", "fbclid",
@@ -113,11 +114,11 @@ dataset, address, version | after five in a row, it pauses |
         "zip": "{{visitor.zip}}",
         "country": "{{visitor.country}}",
         "external_id": "{{event.external_id}}",
-        "client_user_agent": BROWSER,
+        "client_user_agent": USER_AGENT,
         "event_source_url": "{{event.default_properties.current_url}}",
-        "fbc": "{{event.default_properties.fbc || event.event_properties.fbc || visitor.fbc}}",
-        "fbp": "{{event.default_properties.fbp || event.event_properties.fbp || visitor.fbp}}",
-        "fbclid": "{{event.default_properties.fbclid || event.event_properties.fbclid || visitor.fbclid}}",
+        "fbc": click_id("fbc"),
+        "fbp": click_id("fbp"),
+        "fbclid": click_id("fbclid"),
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
         "order_id": "{{event.event_properties.order_id}}",
@@ -155,7 +156,7 @@ dataset, address, version | after five in a row, it pauses |
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         source = text(given.get("action_source")) or settings["action_source"]
         custom = {name: custom_value(name, value) for name, value in given.items() if name not in EVENT}
         event = {

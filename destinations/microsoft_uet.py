@@ -6,6 +6,9 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
@@ -18,10 +21,10 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     read_json,
@@ -31,8 +34,6 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import address, currency, granted, is_unread, number, text
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CUSTOM, PAGE = "custom", "pageLoad"
 CLEAR = {"anonymous_id": "anonymousId", "idfa": "idfa", "gaid": "gaid",
          "client_user_agent": "clientUserAgent", "client_ip_address": "clientIpAddress"}  # fmt: skip
@@ -109,8 +110,8 @@ unless you do |
         "email": "{{visitor.email}}",
         "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
-        "msclkid": "{{event.default_properties.msclkid || event.event_properties.msclkid || visitor.msclkid}}",
-        "client_user_agent": BROWSER,
+        "msclkid": click_id("msclkid"),
+        "client_user_agent": USER_AGENT,
         "event_source_url": "{{event.default_properties.current_url}}",
         "ad_storage": "{{visitor.consent.ad_storage}}",
         "ad_user_data": "{{visitor.consent.ad_user_data}}",
@@ -147,7 +148,7 @@ unless you do |
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         own = {name: value for name, value in given.items() if name not in EVENT}
         custom = {RENAMED.get(name, name): custom_value(name, value) for name, value in own.items()}
         event = {

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -28,7 +29,6 @@ from ours.plugin import (
 from ours.plugin.identifiers import somebody
 from ours.plugin.values import currency, number, text, word
 
-IDENTIFY = "$identify"
 PROFILE = "$set."
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 FEW_PROPERTIES, LONGEST, LARGEST = 254, 255, 1_000_000

@@ -6,6 +6,9 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
@@ -17,10 +20,10 @@ from ours.plugin import (
     Response,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     read_json,
@@ -30,8 +33,6 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import address, amount, currency, granted, objected, present, read_all, rows, text, texts, whole
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 EVENTS = {
     "add_payment_info", "add_to_cart", "add_to_wishlist", "app_install", "app_open", "checkout", "contact", "custom",
     "customize_product", "find_location", "initiate_checkout", "lead", "page_visit", "schedule", "search", "signup",
@@ -121,8 +122,8 @@ class Pinterest(Destination):
         "zip": "{{visitor.zip}}",
         "country": "{{visitor.country}}",
         "external_id": "{{event.external_id}}",
-        "click_id": "{{event.default_properties.epik || event.event_properties.epik || visitor.epik}}",
-        "client_user_agent": BROWSER,
+        "click_id": click_id("epik"),
+        "client_user_agent": USER_AGENT,
         "event_source_url": "{{event.default_properties.current_url}}",
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
@@ -162,7 +163,7 @@ class Pinterest(Destination):
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         custom = custom_data(given)
         if isinstance(custom, Rejected):
             return custom

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivery,
     Destination,
@@ -30,7 +31,7 @@ from ours.plugin import (
 from ours.plugin.identifiers import event_key, somebody
 from ours.plugin.values import currency, number, read_all, text
 
-IDENTIFY, PROFILE, POSTHOGS_OWN = "$identify", "$set.", "$"
+PROFILE, POSTHOGS_OWN = "$set.", "$"
 CHANGES_PEOPLE = {"$identify", "$create_alias", "$merge_dangerously", "$groupidentify", "$set", "$snapshot"}
 EVENT = {"event", "distinct_id", "ip", "properties"}
 RULES = {"value": number, "revenue": number, "currency": currency}
@@ -167,7 +168,7 @@ def profile(given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
     known = {name.removeprefix(PROFILE): value for name, value in given.items() if name.startswith(PROFILE)}
     if not known:
         return Skipped("nothing_to_set", f"Map what PostHog may know of the visitor: {PROFILE}plan, say.")
-    return {"event": IDENTIFY, "properties": {"$set": known}}
+    return {"event": "$identify", "properties": {"$set": known}}
 
 
 def place(given: Mapping[str, Any]) -> dict[str, Any]:

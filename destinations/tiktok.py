@@ -6,6 +6,9 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
@@ -18,11 +21,11 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unauthorized,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     rate_limit_after,
@@ -34,8 +37,6 @@ from ours.plugin import (
 from ours.plugin import identifiers as ids
 from ours.plugin.values import address, currency, granted, number, objected, present, read_all, rows, text, whole
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("ttclid", "ttp", "ip", "user_agent", "locale")
 CONSENTS = ("ad_user_data", "ad_personalization")
 EVENT = {"event", "event_id", "email", "email_sha256", "phone", "external_id", "first_name", "last_name", "zip", "city",
@@ -128,9 +129,9 @@ class TikTok(Destination):
         "first_name": "{{visitor.first_name}}",
         "last_name": "{{visitor.last_name}}",
         "zip": "{{visitor.zip}}",
-        "ttclid": "{{event.default_properties.ttclid || event.event_properties.ttclid || visitor.ttclid}}",
+        "ttclid": click_id("ttclid"),
         "ttp": "{{event.default_properties.ttp || event.event_properties.ttp}}",
-        "user_agent": BROWSER,
+        "user_agent": USER_AGENT,
         "url": "{{event.default_properties.current_url}}",
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
@@ -170,7 +171,7 @@ class TikTok(Destination):
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         properties = properties_of(given)
         if isinstance(properties, Rejected):
             return properties

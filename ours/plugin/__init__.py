@@ -13,7 +13,10 @@ from ours.plugin.reading import by_api_status, by_status, oauth_token, rate_limi
 from ours.plugin.session import unanswered
 from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.spec import hookimpl
+from ours.plugin.templates import USER_AGENT, click_id
 from ours.plugin.types import (
+    IDENTIFY,
+    NO_CONVERSION,
     Delivered,
     Delivery,
     Duplicate,
@@ -33,6 +36,9 @@ from ours.plugin.types import (
 __all__ = [
     "API_VERSION",
     "EVENT_MAPPING",
+    "IDENTIFY",
+    "NO_CONVERSION",
+    "USER_AGENT",
     "Batching",
     "Category",
     "Delivered",
@@ -63,6 +69,7 @@ __all__ = [
     "Visitor",
     "by_api_status",
     "by_status",
+    "click_id",
     "describe_settings",
     "dump_settings",
     "envelope",
