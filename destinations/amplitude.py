@@ -30,7 +30,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text, whole, word
+from ours.plugin.values import currency, number, read_all, text, unreadable, whole, word
 
 PROFILE = "$set."
 AMPLITUDES_OWN = ("[Amplitude]", "$identify", "$groupidentify")
@@ -179,7 +179,7 @@ def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
         return Rejected("reserved_event_type", "Names that begin so are Amplitude's own.", "event_type")
     read, wrong = read_all(given, RULES)
     if wrong:
-        return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as Amplitude wants it.", wrong)
+        return unreadable(wrong, RULES[wrong])
     own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(PROFILE)}
     top = {field: read.get(field) for field in ON_TOP} | {field: text(given.get(field)) for field in TEXTS}
     if top["revenue"] is not None or top["price"] is not None:

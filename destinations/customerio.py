@@ -27,7 +27,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import currency, granted, number, read_all, text, word
+from ours.plugin.values import currency, granted, number, read_all, text, unreadable, word
 
 ATTRIBUTE = "attribute."
 EVENT = {"name", "id", "email", "cio_id", "marketing_consent", "properties"}
@@ -164,7 +164,7 @@ def occurrence(given: Mapping[str, Any], known: str) -> dict[str, Any] | Rejecte
         return Rejected("invalid_name", f"A name has at most {LONGEST_NAME} bytes.", "name")
     read, wrong = read_all(given, RULES)
     if wrong:
-        return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as a number or a currency.", wrong)
+        return unreadable(wrong, RULES[wrong])
     own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(ATTRIBUTE)}
     many = bag.items() if isinstance(bag, Mapping) else ()
     attributes = {field: value for field, value in many if field not in STEERS} | own

@@ -1,7 +1,7 @@
 """LinkedIn ads, by the Conversions API."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from marshmallow import validates_schema
@@ -34,10 +34,11 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import country_code, email, hashed, name
-from ours.plugin.values import amount, currency, is_unread, number, text
+from ours.plugin.values import amount, currency, read_all, text, unreadable
 
 RULE = re.compile(r"(?:urn:lla:llaPartnerConversion:)?(\d{1,20})", re.ASCII)
 LEAD = re.compile(r"urn:li:leadGenFormResponse:[\w-]{1,200}", re.ASCII)
+WORTH: Mapping[str, Callable[[Any], Any]] = {"value": amount, "currency": currency}
 HASHED_NAMES = "202609"  # the first version that takes names as hashes; before it, only in clear
 # How LinkedIn words a refusal is not documented: three ways that were observed. What can't be read is searched for.
 NAMED = re.compile(r"(?:Index: (\d{1,4}), )?ERROR :: ((?:/\w{1,40}){1,6})?", re.ASCII)
@@ -152,19 +153,19 @@ page | after five in a row, it pauses |
             return NO_CONVERSION
         rule = RULE.fullmatch(text(given.get("conversion_id")) or settings["conversion_id"])
         user = user_of(given, settings["api_version"])
-        value, code = number(given.get("value")), currency(given.get("currency"))
+        worth = worth_of(given)
         if rule is None:
             return Rejected("invalid_conversion_id", "The conversion rule is no number and no URN.", "conversion_id")
         if not any(user.values()):
             return Rejected("no_user_data", "Nothing of the visitor is known that LinkedIn could match.", "user_data")
-        event = {
+        if isinstance(worth, Rejected):
+            return worth
+        return {
             "conversion": f"urn:lla:llaPartnerConversion:{rule[1]}",
             "conversionHappenedAt": delivery.event.occurred_at,
             "eventId": text(given.get("event_id")) or delivery.id,
             "user": user,
-        }
-        worth = {} if value is None else {"conversionValue": {"currencyCode": code, "amount": amount(value)}}
-        return unread_worth(given, value, code) or event | worth
+        } | worth
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         headers = {
@@ -212,15 +213,16 @@ def user_of(given: Mapping[str, Any], version: str) -> dict[str, Any]:
     return user
 
 
-def unread_worth(given: Mapping[str, Any], value: float | None, code: str | None) -> Rejected | None:
+def worth_of(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     """Without it, LinkedIn would take what the conversion rule is worth in its place."""
-    if is_unread(given.get("value"), value):
-        return Rejected("invalid_value", "The value is no number, such as 12.5.", "value")
-    if is_unread(given.get("currency"), code):
-        return Rejected("invalid_currency", "The currency is no three letters, such as EUR.", "currency")
-    if value is not None and code is None:
+    read, unread = read_all({name: given.get(name) for name in WORTH}, WORTH)
+    if unread:
+        return unreadable(unread, WORTH[unread])
+    if "value" not in read:
+        return {}
+    if "currency" not in read:
         return Rejected("no_currency", "LinkedIn takes no value without its currency: map it.", "currency")
-    return None
+    return {"conversionValue": {"currencyCode": read["currency"], "amount": read["value"]}}
 
 
 def one_by_one(elements: Any, count: int) -> Outcome | Sequence[Outcome]:

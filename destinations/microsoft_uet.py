@@ -1,7 +1,7 @@
 """Microsoft Advertising, by the UET Conversions API."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, granted, is_unread, number, text
+from ours.plugin.values import address, currency, granted, number, read_all, text, unreadable
 
 CUSTOM, PAGE = "custom", "pageLoad"
 CLEAR = {"anonymous_id": "anonymousId", "idfa": "idfa", "gaid": "gaid",
@@ -42,6 +42,8 @@ ALONE_NOBODY = {"clientUserAgent", "clientIpAddress"}
 EVENT = {"event_type", "event_name", "event_id", "event_source_url", "referrer_url", "page_title", "page_load_id",
          "email", "email_sha256", "phone", "external_id", "msclkid", *CONSENTS, *CLEAR}  # fmt: skip
 SUMS, RENAMED = ("value", "eventValue", "ecommTotalValue"), {"order_id": "transactionId"}
+RULES: Mapping[str, Callable[[Any], Any]] = {**dict.fromkeys(SUMS, number), "currency": currency,
+                                             "order_id": lambda value: text(value) or value}  # fmt: skip
 MSCLKID = re.compile(r"(?i)(?:_uet)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 TIME = "InvalidEventTime"
 PLACE = re.compile(r"data\[\d{1,4}\]\.")
@@ -149,8 +151,7 @@ unless you do |
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
             return NO_CONVERSION
-        own = {name: value for name, value in given.items() if name not in EVENT}
-        custom = {RENAMED.get(name, name): custom_value(name, value) for name, value in own.items()}
+        custom, unread = read_all({name: value for name, value in given.items() if name not in EVENT}, RULES)
         event = {
             "eventType": text(given.get("event_type")) or CUSTOM,
             "eventId": text(given.get("event_id")) or delivery.id,
@@ -162,10 +163,10 @@ unless you do |
             "pageLoadId": text(given.get("page_load_id")),
             "adStorageConsent": consent(given),
             "userData": user_data(given, settings),
-            "customData": {name: value for name, value in custom.items() if value not in (None, "")},
+            "customData": {RENAMED.get(name, name): value for name, value in custom.items() if value != ""},
         }
         event = {name: value for name, value in event.items() if value not in (None, {})}
-        return unread(own, custom) or wrong(event) or event
+        return unreadable(unread, RULES[unread]) if unread else wrong(event) or event
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         body = {"data": list(items), "continueOnValidationError": False, "dataProvider": settings["data_provider"]}
@@ -201,22 +202,6 @@ def consent(given: Mapping[str, Any]) -> str | None:
     """One no is a no; where nobody said anything, Microsoft takes it for granted."""
     said = [granted(given.get(name)) for name in CONSENTS]
     return "D" if False in said else "G" if said[0] else None
-
-
-def custom_value(name: str, value: Any) -> Any:
-    """Sums as numbers, currencies as codes and order ids as texts; all else as it was mapped."""
-    if name in SUMS:
-        return number(value)
-    return currency(value) if name == "currency" else text(value) or value if name == "order_id" else value
-
-
-def unread(given: Mapping[str, Any], read: Mapping[str, Any]) -> Rejected | None:
-    """Microsoft would take the conversion and leave out what it is worth, and nobody would know."""
-    for name in (*SUMS, "currency"):
-        if is_unread(given.get(name), read.get(name)):
-            wanted = "three letters, such as EUR" if name == "currency" else "number, such as 12.5"
-            return Rejected(f"invalid_{name.lower()}", f"The {name} is no {wanted}.", name)
-    return None
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:

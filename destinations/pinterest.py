@@ -31,7 +31,20 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, amount, currency, granted, objected, present, read_all, rows, text, texts, whole
+from ours.plugin.values import (
+    address,
+    amount,
+    currency,
+    granted,
+    objected,
+    present,
+    read_all,
+    rows,
+    text,
+    texts,
+    unreadable,
+    whole,
+)
 
 EVENTS = {
     "add_payment_info", "add_to_cart", "add_to_wishlist", "app_install", "app_open", "checkout", "contact", "custom",
@@ -239,8 +252,7 @@ def custom_data(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     if strange := min(own.keys() - CUSTOM.keys(), default=None):
         return Rejected("unknown_field", f"Pinterest would refuse the whole request for {strange}.", strange)
     read, unread = read_all(own, CUSTOM)
-    said = f"What is mapped to {unread} is not what Pinterest takes there."
-    return Rejected(f"invalid_{unread}", said, unread) if unread else present(read)
+    return unreadable(unread, CUSTOM[unread]) if unread else present(read)
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:

@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text
+from ours.plugin.values import currency, number, read_all, text, unreadable
 
 PROFILE, POSTHOGS_OWN = "$set.", "$"
 CHANGES_PEOPLE = {"$identify", "$create_alias", "$merge_dangerously", "$groupidentify", "$set", "$snapshot"}
@@ -157,7 +157,7 @@ def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] |
         return Rejected("invalid_event", f"A name has at most {LONGEST} characters.", "event")
     read, wrong = read_all(given, RULES)
     if wrong:
-        return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as a number or a currency.", wrong)
+        return unreadable(wrong, RULES[wrong])
     own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(PROFILE)}
     many = bag.items() if isinstance(bag, Mapping) else ()
     properties = {field: value for field, value in many if not field.startswith(POSTHOGS_OWN)} | own

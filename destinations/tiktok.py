@@ -35,7 +35,19 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, granted, number, objected, present, read_all, rows, text, whole
+from ours.plugin.values import (
+    address,
+    currency,
+    granted,
+    number,
+    objected,
+    present,
+    read_all,
+    rows,
+    text,
+    unreadable,
+    whole,
+)
 
 CLEAR = ("ttclid", "ttp", "ip", "user_agent", "locale")
 CONSENTS = ("ad_user_data", "ad_personalization")
@@ -233,8 +245,7 @@ def properties_of(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     """Every field that is nothing else: those that TikTok wants in a form of their own, and all others as mapped."""
     own = {name: value for name, value in given.items() if name not in EVENT}
     read, unread = read_all(own, PROPERTIES)
-    said = f"What is mapped to {unread} is not what TikTok takes there."
-    return Rejected(f"invalid_{unread}", said, unread) if unread else present(read)
+    return unreadable(unread, PROPERTIES[unread]) if unread else present(read)
 
 
 def limited(given: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ours.plugin.identifiers import plain
+from ours.plugin.types import Rejected
 
 Detail = Literal["site", "path", "full"]
 _NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,30})?|\.\d{1,30})")
@@ -73,6 +74,12 @@ def read_all(given: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]
     return {name: value for name, value in read.items() if value is not None}, unread
 
 
+def unreadable(name: str, rule: Callable[[Any], Any]) -> Rejected:
+    """What comes of a field that ``rule`` can't read: left out in silence, it would be missed by nobody."""
+    wanted = _WANTED.get(getattr(rule, "func", rule), "what is taken there")
+    return Rejected(f"invalid_{word(name)}", f"What is mapped to {name} can't be read as {wanted}.", name)
+
+
 def rows(value: Any, rules: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]]) -> list[dict[str, Any]] | None:
     """A list of objects, such as what was bought, and of each nothing but what ``rules`` name: how it is read, and by
     which names callers may send it. None where it is no such list, or one of them could not be read.
@@ -131,3 +138,14 @@ def _agreed(value: Any) -> bool | None:
 
 def _first(bag: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return next((bag[key] for key in keys if bag.get(key) not in (None, "")), None)
+
+
+_WANTED: Mapping[Callable[..., Any], str] = {
+    text: "a text",
+    texts: "a list of texts",
+    number: "a number, such as 12.5",
+    amount: "a number, such as 12.5",
+    whole: "a whole number, such as 2",
+    currency: "three letters, such as EUR",
+    rows: "a list of objects",
+}
