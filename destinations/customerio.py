@@ -24,6 +24,7 @@ from ours.plugin import (
     hookimpl,
     read_json,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
@@ -109,9 +110,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         endpoint = Endpoint(load_default="https://track.customer.io", metadata={
             "label": "Endpoint",
             "help": "`https://track-eu.customer.io` for an account in the European Union."})  # fmt: skip
-        api_version = fields.String(load_default="v2", validate=validate.Regexp(
-            r"v\d{1,3}\Z", error="Must be a version, such as v2."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
+        api_version = usual.api_version("v2")
 
     def item(self, delivery: Delivery) -> Any:
         given, event = delivery.fields, delivery.event

@@ -22,9 +22,10 @@ from ours.plugin import (
     hookimpl,
     read_json,
     to_json,
+    usual,
     validate,
 )
-from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, is_unread, number, text
 
 KNOWN = {
@@ -120,9 +121,7 @@ class GA4(Destination):
             "help": "Sends to Google's validation server, which keeps nothing and says what is wrong."})  # fmt: skip
         debug_mode = fields.Boolean(load_default=False, metadata={
             "label": "Debug mode", "help": "Shows the events in DebugView."})  # fmt: skip
-        phone_region = fields.String(validate=is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        phone_region = usual.phone_region()
 
     def build(self, delivery: Delivery) -> Request | Rejected:
         settings, given = delivery.settings, delivery.fields

@@ -13,7 +13,6 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -31,10 +30,11 @@ from ours.plugin import (
     read_json,
     retry_after,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin.google import is_service_account, service_account_request
-from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, is_unread, number, present, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
@@ -132,16 +132,11 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
             "help": "Its id: the number in the address of its page in Google Ads."})  # fmt: skip
         event_source = fields.String(load_default="WEB", validate=validate.OneOf(SOURCES), metadata={
             "label": "Event source", "help": "Where the conversions happen."})  # fmt: skip
-        phone_region = fields.String(validate=is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        phone_region = usual.phone_region()
         validate_only = fields.Boolean(load_default=False, metadata={
             "label": "Validate only", "help": "Google checks the events and keeps none."})  # fmt: skip
-        api_version = fields.String(load_default="v1", validate=validate.Regexp(
-            r"v\d{1,3}\w{0,10}\Z", error="Must be a version, such as v1."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://datamanager.googleapis.com", metadata={
-            "label": "Endpoint", "help": "Another address than Google's own."})  # fmt: skip
+        api_version = usual.api_version("v1")
+        endpoint = usual.endpoint("https://datamanager.googleapis.com", "Google")
 
     def token_request(self, settings: Mapping[str, Any], now: int) -> Request:
         return service_account_request(settings["service_account"], SCOPE, now)

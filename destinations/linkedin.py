@@ -31,6 +31,7 @@ from ours.plugin import (
     hookimpl,
     read_json,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin.identifiers import country_code, email, hashed, name
@@ -127,9 +128,7 @@ page | after five in a row, it pauses |
         api_version = fields.String(load_default="202609", validate=validate.Regexp(
             r"[a-z]?\d{3,8}\Z", error="Must be a version, such as 202609."), metadata={
             "label": "API version", "help": "LinkedIn retires a version after about a year."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://api.linkedin.com", metadata={
-            "label": "Endpoint",
-            "help": "Another address than LinkedIn's own, such as a gateway of yours."})  # fmt: skip
+        endpoint = usual.endpoint("https://api.linkedin.com", "LinkedIn")
         token_endpoint = Endpoint(load_default="https://www.linkedin.com/oauth/v2/accessToken", metadata={
             "label": "Token endpoint", "help": "Where access tokens are fetched."})  # fmt: skip
 

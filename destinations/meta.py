@@ -13,7 +13,6 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -30,6 +29,7 @@ from ours.plugin import (
     read_json,
     retry_after,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
@@ -133,25 +133,16 @@ dataset, address, version | after five in a row, it pauses |
             "help": "Events Manager, Settings, Conversions API, Generate access token."})  # fmt: skip
         action_source = fields.String(load_default="website", validate=validate.OneOf(SOURCES), metadata={
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
+        url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
             "label": "Limited data use",
             "help": "Asks Meta to process as the laws of US states want, by place."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that Meta can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        external_id_key = usual.external_id_key("Meta")
+        phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={
             "label": "Test event code", "help": "From Test events in the Events Manager."})  # fmt: skip
-        api_version = fields.String(load_default="v26.0", validate=validate.Regexp(
-            r"v\d{1,3}(\.\d)?\Z", error="Must be a version, such as v26.0."), metadata={
-            "label": "API version", "help": "Meta retires a version after about two years."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://graph.facebook.com", metadata={
-            "label": "Endpoint", "help": "Another address than Meta's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v26.0", "Meta retires a version after about two years.")
+        endpoint = usual.endpoint("https://graph.facebook.com", "Meta")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings

@@ -13,7 +13,6 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -29,6 +28,7 @@ from ours.plugin import (
     hookimpl,
     read_json,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
@@ -129,23 +129,13 @@ unless you do |
             "label": "UET tag", "example": "187012345", "help": "Conversions, UET tag: its id."})  # fmt: skip
         access_token = Secret(required=True, metadata={
             "label": "Access token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that Microsoft can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        url_detail = usual.url_detail()
+        external_id_key = usual.external_id_key("Microsoft")
+        phone_region = usual.phone_region()
         data_provider = fields.String(load_default="ours", validate=validate.Length(1, 50), metadata={
             "label": "Data provider", "help": "What Microsoft knows the sender by in its monitoring."})  # fmt: skip
-        api_version = fields.String(load_default="v1", validate=validate.Regexp(
-            r"v\d{1,3}\Z", error="Must be a version, such as v1."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://capi.uet.microsoft.com", metadata={
-            "label": "Endpoint",
-            "help": "Another address than Microsoft's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v1")
+        endpoint = usual.endpoint("https://capi.uet.microsoft.com", "Microsoft")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings

@@ -13,7 +13,6 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -28,6 +27,7 @@ from ours.plugin import (
     hookimpl,
     read_json,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
@@ -155,23 +155,13 @@ class Pinterest(Destination):
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
         own_events = fields.String(load_default="", metadata={
             "label": "Own events", "help": "Further names, with commas. Reports may not show them."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that Pinterest can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        url_detail = usual.url_detail()
+        external_id_key = usual.external_id_key("Pinterest")
+        phone_region = usual.phone_region()
         test_mode = fields.Boolean(load_default=False, metadata={
             "label": "Test", "help": "Pinterest checks the events and records none."})  # fmt: skip
-        api_version = fields.String(load_default="v5", validate=validate.Regexp(
-            r"v\d{1,3}\Z", error="Must be a version, such as v5."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://api.pinterest.com", metadata={
-            "label": "Endpoint",
-            "help": "Another address than Pinterest's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v5")
+        endpoint = usual.endpoint("https://api.pinterest.com", "Pinterest")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings

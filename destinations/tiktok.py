@@ -13,7 +13,6 @@ from ours.plugin import (
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -32,6 +31,7 @@ from ours.plugin import (
     read_json,
     retry_after,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
@@ -161,24 +161,15 @@ class TikTok(Destination):
             "label": "Access token", "help": "Events Manager, Settings, Generate access token."})  # fmt: skip
         event_source = fields.String(load_default="web", validate=validate.OneOf(["web", "offline", "crm"]), metadata={
             "label": "Event source", "help": "Where the events happen."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
+        url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
             "label": "Limited data use", "help": "Asks it for every event."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that TikTok can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        external_id_key = usual.external_id_key("TikTok")
+        phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={
             "label": "Test event code", "help": "From Test events in the Events Manager."})  # fmt: skip
-        api_version = fields.String(load_default="v1.3", validate=validate.Regexp(
-            r"v\d{1,3}(\.\d{1,2})?\Z", error="Must be a version, such as v1.3."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://business-api.tiktok.com", metadata={
-            "label": "Endpoint", "help": "Another address than TikTok's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v1.3")
+        endpoint = usual.endpoint("https://business-api.tiktok.com", "TikTok")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
