@@ -169,9 +169,10 @@ def postal_code(value: Any, country: Any = None) -> str | None:
 
 
 def country_code(value: Any) -> str | None:
-    """Two letters in lower case (ISO 3166); anything else can't be read."""
+    """Two letters in lower case (ISO 3166), so ``gb`` of ``"UK"``; anything else can't be read."""
     text = (plain(value) or "").lower()
-    return text if len(text) == 2 and text.isascii() and text.isalpha() else None
+    code = "gb" if text == "uk" else text
+    return code if len(code) == 2 and code.isascii() and code.isalpha() else None
 
 
 def birthday(value: Any) -> str | None:

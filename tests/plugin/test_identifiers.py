@@ -118,6 +118,7 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
         (partial(ids.postal_code, country="GB"), "SW1A 1AA", "sw1a1aa"),
         (ids.postal_code, 94105, "94105"),
         (ids.country_code, "FR", "fr"),
+        (ids.country_code, " UK", "gb"),
         (ids.country_code, "France", None),
         (ids.birthday, "1990-02-28", "19900228"),
         (ids.birthday, "19900228", "19900228"),

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ours.core.modifications import addresses, hashing, texts, urls
+from ours.plugin.identifiers import is_hash
 
 OnText = Callable[[str], str | None]
 
@@ -32,7 +33,7 @@ def _each(modify: OnText, value: Any) -> Any:
 
 
 def _hash(prepare: OnText, digest: Callable[[str], str], text: str) -> str | None:
-    if hashing.already(text):
+    if is_hash(text):
         return text.strip().lower()
     ready = prepare(text)
     return None if ready is None else digest(ready)
