@@ -33,7 +33,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, number, objected, text
+from ours.plugin.values import address, currency, is_unread, number, objected, read_all, text, unreadable
 
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
@@ -41,6 +41,9 @@ EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email",
          "opt_out", *CLEAR}  # fmt: skip
 SOURCES = ["website", "app", "email", "phone_call", "chat", "physical_store", "system_generated",
            "business_messaging", "other"]  # fmt: skip
+RULES: Mapping[str, Callable[[Any], Any]] = {
+    "value": number, "predicted_ltv": number, "currency": currency, "order_id": text,
+}  # fmt: skip
 FOR_NOW = {1, 2, 341, 368, 5000, 21009}
 TOO_FAST = {4, 17, 32, 613, *range(80000, 80015)}
 NO_ACCESS = {10, 102, 190, *range(200, 300), 2500, 2635}  # the last two: no such path, and a version that is no more
@@ -69,7 +72,8 @@ class Meta(Destination):
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | where it happened, instead of what the settings say |
     | `opt_out` | yes in any spelling, and what can't be read: not used to choose ads |
-    | `value`, `currency`, `order_id` | a `Purchase` must have the first two |
+    | `value`, `currency` | a `Purchase` must have them |
+    | `order_id` | a text, or a whole number; all else is rejected |
 
     `website` events need `client_user_agent` and `event_source_url`. One event that is wrong, or older than seven days,
     makes Meta refuse the whole request: Ours sends it again in halves until the wrong one is alone.
@@ -148,16 +152,17 @@ dataset, address, version | after five in a row, it pauses |
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
             return NO_CONVERSION
-        source = text(given.get("action_source")) or settings["action_source"]
-        custom = {name: custom_value(name, value) for name, value in given.items() if name not in EVENT}
+        custom = custom_data(given)
+        if isinstance(custom, Rejected):
+            return custom
         event = {
             "event_name": text(given.get("event_name")),
             "event_time": delivery.event.occurred_at // 1000,
             "event_id": text(given.get("event_id")) or delivery.id,
-            "action_source": source,
+            "action_source": text(given.get("action_source")) or settings["action_source"],
             "event_source_url": address(given.get("event_source_url"), settings["url_detail"]),
             "user_data": user_data(given, settings, delivery.event.occurred_at),
-            "custom_data": {name: value for name, value in custom.items() if value is not None},
+            "custom_data": custom,
         }
         event = {name: value for name, value in event.items() if value not in (None, {})}
         if settings["limited_data_use"]:
@@ -213,13 +218,12 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
     return {name: value for name, value in found.items() if value}
 
 
-def custom_value(name: str, value: Any) -> Any:
-    """Amounts as numbers, currencies as codes and order ids as texts; all else as it was mapped."""
-    if name in {"value", "predicted_ltv"}:
-        return number(value)
-    if name == "order_id":
-        return text(value) or value
-    return currency(value) if name == "currency" else value
+def custom_data(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
+    """Every field that is nothing else; a sum or a currency that can't be read is left out."""
+    own = {name: value for name, value in given.items() if name not in EVENT}
+    read, _ = read_all(own, RULES)
+    unread = is_unread(own.get("order_id"), read.get("order_id"))
+    return unreadable("order_id", RULES["order_id"]) if unread else read
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:

@@ -42,8 +42,7 @@ ALONE_NOBODY = {"clientUserAgent", "clientIpAddress"}
 EVENT = {"event_type", "event_name", "event_id", "event_source_url", "referrer_url", "page_title", "page_load_id",
          "email", "email_sha256", "phone", "external_id", "msclkid", *CONSENTS, *CLEAR}  # fmt: skip
 SUMS, RENAMED = ("value", "eventValue", "ecommTotalValue"), {"order_id": "transactionId"}
-RULES: Mapping[str, Callable[[Any], Any]] = {**dict.fromkeys(SUMS, number), "currency": currency,
-                                             "order_id": lambda value: text(value) or value}  # fmt: skip
+RULES: Mapping[str, Callable[[Any], Any]] = {**dict.fromkeys(SUMS, number), "currency": currency, "order_id": text}
 MSCLKID = re.compile(r"(?i)(?:_uet)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 TIME = "InvalidEventTime"
 PLACE = re.compile(r"data\[\d{1,4}\]\.")
@@ -69,7 +68,8 @@ class MicrosoftUET(Destination):
     | `event_source_url`, `referrer_url` | reduced to the site, unless the settings allow more; the second not mapped \
 unless you do |
     | `ad_storage`, `ad_user_data`, `ad_personalization` | consent: one no is a no, and so is what can't be read |
-    | `value`, `currency`, `order_id` | what it is worth, and the transaction |
+    | `value`, `currency` | what it is worth: a number and three letters |
+    | `order_id` | the transaction: a text, or a whole number; all else is rejected |
     | `external_id` | hashed; with a key of yours, where one is set; not mapped unless you do |
     | `anonymous_id`, `idfa`, `gaid`, `client_ip_address` | in clear; not mapped unless you do |
     | `event_type`, `page_load_id`, `page_title` | `custom` or `pageLoad`, and a page's; not mapped unless you do |

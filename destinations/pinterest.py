@@ -94,7 +94,8 @@ class Pinterest(Destination):
     | `opt_out` | yes in any spelling, and what can't be read: this visitor is not tracked |
     | `ad_user_data`, `ad_personalization` | consent: a no, and what can't be read, is an `opt_out` |
     | `value`, `currency` | a number and three letters; without a currency it is your account's |
-    | `order_id`, `num_items`, `content_ids`, `search_string` and all else of `custom_data` | as Pinterest calls it |
+    | `order_id` | a text, or a whole number; all else is rejected |
+    | `num_items`, `content_ids`, `search_string` and all else of `custom_data` | as Pinterest calls it |
     | `opt_out_type` | map `LDP` to it to ask for limited data processing, with `state` and `country` |
     | `contents` | a list of what was bought: `id` (or `product_id`, `item_id`, `sku`), `item_name`, `item_category`, \
 `item_brand`, `item_price`, `quantity`; the rest of it stays here. Not mapped unless you do |

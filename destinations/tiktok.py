@@ -90,7 +90,7 @@ class TikTok(Destination):
     | `ip`, `locale`, `city`, `state`, `country` | in clear; not mapped unless you do |
     | `url`, `referrer` | reduced to the site, unless the settings allow more; `referrer` is not mapped unless you do |
     | `value`, `currency` | a number and three letters; a value needs its currency |
-    | `order_id`, `shop_id` | text |
+    | `order_id`, `shop_id` | a text, or a whole number; all else is rejected |
     | `contents` | a list of what was bought: `content_id` (or `product_id`, `item_id`, `sku`, `id`), `content_name`, \
 `content_category`, `brand`, `price`, `quantity`; the rest of it stays here. Not mapped unless you do |
     | `lead_id`, `lead_event_source` | a lead's, where the event source is `crm` |

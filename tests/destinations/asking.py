@@ -13,3 +13,7 @@ def alone(plugin: Destination, response: Response) -> Any:
         return plugin.read(response)
     said = plugin.read_batch(response, [{}])
     return said if isinstance(said, Outcome) else said[0]
+
+
+NO_ORDER_IDS = [{"a": 1}, ["1001"], True, 10.5, "  "]
+"""What a vendor would refuse a whole request for, where it takes an order's id as a text."""

@@ -11,6 +11,7 @@ from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthori
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import NO_ORDER_IDS
 
 GIVEN = {"dataset_id": "123456789012345", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -127,6 +128,13 @@ def test_what_would_spoil_a_whole_request_is_rejected_here(fields: dict[str, Any
 
 def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
     assert item(fields={"order_id": 1001})["custom_data"]["order_id"] == "1001"
+
+
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "order_id" not in item(fields={"order_id": ""})["custom_data"]
 
 
 def test_settings_and_mapping_decide_on_privacy() -> None:

@@ -11,7 +11,7 @@ from ours.plugin import Delivered, Delivery, Rejected, Retry, Split, Unauthorize
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import alone
+from tests.destinations.asking import NO_ORDER_IDS, alone
 
 GIVEN = {"tag_id": "187012345", "access_token": "a-token-for-tests"}
 CLICK = "dd4afccc-b1c9-4a4c-ad95-44dd7e5006ab"
@@ -182,6 +182,13 @@ def test_a_request_is_for_all_or_none_and_carries_the_token_in_a_header() -> Non
         "data": [{"a": 1}, {"b": 2}], "continueOnValidationError": False, "dataProvider": "shop",
     }  # fmt: skip
     assert MicrosoftUET.batching.atomic
+
+
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "transactionId" not in item(fields={"order_id": ""})["customData"]
 
 
 def said(status: int, *faults: tuple[Any, str, str, Any], **more: Any) -> Any:

@@ -21,7 +21,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import alone
+from tests.destinations.asking import NO_ORDER_IDS, alone
 
 GIVEN = {"ad_account_id": "549755885175", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -232,6 +232,13 @@ def test_whoever_objects_or_denies_consent_is_opted_out(fields: dict[str, Any], 
 
 
 FINE, FAILED = {"status": "processed"}, {"status": "failed", "error_message": "Too old."}
+
+
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "order_id" not in item(fields={"order_id": ""})["custom_data"]
 
 
 def told(*events: Any, **more: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import alone
+from tests.destinations.asking import NO_ORDER_IDS, alone
 
 GIVEN = {"event_source_id": "CABCDEFGHIJKLMNOPQRS", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -227,6 +227,13 @@ def test_whoever_objects_or_denies_consent_is_used_for_less(fields: dict[str, An
     assert sent.get("limited_data_use", False) is limited
     assert not {"limited_data_use", "ad_user_data", "ad_personalization"} & sent["properties"].keys()
     assert item(fields=fields, limited_data_use=True)["limited_data_use"] is True
+
+
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "order_id" not in item(fields={"order_id": ""})["properties"]
 
 
 def said(code: Any, message: str = "Said.", **more: Any) -> bytes:
