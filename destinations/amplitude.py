@@ -25,7 +25,8 @@ from ours.plugin import (
     fields,
     hookimpl,
     rate_limit_after,
-    read_json,
+    read_object,
+    refused_together,
     to_json,
     validate,
 )
@@ -150,8 +151,7 @@ Without `ip` no place is guessed |
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        said: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        said = read_object(response)
         if response.status_code in (400, 429):
             return refusal(said, response, len(items))
         if response.status_code == 403 and len(items) > 1:
@@ -212,8 +212,7 @@ def refusal(said: Mapping[str, Any], response: Response, count: int) -> Outcome 
         return Unauthorized("invalid_api_key", "Amplitude knows no project with this API key.")  # its own words show it
     named = {index: outcome for index, outcome in blamed(said, response) if index in range(count)}
     if named:
-        rest = Split("refused_with_others", "Amplitude refused the request for another event in it.")
-        return [named.get(index, rest) for index in range(count)]
+        return refused_together(named, count, "Amplitude")
     if response.status_code == 429:
         return Retry("http_429", error, rate_limit_after(response) or REST, throttle=True)
     return Rejected("invalid_request", error)

@@ -22,7 +22,7 @@ from ours.plugin import (
     by_api_status,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
     usual,
     validate,
@@ -132,8 +132,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         return Request("POST", url, headers=headers, auth=access, data=to_json({"batch": list(items)}))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        errors = answer.get("errors") if isinstance(answer, dict) else None
+        errors = read_object(response).get("errors")
         told = [one if isinstance(one, Mapping) else {} for one in errors] if isinstance(errors, list) else []
         if response.ok and errors:
             return by_index(told, len(items))

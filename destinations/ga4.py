@@ -20,7 +20,7 @@ from ours.plugin import (
     by_api_status,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
     usual,
     validate,
@@ -145,8 +145,7 @@ class GA4(Destination):
         return Request("POST", settings["endpoint"].rstrip("/") + path, params=query, headers=headers, data=data)
 
     def read(self, response: Response) -> Outcome:
-        answer = read_json(response)
-        told = answer.get("validationMessages") if isinstance(answer, dict) else None
+        told = read_object(response).get("validationMessages")
         first = told[0] if isinstance(told, list) and told else None
         if response.ok and isinstance(first, dict):
             code, field = first.get("validationCode"), first.get("fieldPath")
@@ -200,7 +199,6 @@ def whose(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    region = settings.get("phone_region")
     address = {
         "sha256_first_name": hashed(given.get("first_name"), letters),
         "sha256_last_name": hashed(given.get("last_name"), letters),
@@ -209,14 +207,12 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
         "postal_code": text(given.get("postal_code")),
         "country": (country_code(given.get("country")) or "").upper(),
     }
-    address = {name: value for name, value in address.items() if value}
-    email = hashed(given.get("email"), google_email)
-    number_ = hashed(given.get("phone"), partial(phone, region=region))
-    return {
-        **({"sha256_email_address": [email]} if email else {}),
-        **({"sha256_phone_number": [number_]} if number_ else {}),
-        **({"address": [address]} if address else {}),
+    known = {
+        "sha256_email_address": hashed(given.get("email"), google_email),
+        "sha256_phone_number": hashed(given.get("phone"), partial(phone, region=settings.get("phone_region"))),
+        "address": {name: value for name, value in address.items() if value},
     }
+    return {name: [one] for name, one in known.items() if one}
 
 
 def letters(value: Any) -> str | None:

@@ -27,7 +27,8 @@ from ours.plugin import (
     fields,
     hookimpl,
     iso,
-    read_json,
+    read_object,
+    refused_together,
     retry_after,
     to_json,
     usual,
@@ -178,13 +179,12 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        error = answer.get("error") if isinstance(answer, dict) else None
+        answer = read_object(response)
+        error = answer.get("error")
         if isinstance(error, dict) and not response.ok:
             return verdicts_of(error, response, len(items))
         outcome = by_api_status(response)
-        note = text(answer.get("requestId")) if isinstance(answer, dict) else None
-        return Delivered(note or "") if isinstance(outcome, Delivered) else outcome
+        return Delivered(text(answer.get("requestId")) or "") if isinstance(outcome, Delivered) else outcome
 
 
 def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, Any]]:
@@ -215,8 +215,7 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
         return Unauthorized(reason, said)
     named = dict(violations(details, count))
     if named and count > 1:
-        rest = Split("refused_with_others", "Google refused the request for another event in it.")
-        return [named.get(index, rest) for index in range(count)]
+        return refused_together(named, count, "Google")
     return named.get(0) or (Split(reason, said) if count > 1 else Rejected(reason, said))
 
 

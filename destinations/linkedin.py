@@ -21,7 +21,6 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Split,
     Unauthorized,
     Unknown,
     ValidationError,
@@ -29,7 +28,8 @@ from ours.plugin import (
     click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
+    refused_together,
     to_json,
     usual,
     validate,
@@ -179,8 +179,7 @@ page | after five in a row, it pauses |
         return Request("POST", url, headers=headers, data=to_json({"elements": list(items)}))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        body = answer if isinstance(answer, dict) else {}
+        body = read_object(response)
         status, said = response.status_code, text(body.get("message")) or ""
         outcome = by_api_status(response)
         if isinstance(outcome, Delivered):
@@ -247,8 +246,7 @@ def refusals(said: str, status: int, count: int) -> Outcome | Sequence[Outcome]:
     named = dict(culprits(said))
     here = {index: one for index, one in named.items() if index is not None and index < count}
     if here and count > 1:
-        rest = Split("refused_with_others", "LinkedIn refused the request for another event in it.")
-        return [here.get(index, rest) for index in range(count)]
+        return refused_together(here, count, "LinkedIn")
     alone = here.get(0) or named.get(None) if count == 1 else None
     return alone or Rejected(f"linkedin_{status}", f"LinkedIn refused it ({status}), and did not say why.")
 

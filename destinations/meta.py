@@ -26,7 +26,7 @@ from ours.plugin import (
     click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     retry_after,
     to_json,
     usual,
@@ -181,17 +181,15 @@ dataset, address, version | after five in a row, it pauses |
         return Request("POST", url, headers=headers, data=to_json(body))
 
     def read(self, response: Response) -> Outcome:
-        answer = read_json(response)
-        error = answer.get("error") if isinstance(answer, dict) else None
+        answer = read_object(response)
+        error = answer.get("error")
         if isinstance(error, dict) and not response.ok:
             return verdict(error, response)
-        note = answer.get("fbtrace_id") if isinstance(answer, dict) else None
         outcome = by_api_status(response)
-        return Delivered(str(note or "")) if isinstance(outcome, Delivered) else outcome
+        return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
-        outcome, answer = self.read(response), read_json(response)
-        received = answer.get("events_received") if isinstance(answer, dict) else None
+        outcome, received = self.read(response), read_object(response).get("events_received")
         if isinstance(outcome, Delivered) and received != len(items):
             return Unknown("count_differs", f"Of {len(items)} events Meta says to have received {received}.")
         return outcome

@@ -20,13 +20,13 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Split,
     Unknown,
     by_api_status,
     click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
+    refused_together,
     to_json,
     usual,
     validate,
@@ -165,8 +165,7 @@ unless you do |
         return Request("POST", url, headers=headers, data=to_json(body))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        body = answer if isinstance(answer, dict) else {}
+        body = read_object(response)
         outcome = by_api_status(response)
         if isinstance(outcome, Delivered):
             return received(body, len(items))
@@ -224,8 +223,7 @@ def refused(body: Mapping[str, Any], count: int) -> Outcome | Sequence[Outcome]:
     faults = [one for one in told(body) if one[0] < count]
     named = {index: because(field, word) for index, field, word in faults[::-1]}
     if named and count > 1:
-        rest = Split("refused_with_others", "Microsoft refused the request for another event in it.")
-        return [named.get(index, rest) for index in range(count)]
+        return refused_together(named, count, "Microsoft")
     return named.get(0) or Rejected("refused", "Microsoft refused it, and did not say why.")
 
 

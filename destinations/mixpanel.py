@@ -23,7 +23,7 @@ from ours.plugin import (
     Unknown,
     by_api_status,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
 )
 from ours.plugin.identifiers import somebody
@@ -86,8 +86,6 @@ class Mixpanel(Destination):
             "label": "Project token", "help": "Project settings, Access keys."})  # fmt: skip
         endpoint = Endpoint(load_default="https://api.mixpanel.com", metadata={
             "label": "Endpoint",
-
-
             "help": "`https://api-eu.mixpanel.com` and `https://api-in.mixpanel.com` elsewhere."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
@@ -115,11 +113,11 @@ class Mixpanel(Destination):
         )
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        failed = answer.get("failed_records") if isinstance(answer, dict) else None
+        answer = read_object(response)
+        failed = answer.get("failed_records")
         if response.status_code in (200, 400) and isinstance(failed, list) and failed:
             return by_index(failed, len(items))
-        if response.ok and isinstance(answer, dict) and (answer.get("error") or answer.get("status") == 0):
+        if response.ok and (answer.get("error") or answer.get("status") == 0):
             return Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
         return by_api_status(response)
 

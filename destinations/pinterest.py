@@ -25,7 +25,7 @@ from ours.plugin import (
     click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
     usual,
     validate,
@@ -192,8 +192,7 @@ class Pinterest(Destination):
         return Request("POST", url, params=query, headers=headers, data=to_json({"data": list(items)}))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        status, body = response.status_code, read_json(response)
-        answer = body if isinstance(body, dict) else {}
+        status, answer = response.status_code, read_object(response)
         told = verdicts_in(answer)
         if status in (200, 422) and len(told) == len(items):
             return [verdict(one) for one in told]

@@ -24,7 +24,7 @@ from ours.plugin import (
     fields,
     hookimpl,
     iso,
-    read_json,
+    read_object,
     to_json,
     validate,
 )
@@ -138,8 +138,7 @@ own. Map the ones you want one by one: `$current_url`, say |
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
     def read(self, response: Response) -> Outcome:
-        answer = read_json(response)
-        said: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        said = read_object(response)
         if response.ok and said.get("quota_limited"):
             return Retry("quota_limited", "The project is over its limit at PostHog.", OVER_QUOTA_REST, throttle=True)
         if response.status_code == 400:

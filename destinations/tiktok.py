@@ -20,7 +20,6 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Split,
     Unauthorized,
     Unknown,
     by_api_status,
@@ -28,7 +27,8 @@ from ours.plugin import (
     fields,
     hookimpl,
     rate_limit_after,
-    read_json,
+    read_object,
+    refused_together,
     retry_after,
     to_json,
     usual,
@@ -204,8 +204,8 @@ class TikTok(Destination):
         return Request("POST", url, headers=headers, data=to_json(body))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        outcome, answer = by_api_status(response), read_json(response)
-        code = answer.get("code") if isinstance(answer, dict) else None
+        outcome, answer = by_api_status(response), read_object(response)
+        code = answer.get("code")
         if not isinstance(code, int):
             missing = Unknown("no_code", "TikTok's answer has no code, which would say what became of it.")
             return missing if isinstance(outcome, Delivered) else outcome
@@ -267,9 +267,7 @@ def verdict(code: int, said: str, response: Response, count: int) -> Outcome | S
         return Unauthorized(word, said)
     named = INDEX.search(said) if code != PARTLY else None
     if named and int(named[1]) < count:
-        rest = Split("refused_with_others", "TikTok refused the request for another event in it.")
-        culprit = Rejected(word, said, named[2] or None)
-        return [culprit if index == int(named[1]) else rest for index in range(count)]
+        return refused_together({int(named[1]): Rejected(word, said, named[2] or None)}, count, "TikTok")
     return Rejected(word, said)
 
 

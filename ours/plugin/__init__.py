@@ -9,7 +9,16 @@ from ours.plugin.envelope import EVENT_MAPPING, envelope, iso, to_json
 from ours.plugin.inputs import Endpoint, Headers, Secret
 from ours.plugin.mapped import Mapped
 from ours.plugin.network import Network, NetworkRefused
-from ours.plugin.reading import by_api_status, by_status, oauth_token, rate_limit_after, read_json, retry_after
+from ours.plugin.reading import (
+    by_api_status,
+    by_status,
+    oauth_token,
+    rate_limit_after,
+    read_json,
+    read_object,
+    refused_together,
+    retry_after,
+)
 from ours.plugin.session import unanswered
 from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.spec import hookimpl
@@ -80,6 +89,8 @@ __all__ = [
     "oauth_token",
     "rate_limit_after",
     "read_json",
+    "read_object",
+    "refused_together",
     "retry_after",
     "secrets_of",
     "sends_itself",

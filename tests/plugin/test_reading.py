@@ -9,6 +9,7 @@ from ours.plugin import (
     Rejected,
     Retry,
     SecretValue,
+    Split,
     Token,
     Unauthorized,
     by_api_status,
@@ -16,6 +17,8 @@ from ours.plugin import (
     oauth_token,
     rate_limit_after,
     read_json,
+    read_object,
+    refused_together,
     retry_after,
 )
 from ours.plugin.testing.exchange import answer
@@ -162,3 +165,14 @@ def test_a_body_that_is_no_json_reads_as_none(body: bytes) -> None:
 
 def test_a_json_body_is_read() -> None:
     assert read_json(answer(200, b'{"a": [1]}')) == {"a": [1]}
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"text"', b"<html>", b"[" * 5_000])
+def test_what_is_no_object_is_read_as_an_empty_one(body: bytes) -> None:
+    assert read_object(answer(200, body)) == {}
+    assert read_object(answer(400, b'{"code": 5}')) == {"code": 5}
+
+
+def test_of_a_batch_refused_whole_those_that_are_named_are_told_and_the_others_go_again() -> None:
+    bad, rest = Rejected("bad"), Split("refused_with_others", "Chat refused the request for another event in it.")
+    assert refused_together({1: bad, 7: bad}, 3, "Chat") == [rest, bad, rest]
