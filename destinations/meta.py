@@ -205,11 +205,9 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
         "ct": ("city", ids.place), "st": ("state", state), "zp": ("zip", postal_code),
         "country": ("country", ids.country_code),
     }  # fmt: skip
-    key = settings.get("external_id_key")
-    known = given.get("external_id")
     found: dict[str, Any] = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = found["em"] or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.squeezed)
+    found["external_id"] = ids.external_id(given.get("external_id"), settings.get("external_id_key"), ids.squeezed)
     found |= {name: text(given.get(name)) for name in CLEAR}
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)

@@ -174,13 +174,12 @@ unless you do |
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read."""
-    key, known = settings.get("external_id_key"), given.get("external_id")
     clicked = MSCLKID.fullmatch(text(given.get("msclkid")) or "")
     hashes = [ids.hashed(given.get(name), ids.stripped_email) for name in ("email", "email_sha256")]
     found = {
         "em": hashes[0] or hashes[1],
         "ph": ids.hashed(given.get("phone"), partial(ids.phone, region=settings.get("phone_region"))),
-        "externalId": ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain),
+        "externalId": ids.external_id(given.get("external_id"), settings.get("external_id_key")),
         "msclkid": "-".join(clicked.groups()).lower() if clicked else None,
     }
     found |= {theirs: text(given.get(name)) for name, theirs in CLEAR.items()}

@@ -216,7 +216,7 @@ def snake(value: Any) -> str:
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read: lists of hashes, and what leaves in clear."""
-    country, key, known = given.get("country"), settings.get("external_id_key"), given.get("external_id")
+    country = given.get("country")
     phone, state = partial(ids.phone_digits, region=settings.get("phone_region")), partial(ids.state, country=country)
     rules: dict[str, tuple[str, Callable[[Any], str | None]]] = {
         "ph": ("phone", phone), "fn": ("first_name", ids.lowered), "ln": ("last_name", ids.lowered),
@@ -226,7 +226,7 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
     }  # fmt: skip
     found = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = ids.hashed(given.get("email"), ids.email) or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain)
+    found["external_id"] = ids.external_id(given.get("external_id"), settings.get("external_id_key"))
     hashes = {name: [one] for name, one in found.items() if one}
     return hashes | present({name: text(given.get(name)) for name in CLEAR})
 

@@ -217,12 +217,11 @@ class TikTok(Destination):
 
 def user(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read."""
-    key, known = settings.get("external_id_key"), given.get("external_id")
     phone = partial(ids.phone, region=settings.get("phone_region"))
     return present({
         "email": ids.hashed(given.get("email"), ids.email) or ids.hashed(given.get("email_sha256"), ids.email),
         "phone": ids.hashed(given.get("phone"), phone),
-        "external_id": ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain),
+        "external_id": ids.external_id(given.get("external_id"), settings.get("external_id_key")),
         "first_name": ids.hashed(given.get("first_name"), ids.squeezed),
         "last_name": ids.hashed(given.get("last_name"), ids.squeezed),
         "zip_code": ids.hashed(given.get("zip"), ids.squeezed),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ours.plugin import ValidationError
+from ours.plugin import SecretValue, ValidationError
 from ours.plugin import identifiers as ids
 from ours.plugin.testing.hostile import hostile_values
 
@@ -158,6 +158,13 @@ def test_an_id_can_be_hidden_under_a_key() -> None:
     assert ids.keyed("customer-7", "salt") == ids.keyed(" customer-7 ", "salt") != ids.keyed("customer-7", "other")
     assert ids.keyed("customer-7", "salt") != sha256("customer-7")
     assert ids.keyed(None, "salt") is None
+
+
+def test_an_external_id_is_hashed_where_there_is_no_key() -> None:
+    assert ids.external_id("Customer-7", SecretValue("key")) == ids.keyed("Customer-7", "key")
+    assert ids.external_id(" Customer-7 ", None) == sha256("Customer-7")
+    assert ids.external_id(" Customer-7 ", None, ids.squeezed) == sha256("customer-7")
+    assert ids.external_id({}, SecretValue("key")) is None
 
 
 @pytest.mark.parametrize("raw", [None, "", " Null ", 0, "-1", "N/A", "Anonymous", "unknown", {}, "[]", True])
