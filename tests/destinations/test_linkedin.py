@@ -1,7 +1,7 @@
 """LinkedIn's Conversions API: the very requests, both ways in, and its refusals as they were observed."""
 
-import hashlib
 import json
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -10,7 +10,6 @@ import pytest
 from destinations.linkedin import LinkedIn
 from ours.plugin import (
     Delivered,
-    Delivery,
     Rejected,
     Retry,
     Split,
@@ -22,7 +21,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import alone
+from tests.destinations.asking import alone, delivery_to, sha256
 
 APP = {"client_id": "an-app", "client_secret": "a-client-secret-for-tests", "token": "a-refresh-token-for-tests"}
 GIVEN = {"conversion_id": "104012", **APP}
@@ -36,27 +35,15 @@ class TestLinkedIn(DestinationContract):
     destination = LinkedIn
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 class TestLinkedInWithATokenOfTheCampaignManager(DestinationContract):
     destination = LinkedIn
     settings: ClassVar = DIRECT
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **changes: Any) -> Any:
-    event, version = sample_event(sample, **changes.pop("event", {})), {"api_version": changes.pop("version", "202609")}
-    values = load_settings(LinkedIn, GIVEN | version)
-    mapped = sample_delivery(event=event, mapping=LinkedIn.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}, **changes))
+    event, version = changes.pop("event", {}), {"api_version": changes.pop("version", "202609")}
+    return plugin.item(replace(delivery_to(LinkedIn, GIVEN | version, sample, fields, **event), **changes))
 
 
 def test_a_purchase_names_its_buyer_by_hash_and_its_worth_as_a_text() -> None:

@@ -1,17 +1,16 @@
 """Meta's Conversions API: the very requests, the hashes that Meta publishes, and its codes."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
 import pytest
 
 from destinations.meta import Meta
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
+from ours.plugin import Delivered, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import NO_ORDER_IDS
+from tests.destinations.asking import NO_ORDER_IDS, ByDistinctId, delivery_to, sha256
 
 GIVEN = {"dataset_id": "123456789012345", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -20,32 +19,19 @@ PERSON = {
 }  # fmt: skip
 
 
-class TestMeta(DestinationContract):
+class TestMeta(ByDistinctId, DestinationContract):
     destination = Meta
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-class TestMetaFromABackend(DestinationContract):
+class TestMetaFromABackend(ByDistinctId, DestinationContract):
     destination = Meta
     settings: ClassVar = {**GIVEN, "action_source": "system_generated", "external_id_key": "a-key-for-tests"}
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(Meta, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    delivery = sample_delivery(event=event, mapping=Meta.default_mapping, settings=values)
-    laid = {**delivery.fields, **(fields or {})}
-    return Meta().item(sample_delivery(event=event, settings=values, fields=laid))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return Meta().item(delivery_to(Meta, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_meta_does() -> None:

@@ -1,17 +1,16 @@
 """Microsoft's UET Conversions API: the very requests, the hashes of its guide, its faults and warnings."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
 import pytest
 
 from destinations.microsoft_uet import MicrosoftUET
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Split, Unauthorized, Unknown, load_settings
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin import Delivered, Rejected, Retry, Split, Unauthorized, Unknown, load_settings
+from ours.plugin.testing import DestinationContract, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import NO_ORDER_IDS, alone
+from tests.destinations.asking import NO_ORDER_IDS, ByDistinctId, alone, delivery_to, sha256
 
 GIVEN = {"tag_id": "187012345", "access_token": "a-token-for-tests"}
 CLICK = "dd4afccc-b1c9-4a4c-ad95-44dd7e5006ab"
@@ -24,31 +23,19 @@ OTHERS = Split("refused_with_others", "Microsoft refused the request for another
 plugin = MicrosoftUET()
 
 
-class TestMicrosoftUET(DestinationContract):
+class TestMicrosoftUET(ByDistinctId, DestinationContract):
     destination = MicrosoftUET
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-class TestMicrosoftUETWithAKey(DestinationContract):
+class TestMicrosoftUETWithAKey(ByDistinctId, DestinationContract):
     destination = MicrosoftUET
     settings: ClassVar = {**GIVEN, "external_id_key": "a-key-for-tests", "url_detail": "full"}
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(MicrosoftUET, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    mapped = sample_delivery(event=event, mapping=MicrosoftUET.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return plugin.item(delivery_to(MicrosoftUET, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_microsoft_does() -> None:

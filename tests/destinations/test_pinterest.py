@@ -1,6 +1,5 @@
 """Pinterest's Conversions API: the very requests, what would spoil a whole one, and a verdict for each event."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -18,10 +17,10 @@ from ours.plugin import (
     ValidationError,
     load_settings,
 )
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing import DestinationContract, sample_delivery
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import NO_ORDER_IDS, alone
+from tests.destinations.asking import NO_ORDER_IDS, alone, delivery_to, sha256
 
 GIVEN = {"ad_account_id": "549755885175", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -43,14 +42,8 @@ class TestPinterestOffline(DestinationContract):
 
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(Pinterest, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    mapped = sample_delivery(event=event, mapping=Pinterest.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return plugin.item(delivery_to(Pinterest, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_pinterest_does() -> None:

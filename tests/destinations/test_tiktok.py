@@ -1,6 +1,5 @@
 """TikTok's Events API: the very requests, what would spoil a whole one, and a code inside a 200."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -9,7 +8,6 @@ import pytest
 from destinations.tiktok import TikTok
 from ours.plugin import (
     Delivered,
-    Delivery,
     Rejected,
     Retry,
     Skipped,
@@ -22,7 +20,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import NO_ORDER_IDS, alone
+from tests.destinations.asking import NO_ORDER_IDS, ByDistinctId, alone, delivery_to, sha256
 
 GIVEN = {"event_source_id": "CABCDEFGHIJKLMNOPQRS", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -32,31 +30,19 @@ PERSON = {
 plugin = TikTok()
 
 
-class TestTikTok(DestinationContract):
+class TestTikTok(ByDistinctId, DestinationContract):
     destination = TikTok
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-class TestTikTokFromACrm(DestinationContract):
+class TestTikTokFromACrm(ByDistinctId, DestinationContract):
     destination = TikTok
     settings: ClassVar = {**GIVEN, "event_source": "crm", "external_id_key": "a-key-for-tests"}
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(TikTok, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    mapped = sample_delivery(event=event, mapping=TikTok.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return plugin.item(delivery_to(TikTok, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_tiktok_does() -> None:
