@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from ours.plugin import (
@@ -203,7 +204,7 @@ def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, 
 
 def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Outcome | Sequence[Outcome]:
     """By Google's own reason; where it names the events that are wrong, the others go again."""
-    details = [one for one in error.get("details") or () if isinstance(one, Mapping)] if _listed(error) else []
+    details = objects(error.get("details"))
     reasons = [text(one.get("reason")) or "" for one in details]
     reason = next(filter(None, reasons), text(error.get("status")) or f"http_{response.status_code}")
     said = f"Google answered {reason} ({response.status_code})."
@@ -221,8 +222,7 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
 
 def violations(details: Sequence[Mapping[str, Any]], count: int) -> Iterator[tuple[int, Rejected]]:
     """Position → why, for every event that Google names."""
-    told = [one for detail in details for one in detail.get("fieldViolations") or () if isinstance(one, Mapping)]
-    for one in told:
+    for one in chain.from_iterable(objects(detail.get("fieldViolations")) for detail in details):
         field = text(one.get("field")) or ""
         match = INDEX.search(field)
         if match and int(match[1]) < count:
@@ -234,8 +234,8 @@ def daily(details: Sequence[Mapping[str, Any]]) -> bool:
     return any("PerDay" in json.dumps(one.get("metadata")) for one in details)
 
 
-def _listed(error: Mapping[str, Any]) -> bool:
-    return isinstance(error.get("details"), list)
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def consent(value: Any) -> str | None:

@@ -198,6 +198,14 @@ def test_a_refusal_that_names_no_event_is_split_until_one_is_alone() -> None:
     assert alone == Rejected("FIELD_VALUE_TOO_LONG", "Google answered FIELD_VALUE_TOO_LONG (400).")
 
 
+@pytest.mark.parametrize("odd", [5, "x", {"a": 1}, [5, None], None])
+def test_a_refusal_of_another_shape_is_a_refusal_all_the_same(odd: Any) -> None:
+    expected = Rejected("INVALID_ARGUMENT", "Google answered INVALID_ARGUMENT (400).")
+    assert plugin.read_batch(refused(400, "INVALID_ARGUMENT", {"fieldViolations": odd}), [{}]) == expected
+    body = json.dumps({"error": {"status": "INVALID_ARGUMENT", "details": odd}}).encode()
+    assert plugin.read_batch(answer(400, body), [{}]) == expected
+
+
 @pytest.mark.parametrize(
     ("status", "word", "details", "kind", "after"),
     [
