@@ -80,7 +80,8 @@ _ALL = (
             hashing.postcode),
     _hashed("HashedGender", "SHA-256, gender", "f or m; anything else gives nothing.", hashing.gender),
     _hashed("HashedDateOfBirth", "SHA-256, date of birth",
-            "YYYYMMDD. The value must read 1988-03-07 or 19880307; anything else gives nothing.", hashing.birth),
+            "YYYYMMDD. The value must read 1988-03-07 or 19880307, with or without a T and a time; anything else gives "
+            "nothing.", hashing.birth),
     _text("LowerCase", "lower case", "The text in lower case.", str.lower),
     _text("UpperCase", "UPPER CASE", "The text in upper case.", str.upper),
     _text("CamelCase", "camelCase", "Order Completed → orderCompleted.", texts.camel),
