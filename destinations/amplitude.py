@@ -31,7 +31,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text, unreadable, whole, word
+from ours.plugin.values import currency, number, read_all, text, under, unreadable, whole, word
 
 PROFILE = "$set."
 AMPLITUDES_OWN = ("[Amplitude]", "$identify", "$groupidentify")
@@ -190,7 +190,7 @@ def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
 
 
 def profile(given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
-    known = {name.removeprefix(PROFILE): value for name, value in given.items() if name.startswith(PROFILE)}
+    known = under(PROFILE, given)
     if not known:
         return Skipped("nothing_to_set", f"Map what Amplitude may know of the visitor: {PROFILE}plan, say.")
     return {"event_type": "$identify", "user_properties": {"$set": cut(known)}}

@@ -28,7 +28,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import currency, granted, number, read_all, text, unreadable, word
+from ours.plugin.values import currency, granted, number, read_all, text, under, unreadable, word
 
 ATTRIBUTE = "attribute."
 EVENT = {"name", "id", "email", "cio_id", "marketing_consent", "properties"}
@@ -170,7 +170,7 @@ def occurrence(given: Mapping[str, Any], known: str) -> dict[str, Any] | Rejecte
 
 
 def update(given: Mapping[str, Any], who: Mapping[str, str]) -> dict[str, Any] | Skipped | Rejected:
-    known = {name.removeprefix(ATTRIBUTE): value for name, value in given.items() if name.startswith(ATTRIBUTE)}
+    known = under(ATTRIBUTE, given)
     if "email" not in who and (address := mailbox(given)):
         known["email"] = address
     if granted(given.get("marketing_consent")) is False:

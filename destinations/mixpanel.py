@@ -27,7 +27,7 @@ from ours.plugin import (
     to_json,
 )
 from ours.plugin.identifiers import somebody
-from ours.plugin.values import currency, number, text, word
+from ours.plugin.values import currency, number, text, under, word
 
 PROFILE = "$set."
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
@@ -142,7 +142,7 @@ def occurrence(delivery: Delivery, person: str) -> Any:
 
 
 def profile(given: Mapping[str, Any], person: str) -> Any:
-    known = {name.removeprefix(PROFILE): cut(value) for name, value in given.items() if name.startswith(PROFILE)}
+    known = {name: cut(value) for name, value in under(PROFILE, given).items()}
     if not known:
         return Skipped("nothing_to_set", f"Map what the profile may know: {PROFILE}plan, say.")
     return {"$distinct_id": person, "$ip": text(given.get("ip")) or "0", "$set": known}

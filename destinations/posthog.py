@@ -29,7 +29,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text, unreadable
+from ours.plugin.values import currency, number, read_all, text, under, unreadable
 
 PROFILE, POSTHOGS_OWN = "$set.", "$"
 CHANGES_PEOPLE = {"$identify", "$create_alias", "$merge_dangerously", "$groupidentify", "$set", "$snapshot"}
@@ -164,7 +164,7 @@ def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] |
 
 
 def profile(given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
-    known = {name.removeprefix(PROFILE): value for name, value in given.items() if name.startswith(PROFILE)}
+    known = under(PROFILE, given)
     if not known:
         return Skipped("nothing_to_set", f"Map what PostHog may know of the visitor: {PROFILE}plan, say.")
     return {"event": "$identify", "properties": {"$set": known}}

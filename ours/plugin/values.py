@@ -66,6 +66,11 @@ def present(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value not in (None, {}, [])}
 
 
+def under(prefix: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields whose names begin with ``prefix``, without it: ``$set.plan`` → ``plan``."""
+    return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+
+
 def read_all(given: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> tuple[dict[str, Any], str | None]:
     """Each field that is known, as its rule reads it, or as it is where it has none; and the name of one that can't be
     read."""
