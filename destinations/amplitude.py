@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -24,14 +25,15 @@ from ours.plugin import (
     fields,
     hookimpl,
     rate_limit_after,
-    read_json,
+    read_object,
+    refused_together,
     to_json,
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text, whole, word
+from ours.plugin.values import currency, number, read_all, text, under, unreadable, whole, word
 
-IDENTIFY, PROFILE = "$identify", "$set."
+PROFILE = "$set."
 AMPLITUDES_OWN = ("[Amplitude]", "$identify", "$groupidentify")
 PEOPLE = ("user_id", "device_id")
 TEXTS = (
@@ -148,13 +150,8 @@ Without `ip` no place is guessed |
         url = f"{settings['endpoint'].rstrip('/')}/2/httpapi"
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        said: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        said = read_object(response)
         if response.status_code in (400, 429):
             return refusal(said, response, len(items))
         if response.status_code == 403 and len(items) > 1:
@@ -182,7 +179,7 @@ def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
         return Rejected("reserved_event_type", "Names that begin so are Amplitude's own.", "event_type")
     read, wrong = read_all(given, RULES)
     if wrong:
-        return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as Amplitude wants it.", wrong)
+        return unreadable(wrong, RULES[wrong])
     own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(PROFILE)}
     top = {field: read.get(field) for field in ON_TOP} | {field: text(given.get(field)) for field in TEXTS}
     if top["revenue"] is not None or top["price"] is not None:
@@ -193,10 +190,10 @@ def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
 
 
 def profile(given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
-    known = {name.removeprefix(PROFILE): value for name, value in given.items() if name.startswith(PROFILE)}
+    known = under(PROFILE, given)
     if not known:
         return Skipped("nothing_to_set", f"Map what Amplitude may know of the visitor: {PROFILE}plan, say.")
-    return {"event_type": IDENTIFY, "user_properties": {"$set": cut(known)}}
+    return {"event_type": "$identify", "user_properties": {"$set": cut(known)}}
 
 
 def cut(value: Any) -> Any:
@@ -215,8 +212,7 @@ def refusal(said: Mapping[str, Any], response: Response, count: int) -> Outcome 
         return Unauthorized("invalid_api_key", "Amplitude knows no project with this API key.")  # its own words show it
     named = {index: outcome for index, outcome in blamed(said, response) if index in range(count)}
     if named:
-        rest = Split("refused_with_others", "Amplitude refused the request for another event in it.")
-        return [named.get(index, rest) for index in range(count)]
+        return refused_together(named, count, "Amplitude")
     if response.status_code == 429:
         return Retry("http_429", error, rate_limit_after(response) or REST, throttle=True)
     return Rejected("invalid_request", error)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -21,14 +22,15 @@ from ours.plugin import (
     by_api_status,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import currency, granted, number, read_all, text, word
+from ours.plugin.values import currency, granted, number, read_all, text, under, unreadable, word
 
-IDENTIFY, ATTRIBUTE = "$identify", "attribute."
+ATTRIBUTE = "attribute."
 EVENT = {"name", "id", "email", "cio_id", "marketing_consent", "properties"}
 RULES = {"value": number, "currency": currency}
 STEERS = {"recipient", "from_address", "reply_to"}
@@ -108,9 +110,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         endpoint = Endpoint(load_default="https://track.customer.io", metadata={
             "label": "Endpoint",
             "help": "`https://track-eu.customer.io` for an account in the European Union."})  # fmt: skip
-        api_version = fields.String(load_default="v2", validate=validate.Regexp(
-            r"v\d{1,3}\Z", error="Must be a version, such as v2."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
+        api_version = usual.api_version("v2")
 
     def item(self, delivery: Delivery) -> Any:
         given, event = delivery.fields, delivery.event
@@ -131,13 +131,8 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         access, headers = (settings["site_id"], settings["api_key"].reveal()), {"Content-Type": "application/json"}
         return Request("POST", url, headers=headers, auth=access, data=to_json({"batch": list(items)}))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        errors = answer.get("errors") if isinstance(answer, dict) else None
+        errors = read_object(response).get("errors")
         told = [one if isinstance(one, Mapping) else {} for one in errors] if isinstance(errors, list) else []
         if response.ok and errors:
             return by_index(told, len(items))
@@ -167,7 +162,7 @@ def occurrence(given: Mapping[str, Any], known: str) -> dict[str, Any] | Rejecte
         return Rejected("invalid_name", f"A name has at most {LONGEST_NAME} bytes.", "name")
     read, wrong = read_all(given, RULES)
     if wrong:
-        return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as a number or a currency.", wrong)
+        return unreadable(wrong, RULES[wrong])
     own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(ATTRIBUTE)}
     many = bag.items() if isinstance(bag, Mapping) else ()
     attributes = {field: value for field, value in many if field not in STEERS} | own
@@ -175,7 +170,7 @@ def occurrence(given: Mapping[str, Any], known: str) -> dict[str, Any] | Rejecte
 
 
 def update(given: Mapping[str, Any], who: Mapping[str, str]) -> dict[str, Any] | Skipped | Rejected:
-    known = {name.removeprefix(ATTRIBUTE): value for name, value in given.items() if name.startswith(ATTRIBUTE)}
+    known = under(ATTRIBUTE, given)
     if "email" not in who and (address := mailbox(given)):
         known["email"] = address
     if granted(given.get("marketing_consent")) is False:

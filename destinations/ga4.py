@@ -20,12 +20,13 @@ from ours.plugin import (
     by_api_status,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
+    usual,
     validate,
 )
-from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
-from ours.plugin.values import currency, granted, is_unread, number, text
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
+from ours.plugin.values import currency, granted, is_unread, number, text, under
 
 KNOWN = {
     "name", "client_id", "app_instance_id", "user_id", "ad_user_data", "ad_personalization", "email", "phone",
@@ -120,9 +121,7 @@ class GA4(Destination):
             "help": "Sends to Google's validation server, which keeps nothing and says what is wrong."})  # fmt: skip
         debug_mode = fields.Boolean(load_default=False, metadata={
             "label": "Debug mode", "help": "Shows the events in DebugView."})  # fmt: skip
-        phone_region = fields.String(validate=is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        phone_region = usual.phone_region()
 
     def build(self, delivery: Delivery) -> Request | Rejected:
         settings, given = delivery.settings, delivery.fields
@@ -146,8 +145,7 @@ class GA4(Destination):
         return Request("POST", settings["endpoint"].rstrip("/") + path, params=query, headers=headers, data=data)
 
     def read(self, response: Response) -> Outcome:
-        answer = read_json(response)
-        told = answer.get("validationMessages") if isinstance(answer, dict) else None
+        told = read_object(response).get("validationMessages")
         first = told[0] if isinstance(told, list) and told else None
         if response.ok and isinstance(first, dict):
             code, field = first.get("validationCode"), first.get("fieldPath")
@@ -191,17 +189,12 @@ def whose(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     named = {name: text(given.get(name)) for name in ("client_id", "app_instance_id", "user_id")}
     asked = {name: granted(given.get(name)) for name in ("ad_user_data", "ad_personalization")}
     consent = {name: "GRANTED" if said else "DENIED" for name, said in asked.items() if said is not None}
-    known = {
-        name.removeprefix(USER_PROPERTY): {"value": value}
-        for name, value in given.items()
-        if name.startswith(USER_PROPERTY)
-    }
+    known = {name: {"value": value} for name, value in under(USER_PROPERTY, given).items()}
     parts = named | {"consent": consent, "user_properties": known, "user_data": user_data(given, settings)}
     return {name: value for name, value in parts.items() if value}
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
-    region = settings.get("phone_region")
     address = {
         "sha256_first_name": hashed(given.get("first_name"), letters),
         "sha256_last_name": hashed(given.get("last_name"), letters),
@@ -210,14 +203,12 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
         "postal_code": text(given.get("postal_code")),
         "country": (country_code(given.get("country")) or "").upper(),
     }
-    address = {name: value for name, value in address.items() if value}
-    email = hashed(given.get("email"), google_email)
-    number_ = hashed(given.get("phone"), partial(phone, region=region))
-    return {
-        **({"sha256_email_address": [email]} if email else {}),
-        **({"sha256_phone_number": [number_]} if number_ else {}),
-        **({"address": [address]} if address else {}),
+    known = {
+        "sha256_email_address": hashed(given.get("email"), google_email),
+        "sha256_phone_number": hashed(given.get("phone"), partial(phone, region=settings.get("phone_region"))),
+        "address": {name: value for name, value in address.items() if value},
     }
+    return {name: [one] for name, one in known.items() if one}
 
 
 def letters(value: Any) -> str | None:

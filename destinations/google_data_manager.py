@@ -4,14 +4,16 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
     Batching,
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -19,24 +21,25 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unauthorized,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     iso,
-    read_json,
+    read_object,
+    refused_together,
     retry_after,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin.google import is_service_account, service_account_request
-from ours.plugin.identifiers import country_code, google_email, google_name, hashed, is_region, phone
+from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, is_unread, number, present, text
 
 SCOPE = "https://www.googleapis.com/auth/datamanager"
-IDENTIFY = "$identify"
 CLICKS = ("gclid", "gbraid", "wbraid")
 SOURCES = ["WEB", "APP", "IN_STORE", "PHONE", "MESSAGE", "OTHER"]
 CONFIGURED_WRONG = re.compile(
@@ -100,9 +103,9 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
     )
     default_mapping = {
         "transaction_id": "{{event.distinct_id}}",
-        "gclid": "{{event.default_properties.gclid || event.event_properties.gclid || visitor.gclid}}",
-        "gbraid": "{{event.default_properties.gbraid || event.event_properties.gbraid || visitor.gbraid}}",
-        "wbraid": "{{event.default_properties.wbraid || event.event_properties.wbraid || visitor.wbraid}}",
+        "gclid": click_id("gclid"),
+        "gbraid": click_id("gbraid"),
+        "wbraid": click_id("wbraid"),
         "email": "{{visitor.email}}",
         "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
@@ -131,16 +134,11 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
             "help": "Its id: the number in the address of its page in Google Ads."})  # fmt: skip
         event_source = fields.String(load_default="WEB", validate=validate.OneOf(SOURCES), metadata={
             "label": "Event source", "help": "Where the conversions happen."})  # fmt: skip
-        phone_region = fields.String(validate=is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        phone_region = usual.phone_region()
         validate_only = fields.Boolean(load_default=False, metadata={
             "label": "Validate only", "help": "Google checks the events and keeps none."})  # fmt: skip
-        api_version = fields.String(load_default="v1", validate=validate.Regexp(
-            r"v\d{1,3}\w{0,10}\Z", error="Must be a version, such as v1."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://datamanager.googleapis.com", metadata={
-            "label": "Endpoint", "help": "Another address than Google's own."})  # fmt: skip
+        api_version = usual.api_version("v1")
+        endpoint = usual.endpoint("https://datamanager.googleapis.com", "Google")
 
     def token_request(self, settings: Mapping[str, Any], now: int) -> Request:
         return service_account_request(settings["service_account"], SCOPE, now)
@@ -148,7 +146,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         clicks = {name: clicked for name in CLICKS if (clicked := text(given.get(name)))}
         device = {"ipAddress": text(given.get("ip")), "userAgent": text(given.get("user_agent"))}
         event = {
@@ -181,18 +179,13 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
         url = f"{settings['endpoint'].rstrip('/')}/{settings['api_version']}/events:ingest"
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        error = answer.get("error") if isinstance(answer, dict) else None
+        answer = read_object(response)
+        error = answer.get("error")
         if isinstance(error, dict) and not response.ok:
             return verdicts_of(error, response, len(items))
         outcome = by_api_status(response)
-        note = text(answer.get("requestId")) if isinstance(answer, dict) else None
-        return Delivered(note or "") if isinstance(outcome, Delivered) else outcome
+        return Delivered(text(answer.get("requestId")) or "") if isinstance(outcome, Delivered) else outcome
 
 
 def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, Any]]:
@@ -211,7 +204,7 @@ def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, 
 
 def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Outcome | Sequence[Outcome]:
     """By Google's own reason; where it names the events that are wrong, the others go again."""
-    details = [one for one in error.get("details") or () if isinstance(one, Mapping)] if _listed(error) else []
+    details = objects(error.get("details"))
     reasons = [text(one.get("reason")) or "" for one in details]
     reason = next(filter(None, reasons), text(error.get("status")) or f"http_{response.status_code}")
     said = f"Google answered {reason} ({response.status_code})."
@@ -223,15 +216,13 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
         return Unauthorized(reason, said)
     named = dict(violations(details, count))
     if named and count > 1:
-        rest = Split("refused_with_others", "Google refused the request for another event in it.")
-        return [named.get(index, rest) for index in range(count)]
+        return refused_together(named, count, "Google")
     return named.get(0) or (Split(reason, said) if count > 1 else Rejected(reason, said))
 
 
 def violations(details: Sequence[Mapping[str, Any]], count: int) -> Iterator[tuple[int, Rejected]]:
     """Position → why, for every event that Google names."""
-    told = [one for detail in details for one in detail.get("fieldViolations") or () if isinstance(one, Mapping)]
-    for one in told:
+    for one in chain.from_iterable(objects(detail.get("fieldViolations")) for detail in details):
         field = text(one.get("field")) or ""
         match = INDEX.search(field)
         if match and int(match[1]) < count:
@@ -243,8 +234,8 @@ def daily(details: Sequence[Mapping[str, Any]]) -> bool:
     return any("PerDay" in json.dumps(one.get("metadata")) for one in details)
 
 
-def _listed(error: Mapping[str, Any]) -> bool:
-    return isinstance(error.get("details"), list)
+def objects(value: Any) -> list[Mapping[str, Any]]:
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
 
 
 def consent(value: Any) -> str | None:

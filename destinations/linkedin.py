@@ -1,12 +1,14 @@
 """LinkedIn ads, by the Conversions API."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from marshmallow import validates_schema
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
     Batching,
     Delivered,
     Delivery,
@@ -19,24 +21,25 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
-    Split,
     Unauthorized,
     Unknown,
     ValidationError,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
+    refused_together,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin.identifiers import country_code, email, hashed, name
-from ours.plugin.values import amount, currency, is_unread, number, text
+from ours.plugin.values import amount, currency, read_all, text, unreadable
 
-IDENTIFY = "$identify"
 RULE = re.compile(r"(?:urn:lla:llaPartnerConversion:)?(\d{1,20})", re.ASCII)
 LEAD = re.compile(r"urn:li:leadGenFormResponse:[\w-]{1,200}", re.ASCII)
+WORTH: Mapping[str, Callable[[Any], Any]] = {"value": amount, "currency": currency}
 HASHED_NAMES = "202609"  # the first version that takes names as hashes; before it, only in clear
 # How LinkedIn words a refusal is not documented: three ways that were observed. What can't be read is searched for.
 NAMED = re.compile(r"(?:Index: (\d{1,4}), )?ERROR :: ((?:/\w{1,40}){1,6})?", re.ASCII)
@@ -106,7 +109,7 @@ page | after five in a row, it pauses |
         "event_id": "{{event.distinct_id}}",
         "email": "{{visitor.email}}",
         "email_sha256": "{{event.email || visitor.email_sha256}}",
-        "li_fat_id": "{{event.default_properties.li_fat_id || event.event_properties.li_fat_id || visitor.li_fat_id}}",
+        "li_fat_id": click_id("li_fat_id"),
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
     }
@@ -125,9 +128,7 @@ page | after five in a row, it pauses |
         api_version = fields.String(load_default="202609", validate=validate.Regexp(
             r"[a-z]?\d{3,8}\Z", error="Must be a version, such as 202609."), metadata={
             "label": "API version", "help": "LinkedIn retires a version after about a year."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://api.linkedin.com", metadata={
-            "label": "Endpoint",
-            "help": "Another address than LinkedIn's own, such as a gateway of yours."})  # fmt: skip
+        endpoint = usual.endpoint("https://api.linkedin.com", "LinkedIn")
         token_endpoint = Endpoint(load_default="https://www.linkedin.com/oauth/v2/accessToken", metadata={
             "label": "Token endpoint", "help": "Where access tokens are fetched."})  # fmt: skip
 
@@ -148,22 +149,22 @@ page | after five in a row, it pauses |
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         rule = RULE.fullmatch(text(given.get("conversion_id")) or settings["conversion_id"])
         user = user_of(given, settings["api_version"])
-        value, code = number(given.get("value")), currency(given.get("currency"))
+        worth = worth_of(given)
         if rule is None:
             return Rejected("invalid_conversion_id", "The conversion rule is no number and no URN.", "conversion_id")
         if not any(user.values()):
             return Rejected("no_user_data", "Nothing of the visitor is known that LinkedIn could match.", "user_data")
-        event = {
+        if isinstance(worth, Rejected):
+            return worth
+        return {
             "conversion": f"urn:lla:llaPartnerConversion:{rule[1]}",
             "conversionHappenedAt": delivery.event.occurred_at,
             "eventId": text(given.get("event_id")) or delivery.id,
             "user": user,
-        }
-        worth = {} if value is None else {"conversionValue": {"currencyCode": code, "amount": amount(value)}}
-        return unread_worth(given, value, code) or event | worth
+        } | worth
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         headers = {
@@ -177,13 +178,8 @@ page | after five in a row, it pauses |
         url = f"{settings['endpoint'].rstrip('/')}/rest/conversionEvents"
         return Request("POST", url, headers=headers, data=to_json({"elements": list(items)}))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        body = answer if isinstance(answer, dict) else {}
+        body = read_object(response)
         status, said = response.status_code, text(body.get("message")) or ""
         outcome = by_api_status(response)
         if isinstance(outcome, Delivered):
@@ -215,15 +211,16 @@ def user_of(given: Mapping[str, Any], version: str) -> dict[str, Any]:
     return user
 
 
-def unread_worth(given: Mapping[str, Any], value: float | None, code: str | None) -> Rejected | None:
+def worth_of(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     """Without it, LinkedIn would take what the conversion rule is worth in its place."""
-    if is_unread(given.get("value"), value):
-        return Rejected("invalid_value", "The value is no number, such as 12.5.", "value")
-    if is_unread(given.get("currency"), code):
-        return Rejected("invalid_currency", "The currency is no three letters, such as EUR.", "currency")
-    if value is not None and code is None:
+    read, unread = read_all({name: given.get(name) for name in WORTH}, WORTH)
+    if unread:
+        return unreadable(unread, WORTH[unread])
+    if "value" not in read:
+        return {}
+    if "currency" not in read:
         return Rejected("no_currency", "LinkedIn takes no value without its currency: map it.", "currency")
-    return None
+    return {"conversionValue": {"currencyCode": read["currency"], "amount": read["value"]}}
 
 
 def one_by_one(elements: Any, count: int) -> Outcome | Sequence[Outcome]:
@@ -249,8 +246,7 @@ def refusals(said: str, status: int, count: int) -> Outcome | Sequence[Outcome]:
     named = dict(culprits(said))
     here = {index: one for index, one in named.items() if index is not None and index < count}
     if here and count > 1:
-        rest = Split("refused_with_others", "LinkedIn refused the request for another event in it.")
-        return [here.get(index, rest) for index in range(count)]
+        return refused_together(here, count, "LinkedIn")
     alone = here.get(0) or named.get(None) if count == 1 else None
     return alone or Rejected(f"linkedin_{status}", f"LinkedIn refused it ({status}), and did not say why.")
 

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -18,28 +20,30 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
     Unauthorized,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     retry_after,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, number, objected, text
+from ours.plugin.values import address, currency, is_unread, number, objected, read_all, text, unreadable
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
          "last_name", "gender", "date_of_birth", "city", "state", "zip", "country", "external_id", "fbclid",
          "opt_out", *CLEAR}  # fmt: skip
 SOURCES = ["website", "app", "email", "phone_call", "chat", "physical_store", "system_generated",
            "business_messaging", "other"]  # fmt: skip
+RULES: Mapping[str, Callable[[Any], Any]] = {
+    "value": number, "predicted_ltv": number, "currency": currency, "order_id": text,
+}  # fmt: skip
 FOR_NOW = {1, 2, 341, 368, 5000, 21009}
 TOO_FAST = {4, 17, 32, 613, *range(80000, 80015)}
 NO_ACCESS = {10, 102, 190, *range(200, 300), 2500, 2635}  # the last two: no such path, and a version that is no more
@@ -68,7 +72,8 @@ class Meta(Destination):
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | where it happened, instead of what the settings say |
     | `opt_out` | yes in any spelling, and what can't be read: not used to choose ads |
-    | `value`, `currency`, `order_id` | a `Purchase` must have the first two |
+    | `value`, `currency` | a `Purchase` must have them |
+    | `order_id` | a text, or a whole number; all else is rejected |
 
     `website` events need `client_user_agent` and `event_source_url`. One event that is wrong, or older than seven days,
     makes Meta refuse the whole request: Ours sends it again in halves until the wrong one is alone.
@@ -113,11 +118,11 @@ dataset, address, version | after five in a row, it pauses |
         "zip": "{{visitor.zip}}",
         "country": "{{visitor.country}}",
         "external_id": "{{event.external_id}}",
-        "client_user_agent": BROWSER,
+        "client_user_agent": USER_AGENT,
         "event_source_url": "{{event.default_properties.current_url}}",
-        "fbc": "{{event.default_properties.fbc || event.event_properties.fbc || visitor.fbc}}",
-        "fbp": "{{event.default_properties.fbp || event.event_properties.fbp || visitor.fbp}}",
-        "fbclid": "{{event.default_properties.fbclid || event.event_properties.fbclid || visitor.fbclid}}",
+        "fbc": click_id("fbc"),
+        "fbp": click_id("fbp"),
+        "fbclid": click_id("fbclid"),
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
         "order_id": "{{event.event_properties.order_id}}",
@@ -132,40 +137,32 @@ dataset, address, version | after five in a row, it pauses |
             "help": "Events Manager, Settings, Conversions API, Generate access token."})  # fmt: skip
         action_source = fields.String(load_default="website", validate=validate.OneOf(SOURCES), metadata={
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
+        url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
             "label": "Limited data use",
             "help": "Asks Meta to process as the laws of US states want, by place."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that Meta can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        external_id_key = usual.external_id_key("Meta")
+        phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={
             "label": "Test event code", "help": "From Test events in the Events Manager."})  # fmt: skip
-        api_version = fields.String(load_default="v26.0", validate=validate.Regexp(
-            r"v\d{1,3}(\.\d)?\Z", error="Must be a version, such as v26.0."), metadata={
-            "label": "API version", "help": "Meta retires a version after about two years."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://graph.facebook.com", metadata={
-            "label": "Endpoint", "help": "Another address than Meta's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v26.0", "Meta retires a version after about two years.")
+        endpoint = usual.endpoint("https://graph.facebook.com", "Meta")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
-        source = text(given.get("action_source")) or settings["action_source"]
-        custom = {name: custom_value(name, value) for name, value in given.items() if name not in EVENT}
+            return NO_CONVERSION
+        custom = custom_data(given)
+        if isinstance(custom, Rejected):
+            return custom
         event = {
             "event_name": text(given.get("event_name")),
             "event_time": delivery.event.occurred_at // 1000,
             "event_id": text(given.get("event_id")) or delivery.id,
-            "action_source": source,
+            "action_source": text(given.get("action_source")) or settings["action_source"],
             "event_source_url": address(given.get("event_source_url"), settings["url_detail"]),
             "user_data": user_data(given, settings, delivery.event.occurred_at),
-            "custom_data": {name: value for name, value in custom.items() if value is not None},
+            "custom_data": custom,
         }
         event = {name: value for name, value in event.items() if value not in (None, {})}
         if settings["limited_data_use"]:
@@ -184,17 +181,15 @@ dataset, address, version | after five in a row, it pauses |
         return Request("POST", url, headers=headers, data=to_json(body))
 
     def read(self, response: Response) -> Outcome:
-        answer = read_json(response)
-        error = answer.get("error") if isinstance(answer, dict) else None
+        answer = read_object(response)
+        error = answer.get("error")
         if isinstance(error, dict) and not response.ok:
             return verdict(error, response)
-        note = answer.get("fbtrace_id") if isinstance(answer, dict) else None
         outcome = by_api_status(response)
-        return Delivered(str(note or "")) if isinstance(outcome, Delivered) else outcome
+        return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
-        outcome, answer = self.read(response), read_json(response)
-        received = answer.get("events_received") if isinstance(answer, dict) else None
+        outcome, received = self.read(response), read_object(response).get("events_received")
         if isinstance(outcome, Delivered) and received != len(items):
             return Unknown("count_differs", f"Of {len(items)} events Meta says to have received {received}.")
         return outcome
@@ -210,24 +205,21 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
         "ct": ("city", ids.place), "st": ("state", state), "zp": ("zip", postal_code),
         "country": ("country", ids.country_code),
     }  # fmt: skip
-    key = settings.get("external_id_key")
-    known = given.get("external_id")
     found: dict[str, Any] = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = found["em"] or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.squeezed)
+    found["external_id"] = ids.external_id(given.get("external_id"), settings.get("external_id_key"), ids.squeezed)
     found |= {name: text(given.get(name)) for name in CLEAR}
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)
     return {name: value for name, value in found.items() if value}
 
 
-def custom_value(name: str, value: Any) -> Any:
-    """Amounts as numbers, currencies as codes and order ids as texts; all else as it was mapped."""
-    if name in {"value", "predicted_ltv"}:
-        return number(value)
-    if name == "order_id":
-        return text(value) or value
-    return currency(value) if name == "currency" else value
+def custom_data(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
+    """Every field that is nothing else; a sum or a currency that can't be read is left out."""
+    own = {name: value for name, value in given.items() if name not in EVENT}
+    read, _ = read_all(own, RULES)
+    unread = is_unread(own.get("order_id"), read.get("order_id"))
+    return unreadable("order_id", RULES["order_id"]) if unread else read
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:

@@ -1,16 +1,18 @@
 """Microsoft Advertising, by the UET Conversions API."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -18,21 +20,20 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
-    Split,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
+    refused_together,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, granted, is_unread, number, text
+from ours.plugin.values import address, currency, granted, number, read_all, text, unreadable
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CUSTOM, PAGE = "custom", "pageLoad"
 CLEAR = {"anonymous_id": "anonymousId", "idfa": "idfa", "gaid": "gaid",
          "client_user_agent": "clientUserAgent", "client_ip_address": "clientIpAddress"}  # fmt: skip
@@ -41,6 +42,7 @@ ALONE_NOBODY = {"clientUserAgent", "clientIpAddress"}
 EVENT = {"event_type", "event_name", "event_id", "event_source_url", "referrer_url", "page_title", "page_load_id",
          "email", "email_sha256", "phone", "external_id", "msclkid", *CONSENTS, *CLEAR}  # fmt: skip
 SUMS, RENAMED = ("value", "eventValue", "ecommTotalValue"), {"order_id": "transactionId"}
+RULES: Mapping[str, Callable[[Any], Any]] = {**dict.fromkeys(SUMS, number), "currency": currency, "order_id": text}
 MSCLKID = re.compile(r"(?i)(?:_uet)?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})")
 TIME = "InvalidEventTime"
 PLACE = re.compile(r"data\[\d{1,4}\]\.")
@@ -66,7 +68,8 @@ class MicrosoftUET(Destination):
     | `event_source_url`, `referrer_url` | reduced to the site, unless the settings allow more; the second not mapped \
 unless you do |
     | `ad_storage`, `ad_user_data`, `ad_personalization` | consent: one no is a no, and so is what can't be read |
-    | `value`, `currency`, `order_id` | what it is worth, and the transaction |
+    | `value`, `currency` | what it is worth: a number and three letters |
+    | `order_id` | the transaction: a text, or a whole number; all else is rejected |
     | `external_id` | hashed; with a key of yours, where one is set; not mapped unless you do |
     | `anonymous_id`, `idfa`, `gaid`, `client_ip_address` | in clear; not mapped unless you do |
     | `event_type`, `page_load_id`, `page_title` | `custom` or `pageLoad`, and a page's; not mapped unless you do |
@@ -109,8 +112,8 @@ unless you do |
         "email": "{{visitor.email}}",
         "email_sha256": "{{event.email || visitor.email_sha256}}",
         "phone": "{{visitor.phone_number}}",
-        "msclkid": "{{event.default_properties.msclkid || event.event_properties.msclkid || visitor.msclkid}}",
-        "client_user_agent": BROWSER,
+        "msclkid": click_id("msclkid"),
+        "client_user_agent": USER_AGENT,
         "event_source_url": "{{event.default_properties.current_url}}",
         "ad_storage": "{{visitor.consent.ad_storage}}",
         "ad_user_data": "{{visitor.consent.ad_user_data}}",
@@ -126,30 +129,19 @@ unless you do |
             "label": "UET tag", "example": "187012345", "help": "Conversions, UET tag: its id."})  # fmt: skip
         access_token = Secret(required=True, metadata={
             "label": "Access token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that Microsoft can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        url_detail = usual.url_detail()
+        external_id_key = usual.external_id_key("Microsoft")
+        phone_region = usual.phone_region()
         data_provider = fields.String(load_default="ours", validate=validate.Length(1, 50), metadata={
             "label": "Data provider", "help": "What Microsoft knows the sender by in its monitoring."})  # fmt: skip
-        api_version = fields.String(load_default="v1", validate=validate.Regexp(
-            r"v\d{1,3}\Z", error="Must be a version, such as v1."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://capi.uet.microsoft.com", metadata={
-            "label": "Endpoint",
-            "help": "Another address than Microsoft's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v1")
+        endpoint = usual.endpoint("https://capi.uet.microsoft.com", "Microsoft")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
-        own = {name: value for name, value in given.items() if name not in EVENT}
-        custom = {RENAMED.get(name, name): custom_value(name, value) for name, value in own.items()}
+            return NO_CONVERSION
+        custom, unread = read_all({name: value for name, value in given.items() if name not in EVENT}, RULES)
         event = {
             "eventType": text(given.get("event_type")) or CUSTOM,
             "eventId": text(given.get("event_id")) or delivery.id,
@@ -161,10 +153,10 @@ unless you do |
             "pageLoadId": text(given.get("page_load_id")),
             "adStorageConsent": consent(given),
             "userData": user_data(given, settings),
-            "customData": {name: value for name, value in custom.items() if value not in (None, "")},
+            "customData": {RENAMED.get(name, name): value for name, value in custom.items() if value != ""},
         }
         event = {name: value for name, value in event.items() if value not in (None, {})}
-        return unread(own, custom) or wrong(event) or event
+        return unreadable(unread, RULES[unread]) if unread else wrong(event) or event
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
         body = {"data": list(items), "continueOnValidationError": False, "dataProvider": settings["data_provider"]}
@@ -172,13 +164,8 @@ unless you do |
         url = f"{settings['endpoint'].rstrip('/')}/{settings['api_version']}/{settings['tag_id']}/events"
         return Request("POST", url, headers=headers, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        body = answer if isinstance(answer, dict) else {}
+        body = read_object(response)
         outcome = by_api_status(response)
         if isinstance(outcome, Delivered):
             return received(body, len(items))
@@ -187,13 +174,12 @@ unless you do |
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read."""
-    key, known = settings.get("external_id_key"), given.get("external_id")
     clicked = MSCLKID.fullmatch(text(given.get("msclkid")) or "")
     hashes = [ids.hashed(given.get(name), ids.stripped_email) for name in ("email", "email_sha256")]
     found = {
         "em": hashes[0] or hashes[1],
         "ph": ids.hashed(given.get("phone"), partial(ids.phone, region=settings.get("phone_region"))),
-        "externalId": ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain),
+        "externalId": ids.external_id(given.get("external_id"), settings.get("external_id_key")),
         "msclkid": "-".join(clicked.groups()).lower() if clicked else None,
     }
     found |= {theirs: text(given.get(name)) for name, theirs in CLEAR.items()}
@@ -204,22 +190,6 @@ def consent(given: Mapping[str, Any]) -> str | None:
     """One no is a no; where nobody said anything, Microsoft takes it for granted."""
     said = [granted(given.get(name)) for name in CONSENTS]
     return "D" if False in said else "G" if said[0] else None
-
-
-def custom_value(name: str, value: Any) -> Any:
-    """Sums as numbers, currencies as codes and order ids as texts; all else as it was mapped."""
-    if name in SUMS:
-        return number(value)
-    return currency(value) if name == "currency" else text(value) or value if name == "order_id" else value
-
-
-def unread(given: Mapping[str, Any], read: Mapping[str, Any]) -> Rejected | None:
-    """Microsoft would take the conversion and leave out what it is worth, and nobody would know."""
-    for name in (*SUMS, "currency"):
-        if is_unread(given.get(name), read.get(name)):
-            wanted = "three letters, such as EUR" if name == "currency" else "number, such as 12.5"
-            return Rejected(f"invalid_{name.lower()}", f"The {name} is no {wanted}.", name)
-    return None
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:
@@ -252,8 +222,7 @@ def refused(body: Mapping[str, Any], count: int) -> Outcome | Sequence[Outcome]:
     faults = [one for one in told(body) if one[0] < count]
     named = {index: because(field, word) for index, field, word in faults[::-1]}
     if named and count > 1:
-        rest = Split("refused_with_others", "Microsoft refused the request for another event in it.")
-        return [named.get(index, rest) for index in range(count)]
+        return refused_together(named, count, "Microsoft")
     return named.get(0) or Rejected("refused", "Microsoft refused it, and did not say why.")
 
 

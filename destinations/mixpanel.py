@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -22,13 +23,12 @@ from ours.plugin import (
     Unknown,
     by_api_status,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
 )
 from ours.plugin.identifiers import somebody
-from ours.plugin.values import currency, number, text, word
+from ours.plugin.values import currency, number, text, under, word
 
-IDENTIFY = "$identify"
 PROFILE = "$set."
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 FEW_PROPERTIES, LONGEST, LARGEST = 254, 255, 1_000_000
@@ -86,8 +86,6 @@ class Mixpanel(Destination):
             "label": "Project token", "help": "Project settings, Access keys."})  # fmt: skip
         endpoint = Endpoint(load_default="https://api.mixpanel.com", metadata={
             "label": "Endpoint",
-
-
             "help": "`https://api-eu.mixpanel.com` and `https://api-in.mixpanel.com` elsewhere."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
@@ -114,16 +112,12 @@ class Mixpanel(Destination):
             "POST", f"{host}/import", params=query, headers=headers, auth=(token, ""), data=to_json(list(items))
         )
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_json(response)
-        failed = answer.get("failed_records") if isinstance(answer, dict) else None
+        answer = read_object(response)
+        failed = answer.get("failed_records")
         if response.status_code in (200, 400) and isinstance(failed, list) and failed:
             return by_index(failed, len(items))
-        if response.ok and isinstance(answer, dict) and (answer.get("error") or answer.get("status") == 0):
+        if response.ok and (answer.get("error") or answer.get("status") == 0):
             return Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
         return by_api_status(response)
 
@@ -148,7 +142,7 @@ def occurrence(delivery: Delivery, person: str) -> Any:
 
 
 def profile(given: Mapping[str, Any], person: str) -> Any:
-    known = {name.removeprefix(PROFILE): cut(value) for name, value in given.items() if name.startswith(PROFILE)}
+    known = {name: cut(value) for name, value in under(PROFILE, given).items()}
     if not known:
         return Skipped("nothing_to_set", f"Map what the profile may know: {PROFILE}plan, say.")
     return {"$distinct_id": person, "$ip": text(given.get("ip")) or "0", "$set": known}

@@ -6,32 +6,46 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
     Response,
     Schema,
     Secret,
-    Skipped,
     Split,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
-    read_json,
+    read_object,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, amount, currency, granted, objected, present, read_all, rows, text, texts, whole
+from ours.plugin.values import (
+    address,
+    amount,
+    currency,
+    granted,
+    objected,
+    present,
+    read_all,
+    rows,
+    text,
+    texts,
+    unreadable,
+    whole,
+)
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 EVENTS = {
     "add_payment_info", "add_to_cart", "add_to_wishlist", "app_install", "app_open", "checkout", "contact", "custom",
     "customize_product", "find_location", "initiate_checkout", "lead", "page_visit", "schedule", "search", "signup",
@@ -80,7 +94,8 @@ class Pinterest(Destination):
     | `opt_out` | yes in any spelling, and what can't be read: this visitor is not tracked |
     | `ad_user_data`, `ad_personalization` | consent: a no, and what can't be read, is an `opt_out` |
     | `value`, `currency` | a number and three letters; without a currency it is your account's |
-    | `order_id`, `num_items`, `content_ids`, `search_string` and all else of `custom_data` | as Pinterest calls it |
+    | `order_id` | a text, or a whole number; all else is rejected |
+    | `num_items`, `content_ids`, `search_string` and all else of `custom_data` | as Pinterest calls it |
     | `opt_out_type` | map `LDP` to it to ask for limited data processing, with `state` and `country` |
     | `contents` | a list of what was bought: `id` (or `product_id`, `item_id`, `sku`), `item_name`, `item_category`, \
 `item_brand`, `item_price`, `quantity`; the rest of it stays here. Not mapped unless you do |
@@ -121,8 +136,8 @@ class Pinterest(Destination):
         "zip": "{{visitor.zip}}",
         "country": "{{visitor.country}}",
         "external_id": "{{event.external_id}}",
-        "click_id": "{{event.default_properties.epik || event.event_properties.epik || visitor.epik}}",
-        "client_user_agent": BROWSER,
+        "click_id": click_id("epik"),
+        "client_user_agent": USER_AGENT,
         "event_source_url": "{{event.default_properties.current_url}}",
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
@@ -141,28 +156,18 @@ class Pinterest(Destination):
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
         own_events = fields.String(load_default="", metadata={
             "label": "Own events", "help": "Further names, with commas. Reports may not show them."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that Pinterest can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        url_detail = usual.url_detail()
+        external_id_key = usual.external_id_key("Pinterest")
+        phone_region = usual.phone_region()
         test_mode = fields.Boolean(load_default=False, metadata={
             "label": "Test", "help": "Pinterest checks the events and records none."})  # fmt: skip
-        api_version = fields.String(load_default="v5", validate=validate.Regexp(
-            r"v\d{1,3}\Z", error="Must be a version, such as v5."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://api.pinterest.com", metadata={
-            "label": "Endpoint",
-            "help": "Another address than Pinterest's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v5")
+        endpoint = usual.endpoint("https://api.pinterest.com", "Pinterest")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         custom = custom_data(given)
         if isinstance(custom, Rejected):
             return custom
@@ -186,13 +191,8 @@ class Pinterest(Destination):
         url = f"{settings['endpoint'].rstrip('/')}/{path}"
         return Request("POST", url, params=query, headers=headers, data=to_json({"data": list(items)}))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        status, body = response.status_code, read_json(response)
-        answer = body if isinstance(body, dict) else {}
+        status, answer = response.status_code, read_object(response)
         told = verdicts_in(answer)
         if status in (200, 422) and len(told) == len(items):
             return [verdict(one) for one in told]
@@ -216,7 +216,7 @@ def snake(value: Any) -> str:
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read: lists of hashes, and what leaves in clear."""
-    country, key, known = given.get("country"), settings.get("external_id_key"), given.get("external_id")
+    country = given.get("country")
     phone, state = partial(ids.phone_digits, region=settings.get("phone_region")), partial(ids.state, country=country)
     rules: dict[str, tuple[str, Callable[[Any], str | None]]] = {
         "ph": ("phone", phone), "fn": ("first_name", ids.lowered), "ln": ("last_name", ids.lowered),
@@ -226,7 +226,7 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
     }  # fmt: skip
     found = {name: ids.hashed(given.get(field), rule) for name, (field, rule) in rules.items()}
     found["em"] = ids.hashed(given.get("email"), ids.email) or ids.hashed(given.get("email_sha256"), ids.email)
-    found["external_id"] = ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain)
+    found["external_id"] = ids.external_id(given.get("external_id"), settings.get("external_id_key"))
     hashes = {name: [one] for name, one in found.items() if one}
     return hashes | present({name: text(given.get(name)) for name in CLEAR})
 
@@ -242,8 +242,7 @@ def custom_data(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     if strange := min(own.keys() - CUSTOM.keys(), default=None):
         return Rejected("unknown_field", f"Pinterest would refuse the whole request for {strange}.", strange)
     read, unread = read_all(own, CUSTOM)
-    said = f"What is mapped to {unread} is not what Pinterest takes there."
-    return Rejected(f"invalid_{unread}", said, unread) if unread else present(read)
+    return unreadable(unread, CUSTOM[unread]) if unread else present(read)
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivery,
     Destination,
@@ -23,14 +24,14 @@ from ours.plugin import (
     fields,
     hookimpl,
     iso,
-    read_json,
+    read_object,
     to_json,
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
-from ours.plugin.values import currency, number, read_all, text
+from ours.plugin.values import currency, number, read_all, text, under, unreadable
 
-IDENTIFY, PROFILE, POSTHOGS_OWN = "$identify", "$set.", "$"
+PROFILE, POSTHOGS_OWN = "$set.", "$"
 CHANGES_PEOPLE = {"$identify", "$create_alias", "$merge_dangerously", "$groupidentify", "$set", "$snapshot"}
 EVENT = {"event", "distinct_id", "ip", "properties"}
 RULES = {"value": number, "revenue": number, "currency": currency}
@@ -137,8 +138,7 @@ own. Map the ones you want one by one: `$current_url`, say |
         return Request("POST", url, headers={"Content-Type": "application/json"}, data=to_json(body))
 
     def read(self, response: Response) -> Outcome:
-        answer = read_json(response)
-        said: Mapping[str, Any] = answer if isinstance(answer, dict) else {}
+        said = read_object(response)
         if response.ok and said.get("quota_limited"):
             return Retry("quota_limited", "The project is over its limit at PostHog.", OVER_QUOTA_REST, throttle=True)
         if response.status_code == 400:
@@ -156,7 +156,7 @@ def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] |
         return Rejected("invalid_event", f"A name has at most {LONGEST} characters.", "event")
     read, wrong = read_all(given, RULES)
     if wrong:
-        return Rejected(f"invalid_{wrong}", f"The {wrong} can't be read as a number or a currency.", wrong)
+        return unreadable(wrong, RULES[wrong])
     own = {field: value for field, value in read.items() if field not in EVENT and not field.startswith(PROFILE)}
     many = bag.items() if isinstance(bag, Mapping) else ()
     properties = {field: value for field, value in many if not field.startswith(POSTHOGS_OWN)} | own
@@ -164,10 +164,10 @@ def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] |
 
 
 def profile(given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
-    known = {name.removeprefix(PROFILE): value for name, value in given.items() if name.startswith(PROFILE)}
+    known = under(PROFILE, given)
     if not known:
         return Skipped("nothing_to_set", f"Map what PostHog may know of the visitor: {PROFILE}plan, say.")
-    return {"event": IDENTIFY, "properties": {"$set": known}}
+    return {"event": "$identify", "properties": {"$set": known}}
 
 
 def place(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,11 +6,13 @@ from functools import partial
 from typing import Any
 
 from ours.plugin import (
+    IDENTIFY,
+    NO_CONVERSION,
+    USER_AGENT,
     Batching,
     Delivered,
     Delivery,
     Destination,
-    Endpoint,
     Outcome,
     Rejected,
     Request,
@@ -18,24 +20,35 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Skipped,
-    Split,
     Unauthorized,
     Unknown,
     by_api_status,
+    click_id,
     fields,
     hookimpl,
     rate_limit_after,
-    read_json,
+    read_object,
+    refused_together,
     retry_after,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, granted, number, objected, present, read_all, rows, text, whole
+from ours.plugin.values import (
+    address,
+    currency,
+    granted,
+    number,
+    objected,
+    present,
+    read_all,
+    rows,
+    text,
+    unreadable,
+    whole,
+)
 
-IDENTIFY = "$identify"
-BROWSER = "{{event.request_context.user_agent || event.default_properties.user_agent || visitor.user_agent}}"
 CLEAR = ("ttclid", "ttp", "ip", "user_agent", "locale")
 CONSENTS = ("ad_user_data", "ad_personalization")
 EVENT = {"event", "event_id", "email", "email_sha256", "phone", "external_id", "first_name", "last_name", "zip", "city",
@@ -77,7 +90,7 @@ class TikTok(Destination):
     | `ip`, `locale`, `city`, `state`, `country` | in clear; not mapped unless you do |
     | `url`, `referrer` | reduced to the site, unless the settings allow more; `referrer` is not mapped unless you do |
     | `value`, `currency` | a number and three letters; a value needs its currency |
-    | `order_id`, `shop_id` | text |
+    | `order_id`, `shop_id` | a text, or a whole number; all else is rejected |
     | `contents` | a list of what was bought: `content_id` (or `product_id`, `item_id`, `sku`, `id`), `content_name`, \
 `content_category`, `brand`, `price`, `quantity`; the rest of it stays here. Not mapped unless you do |
     | `lead_id`, `lead_event_source` | a lead's, where the event source is `crm` |
@@ -128,9 +141,9 @@ class TikTok(Destination):
         "first_name": "{{visitor.first_name}}",
         "last_name": "{{visitor.last_name}}",
         "zip": "{{visitor.zip}}",
-        "ttclid": "{{event.default_properties.ttclid || event.event_properties.ttclid || visitor.ttclid}}",
+        "ttclid": click_id("ttclid"),
         "ttp": "{{event.default_properties.ttp || event.event_properties.ttp}}",
-        "user_agent": BROWSER,
+        "user_agent": USER_AGENT,
         "url": "{{event.default_properties.current_url}}",
         "value": "{{event.event_properties.value}}",
         "currency": "{{event.event_properties.currency}}",
@@ -148,29 +161,20 @@ class TikTok(Destination):
             "label": "Access token", "help": "Events Manager, Settings, Generate access token."})  # fmt: skip
         event_source = fields.String(load_default="web", validate=validate.OneOf(["web", "offline", "crm"]), metadata={
             "label": "Event source", "help": "Where the events happen."})  # fmt: skip
-        url_detail = fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
-            "label": "Address detail",
-            "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
+        url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
             "label": "Limited data use", "help": "Asks it for every event."})  # fmt: skip
-        external_id_key = Secret(metadata={
-            "label": "External id key",
-            "help": "Hashes external ids under this key, so that TikTok can't guess them."})  # fmt: skip
-        phone_region = fields.String(validate=ids.is_region, metadata={
-            "label": "Phone region",
-            "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+        external_id_key = usual.external_id_key("TikTok")
+        phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={
             "label": "Test event code", "help": "From Test events in the Events Manager."})  # fmt: skip
-        api_version = fields.String(load_default="v1.3", validate=validate.Regexp(
-            r"v\d{1,3}(\.\d{1,2})?\Z", error="Must be a version, such as v1.3."), metadata={
-            "label": "API version", "help": "As in the address of the API."})  # fmt: skip
-        endpoint = Endpoint(load_default="https://business-api.tiktok.com", metadata={
-            "label": "Endpoint", "help": "Another address than TikTok's own, such as a gateway of yours."})  # fmt: skip
+        api_version = usual.api_version("v1.3")
+        endpoint = usual.endpoint("https://business-api.tiktok.com", "TikTok")
 
     def item(self, delivery: Delivery) -> Any:
         given, settings = delivery.fields, delivery.settings
         if delivery.event.name == IDENTIFY:
-            return Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+            return NO_CONVERSION
         properties = properties_of(given)
         if isinstance(properties, Rejected):
             return properties
@@ -199,13 +203,9 @@ class TikTok(Destination):
         url = f"{settings['endpoint'].rstrip('/')}/open_api/{settings['api_version']}/event/track/"
         return Request("POST", url, headers=headers, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        verdicts = self.read_batch(response, [None])
-        return verdicts if isinstance(verdicts, Outcome) else verdicts[0]
-
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        outcome, answer = by_api_status(response), read_json(response)
-        code = answer.get("code") if isinstance(answer, dict) else None
+        outcome, answer = by_api_status(response), read_object(response)
+        code = answer.get("code")
         if not isinstance(code, int):
             missing = Unknown("no_code", "TikTok's answer has no code, which would say what became of it.")
             return missing if isinstance(outcome, Delivered) else outcome
@@ -217,12 +217,11 @@ class TikTok(Destination):
 
 def user(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
     """Whom it is about, as far as anything of it can be read."""
-    key, known = settings.get("external_id_key"), given.get("external_id")
     phone = partial(ids.phone, region=settings.get("phone_region"))
     return present({
         "email": ids.hashed(given.get("email"), ids.email) or ids.hashed(given.get("email_sha256"), ids.email),
         "phone": ids.hashed(given.get("phone"), phone),
-        "external_id": ids.keyed(known, key.reveal()) if key else ids.hashed(known, ids.plain),
+        "external_id": ids.external_id(given.get("external_id"), settings.get("external_id_key")),
         "first_name": ids.hashed(given.get("first_name"), ids.squeezed),
         "last_name": ids.hashed(given.get("last_name"), ids.squeezed),
         "zip_code": ids.hashed(given.get("zip"), ids.squeezed),
@@ -236,8 +235,7 @@ def properties_of(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     """Every field that is nothing else: those that TikTok wants in a form of their own, and all others as mapped."""
     own = {name: value for name, value in given.items() if name not in EVENT}
     read, unread = read_all(own, PROPERTIES)
-    said = f"What is mapped to {unread} is not what TikTok takes there."
-    return Rejected(f"invalid_{unread}", said, unread) if unread else present(read)
+    return unreadable(unread, PROPERTIES[unread]) if unread else present(read)
 
 
 def limited(given: Mapping[str, Any]) -> bool:
@@ -268,9 +266,7 @@ def verdict(code: int, said: str, response: Response, count: int) -> Outcome | S
         return Unauthorized(word, said)
     named = INDEX.search(said) if code != PARTLY else None
     if named and int(named[1]) < count:
-        rest = Split("refused_with_others", "TikTok refused the request for another event in it.")
-        culprit = Rejected(word, said, named[2] or None)
-        return [culprit if index == int(named[1]) else rest for index in range(count)]
+        return refused_together({int(named[1]): Rejected(word, said, named[2] or None)}, count, "TikTok")
     return Rejected(word, said)
 
 

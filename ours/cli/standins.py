@@ -10,11 +10,12 @@ from ours.cli import double
 from ours.cli.shell import ACTOR, Shell
 from ours.core.retry import TROUBLED
 from ours.errors import Invalid, NotFound
+from ours.plugin import IDENTIFY
 from ours.plugin.testing.doubles import Double
 from ours.services.replay import Filter
 
 _NAME = "Stand-in for {}"
-_EVENTS = ("*", "$identify")
+_EVENTS = ("*", IDENTIFY)
 _PATIENCE = 60.0
 _CALM = 1.0
 """Seconds in which nothing happens any more."""

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Collection
 from functools import lru_cache
 
-from ours.core.incoming import IDENTIFY, Kind
+from ours.core.incoming import Kind
+from ours.plugin.types import IDENTIFY
 
 ALL = "*"
 """Stands on an allow list for every ordinary event: one whose name does not begin with ``$``."""

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Kind = Literal["track", "identify"]
-IDENTIFY = "$identify"
 
 
 @dataclass(frozen=True, slots=True)

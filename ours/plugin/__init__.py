@@ -9,11 +9,23 @@ from ours.plugin.envelope import EVENT_MAPPING, envelope, iso, to_json
 from ours.plugin.inputs import Endpoint, Headers, Secret
 from ours.plugin.mapped import Mapped
 from ours.plugin.network import Network, NetworkRefused
-from ours.plugin.reading import by_api_status, by_status, oauth_token, rate_limit_after, read_json, retry_after
+from ours.plugin.reading import (
+    by_api_status,
+    by_status,
+    oauth_token,
+    rate_limit_after,
+    read_json,
+    read_object,
+    refused_together,
+    retry_after,
+)
 from ours.plugin.session import unanswered
 from ours.plugin.settings import SettingInfo, describe_settings, dump_settings, load_settings, secrets_of
 from ours.plugin.spec import hookimpl
+from ours.plugin.templates import USER_AGENT, click_id
 from ours.plugin.types import (
+    IDENTIFY,
+    NO_CONVERSION,
     Delivered,
     Delivery,
     Duplicate,
@@ -33,6 +45,9 @@ from ours.plugin.types import (
 __all__ = [
     "API_VERSION",
     "EVENT_MAPPING",
+    "IDENTIFY",
+    "NO_CONVERSION",
+    "USER_AGENT",
     "Batching",
     "Category",
     "Delivered",
@@ -63,6 +78,7 @@ __all__ = [
     "Visitor",
     "by_api_status",
     "by_status",
+    "click_id",
     "describe_settings",
     "dump_settings",
     "envelope",
@@ -73,6 +89,8 @@ __all__ = [
     "oauth_token",
     "rate_limit_after",
     "read_json",
+    "read_object",
+    "refused_together",
     "retry_after",
     "secrets_of",
     "sends_itself",

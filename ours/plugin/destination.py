@@ -79,7 +79,10 @@ class Destination:
         return by_status(response)
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:  # noqa: ARG002
-        """What the answer means: one outcome for all, or a list with one for each of ``items``, in their order."""
+        """What the answer means: one outcome for all, or a list with one for each of ``items``, in their order.
+
+        Where there is batching, Ours asks this of one event too, and ``read`` only through this default.
+        """
         return self.read(response)
 
     def token_request(self, settings: Mapping[str, Any], now: int) -> Request | None:  # noqa: ARG002

@@ -16,6 +16,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
+from ours.plugin.types import SecretValue
 from ours.states import STATES
 
 Rule = Callable[[Any], str | None]
@@ -77,6 +78,11 @@ def plain(value: Any) -> str | None:
         value = str(value)
     text = unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else ""
     return text if text and _can_be_sent(text) else None
+
+
+def external_id(value: Any, key: SecretValue | None, rule: Rule = plain) -> str | None:
+    """An id of yours under your ``key``, where there is one; else hashed as ``rule`` writes it."""
+    return keyed(value, key.reveal()) if key else hashed(value, rule)
 
 
 def lowered(value: Any) -> str | None:
@@ -169,9 +175,10 @@ def postal_code(value: Any, country: Any = None) -> str | None:
 
 
 def country_code(value: Any) -> str | None:
-    """Two letters in lower case (ISO 3166); anything else can't be read."""
+    """Two letters in lower case (ISO 3166), so ``gb`` of ``"UK"``; anything else can't be read."""
     text = (plain(value) or "").lower()
-    return text if len(text) == 2 and text.isascii() and text.isalpha() else None
+    code = "gb" if text == "uk" else text
+    return code if len(code) == 2 and code.isascii() and code.isalpha() else None
 
 
 def birthday(value: Any) -> str | None:

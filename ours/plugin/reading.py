@@ -2,13 +2,14 @@
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Token, Unauthorized
+from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized
 
 _TRANSIENT = {408, 425}
 _NOT_HERE = {404, 410}
@@ -58,6 +59,18 @@ def read_json(response: Response) -> Any:
         return None
 
 
+def read_object(response: Response) -> dict[str, Any]:
+    """The JSON object that the answer is; an empty one where it is anything else."""
+    answer = read_json(response)
+    return answer if isinstance(answer, dict) else {}
+
+
+def refused_together(named: Mapping[int, Outcome], count: int, who: str) -> list[Outcome]:
+    """Of a batch that ``who`` refused whole: those that are ``named``, by position, for that; the others go again."""
+    rest = Split("refused_with_others", f"{who} refused the request for another event in it.")
+    return [named.get(index, rest) for index in range(count)]
+
+
 def retry_after(response: Response) -> float | None:
     """Seconds that ``Retry-After`` asks for, in either of its forms, at most 24 hours; None when it can't be read."""
     raw = response.headers.get("Retry-After", "").strip()
@@ -87,10 +100,10 @@ def rate_limit_after(response: Response) -> float | None:
 
 def oauth_token(response: Response) -> Token | Outcome:
     """The access token of an OAuth answer. One that will not give it refuses our credentials, however it says so."""
-    outcome, answer = by_status(response), read_json(response)
+    outcome, answer = by_status(response), read_object(response)
     if isinstance(outcome, Retry):
         return outcome
-    token = answer.get("access_token") if isinstance(answer, dict) else None
+    token = answer.get("access_token")
     if isinstance(outcome, Delivered) and isinstance(token, str) and token:
         seconds = answer.get("expires_in")
         return Token(SecretValue(token), float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3600.0)

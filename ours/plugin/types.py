@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Mode = Literal["live", "test"]
+IDENTIFY = "$identify"
+"""The name of the event when a visitor was updated and nothing happened."""
 
 
 class SecretValue:
@@ -97,6 +99,10 @@ class Skipped:
 
     reason: str
     message: str = ""
+
+
+NO_CONVERSION = Skipped("no_conversion", "An identify tells who somebody is: nothing was bought or done.")
+"""What a destination that takes conversions alone says of ``IDENTIFY``."""
 
 
 @dataclass(frozen=True, slots=True)

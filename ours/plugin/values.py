@@ -8,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from ours.plugin.identifiers import plain
+from ours.plugin.types import Rejected
 
 Detail = Literal["site", "path", "full"]
 _NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,30})?|\.\d{1,30})")
@@ -65,12 +66,23 @@ def present(parts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value not in (None, {}, [])}
 
 
+def under(prefix: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields whose names begin with ``prefix``, without it: ``$set.plan`` → ``plan``."""
+    return {name.removeprefix(prefix): value for name, value in given.items() if name.startswith(prefix)}
+
+
 def read_all(given: Mapping[str, Any], rules: Mapping[str, Callable[[Any], Any]]) -> tuple[dict[str, Any], str | None]:
     """Each field that is known, as its rule reads it, or as it is where it has none; and the name of one that can't be
     read."""
     read = {name: rules[name](value) if name in rules else value for name, value in given.items()}
     unread = min((name for name in given if is_unread(given[name], read[name])), default=None)
     return {name: value for name, value in read.items() if value is not None}, unread
+
+
+def unreadable(name: str, rule: Callable[[Any], Any]) -> Rejected:
+    """What comes of a field that ``rule`` can't read: left out in silence, it would be missed by nobody."""
+    wanted = _WANTED.get(getattr(rule, "func", rule), "what is taken there")
+    return Rejected(f"invalid_{word(name)}", f"What is mapped to {name} can't be read as {wanted}.", name)
 
 
 def rows(value: Any, rules: Mapping[str, tuple[Callable[[Any], Any], Sequence[str]]]) -> list[dict[str, Any]] | None:
@@ -131,3 +143,14 @@ def _agreed(value: Any) -> bool | None:
 
 def _first(bag: Mapping[str, Any], keys: Sequence[str]) -> Any:
     return next((bag[key] for key in keys if bag.get(key) not in (None, "")), None)
+
+
+_WANTED: Mapping[Callable[..., Any], str] = {
+    text: "a text",
+    texts: "a list of texts",
+    number: "a number, such as 12.5",
+    amount: "a number, such as 12.5",
+    whole: "a whole number, such as 2",
+    currency: "three letters, such as EUR",
+    rows: "a list of objects",
+}

@@ -1,6 +1,7 @@
 """The modifications: what each makes of a value, and the laws they keep."""
 
 import hashlib
+from datetime import date
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ours.core.modifications import HASHES, MODIFICATIONS
-from ours.core.modifications.hashing import already
+from ours.plugin import identifiers as ids
+from ours.states import STATES
 from tests.core.test_mapping import JSON
 
 
@@ -101,7 +103,49 @@ def test_what_is_hashed_already_is_never_hashed_again(name: str, value: str) -> 
 def test_hashing_twice_is_hashing_once(name: str, value: str) -> None:
     once = done(name, value)
     assert done(name, once) == once
-    assert once is None or already(once)
+    assert once is None or ids.is_hash(once)
+
+
+def _cased(words: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """As people write it: in capitals or not, with space around it."""
+    written = st.sampled_from([str, str.upper, str.title])
+    return st.builds(lambda word, how, around: around + how(word) + around, words, written, st.sampled_from(["", " "]))
+
+
+DAYS = st.builds(
+    lambda day, shape, rest: day.strftime(shape) + rest,
+    st.dates(date(1900, 1, 1)), st.sampled_from(["%Y-%m-%d", "%Y%m%d"]), st.sampled_from(["", "T00:00:00Z"]),
+)  # fmt: skip
+PHONES = st.builds(
+    lambda digits, sign: f"{sign}1 ({digits[:3]}) {digits[3:6]}-{digits[6:]}",
+    st.from_regex(r"[2-9][0-9]{2}[2-9][0-9]{6}", fullmatch=True), st.sampled_from(["+", "00"]),
+)  # fmt: skip
+TWO_LETTERS = st.text(alphabet="abcdefghijklmnopqrstuvwxyz", min_size=2, max_size=2)
+ZIPS = st.from_regex(r"[0-9]{5}(-[0-9]{4})?|[a-z][0-9] [0-9][a-z]{2}", fullmatch=True)
+SAME_RULE: list[tuple[str, ids.Rule, st.SearchStrategy[str]]] = [
+    ("HashedNormalized", ids.email, _cased(st.from_regex(r"[a-z.+]{1,9}@[a-z]{1,9}\.example", fullmatch=True))),
+    ("HashedPhone", ids.phone_digits, PHONES),
+    ("HashedCountry", ids.country_code, _cased(TWO_LETTERS | st.just("uk"))),
+    ("HashedState", ids.state, _cased(st.sampled_from([*STATES, *STATES.values(), "new york", "bayern"]))),
+    (
+        "HashedZip",
+        ids.postal_code,
+        _cased(st.from_regex(r"[0-9]{5}(-[0-9]{4})?|[a-z][0-9] [0-9][a-z]{2}", fullmatch=True)),
+    ),
+    ("HashedGender", ids.gender, _cased(st.sampled_from(["m", "f", "male", "female", "x"]))),
+    ("HashedDateOfBirth", ids.birthday, DAYS),
+]
+
+
+@pytest.mark.parametrize(("name", "rule", "values"), SAME_RULE, ids=[name for name, _, _ in SAME_RULE])
+def test_a_destination_that_hashes_by_the_same_rule_sends_the_same_hash(
+    name: str, rule: ids.Rule, values: st.SearchStrategy[str]
+) -> None:
+    @given(values)
+    def check(value: str) -> None:
+        assert done(name, value) == ids.hashed(value, rule)
+
+    check()
 
 
 URLS = st.builds(

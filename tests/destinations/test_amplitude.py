@@ -1,6 +1,5 @@
 """Amplitude: the very requests, and what becomes of each event of a request that was refused."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -9,10 +8,11 @@ import pytest
 from destinations.amplitude import Amplitude
 from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Split, Unauthorized, load_settings
 from ours.plugin.identifiers import event_key
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing import DestinationContract
 from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import delivery_to, sha256
 
 GIVEN = {"api_key": "a-key-for-tests"}
 
@@ -25,29 +25,14 @@ class TestAmplitude(DestinationContract):
         return event_key(delivery.event.name, delivery.event.distinct_id)
 
 
-def delivery(
-    sample: str = "purchase",
-    fields: dict[str, Any] | None = None,
-    settings: dict[str, Any] | None = None,
-    **changes: Any,
-) -> Delivery:
-    values, event = load_settings(Amplitude, {**GIVEN, **(settings or {})}), sample_event(sample, **changes)
-    mapped = sample_delivery(event=event, mapping=Amplitude.default_mapping).fields
-    return sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})})
-
-
-def item(*args: Any, **changes: Any) -> Any:
-    return Amplitude().item(delivery(*args, **changes))
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def item(*words: Any, settings: dict[str, Any] | None = None, **changes: Any) -> Any:
+    return Amplitude().item(delivery_to(Amplitude, GIVEN | (settings or {}), *words, **changes))
 
 
 def test_a_purchase_is_one_event_of_an_upload() -> None:
     assert item() == {
         "event_type": "Order Completed",
-        "user_id": _hashed("019a0000000070008000000000000101"),
+        "user_id": sha256("019a0000000070008000000000000101"),
         "time": NOW - 5_000,
         "insert_id": event_key("Order Completed", "order-1001"),
         "event_properties": {"value": 129.9, "currency": "EUR", "order_id": "1001"},
@@ -81,7 +66,7 @@ def test_an_identify_sets_what_is_mapped_and_nothing_else() -> None:
     made = item("identify", {"$set.company": "Example GmbH", "$set.plan": "gold"})
     assert made == {
         "event_type": "$identify",
-        "user_id": _hashed("019a0000000070008000000000000103"),
+        "user_id": sha256("019a0000000070008000000000000103"),
         "time": NOW - 1_000,
         "insert_id": event_key("$identify", "019a0000000070008000000000000003"),
         "user_properties": {"$set": {"company": "Example GmbH", "plan": "gold"}},

@@ -18,10 +18,11 @@ from ours.plugin import (
     load_settings,
 )
 from ours.plugin.identifiers import event_key
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing import DestinationContract
 from ours.plugin.testing.doubles.customerio import CustomerIODouble
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import delivery_to
 
 GIVEN = {"site_id": "0a1b2c3d4e5f6a7b8c9d", "api_key": "a-key-for-tests"}
 
@@ -38,10 +39,8 @@ class TestCustomerIO(DestinationContract):
         return known(delivery.event.name, delivery.event.distinct_id, delivery.event.occurred_at)
 
 
-def delivery(sample: str = "purchase", fields: dict[str, Any] | None = None, **changes: Any) -> Delivery:
-    values, event = load_settings(CustomerIO, GIVEN), sample_event(sample, **changes)
-    mapped = sample_delivery(event=event, mapping=CustomerIO.default_mapping).fields
-    return sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})})
+def delivery(*words: Any, **changes: Any) -> Delivery:
+    return delivery_to(CustomerIO, GIVEN, *words, **changes)
 
 
 def item(*args: Any, **changes: Any) -> Any:

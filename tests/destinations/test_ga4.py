@@ -1,6 +1,5 @@
 """Google Analytics 4: the very requests, and what Google would say of them before they leave."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -11,11 +10,7 @@ from ours.plugin import Delivered, Rejected, Request, Retry, Unauthorized, Valid
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
+from tests.destinations.asking import sha256
 
 GIVEN = {"measurement_id": "G-AB12CD34EF", "api_secret": "a-secret-for-tests"}
 MAPPED = GA4.default_mapping
@@ -37,17 +32,13 @@ def body(built: Any) -> Any:
     return json.loads(built.data)
 
 
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def test_a_purchase_names_nobody_and_no_page() -> None:
     request = build()
     assert str(request.prepare().url) == (
         "https://www.google-analytics.com/mp/collect?measurement_id=G-AB12CD34EF&api_secret=a-secret-for-tests"
     )
     assert body(request) == {
-        "client_id": _hashed("019a0000000070008000000000000101"),
+        "client_id": sha256("019a0000000070008000000000000101"),
         "timestamp_micros": (NOW - 5_000) * 1000,
         "events": [
             {

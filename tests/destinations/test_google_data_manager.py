@@ -1,7 +1,6 @@
 """Google's Data Manager: the very requests, tokens for a signed claim, and Google's reasons."""
 
 import base64
-import hashlib
 import json
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
@@ -13,7 +12,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from destinations.google_data_manager import GoogleDataManager
 from ours.plugin import (
     Delivered,
-    Delivery,
     Rejected,
     Retry,
     Split,
@@ -24,6 +22,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import ByDistinctId, delivery_to, sha256
 
 PRIVATE = rsa.generate_private_key(65537, 2048)
 FORMAT = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
@@ -42,18 +41,13 @@ PERSON = {
 plugin = GoogleDataManager()
 
 
-class TestGoogleDataManager(DestinationContract):
+class TestGoogleDataManager(ByDistinctId, DestinationContract):
     destination = GoogleDataManager
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **changes: Any) -> Any:
-    values, event = load_settings(GoogleDataManager, GIVEN), sample_event(sample, **changes)
-    mapped = sample_delivery(event=event, mapping=GoogleDataManager.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
+def item(*words: Any, **changes: Any) -> Any:
+    return plugin.item(delivery_to(GoogleDataManager, GIVEN, *words, **changes))
 
 
 @pytest.mark.parametrize(
@@ -73,10 +67,6 @@ def test_a_worth_that_can_not_be_read_is_rejected_and_not_left_out(fields: dict[
 
 def test_a_worth_that_is_not_known_is_left_out() -> None:
     assert not {"conversionValue", "currency"} & item(fields={"value": "", "currency": None}).keys()
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_purchase_hashes_whom_it_names_as_google_does() -> None:
@@ -206,6 +196,14 @@ def test_a_refusal_that_names_no_event_is_split_until_one_is_alone() -> None:
     assert isinstance(plugin.read_batch(answered, [{}, {}]), Split)
     alone = plugin.read_batch(refused(400, "INVALID_ARGUMENT", {"reason": "FIELD_VALUE_TOO_LONG"}), [{}])
     assert alone == Rejected("FIELD_VALUE_TOO_LONG", "Google answered FIELD_VALUE_TOO_LONG (400).")
+
+
+@pytest.mark.parametrize("odd", [5, "x", {"a": 1}, [5, None], None])
+def test_a_refusal_of_another_shape_is_a_refusal_all_the_same(odd: Any) -> None:
+    expected = Rejected("INVALID_ARGUMENT", "Google answered INVALID_ARGUMENT (400).")
+    assert plugin.read_batch(refused(400, "INVALID_ARGUMENT", {"fieldViolations": odd}), [{}]) == expected
+    body = json.dumps({"error": {"status": "INVALID_ARGUMENT", "details": odd}}).encode()
+    assert plugin.read_batch(answer(400, body), [{}]) == expected
 
 
 @pytest.mark.parametrize(

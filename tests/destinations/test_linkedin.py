@@ -1,7 +1,7 @@
 """LinkedIn's Conversions API: the very requests, both ways in, and its refusals as they were observed."""
 
-import hashlib
 import json
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
@@ -10,7 +10,6 @@ import pytest
 from destinations.linkedin import LinkedIn
 from ours.plugin import (
     Delivered,
-    Delivery,
     Rejected,
     Retry,
     Split,
@@ -22,6 +21,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import alone, delivery_to, sha256
 
 APP = {"client_id": "an-app", "client_secret": "a-client-secret-for-tests", "token": "a-refresh-token-for-tests"}
 GIVEN = {"conversion_id": "104012", **APP}
@@ -35,27 +35,15 @@ class TestLinkedIn(DestinationContract):
     destination = LinkedIn
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 class TestLinkedInWithATokenOfTheCampaignManager(DestinationContract):
     destination = LinkedIn
     settings: ClassVar = DIRECT
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **changes: Any) -> Any:
-    event, version = sample_event(sample, **changes.pop("event", {})), {"api_version": changes.pop("version", "202609")}
-    values = load_settings(LinkedIn, GIVEN | version)
-    mapped = sample_delivery(event=event, mapping=LinkedIn.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}, **changes))
+    event, version = changes.pop("event", {}), {"api_version": changes.pop("version", "202609")}
+    return plugin.item(replace(delivery_to(LinkedIn, GIVEN | version, sample, fields, **event), **changes))
 
 
 def test_a_purchase_names_its_buyer_by_hash_and_its_worth_as_a_text() -> None:
@@ -233,12 +221,12 @@ def test_whom_linkedin_names_for_the_time_is_tried_again_and_the_others_go_at_on
     message = "Conversion time should be within 90 days and not exceed current time, indices [0, 2] (0-indexed)."
     late = Retry("invalid_time", "LinkedIn takes it for future or too old: is this machine's clock right?")
     assert plugin.read_batch(said(400, message), [{}, {}, {}]) == [late, OTHERS, late]
-    assert plugin.read(said(400, message)) == late
+    assert alone(plugin, said(400, message)) == late
 
 
 def test_what_linkedin_quotes_is_passed_on_to_nobody() -> None:
     message = 'ERROR :: /user/userIds/0/idType :: "jane@example.com" is not an enum symbol'
-    assert plugin.read(said(422, message)) == Rejected(
+    assert alone(plugin, said(422, message)) == Rejected(
         "invalid_user_userids_0_idtype", "LinkedIn refused user.userIds.0.idType.", "user.userIds.0.idType"
     )
 

@@ -1,16 +1,16 @@
 """Meta's Conversions API: the very requests, the hashes that Meta publishes, and its codes."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
 import pytest
 
 from destinations.meta import Meta
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
+from ours.plugin import Delivered, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import NO_ORDER_IDS, ByDistinctId, delivery_to, sha256
 
 GIVEN = {"dataset_id": "123456789012345", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -19,32 +19,19 @@ PERSON = {
 }  # fmt: skip
 
 
-class TestMeta(DestinationContract):
+class TestMeta(ByDistinctId, DestinationContract):
     destination = Meta
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-class TestMetaFromABackend(DestinationContract):
+class TestMetaFromABackend(ByDistinctId, DestinationContract):
     destination = Meta
     settings: ClassVar = {**GIVEN, "action_source": "system_generated", "external_id_key": "a-key-for-tests"}
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(Meta, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    delivery = sample_delivery(event=event, mapping=Meta.default_mapping, settings=values)
-    laid = {**delivery.fields, **(fields or {})}
-    return Meta().item(sample_delivery(event=event, settings=values, fields=laid))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return Meta().item(delivery_to(Meta, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_meta_does() -> None:
@@ -127,6 +114,13 @@ def test_what_would_spoil_a_whole_request_is_rejected_here(fields: dict[str, Any
 
 def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
     assert item(fields={"order_id": 1001})["custom_data"]["order_id"] == "1001"
+
+
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "order_id" not in item(fields={"order_id": ""})["custom_data"]
 
 
 def test_settings_and_mapping_decide_on_privacy() -> None:

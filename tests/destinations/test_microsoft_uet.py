@@ -1,16 +1,16 @@
 """Microsoft's UET Conversions API: the very requests, the hashes of its guide, its faults and warnings."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
 import pytest
 
 from destinations.microsoft_uet import MicrosoftUET
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Split, Unauthorized, Unknown, load_settings
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin import Delivered, Rejected, Retry, Split, Unauthorized, Unknown, load_settings
+from ours.plugin.testing import DestinationContract, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import NO_ORDER_IDS, ByDistinctId, alone, delivery_to, sha256
 
 GIVEN = {"tag_id": "187012345", "access_token": "a-token-for-tests"}
 CLICK = "dd4afccc-b1c9-4a4c-ad95-44dd7e5006ab"
@@ -23,31 +23,19 @@ OTHERS = Split("refused_with_others", "Microsoft refused the request for another
 plugin = MicrosoftUET()
 
 
-class TestMicrosoftUET(DestinationContract):
+class TestMicrosoftUET(ByDistinctId, DestinationContract):
     destination = MicrosoftUET
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-class TestMicrosoftUETWithAKey(DestinationContract):
+class TestMicrosoftUETWithAKey(ByDistinctId, DestinationContract):
     destination = MicrosoftUET
     settings: ClassVar = {**GIVEN, "external_id_key": "a-key-for-tests", "url_detail": "full"}
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(MicrosoftUET, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    mapped = sample_delivery(event=event, mapping=MicrosoftUET.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return plugin.item(delivery_to(MicrosoftUET, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_microsoft_does() -> None:
@@ -183,6 +171,13 @@ def test_a_request_is_for_all_or_none_and_carries_the_token_in_a_header() -> Non
     assert MicrosoftUET.batching.atomic
 
 
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "transactionId" not in item(fields={"order_id": ""})["customData"]
+
+
 def said(status: int, *faults: tuple[Any, str, str, Any], **more: Any) -> Any:
     details = [
         {"index": index, "propertyName": name, "attemptedValue": "jane@example.com", "errorMessage": "No.",
@@ -199,7 +194,7 @@ def test_all_arrived_and_what_was_left_out_is_noted() -> None:
     assert outcomes == [
         Delivered("t-1"), Delivered("Without customData.currency (InvalidCurrency)."), Delivered("t-1"),
     ]  # fmt: skip
-    assert plugin.read(answer(200, b'{"traceId": "t-2"}')) == Delivered("t-2")
+    assert alone(plugin, answer(200, b'{"traceId": "t-2"}')) == Delivered("t-2")
 
 
 @pytest.mark.parametrize("odd", [b'{"eventsReceived": 1}', b"OK", b"", b"[]", b"{}"])
@@ -216,12 +211,12 @@ def test_those_that_microsoft_names_are_rejected_by_their_first_fault_and_the_ot
     ]
     nobody = Rejected("Empty", "Microsoft refused userData: Empty.", "userData")
     assert plugin.read_batch(said(400, *faults), [{}, {}, {}]) == [OTHERS, OTHERS, nobody]
-    assert plugin.read(said(400, (0, "data[0].userData", "Empty", False))) == nobody
+    assert alone(plugin, said(400, (0, "data[0].userData", "Empty", False))) == nobody
 
 
 def test_a_time_that_microsoft_does_not_like_is_tried_again() -> None:
     """What is too old is not sent, so that it must be a clock."""
-    outcome = plugin.read(said(400, (0, "data[0].eventTime", "InvalidEventTime", False)))
+    outcome = alone(plugin, said(400, (0, "data[0].eventTime", "InvalidEventTime", False)))
     words = "Microsoft refused eventTime: InvalidEventTime. Is this machine's clock right?"
     assert outcome == Retry("InvalidEventTime", words)
 
@@ -241,11 +236,11 @@ def test_a_time_that_microsoft_does_not_like_is_tried_again() -> None:
 def test_a_refusal_that_names_no_event_is_halved_until_one_is_alone(odd: Any) -> None:
     refused = Rejected("refused", "Microsoft refused it, and did not say why.")
     assert plugin.read_batch(odd, [{}, {}]) == refused
-    assert plugin.read(odd) == refused
+    assert alone(plugin, odd) == refused
 
 
 def test_what_microsoft_quotes_is_passed_on_to_nobody() -> None:
-    outcome = plugin.read(said(400, (0, "data[0].userData.em", "Not a jane@example.com", False)))
+    outcome = alone(plugin, said(400, (0, "data[0].userData.em", "Not a jane@example.com", False)))
     assert outcome == Rejected("refused", "Microsoft refused userData.em: refused.", "userData.em")
 
 

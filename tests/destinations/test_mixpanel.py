@@ -1,6 +1,5 @@
 """Mixpanel: the very requests, and a verdict for each event."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -8,30 +7,21 @@ import pytest
 
 from destinations.mixpanel import Mixpanel
 from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing import DestinationContract
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
+from tests.destinations.asking import ByDistinctId, delivery_to, sha256
 
 GIVEN = {"token": "a-token-for-tests"}
 
 
-class TestMixpanel(DestinationContract):
+class TestMixpanel(ByDistinctId, DestinationContract):
     destination = Mixpanel
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-def delivery(sample: str = "purchase", fields: dict[str, Any] | None = None, **changes: Any) -> Delivery:
-    values, event = load_settings(Mixpanel, GIVEN), sample_event(sample, **changes)
-    mapped = sample_delivery(event=event, mapping=Mixpanel.default_mapping).fields
-    return sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})})
+def delivery(*words: Any, **changes: Any) -> Delivery:
+    return delivery_to(Mixpanel, GIVEN, *words, **changes)
 
 
 def item(*args: Any, **changes: Any) -> Any:
@@ -46,7 +36,7 @@ def test_a_purchase_is_one_line_of_an_import() -> None:
             "currency": "EUR",
             "order_id": "1001",
             "time": NOW - 5_000,
-            "distinct_id": _hashed("019a0000000070008000000000000101"),
+            "distinct_id": sha256("019a0000000070008000000000000101"),
             "$insert_id": "order-1001",
             "ip": "0",
         },
@@ -69,8 +59,8 @@ def test_a_sum_that_came_as_text_leaves_as_a_number_and_what_is_none_as_it_came(
 
 def test_a_lead_and_a_minimal_event_have_what_mixpanel_requires() -> None:
     for sample, name, person in [
-        ("lead", "Lead Created", _hashed("019a0000000070008000000000000102")),
-        ("minimal", "Pinged", _hashed("019a0000000070008000000000000004")),
+        ("lead", "Lead Created", sha256("019a0000000070008000000000000102")),
+        ("minimal", "Pinged", sha256("019a0000000070008000000000000004")),
     ]:
         made = item(sample)
         assert (made["event"], made["properties"]["distinct_id"]) == (name, person)
@@ -81,7 +71,7 @@ def test_an_identify_updates_the_profile_with_what_is_mapped_and_nothing_else() 
     assert item("identify").reason == "nothing_to_set"
     made = item("identify", {"$set.company": "Example GmbH", "$set.plan": "gold"})
     assert made == {
-        "$distinct_id": _hashed("019a0000000070008000000000000103"), "$ip": "0",
+        "$distinct_id": sha256("019a0000000070008000000000000103"), "$ip": "0",
         "$set": {"company": "Example GmbH", "plan": "gold"},
     }  # fmt: skip
     request = Mixpanel().pack([made], load_settings(Mixpanel, GIVEN))

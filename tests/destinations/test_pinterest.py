@@ -1,6 +1,5 @@
 """Pinterest's Conversions API: the very requests, what would spoil a whole one, and a verdict for each event."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -18,9 +17,10 @@ from ours.plugin import (
     ValidationError,
     load_settings,
 )
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing import DestinationContract, sample_delivery
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import NO_ORDER_IDS, alone, delivery_to, sha256
 
 GIVEN = {"ad_account_id": "549755885175", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -42,14 +42,8 @@ class TestPinterestOffline(DestinationContract):
 
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(Pinterest, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    mapped = sample_delivery(event=event, mapping=Pinterest.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return plugin.item(delivery_to(Pinterest, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_pinterest_does() -> None:
@@ -233,6 +227,13 @@ def test_whoever_objects_or_denies_consent_is_opted_out(fields: dict[str, Any], 
 FINE, FAILED = {"status": "processed"}, {"status": "failed", "error_message": "Too old."}
 
 
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "order_id" not in item(fields={"order_id": ""})["custom_data"]
+
+
 def told(*events: Any, **more: Any) -> dict[str, Any]:
     return {"num_events_received": len(events), "num_events_processed": 0, "events": [*events], **more}
 
@@ -274,8 +275,8 @@ def test_a_count_alone_is_enough_where_it_is_all_of_them() -> None:
 def test_a_request_that_was_refused_is_sent_in_halves_and_alone_it_is_rejected() -> None:
     refusal = answer(400, b'{"code": 4196, "message": "The request was invalid."}')
     assert plugin.read_batch(refusal, [{}, {}]) == Split("pinterest_4196", "The request was invalid.")
-    assert plugin.read(refusal) == Rejected("pinterest_4196", "The request was invalid.")
-    assert plugin.read(answer(422, b"")) == Rejected("http_422", "Pinterest answered 422.")
+    assert alone(plugin, refusal) == Rejected("pinterest_4196", "The request was invalid.")
+    assert alone(plugin, answer(422, b"")) == Rejected("http_422", "Pinterest answered 422.")
 
 
 @pytest.mark.parametrize(
@@ -283,11 +284,11 @@ def test_a_request_that_was_refused_is_sent_in_halves_and_alone_it_is_rejected()
     [(401, Unauthorized), (403, Unauthorized), (404, Unauthorized), (302, Unauthorized), (503, Retry), (500, Retry)],
 )
 def test_other_answers_mean_what_their_status_does(status: int, kind: type) -> None:
-    assert isinstance(plugin.read(answer(status, b'{"code": 2, "message": "Said."}')), kind)
+    assert isinstance(alone(plugin, answer(status, b'{"code": 2, "message": "Said."}')), kind)
 
 
 def test_it_rests_when_it_was_too_fast() -> None:
-    outcome = plugin.read(answer(429, b'{"code": 8}', {"X-RateLimit-Reset": "9"}))
+    outcome = alone(plugin, answer(429, b'{"code": 8}', {"X-RateLimit-Reset": "9"}))
     assert outcome == Retry("http_429", "The destination answered 429.", 9.0, throttle=True)
 
 

@@ -1,6 +1,5 @@
 """PostHog: the very requests, what stays out of them, and what little its answers tell."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 from uuid import UUID
@@ -19,9 +18,10 @@ from ours.plugin import (
     load_settings,
 )
 from ours.plugin.identifiers import event_key
-from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
+from ours.plugin.testing import DestinationContract
 from ours.plugin.testing.doubles.posthog import PostHogDouble
 from ours.plugin.testing.exchange import answer
+from tests.destinations.asking import delivery_to, sha256
 
 GIVEN = {"project_key": "phc_a-key-for-tests"}
 
@@ -38,29 +38,14 @@ class TestPostHog(DestinationContract):
         return known(delivery.event.name, delivery.event.distinct_id)
 
 
-def delivery(
-    sample: str = "purchase",
-    fields: dict[str, Any] | None = None,
-    settings: dict[str, Any] | None = None,
-    **changes: Any,
-) -> Delivery:
-    values, event = load_settings(PostHog, {**GIVEN, **(settings or {})}), sample_event(sample, **changes)
-    mapped = sample_delivery(event=event, mapping=PostHog.default_mapping).fields
-    return sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})})
-
-
-def item(*args: Any, **changes: Any) -> Any:
-    return PostHog().item(delivery(*args, **changes))
-
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def item(*words: Any, settings: dict[str, Any] | None = None, **changes: Any) -> Any:
+    return PostHog().item(delivery_to(PostHog, GIVEN | (settings or {}), *words, **changes))
 
 
 def test_a_purchase_is_one_event_of_a_batch() -> None:
     assert item() == {
         "event": "Order Completed",
-        "distinct_id": _hashed("019a0000000070008000000000000101"),
+        "distinct_id": sha256("019a0000000070008000000000000101"),
         "uuid": known("Order Completed", "order-1001"),
         "timestamp": "2026-11-18T11:06:35.000Z",
         "properties": {
@@ -93,7 +78,7 @@ def test_an_identify_sets_what_is_mapped_and_nothing_else() -> None:
     made = item("identify", {"$set.company": "Example GmbH", "$set.plan": "gold"})
     assert made == {
         "event": "$identify",
-        "distinct_id": _hashed("019a0000000070008000000000000103"),
+        "distinct_id": sha256("019a0000000070008000000000000103"),
         "uuid": known("$identify", "019a0000000070008000000000000003"),
         "timestamp": "2026-11-18T11:06:39.000Z",
         "properties": {"$set": {"company": "Example GmbH", "plan": "gold"}, "$geoip_disable": True},

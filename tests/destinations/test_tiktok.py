@@ -1,6 +1,5 @@
 """TikTok's Events API: the very requests, what would spoil a whole one, and a code inside a 200."""
 
-import hashlib
 import json
 from typing import Any, ClassVar
 
@@ -9,7 +8,6 @@ import pytest
 from destinations.tiktok import TikTok
 from ours.plugin import (
     Delivered,
-    Delivery,
     Rejected,
     Retry,
     Skipped,
@@ -22,6 +20,7 @@ from ours.plugin import (
 from ours.plugin.testing import DestinationContract, sample_delivery, sample_event
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
+from tests.destinations.asking import NO_ORDER_IDS, ByDistinctId, alone, delivery_to, sha256
 
 GIVEN = {"event_source_id": "CABCDEFGHIJKLMNOPQRS", "access_token": "a-token-for-tests"}
 PERSON = {
@@ -31,31 +30,19 @@ PERSON = {
 plugin = TikTok()
 
 
-class TestTikTok(DestinationContract):
+class TestTikTok(ByDistinctId, DestinationContract):
     destination = TikTok
     settings: ClassVar = GIVEN
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
 
-
-class TestTikTokFromACrm(DestinationContract):
+class TestTikTokFromACrm(ByDistinctId, DestinationContract):
     destination = TikTok
     settings: ClassVar = {**GIVEN, "event_source": "crm", "external_id_key": "a-key-for-tests"}
 
-    def dedupe_id(self, delivery: Delivery) -> str:
-        return delivery.event.distinct_id
-
 
 def item(sample: str = "purchase", fields: dict[str, Any] | None = None, **settings: Any) -> Any:
-    values = load_settings(TikTok, GIVEN | settings)
-    event = sample_event(sample, **({"user_properties": PERSON} if sample == "purchase" else {}))
-    mapped = sample_delivery(event=event, mapping=TikTok.default_mapping).fields
-    return plugin.item(sample_delivery(event=event, settings=values, fields={**mapped, **(fields or {})}))
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    person = {"user_properties": PERSON} if sample == "purchase" else {}
+    return plugin.item(delivery_to(TikTok, GIVEN | settings, sample, fields, **person))
 
 
 def test_a_purchase_hashes_whom_it_names_as_tiktok_does() -> None:
@@ -228,6 +215,13 @@ def test_whoever_objects_or_denies_consent_is_used_for_less(fields: dict[str, An
     assert item(fields=fields, limited_data_use=True)["limited_data_use"] is True
 
 
+@pytest.mark.parametrize("odd", NO_ORDER_IDS)
+def test_an_order_id_that_is_no_text_is_rejected_here_and_an_empty_one_left_out(odd: Any) -> None:
+    said = "What is mapped to order_id can't be read as a text."
+    assert item(fields={"order_id": odd}) == Rejected("invalid_order_id", said, "order_id")
+    assert "order_id" not in item(fields={"order_id": ""})["properties"]
+
+
 def said(code: Any, message: str = "Said.", **more: Any) -> bytes:
     return json.dumps({"code": code, "message": message, "request_id": "2026X", "data": {}} | more).encode()
 
@@ -253,12 +247,12 @@ def said(code: Any, message: str = "Said.", **more: Any) -> bytes:
     ],
 )
 def test_the_verdict_goes_by_tiktoks_code_and_not_by_the_status(status: int, body: bytes, expected: object) -> None:
-    assert plugin.read(answer(status, body)) == expected
+    assert alone(plugin, answer(status, body)) == expected
 
 
 @pytest.mark.parametrize("body", [b"", b"OK", b"[]", said(None), said("0")])
 def test_a_200_without_a_code_says_nothing(body: bytes) -> None:
-    assert isinstance(plugin.read(answer(200, body)), Unknown)
+    assert isinstance(alone(plugin, answer(200, body)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +279,7 @@ def test_where_none_of_them_is_named_the_whole_batch_is_refused(message: str) ->
 
 
 def test_it_waits_as_long_as_tiktok_says() -> None:
-    outcome = plugin.read(answer(200, said(40100), {"X-RateLimit-Reset": "9"}))
+    outcome = alone(plugin, answer(200, said(40100), {"X-RateLimit-Reset": "9"}))
     assert outcome == Retry("tiktok_40100", "Said.", 9.0, throttle=True)
 
 

@@ -36,6 +36,7 @@ from ours.plugin import (
     Skipped,
     Split,
     Token,
+    by_status,
     fields,
     to_json,
 )
@@ -102,6 +103,27 @@ class InBatches(Sound):
 
 class TestInBatches(DestinationContract):
     destination = InBatches
+    settings: ClassVar = SETTINGS
+
+
+class TestReadsBatchesAlone(DestinationContract):
+    """What is never asked need not be sound."""
+
+    destination = type(
+        "ReadsBatches",
+        (InBatches,),
+        {"read": lambda *_: 5, "read_batch": lambda _, response, items: [by_status(response) for _ in items]},
+    )
+    settings: ClassVar = SETTINGS
+
+
+class TestReadsBatchesByStatus(DestinationContract):
+    destination = type("ByStatus", (InBatches,), {"read_batch": lambda self, response, _: self.read(response)})
+    settings: ClassVar = SETTINGS
+
+
+class TestSkipsAllInBatches(DestinationContract):
+    destination = type("SkipsBatches", (InBatches,), {"item": lambda *_: Skipped("not_mine")})
     settings: ClassVar = SETTINGS
 
 
@@ -367,6 +389,9 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     ),
     "a batch's outcome that is none": (
         batching(read_batch=lambda _, response, items: ["fine"] * len(items)), "returned 'fine', which is no outcome.",
+    ),
+    "a wait ignored in a batch": (
+        batching(read_batch=lambda _, response, items: [Retry("slow")] * len(items)), "429 with Retry-After: 7 must be",
     ),
     "one alone that is split": (batching(read_batch=lambda *_: Split("again")), "One event alone can't be Split"),
     "a batch delivered by a 500": (

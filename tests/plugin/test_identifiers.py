@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ours.plugin import ValidationError
+from ours.plugin import SecretValue, ValidationError
 from ours.plugin import identifiers as ids
 from ours.plugin.testing.hostile import hostile_values
 
@@ -118,6 +118,7 @@ def test_what_is_hashed_already_passes_in_lower_case_and_is_never_hashed_again()
         (partial(ids.postal_code, country="GB"), "SW1A 1AA", "sw1a1aa"),
         (ids.postal_code, 94105, "94105"),
         (ids.country_code, "FR", "fr"),
+        (ids.country_code, " UK", "gb"),
         (ids.country_code, "France", None),
         (ids.birthday, "1990-02-28", "19900228"),
         (ids.birthday, "19900228", "19900228"),
@@ -157,6 +158,13 @@ def test_an_id_can_be_hidden_under_a_key() -> None:
     assert ids.keyed("customer-7", "salt") == ids.keyed(" customer-7 ", "salt") != ids.keyed("customer-7", "other")
     assert ids.keyed("customer-7", "salt") != sha256("customer-7")
     assert ids.keyed(None, "salt") is None
+
+
+def test_an_external_id_is_hashed_where_there_is_no_key() -> None:
+    assert ids.external_id("Customer-7", SecretValue("key")) == ids.keyed("Customer-7", "key")
+    assert ids.external_id(" Customer-7 ", None) == sha256("Customer-7")
+    assert ids.external_id(" Customer-7 ", None, ids.squeezed) == sha256("customer-7")
+    assert ids.external_id({}, SecretValue("key")) is None
 
 
 @pytest.mark.parametrize("raw", [None, "", " Null ", 0, "-1", "N/A", "Anonymous", "unknown", {}, "[]", True])

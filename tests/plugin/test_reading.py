@@ -9,6 +9,7 @@ from ours.plugin import (
     Rejected,
     Retry,
     SecretValue,
+    Split,
     Token,
     Unauthorized,
     by_api_status,
@@ -16,10 +17,13 @@ from ours.plugin import (
     oauth_token,
     rate_limit_after,
     read_json,
+    read_object,
+    refused_together,
     retry_after,
 )
 from ours.plugin.testing.exchange import answer
 from ours.registry import load_built_in
+from tests.destinations.asking import alone
 
 SENT = "Mon, 23 Nov 2026 12:00:00 GMT"
 
@@ -75,7 +79,7 @@ def test_no_vendor_is_taken_for_a_page_and_no_page_for_a_vendor() -> None:
     """A captive portal, a proxy, the sign-in of a gateway: what answers there did not take the event."""
     loaded = {one.slug: one.plugin for one in load_built_in().loaded}
     vendors = set(doubles.names()) - {"webhook"}
-    verdicts = {slug: loaded[slug].read(answer(200, b"<!doctype html><p>Sign in</p>")) for slug in vendors}
+    verdicts = {slug: alone(loaded[slug], answer(200, b"<!doctype html><p>Sign in</p>")) for slug in vendors}
     assert {slug: said for slug, said in verdicts.items() if not isinstance(said, Unauthorized)} == {}
 
 
@@ -161,3 +165,14 @@ def test_a_body_that_is_no_json_reads_as_none(body: bytes) -> None:
 
 def test_a_json_body_is_read() -> None:
     assert read_json(answer(200, b'{"a": [1]}')) == {"a": [1]}
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b'"text"', b"<html>", b"[" * 5_000])
+def test_what_is_no_object_is_read_as_an_empty_one(body: bytes) -> None:
+    assert read_object(answer(200, body)) == {}
+    assert read_object(answer(400, b'{"code": 5}')) == {"code": 5}
+
+
+def test_of_a_batch_refused_whole_those_that_are_named_are_told_and_the_others_go_again() -> None:
+    bad, rest = Rejected("bad"), Split("refused_with_others", "Chat refused the request for another event in it.")
+    assert refused_together({1: bad, 7: bad}, 3, "Chat") == [rest, bad, rest]

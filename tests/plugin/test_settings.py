@@ -19,6 +19,7 @@ from ours.plugin import (
     fields,
     load_settings,
     secrets_of,
+    usual,
     validate,
 )
 
@@ -143,6 +144,40 @@ def test_headers_are_read_from_lines_too() -> None:
 @pytest.mark.parametrize("headers", [{"X A": "1"}, {"X-A": "1\r\nX-B: 2"}, {"X-A": "é"}, {"Host": "a"}, "no colon", 5])
 def test_headers_that_would_break_a_request_are_refused(headers: object) -> None:
     assert set(errors(headers=headers)) == {"headers"}
+
+
+class Usual(Destination):
+    class Settings(Schema):
+        api_version = usual.api_version("v1.3")
+        endpoint = usual.endpoint("https://api.example.com", "Example")
+        url_detail = usual.url_detail()
+        phone_region = usual.phone_region()
+        external_id_key = usual.external_id_key("Example")
+
+
+def test_the_usual_settings_need_nothing_and_say_what_they_are() -> None:
+    expected = {"api_version": "v1.3", "endpoint": "https://api.example.com", "url_detail": "site"}
+    assert load_settings(Usual, {}) == expected
+    assert all(one.help and one.label != one.name for one in describe_settings(Usual))
+    assert [one.name for one in describe_settings(Usual) if one.secret] == ["external_id_key"]
+
+
+@pytest.mark.parametrize("version", ["v1", "v26.0", "v1.10", "v1beta1"])
+def test_an_api_version_is_as_vendors_write_theirs(version: str) -> None:
+    assert load_settings(Usual, {"api_version": version})["api_version"] == version
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("api_version", version) for version in ("1.3", "v", "v1/..", "v1.3\n", "v1é", "v1 ")),
+        ("endpoint", "ftp://a.example"), ("url_detail", "all"), ("phone_region", "UK"),
+    ],
+)  # fmt: skip
+def test_usual_settings_that_would_do_harm_are_refused(name: str, value: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        Usual.Settings().load({name: value})
+    assert list(refusal.value.messages_dict) == [name]
 
 
 @settings(max_examples=50, deadline=None)

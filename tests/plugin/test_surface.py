@@ -18,6 +18,7 @@ from ours.plugin import (
     google,
     identifiers,
     testing,
+    usual,
     values,
 )
 from ours.plugin.testing import doubles
@@ -39,7 +40,7 @@ def surface() -> str:
             if inspect.isfunction(value) and not name.startswith("_"):
                 lines.append(f"{kind.__name__}.{name}({', '.join(inspect.signature(value).parameters)})")
     lines += [f"Destination.{name}" for name in sorted(inspect.get_annotations(Destination))]
-    for room in [identifiers, values, google]:
+    for room in [identifiers, values, google, usual]:
         members = inspect.getmembers(room, lambda one, name=room.__name__: getattr(one, "__module__", "") == name)
         short = room.__name__.removeprefix("ours.plugin.")
         taken = {name: ", ".join(inspect.signature(one).parameters) for name, one in members if name[0] != "_"}

@@ -1,10 +1,11 @@
 """Mapped fields are read as what a vendor wants, or not at all."""
 
+from functools import partial
 from typing import Any
 
 import pytest
 
-from ours.plugin import values
+from ours.plugin import Rejected, values
 from ours.plugin.testing.hostile import hostile_values
 
 
@@ -83,6 +84,26 @@ def test_fields_are_read_by_their_rules_and_the_first_that_can_not_be_is_named()
     rules = {"value": values.number, "currency": values.currency}
     assert values.read_all({"value": "5", "note": "x", "currency": ""}, rules) == ({"value": 5, "note": "x"}, None)
     assert values.read_all({"value": "x", "currency": "euro"}, rules)[1] == "currency"
+
+
+def test_fields_that_begin_alike_are_known_by_what_follows() -> None:
+    given = {"$set.plan": "gold", "$set.": 1, "$set.$set.a": 2, "plan": "no", "x$set.y": 3}
+    assert values.under("$set.", given) == {"plan": "gold", "": 1, "$set.a": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "rule", "wanted"),
+    [
+        ("order_id", values.text, "a text"),
+        ("value", values.amount, "a number, such as 12.5"),
+        ("currency", values.currency, "three letters, such as EUR"),
+        ("contents", partial(values.rows, rules={}), "a list of objects"),
+        ("groups", dict, "what is taken there"),
+    ],
+)
+def test_what_can_not_be_read_is_rejected_in_words_that_say_what_is_wanted(name: str, rule: Any, wanted: str) -> None:
+    said = f"What is mapped to {name} can't be read as {wanted}."
+    assert values.unreadable(name, rule) == Rejected(f"invalid_{name}", said, name)
 
 
 @pytest.mark.parametrize(("raw", "read"), [("eur", "EUR"), (" USD ", "USD"), ("EURO", None), ("€", None), (978, None)])

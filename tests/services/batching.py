@@ -60,6 +60,37 @@ class Lists(Destination):
         return [meanings[word] for word in said["outcomes"]]
 
 
+class ReadsEach(Lists):
+    """It writes ``read_batch`` alone, and is never asked ``read``."""
+
+    def read(self, response: Response) -> Outcome:
+        raise AssertionError(f"{response.status_code}: a destination that batches is asked read_batch.")
+
+
+class ReadsAll(Lists):
+    """It writes ``read`` alone, which the base's ``read_batch`` asks."""
+
+    read_batch = Destination.read_batch
+
+    def read(self, response: Response) -> Outcome:
+        return Rejected("read_by_its_own", "Said.") if response.status_code == 400 else by_status(response)
+
+
+class ReadsByStatus(Lists):
+    """Its ``read_batch`` asks ``read``, which it does not write."""
+
+    def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
+        return self.read(response)
+
+
+class ReadsOne(Lists):
+    """It writes both, and its ``read`` asks ``read_batch``."""
+
+    def read(self, response: Response) -> Outcome:
+        said = self.read_batch(response, [None])
+        return said if isinstance(said, Outcome) else said[0]
+
+
 class Judge(Receiver):
     """Refuses a request whole, with ``status``, when it carries one of ``bad`` or more than ``most`` items."""
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from ours.plugin import Delivered, Network, Outcome, Rejected, Request, Retry, Split, Unknown
 from ours.services.deliver import Deliver
 from ours.store.tables import attempts, dispatches
-from tests.services.batching import Judge, Lists, batching
+from tests.services.batching import Judge, Lists, ReadsAll, ReadsByStatus, ReadsEach, ReadsOne, batching
 from tests.services.conftest import Place
 
 
@@ -145,6 +145,24 @@ def test_each_item_has_its_own_outcome(place: Place, judge: Judge) -> None:
     assert ended(place) == {
         "A": ("delivered", None), "B": ("rejected", "bad"), "C": ("retrying", "busy"), "D": ("retrying", "read_failed"),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [(ReadsEach, "http_400"), (ReadsAll, "read_by_its_own"), (ReadsByStatus, "http_400"), (ReadsOne, "http_400")],
+)
+def test_whichever_way_a_batch_is_read_it_comes_to_an_end(
+    place: Place, judge: Judge, kind: type[Lists], code: str
+) -> None:
+    batching(place, judge, kind)
+    fill(place, "A", "B")
+    judge.answer(200)
+    place.work()
+    assert ended(place) == dict.fromkeys("AB", ("delivered", None))
+    fill(place, "C")
+    judge.answer(400)
+    place.work()
+    assert ended(place)["C"] == ("rejected", code)
 
 
 @pytest.mark.parametrize("body", [b'{"outcomes": ["ok"]}', b'{"outcomes": []}', b'{"outcomes": 5}', b"{}"])

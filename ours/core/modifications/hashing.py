@@ -3,23 +3,15 @@
 import hashlib
 import re
 import unicodedata
-from datetime import date
 
 from ours.core import phones
+from ours.plugin import identifiers
 from ours.states import STATES
 
-_HASHED = re.compile(r"\s*[0-9a-fA-F]{64}\s*")
-_LENGTH = 64
-_COUNTRIES = {"usa": "us", "unitedstates": "us", "unitedstatesofamerica": "us", "uk": "gb", "unitedkingdom": "gb",
+_COUNTRIES = {"usa": "us", "unitedstates": "us", "unitedstatesofamerica": "us", "unitedkingdom": "gb",
               "greatbritain": "gb"}  # fmt: skip
-_GENDERS = {"f": "f", "female": "f", "woman": "f", "m": "m", "male": "m", "man": "m"}
+_GENDERS = {"woman": "f", "man": "m"}
 _US_ZIP = re.compile(r"\d{5}(\d{4})?")
-_ISO_DAY = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)(T.*)?")
-
-
-def already(text: str) -> bool:
-    """Whether it is a SHA-256 in hex."""
-    return len(text) >= _LENGTH and _HASHED.fullmatch(text) is not None
 
 
 def sha256(text: str) -> str:
@@ -50,8 +42,7 @@ def phone(text: str) -> str | None:
 
 def country(text: str) -> str | None:
     plain = without_special(text) or ""
-    code = _COUNTRIES.get(plain, plain)
-    return code if len(code) == 2 and code.isascii() and code.isalpha() else None
+    return identifiers.country_code(_COUNTRIES.get(plain, plain))
 
 
 def state(text: str) -> str | None:
@@ -65,13 +56,11 @@ def postcode(text: str) -> str | None:
 
 
 def gender(text: str) -> str | None:
-    return _GENDERS.get(text.strip().lower())
+    said = text.strip().lower()
+    return identifiers.gender(_GENDERS.get(said, said))
 
 
 def birth(text: str) -> str | None:
-    """``1988-03-07`` → ``19880307``. Other orders of day and month are guesses, and give nothing."""
-    found = _ISO_DAY.fullmatch(text.strip())
-    try:
-        return date(int(found[1]), int(found[2]), int(found[3])).strftime("%Y%m%d") if found else None
-    except ValueError:
-        return None
+    """``1988-03-07`` → ``19880307``, and what follows a ``T`` is left out; all else gives nothing."""
+    day = text.strip().partition("T")[0]
+    return identifiers.birthday(day) if " " not in day else None

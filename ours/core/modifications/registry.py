@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from ours.core.modifications import addresses, hashing, texts, urls
+from ours.plugin.identifiers import is_hash
 
 OnText = Callable[[str], str | None]
 
@@ -32,7 +33,7 @@ def _each(modify: OnText, value: Any) -> Any:
 
 
 def _hash(prepare: OnText, digest: Callable[[str], str], text: str) -> str | None:
-    if hashing.already(text):
+    if is_hash(text):
         return text.strip().lower()
     ready = prepare(text)
     return None if ready is None else digest(ready)
@@ -79,7 +80,8 @@ _ALL = (
             hashing.postcode),
     _hashed("HashedGender", "SHA-256, gender", "f or m; anything else gives nothing.", hashing.gender),
     _hashed("HashedDateOfBirth", "SHA-256, date of birth",
-            "YYYYMMDD. The value must read 1988-03-07 or 19880307; anything else gives nothing.", hashing.birth),
+            "YYYYMMDD. The value must read 1988-03-07 or 19880307, with or without a T and a time; anything else gives "
+            "nothing.", hashing.birth),
     _text("LowerCase", "lower case", "The text in lower case.", str.lower),
     _text("UpperCase", "UPPER CASE", "The text in upper case.", str.upper),
     _text("CamelCase", "camelCase", "Order Completed → orderCompleted.", texts.camel),

@@ -68,7 +68,7 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
         log = Log()
         with log.listening():
             requests = [built for delivery in self._deliveries() if isinstance(built := self._build(delivery), Request)]
-            outcomes = [self._read(answer(401, body)) for body in BODIES]
+            outcomes = [one for body in BODIES for one in self._read(answer(401, body))]
         forget()
         places = {
             "the address": [] if self.secrets_in_url else [unquote(str(prepared(request).url)) for request in requests],
@@ -125,15 +125,15 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
 
     def test_read_understands_any_answer(self) -> None:
         for status, body in ANSWERS:
-            outcome = self._read(answer(status, body, ODD_HEADERS))
-            fine = status < 300 or 400 <= status < 500 or not isinstance(outcome, Delivered | Duplicate)
-            expect(fine, f"An answer {status} can't mean that it was delivered.")
+            for outcome in self._read(answer(status, body, ODD_HEADERS)):
+                fine = status < 300 or 400 <= status < 500 or not isinstance(outcome, Delivered | Duplicate)
+                expect(fine, f"An answer {status} can't mean that it was delivered.")
 
     def test_read_honours_retry_after(self) -> None:
         for status in (429, 503):
-            outcome = self._read(answer(status, b"", {"Retry-After": "7"}))
-            fine = isinstance(outcome, Retry) and outcome.after == 7
-            expect(fine, f"{status} with Retry-After: 7 must be Retry(…, after=7.0): see retry_after().")
+            for outcome in self._read(answer(status, b"", {"Retry-After": "7"})):
+                fine = isinstance(outcome, Retry) and outcome.after == 7
+                expect(fine, f"{status} with Retry-After: 7 must be Retry(…, after=7.0): see retry_after().")
 
     def _complaints(self) -> list[str]:
         return [self._complaint(setting.name) for setting in describe_settings(self.destination)]
@@ -158,8 +158,11 @@ class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, Mistak
         """All that the request for ``delivery`` says."""
         return text_of(self._build(delivery))
 
-    def _read(self, response: Response) -> Outcome:
+    def _read(self, response: Response) -> list[Outcome]:
+        """What it means for one event alone, asked as Ours asks; nothing where no event becomes an item."""
+        if self.destination.batching is not None:
+            return self._read_batch(response, self._alone) if self._alone else []
         outcome = watched(self.destination).read(response)
         expect(isinstance(outcome, Outcome), f"read returned {outcome!r}, which is no outcome.")
         check_outcome(outcome)
-        return outcome
+        return [outcome]

@@ -10,7 +10,7 @@ from typing import Any
 
 from ours.plugin.envelope import EVENT_MAPPING, iso, to_json
 from ours.plugin.mapped import Mapped
-from ours.plugin.types import Delivery, Event, Visitor
+from ours.plugin.types import IDENTIFY, Delivery, Event, Visitor
 
 NOW = 1_795_000_000_000
 UNSENT_IDS = ("user_id", "external_id", "email_sha256")
@@ -49,7 +49,7 @@ SAMPLES: Mapping[str, Event] = MappingProxyType({
     ),
     "identify": Event(
         id="019a0000000070008000000000000003",
-        name="$identify",
+        name=IDENTIFY,
         distinct_id="019a0000000070008000000000000003",
         occurred_at=NOW - 1_000,
         received_at=NOW - 1_000,

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ours.core import allow
-from ours.core.incoming import IDENTIFY
 from ours.errors import Invalid
+from ours.plugin import IDENTIFY
 from ours.services import naming
 
 _LONGEST_EVENT = 1000

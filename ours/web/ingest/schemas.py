@@ -7,9 +7,10 @@ from marshmallow import EXCLUDE, Schema, ValidationError, validates_schema
 
 from ours.core import allow, bags, emails, phones, properties, timing
 from ours.core.catalogues import DEFAULT_PROPERTIES, IDENTITY_CONTEXT, TWINS, USER_PROPERTIES
-from ours.core.incoming import IDENTIFY, Incoming
+from ours.core.incoming import Incoming
 from ours.core.notices import Notices
 from ours.errors import Invalid
+from ours.plugin.types import IDENTIFY
 from ours.web.ingest import meant
 from ours.web.ingest.fields import Anything, Bag, Current, Email, Id, Key, Moment, Properties, Reading, Rows, Text
 from ours.web.ingest.swift import Swift

@@ -4,7 +4,7 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.core.allow import ALL, name_key
-from ours.core.incoming import IDENTIFY
+from ours.plugin import IDENTIFY
 from ours.services.destinations import Destination
 from ours.services.preview import Report
 from ours.web.current import ours

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from werkzeug.datastructures import MultiDict
 
 from ours.core.allow import ALL
-from ours.core.incoming import IDENTIFY
 from ours.errors import Invalid
+from ours.plugin import IDENTIFY
 from ours.plugin import Destination as Plugin
 from ours.plugin.settings import SettingInfo
 from ours.services.destinations import Destination

@@ -1,0 +1,42 @@
+"""Settings that many destinations have, in the same words each: ``phone_region = usual.phone_region()``."""
+
+import re
+
+from marshmallow import fields, validate
+
+from ours.plugin.identifiers import is_region
+from ours.plugin.inputs import Endpoint, Secret
+
+_VERSION = re.compile(r"v\d{1,3}(\.\d{1,2})?\w{0,10}\Z", re.ASCII)
+
+
+def api_version(default: str, told: str = "As in the address of the API.") -> fields.String:
+    """Which version of the vendor's API is asked, such as ``v1.3``; ``told`` is the help."""
+    fits = validate.Regexp(_VERSION, error=f"Must be a version, such as {default}.")
+    return fields.String(load_default=default, validate=fits, metadata={"label": "API version", "help": told})
+
+
+def endpoint(default: str, vendor: str) -> Endpoint:
+    """The address of the API."""
+    told = f"Another address than {vendor}'s own, such as a gateway of yours."
+    return Endpoint(load_default=default, metadata={"label": "Endpoint", "help": told})
+
+
+def url_detail() -> fields.String:
+    """What ``values.address`` leaves of a page's address."""
+    return fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
+        "label": "Address detail",
+        "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
+
+
+def phone_region() -> fields.String:
+    """What ``identifiers.phone`` and ``phone_digits`` read a number as of."""
+    return fields.String(validate=is_region, metadata={
+        "label": "Phone region",
+        "help": "Country of phone numbers without a country code, such as `US`."})  # fmt: skip
+
+
+def external_id_key(vendor: str) -> Secret:
+    """The key for ``identifiers.keyed``."""
+    told = f"Hashes external ids under this key, so that {vendor} can't guess them."
+    return Secret(metadata={"label": "External id key", "help": told})
