@@ -12,6 +12,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
+from ours.services.destinations.mapping import hashed_by
 from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
@@ -128,5 +129,5 @@ def _form(
     return render_template(
         "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found, report=report,
         sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
-        said=[line for line in mapping_form.lines(plugin.default_mapping) if line.field],
+        said=[line for line in mapping_form.lines(plugin.default_mapping) if line.field], hashed=hashed_by(plugin),
     )  # fmt: skip

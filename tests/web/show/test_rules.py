@@ -251,6 +251,27 @@ def test_where_a_field_goes_is_shown(editor: Browser, here: Ours, hook: Receiver
     assert "Find" in editor.page("/fields")
 
 
+def test_what_the_plugin_hashes_is_nowhere_said_to_leave_as_it_is(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    settings = {"dataset_id": "123456789012345", "access_token": "t" * 30, "endpoint": hook.url}
+    meta = here.destinations.add("meta", "Meta", settings, events=["Purchase"], actor="cli").id
+    event_id = send("Purchase", user_properties={"email": "jane@example.com"})
+    work()
+    found = editor.page("/fields?path=visitor.email")
+    assert "hashed by the plugin" in found
+    assert "as it is" not in found
+    mapping = editor.page(f"/destinations/{meta}/mapping").split("The plugin's mapping")[1]
+    assert "hashed by the plugin" in mapping.split("<code>email</code>")[1].split("</tr>")[0]
+    assert "hashed" not in mapping.split("<code>currency</code>")[1].split("</tr>")[0]
+    form = editor.page("/destinations/add/meta").split("The plugin's own mapping")[1]
+    assert "hashed by the plugin" in form.split(">email<")[1].split("</dd>")[0]
+    explained = editor.page(f"/events/{event_id}/explain")
+    assert "hashed by the plugin" in explained.split("{{visitor.email}}")[1].split("</tr>")[0]
+    here.destinations.update(meta, mapping={"email": {"map": "{{visitor.email}}", "modification": "Hash"}}, actor="cli")
+    assert "hashed by the plugin" not in editor.page("/fields?path=visitor.email")
+
+
 def test_an_event_is_explained_and_its_people_are_masked(
     browser_of: Callable[[str], Browser], here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
 ) -> None:
