@@ -48,6 +48,24 @@ def test_what_did_not_arrive_stands_there_newest_first_and_counted_by_why(
     assert re.search(r'data-label="Dispatches">3</td>', page)
 
 
+def test_what_an_allow_list_stops_is_found_from_where_it_is_looked_for(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    """It makes no dispatch, yet the figures of the overview that lead to this page count it."""
+    send("Purchase")
+    work()
+    partner = here.destinations.find("Partner").id
+    for query in ("", "?state=stopped", f"?destination={partner}", "?reason=not_allowed"):
+        page = editor.page(f"/dispatches{query}")
+        led = re.search(r'href="([^"]*)">events that were stopped', page)
+        assert led, query
+        assert ">Purchase<" in editor.page(unescape(led[1]))
+    assert "events that were stopped" not in editor.page("/dispatches?state=rejected")
+    led = re.search(r'href="([^"]*)">Events stopped for it', editor.page(f"/destinations/{partner}"))
+    assert led
+    assert ">Purchase<" in editor.page(unescape(led[1]))
+
+
 def test_filters_narrow_the_list_and_the_causes(
     editor: Browser, here: Ours, send: Send, work: Work, refusing: int
 ) -> None:
