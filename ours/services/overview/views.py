@@ -179,6 +179,11 @@ class Event:
         return any(code.startswith(ABANDONED) for code, _ in self.notes)
 
     @property
+    def final(self) -> bool:
+        """Whether nothing of it can be sent again: nobody knows whose it is, or they were forgotten."""
+        return self.abandoned or any(code == "visitor_forgotten" for code, _ in self.notes)
+
+    @property
     def settled(self) -> bool:
         """Whether nothing more is to come by itself in a moment."""
         return (self.row.routed or self.row.aside) and all(
