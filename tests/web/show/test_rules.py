@@ -234,6 +234,27 @@ def test_the_allow_lists_are_ticked_from_the_side_of_the_events(
     assert here.destinations.get(1).events == ("Refund",)
 
 
+def test_the_allow_lists_are_narrowed_and_what_is_not_shown_stays_as_it_is(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    other = here.destinations.add("webhook", "Other", {"url": hook.url}, events=["Refund"], actor="cli").id
+    send("Refund")
+    work()
+    page = editor.page("/allow?name=REF")
+    assert 'value="1:Refund"' in page
+    assert "HIV test booked" not in page
+    narrowed = f"/allow?name=ref&destination={other}"
+    page = editor.page(narrowed)
+    assert f'<option value="{other}" selected>Other</option>' in page
+    assert f'value="{other}:Refund"' in page
+    assert 'value="1:Refund"' not in page
+    answer = post(editor, narrowed, ("was", f"{other}:Refund"), ("do", "save"), follow=False)
+    assert answer.location == narrowed
+    assert (here.destinations.get(1).events, here.destinations.get(other).events) == (("HIV test booked",), ())
+    assert "Nothing fits" in editor.page("/allow?name=nowhere")
+    assert "Nothing fits" in editor.page("/allow?destination=99")
+
+
 def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) -> None:
     here.destinations.update(1, mapping={"a": "{{event.id}}"}, why="Try", actor="cli")
     assert "Try" in editor.page("/history?of=destination 1")
