@@ -255,6 +255,19 @@ def test_the_allow_lists_are_narrowed_and_what_is_not_shown_stays_as_it_is(
     assert "Nothing fits" in editor.page("/allow?destination=99")
 
 
+ON_BOOKING = {"condition": {"property": "event.event", "operator": "Is", "value": "HIV test booked"}}
+
+
+def test_the_history_says_which_part_was_changed(editor: Browser, here: Ours, hook: Receiver) -> None:
+    """Who changed the mapping? Not by opening every version of every destination."""
+    here.destinations.update(1, events=["Purchase"], actor="cli")
+    here.destinations.update(1, mapping={"a": "{{event.id}}"}, name="Renamed", actor="cli")
+    here.governance.add(Rule(name="Consent", covers=["*"], logic=ON_BOOKING), actor="cli")
+    page = editor.page("/history")
+    told = re.findall(r'data-label="Did">([^<]*?) ?(?:<span class="help">([^<]*)|</td)', page)
+    assert told == [("add rule", ""), ("update", "name, mapping"), ("update", "allow list"), ("add", "")]
+
+
 def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) -> None:
     here.destinations.update(1, mapping={"a": "{{event.id}}"}, why="Try", actor="cli")
     assert "Try" in editor.page("/history?of=destination 1")
