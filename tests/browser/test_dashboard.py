@@ -351,9 +351,10 @@ def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, our
     ours.accept.accept(caller, [Incoming(name="Long", occurred_at=clock.now_ms(), user_id="long", external_id="long")])
     _work(ours)
     visitor = ours.visitors.find("long", actor=ADA)[0].id
+    ours.tokens.add("Nightly deployment", ["sources:read", "dispatches:replay"], days=365, actor=ADA)
     page.set_viewport_size({"width": width, "height": 800})
     widths = {}
-    for path in ("/dispatches", "/plugins", f"/sources/{source}", f"/visitors/{visitor}", "/", "/history"):
+    for path in ("/dispatches", "/plugins", f"/sources/{source}", f"/visitors/{visitor}", "/", "/history", "/tokens"):
         page.goto(path)
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
     ours.destinations.remove(place, actor="cli")

@@ -18,6 +18,7 @@ from ours.web.current import ours
 from ours.web.show import destination_form as forms
 from ours.web.show import mapping_form
 from ours.web.show.door import page, person
+from ours.web.show.plugins import by_label
 from ours.web.show.probe import send_test_event
 from ours.web.show.removed import removal, still_there
 from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
@@ -33,8 +34,7 @@ def destinations() -> str:
 
 @page("/destinations/add", "editor")
 def catalogue() -> str:
-    by_label = sorted(ours().registry.loaded, key=lambda one: one.plugin.label.casefold())
-    return render_template("destinations/catalogue.html", loaded=by_label)
+    return render_template("destinations/catalogue.html", loaded=by_label())
 
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])
