@@ -12,7 +12,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
-from ours.services.destinations.mapping import hashed_by
+from ours.services.destinations.mapping import withheld
 from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
@@ -69,6 +69,9 @@ def destination(destination_id: int) -> str:
         sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
         rests=found.rests_until is not None and found.rests_until > clock.now_ms(),
+        **(
+            mapping_form.of_plugin(plugin) | {"held": withheld(plugin, found.category, found.mapping)} if plugin else {}
+        ),
     )
 
 
@@ -129,5 +132,5 @@ def _form(
     return render_template(
         "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found, report=report,
         sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
-        said=[line for line in mapping_form.lines(plugin.default_mapping) if line.field], hashed=hashed_by(plugin),
+        **mapping_form.of_plugin(plugin),
     )  # fmt: skip

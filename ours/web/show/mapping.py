@@ -12,7 +12,7 @@ from ours.core.modifications import MODIFICATIONS
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.services.destinations import Destination
-from ours.services.destinations.mapping import hashed_by, withheld
+from ours.services.destinations.mapping import withheld
 from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import condition_form, mapping_form
@@ -93,11 +93,10 @@ def _page(
     found: Destination, plugin: Plugin, typed: Mapping[str, Any], errors: Any = None, report: Report | None = None
 ) -> str:
     held = withheld(plugin, found.category, found.mapping)
-    said = [line for line in mapping_form.lines(plugin.default_mapping) if line.field]
     return render_template(
-        "rules/mapping.html", destination=found, plugin_lines=said, held=held, errors=errors or {}, report=report,
+        "rules/mapping.html", destination=found, held=held, errors=errors or {}, report=report,
         lines=mapping_form.lines(typed, request.form), rename=mapping_form.name_line(typed),
-        modifications=MODIFICATIONS.values(), paths=PATHS, hashed=hashed_by(plugin),
+        modifications=MODIFICATIONS.values(), paths=PATHS, **mapping_form.of_plugin(plugin),
     )  # fmt: skip
 
 

@@ -299,11 +299,21 @@ def test_what_the_plugin_hashes_is_nowhere_said_to_leave_as_it_is(
     assert "hashed by the plugin" in mapping.split("<code>email</code>")[1].split("</tr>")[0]
     assert "hashed" not in mapping.split("<code>currency</code>")[1].split("</tr>")[0]
     form = editor.page("/destinations/add/meta").split("The plugin's own mapping")[1]
-    assert "hashed by the plugin" in form.split(">email<")[1].split("</dd>")[0]
+    assert "hashed by the plugin" in form.split("<code>email</code>")[1].split("</tr>")[0]
     explained = editor.page(f"/events/{event_id}/explain")
     assert "hashed by the plugin" in explained.split("{{visitor.email}}")[1].split("</tr>")[0]
     here.destinations.update(meta, mapping={"email": {"map": "{{visitor.email}}", "modification": "Hash"}}, actor="cli")
     assert "hashed by the plugin" not in editor.page("/fields?path=visitor.email")
+
+
+def test_a_viewer_sees_what_the_plugin_maps_by_itself(
+    browser_of: Callable[[str], Browser], here: Ours, hook: Receiver
+) -> None:
+    """Only editors open the page where it is changed."""
+    here.destinations.update(1, category="advertising", actor="cli")
+    page = browser_of("viewer").page("/destinations/1").split("plugin's own mapping")[1]
+    assert "{{event.event}}" in page
+    assert "withheld" in page.split("<code>externalId</code>")[1].split("</tr>")[0]
 
 
 def test_an_event_is_explained_and_its_people_are_masked(
