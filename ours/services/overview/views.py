@@ -109,8 +109,9 @@ class Attempt:
 
     @property
     def unsent(self) -> bool:
-        """Whether it ended before anything was sent: a rule stopped it, or the plugin left it out."""
-        return self.outcome == "skipped" and not self.request and not self.response
+        """Whether it ended before anything was sent: a rule stopped it, or the mapping or the plugin had no request."""
+        kept = self.request or self.response or self.status
+        return self.outcome in {"skipped", "rejected"} and not kept
 
 
 @dataclass(frozen=True, slots=True)
