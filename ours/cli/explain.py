@@ -50,7 +50,7 @@ def _last_tries(shell: Shell, event_id: str) -> "Mapping[str, Attempt]":
 
 
 def _uses(shell: Shell, path: str) -> None:
-    names = ("destination", "status", "field", "template", "modification", "layer", "delivered")
+    names = ("destination", "status", "field", "template", "modification", "hashed", "layer", "delivered")
     columns: dict[str, Column] = {name: itemgetter(name) for name in names}
     found: list[Mapping[str, Any]] = [
         {name: getattr(use, name) for name in names} for use in shell.ours.explain.field(path)
@@ -70,7 +70,7 @@ def _document(chain: "Chain", last: "Attempt | None") -> Mapping[str, Any]:
         "steps": [{"step": one.name, "passed": one.good, "words": one.words} for one in chain.steps],
         "mapping": [
             {"field": one.field, "from": one.template, "taken": one.taken, "modification": one.modification,
-             "value": one.value, "given": one.given, "layer": one.layer}
+             "hashed": one.hashed, "value": one.value, "given": one.given, "layer": one.layer}
             for one in chain.fields
         ],
         "request": last and last.request,

@@ -11,6 +11,12 @@ PREFIX = "rule:"
 LONGEST_NAME = 80
 
 
+class RuleCode(str):
+    """The code of a rule that stopped a dispatch: people wrote its name, so it may be more than one word."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """``covers`` holds ids of destinations, names of categories, or ``*`` for all there are and will be."""
@@ -20,9 +26,9 @@ class Rule:
     logic: Logic
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> RuleCode:
         """The code that a dispatch it stopped carries."""
-        return PREFIX + self.name
+        return RuleCode(PREFIX + self.name)
 
     def concerns(self, destination_id: int, category: str) -> bool:
         return not self.covers.isdisjoint((destination_id, category, EVERY))

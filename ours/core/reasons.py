@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from ours import errors
-from ours.core.governance import PREFIX
+from ours.core.governance import PREFIX, RuleCode
 from ours.core.identity.custom import MOST_BYTES, MOST_KEYS
 from ours.errors import DAMAGED, KEY_MISSING, UNROUTABLE, is_unopened, missing_key
 
@@ -308,8 +308,11 @@ def _of_status(code: str) -> Reason | None:
 def tidy(code: object) -> str:
     """A plugin's code made fit to be stored in clear: one word of at most 100 characters, empty when there is none.
 
-    ``no_word`` for what is none: it could name somebody, and a code is shown to everybody.
+    ``no_word`` for what is none: it could name somebody, and a code is shown to everybody. The code of a rule of ours is
+    no plugin's, and stays as it is.
     """
+    if isinstance(code, RuleCode):
+        return str(code)
     text = "" if code is None else str(code).strip()
     return text if not text or _WORD.fullmatch(text) else NO_WORD
 

@@ -171,6 +171,23 @@ def test_the_allow_lists_keep_names_and_heads_in_sight(page: Page) -> None:
     assert page.locator("thead a").first.get_attribute("title") == page.locator("thead bdi").first.inner_text()
 
 
+def test_of_many_destinations_a_rule_shows_those_that_are_typed_or_ticked(page: Page, ours: Ours) -> None:
+    for number in range(12):
+        ours.destinations.add(
+            "webhook", f"Partner {number:02}", {"url": "https://example.com/"}, events=[], actor="cli"
+        )
+    page.goto("/governance/rule")
+    page.get_by_label("Partner 03").check()
+    page.get_by_label("Show those whose name").fill("partner 11")
+    shown = page.locator("#places .choice:visible")
+    assert shown.all_inner_texts() == ["Partner 03", "Partner 11"]
+    page.keyboard.press("Enter")
+    assert page.url.endswith("/governance/rule"), "what is typed there sends no form"
+    assert page.get_by_label("Partner 11").is_visible()
+    page.get_by_label("Show those whose name").fill("")
+    assert shown.count() > 12
+
+
 @pytest.mark.long
 def test_on_a_phone_nothing_sticks_out_breaks_the_policy_or_asks_anybody_else(
     page: Page, ours: Ours, address: str, seeded: Seeded
@@ -334,9 +351,10 @@ def test_no_name_however_long_makes_a_page_wider_than_the_screen(page: Page, our
     ours.accept.accept(caller, [Incoming(name="Long", occurred_at=clock.now_ms(), user_id="long", external_id="long")])
     _work(ours)
     visitor = ours.visitors.find("long", actor=ADA)[0].id
+    ours.tokens.add("Nightly deployment", ["sources:read", "dispatches:replay"], days=365, actor=ADA)
     page.set_viewport_size({"width": width, "height": 800})
     widths = {}
-    for path in ("/dispatches", "/plugins", f"/sources/{source}", f"/visitors/{visitor}", "/", "/history"):
+    for path in ("/dispatches", "/plugins", f"/sources/{source}", f"/visitors/{visitor}", "/", "/history", "/tokens"):
         page.goto(path)
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
     ours.destinations.remove(place, actor="cli")

@@ -160,7 +160,7 @@ def test_an_event_and_a_field_are_explained(terminal: Terminal, archive: str, ou
     assert (told["event"]["event"], dispatch["status"], dispatch["thatActed"]) == ("Purchase", "delivered", True)
     rows = {row["field"]: row for row in dispatch["mapping"]}
     assert rows["event"] == {"field": "event", "from": "{{event.event}}", "taken": "Purchase", "modification": "None",
-                             "value": "Purchase", "given": True, "layer": "plugin"}  # fmt: skip
+                             "hashed": False, "value": "Purchase", "given": True, "layer": "plugin"}  # fmt: skip
     assert terminal.json("explain", dispatch["id"])["dispatches"][0]["request"]
     (use,) = terminal.json("explain", "--field", "event.event")
     assert (use["destination"], use["field"], use["delivered"]) == (archive, "event", 1)

@@ -15,7 +15,7 @@ from ours.services.history import History
 from ours.services.rules import Governance, Rule
 from ours.services.sources import Sources
 from ours.services.visitors import Visitors
-from ours.store.tables import dispatches, rules
+from ours.store.tables import attempts, dispatches, rules
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 
@@ -97,9 +97,10 @@ def test_rules_are_asked_in_order_and_those_switched_off_are_not(place: Place, r
     assert [rule.name for rule in governance.list()] == ["Third", "First", "Second"]
 
 
-def test_who_withdraws_before_the_delivery_is_heard(place: Place, receiver: Receiver) -> None:
+@pytest.mark.parametrize("name", ["Consent", "Ad consent", "Einwilligung für Werbung"])
+def test_who_withdraws_before_the_delivery_is_heard(place: Place, receiver: Receiver, name: str) -> None:
     hook = place.webhook(receiver)
-    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    Governance(place.store).add(Rule(name=name, covers=["*"], logic=REJECTED), actor="cli")
     place.destinations.pause(hook, actor="cli")
     place.track()
     place.work()
@@ -107,7 +108,9 @@ def test_who_withdraws_before_the_delivery_is_heard(place: Place, receiver: Rece
     place.work()
     place.destinations.resume(hook, actor="cli")
     place.work()
-    assert made(place) == [(hook, "stopped", "rule:Consent")]
+    assert made(place) == [(hook, "stopped", f"rule:{name}")]
+    with place.store.read() as connection:
+        assert connection.scalar(sa.select(attempts.c.code)) == f"rule:{name}"
     assert receiver.requests == []
 
 

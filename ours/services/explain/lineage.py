@@ -10,7 +10,7 @@ from ours.core.paths import Path
 from ours.core.redact import Person
 from ours.plugin import Destination as Plugin
 from ours.services.destinations.config import Config
-from ours.services.destinations.mapping import mapper_of, withheld
+from ours.services.destinations.mapping import hashed_by, mapper_of, withheld
 from ours.services.explain.views import Field
 from ours.services.gates import category_of
 from ours.services.overview.masks import person_of
@@ -32,7 +32,7 @@ def fields(plugin: Plugin, config: Config, context: Context) -> tuple[str | None
         seen = context._replace(event=replace(context.event, name=name))
     held = withheld(plugin, category_of(config, plugin), config.mapping)
     own = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
-    person = person_of(context)
+    person, hashed = person_of(context), hashed_by(plugin)
     listed = []
     for row in mapping.explain(seen):
         template = mapping.templates[row.field]
@@ -48,6 +48,7 @@ def fields(plugin: Plugin, config: Config, context: Context) -> tuple[str | None
                 modification=row.modification,
                 value=_hash_cut(value) if row.modification in HASHES else shown(value, template.paths, person),
                 given=value is not None or template.gives_null,
+                hashed=row.field in hashed and row.modification not in HASHES,
             )
         )  # fmt: skip
     return case, listed

@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 from ours.core import governance, subjects
 from ours.core.allow import ALL, allows, name_key
 from ours.core.mapping import Mapper
+from ours.core.modifications import HASHES
 from ours.core.reasons import describe
 from ours.errors import Unsealable
 from ours.ids import is_id
 from ours.registry import Registry
 from ours.services import known, samples
 from ours.services.destinations.config import Config, from_document, from_row
+from ours.services.destinations.mapping import hashed_by
 from ours.services.explain import governed, lineage
 from ours.services.explain.views import Chain, Step, Use
 from ours.services.gates import category_of
@@ -75,7 +77,7 @@ class Explain:
         if plugin is None:
             return
         config = self._config(connection, row)
-        mapper = lineage.mapper(plugin, config)
+        mapper, hashes = lineage.mapper(plugin, config), hashed_by(plugin)
         own = [sample for sample in found if (sample.row.id, row.id) in arrived]
         for case, mapping in _mappings(mapper):
             written = next((dict(one["mapping"]) for one in config.cases if one["name"] == case), {})
@@ -85,7 +87,9 @@ class Explain:
                 count = sum(mapper.choose(one.context)[0] == case and path.take(one.context) is not None for one in own)
                 template = mapping.templates[field]
                 layer = lineage.layer(field, written, config, case)
-                yield Use(row.id, row.name, row.status, layer, field, template.text, template.modification, count)
+                done = template.modification
+                hashed = field in hashes and done not in HASHES
+                yield Use(row.id, row.name, row.status, layer, field, template.text, done, hashed, count)
 
     def _sample(self, connection: Connection, event_id: str) -> Sample:
         return samples.opened(connection, self._store.sealer, [known.event(connection, event_id)])[0]

@@ -19,7 +19,8 @@ class Field:
     """One row of the mapping: from which paths, what they gave, what was done to it, and what came of it.
 
     ``layer`` says who wrote the row: the plugin, the destination, or a conditional mapping by its name. ``given``: the
-    field is among those that the plugin is handed, if nothing stops the event before.
+    field is among those that the plugin is handed, if nothing stops the event before. ``hashed``: the plugin lets it
+    out as a hash alone.
     """
 
     field: str
@@ -30,6 +31,7 @@ class Field:
     modification: str
     value: Any
     given: bool
+    hashed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,10 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A row that lets a path out. ``delivered`` counts the latest events with a value there that arrived."""
+    """A row that lets a path out. ``delivered`` counts the latest events with a value there that arrived.
+
+    ``hashed``: what the row gives leaves as a hash alone, for the plugin sees to it.
+    """
 
     destination_id: int
     destination: str
@@ -64,4 +69,5 @@ class Use:
     field: str
     template: str
     modification: str
+    hashed: bool
     delivered: int

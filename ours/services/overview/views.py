@@ -109,8 +109,9 @@ class Attempt:
 
     @property
     def unsent(self) -> bool:
-        """Whether it ended before anything was sent: a rule stopped it, or the plugin left it out."""
-        return self.outcome == "skipped" and not self.request and not self.response
+        """Whether it ended before anything was sent: a rule stopped it, or the mapping or the plugin had no request."""
+        kept = self.request or self.response or self.status
+        return self.outcome in {"skipped", "rejected"} and not kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,11 @@ class Event:
     def abandoned(self) -> bool:
         """Whether it was ended before anybody knew whose it is."""
         return any(code.startswith(ABANDONED) for code, _ in self.notes)
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing of it can be sent again: nobody knows whose it is, or they were forgotten."""
+        return self.abandoned or any(code == "visitor_forgotten" for code, _ in self.notes)
 
     @property
     def settled(self) -> bool:

@@ -28,7 +28,12 @@ def change_allow() -> ResponseReturnValue:
     for place, events in wanted.items():
         ours().destinations.update(place, events=events, actor=person().actor, why=request.form.get("why", ""))
     flash("Saved. It holds for every event from now on." if wanted else "Nothing was changed.", "good")
-    return redirect(url_for("show.allow"))
+    return redirect(url_for("show.allow", _external=False, **_given()))
+
+
+def _given() -> dict[str, str]:
+    """What the page is narrowed to. What is not shown is not in the form either, and stays as it is."""
+    return {name: value for name in ("name", "destination") if (value := request.args.get(name, "").strip())}
 
 
 def _wanted(one: Destination) -> list[str]:
@@ -48,12 +53,15 @@ def _keyed(field: str, destination_id: int) -> dict[str, str]:
 
 
 def _page(wanted: dict[int, list[str]], reports: dict[int, Report] | None = None) -> str:
-    destinations = ours().destinations.list()
+    given, destinations = _given(), ours().destinations.list()
     stand = {one.id: {name_key(name) for name in one.events} for one in destinations}
     ticked = stand | {place: {name_key(name) for name in events} for place, events in wanted.items()}
-    listed = [one for one in ours().allow.list() if one.name != ALL and (one.name == IDENTIFY or one.name[:1] != "$")]
+    shown = [one for one in destinations if given.get("destination") in {None, str(one.id)}]
+    named = [one for one in ours().allow.list() if one.name != ALL and (one.name == IDENTIFY or one.name[:1] != "$")]
+    listed = [one for one in named if given.get("name", "").casefold() in one.name.casefold()]
     return render_template(
-        "rules/allow.html", listed=[(one, name_key(one.name)) for one in listed[:_MOST]], destinations=destinations,
+        "rules/allow.html", listed=[(one, name_key(one.name)) for one in listed[:_MOST]], shown=shown, given=given,
         ticked=ticked, stand=stand, every={one.id for one in destinations if ALL in one.events}, reports=reports,
-        names={one.id: one.name for one in destinations}, more=max(len(listed) - _MOST, 0),
+        names={one.id: one.name for one in destinations}, more=max(len(listed) - _MOST, 0), destinations=destinations,
+        places=[one for one in ours().destinations.ever() if not one.removed],
     )  # fmt: skip

@@ -12,11 +12,13 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
+from ours.services.destinations.mapping import withheld
 from ours.services.preview import Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
 from ours.web.show import mapping_form
 from ours.web.show.door import page, person
+from ours.web.show.plugins import by_label
 from ours.web.show.probe import send_test_event
 from ours.web.show.removed import removal, still_there
 from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
@@ -32,8 +34,7 @@ def destinations() -> str:
 
 @page("/destinations/add", "editor")
 def catalogue() -> str:
-    by_label = sorted(ours().registry.loaded, key=lambda one: one.plugin.label.casefold())
-    return render_template("destinations/catalogue.html", loaded=by_label)
+    return render_template("destinations/catalogue.html", loaded=by_label())
 
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])
@@ -68,6 +69,9 @@ def destination(destination_id: int) -> str:
         sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],
         rests=found.rests_until is not None and found.rests_until > clock.now_ms(),
+        **(
+            mapping_form.of_plugin(plugin) | {"held": withheld(plugin, found.category, found.mapping)} if plugin else {}
+        ),
     )
 
 
@@ -128,5 +132,5 @@ def _form(
     return render_template(
         "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found, report=report,
         sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
-        said=[line for line in mapping_form.lines(plugin.default_mapping) if line.field],
+        **mapping_form.of_plugin(plugin),
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,9 +11,10 @@ from flask.typing import ResponseReturnValue
 
 from ours.core import subjects
 from ours.core.diffing import Difference
-from ours.errors import Invalid, NotFound
+from ours.errors import Invalid, NotFound, Unsealable
 from ours.ids import is_id
 from ours.services.destinations import Destination
+from ours.services.history import Version
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.formats import own_address
@@ -22,6 +24,8 @@ _VERSIONS = 50
 _SOURCE = re.compile(r"sources\[\d+\]")
 _OF_NONE = {"sources": "all", "events": "none: nothing leaves", "mapping": "the plugin's", "category": "the plugin's"}
 """What it means that a destination has none of these."""
+_PARTS = {"events": "allow list", "cases": "conditional mappings"}
+_FIELD = re.compile(r"^\w+")
 _COVER = re.compile(r"rules\[\d+\]\.covers\[\d+\]")
 
 
@@ -32,8 +36,9 @@ def history() -> str:
     older = found[_VERSIONS - 1].id if len(found) > _VERSIONS else None
     names = {subjects.destination(one.id): one.shown for one in ours().destinations.ever()}
     place = _place(subject) if subject in names else None
+    versions = [(one, _parts(one)) for one in found[:_VERSIONS]]
     return render_template(
-        "history/history.html", versions=found[:_VERSIONS], older=older, subject=subject, names=names, place=place,
+        "history/history.html", versions=versions, older=older, subject=subject, names=names, place=place,
         removal=removal(place) if place else None,
     )  # fmt: skip
 
@@ -54,6 +59,16 @@ def restore_version(subject: str, number: int) -> ResponseReturnValue:
         return _page(subject, number, str(error), ask="override" in error.errors), 400
     flash(f"All is set as in version {number}. That is version {made.number}.", "good")
     return redirect(url_for("show.history", of=subject))
+
+
+def _parts(one: Version) -> list[str]:
+    """What of a destination a version changed, in words; nothing where that can't be told any more."""
+    if subjects.destination_of(one.subject) is None:
+        return []
+    with suppress(Unsealable):
+        found = _changed(one.subject, one.number) or ()
+        return list(dict.fromkeys(_PARTS.get(name, name) for each in found for name in _FIELD.findall(each.path)))
+    return []
 
 
 def _page(subject: str, number: int, wrong: str = "", *, ask: bool = False) -> str:

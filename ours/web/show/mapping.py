@@ -93,11 +93,10 @@ def _page(
     found: Destination, plugin: Plugin, typed: Mapping[str, Any], errors: Any = None, report: Report | None = None
 ) -> str:
     held = withheld(plugin, found.category, found.mapping)
-    said = [line for line in mapping_form.lines(plugin.default_mapping) if line.field]
     return render_template(
-        "rules/mapping.html", destination=found, plugin_lines=said, held=held, errors=errors or {}, report=report,
+        "rules/mapping.html", destination=found, held=held, errors=errors or {}, report=report,
         lines=mapping_form.lines(typed, request.form), rename=mapping_form.name_line(typed),
-        modifications=MODIFICATIONS.values(), paths=PATHS,
+        modifications=MODIFICATIONS.values(), paths=PATHS, **mapping_form.of_plugin(plugin),
     )  # fmt: skip
 
 

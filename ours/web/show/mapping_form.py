@@ -9,6 +9,8 @@ from werkzeug.datastructures import MultiDict
 from ours.core.mapping import EVENT_NAME
 from ours.core.modifications import NONE
 from ours.errors import Invalid
+from ours.plugin import Destination as Plugin
+from ours.services.destinations.mapping import hashed_by
 
 Form = MultiDict[str, str]
 _TWICE = "stands in two rows. Give it one."
@@ -24,6 +26,12 @@ def lines(mapping: Mapping[str, Any], form: Form | None = None) -> Sequence[Line
     """The rows but for the event's name, as they were typed into a ``form`` if one was, and three to fill in."""
     rows = _typed(form) if form else [_line(field, row) for field, row in mapping.items() if field != EVENT_NAME]
     return [*(row for row in rows if row.field or row.template), Line(), Line(), Line()]
+
+
+def of_plugin(plugin: Plugin) -> dict[str, Any]:
+    """What pages show of a plugin's own mapping: its rows, and which of them leave as a hash alone."""
+    said = (_line(field, row) for field, row in plugin.default_mapping.items())
+    return {"plugin_lines": [line for line in said if line.field != EVENT_NAME], "hashed": hashed_by(plugin)}
 
 
 def name_line(mapping: Mapping[str, Any]) -> Line:

@@ -82,6 +82,14 @@ function addRow(button) {
   row.querySelector("input").focus();
 }
 
+// A long list of choices: those that have in them what is typed, and those that are ticked.
+function narrow(input) {
+  const wanted = input.value.trim().toLowerCase();
+  for (const choice of document.getElementById(input.dataset.narrows).children) {
+    choice.hidden = !choice.textContent.toLowerCase().includes(wanted) && !choice.querySelector(":checked");
+  }
+}
+
 function togglePause(button) {
   const paused = document.body.toggleAttribute("data-paused");
   button.textContent = paused ? "Resume" : "Pause";
@@ -101,6 +109,10 @@ document.addEventListener("click", (event) => {
   if (button.dataset.copy) copy(button);
   if (button.dataset.addRow) addRow(button);
   if (button.dataset.pause !== undefined) togglePause(button);
+});
+
+document.addEventListener("input", (event) => {
+  if (event.target.dataset.narrows) narrow(event.target);
 });
 
 document.addEventListener("change", (event) => {

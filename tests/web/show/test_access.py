@@ -31,6 +31,13 @@ def _path(app: Flask, rule: Rule) -> str:
         return str(app.url_map.bind("localhost").build(rule.endpoint, values))
 
 
+@pytest.mark.parametrize(("role", "groups"), [("viewer", 3), ("admin", 4)])
+def test_no_group_of_pages_stands_there_empty(browser_of: Callable[[str], Browser], role: str, groups: int) -> None:
+    menu = browser_of(role).page("/").split('aria-label="Pages">')[1].split("</nav>")[0]
+    assert menu.count("<p>") == groups
+    assert not re.search(r"<ul>\s*</ul>", menu)
+
+
 def test_every_page_says_the_role_it_needs(app: Flask) -> None:
     pages = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("show.")]
     assert len(pages) > 20

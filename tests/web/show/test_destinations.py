@@ -32,6 +32,7 @@ def test_the_catalogue_stands_in_the_order_of_what_is_read(editor: Browser) -> N
     labels = re.findall(r'class="card tile"[^>]*><b>([^<]+)</b>', editor.page("/destinations/add"))
     assert labels == sorted(labels, key=str.casefold)
     assert labels.index("Object storage (S3)") < labels.index("PostgreSQL table")
+    assert re.findall(r"<tr><td><b>([^<]+)</b>", editor.page("/plugins").split('id="loaded"')[1]) == labels
 
 
 def test_the_form_says_what_must_be_known_of_agreements(editor: Browser) -> None:

@@ -48,6 +48,24 @@ def test_what_did_not_arrive_stands_there_newest_first_and_counted_by_why(
     assert re.search(r'data-label="Dispatches">3</td>', page)
 
 
+def test_what_an_allow_list_stops_is_found_from_where_it_is_looked_for(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    """It makes no dispatch, yet the figures of the overview that lead to this page count it."""
+    send("Purchase")
+    work()
+    partner = here.destinations.find("Partner").id
+    for query in ("", "?state=stopped", f"?destination={partner}", "?reason=not_allowed"):
+        page = editor.page(f"/dispatches{query}")
+        led = re.search(r'href="([^"]*)">events that were stopped', page)
+        assert led, query
+        assert ">Purchase<" in editor.page(unescape(led[1]))
+    assert "events that were stopped" not in editor.page("/dispatches?state=rejected")
+    led = re.search(r'href="([^"]*)">Events stopped for it', editor.page(f"/destinations/{partner}"))
+    assert led
+    assert ">Purchase<" in editor.page(unescape(led[1]))
+
+
 def test_filters_narrow_the_list_and_the_causes(
     editor: Browser, here: Ours, send: Send, work: Work, refusing: int
 ) -> None:
@@ -140,6 +158,30 @@ def test_one_dispatch_is_replayed_from_its_event(
     assert len(receiver.requests) == 2
 
 
+def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver, refusing: int
+) -> None:
+    """Fifteen requests one below the other, and fifteen times the same reason, hide what went wrong at one."""
+    for number in range(5):
+        here.destinations.add("webhook", f"Own {number}", {"url": f"{receiver.url}/own"}, events=["*"], actor="cli")
+        here.destinations.add("webhook", f"Told nothing {number}", {"url": receiver.url}, events=["Other"], actor="cli")
+    event_id = send("Purchase", "test")
+    work()
+    page = editor.page(f"/events/{event_id}")
+    jumps = page.split('aria-label="Destinations"')[1].split("</nav>")[0]
+    assert jumps.count('<a href="#dispatch-') == jumps.count("sunk") == 6
+    assert all(f'id="dispatch-{jump}"' in page for jump in re.findall("#dispatch-([0-9a-f]+)", jumps))
+    assert "<details open>" not in page
+    assert page.count("<code>not_allowed</code>") == 1
+    assert page.count("The allow list of Told nothing") == 5
+    explained = editor.page(f"/events/{event_id}/explain")
+    for one in re.findall(f"/events/{event_id}/explain#([0-9a-f]+)", page):
+        assert f'id="{one}"' in explained
+    live = send("Purchase")
+    work()
+    assert editor.page(f"/events/{live}").count("<details open>") == 6, "of a live event, what failed is open"
+
+
 def test_an_event_is_sent_to_a_destination_that_refused_it_once_it_is_allowed(
     editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver, refusing: int
 ) -> None:
@@ -149,7 +191,7 @@ def test_an_event_is_sent_to_a_destination_that_refused_it_once_it_is_allowed(
     address = f"/events/{event_id}/send/{other}"
     page = editor.page(f"/events/{event_id}")
     assert address not in page
-    assert f'once <a href="/destinations/{other}/edit">its allow list</a> names the event' in page
+    assert f'<a href="/destinations/{other}/edit" aria-label="The allow list of Partner">' in page
     refused = editor.post(address)
     assert refused.status_code == 400
     assert "not on the destination&#39;s allow list" in refused.text

@@ -117,7 +117,7 @@ def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
     assert "cart.items[0].sku" in page
     assert "The destination had a fault of its own (status 503)." in page
     assert '"error": "moving"' in page
-    assert "The event is not on this destination's allow list." in page
+    assert "Not on the allow list of" in page
     assert "Add the event's name to the allow list" in page
 
 
@@ -130,6 +130,23 @@ def test_the_event_page_of_a_test_event_shows_what_would_have_been_sent(
     page = editor.page(f"/events/{event_id}")
     assert "What would have been sent" in page
     assert f"POST {receiver.url}" in page
+    assert "sent and answered in" not in page
+    assert receiver.requests == []
+
+
+def test_a_try_that_the_plugin_refused_by_itself_says_that_nothing_was_sent(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    """Who looks for it at the vendor would look in vain."""
+    settings = {"ad_account_id": "549755885175", "access_token": "t" * 30, "endpoint": receiver.url}
+    here.destinations.add("pinterest", "Ads", settings, events=["Odd"], actor="cli")
+    event_id = send("Odd")
+    work()
+    page = editor.page(f"/events/{event_id}")
+    assert "unknown_event_name" in page
+    assert "Nothing was sent, so there is no answer." in page
+    assert "No answer came" not in page
+    assert "sent and answered in" not in page
     assert receiver.requests == []
 
 

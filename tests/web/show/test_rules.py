@@ -234,6 +234,40 @@ def test_the_allow_lists_are_ticked_from_the_side_of_the_events(
     assert here.destinations.get(1).events == ("Refund",)
 
 
+def test_the_allow_lists_are_narrowed_and_what_is_not_shown_stays_as_it_is(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    other = here.destinations.add("webhook", "Other", {"url": hook.url}, events=["Refund"], actor="cli").id
+    send("Refund")
+    work()
+    page = editor.page("/allow?name=REF")
+    assert 'value="1:Refund"' in page
+    assert "HIV test booked" not in page
+    narrowed = f"/allow?name=ref&destination={other}"
+    page = editor.page(narrowed)
+    assert f'<option value="{other}" selected>Other</option>' in page
+    assert f'value="{other}:Refund"' in page
+    assert 'value="1:Refund"' not in page
+    answer = post(editor, narrowed, ("was", f"{other}:Refund"), ("do", "save"), follow=False)
+    assert answer.location == narrowed
+    assert (here.destinations.get(1).events, here.destinations.get(other).events) == (("HIV test booked",), ())
+    assert "Nothing fits" in editor.page("/allow?name=nowhere")
+    assert "Nothing fits" in editor.page("/allow?destination=99")
+
+
+ON_BOOKING = {"condition": {"property": "event.event", "operator": "Is", "value": "HIV test booked"}}
+
+
+def test_the_history_says_which_part_was_changed(editor: Browser, here: Ours, hook: Receiver) -> None:
+    """Who changed the mapping? Not by opening every version of every destination."""
+    here.destinations.update(1, events=["Purchase"], actor="cli")
+    here.destinations.update(1, mapping={"a": "{{event.id}}"}, name="Renamed", actor="cli")
+    here.governance.add(Rule(name="Consent", covers=["*"], logic=ON_BOOKING), actor="cli")
+    page = editor.page("/history")
+    told = re.findall(r'data-label="Did">([^<]*?) ?(?:<span class="help">([^<]*)|</td)', page)
+    assert told == [("add rule", ""), ("update", "name, mapping"), ("update", "allow list"), ("add", "")]
+
+
 def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) -> None:
     here.destinations.update(1, mapping={"a": "{{event.id}}"}, why="Try", actor="cli")
     assert "Try" in editor.page("/history?of=destination 1")
@@ -249,6 +283,37 @@ def test_where_a_field_goes_is_shown(editor: Browser, here: Ours, hook: Receiver
     assert "Clinic CRM" in editor.page("/fields?path=event.event")
     assert "leaves for nowhere" in editor.page("/fields?path=visitor.email")
     assert "Find" in editor.page("/fields")
+
+
+def test_what_the_plugin_hashes_is_nowhere_said_to_leave_as_it_is(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None], hook: Receiver
+) -> None:
+    settings = {"dataset_id": "123456789012345", "access_token": "t" * 30, "endpoint": hook.url}
+    meta = here.destinations.add("meta", "Meta", settings, events=["Purchase"], actor="cli").id
+    event_id = send("Purchase", user_properties={"email": "jane@example.com"})
+    work()
+    found = editor.page("/fields?path=visitor.email")
+    assert "hashed by the plugin" in found
+    assert "as it is" not in found
+    mapping = editor.page(f"/destinations/{meta}/mapping").split("The plugin's mapping")[1]
+    assert "hashed by the plugin" in mapping.split("<code>email</code>")[1].split("</tr>")[0]
+    assert "hashed" not in mapping.split("<code>currency</code>")[1].split("</tr>")[0]
+    form = editor.page("/destinations/add/meta").split("The plugin's own mapping")[1]
+    assert "hashed by the plugin" in form.split("<code>email</code>")[1].split("</tr>")[0]
+    explained = editor.page(f"/events/{event_id}/explain")
+    assert "hashed by the plugin" in explained.split("{{visitor.email}}")[1].split("</tr>")[0]
+    here.destinations.update(meta, mapping={"email": {"map": "{{visitor.email}}", "modification": "Hash"}}, actor="cli")
+    assert "hashed by the plugin" not in editor.page("/fields?path=visitor.email")
+
+
+def test_a_viewer_sees_what_the_plugin_maps_by_itself(
+    browser_of: Callable[[str], Browser], here: Ours, hook: Receiver
+) -> None:
+    """Only editors open the page where it is changed."""
+    here.destinations.update(1, category="advertising", actor="cli")
+    page = browser_of("viewer").page("/destinations/1").split("plugin's own mapping")[1]
+    assert "{{event.event}}" in page
+    assert "withheld" in page.split("<code>externalId</code>")[1].split("</tr>")[0]
 
 
 def test_an_event_is_explained_and_its_people_are_masked(

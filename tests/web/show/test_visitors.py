@@ -78,6 +78,19 @@ def test_an_admin_exports_and_forgets_and_gets_a_receipt(
     assert admin.get(f"/visitors/receipts/{'0' * 32}").status_code == 404
 
 
+def test_what_a_forgotten_visitor_did_is_not_offered_to_be_sent_again(
+    admin: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    """It was refused after the click: that they were forgotten is for good."""
+    here.destinations.add("file", "Archive", {"folder": str(here.settings.home)}, events=["*"], actor="cli")
+    event_id = send("Purchase", "test", **JANE)
+    work()
+    assert ">Replay<" in admin.page(f"/events/{event_id}")
+    [found] = here.visitors.find("u1", "userId", actor="cli")
+    here.visitors.forget(found.id, actor="cli")
+    assert ">Replay<" not in admin.page(f"/events/{event_id}")
+
+
 def test_forgetting_in_one_mode_names_the_same_person_in_the_other(
     admin: Browser, jane: str, here: Ours, send: Callable[..., str], work: Callable[[], None]
 ) -> None:
