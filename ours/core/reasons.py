@@ -253,7 +253,7 @@ def describe(code: str | None) -> Reason:
 
 def may_name(code: str) -> bool:
     """Whether a code that a try ended with could name somebody: what is none of ours may come from the answer."""
-    return _fixed(code) is None
+    return (_fixed(code) or _of_prefix(code)) is None
 
 
 def _fixed(code: str) -> Reason | None:
@@ -308,13 +308,13 @@ def _of_status(code: str) -> Reason | None:
 def tidy(code: object) -> str:
     """A plugin's code made fit to be stored in clear: one word of at most 100 characters, empty when there is none.
 
-    ``no_word`` for what is none: it could name somebody, and a code is shown to everybody. The code of a rule of ours is
-    no plugin's, and stays as it is.
+    ``no_word`` for what is none, since it could name somebody and a code is shown to everybody, and for what only we may
+    say. The code of a rule of ours is no plugin's, and stays as it is.
     """
     if isinstance(code, RuleCode):
         return str(code)
     text = "" if code is None else str(code).strip()
-    return text if not text or _WORD.fullmatch(text) else NO_WORD
+    return NO_WORD if text and (not _WORD.fullmatch(text) or _of_prefix(text)) else text
 
 
 def table() -> str:

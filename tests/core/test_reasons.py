@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.reasons import NO_WORD, REASONS, describe, table, tidy
+from ours.core.governance import RuleCode
+from ours.core.reasons import NO_WORD, REASONS, describe, may_name, table, tidy
 from ours.plugin import Response, Retry, Unauthorized, by_status
 
 DOC = Path(__file__).parents[2] / "docs" / "reasons.md"
@@ -83,3 +84,14 @@ def test_what_is_no_word_is_not_stored_in_clear(code: object) -> None:
 def test_a_plain_code_is_tidy_already(code: str) -> None:
     assert tidy(code) == code
     assert tidy(2804003) == "2804003"
+
+
+@pytest.mark.parametrize("code", ["rule:Jane_Doe", "key_missing:01020304", "abandoned:damaged"])
+def test_a_plugin_can_not_say_what_only_we_may_say(code: str) -> None:
+    assert tidy(code) == NO_WORD
+
+
+def test_that_a_rule_stopped_it_outlives_forgetting_and_a_plugins_own_word_does_not() -> None:
+    assert tidy(RuleCode("rule:Advertising consent")) == "rule:Advertising consent"
+    told = ("rule:Advertising consent", "http_404", "gave_up", "Jane_Doe/1966")
+    assert [may_name(one) for one in told] == [False, False, False, True]

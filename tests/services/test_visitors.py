@@ -181,7 +181,7 @@ def test_no_word_that_a_plugin_took_from_an_answer_outlives_forgetting(place: Pl
     visitors.forget(the_one(visitors), actor=ADMIN)
     found = rows(place.store, sa.select(dispatches.c.state, dispatches.c.reason).order_by(dispatches.c.id))
     erased = ("rejected", "reason_erased")
-    gone = [erased, erased, erased, ("rejected", "http_404"), ("stopped", "reason_erased")]
+    gone = [erased, ("rejected", "no_word"), erased, ("rejected", "http_404"), ("stopped", "reason_erased")]
     assert [*map(tuple, found)] == [*gone, ("rejected", "Canary_Joe")]
 
 
