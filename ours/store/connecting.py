@@ -19,6 +19,8 @@ _CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle":
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
+# Nor must a process that is frozen in a transaction, and whose connection lives; and nobody waits for a lock for long.
+_BOUNDED = "SET idle_in_transaction_session_timeout = 20000", "SET lock_timeout = 5000"
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5, "hide_parameters": True}
 _REST = 1.0
 _SEVERAL = re.compile(r"\A([^/?]*@)?([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?\Z")
@@ -70,7 +72,7 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _on_connect_to_server(connection: Any, _record: Any) -> None:
-    connection.execute("; ".join(_ALIVE_THERE))
+    connection.execute("; ".join((*_ALIVE_THERE, *_BOUNDED)))
     connection.commit()
 
 

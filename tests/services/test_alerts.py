@@ -599,6 +599,26 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
     assert stages(receiver) == ["opened", "still", "resolved"]
 
 
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_a_table_that_somebody_keeps_locked_is_told_though_others_can_be_written(
+    place: Place,
+    alerts_of: Callable[..., Alerts],
+    receiver: Receiver,
+    passing: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ours.store.connecting._BOUNDED", ("SET lock_timeout = 100",))
+    place.store.engine.dispose()
+    alerts = alerts_of(alert_webhook=receiver.url)
+    with place.store.write() as connection:
+        connection.execute(sa.text("LOCK TABLE volumes IN ACCESS EXCLUSIVE MODE"))
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    assert "another session keeps a lock on it" in said(receiver)[0]["text"]
+
+
 def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
 ) -> None:
