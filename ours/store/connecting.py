@@ -15,7 +15,7 @@ _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp
             "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
             "wal_autocheckpoint=100000")  # fmt: skip
 # A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
-_CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle": 10, "keepalives_interval": 5,
+_CONNECT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
@@ -50,12 +50,12 @@ def to_file(file: Path) -> Engine:
     return engine
 
 
-def to_server(url: str) -> Engine:
-    """Connections to PostgreSQL.
+def to_server(url: str, name: str) -> Engine:
+    """Connections to PostgreSQL, which knows us by that ``name``.
 
     :raises ArgumentError, ValueError: when ``url`` can't be read as an address.
     """
-    engine = create_engine(url, **_POOL, connect_args=_CONNECT)
+    engine = create_engine(url, **_POOL, connect_args={**_CONNECT, "application_name": name})
     event.listen(engine, "connect", _on_connect_to_server)
     event.listen(engine, "checkin", _on_checkin)
     event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))

@@ -40,6 +40,7 @@ class Store:
         self.url = connecting.full(settings.database_url) or f"sqlite:///{path}"
         self._setting = "OURS_DATABASE_URL" if settings.database_url else "OURS_HOME"
         self.is_sqlite = self.url.startswith("sqlite")
+        self._name = f"ours {settings.sealing_key_id}"
         file = Path(self.url.removeprefix("sqlite:///"))
         self._file = file if self.is_sqlite else None
         self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
@@ -51,7 +52,7 @@ class Store:
         """:raises SettingsInvalid: when there can be no database where the settings say."""
         if self._file is None:
             try:
-                return connecting.to_server(self.url)
+                return connecting.to_server(self.url, self._name)
             except (exc.ArgumentError, ValueError):
                 raise SettingsInvalid({self._setting: reaching.NO_ADDRESS}) from None
         if problem := reaching.problem_of(self._file):
