@@ -1,5 +1,6 @@
 """Makes the pools of connections: what every connection is told when it is opened, and asked when it is used again."""
 
+import logging
 import math
 import re
 import sqlite3
@@ -55,6 +56,7 @@ def to_server(url: str, name: str) -> Engine:
 
     :raises ArgumentError, ValueError: when ``url`` can't be read as an address.
     """
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of while it ends, it raises, too
     engine = create_engine(url, **_POOL, connect_args={**_CONNECT, "application_name": name})
     event.listen(engine, "connect", _on_connect_to_server)
     event.listen(engine, "checkin", _on_checkin)
