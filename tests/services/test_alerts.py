@@ -28,6 +28,7 @@ from ours.services.replay import Replay
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.settings import Settings
+from ours.store.queries.destinations import LONGEST_REST, let_rest
 from ours.store.queries.replay import Filter
 from ours.store.tables import destinations, dispatches, keys
 from tests.receiver import Receiver
@@ -526,6 +527,27 @@ def test_what_waits_for_a_retry_or_behind_one_or_was_paused_is_not_late(
     alerts = alerts_of()
     alerts.run()
     assert list(alerts.list()) == []
+
+
+def test_an_old_backlog_of_a_destination_that_asked_for_a_day_of_rest_is_not_late(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller
+) -> None:
+    place = scripted(place)
+    hook = place.destinations.add("scripted", "Hook", {}, events=["*"], actor="cli").id
+    place.track()
+    route_all(place)
+    now.shift(600)
+    alerts = alerts_of()
+    moment = clock.now_ms()
+    with place.store.write() as connection:
+        let_rest(connection, hook, moment + LONGEST_REST, moment)
+    for seconds in (0, 200, 200):
+        now.shift(seconds)
+        alerts.run()
+        assert list(alerts.list()) == []
+    now.shift(86_400)  # the rest has been over for a while
+    alerts.run()
+    assert kinds(alerts.list()) == ["late"]
 
 
 @pytest.fixture

@@ -91,15 +91,15 @@ _rests = destinations.c.rests_until
 _MAY_BE_TRIED = and_(
     destinations.c.status == "on",
     destinations.c.breaker != "open",
-    or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("now") + LONGEST_REST),
+    or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("latest")),
 )
 _HAS_WORK = select(_d.id).where(_DUE, _FREE).exists()
 _WITH_WORK = Prepared(select(destinations.c.id).where(_MAY_BE_TRIED, _HAS_WORK).order_by(destinations.c.id))
 
 
-def with_work(connection: Connection, now: int) -> list[int]:
-    """The destinations that may be tried and have something due."""
-    return _WITH_WORK.column(connection, now=now)
+def with_work(connection: Connection, now: int, since: int | None = None) -> list[int]:
+    """The destinations that may be tried and have something due; ``since``: and that were and had by then."""
+    return _WITH_WORK.column(connection, now=now if since is None else since, latest=now + LONGEST_REST)
 
 
 _IN_HAND = Prepared(
@@ -152,7 +152,8 @@ def claim(
 
     None when the destination was paused, its breaker opened, or it asked for a rest in the meantime.
     """
-    rows = _CLAIM.all(connection, of=destination_id, most=most, holder=holder, now=now, until=until)
+    latest = now + LONGEST_REST
+    rows = _CLAIM.all(connection, of=destination_id, most=most, holder=holder, now=now, until=until, latest=latest)
     return sorted(rows)
 
 
