@@ -237,6 +237,47 @@ def test_a_retry_waits_as_long_from_now_as_it_was_to_wait(place: Place) -> None:
             assert connection.scalar(sa.select(dispatches.c.due_at)) == clock.now_ms() + 40_000
 
 
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_what_a_machine_wrote_whose_clock_is_ahead_waits_for_nobody(place: Place, receiver: Receiver) -> None:
+    """It may be gone: then nobody's clock is ever set back."""
+    place.webhook(receiver)
+    sweep = sweep_of(place)
+    sweep.run()
+    with time_machine.travel(clock.now_ms() / 1000 + HOUR, tick=False):
+        place.track()
+        route_all(place)
+        die(place)
+        place.track()
+        route_all(place)
+    deliver(place)
+    assert receiver.requests == []
+    sweep._look_due = 0
+    sweep.run()
+    deliver(place)
+    assert len(receiver.requests) == 1
+    with time_machine.travel(clock.now_ms() / 1000 + 16, tick=False) as traveller:
+        sweep.run()
+        traveller.shift(6)
+        assert_all_is_delivered(place, receiver, 2)
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_a_sweep_whose_own_clock_is_behind_hurries_no_retry_of_others(place: Place) -> None:
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    Scripted.outcomes.append(Retry("http_503", "Later.", 40.0))
+    place.track()
+    route_all(place)
+    deliver(place)
+    query = sa.select(dispatches.c.due_at)
+    with place.store.read() as connection:
+        due = connection.scalar(query)
+    sweep = sweep_of(place)
+    with time_machine.travel(clock.now_ms() / 1000 - HOUR):
+        sweep._mend_for_others()
+    with place.store.read() as connection:
+        assert connection.scalar(query) == due
+
+
 def test_the_clock_set_forward_frees_leases_early_and_loses_nothing(place: Place, receiver: Receiver) -> None:
     place.webhook(receiver)
     place.track()
