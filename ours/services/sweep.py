@@ -85,17 +85,18 @@ class Sweep:
     def _mend_for_others(self) -> None:
         """Another machine's clock is ahead, or was when it wrote: the database's own says so. Ours may be behind it."""
         with self._store.read() as connection:
-            now = max(clock.now_ms(), moments.now(connection))
+            now = max(clock.now_ms(), moments.common(connection, 0))
         while self._pull_back("a_clock_is_ahead", now):
             pass
 
     def _pull_back(self, why: str, now: int) -> bool:
         with self._store.read() as connection:
             ids = dispatches.ahead(connection, now + _SLACK, _BATCH)
+            common = moments.common(connection, now)
         if ids:
             _logger.warning(why, dispatches=len(ids))
             with self._store.write() as connection:
-                dispatches.pull_back(connection, ids, now, LEASE)
+                dispatches.pull_back(connection, ids, now, common + LEASE)
         return bool(ids)
 
     def free_lost(self) -> int:
@@ -105,10 +106,11 @@ class Sweep:
         """
         now = clock.now_ms()
         with self._store.read() as connection:
-            if not dispatches.lost(connection, now, 1):
+            common = moments.common(connection, now)
+            if not dispatches.lost(connection, common, 1):
                 return 0
         with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
-            rows = dispatches.lost(connection, now, _BATCH, steady=True)
+            rows = dispatches.lost(connection, common, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
             for row in rows:
                 settled = self._settled(row, now, before.get(row.id, 0) + 1)

@@ -237,15 +237,15 @@ def ahead(connection: Connection, moment: int, limit: int) -> Sequence[str]:
     return [dispatch_id for query in found for dispatch_id in connection.scalars(query)]
 
 
-def pull_back(connection: Connection, ids: Sequence[str], now: int, lease: int) -> None:
+def pull_back(connection: Connection, ids: Sequence[str], now: int, until: int) -> None:
     """Let these wait as long from now as they were to wait when they were written down.
 
-    A lease gets its usual length, which its holder renews if it lives.
+    A lease lasts ``until`` then, which its holder renews if it lives.
     """
     waits = case((_d.due_at > _d.updated_at, _d.due_at - _d.updated_at), else_=0)
     values = {
         "due_at": case((_d.due_at.is_not(None), now + waits), else_=None),
-        "lease_until": case((_d.lease_until.is_not(None), now + lease), else_=None),
+        "lease_until": case((_d.lease_until.is_not(None), until), else_=None),
         "updated_at": now,
     }
     connection.execute(update(dispatches).where(_d.id.in_(ids), _d.updated_at > now).values(values))
