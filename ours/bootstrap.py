@@ -76,9 +76,9 @@ class Ours:
     def is_served(self) -> bool:
         """Whether a server runs on this database."""
         if self.store.is_sqlite:
-            return any(processes.is_held(self.settings.home / name) for name in ("serve.lock", "web.lock"))
+            return any(processes.is_held(self.settings.home / name) for name in processes.SERVING)
         with self.store.read() as connection:
-            return whole.others(connection) > 0
+            return bool(whole.others(connection))
 
     @cached_property
     def session_keys(self) -> list[str]:

@@ -20,6 +20,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _MOST_FILES = 65_536
 _STDERR = 2
+SERVING = ("serve.lock", "web.lock")
+"""What a server holds in the data folder while it runs."""
 
 
 class AlreadyRunning(OursError):
@@ -95,8 +97,10 @@ def private(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
-def exclusive(path: Path, what: str) -> IO[bytes]:
+def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
     """Hold ``path`` locked for as long as the returned file stays open; refuse when somebody else holds it.
+
+    ``note`` is for whoever asks meanwhile; on a full disk there is none.
 
     :raises SettingsInvalid: when it can't be written: a folder that is read-only, or somebody else's.
     """
@@ -113,16 +117,24 @@ def exclusive(path: Path, what: str) -> IO[bytes]:
         raise AlreadyRunning(
             f"{what} already runs on {path.parent}. Stop it first, or set another OURS_HOME."
         ) from None
+    with suppress(OSError):
+        os.ftruncate(handle.fileno(), 0)
+        os.write(handle.fileno(), note.encode())
     return handle
 
 
 def is_held(path: Path) -> bool:
     """Whether somebody holds ``path`` locked."""
+    return note_of(path) is not None
+
+
+def note_of(path: Path) -> str | None:
+    """The note of whoever holds ``path`` locked; None when nobody does."""
     if not path.exists():
-        return False
+        return None
     with path.open("rb") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return True
-    return False
+            return handle.read().decode()
+    return None

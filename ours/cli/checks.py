@@ -162,6 +162,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
     try:
         ours.store.reach()
         yield from database(ours)
+        yield from liveness.locks(ours)
         shaped = list(tables(ours))
         yield from shaped
         later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (

@@ -6,11 +6,26 @@ from ours.bootstrap import Ours
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
 from ours.services.metrics.counting import SCHEDULER
-from ours.store.queries import counters, events, moments, reading_figures
+from ours.store.queries import counters, events, moments, reading_figures, server
 
 _LONGEST_SILENCE = MINUTE
 _LONGEST_ROUTING = MINUTE
 _LONGEST_DUE = 5 * MINUTE
+
+
+def locks(ours: Ours) -> Iterator[Finding]:
+    """Nobody keeps others out of the database."""
+    if ours.store.is_sqlite:
+        return
+    with ours.store.read() as connection:
+        found = server.in_the_way(connection)
+    for one in found:
+        lasts = f", in a transaction that has lasted {one.seconds:,} s" if one.seconds is not None else ""
+        yield Finding(
+            "locks", "fail",
+            f"Session {one.pid} ({one.person}, {one.program or 'unnamed'}) keeps others waiting{lasts}.",
+            f"If nobody needs it: SELECT pg_terminate_backend({one.pid})",
+        )  # fmt: skip
 
 
 def scheduler(ours: Ours) -> Iterator[Finding]:

@@ -13,7 +13,7 @@ _SHORTEST_TOKEN = 16
 _LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _OLDEST_SERVER = 15
 _SHORTEST_TIMEOUT_MS = 10_000
-_TIMEOUTS = "statement_timeout", "idle_in_transaction_session_timeout", "lock_timeout", "transaction_timeout"
+_TIMEOUTS = "statement_timeout", "transaction_timeout"
 
 
 def exposure(settings: Settings) -> Iterator[Finding]:

@@ -51,7 +51,10 @@ def new(shell: Shell) -> None:
 @json_option
 @pass_shell
 def rotate(shell: Shell) -> None:
-    """Seal anew with the newest key, while the server runs. Interrupt it as you like, and do it again."""
+    """Seal anew with the newest key, while the server runs. Interrupt it as you like, and do it again.
+
+    Refused while processes run that seal with another key: give them the newest, and start them again.
+    """
     done = shell.ours.secrets.rotate(_counting(), actor=ACTOR)
     shell.show({"resealed": done})
 

@@ -3,17 +3,23 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from ours import processes
 from ours.errors import Invalid, Unsealable
 from ours.services import audit
 from ours.services.actors import Who, needs
 from ours.settings import Settings, add_own_key, present_keys
 from ours.store import Store
 from ours.store.queries import sealed as queries
+from ours.store.queries import whole
 from ours.store.queries.sealed import SHELVES, Sealed, Shelf
 from ours.store.sealing import Ring, Sealer
 
 _CHUNK = 200
 _SUBJECT = "secret keys"
+_NOT_THERE_YET = (
+    "The newest key here is {}, and processes of ours run that seal with another ({}): what was sealed anew, they could"
+    " perhaps not open. Give each the same keys, start it again, and rotate then. Nothing was changed."
+)
 Progress = Callable[[str, int], None]
 
 
@@ -65,8 +71,11 @@ class Secrets:
         Each part is a short transaction, and what others change meanwhile is theirs: interrupt it, and do it again.
         The audit log keeps that it was begun, and how many it was when it ended.
 
+        :raises Invalid: when a process runs that seals with another key: it may not have ours, and does not use it.
         :raises Unsealable: in the end, when some can't be opened. All others are done.
         """
+        if strangers := self._strangers():
+            raise Invalid(_NOT_THERE_YET.format(self._settings.sealing_key_id, ", ".join(strangers)))
         unopened: list[Unsealable] = []
         self._note(actor)
         done = sum(self._shelf(shelf, progress, unopened) for shelf in SHELVES)
@@ -76,6 +85,15 @@ class Secrets:
             said = f"{done:,} values were sealed anew, and {len(unopened):,} were left as they are. {unopened[0]}"
             raise Unsealable(said, unopened[0].reason)
         return done
+
+    def _strangers(self) -> Sequence[str]:
+        """The keys that seal in other processes of ours which run just now, where they are not ours; sorted."""
+        if self._store.is_sqlite:
+            notes = [processes.note_of(self._settings.home / name) for name in processes.SERVING]
+        else:
+            with self._store.read() as connection:
+                notes = [*whole.others(connection)]
+        return sorted({note or "unknown" for note in notes if note is not None} - {self._settings.sealing_key_id})
 
     def _note(self, actor: Who, **told: int) -> None:
         detail = {**told, "key": _newest(self._settings.secret_keys)}

@@ -1,5 +1,6 @@
 """The safety net: frees what dead workers had in hand, puts what waits where it belongs, and pokes whoever has work."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,13 +19,15 @@ from ours.services.destinations.fitting import UNFIT
 from ours.services.destinations.limits import schedule
 from ours.store import Store, binding
 from ours.store.queries import backlog as waiting
-from ours.store.queries import destinations, dispatches, events
+from ours.store.queries import destinations, dispatches, events, moments
 from ours.store.queries.dispatches import NewAttempt, Settled
 
 _logger = log.get("sweep")
 _BATCH = 500
 _SLACK = 30 * clock.SECOND
 """So far may the clocks of two machines be apart."""
+_LOOK_REST, _LOOK_SHARE = 10.0, 20
+"""Seconds between two looks for what others wrote down in the future; and how many times as long as one took."""
 _UNCLAIMED = clock.MINUTE
 """So long is what waits for a plugin that is not here left to others: while they are restarted, some may have it."""
 _MOST_LOST = 5
@@ -39,6 +42,7 @@ class Sweep:
         self._queue = queue
         self._jumps = clock.Jumps()
         self._set_back = True  # for all that is known at the start
+        self._look_due = 0.0
         self._tried_damaged = False
         self._seen_aside = events.FIRST_ASIDE
 
@@ -71,14 +75,29 @@ class Sweep:
         """The clock was set back: what was written in what is now the future would wait until then, so it is moved."""
         self._set_back |= self._jumps.since_last() < -_SLACK
         while self._set_back:
-            now = clock.now_ms()
-            with self._store.read() as connection:
-                ids = dispatches.ahead(connection, now + _SLACK, _BATCH)
-            if ids:
-                _logger.warning("clock_was_set_back", dispatches=len(ids))
-                with self._store.write() as connection:
-                    dispatches.pull_back(connection, ids, now, LEASE)
-            self._set_back = bool(ids)
+            self._set_back = self._pull_back("clock_was_set_back", clock.now_ms())
+        begun = time.monotonic()
+        if not self._store.is_sqlite and begun >= self._look_due:
+            self._mend_for_others()
+            took = time.monotonic() - begun
+            self._look_due = begun + max(_LOOK_REST, _LOOK_SHARE * took)
+
+    def _mend_for_others(self) -> None:
+        """Another machine's clock is ahead, or was when it wrote: the database's own says so. Ours may be behind it."""
+        with self._store.read() as connection:
+            now = max(clock.now_ms(), moments.common(connection, 0))
+        while self._pull_back("a_clock_is_ahead", now):
+            pass
+
+    def _pull_back(self, why: str, now: int) -> bool:
+        with self._store.read() as connection:
+            ids = dispatches.ahead(connection, now + _SLACK, _BATCH)
+            common = moments.common(connection, now)
+        if ids:
+            _logger.warning(why, dispatches=len(ids))
+            with self._store.write() as connection:
+                dispatches.pull_back(connection, ids, now, common + LEASE)
+        return bool(ids)
 
     def free_lost(self) -> int:
         """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent.
@@ -87,10 +106,11 @@ class Sweep:
         """
         now = clock.now_ms()
         with self._store.read() as connection:
-            if not dispatches.lost(connection, now, 1):
+            common = moments.common(connection, now)
+            if not dispatches.lost(connection, common, 1):
                 return 0
         with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
-            rows = dispatches.lost(connection, now, _BATCH, steady=True)
+            rows = dispatches.lost(connection, common, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
             for row in rows:
                 settled = self._settled(row, now, before.get(row.id, 0) + 1)

@@ -60,6 +60,11 @@ class Settings:
         return Path(self.database_url.removeprefix(_SQLITE)) if self.database_url.startswith(_SQLITE) else None
 
     @property
+    def sealing_key_id(self) -> str:
+        """Which key seals in this process, as sealed values and `ours doctor` name it."""
+        return hashlib.sha256(self.secret_keys[0]).hexdigest()[:8]
+
+    @property
     def embedded_database(self) -> bool:
         return not self.database_url
 

@@ -1,5 +1,6 @@
 """Makes the pools of connections: what every connection is told when it is opened, and asked when it is used again."""
 
+import logging
 import math
 import re
 import sqlite3
@@ -15,10 +16,12 @@ _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp
             "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
             "wal_autocheckpoint=100000")  # fmt: skip
 # A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
-_CONNECT = {"connect_timeout": 5, "application_name": "ours", "keepalives_idle": 10, "keepalives_interval": 5,
+_CONNECT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
+# Nor must a process that is frozen in a transaction, and whose connection lives; and nobody waits for a lock for long.
+_BOUNDED = "SET idle_in_transaction_session_timeout = 20000", "SET lock_timeout = 5000"
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5, "hide_parameters": True}
 _REST = 1.0
 _SEVERAL = re.compile(r"\A([^/?]*@)?([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?\Z")
@@ -48,12 +51,13 @@ def to_file(file: Path) -> Engine:
     return engine
 
 
-def to_server(url: str) -> Engine:
-    """Connections to PostgreSQL.
+def to_server(url: str, name: str) -> Engine:
+    """Connections to PostgreSQL, which knows us by that ``name``.
 
     :raises ArgumentError, ValueError: when ``url`` can't be read as an address.
     """
-    engine = create_engine(url, **_POOL, connect_args=_CONNECT)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of while it ends, it raises, too
+    engine = create_engine(url, **_POOL, connect_args={**_CONNECT, "application_name": name})
     event.listen(engine, "connect", _on_connect_to_server)
     event.listen(engine, "checkin", _on_checkin)
     event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
@@ -70,7 +74,7 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _on_connect_to_server(connection: Any, _record: Any) -> None:
-    connection.execute("; ".join(_ALIVE_THERE))
+    connection.execute("; ".join((*_ALIVE_THERE, *_BOUNDED)))
     connection.commit()
 
 

@@ -25,6 +25,8 @@ _LOOKUP_BINDING = binding.keepsake(_LOOKUP_KEY)
 _NOT_NOW = "25006", "25P03", "25P04"
 """SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
 a transaction that took too long."""
+_LOCKED = "55P03"
+"""SQLSTATE: a lock was waited for, for as long as anybody should."""
 _CANT_OPEN = "unable to open database file"
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
@@ -38,6 +40,7 @@ class Store:
         self.url = connecting.full(settings.database_url) or f"sqlite:///{path}"
         self._setting = "OURS_DATABASE_URL" if settings.database_url else "OURS_HOME"
         self.is_sqlite = self.url.startswith("sqlite")
+        self._name = f"ours {settings.sealing_key_id}"
         file = Path(self.url.removeprefix("sqlite:///"))
         self._file = file if self.is_sqlite else None
         self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
@@ -49,7 +52,7 @@ class Store:
         """:raises SettingsInvalid: when there can be no database where the settings say."""
         if self._file is None:
             try:
-                return connecting.to_server(self.url)
+                return connecting.to_server(self.url, self._name)
             except (exc.ArgumentError, ValueError):
                 raise SettingsInvalid({self._setting: reaching.NO_ADDRESS}) from None
         if problem := reaching.problem_of(self._file):
@@ -149,11 +152,12 @@ class Store:
         except Exception as error:
             if not self._is_passing(error):
                 raise
-            raise Busy(f"The database can't be {done} just now.", cause=cause(error)) from error
+            locked = ": another session keeps a lock on it, and `ours doctor` says which" * (_state(error) == _LOCKED)
+            raise Busy(f"The database can't be {done} just now{locked}.", cause=cause(error)) from error
 
     def _is_passing(self, error: Exception) -> bool:
         """Whether it says that the database can't be used just now."""
-        return isinstance(error, self._failures) or getattr(getattr(error, "orig", None), "sqlstate", "") in _NOT_NOW
+        return isinstance(error, self._failures) or _state(error) in _NOT_NOW
 
     @cached_property
     def _failures(self) -> tuple[type[Exception], ...]:
@@ -239,6 +243,11 @@ class Store:
         if self._wal and self._turnstile:
             self._wal.close()
             self._turnstile.close()
+
+
+def _state(error: Exception) -> str:
+    """PostgreSQL's code for what failed; empty for what has none."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""
 
 
 def cause(error: Exception) -> str:

@@ -73,6 +73,7 @@ def _run(store: Store, verb: str, *args: Any, **options: Any) -> None:
     config.set_main_option("script_location", str(_FOLDER))
     with store.write() as connection:
         if connection.dialect.name == "postgresql":  # several processes may start at once; SQLite's take turns anyway
+            connection.execute(text("SET LOCAL lock_timeout = 0"))  # whoever comes second waits, however long it takes
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         config.attributes["connection"] = connection
         getattr(command, verb)(config, *args, **options)

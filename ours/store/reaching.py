@@ -9,6 +9,7 @@ NO_ADDRESS = (
 )
 _FULL = "Raise its max_connections, or the limit of the user or the database, or run fewer processes of ours."
 _REMEDIES = {
+    "disk": "Check the disk that it lies on: is there room, and can it be written?",
     "too many c": _FULL,
     "connection slots": _FULL,
     "failed to resolve host": "Check the host in OURS_DATABASE_URL.",

@@ -3,6 +3,7 @@
 import gc
 import signal
 from types import FrameType
+from typing import IO
 
 from ours import log, processes
 from ours.settings import Settings
@@ -17,7 +18,7 @@ def serve(settings: Settings) -> None:
     :raises SettingsInvalid: when nobody can listen where the settings say.
     """
     log.configure(settings.log_level, settings.log_format)
-    with processes.exclusive(settings.home / "serve.lock", "`ours serve`"), Family() as family:
+    with _alone(settings), Family() as family:
         port.check(settings)
         if settings.embedded_queue:
             family.add("valkey", lambda: valkey.run(settings))  # which starts while the rest is imported
@@ -31,6 +32,10 @@ def serve(settings: Settings) -> None:
         up = parts.start(settings, family)
         welcome.say(settings, greeting, up=up)
         family.mind()
+
+
+def _alone(settings: Settings) -> IO[bytes]:
+    return processes.exclusive(settings.home / "serve.lock", "`ours serve`", settings.sealing_key_id)
 
 
 def _stop_on_signals(family: Family) -> None:

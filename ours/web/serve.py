@@ -33,7 +33,9 @@ def answers(settings: Settings) -> bool:
 def run(settings: Settings) -> None:
     """Serve until SIGTERM. A second web process on one SQLite file is refused."""
     log.configure(settings.log_level, settings.log_format)
-    lock = processes.exclusive(settings.home / "web.lock", "A web server") if settings.embedded_database else None
+    lock = None
+    if settings.embedded_database:
+        lock = processes.exclusive(settings.home / "web.lock", "A web server", settings.sealing_key_id)
     parent = os.getpid()
     threads = settings.web_threads
     multiprocessing.set_start_method("fork", force=True)  # what is imported is shared with granian's worker

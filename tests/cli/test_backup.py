@@ -99,3 +99,12 @@ def test_a_copy_refuses_while_a_server_runs_and_says_what_it_copied(
     assert terminal.json("db", "copy", to)["tables"]["keys"] == 2
     monkeypatch.setenv("OURS_DATABASE_URL", to)
     assert [source["name"] for source in terminal.json("source", "list")] == ["Shop"]
+
+
+def test_a_restore_into_a_database_that_is_not_there_says_what_to_do(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = str(tmp_path / "ours.backup")
+    terminal.json("backup", file)
+    monkeypatch.setenv("OURS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+    assert "Check that it runs" in terminal.json("restore", file, status=1)["error"]

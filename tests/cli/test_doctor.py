@@ -19,7 +19,7 @@ from ours.errors import Busy
 from ours.services.metrics import Counting
 from ours.settings import load
 from ours.store import Store, migrate, tables
-from ours.store.queries import destinations
+from ours.store.queries import destinations, server
 from ours.store.tables import dispatches
 from tests.cli.conftest import KEY_OF_TESTS, Terminal
 
@@ -255,3 +255,22 @@ def test_what_the_database_says_is_told_as_it_is(
 ) -> None:
     monkeypatch.setattr("ours.cli.checks.database", Mock(side_effect=Busy("It can't be read.", cause="no time left")))
     assert found(terminal, "fail", 1)["database"].startswith("It can't be read (no time left). Check")
+
+
+def test_who_keeps_others_out_of_the_database(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.store.connecting._BOUNDED", ("SET lock_timeout = 100",))
+    monkeypatch.setenv("OURS_DATABASE_URL", make_database_url("postgresql"))
+    store = Store(load())
+    assert store.lookup
+    with store.write() as connection:
+        holder = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        connection.execute(sa.text("LOCK TABLE events IN ACCESS EXCLUSIVE MODE"))
+        assert "locks" not in found(terminal, "fail", 1)  # it may have come just now
+        monkeypatch.setattr(server, "LONG", 0)
+        said = found(terminal, "fail", 1)
+        assert f"Session {holder} " in said["locks"]
+        assert f"pg_terminate_backend({holder})" in said["locks"]
+        assert "another session keeps a lock" in said["database"]
+    store.close()

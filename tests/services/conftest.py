@@ -22,12 +22,18 @@ from ours.services.route import Route
 from ours.services.sources import Sources
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import whole
+from ours.store.queries import moments, whole
 from ours.store.tables import dispatches, metadata
 from ours.store.writer import Writer
 from tests.receiver import Receiver
 
 MakeStore = Callable[..., Store]
+
+
+@pytest.fixture(autouse=True)
+def _one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who travels in time takes the database's clock along."""
+    monkeypatch.setattr(moments, "now", lambda _: clock.now_ms())
 
 
 @dataclass

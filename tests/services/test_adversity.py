@@ -22,6 +22,8 @@ from ours.services.retention import Retention
 from ours.services.sweep import Sweep
 from ours.settings import Settings
 from ours.store import Store, migrate
+from ours.store.queries import moments
+from ours.store.queries.moments import now as of_the_database
 from ours.store.tables import dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -235,6 +237,81 @@ def test_a_retry_waits_as_long_from_now_as_it_was_to_wait(place: Place) -> None:
         sweep_of(place).run()
         with place.store.read() as connection:
             assert connection.scalar(sa.select(dispatches.c.due_at)) == clock.now_ms() + 40_000
+
+
+@pytest.fixture
+def its_own_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The database does not travel along; so many milliseconds may pass there."""
+
+    def pass_(milliseconds: int) -> None:
+        monkeypatch.setattr(moments, "now", lambda connection: of_the_database(connection) + milliseconds)
+
+    pass_(0)
+    return pass_
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize(("worker", "sweeper"), [(0, HOUR), (-HOUR, 0), (0, 0), (HOUR, 0), (0, -HOUR)])
+def test_leases_last_as_long_as_they_should_though_clocks_are_apart(
+    place: Place, receiver: Receiver, its_own_clock: Callable[[int], None], worker: int, sweeper: int
+) -> None:
+    place.webhook(receiver)
+    sweep = sweep_of(place)
+    with time_machine.travel(clock.now_ms() / 1000 + worker):
+        place.track()
+        route_all(place)
+        die(place)
+    with time_machine.travel(clock.now_ms() / 1000 + sweeper):
+        for _ in range(2):
+            sweep.run()
+            assert place.states() == {"sending": 1}
+        its_own_clock(16_000)
+        sweep.run()
+        assert place.states() == {"retrying": 1}
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_what_a_machine_wrote_whose_clock_is_ahead_waits_for_nobody(
+    place: Place, receiver: Receiver, its_own_clock: Callable[[int], None]
+) -> None:
+    """It may be gone: then nobody's clock is ever set back."""
+    place.webhook(receiver)
+    sweep = sweep_of(place)
+    sweep.run()
+    with time_machine.travel(clock.now_ms() / 1000 + HOUR, tick=False):
+        place.track()
+        route_all(place)
+        die(place)
+        place.track()
+        route_all(place)
+    deliver(place)
+    assert receiver.requests == []
+    sweep._look_due = 0
+    sweep.run()
+    deliver(place)
+    assert len(receiver.requests) == 1
+    its_own_clock(16_000)
+    sweep.run()
+    with time_machine.travel(clock.now_ms() / 1000 + 6):
+        assert_all_is_delivered(place, receiver, 2)
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.usefixtures("its_own_clock")
+def test_a_sweep_whose_own_clock_is_behind_hurries_no_retry_of_others(place: Place) -> None:
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    Scripted.outcomes.append(Retry("http_503", "Later.", 40.0))
+    place.track()
+    route_all(place)
+    deliver(place)
+    query = sa.select(dispatches.c.due_at)
+    with place.store.read() as connection:
+        due = connection.scalar(query)
+    sweep = sweep_of(place)
+    with time_machine.travel(clock.now_ms() / 1000 - HOUR):
+        sweep._mend_for_others()
+    with place.store.read() as connection:
+        assert connection.scalar(query) == due
 
 
 def test_the_clock_set_forward_frees_leases_early_and_loses_nothing(place: Place, receiver: Receiver) -> None:

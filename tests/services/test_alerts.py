@@ -28,6 +28,7 @@ from ours.services.replay import Replay
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.settings import Settings
+from ours.store.queries.destinations import LONGEST_REST, let_rest
 from ours.store.queries.replay import Filter
 from ours.store.tables import destinations, dispatches, keys
 from tests.receiver import Receiver
@@ -528,6 +529,27 @@ def test_what_waits_for_a_retry_or_behind_one_or_was_paused_is_not_late(
     assert list(alerts.list()) == []
 
 
+def test_an_old_backlog_of_a_destination_that_asked_for_a_day_of_rest_is_not_late(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller
+) -> None:
+    place = scripted(place)
+    hook = place.destinations.add("scripted", "Hook", {}, events=["*"], actor="cli").id
+    place.track()
+    route_all(place)
+    now.shift(600)
+    alerts = alerts_of()
+    moment = clock.now_ms()
+    with place.store.write() as connection:
+        let_rest(connection, hook, moment + LONGEST_REST, moment)
+    for seconds in (0, 200, 200):
+        now.shift(seconds)
+        alerts.run()
+        assert list(alerts.list()) == []
+    now.shift(86_400)  # the rest has been over for a while
+    alerts.run()
+    assert kinds(alerts.list()) == ["late"]
+
+
 @pytest.fixture
 def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Lets seconds pass, for what waits in memory."""
@@ -597,6 +619,26 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
         alerts.run()
         passing(40)
     assert stages(receiver) == ["opened", "still", "resolved"]
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_a_table_that_somebody_keeps_locked_is_told_though_others_can_be_written(
+    place: Place,
+    alerts_of: Callable[..., Alerts],
+    receiver: Receiver,
+    passing: Callable[[float], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ours.store.connecting._BOUNDED", ("SET lock_timeout = 100",))
+    place.store.engine.dispose()
+    alerts = alerts_of(alert_webhook=receiver.url)
+    with place.store.write() as connection:
+        connection.execute(sa.text("LOCK TABLE volumes IN ACCESS EXCLUSIVE MODE"))
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    assert "another session keeps a lock on it" in said(receiver)[0]["text"]
 
 
 def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pyotp import TOTP
 
-from ours import clock
+from ours import clock, processes
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.errors import Forbidden, Invalid, Unsealable
@@ -50,6 +50,7 @@ def fill(here: Ours, receiver: Receiver, count: int = 5) -> list[str]:
     person, password = here.people.add("ada@example.com", "viewer", actor="cli")
     secret = codes.new_secret()
     here.second_factors.set(person.id, secret, password=password, code=TOTP(secret).now())
+    here.close()
     return ids
 
 
@@ -155,6 +156,7 @@ def test_one_that_cannot_be_opened_keeps_no_other_from_being_sealed_anew(
         assert (
             service.queries.replace(connection, shelf, [(first, first.value[:-1] + bytes([first.value[-1] ^ 1]))]) == 1
         )
+    here.close()
     with pytest.raises(Unsealable, match="20 values were sealed anew, and 1 were left"):
         open_with(f"{NEW},{KEY}").secrets.rotate(actor="cli")
     assert sum(older(open_with(NEW)).values()) == 1
@@ -198,6 +200,36 @@ def test_a_process_that_began_before_the_new_key_reads_what_it_sealed(
     assert other.secrets.rotate(actor="cli") == 2
     running.close()
     other.close()
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_it_does_not_begin_while_others_seal_with_another_key(
+    open_with: Callable[[str], Ours], receiver: Receiver
+) -> None:
+    """They may not have the newest one: what was sealed anew, they could not open."""
+    fill(open_with(KEY), receiver)
+    running, both = open_with(KEY), open_with(f"{NEW},{KEY}")
+    assert running.sources.list()
+    with pytest.raises(Invalid, match=f"seal with another .{running.settings.sealing_key_id}.") as refused:
+        both.secrets.rotate(actor="cli")
+    assert f"newest key here is {both.store.sealer.key_ids[0]}" in str(refused.value)
+    assert rotations(both) == []
+    running.close()
+    assert open_with(f"{NEW},{KEY}").sources.list()  # another that was started again
+    assert both.secrets.rotate(actor="cli") == 20
+
+
+def test_it_does_not_begin_while_a_server_seals_with_another_key_on_sqlite(
+    make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
+) -> None:
+    make_database_url("sqlite")
+    old, here = make_settings(secret_keys=KEY), Ours(make_settings(secret_keys=f"{NEW},{KEY}"))
+    lock, what = old.home / "serve.lock", "`ours serve`"
+    with processes.exclusive(lock, what, old.sealing_key_id), pytest.raises(Invalid, match=old.sealing_key_id):
+        here.secrets.rotate(actor="cli")
+    with processes.exclusive(lock, what, here.settings.sealing_key_id):
+        assert here.secrets.rotate(actor="cli") == 0
+    here.close()
 
 
 def test_a_ring_from_the_environment_is_left_to_the_operator(open_with: Callable[[str], Ours]) -> None:

@@ -5,7 +5,9 @@ import resource
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import cast
 
+import psycopg
 import pytest
 from sqlalchemy import Connection, event, text
 
@@ -84,6 +86,22 @@ def test_a_session_that_is_ended_while_it_begins_is_no_wrong_address(store: Stor
     event.listen(store.engine, "connect", lambda connection, _: connection.execute(slow))
     with pytest.raises(Busy, match="transaction timeout"):
         store.reach()
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_a_session_that_is_lost_in_the_midst_is_told_once_and_in_our_words(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lose_it() -> None:
+        with store.write() as connection:
+            driver = cast("psycopg.Connection", connection.connection.dbapi_connection)
+            with driver.pipeline():
+                driver.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+                driver.execute("SELECT pg_sleep(5)").fetchall()
+
+    with pytest.raises(Busy, match="can't be written just now"):
+        lose_it()
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 @pytest.mark.parametrize("engine_kind", ["sqlite"])

@@ -160,3 +160,8 @@ def test_a_verb_that_only_looks_and_the_doctor_say_that_nothing_is_there(
     found = Terminal().json("doctor", status=1)
     assert [one["message"] for one in found if one["status"] == "fail"] == [sentence]
     assert not missing.parent.exists()
+
+
+@pytest.mark.parametrize("said", ["disk I/O error", "database or disk is full"])
+def test_a_disk_that_takes_nothing_is_looked_at_and_no_address(said: str) -> None:
+    assert reaching.remedy(said).startswith("Check the disk")

@@ -133,6 +133,24 @@ def test_it_is_not_while_the_database_takes_nothing_more(
     assert web.send() == 200
 
 
+@pytest.mark.parametrize("table", ["events", "volumes"])
+def test_it_is_not_while_somebody_else_keeps_a_table_locked(
+    make: Make, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.accept._TRIAL_FRESH", 0.0)
+    monkeypatch.setattr("ours.store.connecting._BOUNDED", ("SET lock_timeout = 100",))
+    web = make("postgresql")
+    with web.ours.store.write() as connection:
+        connection.execute(sa.text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
+        assert web.send() == 503
+        status, said = web.ready()
+        assert status == 503
+        assert "another session keeps a lock on it" in said["database"]
+    web.ours.accept._room._due = 0
+    assert web.ready()[0] == 200
+    assert web.send() == 200
+
+
 def timers() -> list[threading.Timer]:
     return [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
 

@@ -37,7 +37,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_expiring(connection, settings.keep_held_days),
             *_ending(connection, clock.now_ms()),
             *_backlog(connection, settings.max_backlog),
-            *_late(connection, clock.now_ms() - _LATE_MINUTES * clock.MINUTE),
+            *_late(connection, clock.now_ms()),
             *_conservation(watched(connection)),
             *_unopened(connection),
         ]
@@ -89,12 +89,13 @@ def _backlog(connection: Connection, most: int) -> Iterator[Concern]:
         yield concerns.backlog(waiting, most)
 
 
-def _late(connection: Connection, moment: int) -> Iterator[Concern]:
-    """Something could go on since ``moment``, and does not: nobody is at work, or who is hangs, or can't keep up."""
+def _late(connection: Connection, now: int) -> Iterator[Concern]:
+    """Something could go on for minutes, and does not: nobody is at work, or who is hangs, or can't keep up."""
+    moment = now - _LATE_MINUTES * clock.MINUTE
     came = events.oldest_unrouted(connection)
     if came is not None and came < moment:
         yield concerns.unrouted(_LATE_MINUTES)
-    if due := dispatches.with_work(connection, moment):
+    if due := dispatches.with_work(connection, now, moment):
         names = destination_names(connection)
         yield from (concerns.undelivered(one, names[one], _LATE_MINUTES) for one in due)
 

@@ -17,7 +17,7 @@ from ours.services.alerts.unwritten import Unwritten
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
-from ours.store.queries import counters
+from ours.store.queries import counters, server
 
 _logger = log.get("alerts")
 _CALM = clock.MINUTE
@@ -87,6 +87,7 @@ class Alerts:
         """Most looks change nothing, and would not notice."""
         late = unwritten(Busy(_NO_TURN), self._settings)
         with self._unwritten.trying(late), self._store.write() as connection:
+            server.be_let_in(connection)
             counters.note(connection, "alerts", clock.now_ms())
 
     def _look(self) -> None:

@@ -180,6 +180,7 @@ def _taking(path: Path) -> Iterator[None]:
 
 def _load(store: Store, head: Head, sections: Iterable[Section]) -> Counts:
     with store.write() as connection:
+        snapshot.unhurried(connection)
         whole.clear(connection, _WORTHLESS)
         counts = {one.table: whole.load(connection, _table(one.table), one.columns, one.rows) for one in sections}
         whole.set_sequences(connection, head.sequences)

@@ -22,12 +22,13 @@ from ours.services.deliver.targets import Targets
 from ours.services.deliver.tries import Try
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import destinations, dispatches, forgetting
+from ours.store.queries import destinations, dispatches, forgetting, moments
 from ours.store.queries.dispatches import NewAttempt
 from ours.transport import Bell, Transport
 
 LEASE = 15 * clock.SECOND
 _RENEW_SECONDS = 5.0
+_COMPARE_SECONDS = 1.0
 _TICK = 0.01
 _LAST_WAIT = 3.0
 _logger = log.get("deliver")
@@ -48,6 +49,7 @@ class Deliver:
         self._outbox = Outbox(Transport(settings.allow_networks, proxy=settings.proxy), store.sealer.seal_json)
         self._held: Mapping[str, str] = {}
         self._renewed = 0.0
+        self._apart, self._compared = 0, -math.inf
 
     @property
     def in_flight(self) -> int:
@@ -110,11 +112,12 @@ class Deliver:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
             dispatches.hold_unopened(connection, held, holder=self.holder, now=now)
+            since = self._common(connection, now)
             if renew:
-                dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=now + LEASE)
+                dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=since + LEASE)
             if claim and needed:
                 wanted = self._look(connection, now)
-            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
+            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, since, since + LEASE))
             sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
         if held:
@@ -123,6 +126,12 @@ class Deliver:
         if renew:
             self._renewed = time.monotonic()
         return sealed
+
+    def _common(self, connection: Connection, now: int) -> int:
+        """Others look at our leases, so these go by a clock that is theirs, too; compared now and then."""
+        if time.monotonic() - self._compared > _COMPARE_SECONDS:
+            self._apart, self._compared = moments.common(connection, now) - now, time.monotonic()
+        return now + self._apart
 
     def _wait_for_disk(self) -> None:
         """Requests are built while it takes the claims, and leave afterwards. If it did not take them, none leaves."""

@@ -91,15 +91,15 @@ _rests = destinations.c.rests_until
 _MAY_BE_TRIED = and_(
     destinations.c.status == "on",
     destinations.c.breaker != "open",
-    or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("now") + LONGEST_REST),
+    or_(_rests.is_(None), _rests <= bindparam("now"), _rests > bindparam("latest")),
 )
 _HAS_WORK = select(_d.id).where(_DUE, _FREE).exists()
 _WITH_WORK = Prepared(select(destinations.c.id).where(_MAY_BE_TRIED, _HAS_WORK).order_by(destinations.c.id))
 
 
-def with_work(connection: Connection, now: int) -> list[int]:
-    """The destinations that may be tried and have something due."""
-    return _WITH_WORK.column(connection, now=now)
+def with_work(connection: Connection, now: int, since: int | None = None) -> list[int]:
+    """The destinations that may be tried and have something due; ``since``: and that were and had by then."""
+    return _WITH_WORK.column(connection, now=now if since is None else since, latest=now + LONGEST_REST)
 
 
 _IN_HAND = Prepared(
@@ -152,7 +152,8 @@ def claim(
 
     None when the destination was paused, its breaker opened, or it asked for a rest in the meantime.
     """
-    rows = _CLAIM.all(connection, of=destination_id, most=most, holder=holder, now=now, until=until)
+    latest = now + LONGEST_REST
+    rows = _CLAIM.all(connection, of=destination_id, most=most, holder=holder, now=now, until=until, latest=latest)
     return sorted(rows)
 
 
@@ -236,15 +237,15 @@ def ahead(connection: Connection, moment: int, limit: int) -> Sequence[str]:
     return [dispatch_id for query in found for dispatch_id in connection.scalars(query)]
 
 
-def pull_back(connection: Connection, ids: Sequence[str], now: int, lease: int) -> None:
+def pull_back(connection: Connection, ids: Sequence[str], now: int, until: int) -> None:
     """Let these wait as long from now as they were to wait when they were written down.
 
-    A lease gets its usual length, which its holder renews if it lives.
+    A lease lasts ``until`` then, which its holder renews if it lives.
     """
     waits = case((_d.due_at > _d.updated_at, _d.due_at - _d.updated_at), else_=0)
     values = {
         "due_at": case((_d.due_at.is_not(None), now + waits), else_=None),
-        "lease_until": case((_d.lease_until.is_not(None), now + lease), else_=None),
+        "lease_until": case((_d.lease_until.is_not(None), until), else_=None),
         "updated_at": now,
     }
     connection.execute(update(dispatches).where(_d.id.in_(ids), _d.updated_at > now).values(values))

@@ -15,6 +15,11 @@ def now(connection: Connection) -> int:
     return int(connection.scalar(text(_NOW[connection.dialect.name])) or 0)
 
 
+def common(connection: Connection, own: int) -> int:
+    """The moment by a clock that all processes share: the database's. On SQLite they share ``own``, their machine's."""
+    return own if connection.dialect.name == "sqlite" else now(connection)
+
+
 def first_event(connection: Connection) -> int | None:
     """When the oldest event that is still kept was received."""
     return connection.scalar(select(events.c.received_at).order_by(events.c.id).limit(1))

@@ -1,25 +1,52 @@
 """What the database says about itself."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, text
 
-from ours.store.tables import keepsakes
+from ours.store.tables import keepsakes, metadata
 
 _TOLD = (
-    "fsync", "synchronous_commit", "full_page_writes", "statement_timeout", "idle_in_transaction_session_timeout",
-    "lock_timeout", "transaction_timeout",
+    "fsync", "synchronous_commit", "full_page_writes", "statement_timeout", "transaction_timeout",
 )  # fmt: skip
 _PAGES = ("page_count", "freelist_count", "page_size")
+_IN_THE_WAY = text(
+    "SELECT holder.pid, holder.usename AS person, holder.application_name AS program,"
+    " extract(epoch FROM now() - holder.xact_start)::int AS seconds FROM pg_stat_activity holder WHERE holder.pid IN"
+    " (SELECT unnest(pg_blocking_pids(waiting.pid)) FROM pg_stat_activity waiting"
+    " WHERE waiting.datname = current_database() AND waiting.wait_event_type = 'Lock' UNION SELECT pid FROM pg_locks"
+    " WHERE granted AND relation IN (SELECT to_regclass(name) FROM unnest(CAST(:ours AS text[])) name)"
+    " AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock'))"
+    " AND holder.wait_event_type IS DISTINCT FROM 'Lock'"
+    " AND coalesce(holder.xact_start <= now() - make_interval(secs => :long), true) ORDER BY holder.xact_start"
+)
+LONG = 5
+"""Seconds for which others may be kept waiting."""
 _TRIAL = "trial"
 _TRIAL_BYTES = 64 * 1024
 
 
 def try_to_write(connection: Connection) -> None:
     """Write more than fits into what is allotted already, and take it away again: for nobody to see."""
+    be_let_in(connection)
     connection.execute(insert(keepsakes).values(name=_TRIAL, sealed=secrets.token_bytes(_TRIAL_BYTES)))
     connection.execute(delete(keepsakes).where(keepsakes.c.name == _TRIAL))
+
+
+def be_let_in(connection: Connection) -> None:
+    """Stand in line where an event does: what others have locked keeps us out, too. SQLite has one lock for all."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE ONLY events, ONLY seen, ONLY volumes IN ROW EXCLUSIVE MODE"))
+
+
+def in_the_way(connection: Connection) -> Sequence[Any]:
+    """On PostgreSQL: the sessions that keep others waiting, and for how many seconds their transactions have lasted.
+
+    That is None for those of whom our own account is told little.
+    """
+    return connection.execute(_IN_THE_WAY, {"ours": [*metadata.tables, "alembic_version"], "long": LONG}).all()
 
 
 def version(connection: Connection) -> int:

@@ -13,8 +13,8 @@ from ours.store.tables import metadata
 _CHUNK = 500
 _RESTORE = "restore"
 _OTHERS = text(
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND application_name = 'ours' AND pid <> pg_backend_pid()"
+    "SELECT substr(application_name, 6) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name ~ '^ours\\M' AND pid <> pg_backend_pid()"
 )
 
 
@@ -96,9 +96,9 @@ def set_sequences(connection: Connection, given: Mapping[str, int]) -> None:
             _set_sequence(connection, name, last)
 
 
-def others(connection: Connection) -> int:
-    """On PostgreSQL: how many connections other processes of ours have."""
-    return connection.scalar(_OTHERS) or 0
+def others(connection: Connection) -> Sequence[str]:
+    """On PostgreSQL: of each connection that other processes of ours have, the id of the key that seals there."""
+    return connection.scalars(_OTHERS).all()
 
 
 def _numbered() -> list[str]:

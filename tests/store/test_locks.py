@@ -1,0 +1,72 @@
+"""On PostgreSQL: who holds a lock and lives no more, and who waits for one."""
+
+import threading
+import time
+
+import pytest
+from sqlalchemy import text
+
+from ours.errors import Busy
+from ours.store import Store, migrate
+from ours.store.queries import server, snapshot
+
+pytestmark = pytest.mark.parametrize("engine_kind", ["postgresql"])
+_LOCK = text("LOCK TABLE volumes IN ACCESS EXCLUSIVE MODE")
+
+
+def _milliseconds(store: Store, setting: str) -> int:
+    with store.read() as connection:
+        query = text("SELECT setting FROM pg_settings WHERE name = :name")
+        return int(connection.scalar(query, {"name": setting}) or 0)
+
+
+def test_what_a_frozen_process_has_locked_is_free_within_half_a_minute(store: Store) -> None:
+    """Its connection lives on, so that only the server can end its transaction."""
+    frozen = _milliseconds(store, "idle_in_transaction_session_timeout")
+    waiting = _milliseconds(store, "lock_timeout")
+    assert 0 < waiting < frozen <= frozen + waiting < 30_000
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "SET idle_in_transaction_session_timeout = 60000", "SET lock_timeout = 100"
+    monkeypatch.setattr("ours.store.connecting._BOUNDED", words)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_nobody_waits_for_a_lock_for_ever_and_it_is_said_what_is_the_matter(store: Store) -> None:
+    with store.write() as holder:
+        holder.execute(_LOCK)
+        with pytest.raises(Busy, match="written just now: another session keeps a lock on it"), store.write() as other:
+            server.be_let_in(other)
+        with pytest.raises(Busy, match="read just now: another session keeps a lock"), store.read() as other:
+            other.execute(text("SELECT 1 FROM volumes"))
+    with store.write() as other:
+        server.be_let_in(other)
+
+
+def test_who_reads_one_moment_for_long_may_pause(store: Store) -> None:
+    with store.read() as connection:
+        snapshot.take(connection)
+        assert connection.scalar(text("SHOW idle_in_transaction_session_timeout")) == "0"
+    assert _milliseconds(store, "idle_in_transaction_session_timeout") > 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_who_comes_while_another_process_migrates_waits_for_it(store: Store) -> None:
+    with store.write() as first:
+        first.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": migrate._LOCK})
+        failed: list[Exception] = []
+
+        def upgrade() -> None:
+            try:
+                migrate.upgrade(store)
+            except Busy as error:
+                failed.append(error)
+
+        second = threading.Thread(target=upgrade)
+        second.start()
+        time.sleep(0.5)
+        assert second.is_alive()
+    second.join()
+    assert not failed
