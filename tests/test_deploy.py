@@ -1,5 +1,6 @@
 """The files in ``deploy/`` name nothing that is not there."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -83,6 +84,17 @@ def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
 
 def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
     assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)
+
+
+def test_what_nginx_answers_itself_can_be_read_by_a_callers_program() -> None:
+    conf = TEXTS["nginx.conf"]
+    told = {int(status): json.loads(body) for status, body in re.findall(r"return (\d+) '(.+)';", conf)}
+    assert sorted(told) == [413, 502]
+    assert all({"success", "error", "code"} <= set(answer) for answer in told.values())
+    (most,) = re.findall(r"client_max_body_size (\d+)m;", conf)
+    assert told[413]["limit"] == int(most) << 20
+    assert f"{told[413]['limit']:,} bytes" in told[413]["error"]
+    assert {"413", "502", "504"} <= set(" ".join(re.findall(r"error_page (.+) @", conf)).split())
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
