@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,15 @@ def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
     assert {"ours", "destinations", "templates"} <= set(copied)
     let_through = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
     assert {Path(name).parts[0] for line in copied for name in line.split()} <= let_through
+
+
+def test_a_source_distribution_has_all_that_the_image_is_made_of() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"][
+        "include"
+    ]
+    let_through = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M)
+    assert {f"/{name}" for name in let_through} - set(built) == {"/pyproject.toml"}  # which is always there
+    assert {"/deploy", "/Makefile", "/.dockerignore"} <= set(built)
 
 
 def test_a_unit_that_is_always_restarted_is_never_given_up() -> None:
