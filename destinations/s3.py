@@ -59,9 +59,10 @@ class S3(Destination):
     An object's name follows from the deliveries in it, so the same ones sent again overwrite it. After a failure they
     may come in another company: keep the first line of each `id`.
 
-    It works with boto3 (`pip install 'ours[s3]'`), and takes Amazon S3; with an *endpoint* also MinIO, Cloudflare R2,
-    Google Cloud Storage (`https://storage.googleapis.com`, with HMAC keys) and others. Without keys, the machine's own
-    credentials are used (an instance's role, the AWS variables and files). They need `s3:PutObject` and nothing else.
+    It works with boto3: `ours plugin list` has the line that installs it. It takes Amazon S3; with an *endpoint* also
+    MinIO, Cloudflare R2, Google Cloud Storage (`https://storage.googleapis.com`, with HMAC keys) and others. Without
+    keys, the machine's own credentials are used (an instance's role, the AWS variables and files). They need
+    `s3:PutObject` and nothing else.
     A storage in a network of your own is reached when `OURS_ALLOW_NETWORKS` names that network. Where the machine gets
     credentials of its own from is not looked at: no setting here names it.
 

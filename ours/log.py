@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import suppress
@@ -77,7 +78,16 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
         logger_factory=structlog.PrintLoggerFactory(lines),
         cache_logger_on_first_use=False,
     )
+    if threading.excepthook is threading.__excepthook__:  # who has put one there wants to hear of it
+        threading.excepthook = _thread_failed
     logging.basicConfig(level=max(least, logging.WARNING), handlers=[_strangers(lines, shared, last)], force=True)
+
+
+def _thread_failed(args: threading.ExceptHookArgs) -> None:
+    """Python would print the traceback beside the log, with whatever the exception quotes."""
+    if args.exc_type is not SystemExit and args.exc_value:
+        name = args.thread.name if args.thread else None
+        get("log").error("thread_failed", thread=name, exc_info=args.exc_value)
 
 
 class _Strangers(logging.StreamHandler[Any]):

@@ -1,10 +1,12 @@
 """The files in ``deploy/`` name nothing that is not there."""
 
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -68,6 +70,15 @@ def test_the_image_gets_every_folder_that_the_wheel_is_made_of() -> None:
     assert {"ours", "destinations", "templates"} <= set(copied)
     let_through = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
     assert {Path(name).parts[0] for line in copied for name in line.split()} <= let_through
+
+
+def test_a_source_distribution_has_all_that_the_image_is_made_of() -> None:
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["sdist"][
+        "include"
+    ]
+    let_through = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M)
+    assert {f"/{name}" for name in let_through} - set(built) == {"/pyproject.toml"}  # which is always there
+    assert {"/deploy", "/Makefile", "/.dockerignore"} <= set(built)
 
 
 def test_a_unit_that_is_always_restarted_is_never_given_up() -> None:
@@ -140,6 +151,17 @@ def listens(port: int) -> bool:
 
 def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
     assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)
+
+
+def test_what_nginx_answers_itself_can_be_read_by_a_callers_program() -> None:
+    conf = TEXTS["nginx.conf"]
+    told = {int(status): json.loads(body) for status, body in re.findall(r"return (\d+) '(.+)';", conf)}
+    assert sorted(told) == [413, 502]
+    assert all({"success", "error", "code"} <= set(answer) for answer in told.values())
+    (most,) = re.findall(r"client_max_body_size (\d+)m;", conf)
+    assert told[413]["limit"] == int(most) << 20
+    assert f"{told[413]['limit']:,} bytes" in told[413]["error"]
+    assert {"413", "502", "504"} <= set(" ".join(re.findall(r"error_page (.+) @", conf)).split())
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")

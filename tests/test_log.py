@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -64,6 +65,22 @@ def test_a_line_whose_values_do_not_fit_is_one_line_that_says_where(
     assert "line_unreadable" in line
     assert "test_log.py" in line
     assert "Jane" not in line
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_thread_that_falls_is_told_in_the_log_without_addresses(style: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    monkeypatch.setattr(threading, "excepthook", threading.__excepthook__)
+    log.configure(style=style)
+    for work in (lambda: int("jane@example.com"), sys.exit):
+        thread = threading.Thread(target=work, name="sender")
+        thread.start()
+        thread.join()
+    said = lines.getvalue()
+    assert said.count("thread_failed") == 1
+    assert "sender" in said
+    told = said if style == "text" else json.loads(said)["exception"]
+    assert "ValueError: invalid literal for int() with base 10: '••••'" in told
 
 
 def test_the_level_holds_for_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:

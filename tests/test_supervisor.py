@@ -94,6 +94,21 @@ def test_only_a_server_that_answers_is_said_to_run(
     assert said in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("terminal", "called"), [(True, "/opt/ours/.venv/bin/ours"), (False, "ours")])
+def test_the_command_is_called_as_it_was_typed_where_somebody_typed_it(
+    make_settings: Callable[..., Settings],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    terminal: bool,
+    called: str,
+) -> None:
+    """In the journal of the service, the plain path would look for its data folder elsewhere."""
+    monkeypatch.setattr(os, "isatty", lambda _number: terminal)
+    monkeypatch.setattr(sys, "argv", ["/opt/ours/.venv/bin/ours", "serve"])
+    welcome.say(make_settings(), welcome.Greeting("secret", "live", "test_"), up=True)
+    assert f"later: `{called} source show`." in capsys.readouterr().out
+
+
 def test_a_greeting_that_can_not_be_written_ends_no_server(
     make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,7 +38,7 @@ def keys(settings: Settings) -> Iterator[Finding]:
             "secret strength", "fail", "A key in OURS_SECRET_KEYS is not random.",
             "Put a new one first (openssl rand -base64 32 | tr '+/' '-_'), and keep the old one after it.",
         )  # fmt: skip
-    elif not settings.embedded_database and (settings.home / "secret.key").exists():
+    elif not settings.embedded_database and "secret_keys" not in settings.given:
         yield Finding(
             "secret strength", "warn", f"The secret key lies in {settings.home}: another machine would make another.",
             "Set OURS_SECRET_KEYS to what secret.key holds, on every machine.",

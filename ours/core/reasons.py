@@ -308,7 +308,7 @@ def _of_status(code: str) -> Reason | None:
 def tidy(code: object) -> str:
     """A plugin's code made fit to be stored in clear: one word of at most 100 characters, empty when there is none.
 
-    ``no_word`` for what is none, since it could name somebody and a code is shown to all, and for what we alone may say.
+    ``no_word`` for what is none, since it could name somebody and all see a code; and for what we alone may say.
     The code of a rule of ours is no plugin's, and stays as it is.
     """
     if isinstance(code, RuleCode):

@@ -36,6 +36,9 @@ class StationWorker(SimpleWorker):
     max_connection_wait_time = 2.0
     stop = threading.Event()
 
+    def subscribe(self) -> None:
+        """To no commands: nobody who can write to the queue is to end us, and no thread needs to wait there."""
+
     def handle_warm_shutdown_request(self) -> None:
         self.stop.set()
 

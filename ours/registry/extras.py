@@ -1,6 +1,8 @@
 """Knows whether what a plugin works with is installed, and the line that installs it."""
 
 import re
+import shlex
+import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
@@ -15,9 +17,13 @@ def first_missing(modules: Iterable[str]) -> str | None:
 
 
 def line_for(module: str, distribution: str | None) -> str:
-    """``pip install 'ours[s3]'`` where an extra of ``distribution`` brings the module, else by the module's name."""
+    """``… -m pip install 'ours[s3]'`` where an extra of ``distribution`` brings the module, else by the module's name.
+
+    It is our own interpreter's pip: another's would put it where we don't look.
+    """
     extra = extra_with(module, distribution)
-    return f"pip install '{distribution}[{extra}]'" if extra else f"pip install {module.partition('.')[0]}"
+    what = f"'{distribution}[{extra}]'" if extra else module.partition(".")[0]
+    return f"{shlex.quote(sys.executable)} -m pip install {what}"
 
 
 def extra_with(module: str, distribution: str | None) -> str | None:

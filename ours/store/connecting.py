@@ -16,7 +16,7 @@ _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp
             "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
             "wal_autocheckpoint=100000")  # fmt: skip
 # A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
-_CONNECT = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 5,
+_CONNECT = {"connect_timeout": 5, "client_encoding": "utf8", "keepalives_idle": 10, "keepalives_interval": 5,
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
@@ -58,7 +58,7 @@ def to_server(url: str, name: str) -> Engine:
     """
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of while it ends, it raises, too
     engine = create_engine(url, **_POOL, connect_args={**_CONNECT, "application_name": name})
-    event.listen(engine, "connect", _on_connect_to_server)
+    event.listen(engine, "connect", partial(_on_connect_to_server, engine.dialect))
     event.listen(engine, "checkin", _on_checkin)
     event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
     return engine
@@ -73,7 +73,12 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _on_connect_to_server(connection: Any, _record: Any) -> None:
+def _on_connect_to_server(dialect: Dialect, connection: Any, _record: Any) -> None:
+    """A cluster that was made under LANG=C keeps text as SQL_ASCII, which is none; others can't keep every name."""
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        said = f"it keeps text as {encoding}, not as UTF8: `createdb -E UTF8 -T template0 NAME` makes one that does"
+        raise dialect.loaded_dbapi.NotSupportedError(said)
     connection.execute("; ".join((*_ALIVE_THERE, *_BOUNDED)))
     connection.commit()
 

@@ -1,5 +1,6 @@
 """What a person sees when the server starts. Passwords and keys are printed at the first start only."""
 
+import os
 import sys
 from contextlib import suppress
 from dataclasses import dataclass
@@ -48,8 +49,11 @@ def say(settings: Settings, greeting: Greeting | None, *, up: bool) -> None:
 
 
 def _called() -> str:
-    """The command as the person typed it: in a checkout it is on no PATH."""
-    return sys.argv[0] if sys.argv[0].endswith("/ours") else "ours"
+    """The command as the person at the terminal typed it: in a checkout it is on no PATH.
+
+    Who reads this in a journal or a container's log has another one (deploy/systemd/ours.sh, `docker exec`).
+    """
+    return sys.argv[0] if os.isatty(1) and sys.argv[0].endswith("/ours") else "ours"
 
 
 def curl(address: str, key: str) -> list[str]:

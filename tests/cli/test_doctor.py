@@ -158,6 +158,16 @@ def test_a_secret_key_that_somebody_made_up(terminal: Terminal, monkeypatch: pyt
     assert "openssl" in found(terminal, "fail", 1)["secret strength"]
 
 
+def test_a_secret_key_that_this_machine_alone_has(
+    terminal: Terminal, ours: Ours, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays in the data folder when the database moves from there, and is worth no word once it is set."""
+    monkeypatch.setenv("OURS_DATABASE_URL", make_database_url("postgresql"))
+    assert "OURS_SECRET_KEYS" in found(terminal, "warn")["secret strength"]
+    monkeypatch.setenv("OURS_SECRET_KEYS", (ours.settings.home / "secret.key").read_text().strip())
+    assert "random" in found(terminal, "ok")["secret strength"]
+
+
 def test_a_plugins_folder_that_anybody_may_write(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

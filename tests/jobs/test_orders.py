@@ -80,6 +80,17 @@ def test_the_job_that_we_queue_is_done(queue: Queue, redis: Redis, work: Work, r
     assert _stored(redis) == []
 
 
+def test_a_worker_listens_to_no_commands(
+    queue: Queue, redis: Redis, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By RQ's commands, whoever can write to the queue could end it."""
+    heard: list[list[bytes]] = []
+    monkeypatch.setattr(stations, "deliver", lambda: heard.append(redis.pubsub_channels()))
+    queue.enqueue("ours.jobs.stations.deliver", result_ttl=0)
+    assert work() == []
+    assert heard == [[]]
+
+
 @pytest.mark.parametrize(
     ("name", "given"),
     [

@@ -121,6 +121,20 @@ def test_a_server_that_takes_no_more_connections_is_told_from_a_user_that_it_doe
         assert reaching.remedy(f"connection failed: FATAL:  {words}").startswith("Raise its max_connections")
 
 
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_does_not_keep_text_as_utf_8(
+    make_settings: Callable[..., Settings], postgres: str, encoding: str
+) -> None:
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        make = f"CREATE DATABASE odd ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        connection.execute(make)  # type: ignore[arg-type]
+        try:
+            said = problem(make_settings(database_url=postgres.replace("/postgres?", "/odd?")))
+        finally:
+            connection.execute("DROP DATABASE odd")
+    assert said.startswith(f"OURS_DATABASE_URL: The database can't be opened: it keeps text as {encoding}, not as UTF8")
+
+
 @contextmanager
 def _asked_for_a_password(postgres: str, role: str) -> Iterator[None]:
     with psycopg.connect(postgres, autocommit=True) as connection:
