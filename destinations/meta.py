@@ -33,7 +33,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, is_unread, number, objected, read_all, text, unreadable
+from ours.plugin.values import address, currency, number, objected, read_all, text, unreadable
 
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
@@ -72,8 +72,10 @@ class Meta(Destination):
     | `event_source_url` | reduced to the site, unless the settings allow more |
     | `action_source` | where it happened, instead of what the settings say |
     | `opt_out` | yes in any spelling, and what can't be read: not used to choose ads |
-    | `value`, `currency` | a `Purchase` must have them |
-    | `order_id` | a text, or a whole number; all else is rejected |
+    | `value`, `predicted_ltv` | numbers |
+    | `currency` | three letters. A `Purchase` must have `value` and `currency` |
+    | `order_id` | a text, or a whole number |
+    | any of these four that can't be read | the event is rejected, so that no sum is missed by nobody |
 
     `website` events need `client_user_agent` and `event_source_url`. One event that is wrong, or older than seven days,
     makes Meta refuse the whole request: Ours sends it again in halves until the wrong one is alone.
@@ -215,11 +217,10 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
 
 
 def custom_data(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
-    """Every field that is nothing else; a sum or a currency that can't be read is left out."""
+    """Every field that is nothing else: those that Meta wants in a form of their own, and all others as mapped."""
     own = {name: value for name, value in given.items() if name not in EVENT}
-    read, _ = read_all(own, RULES)
-    unread = is_unread(own.get("order_id"), read.get("order_id"))
-    return unreadable("order_id", RULES["order_id"]) if unread else read
+    read, unread = read_all(own, RULES)
+    return unreadable(unread, RULES[unread]) if unread else read
 
 
 def wrong(event: Mapping[str, Any]) -> Rejected | None:

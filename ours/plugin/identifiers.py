@@ -21,6 +21,8 @@ from ours.states import STATES
 
 Rule = Callable[[Any], str | None]
 
+EXACT = 2**53
+"""Up to here a float that is whole is the number that was meant."""
 _HASH = re.compile(r"[0-9a-fA-F]{64}")
 _ADDRESS = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+")
 _DAY = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})(?:[T ].*)?")
@@ -73,7 +75,9 @@ def somebody(value: Any) -> str | None:
 
 
 def plain(value: Any) -> str | None:
-    """As it is, without space around it. Numbers are texts; other things are nothing."""
+    """As it is, without space around it. Whole numbers are texts, ``7.0`` too; other things are nothing."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
+        value = int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     text = unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else ""

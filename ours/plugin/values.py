@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from ours.plugin.identifiers import plain
+from ours.plugin.identifiers import EXACT, plain
 from ours.plugin.types import Rejected
 
 Detail = Literal["site", "path", "full"]
 _NUMBER = re.compile(r"[+-]?(\d{1,300}(\.\d{0,30})?|\.\d{1,30})")
-_EXACT = 2**53
 _YES = {"true", "yes", "y", "1", "granted", "given", "consent_granted", "accepted", "allowed"}
 _NO = {"false", "no", "n", "0", "denied", "revoked", "consent_denied"}
 
@@ -32,7 +31,7 @@ def number(value: Any) -> int | float | None:
     """A finite number, or a text that is one: ``"129.90"``, and ``"10"`` as a whole one."""
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         value = float(value)
-        value = int(value) if value.is_integer() and abs(value) < _EXACT else value
+        value = int(value) if value.is_integer() and abs(value) < EXACT else value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return value if abs(value) <= sys.float_info.max else None  # also where NaN is asked, or an integer beyond floats

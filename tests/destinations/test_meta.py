@@ -103,7 +103,10 @@ def test_the_hash_of_an_email_stands_in_where_the_email_is_not_known() -> None:
         ({"client_user_agent": None}, "no_client_user_agent"),
         ({"event_source_url": "not an address"}, "no_event_source_url"),
         ({"event_name": "Purchase", "value": None}, "no_value"),
-        ({"event_name": "Purchase", "currency": "euro"}, "no_value"),
+        ({"event_name": "Purchase", "currency": None}, "no_value"),
+        ({"event_name": "Lead", "currency": "euro"}, "invalid_currency"),
+        ({"event_name": "Lead", "value": "a lot"}, "invalid_value"),
+        ({"event_name": "Lead", "predicted_ltv": True}, "invalid_predicted_ltv"),
     ],
 )
 def test_what_would_spoil_a_whole_request_is_rejected_here(fields: dict[str, Any], code: str) -> None:
@@ -113,7 +116,8 @@ def test_what_would_spoil_a_whole_request_is_rejected_here(fields: dict[str, Any
 
 
 def test_an_order_id_that_came_as_a_number_leaves_as_text() -> None:
-    assert item(fields={"order_id": 1001})["custom_data"]["order_id"] == "1001"
+    for number in (1001, 1001.0):
+        assert item(fields={"order_id": number})["custom_data"]["order_id"] == "1001"
 
 
 @pytest.mark.parametrize("odd", NO_ORDER_IDS)
