@@ -11,7 +11,6 @@ from ours.cli.conditions import condition_options, read_logic
 from ours.cli.files import read_document
 from ours.cli.pairs import Pair
 from ours.cli.shell import ACTOR, Column, Shell, json_option, options, pass_shell
-from ours.core.modifications import MODIFICATIONS
 from ours.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ _rows = options(
 @pass_shell
 def modifications(shell: Shell) -> None:
     """Every modification, and what it does."""
+    from ours.core.modifications import MODIFICATIONS
+
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("name", "description")}
     listed = [{"name": one.name, "label": one.label, "description": one.description} for one in MODIFICATIONS.values()]
     shell.show_all(listed, columns, "")

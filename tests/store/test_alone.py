@@ -28,7 +28,9 @@ def test_a_holder_whose_connection_is_cut_holds_nothing_more(
     url = make_database_url("postgresql")
     leader, standby = Store(make_settings(database_url=url)), Store(make_settings(database_url=url))
     mine = "= (SELECT oid FROM pg_database WHERE datname = current_database())"
-    cut = sa.text(f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database {mine}")
+    cut = sa.text(
+        f"SELECT pg_terminate_backend(pid, 9000) FROM pg_locks WHERE locktype = 'advisory' AND database {mine}"
+    )
     idle = sa.text(f"SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND datid {mine}")
     took_over = []
     with pytest.raises(Busy), leader.alone("scheduler"):  # noqa: PT012 - who was cut off learns of it in the end
