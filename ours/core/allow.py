@@ -14,12 +14,12 @@ ALL = "*"
 @lru_cache(maxsize=1024)
 def name_key(name: str) -> str:
     """32 hex digits that are the same for names that differ only in case and surrounding space."""
-    return hashlib.blake2b(_folded(name).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(name.strip().casefold().encode(), digest_size=16).hexdigest()
 
 
 def reads_as_identify(name: str) -> bool:
     """Whether a list that names ``$identify`` would take an event of this name for one."""
-    return _folded(name) == IDENTIFY
+    return name_key(name) == name_key(IDENTIFY)
 
 
 def allows(keys: Collection[str], event_name: str, kind: Kind) -> bool:
@@ -28,7 +28,3 @@ def allows(keys: Collection[str], event_name: str, kind: Kind) -> bool:
     if name_key(name) in keys:
         return kind == "identify" or not reads_as_identify(name)
     return ALL in keys and not name.startswith("$")
-
-
-def _folded(name: str) -> str:
-    return name.strip().casefold()
