@@ -334,6 +334,32 @@ def test_what_exposes_somebody_needs_a_word_for_it_that_travels(ours: Ours) -> N
     assert "override" not in ours.configuration.export()["destinations"]["Hook"]
 
 
+def test_each_secret_has_a_reference_of_its_own_that_can_be_read_back(ours: Ours, open_: Open) -> None:
+    names = ["Shop EU", "Shop-EU", "Büro", "1st shop", "東京", "京都"]
+    for number, name in enumerate(names):
+        settings = {"url": "https://example.com", "headers": {"X-A": f"a{number}", "X_A": f"b{number}"}}
+        ours.destinations.add("webhook", name, settings, events=[], actor="cli")
+    sections = ours.configuration.export(references=True)
+    written = {name: one["settings"]["headers"] for name, one in sections["destinations"].items()}
+    assert written["Büro"] == {"X-A": "${BURO_HEADERS_X_A}", "X_A": "${BURO_HEADERS_X_A_2}"}
+    assert written["1st shop"]["X-A"] == "${_1ST_SHOP_HEADERS_X_A}"
+    kept = {one.name: ours.destinations.kept(one.id)["headers"] for one in ours.destinations.list()}
+    environ = {text[2:-1]: kept[name][header] for name, one in written.items() for header, text in one.items()}
+    other = open_("sqlite")
+    other.configuration.plan(load(dump(sections)), environ).make("cli")
+    assert {one.name: other.destinations.kept(one.id)["headers"] for one in other.destinations.list()} == kept
+
+
+@pytest.mark.parametrize("slip", ["${HOOK-SECRET}", "${BÜRO}", "${1ST}", "${ HOOK }", "${HOOK", "${}"])
+def test_what_looks_like_a_reference_and_is_none_becomes_no_secret(ours: Ours, slip: str) -> None:
+    text = f"ours: 1\ndestinations: {{A: {{type: file, settings: {{folder: '/tmp/{slip}'}}}}}}"
+    with pytest.raises(Invalid, match='The destination "A": A reference is'):
+        plan(ours, text)
+    plan(ours, text.replace("${", "$${")).make("cli")
+    assert ours.destinations.kept(1)["folder"] == f"/tmp/{slip}"
+    assert plan(ours, dump(ours.configuration.export())).changes == []
+
+
 def test_a_destination_of_a_deleted_source_does_not_come_to_hear_all(ours: Ours, open_: Open) -> None:
     plan(ours, FILE).make("cli")
     ours.sources.delete(ours.sources.find("Shop").id, actor="cli")

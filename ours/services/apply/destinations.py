@@ -13,6 +13,7 @@ from ours.registry import Registry
 from ours.services import naming
 from ours.services.actors import Who
 from ours.services.apply import wanted
+from ours.services.apply.references import References
 from ours.services.apply.section import Change, How, Verb
 from ours.services.apply.telling import arrow, said
 from ours.services.apply.wanted import Wanted
@@ -41,7 +42,8 @@ class DestinationsSection:
         self._audit = audit
 
     def export(self, *, references: bool) -> Mapping[str, Any]:
-        return {one.name: self._document(one, references=references) for one in self._destinations.list()}
+        names = References() if references else None
+        return {one.name: self._document(one, names) for one in self._destinations.list()}
 
     def plan(self, given: Any, how: How) -> Sequence[Change]:
         if not isinstance(given, dict):
@@ -61,9 +63,9 @@ class DestinationsSection:
         extra = [one for one in there.values() if how.prune and one.status != "off"]
         return changes + [self._switch(one, "off", "off") for one in extra]
 
-    def _document(self, one: Destination, *, references: bool) -> dict[str, Any]:
+    def _document(self, one: Destination, references: References | None) -> dict[str, Any]:
         config = self._destinations.config(one.id)
-        shown = wanted.hidden(one.settings_shown, config.settings, one.name, references=references)
+        shown = wanted.hidden(one.settings_shown, config.settings, one.name, references)
         written = wanted.document(replace(config, settings=shown), list(self._heard(config)))
         head = {"type": one.slug, "status": "on" if one.paused_for else one.status}
         override = {"override": reason} if (reason := self._reason(one, config)) else {}
