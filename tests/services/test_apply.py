@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,25 @@ def test_what_exposes_somebody_needs_a_word_for_it_that_travels(ours: Ours) -> N
     assert document["override"] == "The team agreed on 3 March."
     ours.destinations.update(1, agreement="signed", actor="cli")
     assert "override" not in ours.configuration.export()["destinations"]["Hook"]
+
+
+@pytest.mark.parametrize("twin", ["shop", "Shop ", "SHOP"])
+@pytest.mark.parametrize("section", ["sources", "destinations"])
+def test_a_name_in_two_spellings_is_refused_before_anything_changes(ours: Ours, section: str, twin: str) -> None:
+    one = "{status: active}" if section == "sources" else "{type: file, settings: {folder: /tmp/a}}"
+    with pytest.raises(Invalid, match=f'"Shop" and "{twin}" are the same name'):
+        plan(ours, f"ours: 1\n{section}: {{Shop: {one}, '{twin}': {one}}}")
+
+
+def test_a_name_that_looks_like_one_there_is_that_one(ours: Ours) -> None:
+    there, written = unicodedata.normalize("NFC", "Büro  EU"), unicodedata.normalize("NFD", "büro EU")
+    text = (
+        "ours: 1\nsources: {NAME: {status: active}}\ndestinations:\n  NAME: {type: file, settings: {folder: /tmp/a}, "
+    )
+    text += "sources: [NAME]}\ngovernance: [{name: R, covers: [NAME], logic: {condition: {property: event.event, "
+    text += "operator: Is, value: x}}}]\n"
+    plan(ours, text.replace("NAME", there)).make("cli")
+    assert plan(ours, text.replace("NAME", written)).changes == []
 
 
 def test_each_secret_has_a_reference_of_its_own_that_can_be_read_back(ours: Ours, open_: Open) -> None:
