@@ -16,6 +16,7 @@ _PLAIN = (
     ("float", r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$", list("-0123456789")),
 )
 
+_MOST_VALUES = 1_000_000
 _BREAKS = frozenset("\x85\u2028\u2029")
 
 
@@ -61,11 +62,25 @@ Dumper.add_representer(str, Dumper.represent_str)
 
 
 def read(text: str | bytes, loader: type[Loader] = Loader) -> Any:
-    """:raises Unreadable: when it is neither JSON nor YAML."""
+    """:raises Unreadable: when it is neither JSON nor YAML, or endless with all that its aliases repeat."""
     try:
-        return yaml.load(text, loader)  # noqa: S506 - a SafeLoader
+        document = yaml.load(text, loader)  # noqa: S506 - a SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(" ".join(str(error).split())) from None
+    if _is_endless(document):
+        raise Unreadable(
+            f"it has more than {_MOST_VALUES:,} values: an alias of it leads round in a circle, or multiplies"
+        )
+    return document
+
+
+def _is_endless(document: Any) -> bool:
+    left, seen = [document], 0
+    while left and seen <= _MOST_VALUES:
+        value = left.pop()
+        left += value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        seen += 1
+    return bool(left)
 
 
 def write(value: Any, dumper: type[Dumper] = Dumper) -> str:

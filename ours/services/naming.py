@@ -48,11 +48,12 @@ def clean(name: str, kept: Collection[str] = ()) -> str:
 def check_free(name: str, taken: Iterable[Named], own_id: int | None = None) -> None:
     """:raises Invalid: when another one has a name already that looks like it, in whatever case."""
     for other in taken:
-        if other.id != own_id and _look(other.name) == _look(name):
+        if other.id != own_id and look(other.name) == look(name):
             raise _invalid(f'"{other.name}" exists already. Choose another name.')
 
 
-def _look(name: str) -> str:
+def look(name: str) -> str:
+    """What two names have in common that look alike: of them, there is one."""
     return " ".join(unicodedata.normalize("NFC", name).casefold().split())
 
 

@@ -16,6 +16,7 @@ def create_app(ours: Ours | None = None) -> Flask:
     if ours is None:
         ours = Ours(load())
         ours.prepare()
+        _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
     app = App("ours.web", template_folder=str(folder("templates")), static_folder="static")
     app.config.update(SECRET_KEY=ours.session_keys[0], SECRET_KEY_FALLBACKS=ours.session_keys[1:])
     app.extensions["ours"] = ours

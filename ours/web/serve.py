@@ -43,7 +43,9 @@ def run(settings: Settings) -> None:
     def load(_target: str) -> Flask:
         """Called in granian's own worker process, which must not outlive us."""
         processes.bind_to_parent(parent)
-        app = create_app(Ours(settings))
+        ours = Ours(settings)
+        _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
+        app = create_app(ours)
         largest = max(LARGEST, settings.max_batch_bytes)
         later.allow(lambda run: Arriving(run, threads=threads, largest=largest, port=settings.port))
         processes.keep_memory()

@@ -42,3 +42,18 @@ def test_what_is_written_is_read_again(value: Any) -> None:
 @given(st.from_regex(r"[-+0-9.eE:_xno~]{1,6}", fullmatch=True))
 def test_text_stays_text(text: str) -> None:
     assert documents.read(documents.write({"a": text})) == {"a": text}
+
+
+_BOMB = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 20)
+)
+
+
+@pytest.mark.parametrize("text", ["a: &a {b: *a}", "&a [*a, *a]", _BOMB], ids=["circle", "circles", "bomb"])
+def test_aliases_that_come_to_no_end_can_not_be_read(text: str) -> None:
+    with pytest.raises(documents.Unreadable, match="an alias of it leads round in a circle"):
+        documents.read(text)
+
+
+def test_an_alias_says_again_what_it_names() -> None:
+    assert documents.read("a: &a [1]\nb: *a") == {"a": [1], "b": [1]}

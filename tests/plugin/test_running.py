@@ -137,6 +137,11 @@ def test_what_ends_the_process_is_told_and_does_not(checked: Checked, body: str)
     assert told(checked(body)) == {f"build tried to end the process (mine.py, line 22: {body})."}
 
 
+def test_what_is_no_exception_is_told_with_its_line(checked: Checked) -> None:
+    raised = "raise GeneratorExit"
+    assert told(checked(raised)) == {f"build raised GeneratorExit (mine.py, line 22: {raised})."}
+
+
 def test_a_request_that_build_sends_by_itself_is_told_as_that_and_never_leaves(checked: Checked) -> None:
     [fault] = told(checked('requests.post(settings["url"], timeout=5); ' + FINE))
     assert fault.startswith("build sent a request by itself. It must be pure")

@@ -3,6 +3,7 @@
 import json
 import re
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -332,6 +333,51 @@ def test_what_exposes_somebody_needs_a_word_for_it_that_travels(ours: Ours) -> N
     assert document["override"] == "The team agreed on 3 March."
     ours.destinations.update(1, agreement="signed", actor="cli")
     assert "override" not in ours.configuration.export()["destinations"]["Hook"]
+
+
+@pytest.mark.parametrize("twin", ["shop", "Shop ", "SHOP"])
+@pytest.mark.parametrize("section", ["sources", "destinations"])
+def test_a_name_in_two_spellings_is_refused_before_anything_changes(ours: Ours, section: str, twin: str) -> None:
+    one = "{status: active}" if section == "sources" else "{type: file, settings: {folder: /tmp/a}}"
+    with pytest.raises(Invalid, match=f'"Shop" and "{twin}" are the same name'):
+        plan(ours, f"ours: 1\n{section}: {{Shop: {one}, '{twin}': {one}}}")
+
+
+def test_a_name_that_looks_like_one_there_is_that_one(ours: Ours) -> None:
+    there, written = unicodedata.normalize("NFC", "Büro  EU"), unicodedata.normalize("NFD", "büro EU")
+    text = (
+        "ours: 1\nsources: {NAME: {status: active}}\ndestinations:\n  NAME: {type: file, settings: {folder: /tmp/a}, "
+    )
+    text += "sources: [NAME]}\ngovernance: [{name: R, covers: [NAME], logic: {condition: {property: event.event, "
+    text += "operator: Is, value: x}}}]\n"
+    plan(ours, text.replace("NAME", there)).make("cli")
+    assert plan(ours, text.replace("NAME", written)).changes == []
+
+
+def test_each_secret_has_a_reference_of_its_own_that_can_be_read_back(ours: Ours, open_: Open) -> None:
+    names = ["Shop EU", "Shop-EU", "Büro", "1st shop", "東京", "京都"]
+    for number, name in enumerate(names):
+        settings = {"url": "https://example.com", "headers": {"X-A": f"a{number}", "X_A": f"b{number}"}}
+        ours.destinations.add("webhook", name, settings, events=[], actor="cli")
+    sections = ours.configuration.export(references=True)
+    written = {name: one["settings"]["headers"] for name, one in sections["destinations"].items()}
+    assert written["Büro"] == {"X-A": "${BURO_HEADERS_X_A}", "X_A": "${BURO_HEADERS_X_A_2}"}
+    assert written["1st shop"]["X-A"] == "${_1ST_SHOP_HEADERS_X_A}"
+    kept = {one.name: ours.destinations.kept(one.id)["headers"] for one in ours.destinations.list()}
+    environ = {text[2:-1]: kept[name][header] for name, one in written.items() for header, text in one.items()}
+    other = open_("sqlite")
+    other.configuration.plan(load(dump(sections)), environ).make("cli")
+    assert {one.name: other.destinations.kept(one.id)["headers"] for one in other.destinations.list()} == kept
+
+
+@pytest.mark.parametrize("slip", ["${HOOK-SECRET}", "${BÜRO}", "${1ST}", "${ HOOK }", "${HOOK", "${}"])
+def test_what_looks_like_a_reference_and_is_none_becomes_no_secret(ours: Ours, slip: str) -> None:
+    text = f"ours: 1\ndestinations: {{A: {{type: file, settings: {{folder: '/tmp/{slip}'}}}}}}"
+    with pytest.raises(Invalid, match='The destination "A": A reference is'):
+        plan(ours, text)
+    plan(ours, text.replace("${", "$${")).make("cli")
+    assert ours.destinations.kept(1)["folder"] == f"/tmp/{slip}"
+    assert plan(ours, dump(ours.configuration.export())).changes == []
 
 
 def test_a_destination_of_a_deleted_source_does_not_come_to_hear_all(ours: Ours, open_: Open) -> None:

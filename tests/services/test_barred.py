@@ -25,10 +25,27 @@ def test_one_that_is_built_begins_the_count_anew() -> None:
     assert barred.ids == set()
 
 
-def test_a_rest_outlasts_rounds_and_what_is_stuck_does_not() -> None:
+def test_a_rest_outlasts_rounds() -> None:
     barred = Barred()
     barred.let_rest(OTHER)
-    barred.note_stuck(ONE)
-    assert (barred.ids, barred.is_stuck(ONE), barred.is_stuck(OTHER)) == ({ONE, OTHER}, True, False)
     barred.begin_round()
-    assert (barred.ids, barred.is_stuck(ONE)) == ({OTHER}, False)
+    assert barred.ids == {OTHER}
+
+
+def test_a_round_is_over_with_the_first_call_that_does_not_end_and_its_plugin_waits_for_a_round_that_goes_well() -> (
+    None
+):
+    barred = Barred()
+    barred.note_stuck("dawdler")
+    assert barred.bars(OTHER, "webhook")
+    assert (barred.is_stuck("dawdler"), barred.is_stuck("webhook")) == (True, False)
+    barred.begin_round()
+    assert barred.bars(ONE, "dawdler")
+    assert not barred.bars(OTHER, "webhook")
+    barred.note_stuck("another")
+    barred.begin_round()
+    assert barred.bars(ONE, "dawdler")
+    assert barred.bars(OTHER, "another")
+    barred.begin_round()
+    assert not barred.bars(ONE, "dawdler")
+    assert not barred.bars(OTHER, "another")

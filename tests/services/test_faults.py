@@ -2,6 +2,7 @@
 
 import os
 import sys
+from asyncio import CancelledError
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -56,6 +57,17 @@ class Sending(Faulty):
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome:
         if dict(request.json or {})["name"] == "Bad":
             raise ValueError("jane@example.com can't be sent.")
+        return Delivered()
+
+
+class Good(Faulty):
+    slug = "good"
+    label = "Good"
+
+    def build(self, delivery: Delivery) -> Request:
+        return Request("POST", delivery.settings["url"], json={"name": delivery.event.name})
+
+    def read(self, response: Response) -> Outcome:
         return Delivered()
 
 
@@ -145,6 +157,29 @@ def test_a_send_that_would_end_the_process_costs_its_own_event_alone(
     assert place.states() == {"delivered": 2, "rejected": 1}
     with place.store.read() as connection:
         assert set(connection.scalars(sa.select(dispatches.c.reason))) == {None, "send_failed"}
+
+
+@pytest.mark.parametrize("verb", ["build", "read", "send", "item", "pack"])
+@pytest.mark.parametrize("error", [CancelledError, KeyboardInterrupt, GeneratorExit])
+def test_what_is_no_exception_either_costs_its_own_event_alone(
+    place: Place, receiver: Receiver, verb: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cancelled(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(Faulty, "place", verb)
+    kind = {"send": Sending, "item": Listing, "pack": Listing}.get(verb, Faulty)
+    monkeypatch.setattr(kind, verb, cancelled)
+    place.load_only(kind(), Good())
+    for plugin in (kind, Good):
+        place.destinations.add(plugin.slug, plugin.label, {"url": receiver.url}, events=["*"], actor="cli")
+    place.track()
+    place.work()
+    row = dispatches.c
+    with place.store.read() as connection:
+        became = {one[0]: one[1:] for one in connection.execute(sa.select(row.destination_id, row.state, row.reason))}
+    code = {"read": "ambiguous", "send": "send_failed"}.get(verb, "build_failed")
+    assert became == {1: ("held" if verb == "read" else "rejected", code), 2: ("delivered", None)}
 
 
 def test_what_never_reached_the_plugin_has_no_place(

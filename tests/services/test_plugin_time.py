@@ -19,6 +19,7 @@ import time_machine
 
 from ours import timebox
 from ours.plugin import Batching, Delivered, Delivery, Destination, Endpoint, Outcome, Request, Response, Schema
+from ours.services.deliver.barred import Barred
 from ours.store.tables import destinations, dispatches
 from ours.transport import Transport
 from tests.receiver import Receiver
@@ -176,6 +177,36 @@ def test_one_that_always_hangs_is_paused_and_the_others_go_on(dawdling: Place, r
     assert reasons(dawdling) == {
         ("delivered", None): 30, ("rejected", "plugin_timeout"): 5, ("held", "destination_paused"): 25,
     }  # fmt: skip
+    assert dawdling.difference() == 0
+
+
+def test_calls_that_do_not_end_never_add_up(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in hand would lose its connections, and then its lease: others' events would be called ambiguous."""
+    happened: list[str] = []
+    begin = Barred.begin_round
+
+    def hangs() -> None:
+        happened.append("hangs")
+        waits()
+
+    def begun(self: Barred) -> None:
+        happened.append("round")
+        begin(self)
+
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(hangs))
+    monkeypatch.setattr(Barred, "begin_round", begun)
+    dawdling.webhook(receiver)
+    for name in ("One", "Two", "Three"):
+        for slug in ("dawdler", "lists"):
+            dawdling.destinations.add(slug, name + slug, {"url": receiver.url}, events=["*"], actor="cli")
+    for _ in range(2):
+        dawdling.track("Poison")
+    dawdling.work()
+    assert happened.count("hangs") >= 6
+    assert ("hangs", "hangs") not in itertools.pairwise(happened)
+    assert len(receiver.requests) == 2
     assert dawdling.difference() == 0
 
 

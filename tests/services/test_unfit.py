@@ -1,11 +1,13 @@
 """A plugin that asks for more than it did holds what its destinations are owed, says so, and lets it go once mended."""
 
+import sys
+import time
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from ours import log
+from ours import log, timebox
 from ours.errors import Invalid
 from ours.plugin import Destination, Schema, Secret, ValidationError, fields
 from ours.services.alerts.noticing import notice
@@ -48,6 +50,16 @@ class Strict(Early):
 class Broken(Early):
     class Settings(Schema):
         token = Secret(required=True, validate=lambda value: value.nothing)
+
+
+class Hanging(Early):
+    class Settings(Schema):
+        token = Secret(required=True, validate=lambda _value: time.sleep(1000))
+
+
+class Leaving(Early):
+    class Settings(Schema):
+        token = Secret(required=True, validate=lambda _value: sys.exit(1))
 
 
 def with_plugin(place: Place, kind: type[Destination]) -> Place:
@@ -182,3 +194,15 @@ def test_what_is_no_secret_is_shown_though_it_does_not_fit(grown: Place) -> None
 
     shown = with_plugin(grown, Latest).destinations.get(1).settings_shown
     assert shown == {"token": "••••", "region": "eu"}
+
+
+@pytest.mark.parametrize("kind", [Hanging, Leaving])
+def test_a_check_of_a_setting_that_does_not_come_back_holds_its_own_destination_alone(
+    grown: Place, kind: type[Destination], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "TICK", 0.02)
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    with_plugin(grown, kind)
+    grown.track()
+    grown.work()
+    assert grown.states() == {"delivered": 1, "held": 1}

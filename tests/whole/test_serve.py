@@ -64,6 +64,21 @@ def test_the_data_folder_may_have_any_name(make_server: Callable[..., Server]) -
     assert "child_restarts" not in server.log.read_text()
 
 
+def test_no_request_waits_for_a_plugin_that_hangs_while_it_is_imported(
+    make_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "hangs.py").write_text("import time\ntime.sleep(1000)\n")
+    server = make_server(verb="web")
+    token = server.ours("token", "add", "CI", "--scope", "destinations:write")["token"]
+    body = {"type": "webhook", "name": "Hook", "settings": {"url": "https://example.com"}, "events": []}
+    answer = requests.post(
+        f"{server.url}/api/admin/v1/destinations", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=10
+    )
+    assert answer.status_code == 201
+    assert "It had not ended after 5 seconds while it was imported" in server.log.read_text()
+
+
 def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Server]) -> None:
     server = make_server(verb="web", web_threads=2)
     key = server.ours("source", "add", "Shop")["key"]

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import sys
 import threading
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
@@ -104,8 +105,9 @@ def _call(kind: type[Destination], verb: str, call: Callable[..., Any], *words: 
         said = f"{verb} had not ended after {timebox.SECONDS:.0f} seconds ({line_of(error, home)})."
         _Now.stuck[kind, verb] = said
         raise Fault(said) from None
-    except SystemExit as error:
-        raise Fault(f"{verb} tried to end the process ({line_of(error, home)}).") from None
+    except (SystemExit, GeneratorExit, CancelledError) as error:
+        did = "tried to end the process" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
+        raise Fault(f"{verb} {did} ({line_of(error, home)}).") from None
     except Exception as error:
         if told := given():
             error.add_note(f"{verb} was handed {told[0]}.")

@@ -13,6 +13,7 @@ from ours.registry import Registry
 from ours.services import naming
 from ours.services.actors import Who
 from ours.services.apply import wanted
+from ours.services.apply.references import References
 from ours.services.apply.section import Change, How, Verb
 from ours.services.apply.telling import arrow, said
 from ours.services.apply.wanted import Wanted
@@ -41,17 +42,18 @@ class DestinationsSection:
         self._audit = audit
 
     def export(self, *, references: bool) -> Mapping[str, Any]:
-        return {one.name: self._document(one, references=references) for one in self._destinations.list()}
+        names = References() if references else None
+        return {one.name: self._document(one, names) for one in self._destinations.list()}
 
     def plan(self, given: Any, how: How) -> Sequence[Change]:
         if not isinstance(given, dict):
             raise Invalid("destinations must be a mapping: name → what it is like.")
-        there = {one.name.casefold(): one for one in self._destinations.list()}
+        there = {naming.look(one.name): one for one in self._destinations.list()}
         kept = [one.name for one in there.values()]
         changes: list[Change] = []
         wrong: dict[str, Invalid] = {}
         for name, one in given.items():
-            now, called = there.pop(str(name).strip().casefold(), None), naming.clean(str(name), kept)
+            now, called = there.pop(naming.look(str(name)), None), naming.clean(str(name), kept)
             try:
                 changes += self._one(called, one or {}, now, how)
             except Invalid as error:
@@ -61,9 +63,9 @@ class DestinationsSection:
         extra = [one for one in there.values() if how.prune and one.status != "off"]
         return changes + [self._switch(one, "off", "off") for one in extra]
 
-    def _document(self, one: Destination, *, references: bool) -> dict[str, Any]:
+    def _document(self, one: Destination, references: References | None) -> dict[str, Any]:
         config = self._destinations.config(one.id)
-        shown = wanted.hidden(one.settings_shown, config.settings, one.name, references=references)
+        shown = wanted.hidden(one.settings_shown, config.settings, one.name, references)
         written = wanted.document(replace(config, settings=shown), list(self._heard(config)))
         head = {"type": one.slug, "status": "on" if one.paused_for else one.status}
         override = {"override": reason} if (reason := self._reason(one, config)) else {}
@@ -109,13 +111,13 @@ class DestinationsSection:
         before = now or Config(name=name, settings={}, events=(), mapping={})
         after = drafted(plugin, before, wanted.changed(want.given, now) if now else want.given)
         heard = self._heard(before)
-        known = {**how.named.get("sources", {}), **{name.casefold(): name for name in self._ids(heard)}}
-        if strangers := [name for name in want.sources if name.casefold() not in known]:
+        known = {**how.named.get("sources", {}), **{naming.look(name): name for name in self._ids(heard)}}
+        if strangers := [name for name in want.sources if naming.look(name) not in known]:
             raise Invalid(f'{where} listens to "{strangers[0]}", a source that is neither there nor in the file.')
         exposed = newly_exposed(plugin, now, after)
         if exposed and not want.override.strip():
             raise Invalid(overriding.refusal(where, exposed))
-        sources = [known[name.casefold()] for name in want.sources]
+        sources = [known[naming.look(name)] for name in want.sources]
         told = list(_told(plugin, wanted.document(before, list(heard)), wanted.document(after, sources)))
         return told + ([f"override for {', '.join(exposed)}: {said(want.override)}"] if exposed else [])
 
@@ -149,8 +151,8 @@ class DestinationsSection:
         return {**{one.name: one.id for one in self._sources.list()}, **heard}
 
     def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
-        ids = {name.casefold(): one for name, one in self._ids(heard).items()}
-        return [ids[name.casefold()] for name in want.sources]
+        ids = {naming.look(name): one for name, one in self._ids(heard).items()}
+        return [ids[naming.look(name)] for name in want.sources]
 
 
 def _where(name: str) -> str:

@@ -8,7 +8,11 @@ from ours.core import documents
 from ours.errors import Invalid
 
 VERSION = 1
-_REFERENCE = re.compile(r"\$(\$?)\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_REFERENCE = re.compile(r"\$(\$?)\{(?:([A-Za-z_][A-Za-z0-9_]*)\})?")
+_NO_NAME = (
+    "A reference is ${NAME}, of letters without accents, digits and _, with no digit in front. Write $${ for a ${ that "
+    "is meant as such."
+)
 _HEAD = """\
 # Written by `ours export`; `ours apply` makes it so. What is not named here is left alone; of a destination that is
 # named, whatever is left out is as it is by default.
@@ -71,11 +75,15 @@ def resolve(value: Any, environ: Mapping[str, str], missing: set[str]) -> Any:
     """Put in what ``${NAME}`` refers to. ``$${`` stands for ``${``.
 
     What is not set, or empty (as a secret comes that somebody forgot), is added to ``missing``.
+
+    :raises Invalid: when ``${`` is followed by no name: else what was meant as a reference would be the secret.
     """
 
     def look_up(found: re.Match[str]) -> str:
         if found[1]:
-            return f"${{{found[2]}}}"
+            return found[0][1:]
+        if not found[2]:
+            raise Invalid(_NO_NAME)
         if not environ.get(found[2]):
             missing.add(found[2])
         return environ.get(found[2], "")

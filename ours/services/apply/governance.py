@@ -6,6 +6,7 @@ from typing import Any
 from ours.core.agreements import CATEGORIES
 from ours.core.governance import EVERY
 from ours.errors import Invalid
+from ours.services import naming
 from ours.services.actors import Who
 from ours.services.apply import form
 from ours.services.apply.section import Change, How
@@ -56,7 +57,7 @@ class GovernanceSection:
     def _read(self, given: Any, now: Sequence[Named], how: How) -> dict[str, Any]:
         one = form.keys(given, _KEYS, "A rule")
         where = f'The rule "{one.get("name", "")}"'
-        there = {place.name.casefold(): place.name for place in self._destinations.list()}
+        there = {naming.look(place.name): place.name for place in self._destinations.list()}
         known = {**how.named.get("destinations", {}), **there}
         covers = [_covered(name, known, where) for name in form.names(one.get("covers", []), f"{where}, covers")]
         left = any(_key(rule) == str(one.get("name")).casefold() and not rule["covers"] for rule in now)
@@ -107,9 +108,9 @@ def _details(now: Sequence[Named], after: Sequence[Named]) -> Iterator[str]:
 def _covered(name: str, known: Mapping[str, str], where: str) -> str:
     if name in _GROUPS:
         return name
-    if name.casefold() not in known:
+    if naming.look(name) not in known:
         raise Invalid(f'{where} covers "{name}", which is neither there nor in the file.')
-    return known[name.casefold()]
+    return known[naming.look(name)]
 
 
 def _key(rule: Named) -> str:

@@ -25,7 +25,7 @@ class How:
     """How to read the file.
 
     ``environ`` is what ``${NAME}`` refers to; ``prune``: what the file does not name goes off; ``why`` is kept with
-    each version. ``named`` are the names in each section, by how they read in lower case: they will be there.
+    each version. ``named`` are the names in each section, by how they look: they will be there.
     """
 
     environ: Mapping[str, str]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ours.errors import Invalid
+from ours.services import naming
 from ours.services.actors import Who
 from ours.services.apply.section import Change, How, Section
 from ours.store import Store
@@ -55,4 +56,14 @@ class Configuration:
 
 
 def _names(section: Any) -> Mapping[str, str]:
-    return {str(name).strip().casefold(): str(name).strip() for name in section} if isinstance(section, dict) else {}
+    """By how they look.
+
+    :raises Invalid: when two look alike: which of them is meant can't be known.
+    """
+    known: dict[str, str] = {}
+    for name in section if isinstance(section, dict) else ():
+        key = naming.look(str(name))
+        if key in known:
+            raise Invalid(f'"{known[key]}" and "{name}" are the same name. Write it once.')
+        known[key] = str(name).strip()
+    return known

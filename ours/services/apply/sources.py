@@ -24,15 +24,15 @@ class SourcesSection:
         return {one.name: _document(one) for one in self._sources.list()}
 
     def plan(self, given: Any, how: How) -> Sequence[Change]:
-        there = {one.name.casefold(): one for one in self._sources.list()}
+        there = {naming.look(one.name): one for one in self._sources.list()}
         if not isinstance(given, dict):
             raise Invalid("sources must be a mapping: name → what it is like.")
         kept = [one.name for one in there.values()]
         wanted = {naming.clean(str(name), kept): _read(str(name), one) for name, one in given.items()}
         changes = [
-            change for name, one in wanted.items() for change in self._change(name, one, there.get(name.casefold()))
+            change for name, one in wanted.items() for change in self._change(name, one, there.get(naming.look(name)))
         ]
-        names = {name.casefold() for name in wanted}
+        names = {naming.look(name) for name in wanted}
         extra = [one for key, one in there.items() if how.prune and key not in names and one.status == "active"]
         return changes + [self._set(one, _document(one) | {"status": "deactivated"}, "off") for one in extra]
 

@@ -1,6 +1,5 @@
 """A destination as the file has it: read from there, and written from what is set."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -10,6 +9,7 @@ import orjson
 from ours.errors import Invalid
 from ours.services.apply import form
 from ours.services.apply.form import KEEP
+from ours.services.apply.references import References
 from ours.services.apply.section import How
 from ours.services.destinations import typed
 from ours.services.destinations.config import LIMITS, Config, Given
@@ -88,7 +88,9 @@ def document(config: Config, sources: Sequence[str]) -> dict[str, Any]:
     return {key: value for key, value in written.items() if value or key == "events"}
 
 
-def hidden(shown: Mapping[str, Any], kept: Mapping[str, Any], name: str, *, references: bool) -> dict[str, Any]:
+def hidden(
+    shown: Mapping[str, Any], kept: Mapping[str, Any], name: str, references: References | None
+) -> dict[str, Any]:
     """``shown`` with a reference, or ``!keep``, for each mask; only what somebody gave, not the plugin's defaults.
 
     An address with a key or a password in it is a secret as a whole.
@@ -96,7 +98,7 @@ def hidden(shown: Mapping[str, Any], kept: Mapping[str, Any], name: str, *, refe
     open_ = without_secrets(shown)
     given = {key: value if open_[key] == value else MASK for key, value in shown.items() if key in kept}
     given |= {key: kept[key] for key in given if kept[key] in (None, {})}  # of nothing, nothing can be kept
-    unmasked: dict[str, Any] = _unmasked(form.escape(given), [name], references=references)
+    unmasked: dict[str, Any] = _unmasked(form.escape(given), [name], references)
     return unmasked
 
 
@@ -152,9 +154,9 @@ def _cases(given: Any, where: str) -> list[Any]:
     ]
 
 
-def _unmasked(value: Any, path: list[str], *, references: bool) -> Any:
+def _unmasked(value: Any, path: list[str], references: References | None) -> Any:
     if value == MASK:
-        return "${" + re.sub(r"\W+", "_", "_".join(path)).strip("_").upper() + "}" if references else KEEP
+        return references.to(path) if references else KEEP
     if isinstance(value, dict):
-        return {name: _unmasked(inner, [*path, name], references=references) for name, inner in value.items()}
+        return {name: _unmasked(inner, [*path, name], references) for name, inner in value.items()}
     return value

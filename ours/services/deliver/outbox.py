@@ -71,7 +71,7 @@ class Outbox:
         parcels, now = [], clock.now_ms()
         for one in many:
             batching = one.target.plugin.batching
-            if one.target.id in self._barred.ids:
+            if self._barred.bars(one.target.id, one.target.plugin.slug):
                 self._hand_back([one])
             elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
@@ -137,7 +137,7 @@ class Outbox:
 
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
-        if parcel.target.id in self._barred.ids:
+        if self._barred.bars(parcel.target.id, parcel.target.plugin.slug):
             self._hand_back(parcel.tries)
             return False
         outcome = tries.make_request(parcel)
@@ -164,7 +164,7 @@ class Outbox:
             return reading.unanswered(parcel, answer.failure)
         if answer.response is None:
             return [None]
-        if self._barred.is_stuck(parcel.target.id):
+        if self._barred.is_stuck(parcel.target.plugin.slug):
             return reading.unread(parcel)
         outcomes = reading.read(parcel, answer.response)
         self._note_what_fails(parcel, outcomes)
@@ -198,7 +198,7 @@ class Outbox:
         destination_id = parcel.target.id
         for outcome in outcomes:
             if tries.did_not_end(outcome):
-                self._barred.note_stuck(destination_id)
+                self._barred.note_stuck(parcel.target.plugin.slug)
             elif parcel.request is None and tries.is_fault(outcome):
                 barred = self._barred.note_unbuilt(destination_id)
                 if barred and destination_id in self._unpacked:

@@ -32,7 +32,7 @@ def read(parcel: Parcel, response: Response) -> list[Outcome]:
     except timebox.TooLong:  # it was sent; what came of it nobody can say now
         _logger.warning("plugin_timeout", plugin=plugin.slug, verb=verb, dispatch=one.id)
         return _all(parcel, Unknown(PLUGIN_TIMEOUT, too_long(verb)))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the same
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
         return _all(parcel, Unknown("read_failed", faults.told("read_failed", plugin, verb, error, dispatch=one.id)))
     outcomes = each(parcel, said, "read_failed", verb)
     if response.status_code == _TOO_LARGE and not any(isinstance(one, Delivered | Duplicate) for one in outcomes):

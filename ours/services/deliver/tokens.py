@@ -133,5 +133,5 @@ def _prepared(target: Target, now: int) -> PreparedRequest | None:
 def _guarded(plugin: Destination, verb: str, ask: Callable[[], T]) -> T | Unauthorized:
     try:
         return timebox.limited(ask)
-    except (Exception, SystemExit, timebox.TooLong) as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
         return Unauthorized(_FAILED, faults.told(_FAILED, plugin, verb, error))

@@ -208,7 +208,7 @@ def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]
     except timebox.TooLong:
         _logger.warning("plugin_timeout", plugin=one.target.plugin.slug, verb=verb, dispatch=one.id)
         return Rejected(PLUGIN_TIMEOUT, too_long(verb))
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
         return Rejected("build_failed", faults.told("build_failed", one.target.plugin, verb, error, dispatch=one.id))
     finally:
         took = round((time.perf_counter() - begun) * 1000)

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from marshmallow import ValidationError
 
+from ours import timebox
 from ours.core.logic import LogicInvalid
 from ours.core.mapping import Mapper, MappingInvalid
 from ours.core.redact import Masker, texts_in
@@ -43,10 +45,12 @@ def fit(
 ) -> Fitted | Unfit:
     """``raw``: the settings in clear, as JSON."""
     try:
-        settings = load_settings(plugin, raw)
+        settings = timebox.limited(partial(load_settings, plugin, raw))
     except ValidationError as error:
         return _unfit(SETTINGS, "Its settings do not suit its plugin", error.messages_dict, raw)
-    except Exception as error:  # noqa: BLE001 - a plugin's bug concerns its own destinations
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug concerns its own destinations
         return Unfit(SETTINGS, f"Its settings do not suit its plugin, which raised {type(error).__name__}.")
     try:
         return Fitted(settings, mapper_of(plugin, category, mapping, cases))

@@ -36,8 +36,9 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
 def merge(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
     """Lay what was typed over what is kept. A secret left blank, or as its mask, stays; None clears any setting.
 
-    Headers typed as lines replace the old ones; as a mapping they are added to them. What is kept and the plugin has no
-    word for any more is dropped: a setting that a newer version renamed could not be filled in otherwise.
+    Headers typed as lines replace the old ones; as a mapping they are added to them, and None takes one away. What is
+    kept and the plugin has no word for any more is dropped: a setting that a newer version renamed could not be filled
+    in otherwise.
     """
     merged = _known(plugin, kept) | dict(typed)
     for setting in describe_settings(plugin):
@@ -92,13 +93,15 @@ def _known(plugin: Destination, kept: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in kept.items() if name in known}
 
 
-def _merge_headers(old: Mapping[str, str], new: Mapping[str, str] | str) -> dict[str, str]:
+def _merge_headers(old: Mapping[str, str], new: Mapping[str, str | None] | str) -> dict[str, str]:
+    given: dict[str, str | None]
     if isinstance(new, str):
         pairs = (line.partition(":") for line in new.splitlines() if line.strip())
         given, base = {name.strip(): value.strip() for name, _, value in pairs}, {}
     else:
         given, base = dict(new), dict(old)
-    return base | {name: old.get(name, value) if value in _BLANK else value for name, value in given.items()}
+    laid = base | {name: old.get(name, value) if value in _BLANK else value for name, value in given.items()}
+    return {name: value for name, value in laid.items() if value is not None}
 
 
 def _server(settings: Mapping[str, Any], info: SettingInfo) -> Any:

@@ -82,7 +82,9 @@ def _asked(parcel: Parcel) -> Outcome | None:
     (one,) = parcel.tries
     try:
         return (tries.ask_item(one) if one.travels_in_batches else None) or tries.ask_request(parcel)
-    except (Exception, SystemExit):  # noqa: BLE001 - whatever it raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - whatever it raises
         return Rejected("build_failed")
 
 

@@ -19,7 +19,7 @@ class _Wanted(Paged):
     subject = fields.String(load_default=None)
 
 
-@endpoint("/audit", "audit:read")
+@endpoint("/audit", "audit:read", reads="query")
 def many(actor: Actor) -> Json:  # noqa: ARG001
     """The newest first; ``before`` is the id of the last one already seen."""
     asked = query(_Wanted())

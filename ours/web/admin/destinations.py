@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from ours.clock import iso
+from ours.errors import Invalid
 from ours.services.actors import Actor
 from ours.services.destinations import Destination
 from ours.services.destinations.config import LIMITS
 from ours.services.destinations.settings import without_secrets
-from ours.web.admin.door import Json, body, endpoint
+from ours.web.admin.door import Json, body, endpoint, query
 from ours.web.current import ours
 
 
@@ -38,6 +39,10 @@ class _New(_Changes):
     events = fields.List(fields.String(), required=True)
 
 
+class _Removal(Schema):
+    pending = fields.String(load_default=None, validate=validate.OneOf(["stop", "deliver-first"]))
+
+
 @endpoint("/destinations", "destinations:read")
 def many(actor: Actor) -> Json:  # noqa: ARG001
     return [_shape(one) for one in ours().destinations.list()]
@@ -48,14 +53,14 @@ def one(destination_id: int, actor: Actor) -> Json:  # noqa: ARG001
     return _shape(ours().destinations.get(destination_id))
 
 
-@endpoint("/destinations", "destinations:write", ["POST"], 201)
+@endpoint("/destinations", "destinations:write", ["POST"], 201, reads="body")
 def add(actor: Actor) -> Json:
     asked = body(_New())
     slug, name, settings = asked.pop("type"), asked.pop("name"), asked.pop("settings")
     return _shape(ours().destinations.add(slug, name, settings, **asked, actor=actor))
 
 
-@endpoint("/destinations/<int:destination_id>", "destinations:write", ["PATCH"])
+@endpoint("/destinations/<int:destination_id>", "destinations:write", ["PATCH"], reads="body")
 def update(destination_id: int, actor: Actor) -> Json:
     """What is left out stays, and so does a secret left blank. With ``version``, only if that is still the newest."""
     return _shape(ours().destinations.update(destination_id, **body(_Changed()), actor=actor))
@@ -81,13 +86,20 @@ def on(destination_id: int, actor: Actor) -> Json:
     return _shape(ours().destinations.turn_on(destination_id, actor=actor))
 
 
-@endpoint("/destinations/<int:destination_id>", "destinations:write", ["DELETE"])
+@endpoint("/destinations/<int:destination_id>", "destinations:write", ["DELETE"], reads="query")
 def remove(destination_id: int, actor: Actor) -> Json:
-    return _shape(ours().destinations.remove(destination_id, actor=actor))
+    """Never in silence what it is still owed: that must be said, as on its page and on the command line."""
+    pending, owed = query(_Removal())["pending"], ours().overview.waiting(ours().destinations.get(destination_id).id)
+    if pending is None and (waiting := owed.open + owed.held):
+        sentence = f"{waiting} dispatches wait or are held. Say what becomes of them: stop, or deliver-first."
+        raise Invalid(sentence, {"pending": [sentence]})
+    first = pending == "deliver-first"
+    return _shape(ours().destinations.remove(destination_id, actor=actor, deliver_first=first))
 
 
 def _shape(one: Destination) -> dict[str, Any]:
     told = {"id": one.id, "name": one.name, "type": one.slug, "status": one.status, "loaded": one.loaded}
+    told |= {"pausedFor": one.paused_for, "leaving": one.leaving}
     carries = {
         "settings": without_secrets(one.settings_shown),
         "events": list(one.events),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial, wraps
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 from flask import Blueprint, Response, request
@@ -26,6 +26,8 @@ _SENTENCES = {
 }
 Json = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 View = Callable[..., Json]
+Reads = Literal["", "body", "query"]
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Unauthorised(OursError):
@@ -36,8 +38,14 @@ class TooMany(OursError):
     code = "too_many_tries"
 
 
-def endpoint(rule: str, scope: str, methods: Sequence[str] = ("GET",), status: int = 200) -> Callable[[View], View]:
-    """Put a view at ``rule`` for tokens with ``scope``; it is handed the ``actor`` and answers what becomes JSON."""
+def endpoint(
+    rule: str, scope: str, methods: Sequence[str] = ("GET",), status: int = 200, *, reads: Reads = ""
+) -> Callable[[View], View]:
+    """Put a view at ``rule`` for tokens with ``scope``; it is handed the ``actor`` and answers what becomes JSON.
+
+    ``reads`` is what the view asks for, ``body`` or ``query``. Whatever else is sent is refused: who sends it means it
+    to count.
+    """
     need = SCOPES[scope].need
 
     def register(view: View) -> View:
@@ -45,6 +53,10 @@ def endpoint(rule: str, scope: str, methods: Sequence[str] = ("GET",), status: i
         def guarded(**values: Any) -> Response:
             actor = _actor()
             actors.check(actor, need)
+            if reads != "query":
+                query(Schema())
+            if reads != "body" and request.method not in _BODILESS:
+                body(Schema(), optional=True)
             return _answer(view(actor=actor, **values), status)
 
         guarded.needed_scope = scope  # type: ignore[attr-defined]
@@ -54,13 +66,13 @@ def endpoint(rule: str, scope: str, methods: Sequence[str] = ("GET",), status: i
     return register
 
 
-def body(schema: Schema) -> dict[str, Any]:
-    """The request's JSON, as ``schema`` says it must be.
+def body(schema: Schema, *, optional: bool = False) -> dict[str, Any]:
+    """The request's JSON, as ``schema`` says it must be. ``optional``: no body is one without fields.
 
     :raises Invalid: naming every field that is wrong.
     """
     request.max_content_length = LARGEST
-    given = request.get_json(force=True, silent=True)
+    given = {} if optional and not request.get_data() else request.get_json(force=True, silent=True)
     if not isinstance(given, dict):
         raise Invalid("The body must be a JSON object.")
     return _loaded(schema, given)

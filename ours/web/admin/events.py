@@ -2,7 +2,6 @@
 
 from dataclasses import asdict
 
-from flask import request
 from marshmallow import Schema, fields, validate
 
 from ours.core import subjects
@@ -27,7 +26,7 @@ class _Replay(Schema):
     fresh_id = fields.Boolean(data_key="freshId", load_default=False)
 
 
-@endpoint("/events", "events:read")
+@endpoint("/events", "events:read", reads="query")
 def many(actor: Actor) -> Json:  # noqa: ARG001
     """A page, the newest first; ``before`` of one answer leads to the next."""
     asked = query(_Wanted())
@@ -53,10 +52,10 @@ def dispatch(dispatch_id: str, actor: Actor) -> Json:
     return document
 
 
-@endpoint("/dispatches/<dispatch_id>/replay", "dispatches:replay", ["POST"])
+@endpoint("/dispatches/<dispatch_id>/replay", "dispatches:replay", ["POST"], reads="body")
 def replay(dispatch_id: str, actor: Actor) -> Json:
-    asked = body(_Replay()) if request.content_length else {"fresh_id": False}
-    return {"id": ours().replay.one(dispatch_id, actor=actor, fresh_id=asked["fresh_id"])}
+    fresh_id = body(_Replay(), optional=True)["fresh_id"]
+    return {"id": ours().replay.one(dispatch_id, actor=actor, fresh_id=fresh_id)}
 
 
 @endpoint("/dispatches/<dispatch_id>/confirm", "dispatches:replay", ["POST"])

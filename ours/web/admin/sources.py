@@ -3,7 +3,7 @@
 from marshmallow import Schema, fields, validate
 
 from ours.services.actors import Actor
-from ours.services.sources import MODES
+from ours.services.sources import LONGEST_OVERLAP, MODES
 from ours.web.admin.door import Json, body, endpoint
 from ours.web.current import ours
 
@@ -14,7 +14,9 @@ class _New(Schema):
 
 class _Rotation(Schema):
     mode = fields.String(required=True, validate=validate.OneOf(MODES))
-    overlap_seconds = fields.Integer(data_key="overlapSeconds", load_default=86_400)
+    overlap_seconds = fields.Integer(
+        data_key="overlapSeconds", load_default=86_400, strict=True, validate=validate.Range(0, LONGEST_OVERLAP)
+    )
 
 
 @endpoint("/sources", "sources:read")
@@ -27,7 +29,7 @@ def one(source_id: int, actor: Actor) -> Json:  # noqa: ARG001
     return ours().sources.get(source_id).document
 
 
-@endpoint("/sources", "sources:write", ["POST"], 201)
+@endpoint("/sources", "sources:write", ["POST"], 201, reads="body")
 def add(actor: Actor) -> Json:
     """Answers both keys: a program that adds a source has to tell its backend."""
     made = ours().sources.add(body(_New())["name"], actor=actor)
@@ -49,7 +51,7 @@ def delete(source_id: int, actor: Actor) -> Json:
     return ours().sources.delete(source_id, actor=actor).document
 
 
-@endpoint("/sources/<int:source_id>/rotate", "sources:write", ["POST"])
+@endpoint("/sources/<int:source_id>/rotate", "sources:write", ["POST"], reads="body")
 def rotate(source_id: int, actor: Actor) -> Json:
     asked = body(_Rotation())
     key = ours().sources.rotate(source_id, asked["mode"], asked["overlap_seconds"], actor=actor)

@@ -17,7 +17,7 @@ class _Wanted(Schema):
     kind = fields.String(load_default=None, validate=validate.OneOf([*KINDS]))
 
 
-@endpoint("/visitors/find", "visitors:read", ["POST"])
+@endpoint("/visitors/find", "visitors:read", ["POST"], reads="body")
 def find(actor: Actor) -> Json:
     asked = body(_Wanted())
     found = ours().visitors.find(asked["identifier"], asked["kind"], actor=actor)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from unittest import mock
 
 import pytest
@@ -135,6 +136,36 @@ def test_a_destination_is_added_changed_paused_and_removed_and_its_secret_never_
     assert call("DELETE", path).json["status"] == "removed"
 
 
+def test_what_a_destination_is_still_owed_is_never_stopped_unasked(program: Program, here: Ours) -> None:
+    call = program("destinations:read", "destinations:write")
+    for name in ("Stopped", "Served"):
+        here.destinations.add("webhook", name, {"url": "https://example.com"}, events=["*"], actor="cli")
+        path = f"/destinations/{here.destinations.find(name).id}"
+        call("POST", f"{path}/pause")
+    caller = here.accept.authenticate(here.sources.add("Shop", actor="cli").live_key)
+    assert caller
+    here.accept.accept(caller, [Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id="u1")])
+    while here.route.run():
+        pass
+    for how in ({}, {"json": {"pending": "deliver-first"}}, {"query_string": {"pending": "later"}}):
+        refused = call("DELETE", path, **how)
+        assert (refused.status_code, [*refused.json["errors"]]) == (400, ["pending"])
+    served = call("DELETE", f"{path}?pending=deliver-first").json
+    assert (served["status"], served["leaving"]) == ("on", True)
+    path = f"/destinations/{here.destinations.find('Stopped').id}"
+    assert call("DELETE", f"{path}?pending=stop").json["status"] == "removed"
+    assert call("DELETE", "/destinations/99").status_code == 404
+
+
+def test_one_header_is_taken_away_and_the_others_stay(program: Program, here: Ours) -> None:
+    settings = {"url": "https://example.com", "headers": {"A": "a", "B": "b"}}
+    hook = here.destinations.add("webhook", "Hook", settings, events=[], actor="cli")
+    call = program("destinations:write")
+    shown = call("PATCH", f"/destinations/{hook.id}", json={"settings": {"headers": {"B": None, "C": "c"}}}).json
+    assert shown["settings"]["headers"] == {"A": "••••", "C": "••••"}
+    assert here.destinations.kept(hook.id)["headers"] == {"A": "a", "C": "c"}
+
+
 def test_all_that_a_page_can_set_is_set_and_comes_back_as_it_was_sent(program: Program) -> None:
     call = program("destinations:read", "destinations:write", "sources:read", "sources:write", "audit:read")
     shop = call("POST", "/sources", json={"name": "Shop"}).json["id"]
@@ -235,6 +266,29 @@ def test_a_parameter_that_can_not_be_read_is_not_answered_with_everything(
 ) -> None:
     answer = program("events:read", "audit:read")("GET", path)
     assert (answer.status_code, answer.json["code"], [*answer.json["errors"]]) == (400, "invalid", [field])
+
+
+def test_what_an_endpoint_does_not_read_is_refused_and_not_passed_over(app: Flask, program: Program) -> None:
+    call, found = program(*SCOPES), list(_endpoints(app))
+    for rule, method, path in found:
+        answer = call(method, f"{path}?canary=1")
+        assert (answer.status_code, [*answer.json["errors"]]) == (400, ["canary"]), (rule, method)
+        if method != "GET":
+            answer = call(method, path, json={"canary": 1})
+            assert (answer.status_code, answer.json["code"]) == (400, "invalid"), (rule, method)
+            assert "canary" in answer.json["errors"], (rule, method)
+
+
+def test_a_body_of_unknown_length_is_read_too(program: Program, here: Ours, event_id: str) -> None:
+    chunked = {"input_stream": BytesIO(b'{"fresh": true}'), "environ_overrides": {"wsgi.input_terminated": True}}
+    answer = program("dispatches:replay")("POST", f"/dispatches/{'0' * 32}/replay", **chunked)
+    assert (answer.status_code, [*answer.json["errors"]]) == (400, ["fresh"])
+
+
+@pytest.mark.parametrize("seconds", [1.5, "60", True, None, -1, 90 * 24 * 3600 + 1])
+def test_an_overlap_that_is_no_number_of_seconds_is_named_as_it_was_sent(program: Program, seconds: object) -> None:
+    answer = program("sources:write")("POST", "/sources/1/rotate", json={"mode": "live", "overlapSeconds": seconds})
+    assert (answer.status_code, [*answer.json["errors"]]) == (400, ["overlapSeconds"])
 
 
 def test_a_blank_parameter_is_left_out_and_a_limit_is_brought_within_bounds(program: Program, event_id: str) -> None:
