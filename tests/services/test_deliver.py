@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ours import clock
 from ours.core.breaker import Breaker
 from ours.queue import Queue
 from ours.registry import Registry
-from ours.services.deliver import Deliver
+from ours.services.deliver import Deliver, records
 from ours.services.deliver.drain import LEASE
 from ours.services.deliver.targets import Targets
 from ours.services.destinations import backlog
@@ -255,6 +255,55 @@ def test_the_sweep_frees_what_a_dead_worker_had_in_hand(place: Place, receiver: 
         place.work()
     assert place.states() == {"delivered": 1}
     assert [one["outcome"] for one in tries(place)] == ["unknown", "delivered"]
+
+
+def test_a_bug_of_ours_keeps_nothing_in_hand_for_ever(
+    place: Place, receiver: Receiver, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it struck is freed as a dead worker's is, and the worker goes on."""
+    wrote, struck = records.write_up, iter([True])
+
+    def stumble(*given: Any) -> Any:
+        if next(struck, False):
+            raise RuntimeError("a bug")
+        return wrote(*given)
+
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        place.webhook(receiver)
+        place.track()
+        place.route.run()
+        monkeypatch.setattr(records, "write_up", stumble)
+        with pytest.raises(RuntimeError, match="a bug"):
+            place.deliver.drain(threading.Event(), 20)
+        assert (place.states(), place.deliver.in_flight) == ({"sending": 1}, 0)
+        for _ in range(int(LEASE / clock.SECOND)):
+            traveller.shift(1)
+            place.track()
+            place.work()
+        assert place.states() == {"delivered": LEASE / clock.SECOND, "sending": 1}
+        traveller.shift(1)
+        sweep.run()
+        assert place.states() == {"delivered": LEASE / clock.SECOND, "retrying": 1}
+
+
+def test_what_can_not_be_recorded_stops_the_worker_once(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stumble(_: Any, settled: Sequence[Any], **__: Any) -> int:
+        if settled:
+            raise RuntimeError("a bug")
+        return 0
+
+    place.webhook(receiver)
+    place.track()
+    place.route.run()
+    with monkeypatch.context() as patched:
+        patched.setattr(life, "settle", stumble)
+        with pytest.raises(RuntimeError, match="a bug"):
+            place.deliver.drain(threading.Event(), 20)
+    place.track()
+    place.work()
+    assert place.states() == {"delivered": 1, "sending": 1}
 
 
 def test_what_a_worker_recorded_while_the_sweep_looked_stays(

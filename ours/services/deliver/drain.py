@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
@@ -46,7 +47,8 @@ class Deliver:
         self._targets = Targets(registry, store.sealer)
         self._room = Room(self._targets)
         self._health = Health(self._targets)
-        self._outbox = Outbox(Transport(settings.allow_networks, proxy=settings.proxy), store.sealer.seal_json)
+        self._settings = settings
+        self._outbox = self._new_outbox()
         self._held: Mapping[str, str] = {}
         self._renewed = 0.0
         self._apart, self._compared = 0, -math.inf
@@ -68,8 +70,14 @@ class Deliver:
         :raises Busy: when the database is away; what was learned by then is recorded at the next call.
         """
         with timebox.armed():
-            self._drain(stop, time.monotonic() + seconds, bell, claim=claim)
-            self._wait_for_disk()
+            try:
+                self._drain(stop, time.monotonic() + seconds, bell, claim=claim)
+                self._wait_for_disk()
+            except Busy:
+                raise
+            except Exception:
+                self._begin_anew()
+                raise
 
     def _drain(self, stop: threading.Event, ends: float, bell: Bell | None, *, claim: bool) -> None:
         while not stop.is_set() and time.monotonic() < ends:
@@ -88,6 +96,17 @@ class Deliver:
 
     def close(self) -> None:
         self._outbox.close()
+
+    def _begin_anew(self) -> None:
+        """After a bug of ours: as at the end of a shift, as far as that goes. No lease that is left is renewed."""
+        with suppress(Exception):
+            self._end_of_shift()
+        self._outbox.close()
+        self._outbox, self._held = self._new_outbox(), {}
+
+    def _new_outbox(self) -> Outbox:
+        transport = Transport(self._settings.allow_networks, proxy=self._settings.proxy)
+        return Outbox(transport, self._store.sealer.seal_json)
 
     def _end_of_shift(self) -> None:
         """Claim nothing more, wait a little for what is under way, and call the rest what it is: unknown."""
