@@ -99,6 +99,7 @@ class People:
         half = HalfWay(row.id, row.session)
         if not row.second_factor_at:
             return self._come_in(half, None, address)
+        _logger.info("code_asked", person=row.id, address=address)
         return half
 
     def finish(self, half: HalfWay, code: str, address: str = "") -> Person | None:
