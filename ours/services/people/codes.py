@@ -20,6 +20,7 @@ _DRIFT = (0, -1, 1)
 _RECOVERY = 8
 _LETTERS = "".join(sorted(set(string.ascii_lowercase + string.digits) - set("il1o0")))
 _ISSUER = "Ours"
+_LONGEST_NAME = 100  # of letters that take twelve there each, more would fit into no picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def new_secret() -> str:
 
 def address(secret: str, email: str, host: str) -> str:
     """What the square picture says, that an authenticator reads: ``otpauth://totp/…``."""
-    return TOTP(secret).provisioning_uri(name=f"{email} ({host})", issuer_name=_ISSUER)
+    return TOTP(secret).provisioning_uri(name=f"{email} ({host})"[:_LONGEST_NAME], issuer_name=_ISSUER)
 
 
 def new_recovery() -> list[str]:

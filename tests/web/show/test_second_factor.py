@@ -83,6 +83,14 @@ def test_the_log_says_that_a_password_was_right_and_what_became_of_the_code(
     ]  # fmt: skip
 
 
+def test_there_is_a_picture_for_the_longest_email(stranger: Browser, here: Ours) -> None:
+    email = "😀" * 64 + "@" + "名" * 200 + ".example"
+    here.people.add(email, "viewer", password=PASSWORD, actor="cli")
+    stranger.sign_in(email)
+    stranger.post("/password", old=PASSWORD, new=PASSWORD + "!", again=PASSWORD + "!")
+    assert 'class="qr"' in stranger.page("/second-factor")
+
+
 def test_a_recovery_code_lets_in_and_says_how_many_are_left(stranger: Browser, app: Flask, ada: int) -> None:
     stranger.sign_in("ada@example.com")
     _, recovery = set_up(stranger)
