@@ -70,7 +70,7 @@ def _form(errors: dict[str, list[str]]) -> str:
         return render_template("sign_in/second_factor.html", errors=errors, left=left)
     secret = _secret()
     picture = segno.make(codes.address(secret, whose.email, request.host), error="m")
-    drawn = Markup(picture.svg_inline(scale=5, border=4, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - modules of a picture, no text
+    drawn = Markup(picture.svg_inline(omitsize=True, border=4, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - modules of a picture, no text
     return render_template("sign_in/set_second_factor.html", errors=errors, picture=drawn, secret=secret)
 
 
