@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from ours.core.catalogues import USER_PROPERTIES
+from ours.core.categories import TWINS
 from ours.plugin.envelope import iso as read_moment
 from ours.plugin.types import Event, Visitor
 
@@ -114,8 +115,19 @@ def parse(text: str) -> Path:
     if bag := _BAGS.get(".".join(words[:2])):
         return Path(bare, _under(bag, words[2:], UNDEFINED), _under(bag, words[2:], None))
     if words[0] == "visitor" and len(words) > 1 and words[1] in USER_PROPERTIES and words[1] != "external_id":
-        return Path(bare, _under(_VISITOR, words[1:], UNDEFINED), _under(_VISITOR, words[1:], None))
+        keys = _kept(words[1:])
+        return Path(bare, _under(_VISITOR, keys, UNDEFINED), _under(_VISITOR, keys, None))
     raise PathError(f"There is no “{bare}”. {_advice(words)}")
+
+
+def _kept(keys: tuple[str, ...]) -> tuple[str, ...]:
+    """A consent's lists have one name each in a profile, however they were sent; a rule that asks the other means it.
+
+    It would stop nothing else, and nobody would know.
+    """
+    if keys[0] != "consent" or len(keys) == 1:
+        return keys
+    return (keys[0], TWINS.get(keys[1], keys[1]), *keys[2:])
 
 
 def _single(value: Step) -> Step:

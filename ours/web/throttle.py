@@ -8,7 +8,6 @@ from limits.strategies import FixedWindowRateLimiter
 PER_ADDRESS = parse("10/minute")
 PER_EMAIL = parse("60/hour")
 PER_PERSON = parse("10/minute")
-WRONG_CODES = parse("10/hour")  # three of a million are good at a time: a year of guessing has one chance in four
 WRONG_TOKENS = parse("20/minute")
 _LONGEST_EMAIL = 320
 
@@ -25,13 +24,6 @@ class Throttle:
     def admits_password(self, person_id: int) -> bool:
         """Count one try to give one's old password: a session that was left open must not be a way to guess it."""
         return self._limiter.hit(PER_PERSON, "person", str(person_id))
-
-    def may_try_code(self, person_id: int) -> bool:
-        """Whether they gave few enough wrong codes; good ones don't count."""
-        return self._limiter.test(WRONG_CODES, "code", str(person_id))
-
-    def note_wrong_code(self, person_id: int) -> None:
-        self._limiter.hit(WRONG_CODES, "code", str(person_id))
 
     def may_try_token(self, address: str) -> bool:
         """Whether few enough wrong tokens came from there; good ones don't count."""

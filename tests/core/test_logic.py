@@ -125,6 +125,13 @@ def test_logic_over_paths_that_lead_nowhere_never_fires(written: Any, found: Any
     assert not read({"NOT": written}).fires(nowhere)
 
 
+@pytest.mark.parametrize("name", ["rejected_categories", "rejectedCategories"])
+def test_a_rule_finds_a_consent_under_either_name_that_the_door_takes(name: str) -> None:
+    asked = read(condition("Contains", "ads", f"visitor.consent.{name}"))
+    assert asked.fires(context(consent={"rejected_categories": ["ads"]}))
+    assert not asked.fires(context(consent={"accepted_categories": ["ads"]}))
+
+
 def test_two_operators_alone_ask_about_what_is_not_there() -> None:
     nowhere = Context(Event("1", "e", "d", 0, 0), Visitor("v"))
     firing = {name for name in OPERATORS if read(condition(name, VALUES.get(name, "1"))).fires(nowhere)}

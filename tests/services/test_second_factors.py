@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 import time_machine
+from argon2 import PasswordHasher
 from pyotp import TOTP
 
 from ours import clock
@@ -14,8 +15,10 @@ from ours.errors import Forbidden, Invalid
 from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.backup import Backup
-from ours.services.people import HalfWay, People, Person, SecondFactors, codes
+from ours.services.passwords import Passwords
+from ours.services.people import HalfWay, People, Person, SecondFactors, TooManyCodes, codes
 from ours.store import Store
+from ours.store.tables import people as people_table
 from ours.store.tables import second_factors as table
 from tests.conftest import ENGINES
 from tests.services.conftest import MakeStore
@@ -109,6 +112,79 @@ def test_of_two_at_the_same_moment_one_code_lets_in_one(people: People, jane: Pe
 
         with ThreadPoolExecutor(4) as pool:
             assert sum(pool.map(come_in, range(4))) == 1
+
+
+def test_of_wrong_codes_ten_an_hour_are_looked_at_however_many_come_at_once_and_wherever(
+    people: People, jane: Person, factors: SecondFactors, store: Store
+) -> None:
+    with time_machine.travel(NOON / 1000, tick=False) as now:
+        secret, recovery = set_up(factors, jane.id)
+        half, together = half_way(people), threading.Barrier(16)
+
+        def guess(_: int) -> bool:
+            together.wait(10)
+            try:
+                return People(store).finish(half, "000000") is None
+            except TooManyCodes:
+                return False
+
+        with ThreadPoolExecutor(16) as pool:
+            assert sum(pool.map(guess, range(16))) == 10
+        for code in (shown(secret), recovery[0]):
+            with pytest.raises(TooManyCodes):
+                People(store).finish(half, code)
+        now.shift(3600)
+        assert people.finish(half, recovery[0])
+        assert people.finish(half_way(people), shown(secret))
+
+
+def test_a_wrong_code_counts_on_the_page_of_the_factor_too(
+    people: People, jane: Person, factors: SecondFactors
+) -> None:
+    _, recovery = set_up(factors, jane.id)
+    for _ in range(5):
+        with pytest.raises(Invalid, match="not good"):
+            factors.turn_off(jane.id, "000000")
+        with pytest.raises(Invalid, match="not good"):
+            factors.renew_recovery(jane.id, "000000")
+    for refused in (factors.turn_off, factors.renew_recovery):
+        with pytest.raises(TooManyCodes):
+            refused(jane.id, recovery[0])
+    assert people.get(jane.id).second_factor_at
+    assert factors.recovery_left(jane.id) == 8
+
+
+def test_a_good_code_takes_no_wrong_one_back(people: People, jane: Person, factors: SecondFactors) -> None:
+    _, recovery = set_up(factors, jane.id)
+    for _ in range(9):
+        assert people.finish(half_way(people), "000000") is None
+    assert people.finish(half_way(people), recovery[0])
+    assert people.finish(half_way(people), "000000") is None
+    with pytest.raises(TooManyCodes):
+        people.finish(half_way(people), recovery[1])
+
+
+def test_a_code_is_not_used_up_by_who_was_signed_out_meanwhile(
+    people: People, jane: Person, factors: SecondFactors
+) -> None:
+    _, recovery = set_up(factors, jane.id)
+    half = half_way(people)
+    people.end_sessions(jane.id, actor="cli")
+    assert people.finish(half, recovery[0]) is None
+    assert factors.recovery_left(jane.id) == 8
+    assert people.finish(half_way(people), recovery[0])
+
+
+def test_an_old_hash_of_the_password_is_made_anew_for_who_is_asked_for_a_code(
+    people: People, jane: Person, factors: SecondFactors, store: Store
+) -> None:
+    set_up(factors, jane.id)
+    old = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+    with store.write() as connection:
+        connection.execute(sa.update(people_table).values(password=old))
+    half_way(people)
+    with store.read() as connection:
+        assert not Passwords().is_old(connection.scalars(sa.select(people_table.c.password)).one())
 
 
 @pytest.mark.parametrize("written", ["{}", " {} ", "{:upper}", "{:bare}"])

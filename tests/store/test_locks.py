@@ -2,13 +2,17 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import text
 
 from ours.errors import Busy
+from ours.settings import Settings
 from ours.store import Store, migrate
 from ours.store.queries import server, snapshot
+
+MakeSettings = Callable[..., Settings]
 
 pytestmark = pytest.mark.parametrize("engine_kind", ["postgresql"])
 _LOCK = text("LOCK TABLE volumes IN ACCESS EXCLUSIVE MODE")
@@ -43,6 +47,21 @@ def test_nobody_waits_for_a_lock_for_ever_and_it_is_said_what_is_the_matter(stor
             other.execute(text("SELECT 1 FROM volumes"))
     with store.write() as other:
         server.be_let_in(other)
+
+
+def test_a_lock_in_a_database_that_was_cloned_from_ours_is_in_nobodys_way_here(
+    store: Store, make_settings: MakeSettings, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its tables have the numbers that ours have."""
+    monkeypatch.setattr(server, "LONG", 0)
+    clone = Store(make_settings(database_url=make_database_url("postgresql")))
+    with clone.write() as holder:
+        holder.execute(_LOCK)
+        with store.read() as connection:
+            assert server.in_the_way(connection) == []
+        with clone.read() as connection:
+            assert len(server.in_the_way(connection)) == 1
+    clone.close()
 
 
 def test_who_reads_one_moment_for_long_may_pause(store: Store) -> None:

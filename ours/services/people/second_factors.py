@@ -1,5 +1,6 @@
 """The second factor: who has set one is asked for its code besides their password."""
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import Connection
@@ -13,6 +14,18 @@ from ours.services.people.codes import Factor
 from ours.services.people.person import Person
 from ours.store import Store, binding
 from ours.store.queries import people as queries
+
+TOO_MANY = (
+    "Too many wrong codes: none is taken for an hour. If they were not yours, somebody knows your password: have an"
+    " admin reset it."
+)
+
+
+class TooManyCodes(Invalid):
+    """So many wrong codes were given that none is looked at for a while."""
+
+    def __init__(self) -> None:
+        super().__init__(TOO_MANY, {"code": [TOO_MANY]})
 
 
 class SecondFactors:
@@ -52,10 +65,12 @@ class SecondFactors:
         :raises Invalid: when ``code`` is not good.
         """
         recovery = codes.new_recovery()
-        with self._store.write() as connection:
-            factor = self._taken(connection, person_id, code)
-            queries.change_second_factor(connection, person_id, self._seal(person_id, factor.with_recovery(recovery)))
+
+        def renew(connection: Connection, left: Factor) -> None:
+            queries.change_second_factor(connection, person_id, self._seal(person_id, left.with_recovery(recovery)))
             person.noted(connection, "renew_recovery", person_id)
+
+        self._with(person_id, code, renew)
         return recovery
 
     def turn_off(self, person_id: int, code: str) -> None:
@@ -63,10 +78,12 @@ class SecondFactors:
 
         :raises Invalid: when ``code`` is not good.
         """
-        with self._store.write() as connection:
-            self._taken(connection, person_id, code)
+
+        def drop(connection: Connection, _left: Factor) -> None:
             queries.drop_second_factor(connection, person_id)
             person.noted(connection, "remove_second_factor", person_id)
+
+        self._with(person_id, code, drop)
 
     @needs("admin")
     def remove(self, person_id: int, *, actor: Who) -> Person:
@@ -89,19 +106,25 @@ class SecondFactors:
     def take(self, connection: Connection, person_id: int, code: str) -> Factor | None:
         """What is left of theirs when ``code`` was taken, which it is but once; None when it is not good.
 
-        To be asked within a write.
+        To be asked within a write, which has to hold either way: wrong codes are counted there, for all processes.
+
+        :raises TooManyCodes: when there were too many of those.
         """
-        factor = self._factor(connection, person_id)
-        left = factor.taking(code, clock.now_ms()) if factor else None
-        if left:
-            queries.change_second_factor(connection, person_id, self._seal(person_id, left))
+        factor, now = self._factor(connection, person_id), clock.now_ms()
+        if factor is None:
+            return None
+        if not factor.may_be_tried(now):
+            raise TooManyCodes
+        left = factor.taking(code, now)
+        queries.change_second_factor(connection, person_id, self._seal(person_id, left or factor.missed(now)))
         return left
 
-    def _taken(self, connection: Connection, person_id: int, code: str) -> Factor:
-        left = self.take(connection, person_id, code)
+    def _with(self, person_id: int, code: str, do: Callable[[Connection, Factor], None]) -> None:
+        with self._store.write() as connection:
+            if left := self.take(connection, person_id, code):
+                do(connection, left)
         if left is None:
             raise invalid(wrong_code(), "code")
-        return left
 
     def _factor(self, connection: Connection, person_id: int) -> Factor | None:
         sealed = queries.second_factor(connection, person_id)

@@ -93,23 +93,35 @@ class People:
         if not self._passwords.match(row and row.password, password) or row is None:
             _logger.warning("sign_in_refused", person=row.id if row else None, address=address)
             return None
-        changes = {"password": self._passwords.hash(password)} if self._passwords.is_old(row.password) else {}
+        if self._passwords.is_old(row.password):
+            with self._store.write() as connection:
+                queries.change(connection, row.id, {"password": self._passwords.hash(password)}, session=row.session)
         half = HalfWay(row.id, row.session)
-        return half if row.second_factor_at else self._come_in(half, changes, address)
+        if not row.second_factor_at:
+            return self._come_in(half, None, address)
+        _logger.info("code_asked", person=row.id, address=address)
+        return half
 
     def finish(self, half: HalfWay, code: str, address: str = "") -> Person | None:
-        """The person, if ``code`` is good: their authenticator's, or one of their recovery codes."""
-        with self._store.write() as connection:
-            taken = self._second_factors.take(connection, half.person_id, code)
-        if taken:
-            return self._come_in(half, {}, address)
-        _logger.warning("code_refused", person=half.person_id, address=address)
-        return None
+        """The person, if ``code`` is good: their authenticator's, or one of their recovery codes.
 
-    def _come_in(self, half: HalfWay, changes: dict[str, Any], address: str) -> Person | None:
-        changes = {**changes, "signed_in_at": clock.now_ms()}
+        None, too, when their sessions were ended meanwhile; that uses up no code.
+
+        :raises TooManyCodes: when there were too many wrong ones.
+        """
+        person = self._come_in(half, code, address)
+        if person is None:
+            _logger.warning("code_refused", person=half.person_id, address=address)
+        return person
+
+    def _come_in(self, half: HalfWay, code: str | None, address: str) -> Person | None:
+        """``code``: None where none is asked for."""
         try:
-            person = self._change(half.person_id, changes, "sign_in", None, session=half.session)
+            with self._store.write() as connection:
+                if code is not None and not self._second_factors.take(connection, half.person_id, code):
+                    return None
+                entry = {"signed_in_at": clock.now_ms()}
+                person = _changed(connection, half.person_id, entry, "sign_in", session=half.session)
         except _Overtaken:
             return None
         _logger.info("signed_in", person=person.id, address=address)
@@ -176,15 +188,22 @@ class People:
     def _change(
         self, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who | None, *, session: int | None = None
     ) -> Person:
-        """``actor``: None when it is they themselves. ``session``: the number under which their password was looked
-        at, which takes a while.
-
-        :raises _Overtaken: when it was changed meanwhile: what was begun with the old one must not outlive it.
-        """
         with self._store.write() as connection:
-            if not queries.change(connection, person_id, changes, session=session) and session is not None:
-                raise _Overtaken
-            return persons.noted(connection, verb, person_id, actor)
+            return _changed(connection, person_id, changes, verb, actor, session=session)
+
+
+def _changed(
+    connection: Connection, person_id: int, changes: dict[str, Any], verb: Verb, actor: Who | None = None,
+    *, session: int | None = None,
+) -> Person:  # fmt: skip
+    """``actor``: None when it is they themselves. ``session``: the number under which their password was looked at,
+    which takes a while.
+
+    :raises _Overtaken: when it was changed meanwhile: what was begun with the old one must not outlive it.
+    """
+    if not queries.change(connection, person_id, changes, session=session) and session is not None:
+        raise _Overtaken
+    return persons.noted(connection, verb, person_id, actor)
 
 
 def _fold(email: str) -> str:

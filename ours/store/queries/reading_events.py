@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select, true, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Connection, and_, any_, literal, or_, select, true, tuple_
 
 from ours.store.hand import Prepared
 from ours.store.tables import destinations, dispatches, events, sources, visitors
@@ -110,8 +110,10 @@ def _conditions(narrowed: Narrowed, steer: bool) -> Sequence[ColumnElement[bool]
     found: list[ColumnElement[bool]] = []
     if len(narrowed.visitors) == 1:
         found.append(_e.visitor_id == narrowed.visitors[0])
-    elif narrowed.visitors:
+    elif narrowed.visitors and steer:
         found.append(_e.visitor_id.in_(narrowed.visitors))
+    elif narrowed.visitors:  # as one value, for PostgreSQL takes 65,535, and a visitor may be more
+        found.append(_e.visitor_id == any_(literal(narrowed.visitors, ARRAY(Id))))
     if narrowed.name_key is not None:
         found.append((_e.name_key + "" if steer and found else _e.name_key) == narrowed.name_key)
     if narrowed.source_id is not None:

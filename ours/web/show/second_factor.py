@@ -6,13 +6,12 @@ from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from ours.errors import Invalid
-from ours.services.people import codes
+from ours.services.people import TooManyCodes, codes
 from ours.web.current import ours
 from ours.web.security import begin_session
 from ours.web.show.door import page, person
 from ours.web.throttle import throttle
 
-TOO_MANY_CODES = "Too many wrong codes. Wait an hour, or ask an admin to take your second factor away."
 _SECRET = "second_factor"  # noqa: S105 - where the session keeps it until it is set
 
 
@@ -51,18 +50,11 @@ def turn_off_second_factor() -> ResponseReturnValue:
 
 
 def _code() -> str:
-    """The one that was typed, if they may try another.
-
-    :raises Invalid: when they tried too many.
-    """
-    if not throttle().may_try_code(person().id):
-        raise Invalid(TOO_MANY_CODES, {"code": [TOO_MANY_CODES]})
     return request.form.get("code", "")
 
 
 def _refused(error: Invalid) -> ResponseReturnValue:
-    throttle().note_wrong_code(person().id)
-    return _form(error.errors), 400
+    return _form(error.errors), 429 if isinstance(error, TooManyCodes) else 400
 
 
 def _secret() -> str:
@@ -78,7 +70,7 @@ def _form(errors: dict[str, list[str]]) -> str:
         return render_template("sign_in/second_factor.html", errors=errors, left=left)
     secret = _secret()
     picture = segno.make(codes.address(secret, whose.email, request.host), error="m")
-    drawn = Markup(picture.svg_inline(scale=5, border=4, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - modules of a picture, no text
+    drawn = Markup(picture.svg_inline(omitsize=True, border=4, light="#fff", svgclass="qr", lineclass=None))  # noqa: S704 - modules of a picture, no text
     return render_template("sign_in/set_second_factor.html", errors=errors, picture=drawn, secret=secret)
 
 

@@ -7,12 +7,11 @@ from flask_login import logout_user
 from ours import clock
 from ours.errors import Invalid
 from ours.services.passwords import SHORTEST
-from ours.services.people import HalfWay, Person, wrong_code
+from ours.services.people import HalfWay, Person, TooManyCodes, wrong_code
 from ours.web.current import ours
 from ours.web.security import begin_session
 from ours.web.show.back import UNSAVED, local_path
 from ours.web.show.door import page, person
-from ours.web.show.second_factor import TOO_MANY_CODES
 from ours.web.throttle import throttle
 
 _WRONG = "Email and password do not match. A forgotten password is reset with `ours person reset EMAIL`."
@@ -45,12 +44,12 @@ def sign_in_code() -> ResponseReturnValue:
         return redirect(url_for("show.sign_in", next=local_path(request.args.get("next"))))
     if request.method == "GET":
         return _code_form("")
-    if not throttle().may_try_code(half.person_id):
-        return _code_form(TOO_MANY_CODES), 429
     code = request.form.get("code", "")
-    found = ours().people.finish(half, code, request.remote_addr or "")
+    try:
+        found = ours().people.finish(half, code, request.remote_addr or "")
+    except TooManyCodes as error:
+        return _code_form(str(error)), 429
     if found is None:
-        throttle().note_wrong_code(half.person_id)
         return _code_form(wrong_code()), 401
     return _come_in(found, "" if "".join(code.split()).isdecimal() else _recovered(found))
 

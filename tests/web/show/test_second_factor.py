@@ -1,5 +1,6 @@
 """Signing in with a code, and looking after one's second factor."""
 
+import json
 import re
 from collections.abc import Callable
 from html import unescape
@@ -8,7 +9,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from ours import clock
+from ours import clock, log
 from ours.bootstrap import Ours
 from tests.services.test_second_factors import shown
 from tests.web.show.conftest import PASSWORD, Browser
@@ -63,6 +64,33 @@ def test_a_wrong_code_is_refused_with_the_servers_time_and_guessing_is_slowed_do
     assert re.search(r"the server's says \d\d:\d\d:\d\d UTC", unescape(answers[0].text))
     assert other.post("/sign-in/code", code=shown(secret)).status_code == 429
     assert other.get("/").status_code == 302
+
+
+def test_the_log_says_that_a_password_was_right_and_what_became_of_the_code(
+    stranger: Browser, app: Flask, ada: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stranger.sign_in("ada@example.com")
+    secret, _ = set_up(stranger)
+    log.configure("INFO", "json")
+    other = Browser(app.test_client())
+    other.sign_in("ada@example.com")
+    for code in ("000000", shown(secret)):
+        other.post("/sign-in/code", code=code)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if '"address"' in line]
+    log.configure("WARNING", "text")
+    assert [(line["event"], line["person"], line["address"]) for line in lines] == [
+        ("code_asked", ada, "127.0.0.1"), ("code_refused", ada, "127.0.0.1"), ("signed_in", ada, "127.0.0.1"),
+    ]  # fmt: skip
+
+
+def test_there_is_a_picture_for_the_longest_email(stranger: Browser, here: Ours) -> None:
+    email = "😀" * 64 + "@" + "名" * 200 + ".example"
+    here.people.add(email, "viewer", password=PASSWORD, actor="cli")
+    stranger.sign_in(email)
+    stranger.post("/password", old=PASSWORD, new=PASSWORD + "!", again=PASSWORD + "!")
+    picture = re.search(r'<svg [^>]*class="qr"[^>]*>', stranger.page("/second-factor"))
+    assert picture
+    assert " width=" not in picture[0]  # it is as wide as there is room
 
 
 def test_a_recovery_code_lets_in_and_says_how_many_are_left(stranger: Browser, app: Flask, ada: int) -> None:
