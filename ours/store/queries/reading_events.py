@@ -139,6 +139,11 @@ def one(connection: Connection, event_id: str) -> Any | None:
     return connection.execute(select(events).where(_e.id == event_id)).one_or_none()
 
 
+def some(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """The whole rows of these, a few hundred at most, by id."""
+    return connection.execute(select(events).where(_e.id.in_(event_ids)).order_by(_e.id)).all()
+
+
 def payloads(connection: Connection, event_ids: Sequence[str]) -> dict[str, bytes]:
     """What is sealed, by event."""
     return dict(_PAYLOADS.among(connection, "id", event_ids))
