@@ -101,6 +101,26 @@ def test_a_merged_visitor_has_the_events_of_both(place: Place, overview: Overvie
     assert sorted(visitor.merged for visitor in merged if visitor) == [False, False, True]
 
 
+def test_a_visitor_who_was_too_many_to_be_named_has_the_events_of_all(
+    place: Place, overview: Overview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No database takes more than some 65,000 values in one statement."""
+    for number in range(5):
+        place.track(user_id=f"u{number}", distinct_id=str(number))
+        place.track(user_id=f"u{number}", external_id="customer-1", distinct_id=f"again {number}")
+    place.track(user_id="somebody else")
+    place.work()
+    whose = {row.visitor_id for row in overview.recent_events().rows}
+    (who,) = (one for one in whose if one and len(overview.recent_events(Filters(visitors=(one,))).rows) == 10)
+    found = overview.recent_events(Filters(visitors=(who,)))
+    monkeypatch.setattr(reading_events, "MOST_NAMED", 4)
+    with statements(place) as asked:
+        assert overview.recent_events(Filters(visitors=(who,))) == found
+    walk = next(values for text, values in asked if "occurred_at" in text and "ORDER BY" in text)
+    assert len(walk) < 5
+    assert overview.recent_events(Filters(visitors=(who,), mode="test")).rows == []
+
+
 @pytest.mark.parametrize(
     ("narrowed", "index"),
     [
