@@ -5,11 +5,13 @@ whatever the batches, the workers and the crashes. What takes long is done befor
 does not wait for the disk (docs/adr/0017): what a power failure undoes of it is routed again.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import accumulate, takewhile
 from typing import Any, NamedTuple
 
 import orjson
@@ -32,6 +34,8 @@ from ours.store.queries.events import Routed
 
 _logger = log.get("route")
 _BATCH = 500
+_MOST_MADE = 4_000
+"""So many dispatches are made in one transaction, for whoever stores an event waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Route:
         self._store = store
         self._registry = registry
         self._rulebook = Rulebook()
+        self._places: float = math.inf  # destinations; not known before the first batch
 
     def run(self, limit: int = _BATCH) -> int:
         """Route up to ``limit`` of the events that wait, the oldest first; answers how many.
@@ -103,7 +108,7 @@ class Route:
 
     def _batch(self, find: Callable[[Connection], Sequence[Row[Any]]]) -> int:
         with self._store.read() as connection:
-            rows = find(connection)
+            rows = self._fitting(connection, find(connection))
             if not rows:
                 return 0
             rows, facts, book, unopened = self._read(connection, rows)
@@ -121,6 +126,15 @@ class Route:
         if unopened:
             _logger.warning("unopened", events=len(unopened), reasons=dict(Counter(unopened.values())))
         return len(rows) + len(unopened)
+
+    def _fitting(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
+        """As many of these, the first ones, as make no more dispatches than one transaction should; one at least."""
+        if len(rows) * self._places <= _MOST_MADE:
+            return rows
+        planner = Planner(gates.current(connection, self._registry).values())
+        plans = (planner.plan(row.name, row.kind, row.mode, row.source_id, ()) for row in rows)
+        made = accumulate(len(plan.dispatches) for plan in plans)
+        return rows[: max(sum(1 for _ in takewhile(lambda count: count <= _MOST_MADE, made)), 1)]
 
     def _read(self, connection: Connection, rows: Sequence[Row[Any]]) -> "_Read":
         """Open the events with the visitors that they name; by id, why an event can't be: it is set aside."""
@@ -207,6 +221,7 @@ class Route:
     def _write_down(self, connection: Connection, resolved: Sequence[_Resolved], now: int) -> None:
         """The destinations are held still in this transaction, so that none changes its status in between."""
         known = gates.current(connection, self._registry, steady=True)
+        self._places = len(known)
         ordered = {one.destination_id for one in known.values() if one.ordered}
         planner = Planner(known.values())
         routed, made = [], []

@@ -1,5 +1,6 @@
 """Keys that seal: which are in use, and sealing anew with the newest what older ones have sealed, while all runs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ _NOT_THERE_YET = (
     " perhaps not open. Give each the same keys, start it again, and rotate then. Nothing was changed."
 )
 Progress = Callable[[str, int], None]
+Unopened = Counter[tuple[str, str]]
+"""How many can't be opened, by what is said of them and its code; there may be millions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +79,15 @@ class Secrets:
         """
         if strangers := self._strangers():
             raise Invalid(_NOT_THERE_YET.format(self._settings.sealing_key_id, ", ".join(strangers)))
-        unopened: list[Unsealable] = []
+        unopened = Unopened()
         self._note(actor)
         done = sum(self._shelf(shelf, progress, unopened) for shelf in SHELVES)
         self._note(actor, values=done)
         self._store.scrub()
         if unopened:
-            said = f"{done:,} values were sealed anew, and {len(unopened):,} were left as they are. {unopened[0]}"
-            raise Unsealable(said, unopened[0].reason)
+            (why, reason), *_ = unopened
+            said = f"{done:,} values were sealed anew, and {unopened.total():,} were left as they are. {why}"
+            raise Unsealable(said, reason)
         return done
 
     def _strangers(self) -> Sequence[str]:
@@ -100,7 +104,7 @@ class Secrets:
         with self._store.write() as connection:
             audit.record(connection, actor, "rotate", _SUBJECT, detail)
 
-    def _shelf(self, shelf: Shelf, progress: Progress, unopened: list[Unsealable]) -> int:
+    def _shelf(self, shelf: Shelf, progress: Progress, unopened: Unopened) -> int:
         """Twice, if somebody put an old value in while we walked past; with the old key gone, nobody does."""
         done, after = 0, None
         while True:
@@ -115,12 +119,12 @@ class Secrets:
                     done += queries.replace(connection, shelf, anew)
             progress(shelf.name, len(found))
 
-    def _anew(self, old: Iterable[Sealed], unopened: list[Unsealable]) -> Iterator[tuple[Sealed, bytes]]:
+    def _anew(self, old: Iterable[Sealed], unopened: Unopened) -> Iterator[tuple[Sealed, bytes]]:
         for one in old:
             try:
                 plain = self._store.sealer.open(one.value, one.bound)
             except Unsealable as error:
-                unopened.append(error)
+                unopened[str(error), error.reason] += 1
             else:
                 yield one, self._store.sealer.seal(plain, one.bound)
 

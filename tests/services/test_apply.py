@@ -493,3 +493,26 @@ def test_what_does_not_fit_its_plugin_can_be_applied_unchanged(ours: Ours) -> No
         destinations.change(connection, found, {"settings": sealed})
     assert ours.destinations.get(found).unfit
     assert not plan(ours, dump(ours.configuration.export())).changes
+
+
+def test_a_plan_and_what_it_does_read_no_more_for_each_rule_and_destination_because_there_are_many(
+    ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = 12
+    hooks = {f"Hook {n}": {"type": "webhook", "settings": {"url": "https://example.com", "secret": SECRET},
+                           "events": ["A", "B"]} for n in range(count)}  # fmt: skip
+    never = {"condition": {"property": "event.event", "operator": "Is", "value": "none"}}
+    rules = [{"name": f"Rule {n}", "covers": [f"Hook {n}"], "logic": never} for n in range(count)]
+    plan(ours, dump({"ours": 1, "destinations": hooks, "governance": rules})).make("cli")
+    changed = {name: one | {"events": ["A", "C"]} for name, one in hooks.items()}
+    noted = [one | {"note": "Anew."} for one in rules]
+    read: list[str] = []
+    lists, listed = destinations.allowed_names, type(ours.destinations).list
+    monkeypatch.setattr(destinations, "allowed_names", lambda connection: read.append("lists") or lists(connection))
+    monkeypatch.setattr(type(ours.destinations), "list", lambda self: read.append("whole") or listed(self))
+    made = plan(ours, dump({"ours": 1, "destinations": changed, "governance": noted}))
+    assert len(made.changes) == count + 1
+    assert read == ["whole", "lists"]  # once, for all of them
+    made.make("cli")
+    assert read == ["whole", "lists"]
+    assert all(one.events == ("A", "C") for one in listed(ours.destinations))

@@ -101,6 +101,26 @@ def test_a_merged_visitor_has_the_events_of_both(place: Place, overview: Overvie
     assert sorted(visitor.merged for visitor in merged if visitor) == [False, False, True]
 
 
+def test_a_visitor_who_was_too_many_to_be_named_has_the_events_of_all(
+    place: Place, overview: Overview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No database takes more than some 65,000 values in one statement."""
+    for number in range(5):
+        place.track(user_id=f"u{number}", distinct_id=str(number))
+        place.track(user_id=f"u{number}", external_id="customer-1", distinct_id=f"again {number}")
+    place.track(user_id="somebody else")
+    place.work()
+    whose = {row.visitor_id for row in overview.recent_events().rows}
+    (who,) = (one for one in whose if one and len(overview.recent_events(Filters(visitors=(one,))).rows) == 10)
+    found = overview.recent_events(Filters(visitors=(who,)))
+    monkeypatch.setattr(reading_events, "MOST_NAMED", 4)
+    with statements(place) as asked:
+        assert overview.recent_events(Filters(visitors=(who,))) == found
+    walk = next(values for text, values in asked if "occurred_at" in text and "ORDER BY" in text)
+    assert len(walk) < 5
+    assert overview.recent_events(Filters(visitors=(who,), mode="test")).rows == []
+
+
 @pytest.mark.parametrize(
     ("narrowed", "index"),
     [
@@ -179,6 +199,29 @@ def test_only_events_that_fit_are_looked_up_in_the_table(place: Place, narrowed:
     assert max(compared) < min(looked_up)
 
 
+def test_destinations_without_trouble_are_asked_for_no_more_and_of_many_with_it_fewer_are_counted(
+    place: Place, overview: Overview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = Filter(states=frozenset(TROUBLED))
+    for number in range(6):
+        place.destinations.turn_off(place.webhook(receiver, f"Off {number}", events=["Stops"]), actor="cli")
+    asked = []
+    for more in (3, 6):
+        for number in range(more):
+            place.webhook(receiver, f"Well {more} {number}")
+        with statements(place) as found:
+            overview.trouble(wanted)
+        asked.append(len(found))
+    assert asked[0] == asked[1]
+    for _ in range(3):
+        place.track("Stops", user_id="u1")
+    place.work()
+    assert [(cause.count, cause.more) for cause in overview.trouble(wanted).causes] == [(3, False)] * 6
+    for name, value in {"MOST_COUNTED": 3, "_IN_ALL": 12, "_FEWEST": 1}.items():
+        monkeypatch.setattr(f"ours.services.overview.trouble.{name}", value)
+    assert [(cause.count, cause.more) for cause in overview.trouble(wanted).causes] == [(2, True)] * 6
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -191,11 +234,13 @@ def test_only_events_that_fit_are_looked_up_in_the_table(place: Place, narrowed:
 def test_what_did_not_arrive_is_found_by_its_index_alone(place: Place, receiver: Receiver, wanted: Filter) -> None:
     place.webhook(receiver)
     with statements(place) as asked, place.store.read() as connection:
-        reading_trouble.page(connection, wanted, "f" * 32, 50, [(1, state) for state in wanted.states])
-        reading_trouble.reasons(connection, wanted, 10)
-    lanes = [one for one in asked if "replay_of" in one[0]]
-    assert len(lanes) == 2 * len(wanted.states)
-    for plan in plans(place, lanes):
+        reading_trouble.lanes(connection, wanted)
+        lanes = [(1, state) for state in wanted.states]
+        reading_trouble.page(connection, wanted, "f" * 32, 50, lanes)
+        reading_trouble.reasons(connection, wanted, 10, lanes)
+    walks = [one for one in asked if "replay_of" in one[0]]
+    assert len(walks) == 2 * len(wanted.states)
+    for plan in plans(place, [asked[0], *walks]):
         assert not SCANS.search(plan), plan
         assert "ix_dispatches_trouble" in plan or not place.store.is_sqlite, plan
         assert "FOR ORDER BY" not in plan, plan

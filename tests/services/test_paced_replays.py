@@ -1,6 +1,9 @@
 """Replays that go on by themselves: each once, none skipped, from wherever they were, and no further when paused."""
 
+from typing import Any
+
 import pytest
+import sqlalchemy as sa
 
 from ours.services import audit
 from ours.services.replay import Filter, PacedReplays, bulk, paced
@@ -109,6 +112,29 @@ def test_many_that_may_not_go_are_walked_past(place: Place, receiver: Receiver, 
     finish(replays, 40)
     assert {row.destination_id for row in rows(place) if row.replay_of} == {open_}
     assert len(repeated(place)) == 30
+
+
+def test_each_page_of_those_is_looked_through_in_a_transaction_of_its_own(
+    place: Place, receiver: Receiver, replays: PacedReplays, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stores an event waits for the transaction."""
+    barred = place.webhook(receiver)
+    rejected(place, 6)
+    place.destinations.update(barred, events=[], actor="cli")
+    replays.start(REJECTED, actor="cli")
+    took: list[sa.Connection] = []
+    take = bulk.Bulk.take
+
+    def noted(self: bulk.Bulk, connection: sa.Connection, *given: Any, **more: Any) -> int:
+        took.append(connection)
+        return take(self, connection, *given, **more)
+
+    monkeypatch.setattr(bulk.Bulk, "take", noted)
+    replays.tick()
+    assert len(took) == 3
+    assert len(set(map(id, took))) == 3
+    assert replays.list()[0].state == "done"
+    assert repeated(place) == []
 
 
 def test_test_events_go_to_the_sink_only(place: Place, receiver: Receiver, replays: PacedReplays) -> None:

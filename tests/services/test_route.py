@@ -225,3 +225,22 @@ def test_nothing_but_routing_is_left_to_a_power_failure(
     place.deliver.drain(threading.Event())
     assert len(receiver.requests) == 1
     assert set(waited) == {True}
+
+
+def test_many_destinations_make_a_batch_of_fewer_events_so_that_nobody_waits_long_for_it(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.route._MOST_MADE", 6)
+    for number in range(3):
+        place.webhook(receiver, f"Takes {number}", events=["Wide"])
+    place.webhook(receiver, "Takes all")
+    for name in ("Narrow", "Narrow", "Wide", "Narrow", "Wide", "Wide"):
+        place.track(name)
+    batches = []
+    while count := place.route.run():
+        batches.append((count, len(rows(place, dispatches.c.id))))
+    assert batches == [(3, 6), (2, 11), (1, 15)]  # 1 + 1 + 4, then 1 + 4, then 4
+    monkeypatch.setattr("ours.services.route._MOST_MADE", 2)
+    place.track("Wide")
+    assert place.route.run() == 1  # one at least
+    assert len(rows(place, dispatches.c.id)) == 19

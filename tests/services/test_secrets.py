@@ -1,6 +1,7 @@
 """The sealing key is changed while everything runs: whatever an old key sealed is sealed anew, and nothing is lost."""
 
 import base64
+import gc
 import secrets as randomness
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -131,7 +132,7 @@ def test_what_others_change_meanwhile_is_theirs(open_with: Callable[[str], Ours]
         (before,) = service.queries.page(connection, shelf, None, 10)
     both.destinations.update(1, settings={"url": "https://example.com/new"}, actor="cli")
     with both.store.write() as connection:
-        assert service.queries.replace(connection, shelf, both.secrets._anew([before], [])) == 0
+        assert service.queries.replace(connection, shelf, both.secrets._anew([before], service.Unopened())) == 0
     assert both.destinations.get(1).settings_shown["url"] == "https://example.com/new"
 
 
@@ -143,6 +144,22 @@ def test_a_value_whose_key_is_gone_is_said_and_not_thrown_away(
     with pytest.raises(Unsealable, match="Add the old key"):
         open_with(f"{NEW},{third}").secrets.rotate(actor="cli")
     assert set(older(open_with(KEY)).values()) == {0}
+
+
+def test_of_what_cannot_be_opened_nothing_is_kept_in_memory(
+    open_with: Callable[[str], Ours], receiver: Receiver
+) -> None:
+    """There may be a million of them, each with the frames that it was raised in."""
+    fill(open_with(KEY), receiver, 20)
+    third = base64.urlsafe_b64encode(randomness.token_bytes(32)).decode()
+    kept: list[int] = []
+
+    def look(_name: str, _count: int) -> None:
+        kept.append(sum(isinstance(one, Unsealable) for one in gc.get_objects()))
+
+    with pytest.raises(Unsealable, match="were left as they are"):
+        open_with(f"{NEW},{third}").secrets.rotate(look, actor="cli")
+    assert max(kept) <= 1
 
 
 def test_one_that_cannot_be_opened_keeps_no_other_from_being_sealed_anew(

@@ -29,6 +29,7 @@ from ours.store.tables import attempts, dispatches, events, forgotten, identifie
 from ours.store.tables import visitors as table
 from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.plans import statements
 from tests.services.scripted import Scripted, deliver, route_all, scripted
 
 ADMIN = Actor("ada@example.com", "admin")
@@ -126,6 +127,25 @@ def test_an_export_holds_all_that_is_kept(place: Place, visitors: Visitors, rece
     assert len(document["visitors"]) == 2
     assert {"canary-user"} <= {one["visitorId"] for one in document["visitors"]}
     assert Audit(place.store).list(1)[0].verb == "export"
+
+
+def test_an_export_asks_the_database_no_more_often_because_there_are_many_events(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    for name in ("One", "Two", "Three"):
+        place.webhook(receiver, name)
+    asked = []
+    for count in (2, 40):
+        for _ in range(count):
+            place.track(**JANE)
+        place.work()
+        with statements(place) as found:
+            document = visitors.export(the_one(visitors), actor=ADMIN)
+        asked.append(len(found))
+    assert asked[0] == asked[1]
+    assert [len(event["dispatches"]) for event in document["events"]] == [3] * 42
+    assert all(one["event"] == event["id"] and len(one["attempts"]) == 1
+               for event in document["events"] for one in event["dispatches"])  # fmt: skip
 
 
 def test_forgetting_leaves_that_events_were_and_where_they_went(

@@ -148,7 +148,7 @@ class DestinationsSection:
         return {self._sources.get(one).name: one for one in config.sources}
 
     def _ids(self, heard: Mapping[str, int]) -> dict[str, int]:
-        return {**{one.name: one.id for one in self._sources.list()}, **heard}
+        return {**{one.name: one.id for one in self._sources.names()}, **heard}
 
     def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
         ids = {naming.look(name): one for name, one in self._ids(heard).items()}

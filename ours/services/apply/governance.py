@@ -37,7 +37,9 @@ class GovernanceSection:
         if not isinstance(given, list | dict) or (isinstance(given, dict) and given):
             raise Invalid("governance must be a list of rules.")
         now = self._now()
-        wanted = [self._read(one, now, how) for one in given]
+        there = {naming.look(place.name): place.name for place in self._destinations.names()}
+        known = {**how.named.get("destinations", {}), **there}
+        wanted = [_read(one, now, known) for one in given]
         keys = [_key(rule) for rule in wanted]
         if double := next((rule["name"] for rule in wanted if keys.count(_key(rule)) > 1), None):
             raise Invalid(f'The rule "{double}" stands twice.')
@@ -48,28 +50,14 @@ class GovernanceSection:
         return [Change("change", "governance", "rules", details, lambda actor: self._put(after, actor, how.why))]
 
     def _now(self) -> list[dict[str, Any]]:
-        names = {one.id: one.name for one in self._destinations.list()}
+        names = {one.id: one.name for one in self._destinations.names()}
         return [
             rule.document() | {"covers": [names[one] if isinstance(one, int) else one for one in rule.covers]}
             for rule in self._governance.list()
         ]
 
-    def _read(self, given: Any, now: Sequence[Named], how: How) -> dict[str, Any]:
-        one = form.keys(given, _KEYS, "A rule")
-        where = f'The rule "{one.get("name", "")}"'
-        there = {naming.look(place.name): place.name for place in self._destinations.list()}
-        known = {**how.named.get("destinations", {}), **there}
-        covers = [_covered(name, known, where) for name in form.names(one.get("covers", []), f"{where}, covers")]
-        left = any(_key(rule) == str(one.get("name")).casefold() and not rule["covers"] for rule in now)
-        try:
-            (rule,) = from_documents([{**one, "name": str(one.get("name", "")), "covers": covers}])
-            checked = checked_rule(rule, set(known.values()), left=left, kept=[str(one["name"]) for one in now])
-        except Invalid as error:
-            raise Invalid(f"{where}: {error}") from None
-        return checked.document()
-
     def _put(self, after: Sequence[Named], actor: Who, why: str) -> None:
-        ids = {one.name: one.id for one in self._destinations.list()}
+        ids = {one.name: one.id for one in self._destinations.names()}
         there = {rule.name.casefold(): rule.id for rule in self._governance.list()}
         rules = [
             Rule(**{**rule, "covers": [one if one in _GROUPS else ids[one] for one in rule["covers"]]},
@@ -77,6 +65,19 @@ class GovernanceSection:
             for rule in after
         ]  # fmt: skip
         self._governance.put(rules, actor=actor, verb="apply", why=why)
+
+
+def _read(given: Any, now: Sequence[Named], known: Mapping[str, str]) -> dict[str, Any]:
+    one = form.keys(given, _KEYS, "A rule")
+    where = f'The rule "{one.get("name", "")}"'
+    covers = [_covered(name, known, where) for name in form.names(one.get("covers", []), f"{where}, covers")]
+    left = any(_key(rule) == str(one.get("name")).casefold() and not rule["covers"] for rule in now)
+    try:
+        (rule,) = from_documents([{**one, "name": str(one.get("name", "")), "covers": covers}])
+        checked = checked_rule(rule, set(known.values()), left=left, kept=[str(one["name"]) for one in now])
+    except Invalid as error:
+        raise Invalid(f"{where}: {error}") from None
+    return checked.document()
 
 
 def _merged(now: Sequence[Named], wanted: Sequence[Named], *, prune: bool) -> list[Named]:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+import orjson
 from marshmallow import ValidationError
 
 from ours import timebox
@@ -19,6 +20,9 @@ from ours.services.destinations.settings import sentences
 SETTINGS, MAPPING = "settings_invalid", "mapping_invalid"
 UNFIT = (SETTINGS, MAPPING)
 _LONGEST = 500
+_UNREAD = "Its mapping can't be read"
+_KEPT = 1_000
+"""So many verdicts on mappings are remembered; alerts ask for all of them every few seconds."""
 
 
 class Fitted(NamedTuple):
@@ -44,18 +48,42 @@ def fit(
     cases: Sequence[Mapping[str, Any]],
 ) -> Fitted | Unfit:
     """``raw``: the settings in clear, as JSON."""
+    settings = _settings(plugin, raw)
+    if isinstance(settings, Unfit):
+        return settings
     try:
-        settings = timebox.limited(partial(load_settings, plugin, raw))
+        return Fitted(settings, mapper_of(plugin, category, mapping, cases))
+    except (MappingInvalid, LogicInvalid) as error:
+        return _unfit(MAPPING, _UNREAD, error.errors, raw)
+
+
+def unfit(plugin: Plugin, category: str, raw: Mapping[str, Any], mapping: str, cases: str) -> Unfit | None:
+    """What ``fit`` would say against it; ``mapping`` and ``cases`` as JSON, read once, however often asked."""
+    settings = _settings(plugin, raw)
+    if isinstance(settings, Unfit):
+        return settings
+    errors = _faults(plugin, category, mapping, cases)
+    return _unfit(MAPPING, _UNREAD, errors, raw) if errors is not None else None
+
+
+@lru_cache(_KEPT)
+def _faults(plugin: Plugin, category: str, mapping: str, cases: str) -> Mapping[str, Any] | None:
+    try:
+        mapper_of(plugin, category, orjson.loads(mapping), orjson.loads(cases))
+    except (MappingInvalid, LogicInvalid) as error:
+        return error.errors
+    return None
+
+
+def _settings(plugin: Plugin, raw: Mapping[str, Any]) -> Mapping[str, Any] | Unfit:
+    try:
+        return timebox.limited(partial(load_settings, plugin, raw))
     except ValidationError as error:
         return _unfit(SETTINGS, "Its settings do not suit its plugin", error.messages_dict, raw)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001 - a plugin's bug concerns its own destinations
         return Unfit(SETTINGS, f"Its settings do not suit its plugin, which raised {type(error).__name__}.")
-    try:
-        return Fitted(settings, mapper_of(plugin, category, mapping, cases))
-    except (MappingInvalid, LogicInvalid) as error:
-        return _unfit(MAPPING, "Its mapping can't be read", error.errors, raw)
 
 
 def _unfit(reason: str, words: str, errors: Mapping[str, Any], raw: Mapping[str, Any]) -> Unfit:

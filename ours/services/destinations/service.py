@@ -234,7 +234,7 @@ class Destinations:
         audit.record(connection, actor, verb, subjects.destination(row.id), {"dispatches": concerned})
 
     def _config(self, connection: Connection, row: Any) -> Config:
-        return from_row(row, queries.allowed_names(connection).get(row.id, []), self._open(row))
+        return from_row(row, queries.allowed_of(connection, row.id), self._open(row))
 
     def _replace(
         self, connection: Connection, row: Any, before: Config, after: Config, change: Change, override: str
@@ -271,7 +271,7 @@ class Destinations:
 
     def _get(self, connection: Connection, destination_id: int) -> Destination:
         row = _row(connection, destination_id)
-        return self._destination(row, queries.allowed_names(connection).get(destination_id, []))
+        return self._destination(row, queries.allowed_of(connection, destination_id))
 
     def _destination(self, row: Any, events: Sequence[str]) -> Destination:
         opened, unopened = try_open(self._store.sealer, row.settings, binding.settings(row.id))

@@ -11,7 +11,7 @@ from ours.core.reasons import Reason
 from ours.plugin import Destination as Plugin
 from ours.services.destinations import limits, settings
 from ours.services.destinations.backlog import breaker_of
-from ours.services.destinations.fitting import Unfit, fit
+from ours.services.destinations.fitting import Unfit, unfit
 from ours.services.destinations.limits import Limits
 from ours.services.gates import category_of
 
@@ -55,7 +55,7 @@ def from_row(
     """``opened``: the settings in clear; ``plugin``: None when it is missing."""
     category = category_of(row, plugin)
     mapping, cases = orjson.loads(row.mapping), orjson.loads(row.cases)
-    fitted = fit(plugin, category, opened, mapping, cases) if plugin and not unopened else None
+    told = plugin is not None and not unopened and row.status != "removed"
     return Destination(
         id=row.id,
         name=row.name,
@@ -79,5 +79,5 @@ def from_row(
         created_at=row.created_at,
         updated_at=row.updated_at,
         unopened=unopened,
-        unfit=fitted if isinstance(fitted, Unfit) and row.status != "removed" else None,
+        unfit=unfit(plugin, category, opened, row.mapping, row.cases) if plugin and told else None,
     )

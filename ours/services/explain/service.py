@@ -96,7 +96,7 @@ class Explain:
 
     def _config(self, connection: Connection, row: Any) -> Config:
         settings, _ = try_open(self._store.sealer, row.settings, binding.settings(row.id))
-        return from_row(row, destinations.allowed_names(connection).get(row.id, []), settings)
+        return from_row(row, destinations.allowed_of(connection, row.id), settings)
 
     def _acted(self, connection: Connection, last: Any | None, destination: Any) -> tuple[Config, int, bool]:
         """The configuration of the last attempt, if it is kept, else the present one."""

@@ -86,13 +86,16 @@ def _sieved(
 
 
 def _narrowed(connection: Connection, filters: Filters) -> Narrowed:
+    family = tuple(each for one in filters.visitors for each in queries.merged_into(connection, one))
+    many = len(family) > queries.MOST_NAMED
     return Narrowed(
         name_key=name_key(filters.name) if filters.name else None,
         source_id=filters.source_id,
         mode=filters.mode,
         since=filters.since,
         until=filters.until,
-        visitors=tuple(each for one in filters.visitors for each in queries.merged_into(connection, one)),
+        visitors=() if many else family,
+        families=filters.visitors if many else (),
         destination_id=filters.sieve.destination_id if filters.sieve else None,
         state=filters.sieve.state if filters.sieve else None,
     )

@@ -1,5 +1,6 @@
 """The same as JSON for the command line: stable keys, moments in ISO 8601, requests exactly as they were kept."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,13 +45,21 @@ def why_not(unopened: Reason | None) -> Json:
 
 def event(connection: Connection, sealer: Sealer, row: Any) -> Json:
     """As ``ours event show`` prints it: the same, with all that was sent, and what there is to say."""
+    return whole(connection, sealer, [row])[0]
+
+
+def whole(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list[Json]:
+    """Several like that, in a handful of queries; ``found``: their whole rows, a few hundred at most."""
+    return [listed | _all_of(sealer, row) for row, listed in zip(found, events(connection, sealer, found), strict=True)]
+
+
+def _all_of(sealer: Sealer, row: Any) -> Json:
     body, _ = try_open(sealer, row.payload, binding.event(row.id))
     carried = {name: body.get(key, {}) for name, key in _CARRIED.items()}
     notes = [code for code in (row.notes or "").split(",") if code]
-    listed = events(connection, sealer, [row])[0]
     ended = [describe(code).words for code in notes if code.startswith(ABANDONED)]
-    listed |= {"abandoned": ended[0]} if ended else {}
-    return listed | {"kind": row.kind, "notes": notes, "warnings": body.get("warnings", [])} | carried
+    abandoned = {"abandoned": ended[0]} if ended else {}
+    return abandoned | {"kind": row.kind, "notes": notes, "warnings": body.get("warnings", [])} | carried
 
 
 _CARRIED = {
@@ -63,16 +72,26 @@ _CARRIED = {
 
 def dispatch(connection: Connection, sealer: Sealer, row: Any) -> Json:
     """As ``ours dispatch show`` prints it."""
-    attempts = reading_dispatches.attempts_of(connection, [row.id])
-    return {
-        "id": row.id,
-        "event": row.event_id,
-        "destination": row.destination,
-        "status": row.state,
-        "reason": row.reason,
-        "mode": row.mode,
-        "attempts": [_attempt(sealer, attempt) for attempt in attempts],
-    }
+    return dispatches(connection, sealer, [row])[0]
+
+
+def dispatches(connection: Connection, sealer: Sealer, found: Sequence[Any]) -> list[Json]:
+    """Several like that, in their order."""
+    tries: defaultdict[str, list[Json]] = defaultdict(list)
+    for attempt in reading_dispatches.attempts_of(connection, [row.id for row in found]):
+        tries[attempt.dispatch_id].append(_attempt(sealer, attempt))
+    return [
+        {
+            "id": row.id,
+            "event": row.event_id,
+            "destination": row.destination,
+            "status": row.state,
+            "reason": row.reason,
+            "mode": row.mode,
+            "attempts": tries[row.id],
+        }
+        for row in found
+    ]
 
 
 def _attempt(sealer: Sealer, row: Any) -> Json:

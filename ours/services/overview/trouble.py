@@ -15,6 +15,8 @@ from ours.store.queries import reading_trouble as queries
 from ours.store.queries.replay import Filter
 
 MOST_COUNTED = 1_000
+"""Of each destination in each state; fewer where those are many, so that not more than ``_IN_ALL`` are."""
+_IN_ALL, _FEWEST = 30_000, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,9 @@ def failed_tries(
 
 def page(connection: Connection, wanted: Filter, before: str | None, limit: int) -> Trouble:
     names = reading_events.destination_names(connection)
-    counted = queries.reasons(connection, wanted, MOST_COUNTED)
+    inhabited = queries.lanes(connection, wanted)
+    most = max(min(MOST_COUNTED, _IN_ALL // max(len(inhabited), 1)), _FEWEST)
+    counted = queries.reasons(connection, wanted, most, inhabited)
     lanes = {(row.destination_id, row.state) for row in counted}
     found = queries.page(connection, wanted, before, limit + 1, lanes)
     rows = [
@@ -110,7 +114,7 @@ def page(connection: Connection, wanted: Filter, before: str | None, limit: int)
     ]
     causes = [
         Cause(row.destination_id, names[row.destination_id], row.state, row.reason, describe(row.reason), row.count,
-              row.count >= MOST_COUNTED)
+              row.count >= most)
         for row in counted
     ]  # fmt: skip
     causes.sort(key=lambda cause: (-cause.count, cause.destination, cause.state))

@@ -30,7 +30,7 @@ _NOTED: Mapping[str, Verb] = {
     "cancelled": "replay_cancelled",
 }
 _PAGES = 10
-"""So many pages are looked through in one slice when all on them is barred."""
+"""So many pages are looked through at one go when all on them is barred."""
 Place = tuple[int, str, str | None]
 
 
@@ -109,27 +109,33 @@ class PacedReplays:
         with self._store.read() as connection:
             going = queries.running(connection)
         for replay_id in going:
-            with self._store.write() as connection:
-                row = queries.locked(connection, replay_id)
-                if row and row.state == "running":
-                    queries.change(connection, replay_id, self._slice(connection, row))
+            for _ in range(_PAGES):
+                if self._look_through_page(replay_id):
+                    break
+
+    def _look_through_page(self, replay_id: int) -> bool:
+        """In a transaction of its own, for whoever stores an event waits for it; whether that is all for now."""
+        with self._store.write() as connection:
+            row = queries.locked(connection, replay_id)
+            if row is None or row.state != "running":
+                return True
+            noted = self._slice(connection, row)
+            queries.change(connection, replay_id, noted)
+        return bool(noted["made"] > row.made or noted["state"] == "done")
 
     def _slice(self, connection: Connection, row: Any) -> dict[str, Any]:
-        """Make up to a chunk of them; what to note down."""
+        """Make up to a chunk of them, of one page; what to note down."""
         wanted = _read(row.wanted)
         left = CHUNK if row.most is None else min(row.most - row.made, CHUNK)
         place: Place | None = tuple(orjson.loads(row.place)) if row.place else None
-        made, over = 0, left <= 0
-        for _ in range(_PAGES):
-            if over or made:
-                break
+        ids: Sequence[str] = ()
+        if left > 0:
             ids, place = self._page(connection, wanted, place, row.upto)
-            over = not ids
-            made = self._bulk.take(connection, wanted, ids, left, fresh_id=row.fresh_id) if ids else 0
+        made = self._bulk.take(connection, wanted, ids, left, fresh_id=row.fresh_id) if ids else 0
         return {
             "made": row.made + made,
             "place": orjson.dumps(place).decode() if place else None,
-            "state": "done" if over or row.made + made == row.most else "running",
+            "state": "done" if not ids or row.made + made == row.most else "running",
             "updated_at": clock.now_ms(),
         }
 

@@ -105,6 +105,12 @@ def allowed_names(connection: Connection) -> dict[int, list[str]]:
     return names
 
 
+def allowed_of(connection: Connection, destination_id: int) -> list[str]:
+    """One destination's allow list as it was typed."""
+    query = select(allowed.c.name).where(allowed.c.destination_id == destination_id).order_by(allowed.c.name)
+    return list(connection.scalars(query))
+
+
 def insert_destination(connection: Connection, values: Mapping[str, Any]) -> int:
     """The new id. Its settings are sealed for that id, so they follow in a second step (``change``)."""
     fixed = {"status": "on", "settings": b"", "version": 1}

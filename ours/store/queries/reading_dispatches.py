@@ -5,7 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from ours.store.hand import Prepared
+from ours.store.chunks import batched
+from ours.store.hand import MOST, Prepared
 from ours.store.tables import attempts, destinations, dispatches
 
 _d = dispatches.c
@@ -19,7 +20,12 @@ def marks(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
 
 def of_event(connection: Connection, event_id: str) -> Sequence[Any]:
     """The event's dispatches whole, each with its destination's ``destination``, ``slug`` and ``standing``."""
-    return connection.execute(_whole().where(_d.event_id == event_id).order_by(_d.created_at, _d.id)).all()
+    return of_events(connection, [event_id])
+
+
+def of_events(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """The same of several events, a few hundred at most, in the order they were made."""
+    return connection.execute(_whole().where(_d.event_id.in_(event_ids)).order_by(_d.created_at, _d.id)).all()
 
 
 def one(connection: Connection, dispatch_id: str) -> Any | None:
@@ -28,8 +34,9 @@ def one(connection: Connection, dispatch_id: str) -> Any | None:
 
 def attempts_of(connection: Connection, dispatch_ids: Sequence[str]) -> Sequence[Any]:
     """All attempts of these dispatches, each dispatch's in their order."""
-    query = select(attempts).where(attempts.c.dispatch_id.in_(dispatch_ids))
-    return connection.execute(query.order_by(attempts.c.dispatch_id, attempts.c.number)).all()
+    order = (attempts.c.dispatch_id, attempts.c.number)
+    parts = (select(attempts).where(order[0].in_(part)).order_by(*order) for part in batched(dispatch_ids, MOST))
+    return [row for query in parts for row in connection.execute(query)]
 
 
 def _whole() -> Any:

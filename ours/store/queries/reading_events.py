@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Connection, and_, any_, literal, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select, true, tuple_
 
 from ours.store.hand import Prepared
 from ours.store.tables import destinations, dispatches, events, sources, visitors
@@ -16,6 +16,8 @@ from ours.store.tables.events import SHOWN
 from ours.store.tables.types import Id
 
 FURTHEST = 10_000
+MOST_NAMED = 1_000
+"""So many visitors may be named in a statement."""
 
 _e, _d = events.c, dispatches.c
 _PLACE = (_e.occurred_at, _e.id)
@@ -29,7 +31,8 @@ _DESTINATIONS = Prepared(select(destinations.c.id, destinations.c.name))
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """What a page is narrowed to. ``visitors`` are one visitor's ids: its own and those merged into it.
+    """What a page is narrowed to. ``visitors`` are one visitor's ids: its own and those merged into it. Where those are
+    more than ``MOST_NAMED``, ``families`` has its own instead.
 
     ``destination_id`` and ``state`` are about one and the same dispatch. Those whom an allow list refused have no row
     that says where to: they are all among what is found wherever one of them may be meant.
@@ -39,6 +42,7 @@ class Narrowed:
     source_id: int | None = None
     mode: str | None = None
     visitors: tuple[str, ...] = ()
+    families: tuple[str, ...] = ()
     since: int | None = None
     until: int | None = None
     destination_id: int | None = None
@@ -110,10 +114,11 @@ def _conditions(narrowed: Narrowed, steer: bool) -> Sequence[ColumnElement[bool]
     found: list[ColumnElement[bool]] = []
     if len(narrowed.visitors) == 1:
         found.append(_e.visitor_id == narrowed.visitors[0])
-    elif narrowed.visitors and steer:
+    elif narrowed.visitors:
         found.append(_e.visitor_id.in_(narrowed.visitors))
-    elif narrowed.visitors:  # as one value, for PostgreSQL takes 65,535, and a visitor may be more
-        found.append(_e.visitor_id == any_(literal(narrowed.visitors, ARRAY(Id))))
+    elif narrowed.families:
+        whose = (column.in_(narrowed.families) for column in (visitors.c.id, visitors.c.alias_of))
+        found.append(_e.visitor_id.in_(select(visitors.c.id).where(or_(*whose))))
     if narrowed.name_key is not None:
         found.append((_e.name_key + "" if steer and found else _e.name_key) == narrowed.name_key)
     if narrowed.source_id is not None:
@@ -139,6 +144,11 @@ def _dispatched(narrowed: Narrowed, steer: bool) -> Iterable[ColumnElement[bool]
 def one(connection: Connection, event_id: str) -> Any | None:
     """The whole row, of either kind."""
     return connection.execute(select(events).where(_e.id == event_id)).one_or_none()
+
+
+def some(connection: Connection, event_ids: Sequence[str]) -> Sequence[Any]:
+    """The whole rows of these, a few hundred at most, by id."""
+    return connection.execute(select(events).where(_e.id.in_(event_ids)).order_by(_e.id)).all()
 
 
 def payloads(connection: Connection, event_ids: Sequence[str]) -> dict[str, bytes]:

@@ -12,9 +12,8 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, 
 from ours import ids
 from ours.core.retry import TROUBLED
 from ours.store.hand import Prepared
-from ours.store.queries import reading_events
 from ours.store.queries.replay import Filter, is_last
-from ours.store.tables import attempts, dispatches, events
+from ours.store.tables import attempts, destinations, dispatches, events
 from ours.store.tables.dispatches import TROUBLE
 
 Lane = tuple[int, str]
@@ -47,10 +46,15 @@ def page(
     return connection.execute(query.order_by(_d.id.desc())).all()
 
 
-def reasons(connection: Connection, wanted: Filter, most: int) -> Sequence[Any]:
+def lanes(connection: Connection, wanted: Filter) -> list[Lane]:
+    """Those in which anything lies. Most are empty where there are many destinations, and are asked for no more."""
+    place = wanted.destination_id
+    found = connection.execute(_INHABITED if place is None else _INHABITED.where(destinations.c.id == place))
+    return [(row.id, state) for row in found for state in TROUBLED if state in wanted.states and getattr(row, state)]
+
+
+def reasons(connection: Connection, wanted: Filter, most: int, lanes: Iterable[Lane]) -> Sequence[Any]:
     """How many match by destination, state and reason; the newest ``most`` of each lane are counted."""
-    places = [wanted.destination_id] if wanted.destination_id else reading_events.destination_names(connection)
-    lanes = [(place, state) for place in places for state in sorted(wanted.states & set(TROUBLED))]
     return _of_lanes(connection, _counted, _narrowed(wanted, None), most, lanes)
 
 
@@ -80,6 +84,13 @@ _LATELY = Prepared(
     .order_by(_tries.c.started_at.desc())
     .limit(bindparam("most"))
 )
+_INHABITED = select(
+    destinations.c.id,
+    *(
+        select(_d.id).where(TROUBLE, _d.destination_id == destinations.c.id, _d.state == state).exists().label(state)
+        for state in TROUBLED
+    ),
+).order_by(destinations.c.id)
 _end = select(_d.id).where(TROUBLE, _d.destination_id == bindparam("place"), _d.state == bindparam("state"))
 _OLDEST = Prepared(_end.order_by(_d.id).limit(bindparam("most")))
 _YOUNGEST = Prepared(_end.order_by(_d.id.desc()).limit(bindparam("most")))

@@ -16,6 +16,8 @@ from ours.web.current import ours
 from ours.web.show.door import page, person
 
 _ROWS = 25
+_MOST = 100
+"""So many of whom a visitor was are listed; the export has all."""
 
 
 @page("/visitors", "viewer", ["GET", "POST"])
@@ -42,7 +44,13 @@ def visitor(visitor_id: str) -> str:
     found = ours().visitors.show(visitor_id, actor=person().actor)
     cursor = read_cursor(request.args.get("after"), newer=True) or read_cursor(request.args.get("before"))
     rows = ours().overview.recent_events(Filters(visitors=(found.id,)), cursor, _ROWS)
-    return render_template("visitors/visitor.html", visitor=found, page=rows)
+    identifiers = found.identifiers
+    if len(identifiers) > _MOST:
+        identifiers = sorted(identifiers, key=lambda one: one.value is None)[:_MOST]
+    return render_template(
+        "visitors/visitor.html", visitor=found, page=rows, identifiers=identifiers, merged=found.merged[:_MOST],
+        left_out=(len(found.identifiers) - len(identifiers), max(len(found.merged) - _MOST, 0)),
+    )  # fmt: skip
 
 
 @page("/visitors/<visitor_id>/export", "admin", ["POST"])

@@ -49,6 +49,25 @@ def test_found_in_both_modes_they_are_listed_and_a_stranger_is_said_to_be_nobody
     assert editor.post("/visitors", identifier=" ").status_code == 400
 
 
+def test_of_a_visitor_who_was_many_some_are_listed_and_the_rest_counted(
+    editor: Browser, send: Callable[..., str], work: Callable[[], None], here: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.web.show.visitors._MOST", 2)
+    for number in range(5):
+        send(user_id=f"many{number}")
+        send(user_id=f"many{number}", external_id="customer-1", email_sha256=f"{number:064x}")
+    work()
+    (found,) = here.visitors.find("customer-1", "externalId", actor="cli")
+    profile = here.visitors.show(found.id, actor="cli")
+    assert (len(profile.merged), len(profile.identifiers)) == (4, 6)
+    page = unescape(editor.page(f"/visitors/{found.id}"))
+    assert sum(one in page for one in [id_[:8] for id_, _ in profile.merged]) == 2
+    assert "And 2 more. The export names them all." in page
+    assert "And 4 more. Of an email and of earlier identifiers only a hash is kept." in page
+    assert "an earlier one" not in page  # what is known in clear comes first
+    assert "customer-1" in page
+
+
 def test_an_admin_exports_and_forgets_and_gets_a_receipt(
     admin: Browser, jane: str, here: Ours, work: Callable[[], None]
 ) -> None:
