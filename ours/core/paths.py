@@ -116,7 +116,7 @@ def parse(text: str) -> Path:
         return Path(bare, _under(bag, words[2:], UNDEFINED), _under(bag, words[2:], None))
     if words[0] == "visitor" and len(words) > 1 and words[1] in USER_PROPERTIES and words[1] != "external_id":
         keys = _kept(words[1:])
-        return Path(bare, _under(_VISITOR, keys, UNDEFINED), _under(_VISITOR, keys, None))
+        return Path(".".join(("visitor", *keys)), _under(_VISITOR, keys, UNDEFINED), _under(_VISITOR, keys, None))
     raise PathError(f"There is no “{bare}”. {_advice(words)}")
 
 

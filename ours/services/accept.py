@@ -1,5 +1,6 @@
 """Takes events in: whose key is it, which row does it become, and is it durable?"""
 
+import re
 import shutil
 import threading
 import time
@@ -20,6 +21,7 @@ from ours.store.queries import events, server, sources, volumes
 from ours.store.queries.events import NewEvent
 from ours.store.writer import Writer, Written
 
+_WHOLE_FLOAT = re.compile(rb"\.0[,}\]]")  # not a text, in which it is common: Mozilla/5.0 (…
 _KEY_FRESH = 1.0
 _GAUGE_FRESH = 1.0
 _TRIAL_FRESH = 1.0
@@ -257,4 +259,4 @@ def _said(item: Incoming, body: dict[str, Any]) -> bytes:
     if item.time is not None:
         told = {**told, "time": item.time}
     data = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
-    return orjson.dumps(bags.whole(told), option=orjson.OPT_SORT_KEYS) if b".0" in data else data
+    return orjson.dumps(bags.whole(told), option=orjson.OPT_SORT_KEYS) if _WHOLE_FLOAT.search(data) else data

@@ -128,6 +128,7 @@ def test_logic_over_paths_that_lead_nowhere_never_fires(written: Any, found: Any
 @pytest.mark.parametrize("name", ["rejected_categories", "rejectedCategories"])
 def test_a_rule_finds_a_consent_under_either_name_that_the_door_takes(name: str) -> None:
     asked = read(condition("Contains", "ads", f"visitor.consent.{name}"))
+    assert [one.path.text for one in asked.conditions()] == ["visitor.consent.rejected_categories"]
     assert asked.fires(context(consent={"rejected_categories": ["ads"]}))
     assert not asked.fires(context(consent={"accepted_categories": ["ads"]}))
 

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 import pytest
 import sqlalchemy as sa
 
 from ours import clock
+from ours.core import bags
 from ours.core.incoming import Incoming
 from ours.errors import Busy
 from ours.services.accept import Accept, Caller
@@ -103,6 +105,25 @@ def test_a_repeat_from_a_language_that_writes_whole_numbers_otherwise_does_not_d
         ],
     )
     assert (same.differs, other.differs) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("properties", "walked"),
+    [
+        ({"browser": "Mozilla/5.0 (X11)", "price": 10.05}, 0),
+        ({"a": 9.0}, 1),
+        ({"a": 9.0, "b": 1}, 1),
+        ({"a": [9.0]}, 1),
+    ],
+)
+def test_only_what_holds_a_whole_number_written_as_a_float_is_walked_for_it(
+    accept: Accept, monkeypatch: pytest.MonkeyPatch, properties: dict[str, Any], walked: int
+) -> None:
+    """Nearly every event holds the name of a browser."""
+    asked: list[Any] = []
+    monkeypatch.setattr(bags, "whole", lambda clean: asked.append(clean) or clean)
+    accept.accept(Caller(1, 1, "live"), [purchase(distinct_id="o1", event_properties=properties)])
+    assert len(asked) == walked
 
 
 def test_a_repeat_with_another_time_differs_and_one_without_is_as_good_as_the_first(accept: Accept) -> None:

@@ -102,6 +102,12 @@ class People:
         _logger.info("code_asked", person=row.id, address=address)
         return half
 
+    def awaits_code(self, half: HalfWay) -> bool:
+        """Whether a code leads on: not when their sessions were ended meanwhile, or their second factor removed."""
+        with self._store.read() as connection:
+            row = queries.one(connection, half.person_id)
+        return row is not None and row.session == half.session and row.second_factor_at is not None
+
     def finish(self, half: HalfWay, code: str, address: str = "") -> Person | None:
         """The person, if ``code`` is good: their authenticator's, or one of their recovery codes.
 

@@ -61,7 +61,8 @@ def _recovered(found: Person) -> str:
 
 def _half_way() -> HalfWay | None:
     person_id, number, since = session.get("half_way") or (0, 0, 0)
-    return HalfWay(person_id, number) if 0 <= clock.now_ms() - since <= _HALF_WAY else None
+    half = HalfWay(person_id, number)
+    return half if 0 <= clock.now_ms() - since <= _HALF_WAY and ours().people.awaits_code(half) else None
 
 
 def _come_in(found: Person, told: str = "") -> ResponseReturnValue:

@@ -116,6 +116,18 @@ def test_the_code_is_asked_for_only_a_moment_after_the_password(
         assert other.get("/").status_code == 302
 
 
+def test_who_waits_for_a_code_while_an_admin_removes_the_factor_begins_again_and_is_in(
+    stranger: Browser, app: Flask, ada: int, here: Ours
+) -> None:
+    stranger.sign_in("ada@example.com")
+    secret, _ = set_up(stranger)
+    other = Browser(app.test_client())
+    other.sign_in("ada@example.com")
+    here.second_factors.remove(ada, actor="cli")
+    assert other.post("/sign-in/code", follow=False, code=shown(secret)).location == "/sign-in"
+    assert other.sign_in("ada@example.com").request.path == "/"
+
+
 def test_half_way_in_is_not_in(stranger: Browser, app: Flask, ada: int) -> None:
     stranger.sign_in("ada@example.com")
     set_up(stranger)
