@@ -23,8 +23,6 @@ from ours.services.retention import Retention
 from ours.services.visitors import Receipt, Visitors, forgetting
 from ours.store import Store
 from ours.store.queries import forgetting as queries
-from ours.store.queries import reading_events
-from ours.store.queries.reading_events import Narrowed
 from ours.store.tables import attempts, dispatches, events, forgotten, identifiers, seen
 from ours.store.tables import visitors as table
 from tests.receiver import Receiver
@@ -373,15 +371,6 @@ def test_who_was_many_is_found_and_removed_whole(place: Place, visitors: Visitor
         assert len(queries.identifiers_of(connection, family)) == 3
         assert queries.remove(connection, family) == 3
     assert rows(place.store, sa.select(table.c.id)) == []
-
-
-def test_the_events_of_who_was_many_are_shown(place: Place, visitors: Visitors) -> None:
-    event_id = place.track(**JANE).event_id
-    place.work()
-    one = the_one(visitors)
-    narrowed = Narrowed(visitors=(one, *(f"{number:032x}" for number in range(65_600))))
-    with place.store.read() as connection:
-        assert [row.id for row in reading_events.page(connection, narrowed, None, 50).rows] == [event_id]
 
 
 def test_a_backup_that_brings_somebody_back_is_forgotten_again(
