@@ -1,5 +1,6 @@
 """A plugin that lacks a package is listed with the line that installs it, and nothing else fails."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ from ours.registry import PluginBroken, load, load_at
 from ours.registry.extras import extra_with, first_missing, line_for
 from ours.settings import Settings
 
-PIP = f"{sys.executable} -m pip"
+PIP = f"{shlex.quote(sys.executable)} -m pip"
 PLUGIN = """
 from ours.plugin import Destination, Request, hookimpl
 {imports}
