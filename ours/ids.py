@@ -1,5 +1,6 @@
 """Makes every id and key, and tells an id. An id is a UUIDv7 as 32 hex digits: its text order is its order in time."""
 
+import hashlib
 import secrets
 import string
 
@@ -37,6 +38,11 @@ def new_key(mode: str) -> str:
 def new_token() -> str:
     """A token of 40 random characters (206 bits). Its beginning lets scanners of code find one that was left lying."""
     return TOKEN_PREFIX + "".join(secrets.choice(_ALPHABET) for _ in range(40))
+
+
+def of_secret_key(key: bytes) -> str:
+    """8 hex digits by which a key of the ring is named, in sealed values and to people; they say nothing of the key."""
+    return hashlib.sha256(key).hexdigest()[:8]
 
 
 def new_password() -> str:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from ours import processes
+from ours import ids, processes
 from ours.errors import Invalid, Unsealable
 from ours.services import audit
 from ours.services.actors import Who, needs
@@ -13,7 +13,6 @@ from ours.store import Store
 from ours.store.queries import sealed as queries
 from ours.store.queries import whole
 from ours.store.queries.sealed import SHELVES, Sealed, Shelf
-from ours.store.sealing import Ring, Sealer
 
 _CHUNK = 200
 _SUBJECT = "secret keys"
@@ -64,8 +63,9 @@ class Secrets:
         """
         if not add_own_key(self._settings):
             raise Invalid("The keys come from OURS_SECRET_KEYS: put a new one first there, and start again.")
+        newest = ids.of_secret_key(present_keys(self._settings)[0])
         with self._store.write() as connection:
-            audit.record(connection, actor, "add_key", _SUBJECT, {"key": _newest(present_keys(self._settings))})
+            audit.record(connection, actor, "add_key", _SUBJECT, {"key": newest})
 
     @needs("admin")
     def rotate(self, progress: Progress = lambda _name, _count: None, *, actor: Who) -> int:
@@ -100,7 +100,7 @@ class Secrets:
         return sorted({note or "unknown" for note in notes if note is not None} - {self._settings.sealing_key_id})
 
     def _note(self, actor: Who, **told: int) -> None:
-        detail = {**told, "key": _newest(self._settings.secret_keys)}
+        detail = {**told, "key": self._settings.sealing_key_id}
         with self._store.write() as connection:
             audit.record(connection, actor, "rotate", _SUBJECT, detail)
 
@@ -127,8 +127,3 @@ class Secrets:
                 unopened[str(error), error.reason] += 1
             else:
                 yield one, self._store.sealer.seal(plain, one.bound)
-
-
-def _newest(ring: Ring) -> str:
-    """The id of the key that seals from now on."""
-    return Sealer(ring).key_ids[0]

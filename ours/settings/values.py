@@ -5,6 +5,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ours import ids
 from ours.settings.kinds import Network
 
 _LOOPBACK = {"127.0.0.1", "::1"}
@@ -62,7 +63,7 @@ class Settings:
     @property
     def sealing_key_id(self) -> str:
         """Which key seals in this process, as sealed values and `ours doctor` name it."""
-        return hashlib.sha256(self.secret_keys[0]).hexdigest()[:8]
+        return ids.of_secret_key(self.secret_keys[0])
 
     @property
     def embedded_database(self) -> bool:

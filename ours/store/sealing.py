@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ours import ids
 from ours.errors import Damaged, KeyMissing
 
 Ring = tuple[bytes, ...]
@@ -104,7 +105,7 @@ def _id(head: bytes) -> str:
 
 
 def _boxes(ring: Ring) -> dict[bytes, AESGCM]:
-    return {_VERSION + hashlib.sha256(key).digest()[:_KEY_ID]: AESGCM(derive(key, "seal")) for key in ring}
+    return {_VERSION + bytes.fromhex(ids.of_secret_key(key)): AESGCM(derive(key, "seal")) for key in ring}
 
 
 class _Nonces:
