@@ -131,6 +131,7 @@ def test_everything_works_without_a_script(chromium: Browser, address: str, seed
     page.get_by_role("link", name="Recent events").click()
     page.get_by_label("Mode").select_option("test")
     page.get_by_role("button", name="Filter").click()
+    page.wait_for_url("**mode=test*")
     rows = page.get_by_role("row")
     assert rows.count() - 1 == page.locator(".test-tag").count() > 0
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
