@@ -50,6 +50,7 @@ def run(settings: Settings, station: str) -> None:
     ours = Ours(settings)
     try:
         processes.keep_memory()
+        _ = ours.registry  # in the main thread: in one beside it, nothing would end a plugin that hangs
         if station == "scheduler":
             _schedule(ours)
         else:

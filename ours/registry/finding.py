@@ -87,7 +87,7 @@ def _load(origin: Origin, file: Path) -> ModuleType:
 
 
 def _forget(module_name: str) -> None:
-    for known in [known for known in sys.modules if known == module_name or known.startswith(f"{module_name}.")]:
+    for known in [known for known in tuple(sys.modules) if known == module_name or known.startswith(f"{module_name}.")]:
         del sys.modules[known]
 
 

@@ -5,7 +5,9 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +79,28 @@ def test_a_worker_may_have_as_many_files_open_as_the_system_allows(
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (min(most, 65_536), most)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, given)
+
+
+def test_plugins_are_imported_by_the_thread_that_can_end_one_that_hangs(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also by a scheduler that stands by, in which a thread beside the main one is the first to need them."""
+    told = tmp_path / "by"
+    settings.plugins_dir.mkdir()
+    (settings.plugins_dir / "tells.py").write_text(
+        f"import pathlib, threading\npathlib.Path({str(told)!r}).write_text(threading.current_thread().name)\n"
+    )
+
+    def stand_by(*_: Any) -> bool:
+        while not told.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return False
+
+    monkeypatch.setattr(worker, "_WATCH_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "_lead", stand_by)
+    worker.run(settings, "scheduler")
+    assert told.read_text() == threading.main_thread().name
 
 
 @pytest.mark.parametrize("style", ["json", "text"])

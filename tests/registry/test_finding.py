@@ -4,6 +4,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -97,6 +98,21 @@ def test_no_plugin_can_be_imported_by_name_or_stand_in_for_a_module(
     assert sys.path == before
     assert "json.py" not in Path(str(sys.modules["json"].__file__)).parts
     assert str(tmp_path) not in str(sys.modules["json"].__file__)
+
+
+def test_a_module_that_is_imported_by_another_thread_meanwhile_is_no_fault_of_a_plugin(
+    drop_in: Callable[[str, str], Path], loaded: Callable[[], Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Name(str):
+        __slots__ = ()
+
+        def startswith(self, *_: Any) -> bool:  # while the names are looked through
+            monkeypatch.setitem(sys.modules, "another", sys)
+            return False
+
+    monkeypatch.setitem(sys.modules, Name("first"), sys)
+    drop_in("tiny.py", PLUGIN.format(slug="tiny"))
+    assert loaded().get("tiny") is not None
 
 
 def test_an_installed_package_is_found_by_its_entry_point(
