@@ -72,12 +72,8 @@ class Route:
 
         :raises Busy: when the database is away.
         """
-        with self._store.alone("route") as mine:
-            return self._together(limit) if mine else 0
-
-    def _together(self, limit: int) -> int:
         try:
-            return self._batch(partial(events.unrouted, limit=limit))
+            return self._alone(partial(events.unrouted, limit=limit))
         except Busy:
             raise
         except Exception:  # noqa: BLE001 - it is raised again unless single events are the cause
@@ -93,7 +89,7 @@ class Route:
         failed: dict[str, Exception] = {}
         for row in rows:
             try:
-                self._batch(partial(_itself, row))
+                self._alone(partial(events.waiting, key=row.id))
             except Busy:
                 raise
             except Exception as error:  # noqa: BLE001 - raised or logged below
@@ -105,6 +101,10 @@ class Route:
         with self._store.write(durable=False) as connection:
             events.set_aside(connection, dict.fromkeys(failed, UNROUTABLE))
         return len(rows)
+
+    def _alone(self, find: Callable[[Connection], Sequence[Row[Any]]]) -> int:
+        with self._store.surely_alone("route") as mine:
+            return self._batch(find) if mine else 0
 
     def _batch(self, find: Callable[[Connection], Sequence[Row[Any]]]) -> int:
         with self._store.read() as connection:
@@ -234,10 +234,6 @@ class Route:
                 made.append(owing.dispatch(planned, row.id, row.mode, now, lane))
         dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
-
-
-def _itself(row: Row[Any], _: Connection) -> Sequence[Row[Any]]:
-    return [row]
 
 
 def _routed(item: _Resolved, plan: Plan) -> Routed:

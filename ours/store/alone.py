@@ -5,10 +5,14 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, func, literal, select
 
 from ours import processes
+
+_STILL = "120s"
+"""Who holds a lock and does nothing for so long is taken for frozen: PostgreSQL ends its session, and so its lock."""
 
 
 @contextmanager
@@ -23,13 +27,27 @@ def by_file(folder: Path, station: str) -> Iterator[bool]:
 
 
 @contextmanager
-def by_server(connection: Connection, station: str) -> Iterator[bool]:
-    """``connection`` is held for as long as the block lasts."""
-    number = int.from_bytes(hashlib.sha256(f"ours/{station}".encode()).digest()[:8], signed=True)
-    connection.execution_options(isolation_level="AUTOCOMMIT")  # for long, perhaps: no open transaction
-    mine = bool(connection.scalar(select(func.pg_try_advisory_lock(number))))
+def by_session(connection: Connection, station: str, *, for_long: bool) -> Iterator[bool]:
+    """``connection`` is held for as long as the block lasts; ``for_long``: however long that is."""
+    connection.execution_options(isolation_level="AUTOCOMMIT")  # for a while: no open transaction
+    mine = bool(connection.scalar(select(func.pg_try_advisory_lock(_number(station)))))
     try:
+        if mine and not for_long:
+            connection.execute(_idle(_STILL))
         yield mine
     finally:
         if mine:
-            connection.execute(select(func.pg_advisory_unlock(number)))
+            connection.execute(_idle("0").add_columns(func.pg_advisory_unlock(_number(station))))
+
+
+def by_transaction(connection: Connection, station: str) -> bool:
+    """Whether the lock is that of the transaction which is open on ``connection``, until it ends."""
+    return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_number(station)))))
+
+
+def _number(station: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"ours/{station}".encode()).digest()[:8], signed=True)
+
+
+def _idle(most: str) -> Select[Any]:
+    return select(func.set_config("idle_session_timeout", most, literal(value=False)))

@@ -133,12 +133,16 @@ class Store:
 
         :raises Busy: as ``write`` does.
         """
-        with self.write() as connection:
-            token = self._whole.set(connection)
-            try:
-                yield
-            finally:
-                self._whole.reset(token)
+        with self.write() as connection, self._all_on(connection):
+            yield
+
+    @contextmanager
+    def _all_on(self, connection: Connection) -> Iterator[None]:
+        token = self._whole.set(connection)
+        try:
+            yield
+        finally:
+            self._whole.reset(token)
 
     def turn(self) -> AbstractContextManager[None]:
         """On SQLite: while the block lasts, no other process writes."""
@@ -188,14 +192,32 @@ class Store:
             driver.execute(_NO_WAIT_THERE)
 
     @contextmanager
-    def alone(self, station: str) -> Iterator[bool]:
-        """Whether this process is the only one at ``station`` for as long as the block lasts; never waits."""
+    def alone(self, station: str, *, for_long: bool = False) -> Iterator[bool]:
+        """Whether this process is the only one at ``station`` for as long as the block lasts; never waits.
+
+        PostgreSQL takes it from a process that seems to be frozen, or whose connection is lost: two may be at it then,
+        unless it is ``for_long``.
+        """
         if self._file is not None:
             with alone.by_file(self._file.parent, station) as mine:
                 yield mine
         else:
-            with self.read() as connection, alone.by_server(connection, station) as mine:
+            with self.read() as connection, alone.by_session(connection, station, for_long=for_long) as mine:
                 yield mine
+
+    @contextmanager
+    def surely_alone(self, station: str) -> Iterator[bool]:
+        """As ``alone``, and nothing that was read there is ever written when another may have been at it since.
+
+        On PostgreSQL the block is one transaction, as of ``write(durable=False)``, and the lock is that transaction's.
+        SQLite's is the kernel's: nobody takes it from a process that lives.
+        """
+        if self._file is not None:
+            with self.alone(station) as mine:
+                yield mine
+        else:
+            with self.write(durable=False) as connection, self._all_on(connection):
+                yield alone.by_transaction(connection, station)
 
     def tend(self) -> None:
         """To be called several times a second, by any process: keeps SQLite's write-ahead log short.

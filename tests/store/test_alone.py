@@ -1,6 +1,8 @@
 """A station that only one process may hold: the next takes it over, also when the holder is lost."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -8,7 +10,7 @@ import sqlalchemy as sa
 
 from ours.errors import Busy
 from ours.settings import Settings
-from ours.store import Store
+from ours.store import Store, alone
 
 
 def test_one_at_a_time_and_then_the_next(
@@ -42,3 +44,40 @@ def test_a_holder_whose_connection_is_cut_holds_nothing_more(
     assert took_over == [True]
     leader.close()
     standby.close()
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_who_is_frozen_while_alone_is_not_alone_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server ends a session that does nothing, and frees its lock, unless the work is known to take long."""
+    monkeypatch.setattr(alone, "_STILL", "50ms")
+    with pytest.raises(Busy), store.alone("scheduler"):
+        _when_free(store, "scheduler")
+    with store.alone("retention", for_long=True):
+        time.sleep(0.2)
+        with store.alone("retention") as taken:
+            assert not taken
+
+
+def test_nothing_of_what_is_done_surely_alone_is_half_done(store: Store, engine_kind: str) -> None:
+    with store.surely_alone("route") as first:
+        with ThreadPoolExecutor(1) as thread:
+            assert not thread.submit(_is_free, store, "route").result()
+        assert first
+        with store.read() as reading, store.write() as writing:
+            assert (reading is writing) == (engine_kind == "postgresql")
+    assert _is_free(store, "route")
+
+
+def _is_free(store: Store, station: str) -> bool:
+    with store.surely_alone(station) as mine:
+        return mine
+
+
+def _when_free(store: Store, station: str) -> None:
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends:
+        with store.alone(station) as mine:
+            if mine:
+                return
+        time.sleep(0.02)
+    pytest.fail("it is still held")

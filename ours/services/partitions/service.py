@@ -167,7 +167,7 @@ class Partitions:
         """Neither the scheduler sees to the days, nor retention deletes, while the block lasts."""
         ends = time.monotonic() + _PATIENCE
         while True:
-            with self._store.alone("retention") as mine:
+            with self._store.alone("retention", for_long=True) as mine:
                 if mine:
                     yield
                     return

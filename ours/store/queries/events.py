@@ -85,13 +85,9 @@ WAITS = and_(UNROUTED, events.c.notes.is_(None))
 """For the router; what was set aside does not."""
 _ASIDE = and_(UNROUTED, events.c.notes.is_not(None))
 _IN_ORDER = (events.c.notes, events.c.id)  # of the index: PostgreSQL would sort by the id alone
-_NEXT = Prepared(
-    select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
-           events.c.occurred_at, events.c.received_at, events.c.payload)
-    .where(WAITS)
-    .order_by(*_IN_ORDER)
-    .limit(bindparam("most"))
-)  # fmt: skip
+_WAITING = select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
+                  events.c.occurred_at, events.c.received_at, events.c.payload).where(WAITS)  # fmt: skip
+_NEXT = Prepared(_WAITING.order_by(*_IN_ORDER).limit(bindparam("most")))
 
 _MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {}, routed_at = {} WHERE id = {}"
 
@@ -99,6 +95,11 @@ _MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {},
 def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
     """The oldest events that wait to be routed, in order of acceptance."""
     return _NEXT.all(connection, most=limit)
+
+
+def waiting(connection: Connection, key: str) -> Sequence[Any]:
+    """This event, if it still waits to be routed."""
+    return connection.execute(_WAITING.where(events.c.id == key)).all()
 
 
 def any_unrouted(connection: Connection) -> bool:
