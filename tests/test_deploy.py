@@ -98,6 +98,13 @@ def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
     assert "request_buffers" not in TEXTS["Caddyfile"]
 
 
+def test_a_proxy_lets_go_of_a_resting_connection_before_we_do() -> None:
+    kept = int(SettingsSchema().fields["keep_alive_seconds"].load_default)
+    for name, directive in (("nginx.conf", "keepalive_timeout"), ("Caddyfile", "keepalive")):
+        (seconds,) = re.findall(rf"^\s*{directive} (\d+)s\b", TEXTS[name], re.M)
+        assert int(seconds) < kept
+
+
 def test_caddy_counts_no_body_that_we_may_have_answered_already() -> None:
     """All of Caddy 2.6 ends when it finds a body too large while it passes our answer on."""
     assert re.findall(r"^\s*(?:request_body|max_size)\b", TEXTS["Caddyfile"], re.M) == []
