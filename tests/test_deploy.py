@@ -98,6 +98,18 @@ def test_caddy_waits_longer_for_a_body_than_we_do_and_keeps_none() -> None:
     assert "request_buffers" not in TEXTS["Caddyfile"]
 
 
+def test_a_proxy_lets_go_of_a_resting_connection_before_we_do() -> None:
+    kept = int(SettingsSchema().fields["keep_alive_seconds"].load_default)
+    for name, directive in (("nginx.conf", "keepalive_timeout"), ("Caddyfile", "keepalive")):
+        (seconds,) = re.findall(rf"^\s*{directive} (\d+)s\b", TEXTS[name], re.M)
+        assert int(seconds) < kept
+
+
+def test_caddy_counts_no_body_that_we_may_have_answered_already() -> None:
+    """All of Caddy 2.6 ends when it finds a body too large while it passes our answer on."""
+    assert re.findall(r"^\s*(?:request_body|max_size)\b", TEXTS["Caddyfile"], re.M) == []
+
+
 def test_caddy_is_told_to_drop_what_nginx_drops_by_itself() -> None:
     assert {"-X_*", "-X-Forwarded_*"} <= {*re.findall(r"^\s*header_up (\S+)", TEXTS["Caddyfile"], re.M)}
 
@@ -122,6 +134,28 @@ def test_caddy_lets_no_caller_write_what_we_trust_it_for(caddy: str, receiver: R
     trusted = [each for each in came.headers if each.lower().replace("_", "-").startswith("x-forwarded-")]
     assert trusted
     assert [each for each in trusted if "_" in each or "203.0.113.9" in came.headers[each]] == []
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="there is no Caddy")
+def test_who_asks_caddy_whether_to_go_on_is_told_so_once(caddy: str, receiver: Receiver) -> None:
+    head = b"POST /track HTTP/1.1\r\nHost: events.example.com\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", int(caddy.rpartition(":")[2])), timeout=10) as caller:
+        caller.sendall(head)
+        assert caller.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        caller.sendall(b"{}")
+        assert caller.recv(4096).startswith(b"HTTP/1.1 200 OK\r\n")
+    (came,) = (one for one in receiver.requests if one.path == "/track")
+    assert "Expect" not in came.headers
+
+
+@pytest.mark.skipif(shutil.which("caddy") is None, reason="there is no Caddy")
+def test_what_caddy_answers_itself_reads_as_our_own_refusals(caddy: str, receiver: Receiver) -> None:
+    receiver.close()
+    answer = requests.post(f"{caddy}/api/v1/track", "{}", headers={"Host": "events.example.com"}, timeout=10)
+    assert answer.status_code in {502, 503}
+    assert answer.headers["Content-Type"] == "application/json"
+    assert (answer.headers["Retry-After"], answer.json()["code"]) == ("2", "unavailable")
+    assert set(answer.json()) == {"success", "error", "code"}
 
 
 @pytest.fixture

@@ -96,6 +96,10 @@ class SettingsSchema(Schema):
         "Requests that the web server works on at once, 2 to 1024; what waits for its body or for the disk does not"
         " count.", 4, 2, 1024
     )  # fmt: skip
+    keep_alive_seconds = _count(
+        "Seconds that a connection may rest between two requests, and a request's head may take: more than a proxy in"
+        " front keeps one that rests.", 75, 1, 3600
+    )  # fmt: skip
     deliver_workers = _count("Deliver workers that `ours serve` starts, 256 at most.", 1, 1, 256)
     max_backlog = _count("Events waiting to be routed above which new ones are answered 503.", 1_000_000, 1)
     min_free_mb = _count("Free disk space (MB) in the data folder below which new events are answered 503.", 200)

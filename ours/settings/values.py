@@ -30,6 +30,7 @@ class Settings:
     log_level: str
     log_format: str
     web_threads: int
+    keep_alive_seconds: int
     deliver_workers: int
     max_backlog: int
     min_free_mb: int

@@ -70,7 +70,7 @@ class Arriving:
             self._run(given, environ)
         except Late:
             return
-        if "HTTP_EXPECT" not in environ:
+        if body.asked_for or "HTTP_EXPECT" not in environ:
             body.drop(self._seconds)
 
     @property

@@ -50,6 +50,11 @@ class Body:
         self._unread = True
         self._since: float | None = None
 
+    @property
+    def asked_for(self) -> bool:
+        """Whether the application read from it: only then do those send it who wait for ``100 Continue``."""
+        return self._since is not None
+
     def read(self, size: int = -1) -> bytes:
         """So many bytes, or all; fewer only at the end.
 

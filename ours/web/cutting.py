@@ -15,7 +15,7 @@ _TCP_INFO = struct.Struct("=B43xI")  # its state, and how many ms ago we sent so
 def cut_silent(port: int, seconds: float) -> int:
     """Cut the connections to ``port`` of this process over which nothing was sent for so long; how many there were.
 
-    Only Linux tells; elsewhere they stay. No answer takes so long, and one between two requests ends sooner.
+    Only Linux tells; elsewhere they stay. No answer takes so long; one that rests between two requests is cut, too.
     """
     files = [int(file.name) for file in _OPEN_FILES.iterdir()] if hasattr(socket, "TCP_INFO") else []
     return sum(_cut(file, port, seconds) for file in files)

@@ -61,7 +61,7 @@ def run(settings: Settings) -> None:
         blocking_threads_idle_timeout=600,
         backlog=2048,
         backpressure=_MOST_AT_ONCE,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        http1_settings=HTTP1Settings(header_read_timeout=settings.keep_alive_seconds * 1000),
         respawn_failed_workers=True,
         respawn_interval=0.1,
         workers_kill_timeout=_DRAIN_SECONDS,

@@ -219,6 +219,21 @@ def test_who_asks_before_sending_is_answered_and_need_not_send(connect: Any) -> 
     assert connection.recv(4096).startswith(b"HTTP/1.1 413")
 
 
+def test_who_asked_and_was_told_to_go_on_keeps_the_connection(connect: Any) -> None:
+    connection = connect(head("/asked", "Content-Length: 1", "Expect: 100-continue"))
+    assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sendall(b"x" + head("/next", "Connection: close"))
+    answer = all_of(connection)
+    assert answer.index(b"/asked 1") < answer.index(b"/next 0")
+
+
+def test_who_asked_and_then_says_too_much_can_say_it_all(connect: Any) -> None:
+    connection = connect(head("/long", "Transfer-Encoding: chunked", "Expect: 100-continue"))
+    assert connection.recv(4096) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    connection.sendall(b"989680\r\n" + b"x" * 10_000_000 + b"\r\n0\r\n\r\n" + head("/next", "Connection: close"))
+    assert all_of(connection).endswith(b"/next 0")
+
+
 def test_only_silent_connections_to_that_port_are_cut() -> None:
     with ExitStack() as opened:
         pairs = []

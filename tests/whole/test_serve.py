@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, suppress
@@ -90,6 +91,17 @@ def test_what_waits_for_the_disk_holds_no_thread(make_server: Callable[..., Serv
             assert requests.get(f"{server.url}/health/live", timeout=2).ok
         assert [answer.result().status_code for answer in answers] == [200] * 5
     assert sorted(answer.result().json()["distinctId"] for answer in answers) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_connection_rests_as_long_as_the_setting_says(make_server: Callable[..., Server]) -> None:
+    server = make_server(verb="web", keep_alive_seconds=2)
+    with socket.create_connection((server.host, server.port), timeout=9) as connection:
+        connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
+        began = time.monotonic()
+        while connection.recv(65536):
+            pass
+        assert time.monotonic() - began > 1
 
 
 def test_hundreds_of_silent_senders_keep_nobody_waiting(standing: Server) -> None:
