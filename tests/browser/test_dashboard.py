@@ -243,6 +243,18 @@ def test_the_keyboard_reaches_the_content_first(page: Page) -> None:
     expect(page.get_by_text("Skip to the content")).to_be_focused()
 
 
+def test_a_choice_among_filters_goes_nowhere_before_it_is_sent(page: Page) -> None:
+    """Whoever chooses with the arrow keys passes by what stands between."""
+    for path, label in (("/events", "Mode"), ("/dispatches", "State"), ("/history", "Of"), ("/audit", "Did")):
+        page.goto(path)
+        there = page.url
+        page.get_by_role("combobox", name=label, exact=True).focus()
+        for _ in range(2):
+            page.keyboard.press("ArrowDown")
+        chosen = page.evaluate("document.activeElement.selectedIndex")
+        assert (chosen, page.url) == (2, there)
+
+
 def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: Seeded) -> None:
     page.goto(f"/destinations/{seeded.destination_id}/mapping")
     before = ours.destinations.get(seeded.destination_id).mapping

@@ -115,10 +115,6 @@ document.addEventListener("input", (event) => {
   if (event.target.dataset.narrows) narrow(event.target);
 });
 
-document.addEventListener("change", (event) => {
-  if (event.target.dataset.submit !== undefined) event.target.form.requestSubmit();
-});
-
 // No refresh while nobody looks, while paused, or where it would take away what the reader is at: text that is being
 // selected, and what the keyboard has reached.
 function isBusy(part) {
