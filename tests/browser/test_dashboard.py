@@ -323,6 +323,22 @@ def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Se
     expect(faulty.first).to_have_accessible_description("place stands in two rows. Give it one.")
 
 
+def test_a_line_that_is_not_taken_has_the_keyboard_at_its_field_and_keeps_the_rest(page: Page) -> None:
+    page.goto("/people")
+    page.get_by_label("Add a person").fill("ada@example.com")
+    page.get_by_label("Role", exact=True).select_option("editor")
+    page.get_by_role("button", name="Add person").click()
+    expect(page.get_by_label("Add a person")).to_be_focused()
+    expect(page.get_by_label("Add a person")).to_have_accessible_description("Taken already.")
+    expect(page.get_by_label("Role", exact=True)).to_have_value("editor")
+    page.goto("/tokens")
+    page.get_by_label("Make a token for").fill("Deployment")
+    page.get_by_label("Days it lives").fill("7")
+    page.get_by_role("button", name="Make token").click()
+    expect(page.get_by_role("group", name="What it may")).to_be_focused()
+    expect(page.get_by_label("Days it lives")).to_have_value("7")
+
+
 def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
     ours.tokens.add("Clicked", ["sources:read"], actor="cli")
     page.goto("/tokens")
