@@ -339,6 +339,20 @@ def test_a_line_that_is_not_taken_has_the_keyboard_at_its_field_and_keeps_the_re
     expect(page.get_by_label("Days it lives")).to_have_value("7")
 
 
+def test_a_second_click_while_the_first_is_on_its_way_sends_nothing(page: Page, ours: Ours) -> None:
+    posts: list[str] = []
+    page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
+    source = ours.sources.add("Clicked twice", actor="cli").source
+    page.goto(f"/sources/{source.id}")
+    button = page.get_by_role("button", name="Make a new key")
+    with ours.store.write():  # the first is not answered before the second
+        button.evaluate("button => { button.click(); setTimeout(() => button.click(), 200); }")
+        page.wait_for_timeout(800)
+    expect(page.get_by_role("status")).to_contain_text("There is a new live key")
+    assert len(posts) == 1
+    assert len(ours.sources.keys(source.id)) == 3
+
+
 def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
     ours.tokens.add("Clicked", ["sources:read"], actor="cli")
     page.goto("/tokens")

@@ -111,6 +111,15 @@ document.addEventListener("click", (event) => {
   if (button.dataset.pause !== undefined) togglePause(button);
 });
 
+// A second click while the first is on its way sends nothing: it would be done twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if ("sent" in form.dataset) return event.preventDefault();
+  form.dataset.sent = "";
+  setTimeout(() => { delete form.dataset.sent; }, 4000);
+});
+
 document.addEventListener("input", (event) => {
   if (event.target.dataset.narrows) narrow(event.target);
 });
