@@ -112,6 +112,18 @@ def test_an_empty_allow_list_is_said_in_red_where_the_destination_is_seen(editor
     assert "has an empty allow list: nothing leaves for it." in editor.page("/")
 
 
+def test_a_name_that_no_event_has_is_told_from_those_that_came(
+    editor: Browser, here: Ours, send: Callable[..., str]
+) -> None:
+    names = ["Purchse", "PURCHASE", "$identify"]
+    one = here.destinations.add("webhook", "Shop", {"url": "https://example.com"}, events=names, actor="cli")
+    untold = "no event of that name came lately"
+    assert untold not in editor.page(f"/destinations/{one.id}")  # nothing came at all
+    send("Purchase")
+    page = editor.page(f"/destinations/{one.id}")
+    assert re.findall(rf"<bdi>([^<]*)</bdi> <span[^>]*>{untold}", page) == ["Purchse"]
+
+
 def test_it_is_paused_resumed_turned_off_and_on_and_removed(editor: Browser, here: Ours) -> None:
     _add(editor)
     for verb, status in (("pause", "paused"), ("resume", "on"), ("off", "off"), ("on", "on"), ("remove", "removed")):
