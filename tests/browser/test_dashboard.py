@@ -88,7 +88,7 @@ def test_pausing_stops_the_refreshing(page: Page) -> None:
     asked: list[str] = []
     page.goto("/events")
     page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text("Paused")).to_be_visible()
+    expect(page.get_by_role("status")).to_have_text("Paused")
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(3_500)
     assert asked == []

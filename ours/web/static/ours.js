@@ -98,7 +98,7 @@ function togglePause(button) {
 
 function sayLive(words) {
   const live = document.getElementById("live");
-  if (!live) return;
+  if (!live || live.textContent === words) return;  // said again, it would be read again
   live.classList.toggle("paused", words !== "Live");
   live.textContent = words;
 }

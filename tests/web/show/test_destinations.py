@@ -28,6 +28,12 @@ def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
     assert '<span class="none">Nothing leaves for this destination' in page
 
 
+def test_a_tab_says_what_is_added_in_it(editor: Browser) -> None:
+    for path, words in (("destinations/add", "Add a destination"), ("destinations/add/webhook", "Add Webhook"),
+                        ("governance/rule", "Add a rule")):  # fmt: skip
+        assert f"<title>{words} · Ours</title>" in editor.page(f"/{path}")
+
+
 def test_the_catalogue_stands_in_the_order_of_what_is_read(editor: Browser) -> None:
     labels = re.findall(r'class="card tile"[^>]*><b>([^<]+)</b>', editor.page("/destinations/add"))
     assert labels == sorted(labels, key=str.casefold)
