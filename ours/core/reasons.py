@@ -34,7 +34,7 @@ REASONS = {
     "not_allowed": Reason(
         "The event is not on this destination's allow list.",
         "Add the event's name to the allow list if it may leave for this destination; later events then go, and this"
-        " one with `ours replay event ID --to NAME`.",
+        " one from its page, or with `ours replay event ID --to NAME`.",
     ),
     "source_not_heard": Reason(
         "The destination does not listen to the source that sent the event.",
@@ -286,7 +286,8 @@ def _of_abandoned(reason: str) -> Reason | None:
 def _of_rule(name: str) -> Reason:
     return Reason(
         f"The governance rule “{name}” stopped it.",
-        "Look at the rule's conditions with `ours governance list`; once the rule lets it pass, replay the event.",
+        "Look at the rule's conditions under Governance, or with `ours governance list`; once the rule lets it pass,"
+        " replay the event.",
     )
 
 

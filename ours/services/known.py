@@ -25,5 +25,19 @@ def dispatch(connection: Connection, dispatch_id: str) -> Any:
     return row
 
 
+def named(connection: Connection, text: str) -> tuple[str, str | None] | None:
+    """The id of the event that ``text`` names, and of the dispatch, where it names one of its dispatches.
+
+    Receivers may write an id with hyphens and in capitals. None when it names neither.
+    """
+    wanted = text.strip().lower().replace("-", "")
+    if not ids.is_id(wanted):
+        return None
+    if reading_events.one(connection, wanted):
+        return wanted, None
+    row = reading_dispatches.one(connection, wanted)
+    return (row.event_id, row.id) if row else None
+
+
 def no_such(what: str, wanted: str) -> NotFound:
     return NotFound(f"There is no {what} {wanted[:40]}. It may never have been here, or retention has deleted it.")

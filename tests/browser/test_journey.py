@@ -161,7 +161,7 @@ def _forgets(reader: Reader) -> None:
     page = reader.page
     page.goto("/events?mode=live")
     page.get_by_label("Whose").fill("hedy-1")
-    reader.click("Show theirs")
+    reader.click("Filter")
     expect(page.get_by_role("row").filter(has_text="Purchase")).to_have_count(3)
     page.goto("/visitors")
     page.get_by_label("Find a visitor").fill("hedy-1")

@@ -29,6 +29,11 @@ def test_the_remedy_for_a_refused_address_names_the_setting() -> None:
     assert "OURS_ALLOW_NETWORKS" in describe("ssrf_refused").remedy
 
 
+def test_a_remedy_that_a_page_has_names_it_beside_the_command() -> None:
+    assert "from its page, or with `ours" in describe("not_allowed").remedy
+    assert "under Governance, or with `ours" in describe("rule:Consent").remedy
+
+
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 418, 429, 500, 503])
 def test_an_http_code_tells_its_status(status: int) -> None:
     assert str(status) in describe(f"http_{status}").words

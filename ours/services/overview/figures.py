@@ -60,30 +60,34 @@ def of_each(shares: Mapping[int, Health]) -> defaultdict[int, Health]:
 
 
 def hours(connection: Connection, now: int, count: int = 24) -> list[Slot]:
-    """The last hours, the oldest first, the running one last; an hour without events is there with zeros."""
-    starts = _starts(now, clock.HOUR, count)
-    return _slots(starts, queries.received(connection, starts[0], clock.HOUR))
+    """All that came in so many hours, by the hours of the clock, the oldest first.
+
+    Of the first, as of the running one, it is a part; an hour without events is there with zeros.
+    """
+    since, starts = _starts(now, clock.HOUR, count)
+    return _slots(since, starts, queries.received(connection, since, clock.HOUR))
 
 
 def by_source(
     connection: Connection, now: int, step: int, count: int, source_ids: Sequence[int]
 ) -> dict[int, list[Slot]]:
     """As ``hours``, for each of these sources and in stretches of ``step`` milliseconds."""
-    starts = _starts(now, step, count)
+    since, starts = _starts(now, step, count)
     found: defaultdict[int, list[Any]] = defaultdict(list)
-    for row in queries.received(connection, starts[0], step):
+    for row in queries.received(connection, since, step):
         found[row.source_id].append(row)
-    return {one: _slots(starts, found[one]) for one in source_ids}
+    return {one: _slots(since, starts, found[one]) for one in source_ids}
 
 
-def _starts(now: int, step: int, count: int) -> range:
-    first = now - now % step - (count - 1) * step
-    return range(first, first + count * step, step)
+def _starts(now: int, step: int, count: int) -> tuple[int, range]:
+    """Since when a stretch of ``count`` steps is counted, from the first whole minute, and where its columns start."""
+    since = -((count * step - now) // clock.MINUTE) * clock.MINUTE
+    return since, range(since - since % step, now + 1, step)
 
 
-def _slots(starts: range, found: Iterable[Any]) -> list[Slot]:
+def _slots(since: int, starts: range, found: Iterable[Any]) -> list[Slot]:
     sums: defaultdict[int, Counter[str]] = defaultdict(Counter)
     for row in found:
         sums[int(row.start)][row.mode] += int(row.received)
         sums[int(row.start)]["rejected"] += int(row.rejected)
-    return [Slot(at, sums[at]["live"], sums[at]["test"], sums[at]["rejected"]) for at in starts]
+    return [Slot(max(at, since), sums[at]["live"], sums[at]["test"], sums[at]["rejected"]) for at in starts]

@@ -78,6 +78,11 @@ class Overview:
         with self._store.read() as connection:
             return str(known.dispatch(connection, dispatch_id).event_id)
 
+    def named(self, text: str) -> tuple[str, str | None] | None:
+        """The event, and the dispatch of it, that an id names; see ``known.named``."""
+        with self._store.read() as connection:
+            return known.named(connection, text)
+
     def pace(self) -> Pace:
         """How fast things go just now."""
         with self._store.read() as connection:

@@ -57,6 +57,15 @@ class Allow:
         """Names seen lately that no destination may have, the most frequent first."""
         return [one for one in self.list() if not one.destinations and one.name != ALL]
 
+    def unseen(self, names: Iterable[str]) -> frozenset[str]:
+        """Those of these names that none of the latest events has, misspelt perhaps. None while there is no event."""
+        wanted = [name for name in names if not name.startswith((ALL, "$"))]
+        if not wanted:
+            return frozenset()
+        with self._store.read() as connection:
+            seen = {row.name_key for row in queries.names(connection, AMONG)}
+        return frozenset(name for name in wanted if seen and name_key(name) not in seen)
+
     @needs("editor", "destinations:write")
     def add(self, event: str, destination_ids: Iterable[int], *, actor: Who, why: str = "") -> Sequence[Destination]:
         """Let an event leave for these too."""

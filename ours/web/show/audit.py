@@ -35,8 +35,15 @@ def audit() -> str:
     older = found[_ENTRIES - 1].id if len(found) > _ENTRIES else None
     verbs = sorted({*VERBS, *([wanted.verb] if wanted.verb else [])})
     return render_template(
-        "audit/audit.html", entries=entries, older=older, first=not before, given=given, wanted=wanted, verbs=verbs
-    )
+        "audit/audit.html", entries=entries, older=older, first=not before, given=given, wanted=wanted, verbs=verbs,
+        names=_names(),
+    )  # fmt: skip
+
+
+def _names() -> dict[str, str]:
+    """What sources and destinations are called today, by subject."""
+    sources = {subjects.source(one.id): one.name for one in ours().sources.names()}
+    return sources | {subjects.destination(one.id): one.shown for one in ours().destinations.ever()}
 
 
 def _address(entry: Entry) -> str | None:

@@ -65,6 +65,7 @@ def destination(destination_id: int) -> str:
         health=standing.health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
         failed=ours().overview.failed_tries(destination_id),
+        unseen=ours().allow.unseen(found.events),
         listed_as_trouble=TROUBLED,
         sources={one.id: one.name for one in ours().sources.names()},
         verbs=[DESTINATION[name] for name in DESTINATION_OFFERS.get(found.status, ())],

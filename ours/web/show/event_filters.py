@@ -1,4 +1,4 @@
-"""What the address of Recent Events asks for: read once, and written back into its links and its form."""
+"""What the address of Recent Events, or its form, asks for: read once, and written back into its links and its form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,8 +34,8 @@ class Asked:
 
 def asked() -> Asked:
     """:raises Invalid: for what names a person, be it in a property or a URL: histories and logs keep an address."""
-    args = request.args
-    given = {name: value[:_LONGEST] for name in _NAMES if (value := args.get(name, "").strip())}
+    said = request.values
+    given = {name: value[:_LONGEST] for name in _NAMES if (value := said.get(name, "").strip())}
     mode = given.get("mode")
     visitors = tuple(one for one in given.pop("visitor", "").split(",") if is_id(one))[:_MOST_VISITORS]
     if visitors:

@@ -7,7 +7,6 @@ from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.core import subjects
-from ours.errors import Invalid
 from ours.services.overview import Event, read_cursor
 from ours.services.overview.views import STATES
 from ours.web.current import ours
@@ -29,19 +28,20 @@ def events() -> str:
     )
 
 
-@page("/events/whose", "viewer", ["POST"])
-def whose_events() -> ResponseReturnValue:
+@page("/events/find", "viewer", ["POST"])
+def find_events() -> ResponseReturnValue:
     """What names a person is posted and hashed at once: only the hash stands in the address that this leads to."""
-    given = dict(asked().given)
-    try:
-        found = ours().visitors.find(request.form.get("who", ""), actor=person().actor)
-    except Invalid:
+    given, typed = dict(asked().given), request.form.get("who", "").strip()
+    if not typed:
         return _shown(given)
-    fitting = [one.id for one in found if given.get("mode") in {None, one.mode}]
-    if not fitting:
-        flash("Nobody is named so. Names must be complete; capitals matter in ids, not in emails.", "warn")
-        return _shown(given)
-    return _shown(given | {"visitor": ",".join(fitting)})
+    found = ours().visitors.find(typed, actor=person().actor)
+    if fitting := [one.id for one in found if given.get("mode") in {None, one.mode}]:
+        return _shown(given | {"visitor": ",".join(fitting)})
+    if named := ours().overview.named(typed):
+        event_id, dispatch_id = named
+        return redirect(url_for("show.event", event_id=event_id, _anchor=dispatch_id and f"dispatch-{dispatch_id}"))
+    flash("Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails.", "warn")
+    return _shown(given)
 
 
 def _shown(given: dict[str, str]) -> ResponseReturnValue:

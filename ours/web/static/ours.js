@@ -98,7 +98,7 @@ function togglePause(button) {
 
 function sayLive(words) {
   const live = document.getElementById("live");
-  if (!live) return;
+  if (!live || live.textContent === words) return;  // said again, it would be read again
   live.classList.toggle("paused", words !== "Live");
   live.textContent = words;
 }
@@ -111,12 +111,17 @@ document.addEventListener("click", (event) => {
   if (button.dataset.pause !== undefined) togglePause(button);
 });
 
-document.addEventListener("input", (event) => {
-  if (event.target.dataset.narrows) narrow(event.target);
+// A second click while the first is on its way sends nothing: it would be done twice.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if ("sent" in form.dataset) return event.preventDefault();
+  form.dataset.sent = "";
+  setTimeout(() => { delete form.dataset.sent; }, 4000);
 });
 
-document.addEventListener("change", (event) => {
-  if (event.target.dataset.submit !== undefined) event.target.form.requestSubmit();
+document.addEventListener("input", (event) => {
+  if (event.target.dataset.narrows) narrow(event.target);
 });
 
 // No refresh while nobody looks, while paused, or where it would take away what the reader is at: text that is being

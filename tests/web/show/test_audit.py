@@ -55,6 +55,13 @@ def test_who_did_what_is_for_admins_alone_as_the_scope_says(browser_of: Callable
     assert SCOPES["audit:read"].need.role == "admin"
 
 
+def test_an_entry_names_its_source_or_destination_as_it_is_called_today(admin: Browser, here: Ours, log: str) -> None:
+    here.destinations.update(1, name="Warehouse", actor="cli")
+    told = _subjects(admin.page("/audit"))
+    assert {"destination 1 Warehouse", f"source 1 {here.sources.get(1).name}"} <= set(told)
+    assert _subjects(admin.page("/audit?subject=destination 1"))[-1] == "destination 1 Warehouse"
+
+
 def test_an_entry_leads_to_what_it_is_about(admin: Browser, log: str) -> None:
     found = re.findall(r'data-label="To"><a href="([^"]+)">([^<]+)</a>', admin.page("/audit"))
     addresses = {unescape(subject): address for address, subject in found}

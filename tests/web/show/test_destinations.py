@@ -28,6 +28,12 @@ def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
     assert '<span class="none">Nothing leaves for this destination' in page
 
 
+def test_a_tab_says_what_is_added_in_it(editor: Browser) -> None:
+    for path, words in (("destinations/add", "Add a destination"), ("destinations/add/webhook", "Add Webhook"),
+                        ("governance/rule", "Add a rule")):  # fmt: skip
+        assert f"<title>{words} · Ours</title>" in editor.page(f"/{path}")
+
+
 def test_the_catalogue_stands_in_the_order_of_what_is_read(editor: Browser) -> None:
     labels = re.findall(r'class="card tile"[^>]*><b>([^<]+)</b>', editor.page("/destinations/add"))
     assert labels == sorted(labels, key=str.casefold)
@@ -110,6 +116,18 @@ def test_an_empty_allow_list_is_said_in_red_where_the_destination_is_seen(editor
     assert '<span class="none">none: nothing leaves</span>' in editor.page("/destinations")
     assert "Nothing leaves for this destination: its allow list is empty." in editor.page("/destinations/1")
     assert "has an empty allow list: nothing leaves for it." in editor.page("/")
+
+
+def test_a_name_that_no_event_has_is_told_from_those_that_came(
+    editor: Browser, here: Ours, send: Callable[..., str]
+) -> None:
+    names = ["Purchse", "PURCHASE", "$identify"]
+    one = here.destinations.add("webhook", "Shop", {"url": "https://example.com"}, events=names, actor="cli")
+    untold = "no event of that name came lately"
+    assert untold not in editor.page(f"/destinations/{one.id}")  # nothing came at all
+    send("Purchase")
+    page = editor.page(f"/destinations/{one.id}")
+    assert re.findall(rf"<bdi>([^<]*)</bdi> <span[^>]*>{untold}", page) == ["Purchse"]
 
 
 def test_it_is_paused_resumed_turned_off_and_on_and_removed(editor: Browser, here: Ours) -> None:

@@ -115,6 +115,11 @@ def test_all_that_match_are_replayed_after_a_look_at_what_would_happen(
     assert {one.headers["webhook-id"] for one in receiver.requests[:sent]} == {
         one.headers["webhook-id"] for one in receiver.requests[sent:]
     }
+    assert f'href="/dispatches?destination={refusing}&amp;state=rejected" aria-label="3 failed' in editor.page("/")
+    listed = editor.page(f"/dispatches?state=rejected&destination={refusing}")
+    assert _listed(listed) == []
+    assert "counts once here, as its latest dispatch" in listed
+    assert "for such a reason, but what was sent again" in listed
     assert "Nothing is amiss" in editor.page("/dispatches")
     assert here.overview.balance().difference == 0
 
@@ -173,7 +178,7 @@ def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
     assert all(f'id="dispatch-{jump}"' in page for jump in re.findall("#dispatch-([0-9a-f]+)", jumps))
     assert "<details open>" not in page
     assert page.count("<code>not_allowed</code>") == 1
-    assert page.count("The allow list of Told nothing") == 5
+    assert page.count("its allow list: Told nothing") == 5
     explained = editor.page(f"/events/{event_id}/explain")
     for one in re.findall(f"/events/{event_id}/explain#([0-9a-f]+)", page):
         assert f'id="{one}"' in explained
@@ -191,7 +196,7 @@ def test_an_event_is_sent_to_a_destination_that_refused_it_once_it_is_allowed(
     address = f"/events/{event_id}/send/{other}"
     page = editor.page(f"/events/{event_id}")
     assert address not in page
-    assert f'<a href="/destinations/{other}/edit" aria-label="The allow list of Partner">' in page
+    assert f'<a href="/destinations/{other}/edit" aria-label="its allow list: Partner">' in page
     refused = editor.post(address)
     assert refused.status_code == 400
     assert "not on the destination&#39;s allow list" in refused.text

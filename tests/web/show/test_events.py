@@ -4,6 +4,7 @@ import csv
 import hashlib
 import io
 import re
+import uuid
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -417,25 +418,37 @@ def test_whoever_is_typed_in_clear_stands_in_the_address_as_a_hash_alone(
         send("His", mode, user_id="u2")
     send("Hers too", user_id=None, external_id="customer-7")
     work()
-    answer = editor.post("/events/whose?name=hers", follow=False, who=typed)
+    answer = editor.post("/events/find", follow=False, name="hers", who=typed)
     assert answer.status_code == 302
     assert re.fullmatch(r"/events\?name=hers&visitor=[0-9a-f]{32}(,|%2C)[0-9a-f]{32}", answer.location)
     page = editor.page(answer.location)
     assert _names(page) == ["Hers", "Hers"]
     assert typed.strip() not in page
-    only_live = editor.post("/events/whose?mode=live", follow=False, who=typed).location
+    only_live = editor.post("/events/find", follow=False, mode="live", who=typed).location
     assert _names(editor.page(only_live)) == ["Hers too", "Hers"]
 
 
 def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> None:
     send()
     for typed in ("nobody@example.com", ""):
-        answer = editor.post("/events/whose?mode=live", follow=False, who=typed)
+        answer = editor.post("/events/find", follow=False, mode="live", who=typed)
         assert answer.location == "/events?mode=live"
         page = editor.page(answer.location)
-        assert ("Nobody is named so." in page) == bool(typed)
+        assert ("Nobody and nothing is named so." in page) == bool(typed)
         assert "nobody@" not in page
     assert "nobody@" not in editor.page("/events?visitor=nobody@example.com")
+
+
+def test_the_id_of_an_event_or_of_a_dispatch_leads_to_it(editor: Browser, here: Ours, send: Send, work: Work) -> None:
+    here.destinations.add("webhook", "Shop", {"url": "https://example.com"}, events=["*"], actor="cli")
+    event_id = send()
+    work()
+    (dispatch,) = here.overview.event(event_id).dispatches
+    for typed in (event_id, str(uuid.UUID(event_id)).upper()):
+        assert editor.post("/events/find", follow=False, who=typed).location == f"/events/{event_id}"
+    answer = editor.post("/events/find", follow=False, who=f" {dispatch.id} ")
+    assert answer.location == f"/events/{event_id}#dispatch-{dispatch.id}"
+    assert editor.post("/events/find", follow=False, who="0" * 32).location == "/events"
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_what_is_typed_comes_back_as_text(admin: Browser, stranger: Browser, her
     _intact(admin.post("/tokens/add", name=text, scope="balance:read"))
     _intact(admin.post("/visitors", identifier=text, kind=text))
     _intact(admin.post("/visitors", identifier=text))
-    _intact(admin.post("/events/whose", who=text))
+    _intact(admin.post("/events/find", who=text))
     _intact(admin.get("/audit", query_string={"actor": text, "verb": text, "subject": text}))
     _intact(admin.post("/playground", key=key, endpoint="track", body=text))
     _intact(admin.get("/events", query_string={"name": text, "source": text, "visitor": text}))

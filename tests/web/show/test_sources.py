@@ -9,6 +9,7 @@ from html import unescape
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
 from ours import clock
 from ours.bootstrap import Ours
@@ -233,8 +234,8 @@ def test_the_volumes_of_two_sources_stand_side_by_side(editor: Browser, here: Ou
     assert "Without a <code>distinctId</code> it would be two events" in page
 
 
-def _volume(here: Ours, source_id: int, hours_ago: int, live: int, test: int = 0) -> None:
-    minute = clock.now_ms() - hours_ago * clock.HOUR
+def _volume(here: Ours, source_id: int, hours_ago: float, live: int, test: int = 0) -> None:
+    minute = clock.now_ms() - int(hours_ago * clock.HOUR)
     with here.store.write() as connection:
         for mode, count in (("live", live), ("test", test)):
             values = {"minute": minute - minute % clock.MINUTE, "source_id": source_id, "mode": mode, "received": count}
@@ -270,6 +271,23 @@ def test_in_a_rotation_the_old_source_is_seen_to_fall_and_the_new_one_to_rise(ed
     assert "160" not in week.split("As a table")[1].split("</table>")[0]
     here.sources.add("Third", actor="cli")
     assert editor.page("/sources").count("Never used.") == 1
+
+
+@pytest.mark.parametrize("minute", [0, 30, 47])
+def test_a_day_is_as_long_in_every_table_and_chart(editor: Browser, here: Ours, minute: int) -> None:
+    source = here.sources.add("Shop", actor="cli").source.id
+    soon = (clock.now_ms() // clock.HOUR + 1) * clock.HOUR + minute * clock.MINUTE + 10_000
+    with time_machine.travel(soon / 1000, tick=False):
+        for hours in (0, 23.9, 24.1, 167.9, 168.1):
+            _volume(here, source, hours, 1)
+        listed = editor.page("/sources")
+        assert '<td data-label="Live" class="number">2</td>' in listed
+        assert ">2 live, 0 test<" in listed
+        overview = editor.page("/")
+        assert 'data-label="Live" class="number">2</td>' in overview
+        assert ">2 live</span>" in overview
+        for over, received in (("hour", 1), ("week", 4)):
+            assert f">{received} live, 0 test<" in editor.page(f"/sources?over={over}")
 
 
 @pytest.mark.parametrize("query", ["over=year", "source=x&source=99", "over=hour&source=1", "over=%00"])
