@@ -21,15 +21,19 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """How many arrived, in how many seconds, preparation not counted; the sender's memory at its highest, with it."""
+    """How many arrived, in how many seconds, preparation not counted; the sender's memory at its highest, with it.
+
+    ``early``: how many of them had arrived when the clock began.
+    """
 
     count: int
     seconds: float
     peak_mib: float = 0.0
+    early: int = 0
 
     @property
     def rate(self) -> float:
-        return self.count / self.seconds
+        return (self.count - self.early) / self.seconds
 
 
 def send(order: Order) -> Sent:

@@ -35,9 +35,14 @@ def test_every_way_of_sending_delivers_all_of_its_order(way: str, tmp_path: Path
         sent = senders.send(senders.Order(way=way, url=receiver.url, home=str(tmp_path), count=3))
         assert sent.count == tally.count == 3
     assert sent.rate > 0
+    assert sent.early == (way == "ours")
+
+
+def test_what_arrived_before_the_clock_began_is_no_part_of_the_rate() -> None:
+    assert senders.Sent(count=11, seconds=2.0, early=1).rate == 5.0
 
 
 def test_a_hundred_events_travel_in_one_request(tmp_path: Path) -> None:
     with servers.receiver(tmp_path) as receiver, Tally(receiver.tally) as tally:
-        sent = senders.send(senders.Order(way="batched", url=receiver.url, home=str(tmp_path), count=100))
-        assert (sent.count, tally.count) == (100, 1)
+        sent = senders.send(senders.Order(way="batched", url=receiver.url, home=str(tmp_path), count=101))
+        assert (sent.count, tally.count) == (101, 2)  # the first by itself, before the clock begins

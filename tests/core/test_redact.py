@@ -110,6 +110,17 @@ def test_a_masker_goes_by_name_and_by_value() -> None:
     assert masker.headers({"X-Custom": "is s3cr3t/value", "Cookie": "x"}) == {"X-Custom": f"is {MASK}", "Cookie": MASK}
 
 
+_PIECES = st.sampled_from(["", "plain", "is s3cr3t/value", "s3cr3t%2Fvalue", "of two", "lines", "of two\nlines", MASK])
+
+
+@given(st.dictionaries(st.sampled_from(["X-Custom", "Cookie", "Date"]), _PIECES), st.lists(_PIECES, max_size=3))
+def test_a_message_is_masked_as_each_of_its_parts_is(headers: dict[str, str], texts: list[str]) -> None:
+    masker = Masker(["s3cr3t/value", "of two\nlines"])
+    shown = {name: masker.text(value) for name, value in mask_headers(headers).items()}
+    assert masker.message(headers, *texts) == (shown, tuple(map(masker.text, texts)))
+    assert masker.headers(headers) == shown
+
+
 @pytest.mark.parametrize(
     ("address", "shown"),
     [

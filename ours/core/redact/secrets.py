@@ -60,14 +60,18 @@ class Masker:
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """By name and by value."""
+        return self.message(headers)[0]
+
+    def message(self, headers: Mapping[str, str], *texts: str) -> tuple[dict[str, str], tuple[str, ...]]:
+        """Headers as ``headers`` gives them and other ``texts`` as ``text`` does, with one look for all of them."""
         masked = mask_headers(headers)
-        if not self._is_in("\n".join(masked.values())):  # as nearly always: one look for all of them
-            return masked
-        return {name: self.text(value) for name, value in masked.items()}
+        if not self._is_in("\n".join((*masked.values(), *texts))):  # as nearly always
+            return masked, texts
+        return {name: self.text(value) for name, value in masked.items()}, tuple(map(self.text, texts))
 
     def _is_in(self, text: str) -> bool:
         """Whether ``text`` has a secret. To look for each form by itself takes a fraction of what a pattern takes."""
-        return any(map(text.__contains__, self._forms))
+        return text != "" and any(map(text.__contains__, self._forms))
 
     def url(self, url: str) -> str:
         """By name and by value."""

@@ -10,7 +10,7 @@ from requests import PreparedRequest, Response
 
 from ours.core.answer import Answer
 from ours.core.headers import plain
-from ours.core.redact import Masker
+from ours.core.redact import Masker, mask_url
 from ours.services.deliver.tries import Parcel, Try
 
 _KEPT = 16 * 1024
@@ -66,20 +66,13 @@ def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: boo
     text = _text(request.body) if body else ""
     if exact:
         return {"method": request.method, "url": request.url, "headers": headers, "body": text[:_KEPT_EXACT]}
-    return {
-        "method": request.method,
-        "url": masker.url(request.url or ""),
-        "headers": masker.headers(headers),
-        "body": masker.text(text[:_KEPT]),
-    }
+    shown, (url, kept) = masker.message(headers, mask_url(request.url or ""), text[:_KEPT])
+    return {"method": request.method, "url": url, "headers": shown, "body": kept}
 
 
 def _response(response: Response, masker: Masker, most: int) -> dict[str, Any]:
-    return {
-        "status": response.status_code,
-        "headers": masker.headers(plain(response.headers)),
-        "body": masker.text(_text(response.content)[:most]),
-    }
+    headers, (body,) = masker.message(plain(response.headers), _text(response.content)[:most])
+    return {"status": response.status_code, "headers": headers, "body": body}
 
 
 def _text(body: object) -> str:
