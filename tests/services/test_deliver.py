@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 
 from ours import clock
 from ours.core.breaker import Breaker
+from ours.plugin import Delivery, Destination, Request
 from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.deliver import Deliver, records
@@ -167,6 +168,39 @@ def test_secrets_are_masked_in_what_is_kept_of_live_requests(place: Place, recei
     place.work()
     assert receiver.requests[0].headers["X-Team"] == "sesame-open"
     assert "sesame-open" not in json.dumps(tries(place)[0]["exchange"])
+
+
+class Signed(Destination):
+    """Its headers are what ``requests`` takes, and no texts."""
+
+    slug = "signed"
+    label = "Signed"
+    url = ""
+
+    def build(self, delivery: Delivery) -> Request:
+        return Request("POST", self.url, json={"id": delivery.id}, headers={"X-Signature": "é".encode()}, auth=_sign)
+
+
+def _sign(request: Any) -> Any:
+    request.headers["Authorization"], request.headers[b"X-Version"] = b"Signature of canary", 3
+    return request
+
+
+@pytest.mark.parametrize(("mode", "state"), [("live", "delivered"), ("test", "sunk")])
+def test_a_header_that_is_no_text_is_sent_and_kept_as_one(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, mode: str, state: str
+) -> None:
+    monkeypatch.setattr(Signed, "url", receiver.url)
+    place.load_only(Signed())
+    place.destinations.add("signed", "Signed", {}, events=["*"], actor="cli")
+    place.track(mode=mode)
+    place.work()
+    assert place.states() == {state: 1}
+    said = {"X-Signature": "Ã©", "X-Version": "3", "Authorization": "••••" if mode == "live" else "Signature of canary"}
+    kept = tries(place)[0]["exchange"]["request"]["headers"]
+    assert {name: kept[name] for name in said} == said
+    sent = [one.headers["Authorization"] for one in receiver.requests]
+    assert sent == (["Signature of canary"] if mode == "live" else [])
 
 
 def test_the_file_destination_writes_a_line(place: Place, tmp_path: Path) -> None:

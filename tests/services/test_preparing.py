@@ -23,6 +23,10 @@ HEADERS = st.dictionaries(
 BODIES = st.one_of(st.binary(max_size=20), st.text(max_size=20), st.none(), st.dictionaries(st.text(), st.text()))
 
 
+def _text(value: Any) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
 def told(make: Any) -> Any:
     """The prepared request, or the kind of complaint."""
     try:
@@ -36,7 +40,11 @@ def told(make: Any) -> Any:
 def test_it_is_what_requests_makes_of_it(method: str, url: str, headers: Any, data: Any, more: bool) -> None:
     extra: dict[str, Any] = {"params": {"q": "1"}, "auth": ("a", "b")} if more else {}
     first, second = (Request(method, url, headers=dict(headers), data=data, **extra) for _ in "12")
-    assert told(lambda: prepare(first)) == told(second.prepare)
+    expected = told(second.prepare)
+    if isinstance(expected, tuple):
+        *line, headers, body = expected
+        expected = *line, [(name, _text(value)) for name, value in headers], body
+    assert told(lambda: prepare(first)) == expected
 
 
 @pytest.mark.parametrize(

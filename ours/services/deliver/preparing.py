@@ -18,9 +18,9 @@ _LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
 
 
 def prepare(request: Request) -> PreparedRequest:
-    """What ``request.prepare()`` gives, and raises what it raises."""
+    """What ``request.prepare()`` gives, with texts for headers, and raises what it raises."""
     if not _is_plain(request):
-        return request.prepare()
+        return _in_text(request.prepare())
     ready = PreparedRequest.__new__(PreparedRequest)
     headers = of_mapping(request.headers)
     headers["Content-Length"] = str(len(request.data))
@@ -59,6 +59,16 @@ def _are_plain(headers: Mapping[Any, Any]) -> bool:
     except TypeError:  # bytes, a number: anything but a text
         return False
     return ":" not in names and lines.count("\n") < max(len(parts), 1) and _LINES.fullmatch(lines) is not None
+
+
+def _in_text(ready: PreparedRequest) -> PreparedRequest:
+    """``requests`` takes bytes for a header as well, and from an ``auth=`` helper whatever that puts there."""
+    ready.headers = of_mapping({_text(name): _text(value) for name, value in ready.headers.items()})
+    return ready
+
+
+def _text(part: object) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else str(part)
 
 
 @lru_cache(1024)
