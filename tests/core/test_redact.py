@@ -294,3 +294,11 @@ def test_masking_again_changes_nothing(values: dict[str, Any]) -> None:
     person = Person(values)
     once = person.bag(values)
     assert person.bag(once) == once
+
+
+@given(st.integers(0, 40), st.lists(st.sampled_from(["sesame-open", "a", "sesa", "=="]), max_size=12))
+def test_a_beginning_shows_no_half_of_a_secret(most: int, parts: list[str]) -> None:
+    masker, text = Masker(["sesame-open"]), "".join(parts)
+    shown = masker.beginning(text, most)
+    assert len(shown) <= most
+    assert masker.text(text).startswith(shown)

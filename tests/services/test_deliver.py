@@ -170,6 +170,17 @@ def test_secrets_are_masked_in_what_is_kept_of_live_requests(place: Place, recei
     assert "sesame-open" not in json.dumps(tries(place)[0]["exchange"])
 
 
+def test_no_half_of_a_secret_is_kept_where_an_answer_is_cut(place: Place, receiver: Receiver) -> None:
+    settings = {"url": receiver.url, "headers": {"X-Team": "sesame-open"}}
+    place.destinations.add("webhook", "Hook", settings, events=["*"], actor="cli")
+    receiver.answer(400, body=b"x" * (16 * 1024 - 6) + b"sesame-open" + b"y" * 100)
+    place.track()
+    place.work()
+    kept = tries(place)[0]["exchange"]["response"]["body"]
+    assert len(kept) > 16_000
+    assert set(kept) <= set("x•")
+
+
 class Signed(Destination):
     """Its headers are what ``requests`` takes, and no texts."""
 

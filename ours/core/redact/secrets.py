@@ -58,6 +58,14 @@ class Masker:
     def text(self, text: str) -> str:
         return self._any.sub(MASK, text) if self._is_in(text) else text
 
+    def beginning(self, text: str, most: int) -> str:
+        """The first ``most`` signs of what ``text`` gives, at most: nothing of a secret that the cut would divide."""
+        longest = len(self._forms[0]) if self._forms else 0
+        if len(text) <= most + longest:
+            return self.text(text)[:most]
+        whole = self.text(text[: most + longest])
+        return whole[: len(whole) - longest][:most]
+
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """By name and by value."""
         return self.message(headers)[0]

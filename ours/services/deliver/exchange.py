@@ -49,7 +49,7 @@ class Kept(NamedTuple):
     def exchange(self, one: Try, message: str, took: int) -> dict[str, Any]:
         request = self.request
         if request and self.items > 1:
-            request = request | {"body": self.masker.text(_text(one.body)[:_KEPT]), "together": self.items}
+            request = request | {"body": self.masker.beginning(_text(one.body), _KEPT), "together": self.items}
         queued = max(one.started_at - one.letter.claimed.created_at, 0)
         timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
         return exchange(request, self.response, self.masker.text(message), timing)
@@ -66,13 +66,17 @@ def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: boo
     text = _text(request.body) if body else ""
     if exact:
         return {"method": request.method, "url": request.url, "headers": headers, "body": text[:_KEPT_EXACT]}
-    shown, (url, kept) = masker.message(headers, mask_url(request.url or ""), text[:_KEPT])
+    shown, (url, kept) = masker.message(headers, mask_url(request.url or ""), _cut(text, masker, _KEPT))
     return {"method": request.method, "url": url, "headers": shown, "body": kept}
 
 
 def _response(response: Response, masker: Masker, most: int) -> dict[str, Any]:
-    headers, (body,) = masker.message(plain(response.headers), _text(response.content)[:most])
+    headers, (body,) = masker.message(plain(response.headers), _cut(_text(response.content), masker, most))
     return {"status": response.status_code, "headers": headers, "body": body}
+
+
+def _cut(text: str, masker: Masker, most: int) -> str:
+    return text if len(text) <= most else masker.beginning(text, most)
 
 
 def _text(body: object) -> str:
