@@ -117,6 +117,10 @@ REASONS = {
         "The destination's answer was larger than we read.",
         "See in the destination whether the event arrived, then replay it if not.",
     ),
+    "answer_cut": Reason(
+        "The destination's answer to many events was longer than what is read of one.",
+        "They go again in smaller parts where the destination tells repeats; otherwise see there what arrived.",
+    ),
     "read_failed": Reason(
         "The plugin failed while it read the answer: a fault in the plugin; five in a row pause its destination.",
         "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
