@@ -19,9 +19,10 @@ from ours.plugin import (
     Skipped,
     Split,
     Unknown,
-    by_api_status,
+    by_api_answer,
     fields,
     hookimpl,
+    read_json,
     read_object,
     to_json,
     usual,
@@ -70,6 +71,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     | answer | what follows |
     |---|---|
     | 200 | delivered |
+    | 2xx with anything else than Customer.io's answer | nobody knows: tried again, Customer.io ignores what it has |
     | 207, or 200, with `errors` | those rejected with Customer.io's reason, the others delivered |
     | 207 with an error that names no event | nobody knows which: tried again, Customer.io ignores what it has |
     | 400, the whole request | sent in smaller parts, and rejected alone |
@@ -134,11 +136,12 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         errors = read_object(response).get("errors")
         told = [one if isinstance(one, Mapping) else {} for one in errors] if isinstance(errors, list) else []
-        if response.ok and errors:
+        outcome = by_api_answer(response, taken=not response.content or isinstance(read_json(response), dict))
+        if isinstance(outcome, Delivered) and errors:
             return by_index(told, len(items))
         if response.status_code == 400 and len(items) > 1:
             return Split("refused_with_others", "Customer.io refused the whole request (400).")
-        return refused(told[0]) if response.status_code == 400 and told else by_api_status(response)
+        return refused(told[0]) if response.status_code == 400 and told else outcome
 
 
 def person(given: Mapping[str, Any]) -> dict[str, str] | Rejected:

@@ -147,7 +147,7 @@ class GA4(Destination):
     def read(self, response: Response) -> Outcome:
         told = read_object(response).get("validationMessages")
         first = told[0] if isinstance(told, list) and told else None
-        if response.ok and isinstance(first, dict):
+        if response.status_code == 200 and isinstance(first, dict):
             code, field = first.get("validationCode"), first.get("fieldPath")
             return Rejected(str(code or "invalid"), str(first.get("description") or ""), str(field) if field else None)
         outcome = by_api_status(response)

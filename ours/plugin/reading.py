@@ -3,17 +3,21 @@
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized
+from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized, Unknown
 
 _TRANSIENT = {408, 425}
 _NOT_HERE = {404, 410}
-_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
+_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(?>(<\?xml[^>]{0,200}>|<!--.{0,1000}?-->)\s*)*<(!doctype html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
@@ -45,10 +49,27 @@ def by_api_status(response: Response) -> Outcome:
             f"http_{status}", f"The destination answered {status}: there is nothing at this address. Mend it."
         )
     outcome = by_status(response)
-    if isinstance(outcome, Delivered) and _PAGE.match(response.content):
+    if isinstance(outcome, Delivered) and _is_page(response):
         said = "The destination answered with a web page: there is something else at this address. Mend it."
         return Unauthorized(f"http_{status}", said)
     return outcome
+
+
+def by_api_answer(response: Response, *, taken: bool) -> Outcome:
+    """The same of a vendor that says in its answer whether it took the events; ``taken``: it says so. A 2xx that does
+    not may come from anybody: whether they arrived, nobody knows."""
+    outcome = by_api_status(response)
+    if isinstance(outcome, Delivered) and not taken:
+        return Unknown("not_confirmed", "The answer does not say that it was taken.")
+    return outcome
+
+
+def by_api_code(response: Response, code: str, message: str) -> Outcome:
+    """The same of an answer that is a no, in the vendor's own words. With a 2xx, it is rejected."""
+    outcome = by_api_status(response)
+    if isinstance(outcome, Retry | Unauthorized):
+        return replace(outcome, code=code, message=message)
+    return Rejected(code, message)
 
 
 def read_json(response: Response) -> Any:
@@ -108,6 +129,12 @@ def oauth_token(response: Response) -> Token | Outcome:
         seconds = answer.get("expires_in")
         return Token(SecretValue(token), float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3600.0)
     return Unauthorized("no_token", f"No access token was given (status {response.status_code}).")
+
+
+def _is_page(response: Response) -> bool:
+    body = response.content
+    told = "html" in response.headers.get("Content-Type", "").lower()
+    return bool(_PAGE.match(body)) or (told and body[:100].lstrip()[:1] == b"<")
 
 
 def _until_reset(response: Response, name: str) -> float | None:

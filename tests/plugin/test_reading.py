@@ -1,5 +1,7 @@
 """Answers are read by their status, and no header or body can make reading fail."""
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings, strategies
 
@@ -12,6 +14,9 @@ from ours.plugin import (
     Split,
     Token,
     Unauthorized,
+    Unknown,
+    by_api_answer,
+    by_api_code,
     by_api_status,
     by_status,
     oauth_token,
@@ -63,11 +68,37 @@ def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: i
 
 
 @pytest.mark.parametrize(
-    "page", [b"<html>", b"\n<!DOCTYPE html><title>Sign in to this network</title>", b"<HTML lang=en>"]
+    "page",
+    [
+        b"<html>",
+        b"\n<!DOCTYPE html><title>Sign in to this network</title>",
+        b"<HTML lang=en>",
+        b"\xef\xbb\xbf<html>",
+        b"<!-- a proxy's --> <html>",
+        b"<?xml version='1.0'?><!DOCTYPE html>",
+        b"<head>",
+    ],
 )
 def test_a_web_page_in_the_place_of_an_answer_delivers_nothing(page: bytes) -> None:
     assert isinstance(by_api_status(answer(200, page)), Unauthorized)
     assert by_api_status(answer(500, page)) == by_status(answer(500, page))
+
+
+def test_a_2xx_by_which_the_vendor_does_not_say_that_it_took_the_events_is_nobodys_word() -> None:
+    assert by_api_answer(answer(202), taken=True) == Delivered()
+    assert isinstance(by_api_answer(answer(200), taken=False), Unknown)
+    assert by_api_answer(answer(503), taken=False) == by_api_status(answer(503))
+    assert isinstance(by_api_answer(answer(200, b"<html>"), taken=True), Unauthorized)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, Rejected), (400, Rejected), (302, Unauthorized), (404, Unauthorized), (408, Retry), (503, Retry)],
+)
+def test_a_no_in_the_vendors_words_is_whose_fault_the_status_says(status: int, kind: type) -> None:
+    said: Any = by_api_code(answer(status), "theirs", "Said.")
+    assert isinstance(said, kind)
+    assert (said.code, said.message) == ("theirs", "Said.")
 
 
 @pytest.mark.parametrize("body", [b"", b"ok", b"{}", b"[]", b"GIF89a", b'<?xml version="1.0"?>', b"<htmlish>"])
