@@ -246,6 +246,21 @@ def test_an_answer_too_long_to_be_read_is_no_yes_and_fewer_are_asked_for(place: 
     books_are_right(place)
 
 
+def test_what_is_kept_of_an_answer_to_many_is_little_however_much_comes(place: Place, judge: Judge) -> None:
+    class Quotes(Lists):
+        def read_batch(self, response: Any, items: Any) -> Any:
+            return Rejected("bad", response.text)
+
+    batching(place, judge, Quotes)
+    judge.answer(body=b"x" * 50_000, headers={f"X-{number}": "y" * 1_000 for number in range(200)})
+    fill(place, *["Good"] * 5)
+    place.work()
+    kept = [one["exchange"] for one in tries(place)]
+    assert [len(one["message"]) for one in kept] == [2_000] * 5
+    assert all(len(json.dumps(one)) < 10_000 for one in kept)
+    assert all("X-0" in one["response"]["headers"] for one in kept)
+
+
 @pytest.mark.parametrize("alone", [True, False])
 def test_where_repeats_would_count_an_answer_too_long_is_held_for_a_person(
     place: Place, judge: Judge, alone: bool

@@ -16,7 +16,9 @@ from ours.services.deliver.tries import Parcel, Try
 _KEPT = 16 * 1024
 _KEPT_EXACT = 1024 * 1024
 _KEPT_OF_ALL = 2 * 1024
-"""So much of the answer to many is kept with each of them."""
+"""So much of the answer to many is kept with each of them: of its body, and of its headers."""
+_KEPT_OF_WORDS = 2_000
+"""Characters of what the plugin says of an answer: it may be the vendor's whole answer."""
 
 
 class Kept(NamedTuple):
@@ -52,7 +54,8 @@ class Kept(NamedTuple):
             request = request | {"body": self.masker.text(_text(one.body)[:_KEPT]), "together": self.items}
         queued = max(one.started_at - one.letter.claimed.created_at, 0)
         timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
-        return exchange(request, self.response, self.masker.text(message), timing)
+        said = self.masker.text(message[: 2 * _KEPT_OF_WORDS])[:_KEPT_OF_WORDS]
+        return exchange(request, self.response, said, timing)
 
 
 def exchange(
@@ -77,9 +80,19 @@ def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: boo
 def _response(response: Response, masker: Masker, most: int) -> dict[str, Any]:
     return {
         "status": response.status_code,
-        "headers": masker.headers(plain(response.headers)),
+        "headers": masker.headers(_fitting(plain(response.headers), most)),
         "body": masker.text(_text(response.content)[:most]),
     }
+
+
+def _fitting(headers: Mapping[str, str], most: int) -> dict[str, str]:
+    """Those that fit into ``most`` characters; a longer one is left out whole, for its end may be a secret's half."""
+    kept = {}
+    for name, value in headers.items():
+        if len(name) + len(value) <= most:
+            kept[name] = value
+            most -= len(name) + len(value)
+    return kept
 
 
 def _text(body: object) -> str:
