@@ -21,6 +21,7 @@ _PAGE = re.compile(
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
+_HOUR, _YEAR = 3600.0, 365 * 24 * 3600.0
 
 
 def by_status(response: Response) -> Outcome:
@@ -126,9 +127,17 @@ def oauth_token(response: Response) -> Token | Outcome:
         return outcome
     token = answer.get("access_token")
     if isinstance(outcome, Delivered) and isinstance(token, str) and token:
-        seconds = answer.get("expires_in")
-        return Token(SecretValue(token), float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3600.0)
+        return Token(SecretValue(token), _lasts(answer.get("expires_in")))
     return Unauthorized("no_token", f"No access token was given (status {response.status_code}).")
+
+
+def _lasts(seconds: Any) -> float:
+    """How many, at most a year; an hour where the answer does not say it. Some write the number as a text."""
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit():
+        seconds = float(seconds[:9])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        return _HOUR
+    return float(min(seconds, _YEAR))
 
 
 def _is_page(response: Response) -> bool:

@@ -170,6 +170,13 @@ def test_a_rate_limits_reset_is_understood_as_seconds_or_as_a_moment(
     [
         (200, b'{"access_token": "t", "expires_in": 60}', Token(SecretValue("t"), 60.0)),
         (200, b'{"access_token": "t"}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": "300"}', Token(SecretValue("t"), 300.0)),
+        (200, b'{"access_token": "t", "expires_in": "soon"}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": -5}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": true}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": NaN}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": 1e999}', Token(SecretValue("t"), 365 * 86_400.0)),
+        (200, b'{"access_token": "t", "expires_in": 1%s}' % (b"0" * 400), Token(SecretValue("t"), 365 * 86_400.0)),
         (200, b"{}", Unauthorized("no_token", "No access token was given (status 200).")),
         (400, b'{"error": "invalid_grant"}', Unauthorized("no_token", "No access token was given (status 400).")),
         (500, b"", Retry("http_500", "The destination answered 500.")),
