@@ -75,7 +75,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     | 207, or 200, with `errors` | those rejected with Customer.io's reason, the others delivered |
     | 207 with an error that names no event | nobody knows which: tried again, Customer.io ignores what it has |
     | 400, the whole request | sent in smaller parts, and rejected alone |
-    | 401, 403, 404, 410, a redirect to another region, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect to another region, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 

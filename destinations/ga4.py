@@ -76,7 +76,7 @@ class GA4(Destination):
     | 2xx | delivered, as far as Google tells |
     | 2xx from the validation server, with messages | rejected, with the code of the first |
     | 429; 5xx | the destination rests; tried again |
-    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses: look at the endpoint |
+    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses: look at the endpoint |
     | all else | rejected: Google asks not to repeat it |
 
     Not yet run against the vendor.

@@ -87,7 +87,7 @@ class Meta(Destination):
     | 200 and another number | nobody knows which: tried again, Meta drops what it has |
     | `is_transient`, codes 1, 2, 341, 368, 5000, 21009, 5xx, no JSON | tried again |
     | codes 4, 17, 32, 613, 80000–80014, 429 | we were too fast: the destination rests as long as Meta asks |
-    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401, 403, 404, 410, a redirect, a web page: token, rights, \
+    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401–405, 407, 410, 421, a redirect, a web page: token, rights, \
 dataset, address, version | after five in a row, it pauses |
     | all else, 100 among them | rejected, alone |
 

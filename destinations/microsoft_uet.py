@@ -87,7 +87,7 @@ unless you do |
     | 200 and another number | nobody knows which: tried again, Microsoft drops what it has |
     | 400 | those that are named rejected, by Microsoft's code |
     | 400 and `InvalidEventTime` | tried again: this machine's clock may be ahead |
-    | 401, 403, 404, 410, a redirect, a web page: token, tag, address | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page: token, tag, address | after five in a row, it pauses |
     | 429 | the destination rests |
     | 5xx | tried again |
 

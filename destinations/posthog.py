@@ -80,7 +80,7 @@ own. Map the ones you want one by one: `$current_url`, say |
     | 2xx with anything else | nobody knows: tried again, PostHog drops what it has |
     | 200 with `quota_limited` | not kept: the destination rests for an hour |
     | 400 | one event makes PostHog refuse the whole request: sent again in halves until it is alone, and rejected |
-    | 400 for the project, 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
+    | 400 for the project, 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 

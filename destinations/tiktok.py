@@ -112,8 +112,8 @@ class TikTok(Destination):
     | 20001: some were taken | all are sent again in halves, and TikTok drops what it has; alone, it is rejected |
     | 40100, 40016, 40133, status 429 | we were too fast: the destination rests |
     | 40700, 50000 and more, 5xx, 200 without a code | tried again |
-    | 40001, 40101–40105, 401, 403, 404, 410, a redirect, a web page: token, rights, pixel, address; a message about \
-`event_source_id` | after five in a row, it pauses |
+    | 40001, 40101–40105, 401–405, 407, 410, 421, a redirect, a web page: token, rights, pixel, address; a message \
+about `event_source_id` | after five in a row, it pauses |
     | all else, 40002 among them | rejected, alone |
 
     A test event code sends everything of this destination to *Test events* in the Events Manager, one event a request.

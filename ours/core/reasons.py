@@ -217,10 +217,15 @@ REASONS = {
 _STATUSES = {
     400: Reason("The destination found the request wrong.", "Read its answer, mend the mapping, then replay."),
     401: Reason("The destination did not accept our credentials.", _CREDENTIALS),
+    402: Reason("The destination wants to be paid first.", "Pay, or choose another plan; it is tried again by itself."),
     403: Reason("The destination does not permit this.", _CREDENTIALS),
     404: Reason(
         "The destination knows no such address.",
         "Check the address and the ids in the settings. What waits then goes on by itself; replay what was rejected.",
+    ),
+    407: Reason(
+        "The proxy on the way did not accept our credentials.",
+        "Mend what OURS_PROXY says of it; it is tried again by itself.",
     ),
     408: Reason("The destination waited too long for the request.", _WAITS),
     410: Reason("The destination's address is gone for good.", "Ask the receiver for the new address."),

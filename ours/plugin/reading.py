@@ -13,7 +13,8 @@ from requests import Response
 from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized, Unknown
 
 _TRANSIENT = {408, 425}
-_NOT_HERE = {404, 410}
+_NO_ACCESS = {401, 402, 403, 407}
+_NOT_HERE = {404, 405, 410, 421}
 _PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(?>(<\?xml[^>]{0,200}>|<!--.{0,1000}?-->)\s*)*<(!doctype html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -25,16 +26,19 @@ _HOUR, _YEAR = 3600.0, 365 * 24 * 3600.0
 
 
 def by_status(response: Response) -> Outcome:
-    """2xx delivered; 408, 425, 429 and 5xx retry; 401 and 403 unauthorized; all else, redirects too, rejected."""
+    """2xx delivered; 408, 425, 429, 5xx retry; 401, 402, 403, 407 unauthorized; all else, redirects too, rejected.
+
+    A 403 with ``Retry-After`` is a 429: nobody knows when credentials will be good again.
+    """
     status = response.status_code
     if 200 <= status < 300:
         return Delivered()
     code, said = f"http_{status}", f"The destination answered {status}."
-    if status == 429:
+    if status == 429 or (status == 403 and retry_after(response)):
         return Retry(code, said, rate_limit_after(response), throttle=True)
     if status in _TRANSIENT or status >= 500:
         return Retry(code, said, retry_after(response))
-    if status in {401, 403}:
+    if status in _NO_ACCESS:
         return Unauthorized(code, said)
     if 300 <= status < 400:
         return Rejected(code, "The destination answered with a redirect, and redirects are never followed.")
@@ -42,12 +46,13 @@ def by_status(response: Response) -> Outcome:
 
 
 def by_api_status(response: Response) -> Outcome:
-    """The same of one fixed address, a vendor's say: that nothing is there (404, 410), or something else (a redirect, a
-    web page in the place of an answer), is no event's fault."""
+    """The same of one fixed address, a vendor's say: that nothing is there (404, 405, 410, 421), or something else (a
+    redirect, a web page in the place of an answer), is no event's fault."""
     status = response.status_code
     if status in _NOT_HERE or 300 <= status < 400:
         return Unauthorized(
-            f"http_{status}", f"The destination answered {status}: there is nothing at this address. Mend it."
+            f"http_{status}",
+            f"The destination answered {status}: there is nothing at this address that takes it. Mend it.",
         )
     outcome = by_status(response)
     if isinstance(outcome, Delivered) and _is_page(response):

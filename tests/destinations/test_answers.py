@@ -46,7 +46,7 @@ ERRORS = [
     {"elements": [{"status": 201}]}, {"events": [{"status": "processed"}] * 9},
     {"elements": [{"status": True}] * COUNT},
 ]  # fmt: skip
-OURS_TO_MEND = [301, 302, 303, 304, 307, 308, 401, 403, 404, 410]
+OURS_TO_MEND = [301, 302, 303, 304, 307, 308, 401, 402, 403, 404, 405, 407, 410, 421]
 PASSES = [408, 425, 429, 500, 501, 502, 503, 504, 507, 511, *range(520, 531), 598, 599, 600, 999]
 NOS = [b"", b"<html><h1>Error</h1></html>", *(json.dumps(one).encode() for one in ERRORS[:6])]
 ODD_INDICES: list[list[Any]] = [[99], [-1], [0, 0], ["0"], [None], [[]], [{}], [0.5], [10**30], [0, 1, 2, 0, 1, 2, 3]]

@@ -43,7 +43,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
     assert by_status(answer(status)) == Retry(f"http_{status}", f"The destination answered {status}.")
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [401, 402, 403, 407])
 def test_refused_credentials_are_not_the_events_fault(status: int) -> None:
     assert by_status(answer(status)) == Unauthorized(f"http_{status}", f"The destination answered {status}.")
 
@@ -60,7 +60,12 @@ def test_all_else_is_final(status: int) -> None:
     assert outcome.code == f"http_{status}"
 
 
-@pytest.mark.parametrize("status", [301, 302, 404, 410])
+def test_a_403_that_says_when_to_come_back_is_a_throttle() -> None:
+    said = by_status(answer(403, b"", {"Retry-After": "30"}))
+    assert said == Retry("http_403", "The destination answered 403.", 30.0, throttle=True)
+
+
+@pytest.mark.parametrize("status", [301, 302, 404, 405, 410, 421])
 def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: int) -> None:
     outcome = by_api_status(answer(status))
     assert isinstance(outcome, Unauthorized)
