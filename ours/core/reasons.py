@@ -114,8 +114,8 @@ REASONS = {
         "Check the address in the settings, then replay.",
     ),
     "response_too_large": Reason(
-        "The destination's answer was larger than we read.",
-        "See in the destination whether the event arrived, then replay it if not.",
+        "The destination's answer had more headers than are read.",
+        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
     ),
     "answer_cut": Reason(
         "The destination's answer to many events was longer than what is read of one.",

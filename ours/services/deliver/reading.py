@@ -12,7 +12,7 @@ from ours.services.deliver import faults
 from ours.services.deliver.tries import Parcel, too_long
 from ours.transport import CappedResponse
 
-_HOPELESS = {"ssrf_refused", "invalid_request", "response_too_large"}
+_HOPELESS = {"ssrf_refused", "invalid_request"}
 _TOO_LARGE = 413
 
 
