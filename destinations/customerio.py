@@ -134,9 +134,11 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         return Request("POST", url, headers=headers, auth=access, data=to_json({"batch": list(items)}))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        errors = read_object(response).get("errors")
+        said = read_object(response)
+        errors = said.get("errors")
         told = [one if isinstance(one, Mapping) else {} for one in errors] if isinstance(errors, list) else []
-        outcome = by_api_answer(response, taken=not response.content or isinstance(read_json(response), dict))
+        read = not response.content or isinstance(read_json(response), dict)
+        outcome = by_api_answer(response, taken=read and not (said.get("error") or said.get("meta")))
         if isinstance(outcome, Delivered) and errors:
             return by_index(told, len(items))
         if response.status_code == 400 and len(items) > 1:
