@@ -21,7 +21,7 @@ from ours.plugin import (
     Skipped,
     Split,
     Unauthorized,
-    by_api_status,
+    by_api_answer,
     fields,
     hookimpl,
     rate_limit_after,
@@ -93,6 +93,7 @@ Without `ip` no place is guessed |
     | answer | what follows |
     |---|---|
     | 200 | delivered; that Amplitude counts fewer than were sent is noted |
+    | 2xx with anything else than Amplitude's count | nobody knows: tried again, Amplitude drops what it has |
     | 400 that names events | those rejected with Amplitude's reason; those of a silenced device, too |
     | 400 or 429 with `throttled_events` | those wait 30 seconds, or an hour for a day's quota; the others go at once |
     | 429 that names none | the destination rests for 30 seconds, or as long as Amplitude asks |
@@ -156,7 +157,8 @@ Without `ip` no place is guessed |
             return refusal(said, response, len(items))
         if response.status_code == 403 and len(items) > 1:
             return Split("blocked", "Amplitude's firewall refused the request (403).")
-        outcome, count = by_api_status(response), said.get("events_ingested")
+        count = said.get("events_ingested")
+        outcome = by_api_answer(response, taken="error" not in said and (said.get("code") == 200 or count is not None))
         if isinstance(outcome, Delivered) and isinstance(count, int) and count != len(items):
             return Delivered(f"Of {len(items)} events Amplitude says to have ingested {count}.")
         return outcome

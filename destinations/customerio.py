@@ -19,9 +19,10 @@ from ours.plugin import (
     Skipped,
     Split,
     Unknown,
-    by_api_status,
+    by_api_answer,
     fields,
     hookimpl,
+    read_json,
     read_object,
     to_json,
     usual,
@@ -70,10 +71,11 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     | answer | what follows |
     |---|---|
     | 200 | delivered |
+    | 2xx with anything else than Customer.io's answer | nobody knows: tried again, Customer.io ignores what it has |
     | 207, or 200, with `errors` | those rejected with Customer.io's reason, the others delivered |
     | 207 with an error that names no event | nobody knows which: tried again, Customer.io ignores what it has |
     | 400, the whole request | sent in smaller parts, and rejected alone |
-    | 401, 403, 404, 410, a redirect to another region, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect to another region, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 
@@ -132,13 +134,16 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         return Request("POST", url, headers=headers, auth=access, data=to_json({"batch": list(items)}))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        errors = read_object(response).get("errors")
+        said = read_object(response)
+        errors = said.get("errors")
         told = [one if isinstance(one, Mapping) else {} for one in errors] if isinstance(errors, list) else []
-        if response.ok and errors:
+        read = not response.content or isinstance(read_json(response), dict)
+        outcome = by_api_answer(response, taken=read and not (said.get("error") or said.get("meta")))
+        if isinstance(outcome, Delivered) and errors:
             return by_index(told, len(items))
         if response.status_code == 400 and len(items) > 1:
             return Split("refused_with_others", "Customer.io refused the whole request (400).")
-        return refused(told[0]) if response.status_code == 400 and told else by_api_status(response)
+        return refused(told[0]) if response.status_code == 400 and told else outcome
 
 
 def person(given: Mapping[str, Any]) -> dict[str, str] | Rejected:

@@ -76,7 +76,7 @@ class GA4(Destination):
     | 2xx | delivered, as far as Google tells |
     | 2xx from the validation server, with messages | rejected, with the code of the first |
     | 429; 5xx | the destination rests; tried again |
-    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses: look at the endpoint |
+    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses: look at the endpoint |
     | all else | rejected: Google asks not to repeat it |
 
     Not yet run against the vendor.
@@ -147,7 +147,7 @@ class GA4(Destination):
     def read(self, response: Response) -> Outcome:
         told = read_object(response).get("validationMessages")
         first = told[0] if isinstance(told, list) and told else None
-        if response.ok and isinstance(first, dict):
+        if response.status_code == 200 and isinstance(first, dict):
             code, field = first.get("validationCode"), first.get("fieldPath")
             return Rejected(str(code or "invalid"), str(first.get("description") or ""), str(field) if field else None)
         outcome = by_api_status(response)

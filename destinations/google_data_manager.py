@@ -23,11 +23,13 @@ from ours.plugin import (
     Secret,
     Split,
     Unauthorized,
-    by_api_status,
+    by_api_answer,
+    by_api_code,
     click_id,
     fields,
     hookimpl,
     iso,
+    read_json,
     read_object,
     refused_together,
     retry_after,
@@ -80,10 +82,11 @@ letters; the first two hashed, so `postal_code` is withheld until you map it |
     | answer | what follows |
     |---|---|
     | 200 | delivered, with the request's id |
+    | 2xx with anything else | nobody knows: tried again, Google drops what it has |
     | RESOURCE_EXHAUSTED, 429 | the destination rests; a day's quota: an hour at a time |
     | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, 5xx | tried again |
     | PERMISSION_DENIED, NOT_ALLOWLISTED, TERMS_AND_CONDITIONS_NOT_SIGNED, DESTINATION_ACCOUNT_…, INVALID_DESTINATION, \
-INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a redirect, a web page \
+INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401–405, 407, 410, 421, a redirect, a web page \
 | after five in a row, it pauses |
     | all else | rejected, with Google's reason |
 
@@ -182,10 +185,13 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401, 403, 404, 410, a re
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer = read_object(response)
         error = answer.get("error")
-        if isinstance(error, dict) and not response.ok:
+        if isinstance(error, dict):
             return verdicts_of(error, response, len(items))
-        outcome = by_api_status(response)
-        return Delivered(text(answer.get("requestId")) or "") if isinstance(outcome, Delivered) else outcome
+        named = text(answer.get("requestId"))
+        outcome = by_api_answer(response, taken=bool(named) or read_json(response) == {})  # so after a mere validation
+        if isinstance(outcome, Rejected) and len(items) > 1:
+            return Split(outcome.code, "Google refused the whole request, and named none of the events.")
+        return Delivered(named or "") if isinstance(outcome, Delivered) else outcome
 
 
 def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, Any]]:
@@ -210,14 +216,17 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
     said = f"Google answered {reason} ({response.status_code})."
     if "RESOURCE_EXHAUSTED" in (reason, error.get("status")) or response.status_code == 429:
         return Retry(reason, said, retry_after(response) or (HOUR if daily(details) else None), throttle=True)
-    if reason in FOR_NOW or error.get("status") in FOR_NOW or response.status_code >= 500:
+    if reason in FOR_NOW or error.get("status") in FOR_NOW:
         return Retry(reason, said, retry_after(response))
-    if CONFIGURED_WRONG.fullmatch(reason) or response.status_code in (401, 403, 404):
+    if CONFIGURED_WRONG.fullmatch(reason):
         return Unauthorized(reason, said)
+    outcome = by_api_code(response, reason, said)
+    if not isinstance(outcome, Rejected):
+        return outcome
     named = dict(violations(details, count))
     if named and count > 1:
         return refused_together(named, count, "Google")
-    return named.get(0) or (Split(reason, said) if count > 1 else Rejected(reason, said))
+    return named.get(0) or (Split(reason, said) if count > 1 else outcome)
 
 
 def violations(details: Sequence[Mapping[str, Any]], count: int) -> Iterator[tuple[int, Rejected]]:

@@ -85,7 +85,7 @@ class LinkedIn(Destination):
     | 200 with another number of them | nobody knows which: held |
     | 400, 422 | rejected, by index where LinkedIn names one |
     | 400 for the time | tried again: this machine's clock may be ahead |
-    | 400 for a rule that was not made for the API, 401, 403, 404, 410, 426 (a retired version), a redirect, a web \
+    | 400 for a rule that was not made for the API, 401–405, 407, 410, 421, 426 (a retired version), a redirect, a web \
 page | after five in a row, it pauses |
     | 429 | the destination rests |
     | 5xx | tried again |
@@ -235,7 +235,11 @@ def by_element(status: Any) -> Outcome:
         return Unknown("status_missing", "LinkedIn does not say what became of it.")
     if 200 <= status < 300:
         return Delivered()
-    kind = Retry if status in (408, 429) or status >= 500 else Rejected
+    kind: type[Retry | Unauthorized | Rejected] = Rejected
+    if status in (408, 429) or status >= 500:
+        kind = Retry
+    elif status in (401, 403):
+        kind = Unauthorized
     return kind(f"linkedin_{status}", f"LinkedIn answered {status} for it.")
 
 

@@ -22,6 +22,7 @@ from ours.plugin import (
     Secret,
     Unauthorized,
     Unknown,
+    by_api_code,
     by_api_status,
     click_id,
     fields,
@@ -86,7 +87,7 @@ class Meta(Destination):
     | 200 and another number | nobody knows which: tried again, Meta drops what it has |
     | `is_transient`, codes 1, 2, 341, 368, 5000, 21009, 5xx, no JSON | tried again |
     | codes 4, 17, 32, 613, 80000–80014, 429 | we were too fast: the destination rests as long as Meta asks |
-    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401, 403, 404, 410, a redirect, a web page: token, rights, \
+    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401–405, 407, 410, 421, a redirect, a web page: token, rights, \
 dataset, address, version | after five in a row, it pauses |
     | all else, 100 among them | rejected, alone |
 
@@ -185,7 +186,7 @@ dataset, address, version | after five in a row, it pauses |
     def read(self, response: Response) -> Outcome:
         answer = read_object(response)
         error = answer.get("error")
-        if isinstance(error, dict) and not response.ok:
+        if isinstance(error, dict):
             return verdict(error, response)
         outcome = by_api_status(response)
         return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
@@ -246,11 +247,11 @@ def verdict(error: Mapping[str, Any], response: Response) -> Outcome:
     said = str(error.get("message") or f"Meta answered {response.status_code}.")
     if code in TOO_FAST or response.status_code == 429:
         return Retry(word, said, retry_after(response) or regained(response), throttle=True)
-    if error.get("is_transient") is True or code in FOR_NOW or response.status_code >= 500:
+    if error.get("is_transient") is True or code in FOR_NOW:
         return Retry(word, said, retry_after(response))
-    if code in NO_ACCESS or (code, sub) == NO_SUCH_OBJECT or response.status_code in (401, 403, 404):
+    if code in NO_ACCESS or (code, sub) == NO_SUCH_OBJECT:
         return Unauthorized(word, said)
-    return Rejected(word, said)
+    return by_api_code(response, word, said)
 
 
 def regained(response: Response) -> float | None:

@@ -87,7 +87,7 @@ unless you do |
     | 200 and another number | nobody knows which: tried again, Microsoft drops what it has |
     | 400 | those that are named rejected, by Microsoft's code |
     | 400 and `InvalidEventTime` | tried again: this machine's clock may be ahead |
-    | 401, 403, 404, 410, a redirect, a web page: token, tag, address | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page: token, tag, address | after five in a row, it pauses |
     | 429 | the destination rests |
     | 5xx | tried again |
 
@@ -209,7 +209,8 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
 
 def received(body: Mapping[str, Any], count: int) -> Outcome | Sequence[Outcome]:
     """All, or nobody knows which. A field that can't be accepted is left out, and the event is taken without it."""
-    said = body.get("eventsReceived", count) if body else None
+    alone = body.get("traceId") and not body.get("error")
+    said = body.get("eventsReceived", count if alone else None)
     if said != count:
         return Unknown("count_differs", f"Of {count} events Microsoft says to have received {said}.")
     notes = {index: f"Without {field} ({word})." for index, field, word in told(body, warnings=True)}

@@ -20,8 +20,9 @@ from ours.plugin import (
     Schema,
     Secret,
     Skipped,
+    Split,
     Unknown,
-    by_api_status,
+    by_api_answer,
     hookimpl,
     read_object,
     to_json,
@@ -58,8 +59,10 @@ class Mixpanel(Destination):
     | import: 200 | delivered |
     | import: 400 with `failed_records` | those rejected with Mixpanel's reason, the others delivered |
     | engage: 200 with `status` 1 | delivered |
-    | engage: 200 with `error` or `failed_records` | rejected |
-    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
+    | engage: 200 with `failed_records` | those rejected with Mixpanel's reason |
+    | all else that is refused, and names none | sent in smaller parts, and rejected alone |
+    | 2xx with anything else | nobody knows: tried again, Mixpanel drops what it has |
+    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 
@@ -117,9 +120,12 @@ class Mixpanel(Destination):
         failed = answer.get("failed_records")
         if response.status_code in (200, 400) and isinstance(failed, list) and failed:
             return by_index(failed, len(items))
-        if response.ok and (answer.get("error") or answer.get("status") == 0):
-            return Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
-        return by_api_status(response)
+        outcome = by_api_answer(response, taken=answer.get("status") in ("OK", 1) and not answer.get("error"))
+        if isinstance(outcome, Unknown) and (answer.get("error") or answer.get("status") == 0):
+            outcome = Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
+        if isinstance(outcome, Rejected) and len(items) > 1:
+            return Split(outcome.code, "Mixpanel refused the whole request, and named none of the events.")
+        return outcome
 
 
 def occurrence(delivery: Delivery, person: str) -> Any:

@@ -110,7 +110,7 @@ class Pinterest(Destination):
     | 200 or 422 with a verdict for each event | those `processed` delivered, those `failed` rejected with its reason |
     | 422 without them | nobody knows which: a person decides; alone, it is rejected |
     | 400 | the whole request was refused: looked for in halves, and the wrong one rejected alone |
-    | 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
     | 413; 429; 5xx | sent in smaller parts; the destination rests; tried again |
 
     Not yet run against the vendor.

@@ -20,7 +20,7 @@ from ours.plugin import (
     Secret,
     Skipped,
     Unauthorized,
-    by_api_status,
+    by_api_answer,
     fields,
     hookimpl,
     iso,
@@ -39,6 +39,7 @@ NOBODY = {
     "[object object]", "anonymous-user", "backend", "distinct_id", "distinctid", "email", "guest", "id", "nan",
     "not_authenticated", "system", "user",
 }  # fmt: skip
+TAKEN = (1, "Ok")  # as the older of its servers and the newer say it
 LONGEST, LARGEST = 200, 900_000  # an event over 1 MB is dropped, counted with what PostHog adds to it
 OVER_QUOTA_REST = 3600.0
 WRONG_KEY = {"invalid_project", "invalid_api_key", "invalid_personal_api_key", "not_authenticated"}
@@ -75,10 +76,11 @@ own. Map the ones you want one by one: `$current_url`, say |
 
     | answer | what follows |
     |---|---|
-    | 200 | delivered, as far as PostHog tells |
+    | 200 with PostHog's `status`, 204 | delivered, as far as PostHog tells |
+    | 2xx with anything else | nobody knows: tried again, PostHog drops what it has |
     | 200 with `quota_limited` | not kept: the destination rests for an hour |
     | 400 | one event makes PostHog refuse the whole request: sent again in halves until it is alone, and rejected |
-    | 400 for the project, 401, 403, 404, 410, a redirect, a web page | after five in a row, it pauses |
+    | 400 for the project, 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 
@@ -139,11 +141,11 @@ own. Map the ones you want one by one: `$current_url`, say |
 
     def read(self, response: Response) -> Outcome:
         said = read_object(response)
-        if response.ok and said.get("quota_limited"):
+        if response.status_code == 200 and said.get("quota_limited"):
             return Retry("quota_limited", "The project is over its limit at PostHog.", OVER_QUOTA_REST, throttle=True)
         if response.status_code == 400:
             return refusal(said, response)
-        return by_api_status(response)
+        return by_api_answer(response, taken=said.get("status") in TAKEN or response.status_code == 204)
 
 
 def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] | Rejected:

@@ -38,14 +38,18 @@ from ours.plugin import (
     validate,
 )
 
+FOR_NOW_STATUS = {408, 425, 429}
 FOR_NOW = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown", "500", "503"}
 TOO_FAST = {"SlowDown", "503", "TooManyRequests"}
-CONFIGURED_WRONG = {
-    "AccessDenied", "AllAccessDisabled", "AuthorizationHeaderMalformed", "ExpiredToken", "InvalidAccessKeyId",
-    "InvalidBucketName", "InvalidToken", "NoSuchBucket", "PermanentRedirect", "SignatureDoesNotMatch", "301", "401",
-    "403", "404",
-}  # fmt: skip
+CONFIGURED_WRONG = re.compile(
+    "AccessDenied|AllAccessDisabled|AuthorizationHeaderMalformed|ExpiredToken|IllegalLocationConstraintException"
+    "|InvalidAccessKeyId|InvalidBucketName|InvalidLocationConstraint|InvalidToken|NoSuchBucket|PermanentRedirect"
+    r"|SignatureDoesNotMatch|TokenRefreshRequired|\w*QuotaExceeded|KMS\..+|unknown|\d{3}"
+)
+"""The last two: whatever answered with a 4xx, it was no storage."""
+CONFIGURED_WRONG_STATUS = {301, 302, 307, 308, 401, 402, 403, 404, 405, 407, 410}
 
+LOOK_AT = "Look at endpoint, bucket, region, keys and their rights, and at this machine's clock."
 TIMEOUTS = (5, 12)
 """Seconds to connect, and between two pieces of an answer."""
 
@@ -68,9 +72,12 @@ class S3(Destination):
 
     | answer | what follows |
     |---|---|
-    | `SlowDown`, `ServiceUnavailable`, `InternalError`, `RequestTimeout`, no answer | tried again |
-    | `AccessDenied`, wrong or expired keys, no such bucket, another region | after five in a row, it pauses |
-    | `EntityTooLarge` | sent in smaller parts |
+    | 2xx with an `ETag` | delivered |
+    | `SlowDown`, `ServiceUnavailable`, `InternalError`, `RequestTimeout`, 408, 425, 429, 5xx, no answer | tried again |
+    | `AccessDenied`, wrong or expired keys, no such bucket, another region, a quota, a key of KMS, this machine's \
+clock; a redirect, 401, 402, 403, 404, 405, 407, 410; what no storage says, such as a page | after five in a row, it \
+pauses |
+    | `EntityTooLarge`, 413 | sent in smaller parts |
     | all else | rejected |
 
     Proven against a server that speaks S3; not yet run against the vendors.
@@ -132,14 +139,22 @@ class S3(Destination):
         extra = {"ServerSideEncryption": settings["encryption"]} if settings.get("encryption") else {}
         body = gzip.compress(request.data, mtime=0)
         try:
-            client_for(settings, network).put_object(
+            kept = client_for(settings, network).put_object(
                 Bucket=settings["bucket"], Key=key, Body=body, ContentType="application/gzip", **extra
             )
         except ClientError as error:
             return verdict(error.response, request.data.count(b"\n"))
         except BotoCoreError as error:
             return unanswered(error)
+        except Elsewhere:
+            return Unauthorized("redirect", f"It answered with a redirect, which is not followed. {LOOK_AT}")
+        if not kept.get("ETag"):
+            return Unauthorized("no_etag", f"What answered is no storage, for it named no ETag. {LOOK_AT}")
         return Delivered(key)
+
+
+class Elsewhere(Exception):
+    """A redirect that names no region: botocore would look for one by asking there, be sent elsewhere, and so on."""
 
 
 def client_for(settings: Mapping[str, Any], network: Network) -> Any:
@@ -189,10 +204,13 @@ def _sender(network: Network) -> Callable[..., Any]:
 
     def send(request: Any, **_: object) -> Any:
         try:
-            return by(network.proxy_for(urlsplit(request.url).hostname or "")).send(request)
+            answer = by(network.proxy_for(urlsplit(request.url).hostname or "")).send(request)
         except HTTPClientError as error:
             refused = error.kwargs.get("error")
             raise refused if isinstance(refused, NetworkRefused) else error from None
+        if 300 <= answer.status_code < 400 and "x-amz-bucket-region" not in answer.headers:
+            raise Elsewhere
+        return answer
 
     return send
 
@@ -201,12 +219,12 @@ def verdict(response: Mapping[str, Any], count: int = 1) -> Outcome:
     code = str(response.get("Error", {}).get("Code") or "unknown")
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0
     said = f"The storage answered {code} ({status})."
-    if code in CONFIGURED_WRONG:
-        return Unauthorized(code, f"{said} Look at bucket, region, keys and their rights.")
-    if code == "EntityTooLarge" and count > 1:
-        return Split(code, said)
-    if code in FOR_NOW or status >= 500 or status == 429:
+    if code == "EntityTooLarge" or status == 413:
+        return Split(code, said) if count > 1 else Rejected(code, said)
+    if code in FOR_NOW or status >= 500 or status in FOR_NOW_STATUS:
         return Retry(code, said, throttle=code in TOO_FAST or status == 429)
+    if CONFIGURED_WRONG.fullmatch(code) or status in CONFIGURED_WRONG_STATUS:
+        return Unauthorized(code, f"{said} {LOOK_AT}")
     return Rejected(code, said)
 
 

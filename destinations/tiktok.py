@@ -22,6 +22,7 @@ from ours.plugin import (
     Secret,
     Unauthorized,
     Unknown,
+    by_api_code,
     by_api_status,
     click_id,
     fields,
@@ -111,8 +112,8 @@ class TikTok(Destination):
     | 20001: some were taken | all are sent again in halves, and TikTok drops what it has; alone, it is rejected |
     | 40100, 40016, 40133, status 429 | we were too fast: the destination rests |
     | 40700, 50000 and more, 5xx, 200 without a code | tried again |
-    | 40001, 40101–40105, 401, 403, 404, 410, a redirect, a web page: token, rights, pixel, address; a message about \
-`event_source_id` | after five in a row, it pauses |
+    | 40001, 40101–40105, 401–405, 407, 410, 421, a redirect, a web page: token, rights, pixel, address; a message \
+about `event_source_id` | after five in a row, it pauses |
     | all else, 40002 among them | rejected, alone |
 
     A test event code sends everything of this destination to *Test events* in the Events Manager, one event a request.
@@ -206,7 +207,7 @@ class TikTok(Destination):
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         outcome, answer = by_api_status(response), read_object(response)
         code = answer.get("code")
-        if not isinstance(code, int):
+        if type(code) is not int:
             missing = Unknown("no_code", "TikTok's answer has no code, which would say what became of it.")
             return missing if isinstance(outcome, Delivered) else outcome
         if code == 0:
@@ -260,14 +261,17 @@ def verdict(code: int, said: str, response: Response, count: int) -> Outcome | S
     word, status = f"tiktok_{code}", response.status_code
     if code in TOO_FAST or status == 429:
         return Retry(word, said, rate_limit_after(response), throttle=True)
-    if code in FOR_NOW or code >= 50_000 or status >= 500:
+    if code in FOR_NOW or code >= 50_000:
         return Retry(word, said, retry_after(response))
-    if code in NO_ACCESS or status in (401, 403, 404) or SETTINGS_WRONG.search(said):
+    if code in NO_ACCESS or SETTINGS_WRONG.search(said):
         return Unauthorized(word, said)
+    outcome = by_api_code(response, word, said)
+    if not isinstance(outcome, Rejected):
+        return outcome
     named = INDEX.search(said) if code != PARTLY else None
     if named and int(named[1]) < count:
         return refused_together({int(named[1]): Rejected(word, said, named[2] or None)}, count, "TikTok")
-    return Rejected(word, said)
+    return outcome
 
 
 @hookimpl

@@ -122,9 +122,10 @@ class Webhook(Destination):
     To change the secret without losing a delivery, move the old one to *Previous signing secret* and set the new one:
     both signatures are sent until you remove the old one.
 
-    Answer any 2xx within 20 seconds. 408, 425, 429 and 5xx are tried again, after `Retry-After` if you send it. 401,
-    403, 404, 410 and a redirect, which is not followed, say that the address or its access is wrong: after five in a
-    row, the destination pauses. Every other answer is final: so say 400 or 422 of an event that you will never take.
+    Answer any 2xx within 20 seconds. 408, 425, 429 and 5xx are tried again, after `Retry-After` if you send it.
+    401–405, 407, 410, 421 and a redirect, which is not followed, say that the address or its access is wrong: after
+    five in a row, the destination pauses. Every other answer is final: so say 400 or 422 of an event that you will
+    never take.
     """
 
     slug = "webhook"

@@ -114,8 +114,12 @@ REASONS = {
         "Check the address in the settings, then replay.",
     ),
     "response_too_large": Reason(
-        "The destination's answer was larger than we read.",
-        "See in the destination whether the event arrived, then replay it if not.",
+        "The destination's answer had more headers than are read.",
+        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+    ),
+    "answer_cut": Reason(
+        "The destination's answer to many events was longer than what is read of one.",
+        "They go again in smaller parts where the destination tells repeats; otherwise see there what arrived.",
     ),
     "read_failed": Reason(
         "The plugin failed while it read the answer: a fault in the plugin; five in a row pause its destination.",
@@ -213,10 +217,15 @@ REASONS = {
 _STATUSES = {
     400: Reason("The destination found the request wrong.", "Read its answer, mend the mapping, then replay."),
     401: Reason("The destination did not accept our credentials.", _CREDENTIALS),
+    402: Reason("The destination wants to be paid first.", "Pay, or choose another plan; it is tried again by itself."),
     403: Reason("The destination does not permit this.", _CREDENTIALS),
     404: Reason(
         "The destination knows no such address.",
         "Check the address and the ids in the settings. What waits then goes on by itself; replay what was rejected.",
+    ),
+    407: Reason(
+        "The proxy on the way did not accept our credentials.",
+        "Mend what OURS_PROXY says of it; it is tried again by itself.",
     ),
     408: Reason("The destination waited too long for the request.", _WAITS),
     410: Reason("The destination's address is gone for good.", "Ask the receiver for the new address."),

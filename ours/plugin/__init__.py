@@ -10,6 +10,8 @@ from ours.plugin.inputs import Endpoint, Headers, Secret
 from ours.plugin.mapped import Mapped
 from ours.plugin.network import Network, NetworkRefused
 from ours.plugin.reading import (
+    by_api_answer,
+    by_api_code,
     by_api_status,
     by_status,
     oauth_token,
@@ -76,6 +78,8 @@ __all__ = [
     "Unknown",
     "ValidationError",
     "Visitor",
+    "by_api_answer",
+    "by_api_code",
     "by_api_status",
     "by_status",
     "click_id",

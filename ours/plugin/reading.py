@@ -3,33 +3,42 @@
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized
+from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized, Unknown
 
 _TRANSIENT = {408, 425}
-_NOT_HERE = {404, 410}
-_PAGE = re.compile(rb"\s*<(!doctype html|html)\b", re.IGNORECASE)
+_NO_ACCESS = {401, 402, 403, 407}
+_NOT_HERE = {404, 405, 410, 421}
+_PAGE = re.compile(
+    rb"(\xef\xbb\xbf)?\s*(?>(<\?xml[^>]{0,200}>|<!--.{0,1000}?-->)\s*)*<(!doctype html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
+_HOUR, _YEAR = 3600.0, 365 * 24 * 3600.0
 
 
 def by_status(response: Response) -> Outcome:
-    """2xx delivered; 408, 425, 429 and 5xx retry; 401 and 403 unauthorized; all else, redirects too, rejected."""
+    """2xx delivered; 408, 425, 429, 5xx retry; 401, 402, 403, 407 unauthorized; all else, redirects too, rejected.
+
+    A 403 with ``Retry-After`` is a 429: nobody knows when credentials will be good again.
+    """
     status = response.status_code
     if 200 <= status < 300:
         return Delivered()
     code, said = f"http_{status}", f"The destination answered {status}."
-    if status == 429:
+    if status == 429 or (status == 403 and retry_after(response)):
         return Retry(code, said, rate_limit_after(response), throttle=True)
     if status in _TRANSIENT or status >= 500:
         return Retry(code, said, retry_after(response))
-    if status in {401, 403}:
+    if status in _NO_ACCESS:
         return Unauthorized(code, said)
     if 300 <= status < 400:
         return Rejected(code, "The destination answered with a redirect, and redirects are never followed.")
@@ -37,18 +46,36 @@ def by_status(response: Response) -> Outcome:
 
 
 def by_api_status(response: Response) -> Outcome:
-    """The same of one fixed address, a vendor's say: that nothing is there (404, 410), or something else (a redirect, a
-    web page in the place of an answer), is no event's fault."""
+    """The same of one fixed address, a vendor's say: that nothing is there (404, 405, 410, 421), or something else (a
+    redirect, a web page in the place of an answer), is no event's fault."""
     status = response.status_code
     if status in _NOT_HERE or 300 <= status < 400:
         return Unauthorized(
-            f"http_{status}", f"The destination answered {status}: there is nothing at this address. Mend it."
+            f"http_{status}",
+            f"The destination answered {status}: there is nothing at this address that takes it. Mend it.",
         )
     outcome = by_status(response)
-    if isinstance(outcome, Delivered) and _PAGE.match(response.content):
+    if isinstance(outcome, Delivered) and _is_page(response):
         said = "The destination answered with a web page: there is something else at this address. Mend it."
         return Unauthorized(f"http_{status}", said)
     return outcome
+
+
+def by_api_answer(response: Response, *, taken: bool) -> Outcome:
+    """The same of a vendor that says in its answer whether it took the events; ``taken``: it says so. A 2xx that does
+    not may come from anybody: whether they arrived, nobody knows."""
+    outcome = by_api_status(response)
+    if isinstance(outcome, Delivered) and not taken:
+        return Unknown("not_confirmed", "The answer does not say that it was taken.")
+    return outcome
+
+
+def by_api_code(response: Response, code: str, message: str) -> Outcome:
+    """The same of an answer that is a no, in the vendor's own words. With a 2xx, it is rejected."""
+    outcome = by_api_status(response)
+    if isinstance(outcome, Retry | Unauthorized):
+        return replace(outcome, code=code, message=message)
+    return Rejected(code, message)
 
 
 def read_json(response: Response) -> Any:
@@ -105,9 +132,23 @@ def oauth_token(response: Response) -> Token | Outcome:
         return outcome
     token = answer.get("access_token")
     if isinstance(outcome, Delivered) and isinstance(token, str) and token:
-        seconds = answer.get("expires_in")
-        return Token(SecretValue(token), float(seconds) if isinstance(seconds, int | float) and seconds > 0 else 3600.0)
+        return Token(SecretValue(token), _lasts(answer.get("expires_in")))
     return Unauthorized("no_token", f"No access token was given (status {response.status_code}).")
+
+
+def _lasts(seconds: Any) -> float:
+    """How many, at most a year; an hour where the answer does not say it. Some write the number as a text."""
+    if isinstance(seconds, str) and seconds.isascii() and seconds.isdigit():
+        seconds = float(seconds[:9])
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        return _HOUR
+    return float(min(seconds, _YEAR))
+
+
+def _is_page(response: Response) -> bool:
+    body = response.content
+    told = "html" in response.headers.get("Content-Type", "").lower()
+    return bool(_PAGE.match(body)) or (told and body[:100].lstrip()[:1] == b"<")
 
 
 def _until_reset(response: Response, name: str) -> float | None:

@@ -19,6 +19,8 @@ from ours.transport.exchange import IDLE_SECONDS, Exchange, Limits
 from ours.transport.guard import Guard
 from ours.transport.loop import Loop
 
+_FOR_EACH_MORE = 1024
+"""Bytes of an answer for each event but the first: vendors that take many say of each what became of it."""
 _CONNECT_TIMEOUT = 10.0
 """Seconds. libcurl's clock goes on while a plugin's call holds us up: what it may take has to fit in here."""
 
@@ -67,8 +69,11 @@ class Transport:
         """Requests whose answer was not handed out yet."""
         return len(self._flying) + len(self._answers)
 
-    def submit(self, tag: str, request: requests.PreparedRequest) -> None:
-        """Take ``request`` and return at once; ``wait`` sends it. ``tag`` must be unique among those in flight."""
+    def submit(self, tag: str, request: requests.PreparedRequest, *, events: int = 1) -> None:
+        """Take ``request`` and return at once; ``wait`` sends it. ``tag`` must be unique among those in flight.
+
+        The more ``events`` it carries, the longer an answer is read.
+        """
         if tag in self._flying:
             raise ValueError(f"The tag {tag} is in flight already.")
         try:
@@ -80,7 +85,7 @@ class Transport:
             self._answers.append(Answer(tag, None, failure, Timing(0, 0)))
             return
         exchange = self._spare.pop() if self._spare else self._new_exchange()
-        exchange.load(tag, request, checked)
+        exchange.load(tag, request, checked, self._limits.max_response + (events - 1) * _FOR_EACH_MORE)
         self._flying[tag] = exchange
         self._loop.add(exchange.handle)
 

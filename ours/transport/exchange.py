@@ -26,7 +26,7 @@ _SAYS_OF_THEM = {pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Seconds until the connection stands and until all is over; bytes of the body that are read; the way out."""
+    """Seconds until the connection stands and until all is over; bytes of a body that are read; the way out."""
 
     connect_timeout: float
     total_timeout: float
@@ -41,7 +41,7 @@ class Exchange:
     def __init__(self, guard: Guard, limits: Limits) -> None:
         self.tag = ""
         self._guard = guard
-        self._room = limits.max_response
+        self._room = 0
         self._kind: tuple[str, str, bool] | None = None
         self._by_proxy = bool(limits.proxy)  # then the address is the proxy's, which the operator chose
         self._lines: list[bytes] = []
@@ -51,9 +51,12 @@ class Exchange:
         for option, value in self._fixed_options(limits):
             self.handle.setopt(option, value)
 
-    def load(self, tag: str, request: requests.PreparedRequest, outgoing: Outgoing) -> None:
-        """Make the handle ready to send ``outgoing``, which is ``request`` as libcurl takes it."""
-        self.tag, self._request = tag, request
+    def load(self, tag: str, request: requests.PreparedRequest, outgoing: Outgoing, room: int) -> None:
+        """Make the handle ready to send ``outgoing``, which is ``request`` as libcurl takes it.
+
+        ``room``: so many bytes of the answer's body are read.
+        """
+        self.tag, self._request, self._room = tag, request, room
         self._lines.clear()
         self._chunks.clear()
         self._refused.clear()

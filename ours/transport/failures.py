@@ -17,7 +17,10 @@ _TLS = {
     pycurl.E_SSL_CERTPROBLEM,
     pycurl.E_SSL_INVALIDCERTSTATUS,
 }
-_TOO_LARGE_ANSWER = "response_too_large", "The answer has more headers than can be read; the request was taken."
+_TOO_LARGE_ANSWER = (
+    "response_too_large",
+    "The answer has more headers than can be read; the request may have been taken.",
+)
 
 
 def before_sending(code: int, detail: str) -> Failure:

@@ -181,6 +181,8 @@ def test_an_error_that_names_no_event_leaves_all_unknown(errors: Any) -> None:
     [
         (200, {}, Delivered),
         (200, {"errors": []}, Delivered),
+        (200, {"error": "no"}, Unknown),
+        (200, {"meta": {"error": "unauthorized"}}, Unknown),
         (400, {"errors": [{"reason": "invalid", "field": "batch"}]}, Split),
         (400, b"", Split),
         (401, {}, Unauthorized),

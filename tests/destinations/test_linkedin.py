@@ -201,6 +201,11 @@ def test_each_event_has_the_status_that_linkedin_gives_it() -> None:
     ]
 
 
+def test_that_the_token_may_not_do_it_is_no_events_fault_where_it_is_said_of_each_either() -> None:
+    said = LinkedIn().read_batch(elements(401, 403, 429), [{}] * 3)
+    assert [type(one) for one in said] == [Unauthorized, Unauthorized, Retry]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("odd", [elements(201), answer(200, b"OK"), answer(201, b"")])
 def test_an_answer_without_a_status_for_each_leaves_all_unknown(odd: Any) -> None:
     assert plugin.read_batch(odd, [{}, {}]) == Unknown(

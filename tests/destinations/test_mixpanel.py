@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 import pytest
 
 from destinations.mixpanel import Mixpanel
-from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Unauthorized, Unknown, load_settings
+from ours.plugin import Delivered, Delivery, Rejected, Retry, Skipped, Split, Unauthorized, Unknown, load_settings
 from ours.plugin.testing import DestinationContract
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
-from tests.destinations.asking import ByDistinctId, delivery_to, sha256
+from tests.destinations.asking import ByDistinctId, alone, delivery_to, sha256
 
 GIVEN = {"token": "a-token-for-tests"}
 
@@ -139,8 +139,9 @@ def test_failures_that_name_nobody_leave_all_unknown(indexes: tuple[Any, ...]) -
     [
         (200, b'{"code": 200, "num_records_imported": 2, "status": "OK"}', Delivered),
         (200, b'{"error": null, "status": 1}', Delivered),
-        (200, b'{"error": "bad", "status": 0}', Rejected),
-        (400, b'{"error": "some", "status": 0}', Rejected),
+        (200, b'{"error": "bad", "status": 0}', Split),
+        (400, b'{"error": "some", "status": 0}', Split),
+        (200, b"0", Unknown),
         (401, b"{}", Unauthorized),
         (404, b"no such page", Unauthorized),
         (302, b"", Unauthorized),
@@ -150,3 +151,8 @@ def test_failures_that_name_nobody_leave_all_unknown(indexes: tuple[Any, ...]) -
 )
 def test_the_verdicts(status: int, said: bytes, kind: type) -> None:
     assert isinstance(Mixpanel().read_batch(answer(status, said), [{}, {}]), kind)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_a_refusal_that_names_nobody_rejects_what_is_alone(status: int) -> None:
+    assert isinstance(alone(Mixpanel(), answer(status, b'{"error": "bad", "status": 0}')), Rejected)

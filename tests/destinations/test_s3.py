@@ -107,6 +107,51 @@ def test_a_bucket_that_is_not_there_is_no_events_fault(endpoint: str) -> None:
     assert outcome.code == "NoSuchBucket"
 
 
+@pytest.mark.parametrize("status", [200, 202, 204])
+@pytest.mark.parametrize("page", [b"", b"<html>Sign in</html>"])
+def test_a_2xx_that_names_no_etag_is_no_storages(receiver: Receiver, status: int, page: bytes) -> None:
+    """A console, a captive portal: it kept nothing."""
+    receiver.answer(status, body=page if status != 204 else b"")
+    outcome = write({"bucket": "my-events", "endpoint": receiver.url, **KEYS}, "a")
+    assert isinstance(outcome, Unauthorized)
+    assert outcome.code == "no_etag"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed_and_no_events_fault(receiver: Receiver, status: int) -> None:
+    receiver.answer(status, headers={"Location": f"{receiver.url}/elsewhere"})
+    outcome = write({"bucket": "my-events", "endpoint": receiver.url, **KEYS}, "a")
+    assert isinstance(outcome, Unauthorized)
+    assert outcome.code == "redirect"
+    assert len(receiver.requests) == 1
+
+
+def test_a_bucket_of_another_region_is_told(receiver: Receiver) -> None:
+    body = b"<Error><Code>PermanentRedirect</Code></Error>"
+    receiver.answer(301, body=body, headers={"x-amz-bucket-region": "eu-west-3", "Location": "http://169.254.169.254/"})
+    outcome = write({"bucket": "my-events", "endpoint": receiver.url, **KEYS}, "a")
+    assert isinstance(outcome, Unauthorized)
+    assert outcome.code == "PermanentRedirect"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, b"<html>Bad Request</html>", Unauthorized),
+        (403, b"<html>Forbidden</html>", Unauthorized),
+        (403, b"<Error><Code>RequestTimeTooSkewed</Code></Error>", Unauthorized),
+        (407, b"", Unauthorized),
+        (408, b"too slow", Retry),
+        (413, b"<html>Request Entity Too Large</html>", Split),
+        (503, b"<Error><Code>Slo", Retry),
+        (400, b"<Error><Code>KeyTooLongError</Code></Error>", Rejected),
+    ],
+)
+def test_what_stands_before_a_storage_costs_no_event(receiver: Receiver, status: int, body: bytes, kind: type) -> None:
+    receiver.answer(status, body=body)
+    assert isinstance(write({"bucket": "my-events", "endpoint": receiver.url, **KEYS}, "a", "b"), kind)
+
+
 def test_a_storage_that_can_not_be_reached_is_a_retry() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]

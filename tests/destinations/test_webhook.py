@@ -186,7 +186,7 @@ def test_a_wrong_secret_is_refused_with_how_to_make_a_right_one(secret: str) -> 
     assert secret == "whsec_" or secret not in str(refusal.value)
 
 
-@pytest.mark.parametrize("status", [301, 404, 410])
+@pytest.mark.parametrize("status", [301, 404, 405, 410, 421])
 def test_that_nothing_is_at_the_address_is_no_events_fault(status: int) -> None:
     outcome = Webhook().read(answer(status))
     assert isinstance(outcome, Unauthorized)

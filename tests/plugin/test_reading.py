@@ -1,5 +1,7 @@
 """Answers are read by their status, and no header or body can make reading fail."""
 
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings, strategies
 
@@ -12,6 +14,9 @@ from ours.plugin import (
     Split,
     Token,
     Unauthorized,
+    Unknown,
+    by_api_answer,
+    by_api_code,
     by_api_status,
     by_status,
     oauth_token,
@@ -38,7 +43,7 @@ def test_what_may_pass_is_tried_again(status: int) -> None:
     assert by_status(answer(status)) == Retry(f"http_{status}", f"The destination answered {status}.")
 
 
-@pytest.mark.parametrize("status", [401, 403])
+@pytest.mark.parametrize("status", [401, 402, 403, 407])
 def test_refused_credentials_are_not_the_events_fault(status: int) -> None:
     assert by_status(answer(status)) == Unauthorized(f"http_{status}", f"The destination answered {status}.")
 
@@ -55,7 +60,12 @@ def test_all_else_is_final(status: int) -> None:
     assert outcome.code == f"http_{status}"
 
 
-@pytest.mark.parametrize("status", [301, 302, 404, 410])
+def test_a_403_that_says_when_to_come_back_is_a_throttle() -> None:
+    said = by_status(answer(403, b"", {"Retry-After": "30"}))
+    assert said == Retry("http_403", "The destination answered 403.", 30.0, throttle=True)
+
+
+@pytest.mark.parametrize("status", [301, 302, 404, 405, 410, 421])
 def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: int) -> None:
     outcome = by_api_status(answer(status))
     assert isinstance(outcome, Unauthorized)
@@ -63,11 +73,37 @@ def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: i
 
 
 @pytest.mark.parametrize(
-    "page", [b"<html>", b"\n<!DOCTYPE html><title>Sign in to this network</title>", b"<HTML lang=en>"]
+    "page",
+    [
+        b"<html>",
+        b"\n<!DOCTYPE html><title>Sign in to this network</title>",
+        b"<HTML lang=en>",
+        b"\xef\xbb\xbf<html>",
+        b"<!-- a proxy's --> <html>",
+        b"<?xml version='1.0'?><!DOCTYPE html>",
+        b"<head>",
+    ],
 )
 def test_a_web_page_in_the_place_of_an_answer_delivers_nothing(page: bytes) -> None:
     assert isinstance(by_api_status(answer(200, page)), Unauthorized)
     assert by_api_status(answer(500, page)) == by_status(answer(500, page))
+
+
+def test_a_2xx_by_which_the_vendor_does_not_say_that_it_took_the_events_is_nobodys_word() -> None:
+    assert by_api_answer(answer(202), taken=True) == Delivered()
+    assert isinstance(by_api_answer(answer(200), taken=False), Unknown)
+    assert by_api_answer(answer(503), taken=False) == by_api_status(answer(503))
+    assert isinstance(by_api_answer(answer(200, b"<html>"), taken=True), Unauthorized)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, Rejected), (400, Rejected), (302, Unauthorized), (404, Unauthorized), (408, Retry), (503, Retry)],
+)
+def test_a_no_in_the_vendors_words_is_whose_fault_the_status_says(status: int, kind: type) -> None:
+    said: Any = by_api_code(answer(status), "theirs", "Said.")
+    assert isinstance(said, kind)
+    assert (said.code, said.message) == ("theirs", "Said.")
 
 
 @pytest.mark.parametrize("body", [b"", b"ok", b"{}", b"[]", b"GIF89a", b'<?xml version="1.0"?>', b"<htmlish>"])
@@ -139,6 +175,13 @@ def test_a_rate_limits_reset_is_understood_as_seconds_or_as_a_moment(
     [
         (200, b'{"access_token": "t", "expires_in": 60}', Token(SecretValue("t"), 60.0)),
         (200, b'{"access_token": "t"}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": "300"}', Token(SecretValue("t"), 300.0)),
+        (200, b'{"access_token": "t", "expires_in": "soon"}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": -5}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": true}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": NaN}', Token(SecretValue("t"), 3600.0)),
+        (200, b'{"access_token": "t", "expires_in": 1e999}', Token(SecretValue("t"), 365 * 86_400.0)),
+        (200, b'{"access_token": "t", "expires_in": 1%s}' % (b"0" * 400), Token(SecretValue("t"), 365 * 86_400.0)),
         (200, b"{}", Unauthorized("no_token", "No access token was given (status 200).")),
         (400, b'{"error": "invalid_grant"}', Unauthorized("no_token", "No access token was given (status 400).")),
         (500, b"", Retry("http_500", "The destination answered 500.")),

@@ -1,7 +1,7 @@
 """A batching destination for tests: it posts lists, and its receiver answers by the rules of a test."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ours.plugin import (
@@ -92,11 +92,13 @@ class ReadsOne(Lists):
 
 
 class Judge(Receiver):
-    """Refuses a request whole, with ``status``, when it carries one of ``bad`` or more than ``most`` items."""
+    """Refuses a request whole, with ``status``, when it carries one of ``bad`` or more than ``most`` items. ``tells``
+    makes the answer to all others."""
 
     def __init__(self) -> None:
         super().__init__()
         self.bad: set[str] = set()
+        self.tells: Callable[[Sequence[Mapping[str, Any]]], bytes] | None = None
         self.most = 1_000
         self.status = 400
 
@@ -104,7 +106,7 @@ class Judge(Receiver):
         script, items = super().record(received), json.loads(received.body)
         if len(items) > self.most or any(item["name"] in self.bad for item in items):
             return Script(self.status)
-        return script
+        return Script(body=self.tells(items)) if self.tells else script
 
     @property
     def batches(self) -> list[list[dict[str, Any]]]:

@@ -215,6 +215,87 @@ def test_a_request_that_is_too_large_is_halved_whatever_the_plugin_reads(place: 
     books_are_right(place)
 
 
+def wordy(of_each: int) -> Callable[[Any], bytes]:
+    """Says of each item what became of it, in so many bytes."""
+
+    def tells(items: Any) -> bytes:
+        outcomes = ["no" if item["name"] == "Bad" else "ok" for item in items]
+        return json.dumps({"why": "x" * of_each * len(items), "outcomes": outcomes}).encode()
+
+    return tells
+
+
+def test_an_answer_that_tells_of_each_of_many_is_read_to_its_end(place: Place, judge: Judge) -> None:
+    batching(place, judge, max_items=200, linger=0.3)
+    judge.tells = wordy(900)
+    fill(place, *["Good"] * 150, "Bad")
+    place.work()
+    assert ended(place) == {"Good": ("delivered", None), "Bad": ("rejected", "bad")}
+    assert judge.sizes == [151]
+
+
+def test_an_answer_too_long_to_be_read_is_no_yes_and_fewer_are_asked_for(place: Place, judge: Judge) -> None:
+    """Cut, it is no JSON, and the plugin would go by the status."""
+    batching(place, judge)
+    judge.tells = wordy(20_000)
+    fill(place, *["Good"] * 7, "Bad")
+    place.work()
+    assert ended(place) == {"Good": ("delivered", None), "Bad": ("rejected", "bad")}
+    assert max(judge.sizes) == 8
+    assert {one["code"] for one in tries(place)} == {"answer_cut", "bad", None}
+    books_are_right(place)
+
+
+def test_what_is_kept_of_an_answer_to_many_is_little_however_much_comes(place: Place, judge: Judge) -> None:
+    class Quotes(Lists):
+        def read_batch(self, response: Any, items: Any) -> Any:
+            return Rejected("bad", response.text)
+
+    batching(place, judge, Quotes)
+    judge.answer(body=b"x" * 50_000, headers={f"X-{number}": "y" * 1_000 for number in range(200)})
+    fill(place, *["Good"] * 5)
+    place.work()
+    kept = [one["exchange"] for one in tries(place)]
+    assert [len(one["message"]) for one in kept] == [2_000] * 5
+    assert all(len(json.dumps(one)) < 10_000 for one in kept)
+    assert all("X-0" in one["response"]["headers"] for one in kept)
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_where_repeats_would_count_an_answer_too_long_is_held_for_a_person(
+    place: Place, judge: Judge, alone: bool
+) -> None:
+    class Counts(Lists):
+        dedupes = False
+
+    batching(place, judge, Counts)
+    judge.tells = wordy(70_000)
+    fill(place, *["Good"] * (1 if alone else 3))
+    place.work()
+    assert ended(place) == {"Good": ("held", "ambiguous")}
+    assert len(judge.sizes) == 1
+
+
+def test_a_refusal_of_the_whole_stays_one_however_long_it_is(place: Place, judge: Judge) -> None:
+    class Refuses(Lists):
+        def read_batch(self, response: Any, items: Any) -> Any:
+            return Rejected("no")
+
+    batching(place, judge, Refuses, atomic=True)
+    judge.tells = wordy(70_000)
+    fill(place, *["Good"] * 3)
+    place.work()
+    assert ended(place) == {"Good": ("rejected", "no")}
+
+
+def test_what_reads_all_events_as_one_does_not_mind_a_long_answer(place: Place, judge: Judge) -> None:
+    batching(place, judge, ReadsAll)
+    judge.tells = wordy(70_000)
+    fill(place, *["Good"] * 3)
+    place.work()
+    assert place.states() == {"delivered": 3}
+
+
 def test_whoever_is_split_off_travels_on_without_the_culprit(place: Place, judge: Judge) -> None:
     class Tells(Lists):
         def read_batch(self, response: Any, items: Any) -> Any:

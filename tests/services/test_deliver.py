@@ -46,6 +46,17 @@ def tries(place: Place) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.parametrize("status", [200, 503])
+def test_an_answer_with_more_headers_than_are_read_says_neither_yes_nor_no(
+    place: Place, receiver: Receiver, status: int
+) -> None:
+    receiver.answer(raw=f"HTTP/1.1 {status} X\r\n".encode() + b"X: a\r\n" * 6_000 + b"\r\n")
+    place.webhook(receiver, limits={"retry_schedule": [86_400]})
+    place.track()
+    place.work()
+    assert (last(place).state, last(place).reason) == ("retrying", "response_too_large")
+
+
 def test_a_live_event_arrives_signed_and_says_what_it_should(place: Place, receiver: Receiver) -> None:
     place.destinations.add("webhook", "Hook", {"url": receiver.url, "secret": SECRET}, events=["*"], actor="cli")
     receipt = place.track("Purchase", distinct_id="order-1", event_properties={"amount": 99.99})

@@ -187,6 +187,19 @@ def test_a_plugins_fault_with_tokens_loses_nothing(place: Place, issuer: Receive
     assert place.states() == {"retrying": 2}
 
 
+@pytest.mark.parametrize("token", ["t\n", "t\r\nX-Evil: 1", " t", "t\u20ac", "t\x7f", "t" * 20_000])
+def test_a_token_that_no_header_can_carry_is_none_and_costs_no_event(
+    place: Place, issuer: Receiver, token: str
+) -> None:
+    guarded(place, issuer)
+    give(issuer, token)
+    fill(place, 2)
+    place.work()
+    assert place.states() == {"retrying": 2}
+    assert tokens(issuer) == []
+    assert "t" * 100 not in kept(place)
+
+
 def test_settings_may_say_that_no_token_is_needed(place: Place, issuer: Receiver) -> None:
     def none(*_: Any) -> None:
         return None

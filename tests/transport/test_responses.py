@@ -5,10 +5,11 @@ from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 
 import pytest
+import requests
 
 from ours.core.answer import Answer
 from ours.plugin import retry_after
-from ours.transport import CappedResponse
+from ours.transport import CappedResponse, Transport
 from tests.receiver import Receiver
 
 Read = Callable[[], CappedResponse]
@@ -54,6 +55,20 @@ def test_a_body_is_read_up_to_the_limit(receiver: Receiver, read: Read, size: in
     receiver.answer(body=b"x" * size)
     response = read()
     assert (response.status_code, len(response.content), response.truncated) == (200, 65_536, truncated)
+
+
+@pytest.mark.parametrize(("events", "limit"), [(1, 65_536), (2, 66_560), (1_000, 1_088_512)])
+def test_of_an_answer_to_many_events_more_is_read(
+    receiver: Receiver, send: Callable[..., Answer], transport: Transport, events: int, limit: int
+) -> None:
+    receiver.answer(body=b"x" * 2_000_000)
+    transport.submit("it", requests.Request("POST", receiver.url, data=b"x").prepare(), events=events)
+    (answer,) = transport.wait(10)
+    assert answer.response is not None
+    assert len(answer.response.content) == limit
+    again = send(receiver.url).response
+    assert again is not None
+    assert len(again.content) == 65_536
 
 
 def test_a_compressed_body_is_left_as_it_is(receiver: Receiver, read: Read) -> None:

@@ -110,4 +110,4 @@ class Carrier:
             send = partial(target.plugin.send, made, target.settings, self._transport.network)
             self._pool.submit(tag, target.id, send)
         else:
-            self._transport.submit(tag, request)
+            self._transport.submit(tag, request, events=len(parcel.tries))

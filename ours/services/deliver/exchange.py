@@ -16,7 +16,9 @@ from ours.services.deliver.tries import Parcel, Try
 _KEPT = 16 * 1024
 _KEPT_EXACT = 1024 * 1024
 _KEPT_OF_ALL = 2 * 1024
-"""So much of the answer to many is kept with each of them."""
+"""So much of the answer to many is kept with each of them: of its body, and of its headers."""
+_KEPT_OF_WORDS = 2_000
+"""Characters of what the plugin says of an answer: it may be the vendor's whole answer."""
 
 
 class Kept(NamedTuple):
@@ -52,7 +54,7 @@ class Kept(NamedTuple):
             request = request | {"body": self.masker.beginning(_text(one.body), _KEPT), "together": self.items}
         queued = max(one.started_at - one.letter.claimed.created_at, 0)
         timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
-        return exchange(request, self.response, self.masker.text(message), timing)
+        return exchange(request, self.response, self.masker.beginning(message, _KEPT_OF_WORDS), timing)
 
 
 def exchange(
@@ -71,12 +73,23 @@ def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: boo
 
 
 def _response(response: Response, masker: Masker, most: int) -> dict[str, Any]:
-    headers, (body,) = masker.message(plain(response.headers), _cut(_text(response.content), masker, most))
+    given = _fitting(plain(response.headers), most)
+    headers, (body,) = masker.message(given, _cut(_text(response.content), masker, most))
     return {"status": response.status_code, "headers": headers, "body": body}
 
 
 def _cut(text: str, masker: Masker, most: int) -> str:
     return text if len(text) <= most else masker.beginning(text, most)
+
+
+def _fitting(headers: Mapping[str, str], most: int) -> dict[str, str]:
+    """Those that fit into ``most`` characters; a longer one is left out whole, for its end may be a secret's half."""
+    kept = {}
+    for name, value in headers.items():
+        if len(name) + len(value) <= most:
+            kept[name] = value
+            most -= len(name) + len(value)
+    return kept
 
 
 def _text(body: object) -> str:

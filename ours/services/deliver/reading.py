@@ -7,11 +7,12 @@ from requests import Response
 from ours import log, timebox
 from ours.core.answer import Failure
 from ours.core.breaker import PLUGIN_TIMEOUT
-from ours.plugin import Delivered, Duplicate, Outcome, Rejected, Retry, Split, Unknown
+from ours.plugin import Delivered, Destination, Duplicate, Outcome, Rejected, Retry, Split, Unauthorized, Unknown
 from ours.services.deliver import faults
 from ours.services.deliver.tries import Parcel, too_long
+from ours.transport import CappedResponse
 
-_HOPELESS = {"ssrf_refused", "invalid_request", "response_too_large"}
+_HOPELESS = {"ssrf_refused", "invalid_request"}
 _TOO_LARGE = 413
 
 
@@ -35,9 +36,27 @@ def read(parcel: Parcel, response: Response) -> list[Outcome]:
     except BaseException as error:  # noqa: BLE001 - whatever a plugin raises concerns its own dispatches
         return _all(parcel, Unknown("read_failed", faults.told("read_failed", plugin, verb, error, dispatch=one.id)))
     outcomes = each(parcel, said, "read_failed", verb)
+    if isinstance(response, CappedResponse) and response.truncated and _reads_each(plugin):
+        outcomes = _of_a_cut_answer(parcel, outcomes)
     if response.status_code == _TOO_LARGE and not any(isinstance(one, Delivered | Duplicate) for one in outcomes):
         return _split(parcel, outcomes, whole=True)
     return outcomes
+
+
+def _reads_each(plugin: Destination) -> bool:
+    return type(plugin).read_batch is not Destination.read_batch
+
+
+def _of_a_cut_answer(parcel: Parcel, outcomes: list[Outcome]) -> list[Outcome]:
+    """What it says of each event was not seen to its end, so no yes is sure, and a no only where it is meant for all.
+    Of fewer events, less is said."""
+    plugin, alone = parcel.target.plugin, len(outcomes) == 1
+    sure: tuple[type[Outcome], ...] = (Retry, Unauthorized, Split)
+    if alone or (plugin.batching and plugin.batching.atomic):
+        sure += (Rejected,)
+    kind = Split if plugin.dedupes and not alone else Unknown
+    cut = kind("answer_cut", "The answer was longer than what is read of one, so it may say more than was seen.")
+    return [one if isinstance(one, sure) else cut for one in outcomes]
 
 
 def sent(parcel: Parcel, said: object) -> list[Outcome]:

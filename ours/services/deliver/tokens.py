@@ -4,6 +4,7 @@ A token that can't be had says nothing of the events that wait for it: they are 
 """
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -23,6 +24,7 @@ PLACEHOLDER = SecretValue("access-token")
 """What a test event's request shows: nothing is fetched for it."""
 _MARGIN = 60.0
 _FAILED = "token_failed"
+_FIT_FOR_A_HEADER = re.compile(r"[\x21-\x7e]([\x20-\x7e]{0,16384}[\x21-\x7e])?")
 T = TypeVar("T")
 
 
@@ -109,7 +111,8 @@ class Tokens:
             return Retry(_FAILED, "No access token could be fetched.")
         said: object = _guarded(target.plugin, "read_token", lambda: target.plugin.read_token(response))
         if isinstance(said, Token):
-            return said if _is_of_use(said) else Unauthorized(_FAILED, "The plugin's read_token() gave no token.")
+            sentence = "The plugin's read_token() gave no token that can be sent."
+            return said if _is_of_use(said) else Unauthorized(_FAILED, sentence)
         if isinstance(said, Retry | Unauthorized):
             return said
         code, message = getattr(said, "code", _FAILED), getattr(said, "message", "")
@@ -117,8 +120,10 @@ class Tokens:
 
 
 def _is_of_use(token: Token) -> bool:
+    """A token that no header can carry would spoil the requests of all events that wait for it."""
     value: object = token.value
-    return isinstance(value, SecretValue) and math.isfinite(token.seconds) and token.seconds > 0
+    fits = isinstance(value, SecretValue) and _FIT_FOR_A_HEADER.fullmatch(value.reveal())
+    return bool(fits) and math.isfinite(token.seconds) and token.seconds > 0
 
 
 def _prepared(target: Target, now: int) -> PreparedRequest | None:
