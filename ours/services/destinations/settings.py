@@ -17,7 +17,7 @@ _SECRET = ("secret", "headers")
 _ELSEWHERE = (
     "The address leads to another server now. Type this again, so that no secret goes where it was not meant to."
 )
-_PLAIN = frozenset({"text", "url", "number", "boolean", "choice"})
+_PLAIN = frozenset({"text", "url", "number", "boolean", "choice", "json"})
 
 
 def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,8 +77,13 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return dump_settings(plugin, _masked(load_settings(plugin, raw)))
     except Exception:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same
-        plain = {one.name for one in describe_settings(plugin) if one.kind in _PLAIN}
+        plain = plain_settings(plugin)
         return {name: value if name in plain else MASK for name, value in raw.items()}
+
+
+def plain_settings(plugin: Destination) -> frozenset[str]:
+    """The names of those that may be shown. What the plugin has no word for may be a secret that it had once."""
+    return frozenset(one.name for one in describe_settings(plugin) if one.kind in _PLAIN)
 
 
 def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:
