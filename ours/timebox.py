@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
@@ -96,6 +97,36 @@ def limited(call: Callable[[], T]) -> T:
     except TooLong:  # it may have come just when the call ended
         _Watch.running = False
         raise
+
+
+def limited_anywhere(call: Callable[[], T], who: object) -> T:
+    """The same where no signal comes: in a thread of its own, which is left alone when it does not end.
+
+    ``who`` is not asked again before it did: each time would leave one more.
+
+    :raises TooLong: as ``limited`` does.
+    """
+    if threading.get_ident() == _Watch.thread:
+        return limited(call)
+    if (left := _left.get(who)) and left.is_alive():
+        raise TooLong
+    said: Future[T] = Future()
+    thread = threading.Thread(target=_answer, args=(said, call), daemon=True)
+    thread.start()
+    if not wait([said], SECONDS).done:
+        _left[who] = thread
+        raise TooLong
+    return said.result()
+
+
+_left: dict[object, threading.Thread] = {}
+
+
+def _answer(said: Future[T], call: Callable[[], T]) -> None:
+    try:
+        said.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        said.set_exception(error)
 
 
 def _is_a_plugin() -> bool:
