@@ -3,6 +3,7 @@
 First by an exception out of a signal, which ends loops, waits and patterns alike. What never comes back to Python at
 all (an endless loop in C) ends with the whole process: the kernel sees to that, and another process takes over.
 Nor does it end us: ``os._exit``, which no ``except`` and no last word would survive, is a ``SystemExit`` meanwhile.
+And it takes no signal and no timer from us, as in any thread but the main one: those are what all of this goes by.
 """
 
 import faulthandler
@@ -10,10 +11,11 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 TICK = 1.0
 """Seconds between two looks at what is running."""
@@ -22,6 +24,7 @@ SECONDS = 5.0
 LAST_RESORT = 30.0
 """Seconds of computing after which the process ends, when it did not come back to Python in all that time."""
 T = TypeVar("T")
+_EXIT, _SIGNAL, _SET_TIMER = os._exit, signal.signal, signal.setitimer
 
 
 class TooLong(BaseException):
@@ -43,7 +46,7 @@ class _Watch:
 
     @classmethod
     def look(cls, _number: int, _frame: FrameType | None) -> None:
-        signal.setitimer(signal.ITIMER_VIRTUAL, LAST_RESORT)
+        _SET_TIMER(signal.ITIMER_VIRTUAL, LAST_RESORT)
         if not cls.running or cls.seen != cls.call:
             cls.seen, cls.looks = cls.call, 0
             return
@@ -58,22 +61,23 @@ def armed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or threading.get_ident() == _Watch.thread:
         yield
         return
-    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)  # the timer never runs while nobody listens: that would end us
-    before = signal.signal(signal.SIGALRM, _Watch.look)
-    signal.setitimer(signal.ITIMER_REAL, TICK, TICK)
+    doors = [getattr(room, name) for room, name in _TAKEN]
+    left, _ = _SET_TIMER(signal.ITIMER_REAL, 0)  # the timer never runs while nobody listens: that would end us
+    before = _SIGNAL(signal.SIGALRM, _Watch.look)
+    _SET_TIMER(signal.ITIMER_REAL, TICK, TICK)
     _say_where_it_ends()
-    signal.setitimer(signal.ITIMER_VIRTUAL, LAST_RESORT)
+    _SET_TIMER(signal.ITIMER_VIRTUAL, LAST_RESORT)
     around, _Watch.thread, _Watch.process = _Watch.thread, threading.get_ident(), os.getpid()
-    leave, os._exit = os._exit, _exit
+    _put(_INSTEAD)
     try:
         yield
     finally:
-        os._exit = leave
+        _put(doors)
         _Watch.thread = around
-        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-        signal.setitimer(signal.ITIMER_REAL, left)
+        _SET_TIMER(signal.ITIMER_VIRTUAL, 0)
+        _SET_TIMER(signal.ITIMER_REAL, 0)
+        _SIGNAL(signal.SIGALRM, before)
+        _SET_TIMER(signal.ITIMER_REAL, left)
 
 
 def limited(call: Callable[[], T]) -> T:
@@ -95,15 +99,67 @@ def limited(call: Callable[[], T]) -> T:
         raise
 
 
-_EXIT = os._exit
+def limited_anywhere(call: Callable[[], T], who: object) -> T:
+    """The same where no signal comes: in a thread of its own, which is left alone when it does not end.
+
+    ``who`` is not asked again before it did: each time would leave one more.
+
+    :raises TooLong: as ``limited`` does.
+    """
+    if threading.get_ident() == _Watch.thread:
+        return limited(call)
+    if (left := _left.get(who)) and left.is_alive():
+        raise TooLong
+    said: Future[T] = Future()
+    thread = threading.Thread(target=_answer, args=(said, call), daemon=True)
+    thread.start()
+    if not wait([said], SECONDS).done:
+        _left[who] = thread
+        raise TooLong
+    return said.result()
+
+
+_left: dict[object, threading.Thread] = {}
+
+
+def _answer(said: Future[T], call: Callable[[], T]) -> None:
+    try:
+        said.set_result(call())
+    except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        said.set_exception(error)
+
+
+def _is_a_plugin() -> bool:
+    """Whether one asks, in any thread. A child that it forked may do as it likes, and so may we."""
+    ours = threading.get_ident() == _Watch.thread and not _Watch.running
+    return os.getpid() == _Watch.process and not ours
 
 
 def _exit(status: int) -> NoReturn:
-    """What ``os._exit`` is to a plugin, in any thread. A child that it forked may end as it likes, and so may we."""
-    ours = threading.get_ident() == _Watch.thread and not _Watch.running
-    if os.getpid() == _Watch.process and not ours:
+    """What ``os._exit`` is to a plugin."""
+    if _is_a_plugin():
         raise SystemExit(status)
     _EXIT(status)
+
+
+def _refusing(real: Callable[..., Any]) -> Callable[..., Any]:
+    """What ``real``, of ``signal``, is to a plugin."""
+
+    def refuse(*given: Any) -> Any:
+        if _Watch.thread and _is_a_plugin():
+            raise ValueError(f"signal.{real.__name__} is not for plugins: signals and timers are the whole process's")
+        return real(*given)
+
+    return refuse
+
+
+_TAKEN: tuple[tuple[Any, str], ...] = ((os, "_exit"), (signal, "signal"), (signal, "alarm"), (signal, "setitimer"))
+_INSTEAD = (_exit, _refusing(signal.signal), _refusing(signal.alarm), _refusing(signal.setitimer))
+
+
+def _put(doors: Sequence[Callable[..., Any]]) -> None:
+    for (room, name), door in zip(_TAKEN, doors, strict=True):
+        setattr(room, name, door)
 
 
 def _say_where_it_ends() -> None:

@@ -1,5 +1,8 @@
 """The RQ jobs, one a station. Each drains what waits, lingers to be woken, and makes room after half a minute."""
 
+import errno
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -53,7 +56,8 @@ def deliver() -> None:
 def _told(station: str) -> Iterator[None]:
     """RQ's log is silent, so what a job ends with is said here; a traceback that RQ met, it would keep in Redis.
 
-    After a bug we rest: the next job may well meet it.
+    After a bug we rest: the next job may well meet it. Where a plugin closed a file of ours, every job would: only a
+    new process has it open.
     """
     try:
         yield
@@ -61,8 +65,10 @@ def _told(station: str) -> Iterator[None]:
         raise
     except Busy as error:
         _say_interrupted(station, error)
-    except Exception:
+    except (Exception, SystemExit) as error:
         _logger.exception("station_failed", station=station)
+        if isinstance(error, OSError) and error.errno == errno.EBADF:
+            os.kill(os.getpid(), signal.SIGTERM)
         _stop.wait(_LINGER)
 
 

@@ -5,10 +5,11 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, get_args
 
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from ours.plugin.batching import Batching
 from ours.plugin.destination import Category, Destination
+from ours.plugin.inputs import Headers, Secret
 from ours.plugin.mapped import Mapped
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
@@ -30,7 +31,7 @@ def faults(kind: object) -> list[str]:
         return [f"It announced {kind!r}, which is not a subclass of Destination."]
     rules = _RULES | (_BUILDS if getattr(kind, "batching", None) is None else _BATCHES)
     wrong = [sentence for name, (fits, sentence) in rules.items() if not fits(getattr(kind, name, None))]
-    return [*wrong, *_rows_wrong(kind.default_mapping), *_verbs_wrong(kind)]
+    return [*wrong, *_rows_wrong(kind.default_mapping), *_verbs_wrong(kind), *_secrets_wrong(kind.Settings)]
 
 
 def own_verbs(kind: type[Destination]) -> list[str]:
@@ -48,6 +49,33 @@ def _verbs_wrong(kind: type[Destination]) -> Iterator[str]:
             yield f"Its {verb} is async or yields: {line}, and return what it comes to."
         elif not _takes(call, VERBS[verb]):
             yield f"Its {verb} does not take what Ours calls it with: {line}."
+
+
+def _secrets_wrong(settings: object) -> Iterator[str]:
+    """What is kept where it is left blank, and typed again where an address changes, is a setting as a whole."""
+    known = settings().load_fields if isinstance(settings, type) and issubclass(settings, Schema) else {}
+    for name, field in known.items():
+        if not isinstance(field, Secret | Headers) and _holds_a_secret(field, ()):
+            yield f"Its setting {name} holds a Secret inside: make each Secret a setting of its own."
+
+
+def _holds_a_secret(field: object, around: tuple[type[Schema], ...]) -> bool:
+    """``around``: the schemas that it is in, for one may hold itself."""
+    inside: list[object]
+    match field:
+        case Secret():
+            return True
+        case fields.List():
+            inside = [field.inner]
+        case fields.Mapping():
+            inside = [field.value_field, field.key_field]
+        case fields.Tuple():
+            inside = list(field.tuple_fields)
+        case fields.Nested() if type(field.schema) not in around:
+            inside, around = list(field.schema.fields.values()), (*around, type(field.schema))
+        case _:
+            return False
+    return any(_holds_a_secret(one, around) for one in inside)
 
 
 def _takes(call: Callable[..., Any], words: tuple[str, ...]) -> bool:

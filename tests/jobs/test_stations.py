@@ -1,5 +1,6 @@
 """The workers' jobs: what goes wrong in one is said, for RQ says nothing of it."""
 
+import errno
 import json
 import os
 import resource
@@ -66,6 +67,25 @@ def test_a_bug_in_a_station_is_a_line_in_the_log(
         kept = [queue.hgetall(key) for key in queue.keys("rq:job:*")]
     assert "RuntimeError" not in str(kept)
     assert "jane" not in str(kept)
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "closed"), SystemExit(1)], ids=["closed", "exit"])
+def test_a_worker_whose_files_were_closed_ends_and_says_so(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], error: BaseException
+) -> None:
+    """Nothing else would open them again. What would end it is said, and ends it not by itself."""
+    late = threading.Timer(60.0 if isinstance(error, OSError) else 0.0, os.kill, (os.getpid(), signal.SIGTERM))
+
+    def fail(*_: Any, **__: Any) -> None:
+        late.start()
+        raise error
+
+    monkeypatch.setattr(Deliver, "drain", fail)
+    worker.run(settings, "deliver")
+    in_time = late.is_alive() or not isinstance(error, OSError)
+    late.cancel()
+    assert in_time
+    assert [json.loads(line)["event"] for line in capfd.readouterr().err.splitlines()] == ["station_failed"]
 
 
 def test_a_worker_may_have_as_many_files_open_as_the_system_allows(

@@ -393,6 +393,13 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "a wait ignored in a batch": (
         batching(read_batch=lambda _, response, items: [Retry("slow")] * len(items)), "429 with Retry-After: 7 must be",
     ),
+    "outcomes that are no list": (
+        batching(read_batch=lambda _, response, items: (Delivered() for _ in items)), "neither an outcome nor a list",
+    ),
+    "items changed by read_batch": (
+        batching(read_batch=lambda _, response, items: [one.clear() or Delivered() for one in items]),
+        "read_batch changed the items that it was handed.",
+    ),
     "one alone that is split": (batching(read_batch=lambda *_: Split("again")), "One event alone can't be Split"),
     "a batch delivered by a 500": (
         batching(read_batch=lambda *_: Delivered()), "An answer 300 can't mean that events were delivered.",

@@ -1,5 +1,7 @@
 """What an author is told of a plugin that fails the contract: line, input, one mistake once, and advice that fits."""
 
+import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +137,31 @@ def test_what_does_not_end_is_stopped_and_not_asked_again(
 @pytest.mark.parametrize("body", ["raise SystemExit(3)", "__import__('os')._exit(0)"])
 def test_what_ends_the_process_is_told_and_does_not(checked: Checked, body: str) -> None:
     assert told(checked(body)) == {f"build tried to end the process (mine.py, line 22: {body})."}
+
+
+@pytest.mark.parametrize(("body", "what"), [
+    ("__import__('os').environ.update(TZ='Asia/Tokyo')", "the environment"),
+    ("__import__('os').chdir('/')", "the working folder"),
+    ("__import__('socket').setdefaulttimeout(5)", "the default timeout of sockets"),
+    ("__import__('sys').setrecursionlimit(987)", "the limit of recursion"),
+])  # fmt: skip
+def test_what_changes_the_process_for_all_is_told(
+    checked: Checked, body: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.chdir(".")
+    before = socket.getdefaulttimeout(), sys.getrecursionlimit()
+    try:
+        assert f"build changed {what}, which all plugins share with Ours." in told(checked(body))
+    finally:
+        socket.setdefaulttimeout(before[0])
+        sys.setrecursionlimit(before[1])
+
+
+def test_what_takes_a_signal_is_told(checked: Checked) -> None:
+    (fault,) = told(checked("__import__('signal').alarm(0)"))
+    assert fault is not None
+    assert fault.startswith("build raised ValueError: signal.alarm is not for plugins")
 
 
 def test_what_is_no_exception_is_told_with_its_line(checked: Checked) -> None:

@@ -12,7 +12,7 @@ from ours.registry import Registry, load
 from ours.settings import Settings
 
 CLASS = """
-from ours.plugin import Destination, Request, Schema, fields, hookimpl
+from ours.plugin import Destination, Headers, Request, Schema, Secret, fields, hookimpl
 
 class Good(Destination):
     slug = "good"
@@ -109,6 +109,16 @@ CLASSES = {
     "def __init__(self): raise KeyError('x')": "It raised an error while Bad was checked: KeyError: 'x'",
     "def __init__(self): raise SystemExit": "It tried to end the process (SystemExit) while Bad was checked.",
     "class Settings(Schema):\n        def __init__(self): 1 / 0": "ZeroDivisionError",
+    "class Settings(Schema):\n        keys = fields.List(Secret())": "Its setting keys holds a Secret inside",
+    "class Settings(Schema):\n        keys = fields.Dict(values=fields.Tuple([fields.Int(), Secret()]))": (
+        "make each Secret a setting of its own."
+    ),
+    "class Settings(Schema):\n        of = fields.Nested(Schema.from_dict({'more': Headers()}))": (
+        "Its setting of holds a Secret inside"
+    ),
+    "class Settings(Schema):\n        of = fields.Nested(lambda: Bad.Settings())\n        a = fields.List(Secret())": (
+        "Its setting a holds"
+    ),
 }
 
 

@@ -495,6 +495,18 @@ def test_what_does_not_fit_its_plugin_can_be_applied_unchanged(ours: Ours) -> No
     assert not plan(ours, dump(ours.configuration.export())).changes
 
 
+def test_what_the_plugin_has_no_word_for_any_more_is_not_told_in_clear(ours: Ours) -> None:
+    plan(ours, FILE).make("cli")
+    found = ours.destinations.find("Hook").id
+    with ours.store.write() as connection:
+        kept = {"url": "https://example.com/hook", "token": "what-a-version-before-called-a-secret"}
+        sealed = ours.store.sealer.seal_json(kept, f"destinations:{found}:settings")
+        destinations.change(connection, found, {"settings": sealed})
+    told = lines(plan(ours, FILE))
+    assert "change Hook: settings.token changes" in told
+    assert not [line for line in told if "what-a-version-before" in line]
+
+
 def test_a_plan_and_what_it_does_read_no_more_for_each_rule_and_destination_because_there_are_many(
     ours: Ours, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 import os
 import sys
 from asyncio import CancelledError
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import pytest
@@ -247,6 +247,35 @@ def test_one_after_another_counts_across_turns_and_one_that_works_starts_anew(pl
     place.track("Bad")
     place.work()
     assert standing(place) == ("paused", "build_failed")
+
+
+class Lazy(Sequence[Outcome]):
+    """Finds out what it holds when it is asked."""
+
+    error: type[BaseException] = ValueError
+
+    def __len__(self) -> int:
+        raise self.error
+
+    def __getitem__(self, place: Any) -> Any:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+@pytest.mark.parametrize(("verb", "code"), [("read_batch", "read_failed"), ("send", "send_failed")])
+def test_a_list_that_fails_when_it_is_looked_at_costs_its_own_events_alone(
+    place: Place, receiver: Receiver, verb: str, code: str, error: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Lazy, "error", error)
+    kind = type("Lazily", (Listing,), {verb: lambda *_: Lazy()})
+    place.load_only(kind(), Good())
+    for plugin in (kind, Good):
+        place.destinations.add(plugin.slug, plugin.label, {"url": receiver.url}, events=["*"], actor="cli")
+    track(place, "A", "B")
+    place.work()
+    with place.store.read() as connection:
+        tries = sa.select(attempts.c.code).order_by(attempts.c.code)
+        assert sorted(str(one) for one in connection.scalars(tries)) == ["None", "None", code, code]
 
 
 def test_test_events_pause_nothing(place: Place, receiver: Receiver) -> None:

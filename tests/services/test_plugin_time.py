@@ -149,6 +149,30 @@ def test_a_build_that_would_end_the_process_costs_its_own_event_alone(
     assert os._exit is leave
 
 
+@pytest.mark.parametrize("takes", [
+    lambda: signal.alarm(0),
+    lambda: signal.setitimer(signal.ITIMER_REAL, 0),
+    lambda: signal.signal(signal.SIGALRM, signal.SIG_IGN),
+    lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),
+], ids=["alarm", "timer", "its own alarm", "the end"])  # fmt: skip
+def test_a_plugin_that_takes_a_signal_or_a_timer_costs_its_own_event_alone(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, takes: Callable[[], object]
+) -> None:
+    """Or whatever hangs after it would stand still for ever, and all that is owed to anybody with it."""
+    calls, doors = iter([takes, waits]), (signal.signal, signal.alarm, signal.setitimer)
+    term = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(lambda: next(calls)()))
+    add(dawdling, receiver)
+    for name in ("A", "Poison", "Poison", "B"):
+        dawdling.track(name)
+    dawdling.work()
+    assert reasons(dawdling) == {
+        ("delivered", None): 2, ("rejected", "build_failed"): 1, ("rejected", "plugin_timeout"): 1,
+    }  # fmt: skip
+    assert signal.getsignal(signal.SIGTERM) is term
+    assert (signal.signal, signal.alarm, signal.setitimer) == doors
+
+
 def test_a_child_that_a_plugin_forks_may_end_as_it_likes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timebox, "SECONDS", 30.0)  # to fork a large process takes a while on a busy machine
 

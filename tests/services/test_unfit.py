@@ -1,6 +1,7 @@
 """A plugin that asks for more than it did holds what its destinations are owed, says so, and lets it go once mended."""
 
 import sys
+import threading
 import time
 from typing import Any
 
@@ -207,6 +208,40 @@ def test_a_check_of_a_setting_that_does_not_come_back_holds_its_own_destination_
     grown.track()
     grown.work()
     assert grown.states() == {"delivered": 1, "held": 1}
+
+
+@pytest.mark.parametrize(("kind", "cause"), [(Hanging, "TooLong"), (Leaving, "SystemExit"), (Broken, "AttributeError")])
+def test_a_check_of_a_setting_that_does_not_come_back_keeps_no_page_and_no_change_waiting(
+    grown: Place, kind: type[Destination], cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    with_plugin(grown, kind)
+    (shown,) = grown.destinations.list()
+    assert (shown.settings_shown, concern(grown).kind) == ({"token": "••••"}, "unfit")
+    assert shown.unfit is not None
+    assert cause in shown.unfit.words
+    with pytest.raises(Invalid, match=f"it raised {cause}: mend it"):
+        grown.destinations.update(1, settings={"token": "another-token"}, actor="cli")
+    assert grown.destinations.pause(1, actor="cli").status == "paused"
+
+
+def test_what_does_not_come_back_is_not_asked_again_before_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    asked, goes_on = list[int](), threading.Event()
+
+    def waits() -> bool:
+        asked.append(threading.get_ident())
+        return goes_on.wait(60)
+
+    for _ in range(3):
+        with pytest.raises(timebox.TooLong):
+            timebox.limited_anywhere(waits, "somebody")
+    assert len(asked) == 1
+    goes_on.set()
+    deadline = time.monotonic() + 30
+    while timebox._left["somebody"].is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert timebox.limited_anywhere(waits, "somebody")
 
 
 def test_what_did_not_change_is_not_read_again_each_time_the_alerts_look(

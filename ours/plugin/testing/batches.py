@@ -121,8 +121,12 @@ class BatchChecks(Examined):
         return made  # type: ignore[return-value]
 
     def _read_batch(self, response: Response, items: Sequence[Any]) -> list[Outcome]:
+        before = json.dumps(items)
         said: object = watched(self.destination).read_batch(response, items)
-        outcomes = [said] * len(items) if isinstance(said, Outcome) else list(said)  # type: ignore[call-overload]
+        expect(json.dumps(items) == before, "read_batch changed the items that it was handed.")
+        fits = isinstance(said, Outcome | Sequence) and not isinstance(said, str | bytes)
+        expect(fits, f"read_batch returned {said!r}, neither an outcome nor a list with one for each event.")
+        outcomes: list[Any] = list(said) if isinstance(said, Sequence) else [said] * len(items)
         expect(len(outcomes) == len(items), f"read_batch gave {len(outcomes)} outcomes for {len(items)} events.")
         for one in outcomes:
             expect(isinstance(one, Outcome), f"read_batch returned {one!r}, which is no outcome.")

@@ -16,6 +16,7 @@ from requests import Response
 from ours import timebox
 from ours.plugin.checking import own_verbs
 from ours.plugin.destination import Destination
+from ours.plugin.testing import process
 from ours.plugin.testing.samples import SAMPLES, sample_delivery
 from ours.plugin.tracing import home_of, line_of
 from ours.plugin.types import Delivery
@@ -97,7 +98,7 @@ def _call(kind: type[Destination], verb: str, call: Callable[..., Any], *words: 
         forget()
         raise Fault(stuck)
     _Now.kind, _Now.verb, _Now.handed, _Now.done = kind, verb, words, []
-    home, threads = home_of(kind.__module__), set(threading.enumerate())
+    home, threads, before = home_of(kind.__module__), set(threading.enumerate()), process.shared()
     try:
         with timebox.armed(), redirect_stdout(sys.stderr), sealed():
             said = timebox.limited(partial(call, *words))
@@ -112,6 +113,8 @@ def _call(kind: type[Destination], verb: str, call: Callable[..., Any], *words: 
         if told := given():
             error.add_note(f"{verb} was handed {told[0]}.")
         raise
+    if took := process.changed(before):
+        raise Fault(f"{verb} changed {took}, which all plugins share with Ours.")
     if set(threading.enumerate()) - threads:
         _Now.done.append(THREAD)
     if _Now.done and verb != "send":

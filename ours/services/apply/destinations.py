@@ -8,7 +8,6 @@ from ours.core import subjects
 from ours.core.diffing import ABSENT, differences
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
-from ours.plugin import describe_settings
 from ours.registry import Registry
 from ours.services import naming
 from ours.services.actors import Who
@@ -20,14 +19,13 @@ from ours.services.apply.wanted import Wanted
 from ours.services.audit import Audit
 from ours.services.destinations import Destination, Destinations, overriding
 from ours.services.destinations.config import Config, drafted, newly_exposed
-from ours.services.destinations.settings import without_secrets
+from ours.services.destinations.settings import plain_settings, without_secrets
 from ours.services.sources import Sources
 
 _WAY = {
     ("on", "paused"): ("pause",), ("on", "off"): ("turn_off",), ("paused", "on"): ("resume",),
     ("paused", "off"): ("turn_off",), ("off", "on"): ("turn_on",), ("off", "paused"): ("turn_on", "pause"),
 }  # fmt: skip
-_SECRET_KINDS = frozenset({"secret", "headers"})
 _WHOLE = ("category", "agreement", "sources", "events")
 _FIELD_BY_FIELD = ("mapping", "limits")
 
@@ -168,13 +166,12 @@ def _all_of(wrong: Mapping[str, Invalid]) -> Invalid:
 
 
 def _told(plugin: Plugin | None, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
-    infos = describe_settings(plugin) if plugin else ()
-    secret = {one.name for one in infos if one.kind in _SECRET_KINDS}
+    plain = plain_settings(plugin) if plugin else frozenset()
     before, after = old.get("settings", {}), new.get("settings", {})
     ends = without_secrets(before), without_secrets(after)
     for name in sorted(set(before) | set(after)):
         if before.get(name) != after.get(name):
-            told = " changes" if name in secret else f": {arrow(*(end.get(name) for end in ends))}"
+            told = f": {arrow(*(end.get(name) for end in ends))}" if name in plain else " changes"
             yield f"settings.{name}{told}"
     for key in _WHOLE:
         if _plain(old.get(key)) != _plain(new.get(key)):

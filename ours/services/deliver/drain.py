@@ -75,7 +75,7 @@ class Deliver:
                 self._wait_for_disk()
             except Busy:
                 raise
-            except Exception:
+            except BaseException:
                 self._begin_anew()
                 raise
 

@@ -26,7 +26,9 @@ def read(parcel: Parcel, response: Response) -> list[Outcome]:
     verb = "read_batch" if batch else "read"
 
     def ask() -> object:
-        return plugin.read_batch(response, [one.item for one in parcel.tries]) if batch else plugin.read(response)
+        if not batch:
+            return plugin.read(response)
+        return listed(plugin.read_batch(response, [one.item for one in parcel.tries]))
 
     try:
         said = timebox.limited(ask)
@@ -59,6 +61,11 @@ def _of_a_cut_answer(parcel: Parcel, outcomes: list[Outcome]) -> list[Outcome]:
     return [one if isinstance(one, sure) else cut for one in outcomes]
 
 
+def listed(said: object) -> object:
+    """Called where the plugin is: a sequence of its own may compute what it holds, and fail at that."""
+    return list(said) if isinstance(said, Sequence) and not isinstance(said, str | bytes) else said
+
+
 def sent(parcel: Parcel, said: object) -> list[Outcome]:
     """What the plugin's send() gave, or raised."""
     if not isinstance(said, BaseException):
@@ -71,7 +78,7 @@ def each(parcel: Parcel, said: object, code: str, verb: str) -> list[Outcome]:
     """The outcomes that a plugin's ``verb`` gave; unknown where it gave none."""
     if isinstance(said, Outcome):
         return _split(parcel, _all(parcel, said))
-    if not (isinstance(said, Sequence) and parcel.tries[0].travels_in_batches) or isinstance(said, str | bytes):
+    if not (isinstance(said, list) and parcel.tries[0].travels_in_batches):
         return _all(parcel, Unknown(code, f"The plugin's {verb}() gave no outcome."))
     if len(said) != len(parcel.tries):
         sentence = f"The plugin's {verb}() gave {len(said)} outcomes for {len(parcel.tries)} events."

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 from marshmallow import ValidationError
 
-from ours import timebox
 from ours.core.logic import LogicInvalid
 from ours.core.mapping import Mapper, MappingInvalid
 from ours.core.redact import Masker, texts_in
 from ours.plugin import Destination as Plugin
-from ours.plugin import load_settings
+from ours.services.destinations import asking
 from ours.services.destinations.mapping import mapper_of
 from ours.services.destinations.settings import sentences
 
@@ -77,7 +76,7 @@ def _faults(plugin: Plugin, category: str, mapping: str, cases: str) -> Mapping[
 
 def _settings(plugin: Plugin, raw: Mapping[str, Any]) -> Mapping[str, Any] | Unfit:
     try:
-        return timebox.limited(partial(load_settings, plugin, raw))
+        return asking.loaded(plugin, raw)
     except ValidationError as error:
         return _unfit(SETTINGS, "Its settings do not suit its plugin", error.messages_dict, raw)
     except KeyboardInterrupt:

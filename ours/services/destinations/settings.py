@@ -8,7 +8,8 @@ from marshmallow import RAISE, ValidationError
 
 from ours.core.redact import mask_url
 from ours.errors import Invalid, in_words
-from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings, dump_settings, load_settings
+from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings, dump_settings
+from ours.services.destinations import asking
 
 MASK = "••••"
 _BLANK = ("", MASK)
@@ -17,7 +18,7 @@ _SECRET = ("secret", "headers")
 _ELSEWHERE = (
     "The address leads to another server now. Type this again, so that no secret goes where it was not meant to."
 )
-_PLAIN = frozenset({"text", "url", "number", "boolean", "choice"})
+_PLAIN = frozenset({"text", "url", "number", "boolean", "choice", "json"})
 
 
 def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,10 +27,15 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
     :raises Invalid: with the sentences for each setting under ``settings.NAME``.
     """
     try:
-        values = dump_settings(plugin, load_settings(plugin, raw))
+        values = dump_settings(plugin, asking.loaded(plugin, raw))
     except ValidationError as error:
         errors = {f"settings.{name}": sentences(said) for name, said in error.messages_dict.items()}
         raise Invalid(f"These settings don't suit {plugin.label}: {in_words(errors)}", errors) from None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin's check raises is its author's to mend
+        said = f"The plugin could not check these settings, for it raised {type(error).__name__}: mend it."
+        raise Invalid(said, {"settings": [said]}) from None
     return {name: value for name, value in values.items() if raw.get(name, "") != ""}
 
 
@@ -75,10 +81,17 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
     if plugin is None:
         return dict.fromkeys(raw, MASK)
     try:
-        return dump_settings(plugin, _masked(load_settings(plugin, raw)))
-    except Exception:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same
-        plain = {one.name for one in describe_settings(plugin) if one.kind in _PLAIN}
+        return dump_settings(plugin, _masked(asking.loaded(plugin, raw)))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same
+        plain = plain_settings(plugin)
         return {name: value if name in plain else MASK for name, value in raw.items()}
+
+
+def plain_settings(plugin: Destination) -> frozenset[str]:
+    """The names of those that may be shown. What the plugin has no word for may be a secret that it had once."""
+    return frozenset(one.name for one in describe_settings(plugin) if one.kind in _PLAIN)
 
 
 def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
-from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context
 from ours.core.redact import Masker, Person, cut_url, texts_in
-from ours.plugin import describe_settings, load_settings, secrets_of
+from ours.plugin import describe_settings, secrets_of
 from ours.registry import Registry
+from ours.services.destinations import asking
 from ours.store import Sealer, binding
 from ours.store.queries import destinations
 
@@ -58,8 +58,10 @@ class Maskers:
         raw = self._sealer.open_json(row.settings, binding.settings(row.id))
         plugin = self._registry.plugin(row.slug)
         try:
-            return secrets_of(load_settings(plugin, raw)) if plugin else texts_in(raw)
-        except ValidationError:
+            return secrets_of(asking.loaded(plugin, raw)) if plugin else texts_in(raw)
+        except KeyboardInterrupt:
+            raise
+        except BaseException:  # noqa: BLE001 - whatever a plugin's settings raise, all is masked then
             return texts_in(raw)
 
 

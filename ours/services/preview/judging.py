@@ -8,6 +8,7 @@ import orjson
 from marshmallow import ValidationError
 from requests import PreparedRequest
 
+from ours import timebox
 from ours.core import governance, retry, routing
 from ours.core.governance import Rule
 from ours.core.incoming import Kind
@@ -15,14 +16,14 @@ from ours.core.mapping import Context
 from ours.core.redact import Masker
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
-from ours.plugin import Outcome, Rejected, load_settings, secrets_of
+from ours.plugin import Outcome, Rejected, secrets_of
 from ours.plugin.types import Mode
 from ours.services.deliver import tries
 from ours.services.deliver.letters import Letter
 from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import PLACEHOLDER
 from ours.services.deliver.tries import Parcel, Try
-from ours.services.destinations import typed
+from ours.services.destinations import asking, typed
 from ours.services.destinations.config import Config
 from ours.services.destinations.limits import Limits
 from ours.services.destinations.mapping import mapper_of
@@ -96,10 +97,12 @@ def side(
     :raises Invalid: when nothing could be built with this configuration.
     """
     try:
-        settings = load_settings(plugin, config.settings)
+        settings = asking.loaded(plugin, config.settings)
     except ValidationError as error:
         wrong = ", ".join(error.messages_dict)
         raise Invalid(f"The settings do not fit what the plugin asks for. Look at: {wrong}.") from None
+    except timebox.TooLong:
+        raise Invalid("The plugin did not come back from a look at the settings. Mend it.") from None
     category = category_of(config, plugin)
     allowed = typed.allow_list(config.events) if config.events else {}
     gate = routing.Gate(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),

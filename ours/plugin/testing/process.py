@@ -1,0 +1,26 @@
+"""What belongs to the whole process, and so to every other plugin in it: one that changes it harms all."""
+
+import locale
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def shared() -> Mapping[str, Any]:
+    """Each of it, by what it is called."""
+    return {
+        "the environment": dict(os.environ),  # noqa: TID251 - it is not read, but compared
+        "the working folder": Path.cwd(),
+        "the locale": locale.setlocale(locale.LC_ALL),
+        "the default timeout of sockets": socket.getdefaulttimeout(),
+        "the limit of recursion": sys.getrecursionlimit(),
+    }
+
+
+def changed(before: Mapping[str, Any]) -> str | None:
+    """The first of it that is not as it was ``before``."""
+    now = shared()
+    return next((name for name, value in before.items() if now[name] != value), None)
