@@ -9,6 +9,7 @@ NO_ADDRESS = (
 )
 _FULL = "Raise its max_connections, or the limit of the user or the database, or run fewer processes of ours."
 _REMEDIES = {
+    "pooler": "Let it have more (PgBouncer: default_pool_size): 10 for each process of ours, at most 40.",
     "disk": "Check the disk that it lies on: is there room, and can it be written?",
     "too many c": _FULL,
     "connection slots": _FULL,
