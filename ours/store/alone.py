@@ -5,10 +5,14 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from ours import processes
+
+_SESSION = select(func.pg_backend_pid())
+_TRIALS = 3
 
 
 @contextmanager
@@ -33,3 +37,19 @@ def by_server(connection: Connection, station: str) -> Iterator[bool]:
     finally:
         if mine:
             connection.execute(select(func.pg_advisory_unlock(number)))
+
+
+def is_lent(connection: Connection) -> bool:
+    """Whether a pooler in front lends each transaction another session, so that what one holds others hold, too.
+
+    PostgreSQL tells whoever connects the number of the session; a pooler makes one up. Only then is it tried out:
+    of two that are connected, each must keep a session of its own.
+    """
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    driver: Any = connection.connection.dbapi_connection
+    if connection.scalar(_SESSION) == driver.info.backend_pid:
+        return False
+    with connection.engine.connect() as other:
+        other.execution_options(isolation_level="AUTOCOMMIT")
+        pairs = {(connection.scalar(_SESSION), other.scalar(_SESSION)) for _ in range(_TRIALS)}
+    return len(pairs) > 1 or any(mine == theirs for mine, theirs in pairs)

@@ -70,8 +70,8 @@ class Store:
         :raises Busy: when it does not let us in just now.
         """
         try:
-            with self.engine.connect():
-                return
+            with self.engine.connect() as connection:
+                lent = not self.is_sqlite and alone.is_lent(connection)
         except Exception as error:
             said = cause(error)
             if self._is_passing(error):
@@ -80,6 +80,8 @@ class Store:
                 raise
             said = f"The database can't be opened: {said}. Name another."
             raise SettingsInvalid({self._setting: said}) from error
+        if lent:
+            raise SettingsInvalid({self._setting: reaching.LENT})
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from ours.errors import Busy
+from ours.errors import Busy, SettingsInvalid
 from ours.settings import Settings
 from ours.store import Store, connecting
 from tests.pooler import Pooler
@@ -27,6 +27,18 @@ def through(postgres: str, make_settings: Callable[..., Settings]) -> Callable[[
 def socket_path(postgres: str) -> str:
     with psycopg.connect(postgres) as connection:
         return f"{connection.info.host}/.s.PGSQL.{connection.info.port}"
+
+
+def test_one_that_lends_another_session_for_each_transaction_is_refused(
+    socket_path: str, through: Callable[[Pooler], Store]
+) -> None:
+    with (
+        Pooler(socket_path, by="transaction") as pooler,
+        closing(through(pooler)) as store,
+        pytest.raises(SettingsInvalid) as caught,
+    ):
+        store.reach()
+    assert "A pooler lends us another session for each transaction" in caught.value.problems["OURS_DATABASE_URL"]
 
 
 def test_one_that_lends_a_session_for_good_is_taken(socket_path: str, through: Callable[[Pooler], Store]) -> None:
