@@ -14,6 +14,9 @@ LENT = (
 )
 _REMEDIES = {
     "pooler": "Let it have more (PgBouncer: default_pool_size): 10 for each process of ours, at most 40.",
+    "permission denied": "Let our role own the tables, or grant it what it lacks.",
+    "must be owner": "Run it as the role that owns the tables.",
+    "No space left": "Make room on the disk that it lies on: all resumes by itself.",
     "disk": "Check the disk that it lies on: is there room, and can it be written?",
     "too many c": _FULL,
     "connection slots": _FULL,
