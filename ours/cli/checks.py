@@ -166,8 +166,8 @@ def installation(ours: Ours) -> Iterator[Finding]:
         shaped = list(tables(ours))
         yield from shaped
         later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (
-            safety.durability, past, secrets, partitions.check, work, liveness.scheduler, liveness.waiting,
-            liveness.destinations, liveness.alerts,
+            liveness.writes, safety.rights, safety.durability, past, secrets, partitions.check, work,
+            liveness.scheduler, liveness.waiting, liveness.destinations, liveness.alerts,
         )  # fmt: skip
         for check in later if shaped[0].status != "fail" else ():
             yield from check(ours)

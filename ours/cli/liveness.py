@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from ours.bootstrap import Ours
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, now_ms
+from ours.errors import Busy
 from ours.services.metrics.counting import SCHEDULER
+from ours.store import reaching
 from ours.store.queries import counters, events, moments, reading_figures, server
 
 _LONGEST_SILENCE = MINUTE
@@ -26,6 +28,18 @@ def locks(ours: Ours) -> Iterator[Finding]:
             f"Session {one.pid} ({one.person}, {one.program or 'unnamed'}) keeps others waiting{lasts}.",
             f"If nobody needs it: SELECT pg_terminate_backend({one.pid})",
         )  # fmt: skip
+
+
+def writes(ours: Ours) -> Iterator[Finding]:
+    """The database takes what an event would write. One that is read-only is told of elsewhere."""
+    with ours.store.read() as connection:
+        if not ours.store.is_sqlite and server.is_read_only(connection):
+            return
+    try:
+        with ours.store.write() as connection:
+            server.try_to_write(connection)
+    except Busy as error:
+        yield Finding("database", "fail", str(error), reaching.remedy(str(error)))
 
 
 def scheduler(ours: Ours) -> Iterator[Finding]:

@@ -80,3 +80,19 @@ def durability(ours: Ours) -> Iterator[Finding]:
         if 0 < int(found.get(name, 0)) < _SHORTEST_TIMEOUT_MS:
             yield Finding("PostgreSQL", "warn", f"{name} is {found[name]} ms.", "Leave it at 0, or above 10 s.")
     yield Finding("PostgreSQL", "ok", f"It is version {version}.")
+
+
+def rights(ours: Ours) -> Iterator[Finding]:
+    """On PostgreSQL: our role may do with the tables what we do with them."""
+    if ours.store.is_sqlite:
+        return
+    with ours.store.read() as connection:
+        lacking, owner = server.lacking(connection), server.other_owner(connection)
+    for one in lacking:
+        said = f"Our role lacks the right to {one.verbs} on {one.thing}."
+        yield Finding("rights", "fail", said, f"Have its owner say: GRANT {one.verbs} ON {one.thing} TO our role")
+    if owner:
+        yield Finding(
+            "rights", "warn", f"The tables belong to {owner}: our role can't change their shape, nor make partitions.",
+            f"Use that role; or run `ours db upgrade` and `ours db partition` as {owner}, and grant ours what is new.",
+        )  # fmt: skip

@@ -162,8 +162,8 @@ class Abandoning:
             plan = planner.plan(row.name, row.kind, row.mode, row.source_id, ())
             routed.append(Routed(row.id, None, plan.owed, plan.refused or None, note))
             made += [owing.dispatch(_ended(one, note), row.id, row.mode, now) for one in plan.dispatches]
-        dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
+        dispatches.insert_many(connection, made)
         return len(routed)
 
     def _owed(self, connection: Connection, aside: Sequence[Any]) -> Mapping[tuple[int, str], int]:

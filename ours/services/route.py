@@ -232,8 +232,8 @@ class Route:
             for planned in plan.dispatches:
                 lane = item.visitor_id if planned.destination_id in ordered else None
                 made.append(owing.dispatch(planned, row.id, row.mode, now, lane))
-        dispatches.insert_many(connection, made)
         events.mark_routed(connection, routed, now)
+        dispatches.insert_many(connection, made)
 
 
 def _routed(item: _Resolved, plan: Plan) -> Routed:

@@ -13,6 +13,8 @@ from ours import processes
 
 _STILL = "120s"
 """Who holds a lock and does nothing for so long is taken for frozen: PostgreSQL ends its session, and so its lock."""
+_SESSION = select(func.pg_backend_pid())
+_TRIALS = 3
 
 
 @contextmanager
@@ -51,3 +53,19 @@ def _number(station: str) -> int:
 
 def _idle(most: str) -> Select[Any]:
     return select(func.set_config("idle_session_timeout", most, literal(value=False)))
+
+
+def is_lent(connection: Connection) -> bool:
+    """Whether a pooler in front lends each transaction another session, so that what one holds others hold, too.
+
+    PostgreSQL tells whoever connects the number of the session; a pooler makes one up. Only then is it tried out:
+    of two that are connected, each must keep a session of its own.
+    """
+    connection.execution_options(isolation_level="AUTOCOMMIT")
+    driver: Any = connection.connection.dbapi_connection
+    if connection.scalar(_SESSION) == driver.info.backend_pid:
+        return False
+    with connection.engine.connect() as other:
+        other.execution_options(isolation_level="AUTOCOMMIT")
+        pairs = {(connection.scalar(_SESSION), other.scalar(_SESSION)) for _ in range(_TRIALS)}
+    return len(pairs) > 1 or any(mine == theirs for mine, theirs in pairs)

@@ -44,10 +44,12 @@ def change(connection: Connection, query: str, to: Sequence[Any], values: Sequen
     return count
 
 
-def repeat(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run ``statement`` for each of ``rows``; ``{}`` in it stands for a value. For who shares no interpreter."""
-    if rows:
-        hand.run_each(connection, statement.replace("{}", hand.mark(connection)), rows)
+def repeat(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> int:
+    """Run ``statement`` for each of ``rows``; ``{}`` in it stands for a value. For who shares no interpreter.
+
+    Answers how many rows were changed.
+    """
+    return hand.run_each(connection, statement.replace("{}", hand.mark(connection)), rows) if rows else 0
 
 
 @lru_cache(maxsize=512)

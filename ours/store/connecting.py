@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+import select
 import sqlite3
 import time
 from functools import partial
@@ -16,7 +17,8 @@ _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp
             "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
             "wal_autocheckpoint=100000")  # fmt: skip
 # A host that is cut off must not keep its locks, nor wait for a server that it can't reach: both sides notice in 25 s.
-_CONNECT = {"connect_timeout": 5, "client_encoding": "utf8", "keepalives_idle": 10, "keepalives_interval": 5,
+_PATIENCE = 5
+_CONNECT = {"connect_timeout": _PATIENCE, "client_encoding": "utf8", "keepalives_idle": 10, "keepalives_interval": 5,
             "keepalives_count": 3, "tcp_user_timeout": 25_000}  # fmt: skip
 _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5", "SET tcp_keepalives_count = 3",
                 "SET tcp_user_timeout = 25000")  # fmt: skip
@@ -58,7 +60,7 @@ def to_server(url: str, name: str) -> Engine:
     """
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of while it ends, it raises, too
     engine = create_engine(url, **_POOL, connect_args={**_CONNECT, "application_name": name})
-    event.listen(engine, "connect", partial(_on_connect_to_server, engine.dialect))
+    event.listen(engine, "do_connect", _connect_to_server)
     event.listen(engine, "checkin", _on_checkin)
     event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
     return engine
@@ -73,14 +75,36 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _on_connect_to_server(dialect: Dialect, connection: Any, _record: Any) -> None:
+def _connect_to_server(dialect: Dialect, _record: Any, given: Any, named: Any) -> Any:
+    connection: Any = dialect.connect(*given, **named)
+    try:
+        _check_encoding(connection, dialect.loaded_dbapi)
+        _tell(connection.pgconn, dialect.loaded_dbapi)
+    except Exception:
+        connection.close()
+        raise
+    return connection
+
+
+def _check_encoding(connection: Any, driver: Any) -> None:
     """A cluster that was made under LANG=C keeps text as SQL_ASCII, which is none; others can't keep every name."""
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != "UTF8":
         said = f"it keeps text as {encoding}, not as UTF8: `createdb -E UTF8 -T template0 NAME` makes one that does"
-        raise dialect.loaded_dbapi.NotSupportedError(said)
-    connection.execute("; ".join((*_ALIVE_THERE, *_BOUNDED)))
-    connection.commit()
+        raise driver.NotSupportedError(said)
+
+
+def _tell(server: Any, driver: Any) -> None:
+    """A pooler lets everybody in at once; whom it has no session for then waits for an answer, for minutes."""
+    server.send_query("; ".join((*_ALIVE_THERE, *_BOUNDED)).encode())
+    answers = select.poll()
+    answers.register(server.socket, select.POLLIN)
+    if not answers.poll(_PATIENCE * 1000):
+        said = f"it let us in and then said nothing for {_PATIENCE} s, as a pooler does that has no session left"
+        raise driver.OperationalError(said)
+    while result := server.get_result():
+        if result.status != driver.pq.ExecStatus.COMMAND_OK:
+            raise driver.errors.error_from_result(result)
 
 
 def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:

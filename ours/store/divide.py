@@ -16,7 +16,7 @@ from sqlalchemy import Connection, text
 from ours import ids
 from ours.errors import Busy
 from ours.store.engine import Store
-from ours.store.queries import partitions
+from ours.store.queries import partitions, snapshot
 from ours.store.queries.partitions import KEYS
 
 T = TypeVar("T")
@@ -50,6 +50,7 @@ def divide(store: Store, of: str, until: int) -> None:
     try:
         _swiftly(store, of, lambda connection: _promise(connection, of, until))
         with store.write() as connection:
+            snapshot.unhurried(connection)
             connection.execute(text(f"ALTER TABLE {of} VALIDATE CONSTRAINT {_CHECK}"))
         _swiftly(store, of, lambda connection: _swap(connection, of, until))
     except BaseException:
@@ -57,6 +58,7 @@ def divide(store: Store, of: str, until: int) -> None:
             undo(store, of)
         raise
     with store.write() as connection:
+        snapshot.unhurried(connection)
         connection.execute(text(f"ANALYZE {of}"))
 
 

@@ -22,11 +22,15 @@ from ours.store.wal import Wal
 _LOOKUP_KEY = "lookup_key"
 _SEALED_KEY = select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)
 _LOOKUP_BINDING = binding.keepsake(_LOOKUP_KEY)
-_NOT_NOW = "25006", "25P03", "25P04"
+_DENIED, _LOCKED = "42501", "55P03"
+"""SQLSTATE: our role lacks a right; a lock was waited for, for as long as anybody should."""
+_NOT_NOW = "25006", "25P03", "25P04", _DENIED
 """SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
 a transaction that took too long."""
-_LOCKED = "55P03"
-"""SQLSTATE: a lock was waited for, for as long as anybody should."""
+_WHY = {
+    _DENIED: ": our role there lacks a right",
+    _LOCKED: ": another session keeps a lock on it, and `ours doctor` says which",
+}
 _CANT_OPEN = "unable to open database file"
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
@@ -70,8 +74,8 @@ class Store:
         :raises Busy: when it does not let us in just now.
         """
         try:
-            with self.engine.connect():
-                return
+            with self.engine.connect() as connection:
+                lent = not self.is_sqlite and alone.is_lent(connection)
         except Exception as error:
             said = cause(error)
             if self._is_passing(error):
@@ -80,6 +84,8 @@ class Store:
                 raise
             said = f"The database can't be opened: {said}. Name another."
             raise SettingsInvalid({self._setting: said}) from error
+        if lent:
+            raise SettingsInvalid({self._setting: reaching.LENT})
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -156,8 +162,8 @@ class Store:
         except Exception as error:
             if not self._is_passing(error):
                 raise
-            locked = ": another session keeps a lock on it, and `ours doctor` says which" * (_state(error) == _LOCKED)
-            raise Busy(f"The database can't be {done} just now{locked}.", cause=cause(error)) from error
+            why = _WHY.get(_state(error), "")
+            raise Busy(f"The database can't be {done} just now{why}.", cause=cause(error)) from error
 
     def _is_passing(self, error: Exception) -> bool:
         """Whether it says that the database can't be used just now."""

@@ -28,9 +28,11 @@ def run(connection: Connection, statement: str, values: Values = ()) -> Any:
     return _driver(connection).execute(statement, values)
 
 
-def run_each(connection: Connection, statement: str, rows: Sequence[Values]) -> None:
-    """Run it for each of ``rows``."""
-    _driver(connection).cursor().executemany(statement, rows)
+def run_each(connection: Connection, statement: str, rows: Sequence[Values]) -> int:
+    """Run it for each of ``rows``; answers how many it changed."""
+    cursor = _driver(connection).cursor()
+    cursor.executemany(statement, rows)
+    return int(cursor.rowcount)
 
 
 def mark(connection: Connection) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from ours.store.engine import Store
+from ours.store.queries import snapshot
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6F757273  # "ours"
@@ -72,6 +73,7 @@ def _run(store: Store, verb: str, *args: Any, **options: Any) -> None:
     config = Config(attributes={})
     config.set_main_option("script_location", str(_FOLDER))
     with store.write() as connection:
+        snapshot.unhurried(connection)
         if connection.dialect.name == "postgresql":  # several processes may start at once; SQLite's take turns anyway
             connection.execute(text("SET LOCAL lock_timeout = 0"))  # whoever comes second waits, however long it takes
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})

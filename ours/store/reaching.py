@@ -8,7 +8,15 @@ NO_ADDRESS = (
     "It can't be read as an address: postgresql://user:password@host:5432/name. Write @, :, / in it as %40, %3A, %2F."
 )
 _FULL = "Raise its max_connections, or the limit of the user or the database, or run fewer processes of ours."
+LENT = (
+    "A pooler lends us another session for each transaction, but locks belong to a session. Have it lend one for as"
+    " long as we are connected (PgBouncer: pool_mode = session), or name the server itself."
+)
 _REMEDIES = {
+    "pooler": "Let it have more (PgBouncer: default_pool_size): 10 for each process of ours, at most 40.",
+    "permission denied": "Let our role own the tables, or grant it what it lacks.",
+    "must be owner": "Run it as the role that owns the tables.",
+    "No space left": "Make room on the disk that it lies on: all resumes by itself.",
     "disk": "Check the disk that it lies on: is there room, and can it be written?",
     "too many c": _FULL,
     "connection slots": _FULL,

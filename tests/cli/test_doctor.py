@@ -284,3 +284,42 @@ def test_who_keeps_others_out_of_the_database(
         assert f"pg_terminate_backend({holder})" in said["locks"]
         assert "another session keeps a lock" in said["database"]
     store.close()
+
+
+def test_a_database_that_is_full(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = Busy("It can't be written just now.", cause='could not extend file "base/5/6": No space left on device')
+    monkeypatch.setattr(server, "try_to_write", Mock(side_effect=full))
+    failed = [one for one in terminal.json("doctor", status=1) if one["status"] == "fail"]
+    assert [one["name"] for one in failed] == ["database"]
+    assert "No space left on device" in failed[0]["message"]
+    assert failed[0]["mend"].startswith("Make room on the disk")
+
+
+def test_what_our_role_may_not_do_is_named(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = make_database_url("postgresql")
+    monkeypatch.setenv("OURS_DATABASE_URL", url)
+    store = Store(load())
+    assert store.lookup
+    with store.write() as connection:
+        owner = connection.scalar(sa.text("SELECT current_user"))
+        connection.execute(sa.text("CREATE ROLE lesser LOGIN"))
+        rights = "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO lesser"
+        connection.execute(sa.text(rights))
+        connection.execute(sa.text("REVOKE INSERT, UPDATE ON events FROM lesser"))
+    monkeypatch.setenv("OURS_DATABASE_URL", url.replace(f"//{owner}", "//lesser", 1))
+    try:
+        said = [one["message"] for one in terminal.json("doctor", status=1) if one["status"] != "ok"]
+        result = terminal.run("db", "partition", "--yes")
+    finally:
+        with store.write() as connection:
+            connection.execute(sa.text("DROP OWNED BY lesser"))
+            connection.execute(sa.text("DROP ROLE lesser"))
+        store.close()
+    assert "Our role lacks the right to INSERT, UPDATE on TABLE events." in said
+    assert "Our role lacks the right to SELECT, USAGE on SEQUENCE sources_id_seq." in said
+    assert any(f"The tables belong to {owner}" in one for one in said)
+    assert (result.exit_code, "Traceback" in result.stderr, "must be owner of table events" in result.stderr) == (
+        1, False, True,
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -249,6 +249,28 @@ def test_a_database_that_is_away_sets_nothing_aside(place: Place, monkeypatch: p
             place.route.run()
     assert aside(place) == {}
     assert place.route.run() == 1
+
+
+@pytest.mark.parametrize("owed", [False, True])
+def test_what_another_has_routed_meanwhile_is_given_up(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, owed: bool
+) -> None:
+    if owed:
+        place.webhook(receiver)
+    place.track(user_id=None, external_id="c1")
+    resolve = identity.resolve
+
+    def overtaken(book: Book, facts: Facts) -> Resolution:
+        monkeypatch.setattr(identity, "resolve", resolve)
+        assert Route(place.store, place.registry).run() == 1
+        return resolve(book, facts)
+
+    monkeypatch.setattr(Store, "surely_alone", lambda *_: nullcontext(True))
+    monkeypatch.setattr(identity, "resolve", overtaken)
+    with pytest.raises(Busy, match="Another process routed the same events"):
+        place.route.run()
+    assert (aside(place), place.difference(), len(rows(place, visitors.c.id))) == ({}, 0, 1)
+    assert rows(place, events.c.visitor_id) == rows(place, visitors.c.id)
 
 
 def test_a_destination_whose_plugin_is_missing_holds_its_events(place: Place, receiver: Receiver) -> None:

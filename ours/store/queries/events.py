@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, Text, and_, bindparam, func, literal, select, tuple_, update
 
+from ours.errors import Busy
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.tables import events, seen
@@ -89,7 +90,10 @@ _WAITING = select(events.c.id, events.c.kind, events.c.mode, events.c.source_id,
                   events.c.occurred_at, events.c.received_at, events.c.payload).where(WAITS)  # fmt: skip
 _NEXT = Prepared(_WAITING.order_by(*_IN_ORDER).limit(bindparam("most")))
 
-_MARK = "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {}, routed_at = {} WHERE id = {}"
+_MARK = (
+    "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {}, routed_at = {}"
+    " WHERE id = {} AND routed_at IS NULL"
+)
 
 
 def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
@@ -174,4 +178,7 @@ def count_unrouted(connection: Connection) -> int:
 
 
 def mark_routed(connection: Connection, rows: Sequence[Routed], now: int) -> None:
-    bulk.repeat(connection, _MARK, [(row.visitor, row.owes, row.refuses, row.says, now, row.key) for row in rows])
+    """:raises Busy: when one of them is routed already, by a process that had the lock which this one lost."""
+    values = [(row.visitor, row.owes, row.refuses, row.says, now, row.key) for row in rows]
+    if bulk.repeat(connection, _MARK, values) < len(rows):
+        raise Busy("Another process routed the same events meanwhile. They are left as it made them.")

@@ -23,6 +23,17 @@ _IN_THE_WAY = text(
     " AND holder.wait_event_type IS DISTINCT FROM 'Lock'"
     " AND coalesce(holder.xact_start <= now() - make_interval(secs => :long), true) ORDER BY holder.xact_start"
 )
+_LACKING = text(
+    "SELECT 'TABLE ' || name AS thing, string_agg(verb, ', ') AS verbs FROM unnest(CAST(:ours AS text[])) name,"
+    " unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) verb WHERE NOT has_table_privilege(name, verb)"
+    " GROUP BY 1 UNION SELECT 'SEQUENCE ' || name || '_id_seq', string_agg(verb, ', ')"
+    " FROM unnest(CAST(:ours AS text[])) name, unnest(ARRAY['SELECT', 'USAGE']) verb"
+    " WHERE NOT has_sequence_privilege(to_regclass(name || '_id_seq'), verb) GROUP BY 1 ORDER BY 1"
+)
+_OWNER = text(
+    "SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = to_regclass('events')"
+    " AND NOT pg_has_role(relowner, 'USAGE')"
+)
 LONG = 5
 """Seconds for which others may be kept waiting."""
 _TRIAL = "trial"
@@ -48,6 +59,17 @@ def in_the_way(connection: Connection) -> Sequence[Any]:
     That is None for those of whom our own account is told little.
     """
     return connection.execute(_IN_THE_WAY, {"ours": [*metadata.tables, "alembic_version"], "long": LONG}).all()
+
+
+def lacking(connection: Connection) -> Sequence[Any]:
+    """On PostgreSQL: each table and sequence of ours that our role may not use as we do, with what it may not."""
+    return connection.execute(_LACKING, {"ours": list(metadata.tables)}).all()
+
+
+def other_owner(connection: Connection) -> str | None:
+    """On PostgreSQL: whose the tables are, when our role may not change their shape."""
+    owner: str | None = connection.scalar(_OWNER)
+    return owner
 
 
 def version(connection: Connection) -> int:

@@ -2,6 +2,11 @@
 
 from sqlalchemy import Connection, text
 
+_UNHURRIED = text(
+    "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN"
+    " ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')"
+)
+
 
 def take(connection: Connection) -> None:
     """To be said before anything is read. SQLite's transactions are like that by themselves."""
@@ -11,6 +16,7 @@ def take(connection: Connection) -> None:
 
 
 def unhurried(connection: Connection) -> None:
-    """What is read goes elsewhere, or what is written comes from there: the server does not end us for a pause."""
+    """It lasts as long as the data are large, or waits for what they come from and go to: the server ends it neither
+    for a pause nor for the time that it takes, whatever our role is given."""
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        connection.execute(_UNHURRIED)
