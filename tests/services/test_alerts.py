@@ -1,13 +1,15 @@
 """Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,6 +20,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ours import clock, log
+from ours import mail as mails
 from ours.errors import Busy
 from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
@@ -402,6 +405,46 @@ def test_the_clock_set_back_delays_nothing(
     now.shift(-30 * DAY)
     alerts.run()
     assert stages(receiver) == ["opened", "still"]
+
+
+def test_a_mail_server_has_to_prove_its_name(
+    alerts_of: Callable[..., Alerts], certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Mailbox()
+    server = Controller(box, hostname="127.0.0.1", port=0, ssl_context=tls)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server.port = free.getsockname()[1]
+    server.start()
+    try:
+        alerts = alerts_of(smtp_url=f"smtps://127.0.0.1:{server.port}", alert_email=("a@example.com",))
+        assert alerts.test()[0].problem == "The mail server can't be used (SSLCertVerificationError)."
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
+        assert alerts.test()[0].problem is None
+        elsewhere = alerts_of(smtp_url=f"smtps://localhost:{server.port}", alert_email=("a@example.com",))
+        assert elsewhere.test()[0].problem == "The mail server can't be used (SSLCertVerificationError)."
+    finally:
+        server.stop()
+    assert len(box.mails) == 1
+
+
+def test_a_mail_server_that_never_comes_to_an_end_is_cut_off(
+    alerts_of: Callable[..., Alerts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle() -> None:
+        line, _ = listener.accept()
+        with line, suppress(OSError):
+            while True:
+                line.sendall(b"220-wait\r\n")
+                over.wait(0.05)
+
+    over = threading.Event()
+    monkeypatch.setattr(mails, "_MOST_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=dawdle, daemon=True).start()
+        port = listener.getsockname()[1]
+        (told,) = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=("a@example.com",)).test()
+    assert told.problem == "The mail server can't be used (SMTPServerDisconnected)."
 
 
 def test_by_mail(place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]) -> None:
