@@ -28,6 +28,7 @@ from ours.registry.registry import SetAside
 from ours.services.alerts import Alert, Alerts
 from ours.services.conservation import Conservation
 from ours.services.replay import Replay
+from ours.services.retention import Retention
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.settings import Settings
@@ -229,6 +230,26 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     assert set(found) == {"expiring", "backlog", "plugin", "disk"}
     assert "1 dispatch on hold that is given up within 3 days" in found["expiring"]
     assert "SyntaxError" in found["plugin"]
+
+
+def test_a_clock_that_leaps_is_told_before_anything_is_deleted_by_it(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    keep, alerts = Retention(place.store, place.settings), alerts_of(alert_webhook=receiver.url)
+    keep.tick()
+    for seconds, told in ((5 * 3600, []), (400 * DAY, ["clock"])):
+        now.shift(seconds)
+        keep.tick()
+        alerts.run()
+        assert kinds(alerts.list()) == told
+    assert str(clock.iso(clock.now_ms() + clock.HOUR)) in alerts.list()[0].words
+    assert "set it right before then" in said(receiver)[0]["text"]
+    now.shift(-400 * DAY)
+    alerts.run()
+    now.shift(61)
+    alerts.run()
+    assert alerts.list() == []
+    assert said(receiver)[-1]["text"].startswith("Over: The clock went forward")
 
 
 def test_a_token_is_told_before_it_ends_and_its_end_is_no_remedy(
