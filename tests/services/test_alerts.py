@@ -232,6 +232,23 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     assert "SyntaxError" in found["plugin"]
 
 
+def test_what_comes_and_goes_is_not_told_each_time(
+    alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    here = alerts._settings
+    for number in range(120):  # an hour: a minute and a half of each
+        alerts._settings = replace(here, min_free_mb=10**9 if number % 6 < 3 else 0)
+        alerts.run()
+        now.shift(30)
+    assert stages(receiver) == ["opened", "resolved", "opened"]
+    for _ in range(5):
+        now.shift(30)
+        alerts.run()
+    assert alerts.list() == []
+    assert stages(receiver)[3:] == ["resolved"]
+
+
 def test_a_clock_that_leaps_is_told_before_anything_is_deleted_by_it(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
 ) -> None:
