@@ -74,9 +74,9 @@ class Ours:
                 raise Invalid(_UNFINISHED.format(clock.iso(moment)))
 
     def is_served(self) -> bool:
-        """Whether a server runs on this database."""
+        """Whether a server or a worker runs on this database."""
         if self.store.is_sqlite:
-            return any(processes.is_held(self.settings.home / name) for name in processes.SERVING)
+            return bool(processes.notes(self.settings.home))
         with self.store.read() as connection:
             return bool(whole.others(connection))
 

@@ -3,16 +3,30 @@
 import hashlib
 import secrets
 import string
+import time
 
 from uuid_utils import uuid7  # noqa: TID251 - here ids are made
 
 TEST_PREFIX = "test_"
 TOKEN_PREFIX = "ours_"  # noqa: S105 - it is no secret
 _ALPHABET = string.ascii_lowercase + string.digits
+_AHEAD = 1_000
 
 
-def new_id() -> str:
-    return uuid7().hex
+def new_id(after: str = "") -> str:
+    """Greater than all that this process made before, unless the clock was set back since; greater than ``after`` in
+    any case."""
+    made = _by_the_clock(uuid7().hex)
+    return made if made > after else f"{moment(after) + 1:012x}{made[12:]}"
+
+
+def _by_the_clock(made: str) -> str:
+    """What makes ids never goes back: once the clock was set back, all of them would stay at the last moment before.
+
+    What stands behind the moment goes on rising, so they keep their order.
+    """
+    now = time.time_ns() // 1_000_000  # noqa: TID251 - ids and the clock know nothing of each other
+    return made if moment(made) <= now + _AHEAD else f"{now:012x}{made[12:]}"
 
 
 def is_id(text: str) -> bool:

@@ -1,8 +1,11 @@
 """Sends a plain e-mail through the operator's mail server."""
 
 import smtplib
+import socket
 import ssl
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
@@ -10,7 +13,9 @@ from urllib.parse import unquote, urlsplit
 from ours import log
 
 _logger = log.get("mail")
-_SECONDS = 10
+_SECONDS = 10  # for each line
+_MOST_SECONDS = 30.0  # for all of it: a server may say every few seconds that it will say more
+_READY = 220
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -27,7 +32,8 @@ class Mailer:
     def send(self, subject: str, text: str) -> str | None:
         """Why the mail server did not take it; None when it did. Nothing of it tells the password."""
         try:
-            with self._connect() as server:
+            server = self._server()
+            with _cut_off_late(server), self._connect(server):
                 refused = server.send_message(self._message(subject, text), self._sender, self._recipients)
         except smtplib.SMTPAuthenticationError:
             return "The mail server refused the user or password in OURS_SMTP_URL."
@@ -39,17 +45,20 @@ class Mailer:
             _logger.error("recipients_refused", refused=len(refused), of=len(self._recipients))
         return None
 
-    def _connect(self) -> smtplib.SMTP:
-        context = ssl.create_default_context()
+    def _server(self) -> smtplib.SMTP:
         if self._encrypted:
-            server: smtplib.SMTP = smtplib.SMTP_SSL(self._host, self._port, timeout=_SECONDS, context=context)
+            server: smtplib.SMTP = smtplib.SMTP_SSL(timeout=_SECONDS, context=ssl.create_default_context())
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=_SECONDS)
+            server = smtplib.SMTP(timeout=_SECONDS)
+        server._host = self._host  # type: ignore[attr-defined]  # noqa: SLF001 - whom the certificate must name
+        return server
+
+    def _connect(self, server: smtplib.SMTP) -> smtplib.SMTP:
         try:
-            server.ehlo()
+            self._greet(server)
             encrypted = self._encrypted
             if not encrypted and server.has_extn("starttls"):
-                server.starttls(context=context)
+                server.starttls(context=ssl.create_default_context())
                 encrypted = True
             if self._user:
                 self._sign_in(server, encrypted=encrypted)
@@ -57,6 +66,12 @@ class Mailer:
             server.close()
             raise
         return server
+
+    def _greet(self, server: smtplib.SMTP) -> None:
+        code, said = server.connect(self._host, self._port)
+        if code != _READY:
+            raise smtplib.SMTPConnectError(code, said)
+        server.ehlo()
 
     def _sign_in(self, server: smtplib.SMTP, *, encrypted: bool) -> None:
         if not encrypted:
@@ -73,3 +88,20 @@ class Mailer:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text)
         return message
+
+
+@contextmanager
+def _cut_off_late(server: smtplib.SMTP) -> Iterator[None]:
+    timer = threading.Timer(_MOST_SECONDS, _cut, [server])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(server: smtplib.SMTP) -> None:
+    if server.sock:
+        with suppress(OSError):
+            server.sock.shutdown(socket.SHUT_RDWR)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -20,8 +21,8 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _MOST_FILES = 65_536
 _STDERR = 2
-SERVING = ("serve.lock", "web.lock")
-"""What a server holds in the data folder while it runs."""
+_SERVING = ("serve.lock", "web.lock")
+_WORKING = "worker-{}.lock"
 
 
 class AlreadyRunning(OursError):
@@ -123,12 +124,21 @@ def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
     return handle
 
 
-def is_held(path: Path) -> bool:
-    """Whether somebody holds ``path`` locked."""
-    return note_of(path) is not None
+def working(home: Path, note: str) -> IO[bytes]:
+    """Hold one of the locks by which workers are known on this data folder. ``note`` is for whoever asks meanwhile."""
+    for number in count():
+        with suppress(AlreadyRunning):
+            return exclusive(home / _WORKING.format(number), "A worker", note)
+    raise AssertionError("There is always one more.")
 
 
-def note_of(path: Path) -> str | None:
+def notes(home: Path) -> list[str]:
+    """Those of the servers and workers that run on this data folder."""
+    paths = *(home / name for name in _SERVING), *home.glob(_WORKING.format("*"))
+    return [note for path in paths if (note := _note_of(path)) is not None]
+
+
+def _note_of(path: Path) -> str | None:
     """The note of whoever holds ``path`` locked; None when nobody does."""
     if not path.exists():
         return None

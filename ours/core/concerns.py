@@ -10,7 +10,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
-    "unopened", "unfit", "database", "late",
+    "unopened", "unfit", "database", "late", "clock",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -29,6 +29,7 @@ _REMEDIES: dict[str, str] = {
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
     "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",
     "late": "Check that its workers run, and their log; end one that hangs. A destination's limits may be the cause.",
+    "clock": "If the clock is wrong, set it right before then: after that, what is too old by it is deleted for good.",
     "ending": "Give whoever uses it a new one and revoke this one: what has ended is answered 401.",
     "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
@@ -64,7 +65,7 @@ class News:
     @property
     def said(self) -> str:
         """Where it stands. What ended, as it had to, is not said to be resolved."""
-        is_over = self.kind == "ending" and self.stage == "resolved"
+        is_over = self.kind in {"ending", "clock"} and self.stage == "resolved"
         return ("Over: " if is_over else _LEADS[self.stage]) + self.words
 
     @property
@@ -141,6 +142,11 @@ def disk(free_mb: int, least_mb: int) -> Concern:
 def database(why: str, room: Sequence[str]) -> Concern:
     """``why``: what can't be done with it. ``room``: what there is to say of the disk."""
     return Concern("database", "", " ".join([why, "New events are refused, and nothing is delivered.", *room]))
+
+
+def leapt(rests_until: str) -> Concern:
+    what = "The clock went forward by more than a day, or no scheduler ran for as long."
+    return Concern("clock", "", f"{what} Deletion rests until {rests_until}.")
 
 
 def backlog(waiting: int, most: int) -> Concern:

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from types import FrameType
 from typing import Any
 
@@ -48,15 +48,14 @@ def run(settings: Settings, station: str) -> None:
     log.configure(settings.log_level, settings.log_format)
     processes.allow_files()
     ours = Ours(settings)
-    try:
+    known = processes.working(settings.home, settings.sealing_key_id) if ours.store.is_sqlite else nullcontext()
+    with closing(ours), known:
         processes.keep_memory()
         _ = ours.registry  # in the main thread: in one beside it, nothing would end a plugin that hangs
         if station == "scheduler":
             _schedule(ours)
         else:
             _work(ours, station)
-    finally:
-        ours.close()
 
 
 def _work(ours: Ours, station: str) -> None:

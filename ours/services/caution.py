@@ -1,5 +1,7 @@
 """Whoever deletes by age does not believe a clock that was set forward far: it may be wrong, and be set right again."""
 
+from sqlalchemy import Connection
+
 from ours import clock
 from ours.store import Store
 from ours.store.queries import counters, moments
@@ -7,17 +9,24 @@ from ours.store.queries import counters, moments
 SECONDS = 3600.0
 """For so long nothing is deleted then."""
 REASON = "The clock was set forward, or no scheduler ran for over an hour."
-_FAR = clock.HOUR
-_ROUND = "retention"
+_FAR, _WORTH_TELLING = clock.HOUR, clock.DAY
+_ROUND, _REST = "retention", "deletion_rests"
+
+
+def rests_until(connection: Connection, now: int) -> int | None:
+    """Until when (milliseconds) nothing is deleted, after a leap of more than a day; None when it is not so."""
+    ends = counters.noted(connection, _REST)
+    return ends if 0 < ends - now <= SECONDS * clock.SECOND else None
 
 
 class Caution:
-    """``is_due`` before each round of a duty, ``note_round`` after it."""
+    """``is_due`` before each round of a duty, ``note_round`` after it; ``note_rest`` when it was due."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._jumps = clock.Jumps()
         self._begun = False
+        self._leapt = 0
 
     def is_due(self) -> bool:
         """Whether the clock was set forward far since this was asked last, or nothing was deleted for that long.
@@ -31,7 +40,17 @@ class Caution:
         if not self._begun:
             leapt = max(leapt, self._silence())
             self._begun = True
+        self._leapt = leapt
         return leapt > _FAR
+
+    def note_rest(self) -> None:
+        """Have somebody be told, if it is about more than a day: who is off by night need not be told every morning.
+
+        :raises Busy: when the database is away.
+        """
+        if self._leapt > _WORTH_TELLING:
+            with self._store.write() as connection:
+                counters.note(connection, _REST, clock.now_ms() + round(SECONDS) * clock.SECOND)
 
     def note_round(self) -> None:
         """:raises Busy: when the database is away."""

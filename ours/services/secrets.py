@@ -93,11 +93,11 @@ class Secrets:
     def _strangers(self) -> Sequence[str]:
         """The keys that seal in other processes of ours which run just now, where they are not ours; sorted."""
         if self._store.is_sqlite:
-            notes = [processes.note_of(self._settings.home / name) for name in processes.SERVING]
+            notes = processes.notes(self._settings.home)
         else:
             with self._store.read() as connection:
                 notes = [*whole.others(connection)]
-        return sorted({note or "unknown" for note in notes if note is not None} - {self._settings.sealing_key_id})
+        return sorted({note or "unknown" for note in notes} - {self._settings.sealing_key_id})
 
     def _note(self, actor: Who, **told: int) -> None:
         detail = {**told, "key": self._settings.sealing_key_id}

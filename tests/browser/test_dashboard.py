@@ -15,6 +15,7 @@ from ours.core.incoming import Incoming
 from tests.browser.conftest import sign_in
 from tests.browser.pictures import pages
 from tests.browser.seed import ADA, PASSWORD, Seeded
+from tests.services.test_second_factors import set_up
 
 pytestmark = pytest.mark.browser
 
@@ -391,6 +392,29 @@ def test_a_password_is_reset_at_the_second_click(page: Page, ours: Ours) -> None
     page.reload()
     expect(page).to_have_url(re.compile("/people$"))
     assert ours.people.sign_in("slip@example.com", handed)
+    ours.people.remove(person.id, actor="cli")
+
+
+def test_enter_behind_a_code_neither_renews_recovery_codes_nor_turns_the_second_factor_off(
+    chromium: Browser, address: str, ours: Ours
+) -> None:
+    person, given = ours.people.add("enter@example.com", "viewer", actor="cli")
+    ours.people.change_password(person.id, given, PASSWORD)
+    _, recovery = set_up(ours.second_factors, person.id)
+    page = chromium.new_page(base_url=address)
+    page.goto("/sign-in")
+    page.get_by_label("Email").fill("enter@example.com")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_label("Code").fill(recovery[0])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/")
+    page.goto("/second-factor")
+    page.get_by_label("Code").fill(recovery[1])
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Turn off").click()
+    expect(page.get_by_text("Your second factor is off")).to_be_visible()
+    page.close()
     ours.people.remove(person.id, actor="cli")
 
 

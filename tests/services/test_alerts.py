@@ -1,13 +1,15 @@
 """Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
 
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,6 +20,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from ours import clock, log
+from ours import mail as mails
 from ours.errors import Busy
 from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
@@ -25,6 +28,7 @@ from ours.registry.registry import SetAside
 from ours.services.alerts import Alert, Alerts
 from ours.services.conservation import Conservation
 from ours.services.replay import Replay
+from ours.services.retention import Retention
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.settings import Settings
@@ -228,6 +232,43 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     assert "SyntaxError" in found["plugin"]
 
 
+def test_what_comes_and_goes_is_not_told_each_time(
+    alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    here = alerts._settings
+    for number in range(120):  # an hour: a minute and a half of each
+        alerts._settings = replace(here, min_free_mb=10**9 if number % 6 < 3 else 0)
+        alerts.run()
+        now.shift(30)
+    assert stages(receiver) == ["opened", "resolved", "opened"]
+    for _ in range(5):
+        now.shift(30)
+        alerts.run()
+    assert alerts.list() == []
+    assert stages(receiver)[3:] == ["resolved"]
+
+
+def test_a_clock_that_leaps_is_told_before_anything_is_deleted_by_it(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    keep, alerts = Retention(place.store, place.settings), alerts_of(alert_webhook=receiver.url)
+    keep.tick()
+    for seconds, told in ((5 * 3600, []), (400 * DAY, ["clock"])):
+        now.shift(seconds)
+        keep.tick()
+        alerts.run()
+        assert kinds(alerts.list()) == told
+    assert str(clock.iso(clock.now_ms() + clock.HOUR)) in alerts.list()[0].words
+    assert "set it right before then" in said(receiver)[0]["text"]
+    now.shift(-400 * DAY)
+    alerts.run()
+    now.shift(61)
+    alerts.run()
+    assert alerts.list() == []
+    assert said(receiver)[-1]["text"].startswith("Over: The clock went forward")
+
+
 def test_a_token_is_told_before_it_ends_and_its_end_is_no_remedy(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
 ) -> None:
@@ -402,6 +443,46 @@ def test_the_clock_set_back_delays_nothing(
     now.shift(-30 * DAY)
     alerts.run()
     assert stages(receiver) == ["opened", "still"]
+
+
+def test_a_mail_server_has_to_prove_its_name(
+    alerts_of: Callable[..., Alerts], certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Mailbox()
+    server = Controller(box, hostname="127.0.0.1", port=0, ssl_context=tls)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        server.port = free.getsockname()[1]
+    server.start()
+    try:
+        alerts = alerts_of(smtp_url=f"smtps://127.0.0.1:{server.port}", alert_email=("a@example.com",))
+        assert alerts.test()[0].problem == "The mail server can't be used (SSLCertVerificationError)."
+        trusting = ssl.create_default_context(cafile=str(certificate))
+        monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
+        assert alerts.test()[0].problem is None
+        elsewhere = alerts_of(smtp_url=f"smtps://localhost:{server.port}", alert_email=("a@example.com",))
+        assert elsewhere.test()[0].problem == "The mail server can't be used (SSLCertVerificationError)."
+    finally:
+        server.stop()
+    assert len(box.mails) == 1
+
+
+def test_a_mail_server_that_never_comes_to_an_end_is_cut_off(
+    alerts_of: Callable[..., Alerts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle() -> None:
+        line, _ = listener.accept()
+        with line, suppress(OSError):
+            while True:
+                line.sendall(b"220-wait\r\n")
+                over.wait(0.05)
+
+    over = threading.Event()
+    monkeypatch.setattr(mails, "_MOST_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=dawdle, daemon=True).start()
+        port = listener.getsockname()[1]
+        (told,) = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=("a@example.com",)).test()
+    assert told.problem == "The mail server can't be used (SMTPServerDisconnected)."
 
 
 def test_by_mail(place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]) -> None:

@@ -1,5 +1,8 @@
 """People, their passwords, and their sessions."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import argon2
 import pytest
 import sqlalchemy as sa
@@ -216,3 +219,28 @@ def test_the_audit_says_whose_account_it_was_when_they_are_gone(people: People, 
     assert {entry.detail["email"] for entry in of_jane} == {"jane@example.com"}
     assert [entry.verb for entry in of_jane] == ["remove", "reset_password", "set_role", "add"]
     assert of_jane[0].detail["role"] == "viewer"
+
+
+def test_of_two_admins_who_end_each_other_at_once_one_stays(people: People) -> None:
+    for number in range(10):
+        pair = [people.add(f"{name}{number}@example.com", "admin", actor="cli")[0].id for name in "ab"]
+        for other in people.list():
+            if other.id not in pair:
+                people.remove(other.id, actor="cli")
+        start = Barrier(2)
+
+        def end(person_id: int, *, remove: bool, start: Barrier = start) -> bool:
+            start.wait()
+            try:
+                if remove:
+                    people.remove(person_id, actor="cli")
+                else:
+                    people.set_role(person_id, "viewer", actor="cli")
+            except Invalid:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            ends = [pool.submit(end, one, remove=bool(place and number % 2)) for place, one in enumerate(pair)]
+        assert sorted(one.result() for one in ends) == [False, True]
+        assert sum(one.role == "admin" for one in people.list()) == 1

@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ours import clock, ids
 from ours.core.allow import name_key
 from ours.errors import Invalid, NotFound
 from ours.services.actors import Actor
 from ours.services.audit import Audit
 from ours.services.overview import Overview
 from ours.services.reconcile import Reconcile
-from ours.services.replay import Filter, Replay, bulk, making
+from ours.services.replay import Filter, PacedReplays, Replay, bulk, making
 from ours.store.tables import allowed, dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -362,4 +363,26 @@ def test_an_identify_goes_where_it_is_listed_by_now(place: Place, receiver: Rece
     replay.event_to(event_id, destination, actor="cli")
     place.work()
     assert place.states() == {"delivered": 1}
+    assert_sound(place)
+
+
+def test_no_replay_is_replayed_in_turn_though_a_clock_was_ahead(
+    place: Place, receiver: Receiver, replay: Replay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def take(self: bulk.Bulk, connection: sa.Connection, *args: Any, **options: Any) -> int:
+        count = taking(self, connection, *args, **options)
+        connection.execute(sa.update(dispatches).values(state="rejected", due_at=None))  # faster than we walk
+        return count
+
+    taking = bulk.Bulk.take
+    monkeypatch.setattr(bulk.Bulk, "take", take)
+    monkeypatch.setattr(bulk, "CHUNK", 2)
+    place.webhook(receiver)
+    put(place, rejected(place, 3)[-1], id=ids.floor(clock.now_ms() + 8 * clock.DAY))
+    assert replay.many(Filter(states=frozenset({"rejected"})), actor="cli") == 3
+    paced = PacedReplays(place.store, place.registry)
+    paced.start(Filter(states=frozenset({"rejected"})), actor="cli")
+    for _ in range(6):
+        paced.tick()
+    assert [(one.state, one.made) for one in paced.list()] == [("done", 3)]
     assert_sound(place)

@@ -2,7 +2,10 @@
 
 import base64
 import gc
+import os
 import secrets as randomness
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +22,7 @@ from ours.services.people import codes
 from ours.settings import Settings, load
 from tests.conftest import KEY
 from tests.receiver import Receiver
+from tests.whole.conftest import until
 
 NEW = base64.urlsafe_b64encode(bytes(range(32))).decode()
 
@@ -246,6 +250,29 @@ def test_it_does_not_begin_while_a_server_seals_with_another_key_on_sqlite(
         here.secrets.rotate(actor="cli")
     with processes.exclusive(lock, what, here.settings.sealing_key_id):
         assert here.secrets.rotate(actor="cli") == 0
+    here.close()
+
+
+def test_a_worker_that_runs_alone_on_sqlite_is_known_too(
+    make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
+) -> None:
+    make_database_url("sqlite")
+    here = Ours(make_settings(secret_keys=f"{NEW},{KEY}"))
+    here.prepare()
+    home = here.settings.home
+    environment = os.environ | {"OURS_HOME": str(home), "OURS_SECRET_KEYS": KEY}
+    with subprocess.Popen([sys.executable, "-m", "ours", "worker", "scheduler"], env=environment) as worker:
+        try:
+            until(lambda: processes.notes(home))
+            with processes.working(home, here.settings.sealing_key_id):
+                assert len(processes.notes(home)) == 2
+                with pytest.raises(Invalid, match=make_settings(secret_keys=KEY).sealing_key_id):
+                    here.secrets.rotate(actor="cli")
+            assert here.is_served()
+        finally:
+            worker.terminate()
+    assert not here.is_served()
+    assert here.secrets.rotate(actor="cli") == 0
     here.close()
 
 

@@ -12,6 +12,7 @@ from ours.core import concerns
 from ours.core.concerns import Concern
 from ours.errors import Busy
 from ours.registry import Registry
+from ours.services import caution
 from ours.services.conservation import Watched, watched
 from ours.services.destinations import Destination, Destinations, backlog
 from ours.services.opening import unopened
@@ -38,6 +39,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_ending(connection, clock.now_ms()),
             *_backlog(connection, settings.max_backlog),
             *_late(connection, clock.now_ms()),
+            *_clock(connection, clock.now_ms()),
             *_conservation(watched(connection)),
             *_unopened(connection),
         ]
@@ -98,6 +100,11 @@ def _late(connection: Connection, now: int) -> Iterator[Concern]:
     if due := dispatches.with_work(connection, now, moment):
         names = destination_names(connection)
         yield from (concerns.undelivered(one, names[one], _LATE_MINUTES) for one in due)
+
+
+def _clock(connection: Connection, now: int) -> Iterator[Concern]:
+    if (ends := caution.rests_until(connection, now)) is not None:
+        yield concerns.leapt(str(clock.iso(ends)))
 
 
 def _unopened(connection: Connection) -> Iterator[Concern]:

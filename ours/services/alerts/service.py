@@ -1,5 +1,6 @@
 """Opens, closes and tells alerts. One process at a time does it; what was noticed and told is in the rows."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,9 +22,8 @@ from ours.store.queries import counters, server
 
 _logger = log.get("alerts")
 _CALM = clock.MINUTE
-"""It must be well for so long before an alert is closed."""
-
-
+"""It must be well for so long before an alert is closed; twice as long for each time that it was closed lately."""
+_LATELY, _MOST_DOUBLED = clock.HOUR, 5
 _NO_TURN = "The database can't be written just now: whoever writes to it waits for another program."
 
 
@@ -93,8 +93,8 @@ class Alerts:
     def _look(self) -> None:
         now, found = clock.now_ms(), notice(self._store, self._registry, self._settings)
         with self._store.read() as connection:
-            known = queries.open_ones(connection)
-        changes, new = _changes(known, found, now), _new(known, found, now)
+            known, closed = queries.open_ones(connection), queries.closed_since(connection, now - _LATELY)
+        changes, new = _changes(known, found, now, Counter(closed)), _new(known, found, now)
         if not (changes or new):
             return
         with self._store.write() as connection:
@@ -124,8 +124,13 @@ def _any_taken(told: Iterable[Told]) -> bool:
     return any(one.problem is None for one in told)
 
 
-def _changes(known: Iterable[Any], found: Iterable[Concern], now: int) -> dict[int, dict[str, Any]]:
-    """By alert, what is to be written down: its words are others, it is well, it is over."""
+def _changes(
+    known: Iterable[Any], found: Iterable[Concern], now: int, closed: Counter[tuple[str, str]]
+) -> dict[int, dict[str, Any]]:
+    """By alert, what is to be written down: its words are others, it is well, it is over.
+
+    ``closed``: how often it was over lately. What comes and goes would else be told each time.
+    """
     concerns = {(one.kind, one.subject): one for one in found}
     changes: dict[int, dict[str, Any]] = {}
     for row in known:
@@ -135,7 +140,7 @@ def _changes(known: Iterable[Any], found: Iterable[Concern], now: int) -> dict[i
                 changes[row.id] = {"well_at": None, "words": concern.words}
         elif row.well_at is None:
             changes[row.id] = {"well_at": now}
-        elif not 0 <= now - row.well_at < _CALM:
+        elif not 0 <= now - row.well_at < _CALM << min(closed[row.kind, row.subject], _MOST_DOUBLED):
             changes[row.id] = {"closed_at": now, "missed": None, "due_at": now if row.told_at else None}
     return changes
 

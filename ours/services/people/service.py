@@ -173,9 +173,10 @@ class People:
         """:raises Invalid: when nobody would be left who is an admin."""
         role = _known(role)
         with self._store.write() as connection:
+            admins = queries.hold_admins(connection)
             before = persons.get(connection, person_id)
             if role != "admin":
-                _check_another_admin(connection, before)
+                _check_another(admins, before)
             queries.change(connection, person_id, {"role": role})
             detail = {"email": before.email, "from": before.role, "to": role}
             audit.record(connection, actor, "set_role", subjects.person(person_id), detail)
@@ -185,8 +186,9 @@ class People:
     def remove(self, person_id: int, *, actor: Who) -> None:
         """:raises Invalid: when nobody would be left who is an admin."""
         with self._store.write() as connection:
+            admins = queries.hold_admins(connection)
             person = persons.get(connection, person_id)
-            _check_another_admin(connection, person)
+            _check_another(admins, person)
             queries.remove(connection, person_id)
             detail = {"email": person.email, "role": person.role}
             audit.record(connection, actor, "remove", subjects.person(person_id), detail)
@@ -234,6 +236,6 @@ def _known(role: str) -> str:
     return role
 
 
-def _check_another_admin(connection: Connection, person: Person) -> None:
-    if person.role == "admin" and queries.count(connection, "admin") == 1:
+def _check_another(admins: Sequence[int], person: Person) -> None:
+    if [*admins] == [person.id]:
         raise Invalid("This is the only admin. Make somebody else an admin first.")

@@ -51,10 +51,10 @@ class Bulk:
     def run(self, wanted: Filter, *, actor: Who, limit: int | None, fresh_id: bool) -> int:
         detail = told(wanted, matching=self.preview(wanted).count, limit=limit, fresh_id=fresh_id)
         left: float = math.inf if limit is None else limit
-        done = 0
-        for ids in self.pages(wanted):
+        done, upto = 0, self.newest()
+        for ids in self.pages(wanted, upto):
             with self._store.write() as connection:
-                made = self.take(connection, wanted, ids, int(min(left, CHUNK)), fresh_id=fresh_id)
+                made = self.take(connection, wanted, ids, int(min(left, CHUNK)), fresh_id=fresh_id, after=upto)
                 if made and not done:
                     audit.record(connection, actor, "replay", "dispatches", detail)
             done, left = done + made, left - made
@@ -62,22 +62,31 @@ class Bulk:
                 break
         return done
 
-    def take(self, connection: Connection, wanted: Filter, ids: Sequence[str], most: int, *, fresh_id: bool) -> int:
-        """Repeat up to ``most`` of these that match still and may go; how many."""
+    def take(
+        self, connection: Connection, wanted: Filter, ids: Sequence[str], most: int, *, fresh_id: bool, after: str
+    ) -> int:
+        """Repeat up to ``most`` of these that match still and may go; how many. They come behind the id ``after``."""
         known = gates.current(connection, self._registry, steady=True)
         queries.hold_events(connection, queries.event_ids(connection, ids))
         some = deciding.permitted(known, queries.of_ids(connection, ids, wanted))
-        return len(making.repeat(connection, some[:most], fresh_id=fresh_id))
+        return len(making.repeat(connection, some[:most], fresh_id=fresh_id, after=after))
 
-    def pages(self, wanted: Filter) -> Iterator[list[str]]:
-        """Ids of what matches; none that was made since we began, so that no replay is replayed in turn."""
+    def newest(self) -> str:
+        """The greatest id of a dispatch; empty when there is none."""
         with self._store.read() as connection:
-            upto = queries.newest(connection)
+            return queries.newest(connection) or ""
+
+    def pages(self, wanted: Filter, upto: str) -> Iterator[list[str]]:
+        """Ids of what matches, as far as ``upto``: so no replay is replayed in turn, for its id comes behind that.
+
+        By the clock it need not: some may have been made while one was ahead.
+        """
+        with self._store.read() as connection:
             known = gates.current(connection, self._registry)
         for place in known if upto else ():
             if wanted.destination_id in {None, place}:
                 for state in sorted(wanted.states):
-                    yield from self._lane(wanted, (place, state), upto or "")
+                    yield from self._lane(wanted, (place, state), upto)
 
     def _lane(self, wanted: Filter, lane: tuple[int, str], upto: str) -> Iterator[list[str]]:
         ids: list[str] = []

@@ -48,7 +48,7 @@ class Confirming:
         """
         wanted, done = _ambiguous(wanted), 0
         detail = told(wanted, matching=self.count(wanted), seen=seen)
-        for ids in self._bulk.pages(wanted):
+        for ids in self._bulk.pages(wanted, self._bulk.newest()):
             with self._store.write() as connection:
                 arrived = queries.confirm(connection, ids, clock.now_ms(), seen)
                 if arrived and not done:

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock
+from ours import clock, ids
 from ours.core import ranges
 from ours.core.routing import Planned
 from ours.services import owing
@@ -14,12 +14,17 @@ from ours.store.queries import replay as queries
 from ours.store.queries.replay import Candidate
 
 
-def repeat(connection: Connection, decided: Sequence[tuple[Candidate, Planned]], *, fresh_id: bool) -> list[str]:
-    """Make a new dispatch for each of these; their ids. An ambiguous one is stopped: its replay takes over."""
+def repeat(
+    connection: Connection, decided: Sequence[tuple[Candidate, Planned]], *, fresh_id: bool, after: str = ""
+) -> list[str]:
+    """Make a new dispatch for each of these; their ids. An ambiguous one is stopped: its replay takes over.
+
+    ``after``: an id that is smaller than all of theirs, for who walks as far as that one and no further.
+    """
     now = clock.now_ms()
     made = [
         owing.dispatch(planned, old.event_id, old.mode, now)._replace(
-            replay_of=old.id, delivery_id=None if fresh_id else old.delivery_id or old.id
+            id=ids.new_id(after), replay_of=old.id, delivery_id=None if fresh_id else old.delivery_id or old.id
         )
         for old, planned in decided
     ]

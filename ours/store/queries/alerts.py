@@ -17,6 +17,12 @@ def open_ones(connection: Connection) -> Sequence[Any]:
     return connection.execute(select(alerts).where(OPEN).order_by(_a.id)).all()
 
 
+def closed_since(connection: Connection, moment: int) -> list[tuple[str, str]]:
+    """Kind and subject of each that was closed since then."""
+    closed = select(_a.kind, _a.subject).where(_a.closed_at > moment)
+    return [(row.kind, row.subject) for row in connection.execute(closed)]
+
+
 def due(connection: Connection, now: int, farthest: int) -> Sequence[Any]:
     """Those that are to be told now. One due after ``farthest`` was put off by a clock that has been set back since."""
     which = or_(_a.due_at <= now, _a.due_at > farthest)
