@@ -1,10 +1,10 @@
 """Ties the rooms together, once per process. Everything is made, and what is heavy imported, when first asked for."""
 
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ours import clock, processes
 from ours.errors import Invalid
+from ours.once import once
 from ours.registry import Registry
 from ours.registry import load as load_registry
 from ours.services.accept import Accept
@@ -80,184 +80,184 @@ class Ours:
         with self.store.read() as connection:
             return bool(whole.others(connection))
 
-    @cached_property
+    @once
     def session_keys(self) -> list[str]:
         """What signs the dashboard's cookies: the newest key first."""
         return [derive(key, "session").hex() for key in self.settings.secret_keys]
 
-    @cached_property
+    @once
     def registry(self) -> Registry:
         return load_registry(self.settings)
 
-    @cached_property
+    @once
     def queue(self) -> "Queue":
         from ours.queue import Queue
 
         return Queue(self.settings)
 
-    @cached_property
+    @once
     def accept(self) -> Accept:
         return Accept(self.store, self.settings, self._writer, self.unavailable)
 
-    @cached_property
+    @once
     def unavailable(self) -> Unavailable:
         return Unavailable()
 
-    @cached_property
+    @once
     def route(self) -> "Route":
         from ours.services.route import Route
 
         return Route(self.store, self.registry)
 
-    @cached_property
+    @once
     def deliver(self) -> "Deliver":
         from ours.services.deliver import Deliver
 
         return Deliver(self.store, self.registry, self.settings)
 
-    @cached_property
+    @once
     def sweep(self) -> "Sweep":
         from ours.services.sweep import Sweep
 
         return Sweep(self.store, self.registry, self.queue)
 
-    @cached_property
+    @once
     def retention(self) -> "Retention":
         from ours.services.retention import Retention
 
         return Retention(self.store, self.settings)
 
-    @cached_property
+    @once
     def partitions(self) -> "Partitions":
         from ours.services.partitions import Partitions
 
         return Partitions(self.store, self.settings)
 
-    @cached_property
+    @once
     def replay(self) -> "Replay":
         from ours.services.replay import Replay
 
         return Replay(self.store, self.registry)
 
-    @cached_property
+    @once
     def confirming(self) -> "Confirming":
         from ours.services.replay import Confirming
 
         return Confirming(self.store, self.registry)
 
-    @cached_property
+    @once
     def paced_replays(self) -> "PacedReplays":
         from ours.services.replay import PacedReplays
 
         return PacedReplays(self.store, self.registry)
 
-    @cached_property
+    @once
     def reconcile(self) -> "Reconcile":
         from ours.services.reconcile import Reconcile
 
         return Reconcile(self.store)
 
-    @cached_property
+    @once
     def conservation(self) -> "Conservation":
         from ours.services.conservation import Conservation
 
         return Conservation(self.store)
 
-    @cached_property
+    @once
     def alerts(self) -> "Alerts":
         from ours.services.alerts import Alerts
 
         return Alerts(self.store, self.registry, self.settings)
 
-    @cached_property
+    @once
     def sources(self) -> Sources:
         return Sources(self.store)
 
-    @cached_property
+    @once
     def destinations(self) -> Destinations:
         return Destinations(self.store, self.registry)
 
-    @cached_property
+    @once
     def governance(self) -> "Governance":
         from ours.services.rules import Governance
 
         return Governance(self.store)
 
-    @cached_property
+    @once
     def allow(self) -> "Allow":
         from ours.services.rules.allow import Allow
 
         return Allow(self.store, self.registry)
 
-    @cached_property
+    @once
     def check(self) -> "Check":
         from ours.services.rules.checking import Check
 
         return Check(self.store, self.registry)
 
-    @cached_property
+    @once
     def history(self) -> "History":
         from ours.services.history import History
 
         return History(self.store, self.registry)
 
-    @cached_property
+    @once
     def preview(self) -> "Preview":
         from ours.services.preview import Preview
 
         return Preview(self.store, self.registry)
 
-    @cached_property
+    @once
     def explain(self) -> "Explain":
         from ours.services.explain import Explain
 
         return Explain(self.store, self.registry)
 
-    @cached_property
+    @once
     def people(self) -> People:
         return People(self.store)
 
-    @cached_property
+    @once
     def second_factors(self) -> SecondFactors:
         return SecondFactors(self.store)
 
-    @cached_property
+    @once
     def abandoning(self) -> "Abandoning":
         from ours.services.abandoning import Abandoning
 
         return Abandoning(self.store, self.registry)
 
-    @cached_property
+    @once
     def secrets(self) -> "Secrets":
         from ours.services.secrets import Secrets
 
         return Secrets(self.store, self.settings)
 
-    @cached_property
+    @once
     def lockout(self) -> "Lockout":
         from ours.services.lockout import Lockout
 
         return Lockout(self.store)
 
-    @cached_property
+    @once
     def tokens(self) -> Tokens:
         return Tokens(self.store)
 
-    @cached_property
+    @once
     def visitors(self) -> "Visitors":
         from ours.services.visitors import Visitors
 
         return Visitors(self.store, self.route, self.settings.home)
 
-    @cached_property
+    @once
     def audit(self) -> Audit:
         return Audit(self.store)
 
-    @cached_property
+    @once
     def overview(self) -> Overview:
         return Overview(self.store, self.registry)
 
-    @cached_property
+    @once
     def backup(self) -> "Backup":
         from ours.services.backup import Backup
 
@@ -270,7 +270,7 @@ class Ours:
     def _forget_again(self, _: Store) -> None:
         self.visitors.reapply_forgotten(actor="ours")
 
-    @cached_property
+    @once
     def configuration(self) -> "Configuration":
         from ours.services.apply import Configuration
         from ours.services.apply.destinations import DestinationsSection
@@ -281,25 +281,25 @@ class Ours:
         governance = GovernanceSection(self.governance, self.destinations)
         return Configuration(self.store, [SourcesSection(self.sources), destinations, governance])
 
-    @cached_property
+    @once
     def metrics(self) -> "Metrics":
         from ours.services.metrics import Metrics
 
         return Metrics(self.store, self.registry, self.queue, self.settings, self.unavailable)
 
-    @cached_property
+    @once
     def counting(self) -> "Counting":
         from ours.services.metrics import Counting
 
         return Counting(self.store)
 
-    @cached_property
+    @once
     def _poker(self) -> "Poker":
         from ours.queue import Poker
 
         return Poker(self.queue, "route")
 
-    @cached_property
+    @once
     def _writer(self) -> Writer:
         return Writer(self.store, self._poker.poke)
 

@@ -8,7 +8,6 @@ trace of work.
 import math
 import threading
 import time
-from functools import cached_property
 from urllib.parse import quote
 
 from redis import Redis
@@ -20,6 +19,7 @@ from rq.serializers import JSONSerializer
 
 from ours import log
 from ours.bell import Bell
+from ours.once import once
 from ours.settings import Settings
 
 _logger = log.get("queue")
@@ -40,12 +40,12 @@ class Queue:
         self._bells: dict[str, Bell] = {}
         self._complained = -math.inf
 
-    @cached_property
+    @once
     def redis(self) -> Redis:
         """For workers, which block on it."""
         return Redis.from_url(self.url, socket_timeout=10, socket_connect_timeout=2)
 
-    @cached_property
+    @once
     def _quick(self) -> Redis:
         """For pokes and bells, which rather fail than hold anybody up."""
         return Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))

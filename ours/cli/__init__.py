@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -48,4 +49,12 @@ def main(args: Sequence[str] | None = None) -> None:
         from ours import processes
 
         processes.open_streams()
+    _print_utf8()
     cli.main(args=args, prog_name="ours")
+
+
+def _print_utf8() -> None:
+    """Whatever the locale: names are any text, and JSON is nothing else."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors=stream.errors)

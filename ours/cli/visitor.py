@@ -84,7 +84,7 @@ def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> Non
 def _new(path: Path) -> IO[str]:
     """A file that was not there before, and that nobody else may read."""
     try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w")
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"{path} can't be made: {error.strerror}.") from None
 

@@ -2,7 +2,9 @@
 
 import inspect
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, get_args
 
 from marshmallow import Schema, fields
@@ -12,13 +14,18 @@ from ours.plugin.destination import Category, Destination
 from ours.plugin.inputs import Headers, Secret
 from ours.plugin.mapped import Mapped
 
+if sys.version_info >= (3, 14):  # a name that is imported for type checkers alone is no fault there
+    from annotationlib import Format
+
+    _signature = partial(inspect.signature, annotation_format=Format.FORWARDREF)
+else:
+    _signature = inspect.signature
+
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _VARIABLE = re.compile(r"\{\{[^{}]*[^{}\s][^{}]*\}\}")
 _CATEGORIES = get_args(Category)
 VERBS: Mapping[str, tuple[str, ...]] = {
-    name: tuple(inspect.signature(verb).parameters)[1:]
-    for name, verb in vars(Destination).items()
-    if inspect.isfunction(verb)
+    name: tuple(_signature(verb).parameters)[1:] for name, verb in vars(Destination).items() if inspect.isfunction(verb)
 }
 """What Ours calls of a destination, and with what."""
 
@@ -80,7 +87,7 @@ def _holds_a_secret(field: object, around: tuple[type[Schema], ...]) -> bool:
 
 def _takes(call: Callable[..., Any], words: tuple[str, ...]) -> bool:
     try:
-        inspect.signature(call).bind(*words)
+        _signature(call).bind(*words)
     except TypeError:
         return False
     except ValueError:  # it is written in C and does not say

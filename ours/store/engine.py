@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from sqlalchemy import Connection, Engine, exc, insert, select
 
 from ours import processes
 from ours.errors import Busy, SettingsInvalid
+from ours.once import once
 from ours.settings import Settings, present_keys
 from ours.store import alone, binding, connecting, reaching
 from ours.store.sealing import Lookup, Sealer
@@ -51,7 +51,7 @@ class Store:
         self._wal = Wal(file, self._turnstile) if self._turnstile else None
         self._whole: ContextVar[Connection | None] = ContextVar("whole", default=None)
 
-    @cached_property
+    @once
     def engine(self) -> Engine:
         """:raises SettingsInvalid: when there can be no database where the settings say."""
         if self._file is None:
@@ -169,7 +169,7 @@ class Store:
         """Whether it says that the database can't be used just now."""
         return isinstance(error, self._failures) or _state(error) in _NOT_NOW
 
-    @cached_property
+    @once
     def _failures(self) -> tuple[type[Exception], ...]:
         """What SQLAlchemy, or the driver beneath it, raises when the database can't be used just now."""
         driver: Any = self.engine.dialect.loaded_dbapi
@@ -240,7 +240,7 @@ class Store:
         """
         return self._wal.empty() if self._wal else True
 
-    @cached_property
+    @once
     def lookup(self) -> Lookup:
         """The keyed hash for identifiers; its key is made once per installation and kept sealed."""
         with self.read() as connection:

@@ -1,6 +1,7 @@
 """What holds for every verb: fast help, JSON, errors, and a database that is brought up to date."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -56,6 +57,21 @@ def test_whoever_closed_our_streams_gets_no_traceback_and_no_file_takes_their_pl
     words = ["sh", "-c", f'exec "$@" {closed}', "sh", sys.executable, "-c", code, str(tmp_path / "told")]
     subprocess.run(words, cwd=ROOT, check=True)
     assert (tmp_path / "told").read_text() == " ".join(["True"] * len(numbers)) + "\n"
+
+
+@pytest.mark.parametrize("locale", [{"LC_ALL": "C"}, {"PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}])
+def test_what_is_printed_is_utf8_whatever_the_locale(tmp_path: Path, locale: dict[str, str]) -> None:
+    def run(*words: str) -> str:
+        code = "from ours.cli import main; main()"
+        given = {**os.environ, "OURS_HOME": str(tmp_path), **locale}
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=ROOT, env=given, capture_output=True, check=True
+        )
+        return done.stdout.decode("utf-8")
+
+    run("source", "add", "Büro ☕ 株")
+    assert json.loads(run("source", "list", "--json"))[0]["name"] == "Büro ☕ 株"
+    assert "Büro ☕ 株" in run("source", "list")
 
 
 def test_help_imports_nothing_heavy() -> None:

@@ -145,6 +145,14 @@ def test_a_plugin_that(text: str, reason: str, tried: Callable[[str], Registry])
     assert registry.get("neighbour") is not None
 
 
+@pytest.mark.skipif(sys.version_info < (3, 14), reason="an earlier Python reads an annotation where it stands")
+def test_names_that_are_imported_for_type_checkers_alone_set_nothing_aside(tried: Callable[[str], Registry]) -> None:
+    typed = CLASS.replace("(self, delivery)", "(self, delivery: Delivery) -> Sent")
+    registry = tried(f"{typed}\n@hookimpl\ndef register_destinations() -> Iterable[type[Good]]:\n    return [Good]")
+    assert not registry.set_aside
+    assert registry.get("good") is not None
+
+
 def test_a_thread_that_a_plugin_starts_while_it_is_loaded_keeps_no_process(tried: Callable[[str], Registry]) -> None:
     before = set(threading.enumerate())
     start = "import threading\nend = threading.Event()\nthreading.Thread(target=end.wait, args=(60,)).start()\n"

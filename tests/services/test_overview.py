@@ -242,7 +242,9 @@ def test_what_did_not_arrive_is_found_by_its_index_alone(place: Place, receiver:
     assert len(walks) == 2 * len(wanted.states)
     for plan in plans(place, [asked[0], *walks]):
         assert not SCANS.search(plan), plan
-        assert "ix_dispatches_trouble" in plan or not place.store.is_sqlite, plan
+        # Of what is held for a reason, later releases of SQLite (3.53) take the index of just that.
+        indexed = "ix_dispatches_trouble" in plan or "ix_dispatches_held_for" in plan
+        assert indexed or not place.store.is_sqlite, plan
         assert "FOR ORDER BY" not in plan, plan
 
 
