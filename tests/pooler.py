@@ -10,11 +10,14 @@ _ASKS_FOR_TLS = 80877103, 80877104
 _NUMBER = struct.pack("!cIII", b"K", 12, 7, 7)
 """The number of the session and its secret, made up: the pooler doesn't know yet which session it will lend."""
 
+_SET = struct.pack("!cI4s", b"C", 8, b"SET\0")
+
 
 @dataclass
 class Pooler:
     """``by``: ``"transaction"`` lends the one session that there is anew for each, ``"session"`` one for as long as
-    somebody is connected, ``"none"`` has none left. ``server``: the path of PostgreSQL's socket."""
+    somebody is connected, ``"none"`` has none left, ``"lost"`` loses its own after the first word. ``server``: the
+    path of PostgreSQL's socket."""
 
     server: str
     by: str
@@ -50,7 +53,9 @@ class Pooler:
                 session = self._session(hello)
             client.sendall(session.greeting)
             while (asked := _message(client))[:1] != b"X":
-                if self.by != "none":
+                if self.by == "lost":
+                    client.sendall(_SET)
+                elif self.by != "none":
                     with self._turn if self.by == "transaction" else nullcontext():
                         session.lend(client, asked)
 

@@ -97,14 +97,22 @@ def _check_encoding(connection: Any, driver: Any) -> None:
 def _tell(server: Any, driver: Any) -> None:
     """A pooler lets everybody in at once; whom it has no session for then waits for an answer, for minutes."""
     server.send_query("; ".join((*_ALIVE_THERE, *_BOUNDED)).encode())
-    answers = select.poll()
-    answers.register(server.socket, select.POLLIN)
-    if not answers.poll(_PATIENCE * 1000):
-        said = f"it let us in and then said nothing for {_PATIENCE} s, as a pooler does that has no session left"
-        raise driver.OperationalError(said)
-    while result := server.get_result():
+    ends = time.monotonic() + _PATIENCE
+    while result := _answer(server, driver, ends):
         if result.status != driver.pq.ExecStatus.COMMAND_OK:
             raise driver.errors.error_from_result(result)
+
+
+def _answer(server: Any, driver: Any, ends: float) -> Any:
+    """The next of its answers; None after the last."""
+    answers = select.poll()
+    answers.register(server.socket, select.POLLIN)
+    while server.is_busy():
+        if not answers.poll(max(ends - time.monotonic(), 0) * 1000):
+            said = f"it let us in and then said nothing for {_PATIENCE} s, as a pooler does that has no session left"
+            raise driver.OperationalError(said)
+        server.consume_input()
+    return server.get_result()
 
 
 def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -48,11 +48,12 @@ def test_one_that_lends_a_session_for_good_is_taken(socket_path: str, through: C
             assert (mine, twice) == (True, False)
 
 
+@pytest.mark.parametrize("by", ["none", "lost"])
 def test_who_has_no_session_left_keeps_nobody_waiting(
-    socket_path: str, through: Callable[[Pooler], Store], monkeypatch: pytest.MonkeyPatch
+    socket_path: str, through: Callable[[Pooler], Store], monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
     monkeypatch.setattr(connecting, "_PATIENCE", 1)
-    with Pooler(socket_path, by="none") as pooler, closing(through(pooler)) as store:
+    with Pooler(socket_path, by=by) as pooler, closing(through(pooler)) as store:
         with pytest.raises(Busy, match="said nothing for 1 s") as caught:
             store.reach()
         with pytest.raises(Busy), store.read():
