@@ -15,7 +15,10 @@ from ours.web.show.event_filters import asked
 
 _ROWS = 50
 _READING = "reading"
-_NOBODY = "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
+_NOBODY = (
+    "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
+    " A distinctId that your backend chose is not looked for."
+)
 _OTHER_MODE = "Somebody is named so, but not in this mode."
 
 

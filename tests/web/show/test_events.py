@@ -462,6 +462,7 @@ def test_the_id_of_an_event_or_of_a_dispatch_leads_to_it(editor: Browser, here: 
     answer = editor.post("/events/find", follow=False, who=f" {dispatch.id} ")
     assert answer.location == f"/events/{event_id}#dispatch-{dispatch.id}"
     assert editor.post("/events/find", follow=False, who="0" * 32).location == "/events"
+    assert "A distinctId that your backend chose is not looked for." in editor.page("/events")
 
 
 @pytest.mark.parametrize(
