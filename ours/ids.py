@@ -14,8 +14,10 @@ _AHEAD = 1_000
 
 
 def new_id(after: str = "") -> str:
-    """Greater than all that this process made before, unless the clock was set back since; greater than ``after`` in
-    any case."""
+    """Greater than all that this process made before, unless the clock was set back since.
+
+    With ``after``: greater than that one in any case; among themselves, those that it moved have no order.
+    """
     made = _by_the_clock(uuid7().hex)
     return made if made > after else f"{moment(after) + 1:012x}{made[12:]}"
 

@@ -110,3 +110,10 @@ def test_the_road_names_each_wait_between_two_tries() -> None:
     seconds = {"s": 1, "min": 60, "h": 3600}
     waits = [wait.split() for wait in said.split(", ")]
     assert [float(number) * seconds[unit] for number, unit in waits] == list(SCHEDULE)
+
+
+@pytest.mark.parametrize("name", ["deploy.md", "security.md"])
+def test_pages_say_how_long_a_connection_may_rest(name: str) -> None:
+    lines = (ROOT / "docs" / name).read_text().splitlines()
+    (line,) = [one for one in lines if f"`{PREFIX}KEEP_ALIVE_SECONDS`" in one]
+    assert str(SettingsSchema().fields["keep_alive_seconds"].load_default) in line

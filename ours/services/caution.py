@@ -20,13 +20,13 @@ def rests_until(connection: Connection, now: int) -> int | None:
 
 
 class Caution:
-    """``is_due`` before each round of a duty, ``note_round`` after it; ``note_rest`` when it was due."""
+    """``is_due`` before each round of a duty, ``note_rest`` before it and ``note_round`` after it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._jumps = clock.Jumps()
         self._begun = False
-        self._leapt = 0
+        self._untold = 0
 
     def is_due(self) -> bool:
         """Whether the clock was set forward far since this was asked last, or nothing was deleted for that long.
@@ -40,17 +40,19 @@ class Caution:
         if not self._begun:
             leapt = max(leapt, self._silence())
             self._begun = True
-        self._leapt = leapt
+        if leapt > _WORTH_TELLING:
+            self._untold = clock.now_ms() + round(SECONDS) * clock.SECOND
         return leapt > _FAR
 
     def note_rest(self) -> None:
         """Have somebody be told, if it is about more than a day: who is off by night need not be told every morning.
 
-        :raises Busy: when the database is away.
+        :raises Busy: when the database is away, as it well may be after a leap; the next time it is noted.
         """
-        if self._leapt > _WORTH_TELLING:
+        if self._untold:
             with self._store.write() as connection:
-                counters.note(connection, _REST, clock.now_ms() + round(SECONDS) * clock.SECOND)
+                counters.note(connection, _REST, self._untold)
+            self._untold = 0
 
     def note_round(self) -> None:
         """:raises Busy: when the database is away."""

@@ -58,7 +58,7 @@ class Retention:
         if self._caution.is_due():
             _logger.warning("deletion_rests", seconds=caution.SECONDS, reason=caution.REASON)
             self._next = time.monotonic() + caution.SECONDS
-            self._caution.note_rest()
+        self._caution.note_rest()
         if time.monotonic() >= self._next:
             done = self.run(stop=stop)
             self._caution.note_round()

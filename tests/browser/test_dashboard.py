@@ -458,6 +458,14 @@ def test_on_paper_an_event_is_whole_and_dark_on_white(page: Page, seeded: Seeded
     assert page.locator("button:visible, .filters:visible, .side:visible").count() == 0
 
 
+def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> None:
+    page.goto("/events")
+    columns = page.locator("th:visible").all_inner_texts()
+    page.emulate_media(media="print")
+    assert page.locator("th:visible").all_inner_texts() == columns
+    assert "Visitor" in columns
+
+
 def test_what_can_be_clicked_is_no_smaller_than_a_finger_may_miss(page: Page, seeded: Seeded) -> None:
     """24 pixels, as WCAG 2.2 asks. A link inside a sentence is let off."""
     small = """[...document.querySelectorAll('button, summary, select, .pages a')]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 import pytest
@@ -443,6 +443,27 @@ def test_the_clock_set_back_delays_nothing(
     now.shift(-30 * DAY)
     alerts.run()
     assert stages(receiver) == ["opened", "still"]
+
+
+def test_a_clock_that_leaps_while_the_database_is_away_is_told_when_it_is_back(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_how: object) -> NoReturn:
+        raise Busy("It is away.")
+
+    keep, alerts = Retention(place.store, place.settings), alerts_of()
+    keep.tick()
+    now.shift(400 * DAY)
+    ends = clock.iso(clock.now_ms() + clock.HOUR)
+    with monkeypatch.context() as patch:
+        patch.setattr(place.store, "write", away)
+        with pytest.raises(Busy):
+            keep.tick()
+    now.shift(60)
+    keep.tick()
+    alerts.run()
+    (alert,) = alerts.list()
+    assert f"Deletion rests until {ends}." in alert.words
 
 
 def test_a_mail_server_has_to_prove_its_name(

@@ -131,8 +131,7 @@ class PacedReplays:
         ids: Sequence[str] = ()
         if left > 0:
             ids, place = self._page(connection, wanted, place, row.upto)
-        fresh, upto = row.fresh_id, row.upto or ""
-        made = self._bulk.take(connection, wanted, ids, left, fresh_id=fresh, after=upto) if ids else 0
+        made = self._bulk.take(connection, wanted, ids, left, fresh_id=row.fresh_id, after=row.upto) if ids else 0
         return {
             "made": row.made + made,
             "place": orjson.dumps(place).decode() if place else None,

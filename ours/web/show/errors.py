@@ -22,7 +22,7 @@ _WORDS = {
 }
 _STALE = (
     "This form is no longer good: the page was open for too long, or you signed out or in meanwhile."
-    " Make your change again."
+    " Send it again from there."
 )
 
 

@@ -61,7 +61,7 @@ def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None
         if name and mask_value(name, asked_for) != asked_for:
             raise Invalid(
                 f"“{name}” names a person, and what an address says is kept."
-                " Type whom you look for under Whose instead."
+                " Type whom you look for under “Whose, or which” instead."
             )
     state = given.get("state")
     clear = may("editor")

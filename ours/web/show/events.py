@@ -15,6 +15,11 @@ from ours.web.show.event_filters import asked
 
 _ROWS = 50
 _READING = "reading"
+_NOBODY = (
+    "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
+    " A distinctId that your backend chose is not looked for."
+)
+_OTHER_MODE = "Somebody is named so, but not in this mode."
 
 
 @page("/events", "viewer")
@@ -40,7 +45,7 @@ def find_events() -> ResponseReturnValue:
     if named := ours().overview.named(typed):
         event_id, dispatch_id = named
         return redirect(url_for("show.event", event_id=event_id, _anchor=dispatch_id and f"dispatch-{dispatch_id}"))
-    flash("Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails.", "warn")
+    flash(_OTHER_MODE if found else _NOBODY, "warn")
     return _shown(given)
 
 

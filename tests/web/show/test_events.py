@@ -404,6 +404,9 @@ def test_a_person_is_not_looked_for_in_an_address_that_is_kept(editor: Browser, 
     answer = editor.get(f"/events?{asked}")
     assert answer.status_code == 400
     assert "names a person" in answer.text
+    field = re.search("under “(.*?)” instead", answer.text)
+    assert field
+    assert f"<label>{field[1]} <input" in editor.page("/events")
     assert not re.search(r"ada\W|555 010", answer.text)
 
 
@@ -439,6 +442,16 @@ def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> 
     assert "nobody@" not in editor.page("/events?visitor=nobody@example.com")
 
 
+def test_whoever_is_there_in_the_other_mode_alone_is_not_said_to_be_nobody(
+    editor: Browser, send: Send, work: Work
+) -> None:
+    send(mode="test")
+    work()
+    page = editor.post("/events/find", mode="live", who="u1").text
+    assert "Somebody is named so, but not in this mode." in page
+    assert "Nobody" not in page
+
+
 def test_the_id_of_an_event_or_of_a_dispatch_leads_to_it(editor: Browser, here: Ours, send: Send, work: Work) -> None:
     here.destinations.add("webhook", "Shop", {"url": "https://example.com"}, events=["*"], actor="cli")
     event_id = send()
@@ -449,6 +462,7 @@ def test_the_id_of_an_event_or_of_a_dispatch_leads_to_it(editor: Browser, here: 
     answer = editor.post("/events/find", follow=False, who=f" {dispatch.id} ")
     assert answer.location == f"/events/{event_id}#dispatch-{dispatch.id}"
     assert editor.post("/events/find", follow=False, who="0" * 32).location == "/events"
+    assert "A distinctId that your backend chose is not looked for." in editor.page("/events")
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,21 @@ def test_what_is_counted_leads_to_what_it_counts(
     assert "state=exhausted" not in page
 
 
+def test_what_identity_updates_owe_is_said_to_be_among_the_decisions(
+    here: Ours, editor: Browser, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    for name in ("CRM", "Ads"):
+        made = here.destinations.add(
+            "webhook", name, {"url": "https://example.com/"}, events=["$identify"], actor="cli"
+        )
+        here.destinations.pause(made.id, actor="cli")
+    send()
+    send(name="$identify", kind="identify")
+    work()
+    said = re.findall(r"<p>(.*? decisions), each", editor.page("/"))
+    assert said == ["1 events and all identity updates owe 4 decisions"]
+
+
 def test_pages_of_two_events_have_two_titles(editor: Browser, send: Callable[..., str]) -> None:
     one, other = (re.findall("<title>.*</title>", editor.page(f"/events/{send()}")) for _ in range(2))
     assert one != other

@@ -168,6 +168,16 @@ def test_a_form_that_stood_elsewhere_is_no_way_back(editor: Browser, later: Cloc
     assert answer.location == "/sign-in"
 
 
+def test_a_search_over_which_somebody_was_signed_out_is_called_no_change(editor: Browser, later: Clock) -> None:
+    sent = {"csrf_token": _token(editor.page("/events")), "who": "ada@example.com"}
+    later.ahead += 13 * 60 * MINUTE
+    answer = editor.client.post("/events/find", data=sent, headers={"Referer": "http://localhost/events?mode=live"})
+    assert answer.location == "/sign-in?next=/events?mode%3Dlive"
+    page = editor.page(answer.location)
+    assert UNSAVED in page
+    assert "change" not in page
+
+
 def test_signing_out_twice_leads_to_a_page_that_is_there(editor: Browser, later: Clock) -> None:
     token = _token(editor.page("/sources"))
     later.ahead += 13 * 60 * MINUTE
