@@ -1,6 +1,7 @@
 """What is kept out of sight."""
 
 import json
+import re
 from base64 import b64encode, urlsafe_b64encode
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -280,6 +281,12 @@ def test_no_text_shows_an_email(local: str, host: str, pad: str) -> None:
         shown = mask_value("note", text)
         assert f"q{local}" not in unquote(unquote(shown))
         assert f"x{host}" not in unquote(unquote(shown))
+
+
+@pytest.mark.parametrize("between", ["!", "+", "~", "*", "'", "\x08", "%21", "..."])
+def test_addresses_that_nothing_parts_are_all_masked(between: str) -> None:
+    shown = mask_value("note", f"jane@example.com{between}john.doe@mail.test{between}eve@example.org")
+    assert not re.search("jane|john|doe|eve|example|mail", unquote(shown))
 
 
 _JSON = st.recursive(

@@ -11,7 +11,8 @@ from ours.core.redact.secrets import MASK, mask_url
 
 HIDDEN = "•••"
 _APART = r"\s@<>()\[\]{},;:\"/\\?=&#|•"
-_EMAIL = re.compile(rf"(?<![^{_APART}])[^{_APART}]+@[\w-]+(?:\.[\w-]+)*")
+_ONE = rf"[^{_APART}]++@(?>[\w-]+(?:\.[\w-]+)*)"
+_EMAIL, _EMAILS = re.compile(_ONE), re.compile(rf"(?<![^{_APART}])(?:{_ONE})+")  # several with nothing that parts them
 _GAP = r"[ ().\-/]"
 _PHONE = re.compile(
     rf"(?<![\w+])(?:\+[1-9](?:{_GAP}{{0,2}}\d){{6,14}}|00[1-9]\d{{0,2}}{_GAP}(?:{_GAP}{{0,2}}\d){{6,13}})(?!\d)"
@@ -93,7 +94,7 @@ def mask_text(text: str, known: Known, judge: Judge, depth: int = _DEPTH) -> str
     if "=" in text or "%" in text or "://" in text:
         text = _PIECE.sub(lambda match: _address(match[0], known, judge, depth), text)
     if "@" in text:
-        text = _EMAIL.sub(lambda match: _judged_email(match[0]), text)
+        text = _EMAILS.sub(lambda several: _EMAIL.sub(_judged_email, several[0]), text)
     return known.mask(_PHONE.sub(HIDDEN, text))
 
 
@@ -124,8 +125,9 @@ def _run(text: str, known: Known, judge: Judge, depth: int) -> str:
     return text if shown == said else shown
 
 
-def _judged_email(found: str) -> str:
+def _judged_email(match: re.Match[str]) -> str:
     """``react@18.2.0`` is none: nobody's host is a number."""
+    found = match[0]
     return mask_email(found) if any(mark.isalpha() for mark in found.rpartition("@")[2]) else found
 
 
