@@ -64,7 +64,7 @@ class Masker:
         if len(text) <= most + longest:
             return self.text(text)[:most]
         whole = self.text(text[: most + longest])
-        return whole[: len(whole) - longest][:most]
+        return whole[: max(len(whole) - longest, 0)][:most]
 
     def headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """By name and by value."""
