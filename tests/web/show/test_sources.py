@@ -128,6 +128,9 @@ def test_the_playground_sends_through_the_real_door_and_leads_to_the_event(edito
     assert "200 OK" in answer.text
     assert f'href="/events/{row.id}"' in answer.text
     assert test_key.text.reveal() not in answer.text
+    entry = here.audit.latest("send", f"source {made.source.id}")
+    assert entry
+    assert (entry.actor, entry.detail) == ("editor@example.com", {"mode": "test", "key": test_key.id})
 
 
 def test_the_playground_shows_what_the_door_has_against_a_body(editor: Browser, here: Ours) -> None:
