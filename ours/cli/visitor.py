@@ -37,7 +37,7 @@ def visitor() -> None:
 @json_option
 @pass_shell
 def find(shell: Shell, who: str, kind: str | None) -> None:
-    """The visitors that WHO names, in live and in test mode."""
+    """The visitors that WHO names, in live and in test mode. The audit log keeps that they were looked up."""
     found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
     documents = [{"id": one.id, "mode": one.mode, "foundBy": one.kind} for one in found]
     columns: dict[str, Column] = {name: itemgetter(key) for name, key in _FOUND.items()}

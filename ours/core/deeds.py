@@ -5,10 +5,10 @@ from typing import Literal, get_args
 
 Verb = Literal[
     "abandon", "activate", "add", "add_key", "add_rule", "apply", "back_up", "change_password", "change_rule",
-    "confirm", "copy", "deactivate", "delete", "end_sessions", "export", "forget", "limit", "lock_out",
+    "confirm", "copy", "deactivate", "delete", "end_sessions", "export", "find", "forget", "limit", "lock_out",
     "order_rules", "override", "pause", "read", "remove", "remove_rule", "remove_second_factor", "renew_recovery",
     "replay", "replay_cancelled", "replay_paused", "replay_running", "reset_password", "restore", "resume", "revoke",
-    "revoke_key", "roll_back", "rotate", "set_role", "set_rules", "set_second_factor", "sign_in", "take_back",
+    "revoke_key", "roll_back", "rotate", "send", "set_role", "set_rules", "set_second_factor", "sign_in", "take_back",
     "turn_off", "turn_on", "update",
 ]  # fmt: skip
 VERBS: Sequence[Verb] = get_args(Verb)

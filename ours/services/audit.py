@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
+from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.services.actors import Who, name_of, needs
 from ours.store import Store
@@ -81,6 +82,15 @@ class Audit:
         """
         with self._store.write() as connection:
             record(connection, actor, "read", subject)
+
+    @needs("editor")
+    def note_sent(self, source_id: int, key_id: int, mode: str, *, actor: Who) -> None:
+        """Write down that a person sends by hand with a source's key; the events look like those of its backend.
+
+        :raises Busy: when the database can't be written.
+        """
+        with self._store.write() as connection:
+            record(connection, actor, "send", subjects.source(source_id), {"mode": mode, "key": key_id})
 
     def latest(self, verb: Verb, subject: str) -> Entry | None:
         """When that was last done to it; None when it never was, or retention has taken the entry away."""

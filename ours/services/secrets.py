@@ -10,6 +10,7 @@ from ours.services import audit
 from ours.services.actors import Who, needs
 from ours.settings import Settings, add_own_key, present_keys
 from ours.store import Store
+from ours.store.alone import by_file
 from ours.store.queries import sealed as queries
 from ours.store.queries import whole
 from ours.store.queries.sealed import SHELVES, Sealed, Shelf
@@ -20,6 +21,8 @@ _NOT_THERE_YET = (
     "The newest key here is {}, and processes of ours run that seal with another ({}): what was sealed anew, they could"
     " perhaps not open. Give each the same keys, start it again, and rotate then. Nothing was changed."
 )
+_ELSEWHERE = "The keys come from OURS_SECRET_KEYS: put a new one first there, and start again."
+_ADDED_MEANWHILE = "Somebody else put a new key there at the same moment. Nothing was added to it."
 Progress = Callable[[str, int], None]
 Unopened = Counter[tuple[str, str]]
 """How many can't be opened, by what is said of them and its code; there may be millions."""
@@ -59,10 +62,13 @@ class Secrets:
     def add_key(self, *, actor: Who) -> None:
         """Put a new key first in the data folder's ring. Every process has to be started anew before it is used.
 
-        :raises Invalid: when the ring is not kept in the data folder.
+        :raises Invalid: when the ring is not kept in the data folder, or somebody else puts one there at the same time.
         """
-        if not add_own_key(self._settings):
-            raise Invalid("The keys come from OURS_SECRET_KEYS: put a new one first there, and start again.")
+        with by_file(self._settings.home, "secret-keys") as mine:
+            added = mine and add_own_key(self._settings)
+        if not added:
+            changed = not mine or present_keys(self._settings) != self._settings.secret_keys
+            raise Invalid(_ADDED_MEANWHILE if changed else _ELSEWHERE)
         newest = ids.of_secret_key(present_keys(self._settings)[0])
         with self._store.write() as connection:
             audit.record(connection, actor, "add_key", _SUBJECT, {"key": newest})

@@ -6,7 +6,8 @@ import os
 import secrets as randomness
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from ours.errors import Forbidden, Invalid, Unsealable
 from ours.services import secrets as service
 from ours.services.actors import Actor
 from ours.services.people import codes
-from ours.settings import Settings, load
+from ours.settings import Settings, load, ring
 from tests.conftest import KEY
 from tests.receiver import Receiver
 from tests.whole.conftest import until
@@ -202,6 +203,32 @@ def test_the_ring_of_the_data_folder_gets_a_new_key_first(
     assert load({"OURS_HOME": str(home)}).secret_keys[1:] == (old,)
     assert (home / "secret.key").stat().st_mode & 0o077 == 0
     assert not (home / "secret.new").exists()
+
+
+def test_of_two_who_add_a_key_at_once_none_takes_the_others_away(
+    make_database_url: Callable[[str], str], make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that starts in between would seal with a key that is nowhere any more."""
+    make_database_url("sqlite")
+    home = make_settings().home
+    load({"OURS_HOME": str(home)})
+    here, there = (Ours(load({"OURS_HOME": str(home)})) for _ in range(2))
+    write = ring._written
+
+    def written(home: Path, keys: Iterable[bytes]) -> Path:
+        """The other one begins when the first has looked and not yet written."""
+        monkeypatch.setattr(ring, "_written", write)
+        with pytest.raises(Invalid, match="Somebody else put a new key there"):
+            there.secrets.add_key(actor="cli")
+        return write(home, keys)
+
+    monkeypatch.setattr(ring, "_written", written)
+    here.secrets.add_key(actor="cli")
+    with pytest.raises(Invalid, match="Somebody else put a new key there"):
+        there.secrets.add_key(actor="cli")
+    assert len(load({"OURS_HOME": str(home)}).secret_keys) == 2
+    for one in (here, there):
+        one.close()
 
 
 def test_a_process_that_began_before_the_new_key_reads_what_it_sealed(

@@ -75,6 +75,19 @@ def test_a_visitor_is_found_by_whatever_names_them(
     assert visitors.find("nobody", kind, actor=VIEWER) == []
 
 
+def test_who_looks_somebody_up_by_a_name_is_written_down_whatever_their_role(place: Place, visitors: Visitors) -> None:
+    """A record that is masked is theirs from then on. The name itself stands nowhere."""
+    place.track(**JANE)
+    place.work()
+    (jane,) = visitors.find("Jane@Canary.example", actor=VIEWER)
+    entry = Audit(place.store).list(1)[0]
+    assert (entry.verb, entry.actor, entry.subject) == ("find", VIEWER.name, f"visitor {jane.id}")
+    assert entry.detail == {"by": "email"}
+    assert visitors.find("nobody@example.com", actor=VIEWER) == []
+    assert visitors.find(jane.id, actor=VIEWER)
+    assert Audit(place.store).list(1) == [entry]
+
+
 @pytest.mark.parametrize(("text", "kind"), [("", None), ("  ", "email"), ("x", "shoe size")])
 def test_nothing_to_look_for_is_said_so(visitors: Visitors, text: str, kind: str | None) -> None:
     with pytest.raises(Invalid):

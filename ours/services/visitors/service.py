@@ -64,13 +64,19 @@ class Visitors:
         self._forgetting = Forgetting(store, route, home)
 
     @needs("viewer", "visitors:read")
-    def find(self, text: str, kind: str | None = None, *, actor: Who) -> Sequence[Found]:  # noqa: ARG002 - it is checked
+    def find(self, text: str, kind: str | None = None, *, actor: Who) -> Sequence[Found]:
         """Whom ``text`` names, in test and in live mode; ``kind`` is one of ``KINDS``, or None for any.
+
+        To find somebody by a name tells whose a masked record is: that it was done is written down.
 
         :raises Invalid: when there is nothing to look for.
         """
         with self._store.read() as connection:
-            return finding.find(connection, self._store.lookup, text, kind)
+            found = finding.find(connection, self._store.lookup, text, kind)
+        for one in found:
+            if one.kind != "visitor":  # by the hash that stands in addresses, which names nobody
+                self._note(actor, "find", one.id, {"by": one.kind})
+        return found
 
     @needs("viewer", "visitors:read")
     def show(self, visitor_id: str, *, actor: Who) -> Profile:

@@ -19,6 +19,7 @@ class _Wanted(Schema):
 
 @endpoint("/visitors/find", "visitors:read", ["POST"], reads="body")
 def find(actor: Actor) -> Json:
+    """The audit log keeps that somebody was looked for and found, and by what kind of name."""
     asked = body(_Wanted())
     found = ours().visitors.find(asked["identifier"], asked["kind"], actor=actor)
     return [{"id": one.id, "mode": one.mode, "foundBy": one.kind} for one in found]

@@ -22,11 +22,15 @@ View = Callable[..., ResponseReturnValue]
 
 
 def page(rule: str, role: Role, methods: Sequence[str] = ("GET",)) -> Callable[[View], View]:
-    """Put a view at ``rule`` for everybody of at least ``role``. A form's view takes ``GET`` and ``POST``."""
+    """Put a view at ``rule`` for everybody of at least ``role``. A form's view takes ``GET`` and ``POST``; ``HEAD``
+    is answered as ``GET`` is, and does no more.
+    """
 
     def register(view: View) -> View:
         @wraps(view)
         def guarded(**values: Any) -> ResponseReturnValue:
+            if request.method == "HEAD":  # no form was sent: what is not GET must not be taken for one
+                request.method = "GET"
             refusal = _refusal(role)
             if refusal and "HX-Request" in request.headers:  # a part of a page: let the browser ask for all of it
                 return "", 401, {"HX-Refresh": "true"}

@@ -12,7 +12,7 @@ from ours import clock
 from ours.errors import Invalid
 from ours.services.sources import Key, Source, working_key
 from ours.web.current import ours
-from ours.web.show.door import page
+from ours.web.show.door import page, person
 from ours.web.show.snippets import IDENTIFY, TRACK
 
 _ENDPOINTS = ("track", "identify", "batch")
@@ -96,15 +96,17 @@ def _keys() -> dict[int, tuple[Source, Key]]:
 
 
 def _send(keys: dict[int, tuple[Source, Key]], key_id: int | None, endpoint: str, body: str) -> Answer:
-    """Post it to this very application, as a backend would; the key goes in a header."""
+    """Post it to this very application, as a backend would; the key goes in a header. The audit log keeps who did."""
     if key_id not in keys or endpoint not in _ENDPOINTS:
         raise Invalid("Pick a key and an endpoint. A key that stopped working meanwhile is no longer listed.")
+    source, key = keys[key_id]
+    ours().audit.note_sent(source.id, key.id, key.mode, actor=person().actor)
     client = current_app.test_client(use_cookies=False)
     answer = client.post(
         f"/api/v1/{endpoint}",
         base_url=request.url_root,
         data=body.encode(),
-        headers={"Authorization": f"Bearer {keys[key_id][1].text.reveal()}", "Content-Type": "application/json"},
+        headers={"Authorization": f"Bearer {key.text.reveal()}", "Content-Type": "application/json"},
     )
     said = answer.get_json(silent=True)
     event_id = said.get("eventId") if isinstance(said, dict) else None

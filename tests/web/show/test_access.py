@@ -91,6 +91,26 @@ def test_a_form_without_its_token_does_nothing(app: Flask, admin: Browser, here:
     assert [person.email for person in here.people.list()] == ["admin@example.com"]
 
 
+def test_to_ask_for_the_head_of_a_page_does_nothing(app: Flask, admin: Browser, here: Ours) -> None:
+    """No form's token is asked for there."""
+    here.sources.add("Shop", actor="cli")
+    for slug, name in (("webhook", "Hook"), ("webhook", "Other")):
+        here.destinations.add(slug, name, {"url": "https://hook.example.com/"}, events=["*"], actor="cli")
+    eve, _ = here.people.add("eve@example.com", "viewer", actor="cli")
+    before = here.audit.list()
+    for rule in _rules(app):
+        path = _path(app, rule)
+        if "person_id" in rule.arguments:
+            path = path.replace("/1/", f"/{eve.id}/")
+        verbs = ("off", "remove", "delete", "deactivate", "pause") if "verb" in rule.arguments else ("",)
+        for one in (path.replace("/pause", f"/{verb}") if verb else path for verb in verbs):
+            asked = admin.get(one)
+            head = admin.client.head(one, buffered=True)
+            assert (head.status_code, head.data) == (asked.status_code, b""), one
+    assert here.audit.list() == before
+    assert [one.email for one in here.people.list()] == ["admin@example.com", "eve@example.com"]
+
+
 @pytest.mark.parametrize("path", ["/sign-in", "/", "/nowhere", "/static/ours.css", "/health/live"])
 def test_every_answer_carries_the_security_headers(stranger: Browser, path: str) -> None:
     answer = stranger.get(path)

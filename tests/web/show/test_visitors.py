@@ -38,6 +38,13 @@ def test_a_viewer_sees_masks_and_neither_exports_nor_forgets(browser_of: Callabl
         assert viewer.post(path).status_code == 403
 
 
+def test_to_ask_for_the_head_of_the_form_forgets_nobody(admin: Browser, jane: str, here: Ours) -> None:
+    answer = admin.client.head(f"/visitors/{jane}/forget")
+    assert (answer.status_code, answer.location) == (200, None)
+    assert here.visitors.find("u1", "userId", actor="cli")
+    assert here.audit.latest("forget", f"visitor {jane}") is None
+
+
 def test_found_in_both_modes_they_are_listed_and_a_stranger_is_said_to_be_nobody(
     editor: Browser, jane: str, send: Callable[..., str], work: Callable[[], None]
 ) -> None:
