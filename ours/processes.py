@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import IO
+from weakref import WeakSet
 
 from ours.errors import OursError, SettingsInvalid
 
@@ -23,6 +24,7 @@ _MOST_FILES = 65_536
 _STDERR = 2
 _SERVING = ("serve.lock", "web.lock")
 _WORKING = "worker-{}.lock"
+_lock_files = WeakSet[IO[bytes]]()
 
 
 class AlreadyRunning(OursError):
@@ -98,6 +100,28 @@ def private(path: Path) -> IO[bytes]:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab")
 
 
+def lock_file(path: Path) -> IO[bytes]:
+    """Open one to be locked with flock. Who is forked has the lock as well, unless ``keep_locks`` says otherwise."""
+    file = private(path)
+    _lock_files.add(file)
+    return file
+
+
+def keep_locks() -> None:
+    """Leave no lock, from here on, to what is forked from this process: a plugin's child may outlive us, and who starts
+    next would be told that we still run."""
+    os.register_at_fork(after_in_child=_let_go_of_locks)
+
+
+def _let_go_of_locks() -> None:
+    """By putting the void in their place: their numbers stay taken, for the files still belong to somebody here."""
+    void = os.open(os.devnull, os.O_WRONLY)
+    for file in _lock_files:
+        with suppress(OSError, ValueError):  # one that is closed
+            os.dup2(void, file.fileno(), inheritable=False)
+    os.close(void)
+
+
 def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
     """Hold ``path`` locked for as long as the returned file stays open; refuse when somebody else holds it.
 
@@ -106,7 +130,7 @@ def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
     :raises SettingsInvalid: when it can't be written: a folder that is read-only, or somebody else's.
     """
     try:
-        handle = private(path)
+        handle = lock_file(path)
     except OSError as error:
         why = (error.strerror or type(error).__name__).lower()
         said = f"{path} can't be written ({why}). Whoever runs ours must be able to write it, and into its folder."

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ours import log
+from ours import log, processes
 from ours.errors import SettingsInvalid
 from ours.settings import Settings
 from ours.supervisor import port, welcome
@@ -67,6 +67,30 @@ def test_who_falls_is_started_again(tmp_path: Path) -> None:
         psutil.Process(next(iter(numbers(tmp_path)))).kill()
         family.until(lambda: len(numbers(tmp_path)) == 2, 10)
     assert len(numbers(tmp_path)) == 2
+
+
+def test_what_a_child_forks_and_leaves_behind_keeps_nobody_from_starting_anew(tmp_path: Path) -> None:
+    lock, folder = tmp_path / "serve.lock", tmp_path / "left"
+    folder.mkdir()
+
+    def run() -> None:
+        processes.keep_locks()
+        own = processes.exclusive(tmp_path / "worker-0.lock", "A worker")
+        if os.fork():
+            time.sleep(3600)
+        assert not own.closed
+        sleeper(folder)()
+
+    with processes.exclusive(lock, "It"), Family() as family:
+        family.add("worker", run)
+        until(lambda: numbers(folder))
+    (left,) = (psutil.Process(number) for number in numbers(folder))
+    try:
+        for name in ("serve.lock", "worker-0.lock"):
+            processes.exclusive(tmp_path / name, "It").close()
+        assert left.is_running()
+    finally:
+        left.kill()
 
 
 def test_a_port_is_waited_for_while_the_one_before_ends(make_settings: Callable[..., Settings]) -> None:

@@ -47,6 +47,7 @@ def run(settings: Settings, station: str) -> None:
     """Work at ``station`` (``route``, ``deliver`` or ``scheduler``) until SIGTERM."""
     log.configure(settings.log_level, settings.log_format)
     processes.allow_files()
+    processes.keep_locks()  # before a plugin is imported
     ours = Ours(settings)
     known = processes.working(settings.home, settings.sealing_key_id) if ours.store.is_sqlite else nullcontext()
     with closing(ours), known:

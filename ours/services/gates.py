@@ -26,7 +26,7 @@ def _gate(row: Any, allowed: Collection[str], registry: Registry) -> Gate:
         plugin is not None,
         allowed,
         breaker_open=row.breaker != "closed",
-        ordered=plugin is not None and plugin.ordered,
+        ordered=plugin is None or plugin.ordered,  # nobody knows, and what order is lost comes back no more
         sources=frozenset(orjson.loads(row.sources)) if row.sources else None,
         category=category_of(row, plugin),
     )

@@ -164,12 +164,12 @@ class Sweep:
             backlog.hold_overdue(self._store, destination_id, moment)
 
     def _release_missing_plugins(self) -> None:
-        """A plugin that was missing is there again: what was held for it goes on."""
+        """A plugin that was missing is there again: what was held for it goes on. It says whether in order."""
         with self._store.read() as connection:
             found = waiting.holding(connection, backlog.MISSING)
         for row in found:
-            if self._registry.plugin(row.slug):
-                self._release(row.id, backlog.MISSING)
+            if plugin := self._registry.plugin(row.slug):
+                self._release(row.id, backlog.MISSING, in_order=plugin.ordered)
 
     def _release_opened(self) -> None:
         """A secret key that was missing is there again: what was held, or set aside, for it goes on.
@@ -205,9 +205,12 @@ class Sweep:
             with self._store.write() as connection:
                 events.take_back(connection, back)
 
-    def _release(self, destination_id: int, reason: str) -> None:
+    def _release(self, destination_id: int, reason: str, *, in_order: bool = True) -> None:
         with self._store.write() as connection:
-            backlog.release(connection, destinations.locked(connection, destination_id), reason)
+            row = destinations.locked(connection, destination_id)
+            if not in_order:
+                waiting.take_any_order(connection, destination_id, reason, backlog.PART)
+            backlog.release(connection, row, reason)
 
     def _try_broken(self) -> None:
         """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""

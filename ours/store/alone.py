@@ -19,7 +19,7 @@ _TRIALS = 3
 
 @contextmanager
 def by_file(folder: Path, station: str) -> Iterator[bool]:
-    with processes.private(folder / f"{station}.lock") as handle:
+    with processes.lock_file(folder / f"{station}.lock") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -55,4 +55,4 @@ class Turnstile:
         self._files = None
 
     def _open(self) -> tuple[IO[bytes], IO[bytes]]:
-        return processes.private(self._folder / "next.lock"), processes.private(self._folder / "data.lock")
+        return processes.lock_file(self._folder / "next.lock"), processes.lock_file(self._folder / "data.lock")

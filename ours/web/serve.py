@@ -43,6 +43,7 @@ def run(settings: Settings) -> None:
     def load(_target: str) -> Flask:
         """Called in granian's own worker process, which must not outlive us."""
         processes.bind_to_parent(parent)
+        processes.keep_locks()  # before a plugin is imported
         ours = Ours(settings)
         _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
         app = create_app(ours)

@@ -12,7 +12,7 @@ from ours.plugin import Rejected, Retry, Unknown
 from ours.services.deliver import Deliver
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
-from tests.services.scripted import Scripted, deliver, die, route_all, scripted
+from tests.services.scripted import Scripted, deliver, die, route_all, scripted, sweep_of
 
 
 @pytest.fixture
@@ -83,6 +83,35 @@ def test_unordered_destinations_have_no_lanes(place: Place) -> None:
     fill(place, "anna", "anna")
     with place.store.read() as connection:
         assert set(connection.scalars(sa.select(dispatches.c.lane))) == {None}
+
+
+def without_the_plugin(place: Place, *visitors: str) -> list[str]:
+    """As where its file was gone for a while: these are routed, and held; then it is back, and they go on."""
+    place.load_only()
+    ids = fill(place, *visitors)
+    assert place.states() == {"held": len(visitors)}
+    place.load_only(Scripted())
+    sweep_of(place).run()
+    return ids
+
+
+def test_what_came_while_the_plugin_was_missing_arrives_in_order(ordered: Place) -> None:
+    Scripted.outcomes.append(Retry("http_503", after=60))
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        first, second = without_the_plugin(ordered, "anna", "anna")
+        deliver(ordered)
+        assert Scripted.sent == [first]
+        traveller.shift(60)
+        deliver(ordered)
+    assert Scripted.sent == [first, first, second]
+
+
+def test_where_order_does_not_matter_what_came_meanwhile_waits_for_nothing(place: Place) -> None:
+    scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
+    Scripted.outcomes.append(Retry("http_503", after=60))
+    ids = without_the_plugin(place, "anna", "anna")
+    deliver(place, 1)
+    assert Scripted.sent == ids
 
 
 @pytest.mark.parametrize(("mode", "age", "state"), [("live", 61, "stopped"), ("test", 61, "stopped"),

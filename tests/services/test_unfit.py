@@ -13,6 +13,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination, Schema, Secret, ValidationError, fields
 from ours.services.alerts.noticing import notice
 from ours.services.destinations import fitting
+from ours.services.history import History
 from ours.store.tables import destinations
 from tests.services.conftest import Place
 from tests.services.losing import told
@@ -145,6 +146,17 @@ def test_it_goes_on_by_itself_once_the_plugin_is_as_it_was(grown: Place) -> None
     sweep_of(grown).run()
     deliver(grown)
     assert grown.states() == {"delivered": 2}
+
+
+def test_nobody_rolls_back_to_what_the_plugin_of_now_would_hold_all_for(grown: Place) -> None:
+    with_plugin(grown, Later).destinations.update(1, settings={"region": "eu"}, actor="cli")
+    history = History(grown.store, grown.registry)
+    with pytest.raises(Invalid, match=r"region: Missing data for required field\. .*put the plugin back") as refused:
+        history.roll_back("destination 1", 1, actor="cli")
+    assert TOKEN not in str(refused.value)
+    assert (grown.destinations.get(1).version, grown.destinations.get(1).unfit) == (2, None)
+    history = History(grown.store, with_plugin(grown, Early).registry)
+    assert history.roll_back("destination 1", 1, actor="cli").number == 3
 
 
 @pytest.mark.parametrize("kind", [Strict, Broken])

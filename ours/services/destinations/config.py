@@ -13,9 +13,11 @@ from ours.plugin import Destination as Plugin
 from ours.services import naming
 from ours.services.destinations import limits, mapping, typed
 from ours.services.destinations import settings as sealed
+from ours.services.destinations.fitting import Unfit, fit
 from ours.services.gates import category_of
 
 LIMITS = ("max_in_flight", "rate_limit", "retry_schedule", "drain_rate")
+_INSTEAD = "Change what is to be otherwise by itself, or put the plugin back as it was then and start again."
 
 
 class Given(TypedDict, total=False):
@@ -107,6 +109,18 @@ def drafted(plugin: Plugin | None, before: Config, given: Given) -> Config:
         changes["limits"] = _without_none({**before.limits, **limits.read(pace)})
     changes |= _mapped(plugin, before, given, changes.get("category", before.category))
     return replace(before, **changes)
+
+
+def check_fits(plugin: Plugin | None, config: Config) -> None:
+    """Of a plugin that is not there nobody knows what it asks for; that is said, and holds all, in any case.
+
+    :raises Invalid: when the plugin, as it is now, would hold all for it; in words that show no value.
+    """
+    if plugin is None:
+        return
+    found = fit(plugin, category_of(config, plugin), config.settings, config.mapping, config.cases)
+    if isinstance(found, Unfit):
+        raise Invalid(f"That version does not suit the plugin of now. {found.words} {_INSTEAD}")
 
 
 def newly_exposed(plugin: Plugin | None, before: Config | None, after: Config) -> list[str]:

@@ -14,7 +14,7 @@ from ours.services import audit, naming
 from ours.services.actors import Actor, Who, needs
 from ours.services.destinations import backlog, leaving, listening, overriding, shown, standing, typed
 from ours.services.destinations import settings as sealed
-from ours.services.destinations.config import Config, Given, drafted, from_row, newly_exposed
+from ours.services.destinations.config import Config, Given, check_fits, drafted, from_row, newly_exposed
 from ours.services.destinations.shown import Destination
 from ours.services.destinations.standing import alive, known
 from ours.services.opening import try_open
@@ -152,10 +152,14 @@ class Destinations:
 
     @needs("editor", "destinations:write")
     def restore(self, destination_id: int, config: Config, *, actor: Who, why: str, override: str = "") -> Destination:
-        """Set all as a version has it."""
+        """Set all as a version has it.
+
+        :raises Invalid: when that does not fit its plugin as it is now, in words that show no value.
+        """
         with self._store.write() as connection:
             row = alive(queries.locked(connection, destination_id), destination_id)
             before = self._config(connection, row)
+            check_fits(self._registry.plugin(row.slug), config)
             self._replace(connection, row, before, config, Change(actor, "roll_back", why), override)
             return self._get(connection, destination_id)
 

@@ -146,6 +146,13 @@ def release(
     return len(ids)
 
 
+def take_any_order(connection: Connection, destination_id: int, reason: str, limit: int) -> None:
+    """Let the first ``limit`` of what is held for ``reason`` wait for none of their visitor's that came before."""
+    mine = and_(HELD, _d.destination_id == destination_id, _d.reason == reason, _d.lane.is_not(None))
+    some = select(_d.id).where(mine).order_by(_d.id).limit(limit).with_for_update(skip_locked=True)
+    connection.execute(update(dispatches).where(_d.id.in_(some)).values(lane=None))
+
+
 def _held_for(reason: str) -> ColumnElement[bool]:
     return select(_d.id).where(_MINE, HELD, _d.reason == reason).exists()
 
