@@ -263,3 +263,20 @@ def test_what_did_not_change_is_not_read_again_each_time_the_alerts_look(
     set_mapping(grown, '{"page": {"map": "{{event.event}}", "modification": "Gone since"}}')
     assert [concern(grown).kind, concern(grown).kind] == ["unfit", "unfit"]
     assert len(read) == 2
+
+
+def test_a_plugin_is_asked_once_of_settings_that_did_not_change(grown: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread for each of 300 destinations at each look took half a minute where other threads were busy."""
+    asked: list[object] = []
+    limited_anywhere = timebox.limited_anywhere
+
+    def noted(call: Any, who: object) -> Any:
+        asked.append(who)
+        return limited_anywhere(call, who)
+
+    grown.destinations.update(1, settings={"token": "another-token"}, actor="cli")
+    monkeypatch.setattr(timebox, "limited_anywhere", noted)
+    for _ in range(3):
+        (shown,) = grown.destinations.list()
+        assert (shown.settings_shown, shown.unfit) == ({"token": "••••"}, None)
+    assert len(asked) <= 1
