@@ -13,6 +13,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination, Schema, Secret, ValidationError, fields
 from ours.services.alerts.noticing import notice
 from ours.services.destinations import fitting
+from ours.services.preview import Preview
 from ours.store.tables import destinations
 from tests.services.conftest import Place
 from tests.services.losing import told
@@ -280,3 +281,15 @@ def test_a_plugin_is_asked_once_of_settings_that_did_not_change(grown: Place, mo
         (shown,) = grown.destinations.list()
         assert (shown.settings_shown, shown.unfit) == ({"token": "••••"}, None)
     assert len(asked) <= 1
+
+
+@pytest.mark.parametrize(("kind", "cause"), [(Hanging, "TooLong"), (Leaving, "SystemExit"), (Broken, "AttributeError")])
+def test_a_plugin_that_can_not_check_its_settings_is_no_end_of_a_preview(
+    grown: Place, kind: type[Destination], cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    with_plugin(grown, kind)
+    preview = Preview(grown.store, grown.registry)
+    with pytest.raises(Invalid, match=f"it raised {cause}: mend it"):
+        preview.destination(1, mapping={"plan": "{{event.event}}"})
+    assert not preview.governance([]).effects
