@@ -24,6 +24,7 @@ from ours.plugin import (
     Unknown,
     by_api_answer,
     hookimpl,
+    read_json,
     read_object,
     to_json,
 )
@@ -33,6 +34,7 @@ from ours.plugin.values import currency, number, text, under, word
 PROFILE = "$set."
 INSERT_ID = re.compile(r"[A-Za-z0-9-]{1,36}")
 FEW_PROPERTIES, LONGEST, LARGEST = 254, 255, 1_000_000
+TAKEN, REFUSED = {"OK", "1"}, "0"
 
 
 class Mixpanel(Destination):
@@ -58,7 +60,7 @@ class Mixpanel(Destination):
     |---|---|
     | import: 200 | delivered |
     | import: 400 with `failed_records` | those rejected with Mixpanel's reason, the others delivered |
-    | engage: 200 with `status` 1 | delivered |
+    | engage: 200 with `status` 1, or with 1 alone | delivered |
     | engage: 200 with `failed_records` | those rejected with Mixpanel's reason |
     | all else that is refused, and names none | sent in smaller parts, and rejected alone |
     | 2xx with anything else | nobody knows: tried again, Mixpanel drops what it has |
@@ -116,12 +118,14 @@ class Mixpanel(Destination):
         )
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        answer = read_object(response)
+        alone = read_json(response)
+        answer = {"status": alone} if type(alone) is int else read_object(response)
         failed = answer.get("failed_records")
         if response.status_code in (200, 400) and isinstance(failed, list) and failed:
             return by_index(failed, len(items))
-        outcome = by_api_answer(response, taken=answer.get("status") in ("OK", 1) and not answer.get("error"))
-        if isinstance(outcome, Unknown) and (answer.get("error") or answer.get("status") == 0):
+        status = str(answer.get("status")).upper()
+        outcome = by_api_answer(response, taken=status in TAKEN and not answer.get("error"))
+        if isinstance(outcome, Unknown) and (answer.get("error") or status == REFUSED):
             outcome = Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
         if isinstance(outcome, Rejected) and len(items) > 1:
             return Split(outcome.code, "Mixpanel refused the whole request, and named none of the events.")

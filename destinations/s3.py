@@ -39,7 +39,10 @@ from ours.plugin import (
 )
 
 FOR_NOW_STATUS = {408, 425, 429}
-FOR_NOW = {"InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown", "500", "503"}
+FOR_NOW = {
+    "InternalError", "OperationAborted", "RequestTimeout", "ServiceUnavailable", "SlowDown", "500", "503",
+    "BadDigest", "IncompleteBody", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch",
+}  # fmt: skip
 TOO_FAST = {"SlowDown", "503", "TooManyRequests"}
 CONFIGURED_WRONG = re.compile(
     "AccessDenied|AllAccessDisabled|AuthorizationHeaderMalformed|ExpiredToken|IllegalLocationConstraintException"
@@ -73,7 +76,8 @@ class S3(Destination):
     | answer | what follows |
     |---|---|
     | 2xx with an `ETag` | delivered |
-    | `SlowDown`, `ServiceUnavailable`, `InternalError`, `RequestTimeout`, 408, 425, 429, 5xx, no answer | tried again |
+    | `SlowDown`, `ServiceUnavailable`, `InternalError`, `RequestTimeout`, 408, 425, 429, 5xx, no answer; what was \
+spoilt on its way, such as `BadDigest` | tried again |
     | `AccessDenied`, wrong or expired keys, no such bucket, another region, a quota, a key of KMS, this machine's \
 clock; a redirect, 401, 402, 403, 404, 405, 407, 410; what no storage says, such as a page | after five in a row, it \
 pauses |

@@ -145,10 +145,10 @@ def _exit(status: int) -> NoReturn:
 def _refusing(real: Callable[..., Any]) -> Callable[..., Any]:
     """What ``real``, of ``signal``, is to a plugin."""
 
-    def refuse(*given: Any) -> Any:
+    def refuse(*given: Any, **named: Any) -> Any:
         if _Watch.thread and _is_a_plugin():
             raise ValueError(f"signal.{real.__name__} is not for plugins: signals and timers are the whole process's")
-        return real(*given)
+        return real(*given, **named)
 
     return refuse
 

@@ -77,7 +77,7 @@ class Conservation:
 
         :raises Busy: when the database is away.
         """
-        with self._store.alone("conservation") as mine:
+        with self._store.alone("conservation", for_long=True) as mine:
             if mine and time.monotonic() >= self._balance_due:
                 self._balance_due = _timed(self.strike, _REST)
             if mine and time.monotonic() >= self._slice_due:

@@ -6,8 +6,9 @@ does not wait for the disk (docs/adr/0017): what a power failure undoes of it is
 """
 
 import math
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -36,6 +37,8 @@ _logger = log.get("route")
 _BATCH = 500
 _MOST_MADE = 4_000
 """So many dispatches are made in one transaction, for whoever stores an event waits for it."""
+_LONGEST = 5.0
+"""So long (seconds) events are looked at in one transaction: PostgreSQL ends one in which nothing is asked for 20 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +116,7 @@ class Route:
                 return 0
             rows, facts, book, unopened = self._read(connection, rows)
             rules = self._rulebook.refresh(connection)
-        resolved = []
-        for row, fact in zip(rows, facts, strict=True):
-            visitor_id, notes = identity.resolve(book, fact)
-            fired = self._fired(rules, row, book.visitor(visitor_id)) if rules else ()
-            resolved.append(_Resolved(row, visitor_id, notes, fired))
+        resolved = list(self._resolve(rows, facts, book, rules))
         sealed = self._sealed(book)
         with self._store.write(durable=False) as connection:
             self._save(connection, book, sealed)
@@ -125,7 +124,19 @@ class Route:
             events.set_aside(connection, unopened)
         if unopened:
             _logger.warning("unopened", events=len(unopened), reasons=dict(Counter(unopened.values())))
-        return len(rows) + len(unopened)
+        return len(resolved) + len(unopened)
+
+    def _resolve(
+        self, rows: Sequence[Row[Any]], facts: Sequence[Facts], book: Book, rules: Sequence[Rule]
+    ) -> Iterator[_Resolved]:
+        """The first ones of them, one at least: as many as there is time for."""
+        ends = time.monotonic() + _LONGEST
+        for row, fact in zip(rows, facts, strict=True):
+            visitor_id, notes = identity.resolve(book, fact)
+            fired = self._fired(rules, row, book.visitor(visitor_id)) if rules else ()
+            yield _Resolved(row, visitor_id, notes, fired)
+            if time.monotonic() >= ends:
+                return
 
     def _fitting(self, connection: Connection, rows: Sequence[Row[Any]]) -> Sequence[Row[Any]]:
         """As many of these, the first ones, as make no more dispatches than one transaction should; one at least."""

@@ -2,8 +2,9 @@
 
 import fcntl
 import hashlib
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from sqlalchemy import Connection, Select, func, literal, select
 
 from ours import processes
 
-_STILL = "120s"
-"""Who holds a lock and does nothing for so long is taken for frozen: PostgreSQL ends its session, and so its lock."""
+_STILL, _BEAT = "120s", 20.0
+"""Who holds a lock and says nothing for so long is taken for frozen: PostgreSQL ends its session, and so its lock.
+Who is at work for long says something so often (seconds)."""
 _SESSION = select(func.pg_backend_pid())
 _TRIALS = 3
 
@@ -32,14 +34,39 @@ def by_file(folder: Path, station: str) -> Iterator[bool]:
 def by_session(connection: Connection, station: str, *, for_long: bool) -> Iterator[bool]:
     """``connection`` is held for as long as the block lasts; ``for_long``: however long that is."""
     connection.execution_options(isolation_level="AUTOCOMMIT")  # for a while: no open transaction
-    mine = bool(connection.scalar(select(func.pg_try_advisory_lock(_number(station)))))
+    if not connection.scalar(select(func.pg_try_advisory_lock(_number(station)))):
+        yield False
+        return
     try:
-        if mine and not for_long:
-            connection.execute(_idle(_STILL))
-        yield mine
+        connection.execute(_idle(_STILL))
+        with _awake(connection) if for_long else nullcontext():
+            yield True
     finally:
-        if mine:
+        if not connection.invalidated:
             connection.execute(_idle("0").add_columns(func.pg_advisory_unlock(_number(station))))
+
+
+@contextmanager
+def _awake(connection: Connection) -> Iterator[None]:
+    """While the block lasts, something is said on ``connection`` now and then; what befell it is raised in the end."""
+    ended, failed = threading.Event(), list[Exception]()
+    beat = threading.Thread(target=_say, args=(connection, ended, failed), name="awake", daemon=True)
+    beat.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beat.join()
+        if failed:
+            raise failed[0]
+
+
+def _say(connection: Connection, ended: threading.Event, failed: list[Exception]) -> None:
+    try:
+        while not ended.wait(_BEAT):
+            connection.execute(_SESSION)
+    except Exception as error:  # noqa: BLE001 - it is raised where it concerns somebody
+        failed.append(error)
 
 
 def by_transaction(connection: Connection, station: str) -> bool:

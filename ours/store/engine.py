@@ -201,8 +201,8 @@ class Store:
     def alone(self, station: str, *, for_long: bool = False) -> Iterator[bool]:
         """Whether this process is the only one at ``station`` for as long as the block lasts; never waits.
 
-        PostgreSQL takes it from a process that seems to be frozen, or whose connection is lost: two may be at it then,
-        unless it is ``for_long``.
+        PostgreSQL takes it from a process that is frozen, or whose connection is lost: two may be at it then. And from
+        one that is at it for two minutes, unless it is ``for_long``.
         """
         if self._file is not None:
             with alone.by_file(self._file.parent, station) as mine:

@@ -180,6 +180,8 @@ def test_a_proxy_of_the_operators_is_asked_and_not_the_storage(receiver: Receive
         ("SlowDown", 503, Retry("SlowDown", "The storage answered SlowDown (503).", throttle=True)),
         ("InternalError", 500, Retry("InternalError", "The storage answered InternalError (500).")),
         ("RequestTimeout", 400, Retry("RequestTimeout", "The storage answered RequestTimeout (400).")),
+        ("BadDigest", 400, Retry("BadDigest", "The storage answered BadDigest (400).")),
+        ("IncompleteBody", 400, Retry("IncompleteBody", "The storage answered IncompleteBody (400).")),
         ("EntityTooLarge", 400, Split("EntityTooLarge", "The storage answered EntityTooLarge (400).")),
         ("EntityTooLarge", 413, Split("EntityTooLarge", "The storage answered EntityTooLarge (413).")),
         ("KeyTooLongError", 400, Rejected("KeyTooLongError", "The storage answered KeyTooLongError (400).")),

@@ -114,7 +114,9 @@ def dawdling(place: Place, receiver: Receiver) -> Place:
 
 
 def add(place: Place, receiver: Receiver, slug: str = "dawdler") -> None:
-    place.destinations.add(slug, "Slow", {"url": receiver.url}, events=["*"], actor="cli")
+    with pytest.MonkeyPatch.context() as patient:
+        patient.setattr(timebox, "SECONDS", 30.0)  # its settings are checked in a thread, and a busy machine is slow
+        place.destinations.add(slug, "Slow", {"url": receiver.url}, events=["*"], actor="cli")
 
 
 def reasons(place: Place) -> dict[tuple[str, str | None], int]:
@@ -309,3 +311,9 @@ def test_what_ends_five_workers_is_not_tried_again(place: Place) -> None:
     with place.store.read() as connection:
         assert connection.scalar(sa.select(dispatches.c.attempts)) == 5
     assert place.difference() == 0
+
+
+def test_ours_may_set_signals_in_whatever_way_python_has_for_it() -> None:
+    with timebox.armed():
+        before = signal.signal(signalnum=signal.SIGUSR1, handler=signal.SIG_IGN)
+        assert signal.signal(signal.SIGUSR1, before) == signal.SIG_IGN

@@ -166,6 +166,18 @@ def test_an_event_that_was_routed_meanwhile_is_not_routed_once_more(
     assert len(rows(place, dispatches.c.id)) == 1
 
 
+def test_events_that_take_long_to_look_at_are_routed_a_few_at_a_time(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100 large rules need 10 s for 500 events. In one transaction PostgreSQL would end it at 20, each time anew."""
+    place.webhook(receiver)
+    for number in range(3):
+        place.track(user_id=f"u{number % 2}")
+    monkeypatch.setattr("ours.services.route._LONGEST", 0.0)
+    assert [place.route.run() for _ in range(4)] == [1, 1, 1, 0]
+    assert (len(rows(place, visitors.c.id)), len(rows(place, dispatches.c.id)), place.difference()) == (2, 3, 0)
+
+
 def test_however_much_is_said_of_one_visitor_another_s_event_is_routed_at_once(place: Place) -> None:
     for number in range(5):
         news = {f"key {number} {each}": "x" * 5_000 for each in range(200)}

@@ -14,6 +14,7 @@ from ours.plugin import Destination, Schema, Secret, ValidationError, fields
 from ours.services.alerts.noticing import notice
 from ours.services.destinations import fitting
 from ours.services.history import History
+from ours.services.preview import Preview
 from ours.store.tables import destinations
 from tests.services.conftest import Place
 from tests.services.losing import told
@@ -226,7 +227,7 @@ def test_a_check_of_a_setting_that_does_not_come_back_holds_its_own_destination_
 def test_a_check_of_a_setting_that_does_not_come_back_keeps_no_page_and_no_change_waiting(
     grown: Place, kind: type[Destination], cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timebox, "SECONDS", 0.06)
+    monkeypatch.setattr(timebox, "SECONDS", 0.06 if kind is Hanging else 30.0)
     with_plugin(grown, kind)
     (shown,) = grown.destinations.list()
     assert (shown.settings_shown, concern(grown).kind) == ({"token": "••••"}, "unfit")
@@ -275,3 +276,32 @@ def test_what_did_not_change_is_not_read_again_each_time_the_alerts_look(
     set_mapping(grown, '{"page": {"map": "{{event.event}}", "modification": "Gone since"}}')
     assert [concern(grown).kind, concern(grown).kind] == ["unfit", "unfit"]
     assert len(read) == 2
+
+
+def test_a_plugin_is_asked_once_of_settings_that_did_not_change(grown: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread for each of 300 destinations at each look took half a minute where other threads were busy."""
+    asked: list[object] = []
+    limited_anywhere = timebox.limited_anywhere
+
+    def noted(call: Any, who: object) -> Any:
+        asked.append(who)
+        return limited_anywhere(call, who)
+
+    grown.destinations.update(1, settings={"token": "another-token"}, actor="cli")
+    monkeypatch.setattr(timebox, "limited_anywhere", noted)
+    for _ in range(3):
+        (shown,) = grown.destinations.list()
+        assert (shown.settings_shown, shown.unfit) == ({"token": "••••"}, None)
+    assert len(asked) <= 1
+
+
+@pytest.mark.parametrize(("kind", "cause"), [(Hanging, "TooLong"), (Leaving, "SystemExit"), (Broken, "AttributeError")])
+def test_a_plugin_that_can_not_check_its_settings_is_no_end_of_a_preview(
+    grown: Place, kind: type[Destination], cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "SECONDS", 0.06 if kind is Hanging else 30.0)
+    with_plugin(grown, kind)
+    preview = Preview(grown.store, grown.registry)
+    with pytest.raises(Invalid, match=f"it raised {cause}: mend it"):
+        preview.destination(1, mapping={"plan": "{{event.event}}"})
+    assert not preview.governance([]).effects

@@ -47,15 +47,40 @@ def test_a_holder_whose_connection_is_cut_holds_nothing_more(
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
-def test_who_is_frozen_while_alone_is_not_alone_for_ever(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server ends a session that does nothing, and frees its lock, unless the work is known to take long."""
+@pytest.mark.parametrize("for_long", [False, True])
+def test_who_is_frozen_while_alone_is_not_alone_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch, for_long: bool
+) -> None:
+    """The server ends a session that says nothing, and frees its lock."""
     monkeypatch.setattr(alone, "_STILL", "50ms")
-    with pytest.raises(Busy), store.alone("scheduler"):
+    with pytest.raises(Busy), store.alone("scheduler", for_long=for_long):
         _when_free(store, "scheduler")
+    with store.alone("scheduler", for_long=for_long) as mine:
+        assert mine
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_who_is_at_work_for_long_says_now_and_then_that_it_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "_BEAT", 0.01)
+    said = sa.text(
+        "SELECT state_change FROM pg_stat_activity JOIN pg_locks USING (pid)"
+        " WHERE locktype = 'advisory' AND datname = current_database()"
+    )
     with store.alone("retention", for_long=True):
-        time.sleep(0.2)
-        with store.alone("retention") as taken:
-            assert not taken
+        seen: set[Any] = set()
+        ends = time.monotonic() + 20
+        while len(seen) < 3:
+            assert time.monotonic() < ends
+            with store.read() as connection:
+                seen.add(connection.scalar(said))
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_who_says_it_too_late_learns_that_it_was_not_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "_BEAT", 0.5)
+    monkeypatch.setattr(alone, "_STILL", "50ms")
+    with pytest.raises(Busy), store.alone("retention", for_long=True):
+        time.sleep(0.6)
 
 
 def test_nothing_of_what_is_done_surely_alone_is_half_done(store: Store, engine_kind: str) -> None:

@@ -1,6 +1,6 @@
 """Whether what is set of a destination fits its plugin as that is now: it may ask for more than when it was set."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -47,7 +47,7 @@ def fit(
     cases: Sequence[Mapping[str, Any]],
 ) -> Fitted | Unfit:
     """``raw``: the settings in clear, as JSON."""
-    settings = _settings(plugin, raw)
+    settings = _settings(asking.loaded, plugin, raw)
     if isinstance(settings, Unfit):
         return settings
     try:
@@ -57,8 +57,8 @@ def fit(
 
 
 def unfit(plugin: Plugin, category: str, raw: Mapping[str, Any], mapping: str, cases: str) -> Unfit | None:
-    """What ``fit`` would say against it; ``mapping`` and ``cases`` as JSON, read once, however often asked."""
-    settings = _settings(plugin, raw)
+    """What ``fit`` would say against it, read once, however often asked; ``mapping`` and ``cases`` as JSON."""
+    settings = _settings(asking.known, plugin, raw)
     if isinstance(settings, Unfit):
         return settings
     errors = _faults(plugin, category, mapping, cases)
@@ -74,9 +74,11 @@ def _faults(plugin: Plugin, category: str, mapping: str, cases: str) -> Mapping[
     return None
 
 
-def _settings(plugin: Plugin, raw: Mapping[str, Any]) -> Mapping[str, Any] | Unfit:
+def _settings(
+    ask: Callable[[Plugin, Mapping[str, Any]], Mapping[str, Any]], plugin: Plugin, raw: Mapping[str, Any]
+) -> Mapping[str, Any] | Unfit:
     try:
-        return asking.loaded(plugin, raw)
+        return ask(plugin, raw)
     except ValidationError as error:
         return _unfit(SETTINGS, "Its settings do not suit its plugin", error.messages_dict, raw)
     except KeyboardInterrupt:

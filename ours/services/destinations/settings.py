@@ -81,7 +81,7 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
     if plugin is None:
         return dict.fromkeys(raw, MASK)
     try:
-        return dump_settings(plugin, _masked(asking.loaded(plugin, raw)))
+        return dump_settings(plugin, _masked(asking.known(plugin, raw)))
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same

@@ -105,7 +105,7 @@ class Partitions:
             return
         if self._caution.is_due():
             self._next_drop = time.monotonic() + caution.SECONDS
-        with self._store.alone("retention") as mine:
+        with self._store.alone("retention", for_long=True) as mine:
             if mine:
                 self._next = time.monotonic() + _REST
                 self.run()

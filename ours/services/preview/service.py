@@ -92,14 +92,14 @@ class Preview:
         return self._report([(before.name, old, new)], latest)
 
     def governance(self, wanted: Sequence[Rule], *, latest: int = samples.LATEST) -> Report:
-        """What it would do to have these rules.
+        """What it would do to have these rules. Of a destination that can build nothing, nothing is said.
 
         :raises Invalid: when one can't be.
         """
         before, after = core_rules(self._governance.list()), core_rules(self._governance.check(wanted))
         pairs = []
         for one in self._destinations.list():
-            if one.loaded and one.events and not one.unopened:
+            if one.loaded and one.events and not (one.unopened or one.unfit):
                 config = self._destinations.config(one.id)
                 pairs.append((one.name, self._side(one.id, config, before), self._side(one.id, config, after)))
         return self._report(pairs, latest)

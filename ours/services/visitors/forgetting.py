@@ -217,7 +217,7 @@ class Forgetting:
         while True:
             while self._route.run():
                 pass
-            with self._store.alone("route") as mine:
+            with self._store.alone("route", for_long=True) as mine:
                 if mine and not self._unrouted(upto):
                     yield
                     return
