@@ -158,8 +158,8 @@ def _reason(error: BaseException, moment: str) -> str:
             return f"{Path(error.filename or 'It').name} is not valid Python: line {error.lineno}, {error.msg}."
         case MappingInvalid():
             return f"Its default_mapping can't be read. {in_words(error.errors)}"
-    told = traceback.format_exception_only(error)[-1].strip()
-    return f"It raised an error {moment}: {' '.join(told.split())}"[:_LONGEST]
+    told = " ".join(traceback.format_exception_only(error)[-1].split())[:_LONGEST]
+    return f"It raised an error {moment}: {told.rstrip('.')}."
 
 
 def _lacking(error: BaseException) -> str | None:

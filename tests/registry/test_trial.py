@@ -37,7 +37,7 @@ def register_destinations():
 MODULES = {
     "raises at import": (
         "x = 1\n1 / 0",
-        "It raised an error while it was imported: ZeroDivisionError: division by zero",
+        "It raised an error while it was imported: ZeroDivisionError: division by zero.",
     ),
     "exits at import": ("import sys\nsys.exit(3)", "It tried to end the process (SystemExit) while it was imported."),
     "exits at import past everybody": (
