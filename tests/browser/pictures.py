@@ -100,7 +100,7 @@ def main(folder: Path, *only: str) -> None:
     home = Path(tempfile.mkdtemp(prefix="ours-pictures-"))
     plugins = home / "plugins"
     plugins.mkdir()
-    (plugins / "loyalty.py").write_text("import os\n\nURL = os.environ[\"LOYALTY_URL\"]\n")
+    (plugins / "loyalty.py").write_text('import os\n\nURL = os.environ["LOYALTY_URL"]\n')
     settings = load({"OURS_HOME": str(home), "OURS_PLUGINS_DIR": str(plugins), "OURS_ALLOW_NETWORKS": "127.0.0.0/8"})
     ours = Ours(settings)
     ours.prepare()
