@@ -30,7 +30,16 @@ def plain(headers: CaseInsensitiveDict[Any]) -> dict[str, Any]:
     return dict(headers._store.values())  # type: ignore[attr-defined]  # noqa: SLF001
 
 
+def in_text(headers: CaseInsensitiveDict[Any]) -> dict[str, str]:
+    """``plain``, in text: ``requests`` takes bytes as well, and from an ``auth=`` helper whatever that puts there."""
+    return {_text(name): _text(value) for name, value in plain(headers).items()}
+
+
 def look_up(headers: CaseInsensitiveDict[Any], name: str) -> Any:
     """What ``headers.get(name)`` is, for a ``name`` in small letters: without an exception for one that is missing."""
     found = headers._store.get(name)  # type: ignore[attr-defined]  # noqa: SLF001
     return found[1] if found else None
+
+
+def _text(part: object) -> str:
+    return part.decode("latin-1") if isinstance(part, bytes) else str(part)

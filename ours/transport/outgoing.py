@@ -8,7 +8,7 @@ from typing import NamedTuple
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from ours.core.headers import plain
+from ours.core.headers import in_text, plain
 from ours.errors import OursError
 
 _URL = re.compile(r"https?://[^/?#@\\\x00-\x20\x7f-\U0010ffff]+([/?#][!-~]*)?", re.ASCII | re.IGNORECASE)
@@ -58,11 +58,10 @@ def check(request: requests.PreparedRequest) -> Outgoing:
 
 def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
     """Headers in libcurl's spelling: ``Name;`` is one without a value, ``Name:`` keeps libcurl from adding its own."""
-    given = plain(headers)
     try:
-        return _written(given)
-    except (TypeError, AttributeError):  # whatever an ``auth=`` helper may have put there
-        return _written({_text(name): _text(value) for name, value in given.items()})
+        return _written(plain(headers))
+    except (TypeError, AttributeError):  # not all of them are texts
+        return _written(in_text(headers))
 
 
 def _written(headers: Mapping[str, str]) -> list[bytes]:
@@ -92,7 +91,3 @@ def _body(method: str, body: object) -> bytes | None:
     if body and method == "HEAD":
         raise Unsendable("A HEAD request can't carry a body.")
     return (body or b"") if body or method not in {"GET", "HEAD"} else None
-
-
-def _text(part: object) -> str:
-    return part.decode("latin-1") if isinstance(part, bytes) else str(part)

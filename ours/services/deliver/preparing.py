@@ -11,7 +11,7 @@ from typing import Any
 
 from requests import PreparedRequest, Request
 
-from ours.core.headers import of_mapping
+from ours.core.headers import in_text, of_mapping
 
 _BLANK = vars(PreparedRequest())
 _LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
@@ -20,7 +20,9 @@ _LINES = re.compile(r"([!-~][ -~]*(\n[!-~][ -~]*)*)?")
 def prepare(request: Request) -> PreparedRequest:
     """What ``request.prepare()`` gives, with texts for headers, and raises what it raises."""
     if not _is_plain(request):
-        return _in_text(request.prepare())
+        odd = request.prepare()
+        odd.headers = of_mapping(in_text(odd.headers))
+        return odd
     ready = PreparedRequest.__new__(PreparedRequest)
     headers = of_mapping(request.headers)
     headers["Content-Length"] = str(len(request.data))
@@ -59,16 +61,6 @@ def _are_plain(headers: Mapping[Any, Any]) -> bool:
     except TypeError:  # bytes, a number: anything but a text
         return False
     return ":" not in names and lines.count("\n") < max(len(parts), 1) and _LINES.fullmatch(lines) is not None
-
-
-def _in_text(ready: PreparedRequest) -> PreparedRequest:
-    """``requests`` takes bytes for a header as well, and from an ``auth=`` helper whatever that puts there."""
-    ready.headers = of_mapping({_text(name): _text(value) for name, value in ready.headers.items()})
-    return ready
-
-
-def _text(part: object) -> str:
-    return part.decode("latin-1") if isinstance(part, bytes) else str(part)
 
 
 @lru_cache(1024)
