@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context
@@ -59,9 +60,7 @@ class Maskers:
         plugin = self._registry.plugin(row.slug)
         try:
             return secrets_of(asking.loaded(plugin, raw)) if plugin else texts_in(raw)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # noqa: BLE001 - whatever a plugin's settings raise, all is masked then
+        except (ValidationError, asking.Unanswered):
             return texts_in(raw)
 
 
