@@ -49,7 +49,7 @@ class Receipt:
     differs: bool = False
 
 
-Outcome = list[Receipt] | Exception
+Fate = list[Receipt] | Exception
 """What became of a request's events, in their order; or why none of them is stored."""
 
 
@@ -106,16 +106,16 @@ class Accept:
             raise
         return _receipts(written, distinct_ids)
 
-    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Outcome], None]) -> None:
+    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Fate], None]) -> None:
         """As ``accept``, but returns at once: ``tell`` gets what came of it later, in another thread, and is quick.
 
         :raises Busy: when it is known at once that they can't be made durable. ``tell`` is not called then.
         """
 
-        def pass_on(outcome: writer.Outcome) -> None:
-            if isinstance(outcome, Busy):
-                self._note(outcome)
-            tell(outcome if isinstance(outcome, Exception) else _receipts(outcome, distinct_ids))
+        def pass_on(fate: writer.Fate) -> None:
+            if isinstance(fate, Busy):
+                self._note(fate)
+            tell(fate if isinstance(fate, Exception) else _receipts(fate, distinct_ids))
 
         try:
             rows, distinct_ids = self._rows(caller, items)
