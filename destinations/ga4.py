@@ -26,7 +26,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
-from ours.plugin.values import currency, granted, is_unread, number, text, under
+from ours.plugin.values import currency, granted, is_unread, number, present, text, under
 
 KNOWN = {
     "name", "client_id", "app_instance_id", "user_id", "ad_user_data", "ad_personalization", "email", "phone",
@@ -191,7 +191,7 @@ def whose(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, An
     consent = {name: "GRANTED" if said else "DENIED" for name, said in asked.items() if said is not None}
     known = {name: {"value": value} for name, value in under(USER_PROPERTY, given).items()}
     parts = named | {"consent": consent, "user_properties": known, "user_data": user_data(given, settings)}
-    return {name: value for name, value in parts.items() if value}
+    return present(parts)
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

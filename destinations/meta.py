@@ -34,7 +34,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, number, objected, read_all, text, unreadable
+from ours.plugin.values import address, currency, number, objected, present, read_all, text, unreadable
 
 CLEAR = ("client_ip_address", "client_user_agent", "fbc", "fbp", "subscription_id", "lead_id", "madid")
 EVENT = {"event_name", "event_id", "action_source", "event_source_url", "email", "email_sha256", "phone", "first_name",
@@ -158,7 +158,7 @@ dataset, address, version | after five in a row, it pauses |
         custom = custom_data(given)
         if isinstance(custom, Rejected):
             return custom
-        event = {
+        event = present({
             "event_name": text(given.get("event_name")),
             "event_time": delivery.event.occurred_at // 1000,
             "event_id": text(given.get("event_id")) or delivery.id,
@@ -166,8 +166,7 @@ dataset, address, version | after five in a row, it pauses |
             "event_source_url": address(given.get("event_source_url"), settings["url_detail"]),
             "user_data": user_data(given, settings, delivery.event.occurred_at),
             "custom_data": custom,
-        }
-        event = {name: value for name, value in event.items() if value not in (None, {})}
+        })  # fmt: skip
         if settings["limited_data_use"]:
             event |= {"data_processing_options": ["LDU"], "data_processing_options_country": 0,
                       "data_processing_options_state": 0}  # fmt: skip
@@ -183,19 +182,14 @@ dataset, address, version | after five in a row, it pauses |
         url = f"{settings['endpoint'].rstrip('/')}/{settings['api_version']}/{settings['dataset_id']}/events"
         return Request("POST", url, headers=headers, data=to_json(body))
 
-    def read(self, response: Response) -> Outcome:
-        answer = read_object(response)
-        error = answer.get("error")
+    def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
+        answer, outcome = read_object(response), by_api_status(response)
+        error, received = answer.get("error"), answer.get("events_received")
         if isinstance(error, dict):
             return verdict(error, response)
-        outcome = by_api_status(response)
-        return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
-
-    def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
-        outcome, received = self.read(response), read_object(response).get("events_received")
         if isinstance(outcome, Delivered) and received != len(items):
             return Unknown("count_differs", f"Of {len(items)} events Meta says to have received {received}.")
-        return outcome
+        return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int) -> dict[str, Any]:
@@ -214,7 +208,7 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any], moment: int
     found |= {name: text(given.get(name)) for name in CLEAR}
     clicked = text(given.get("fbclid"))
     found["fbc"] = found["fbc"] or (f"fb.1.{moment}.{clicked}" if clicked else None)
-    return {name: value for name, value in found.items() if value}
+    return present(found)
 
 
 def custom_data(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:

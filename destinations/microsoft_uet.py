@@ -32,7 +32,7 @@ from ours.plugin import (
     validate,
 )
 from ours.plugin import identifiers as ids
-from ours.plugin.values import address, currency, granted, number, read_all, text, unreadable
+from ours.plugin.values import address, currency, granted, number, present, read_all, text, unreadable
 
 CUSTOM, PAGE = "custom", "pageLoad"
 CLEAR = {"anonymous_id": "anonymousId", "idfa": "idfa", "gaid": "gaid",
@@ -142,7 +142,7 @@ unless you do |
         if delivery.event.name == IDENTIFY:
             return NO_CONVERSION
         custom, unread = read_all({name: value for name, value in given.items() if name not in EVENT}, RULES)
-        event = {
+        event = present({
             "eventType": text(given.get("event_type")) or CUSTOM,
             "eventId": text(given.get("event_id")) or delivery.id,
             "eventName": text(given.get("event_name")),
@@ -154,8 +154,7 @@ unless you do |
             "adStorageConsent": consent(given),
             "userData": user_data(given, settings),
             "customData": {RENAMED.get(name, name): value for name, value in custom.items() if value != ""},
-        }
-        event = {name: value for name, value in event.items() if value not in (None, {})}
+        })  # fmt: skip
         return unreadable(unread, RULES[unread]) if unread else wrong(event) or event
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
@@ -183,7 +182,7 @@ def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str
         "msclkid": "-".join(clicked.groups()).lower() if clicked else None,
     }
     found |= {theirs: text(given.get(name)) for name, theirs in CLEAR.items()}
-    return {name: value for name, value in found.items() if value}
+    return present(found)
 
 
 def consent(given: Mapping[str, Any]) -> str | None:

@@ -1,6 +1,7 @@
 """Errors that a person can mend. Each says in one sentence what is wrong and what to do about it."""
 
 from collections.abc import Mapping, Sequence
+from typing import Self
 
 
 class OursError(Exception):
@@ -38,6 +39,11 @@ class Invalid(OursError):
     def __init__(self, message: str, errors: dict[str, list[str]] | None = None) -> None:
         self.errors = errors or {}
         super().__init__(message)
+
+    @classmethod
+    def at(cls, field: str, sentence: str) -> Self:
+        """Where one field is wrong."""
+        return cls(sentence, {field: [sentence]})
 
 
 def in_words(errors: Mapping[str, Sequence[str]]) -> str:

@@ -141,9 +141,8 @@ def _built(
     plugin: Destination, released: Released, settings: Mapping[str, Any]
 ) -> PreparedRequest | Skipped | Rejected:
     """As the server goes about it."""
-    if released.missing:
-        named = ", ".join(released.missing)
-        return Rejected("field_missing", f"The mapping gives no value for {named}.", released.missing[0])
+    if released.refusal:
+        return released.refusal
     delivery = Delivery(
         id=ids.new_id(), event=released.event, fields=released.fields, settings=settings, now=clock.now_ms()
     )

@@ -70,7 +70,7 @@ class Registry:
         if plugin is None:
             there = ", ".join(sorted(self._by_slug))
             sentence = f'There is no plugin "{slug}". Loaded are: {there}. `ours plugin list` shows what was set aside.'
-            raise Invalid(sentence, {"type": [sentence]})
+            raise Invalid.at("type", sentence)
         return plugin
 
 

@@ -1,8 +1,6 @@
 """Takes events in: whose key is it, which row does it become, and is it durable?"""
 
 import re
-import shutil
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,19 +12,16 @@ from ours import clock, ids
 from ours.core import allow, bags
 from ours.core.incoming import Incoming
 from ours.errors import Busy, Unsealable
+from ours.services.readiness import Gauge, Trial
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store, binding, key_hash, writer
-from ours.store.queries import events, server, sources, volumes
+from ours.store.queries import sources, volumes
 from ours.store.queries.events import NewEvent
 from ours.store.writer import Writer, Written
 
 _WHOLE_FLOAT = re.compile(rb"\.0[,}\]]")  # not a text, in which it is common: Mozilla/5.0 (…
 _KEY_FRESH = 1.0
-_GAUGE_FRESH = 1.0
-_TRIAL_FRESH = 1.0
-_GAUGE_SHARE = 20  # to count a long backlog takes its time: no more than a twentieth of it
-_MB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ class Receipt:
     differs: bool = False
 
 
-Outcome = list[Receipt] | Exception
+Fate = list[Receipt] | Exception
 """What became of a request's events, in their order; or why none of them is stored."""
 
 
@@ -62,13 +57,13 @@ class Accept:
         self._writer = writer
         self._unavailable = unavailable or Unavailable()
         self._callers: dict[str, tuple[float, Caller | None]] = {}
-        self._room = _Room(store, settings)
-        self._trial = _Trial(store)
+        self._gauge = Gauge(store, settings)
+        self._trial = Trial(store)
 
     def check(self) -> None:
         """:raises Busy: when an event could not be made durable now, as far as that can be known without one."""
         self._check_keys()
-        self._room.check()
+        self._gauge.check()
         self._trial.check()
 
     def authenticate(self, key: str) -> Caller | None:
@@ -106,16 +101,16 @@ class Accept:
             raise
         return _receipts(written, distinct_ids)
 
-    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Outcome], None]) -> None:
+    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Fate], None]) -> None:
         """As ``accept``, but returns at once: ``tell`` gets what came of it later, in another thread, and is quick.
 
         :raises Busy: when it is known at once that they can't be made durable. ``tell`` is not called then.
         """
 
-        def pass_on(outcome: writer.Outcome) -> None:
-            if isinstance(outcome, Busy):
-                self._note(outcome)
-            tell(outcome if isinstance(outcome, Exception) else _receipts(outcome, distinct_ids))
+        def pass_on(fate: writer.Fate) -> None:
+            if isinstance(fate, Busy):
+                self._note(fate)
+            tell(fate if isinstance(fate, Exception) else _receipts(fate, distinct_ids))
 
         try:
             rows, distinct_ids = self._rows(caller, items)
@@ -138,7 +133,7 @@ class Accept:
     def _rows(self, caller: Caller, items: Sequence[Incoming]) -> tuple[list[NewEvent], list[str]]:
         """The rows, and the distinct id of each ("" for an identify)."""
         self._check_keys()
-        self._room.check()
+        self._gauge.check()
         now = clock.now_ms()
         rows, distinct_ids = [], []
         for item in items:
@@ -174,73 +169,6 @@ class Accept:
             hash=keyed(orjson.dumps([caller.mode, item.name, distinct_id])) if distinct_id else "",
             content=content,
         )
-
-
-class _Room:
-    """Says no before it hurts: too long a backlog, too little disk. Looks each second, or less often if it is dear."""
-
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self._store = store
-        self._settings = settings
-        self._due = 0.0
-        self._refusal: tuple[str, str] | None = None
-        self._lock = threading.Lock()
-
-    def check(self) -> None:
-        begun = time.monotonic()
-        if begun >= self._due and self._lock.acquire(blocking=False):
-            try:
-                self._refusal = self._look()
-                now = time.monotonic()
-                self._due = now + max(_GAUGE_FRESH, (now - begun) * _GAUGE_SHARE)
-            finally:
-                self._lock.release()
-        if self._refusal:
-            reason, words = self._refusal
-            raise Busy(words, retry_after=5, reason=reason)
-
-    def _look(self) -> tuple[str, str] | None:
-        if shutil.disk_usage(self._settings.home).free < self._settings.min_free_mb * _MB:
-            return "disk", "The disk is nearly full. Make room, or lower OURS_MIN_FREE_MB."
-        with self._store.read() as connection:
-            if events.count_unrouted(connection) >= self._settings.max_backlog:
-                return "backlog", "Too many events wait to be routed. Check that the route worker runs."
-        return None
-
-
-class _Trial:
-    """Whether the database takes writes: after a failure, and at first, one is tried, each second at most."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._error: str | None = "Nothing was written yet."
-        self._due = 0.0
-        self._lock = threading.Lock()
-
-    def failed(self, error: Busy) -> None:
-        """An event could not be stored."""
-        self._error, self._due = error.sentence, time.monotonic() + _TRIAL_FRESH
-
-    def check(self) -> None:
-        """:raises Busy: when it does not, or can't be reached."""
-        if not self._store.is_sqlite:
-            with self._store.read() as connection:
-                if server.is_read_only(connection):
-                    raise Busy("The database is read-only just now.")
-        with self._lock:
-            if self._error and time.monotonic() >= self._due:
-                self._try()
-        if self._error:
-            raise Busy(self._error)
-
-    def _try(self) -> None:
-        try:
-            with self._store.write() as connection:
-                server.try_to_write(connection)
-        except Busy as error:
-            self.failed(error)
-        else:
-            self._error = None
 
 
 def _receipts(written: Sequence[Written], distinct_ids: Sequence[str]) -> list[Receipt]:

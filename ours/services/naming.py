@@ -35,12 +35,12 @@ def clean(name: str, kept: Collection[str] = ()) -> str:
     if trimmed in kept:
         return trimmed
     if not 1 <= len(trimmed) <= LONGEST:
-        raise _invalid(f"A name has 1 to {LONGEST} characters.")
+        raise Invalid.at("name", f"A name has 1 to {LONGEST} characters.")
     if not is_text(trimmed):
-        raise _invalid("A name is one line of text, without control characters.")
+        raise Invalid.at("name", "A name is one line of text, without control characters.")
     if unseen := first_unseen(trimmed):
-        raise _invalid(
-            f"A name has only what can be seen, so that none passes for another: take U+{ord(unseen):04X} out."
+        raise Invalid.at(
+            "name", f"A name has only what can be seen, so that none passes for another: take U+{ord(unseen):04X} out."
         )
     return trimmed
 
@@ -49,7 +49,7 @@ def check_free(name: str, taken: Iterable[Named], own_id: int | None = None) -> 
     """:raises Invalid: when another one has a name already that looks like it, in whatever case."""
     for other in taken:
         if other.id != own_id and look(other.name) == look(name):
-            raise _invalid(f'"{other.name}" exists already. Choose another name.')
+            raise Invalid.at("name", f'"{other.name}" exists already. Choose another name.')
 
 
 def look(name: str) -> str:
@@ -72,7 +72,3 @@ def find(name_or_id: str | int, among: Iterable[Named], what: str) -> int:
             return found[0]
     there = ", ".join(f'"{one.name}"' for one in known[:20] if not one.removed) or "none yet"
     raise NotFound(f'There is no {what} "{wanted}". There are: {there}.')
-
-
-def _invalid(sentence: str) -> Invalid:
-    return Invalid(sentence, {"name": [sentence]})

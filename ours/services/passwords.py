@@ -39,10 +39,6 @@ class Passwords:
 def check(password: str, email: str, field: str) -> None:
     """:raises Invalid: when it is too easy to guess; ``field`` is what the form calls it."""
     if len(password) < SHORTEST:
-        raise invalid(f"A password has at least {SHORTEST} characters.", field)
+        raise Invalid.at(field, f"A password has at least {SHORTEST} characters.")
     if password.strip().lower() == email:
-        raise invalid("The password must not be the email.", field)
-
-
-def invalid(sentence: str, field: str) -> Invalid:
-    return Invalid(sentence, {field: [sentence]})
+        raise Invalid.at(field, "The password must not be the email.")

@@ -71,7 +71,7 @@ class Route:
         """Route up to ``limit`` of the events that wait, the oldest first; answers how many.
 
         One that can't be opened, or fails whatever is done with it, is set aside, and waits for the sweep to see that
-        its key is back. None when another process is at it.
+        its key is back. 0 when another process is at it.
 
         :raises Busy: when the database is away.
         """
@@ -182,9 +182,7 @@ class Route:
         )
 
     def _load(self, connection: Connection, facts: Sequence[Facts]) -> Book:
-        lookup = cache(
-            self._store.lookup
-        )  # an event asks for the same hashes when it is loaded and when it is resolved
+        lookup = cache(self._store.lookup)  # an event's hashes are asked for when it is loaded and when it is resolved
         needs = identity.needs(facts, lookup)
         held = visitors.holders(connection, needs.identifiers)
         book = Book(lookup, self._records(connection, needs.visitors | set(held.values())), held)

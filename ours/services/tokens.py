@@ -81,7 +81,7 @@ class Tokens:
         """
         name, chosen, now = naming.clean(name), _known(scopes), clock.now_ms()
         if not 1 <= days <= MOST_DAYS:
-            raise _invalid(f"A token lives 1 to {MOST_DAYS} days.", "days")
+            raise Invalid.at("days", f"A token lives 1 to {MOST_DAYS} days.")
         text = ids.new_token()
         values = {"name": name, "hash": key_hash(text), "scopes": ",".join(chosen), "made_by": name_of(actor),
                   "created_at": now, "expires_at": now + days * clock.DAY}  # fmt: skip
@@ -134,7 +134,7 @@ def _known(scopes: Iterable[str]) -> Sequence[str]:
     unknown = [name for name in chosen if name not in SCOPES]
     if unknown or not chosen:
         said = f"There is no scope {unknown[0][:40]}." if unknown else "Name at least one scope."
-        raise _invalid(f"{said} There are: {', '.join(SCOPES)}.", "scopes")
+        raise Invalid.at("scopes", f"{said} There are: {', '.join(SCOPES)}.")
     return chosen
 
 
@@ -142,7 +142,3 @@ def _token(row: Any) -> Token:
     values = row._asdict() | {"scopes": frozenset(row.scopes.split(","))}
     del values["hash"]
     return Token(**values)
-
-
-def _invalid(sentence: str, field: str) -> Invalid:
-    return Invalid(sentence, {field: [sentence]})

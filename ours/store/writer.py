@@ -34,7 +34,7 @@ class Written:
     differs: bool = False
 
 
-Outcome = list[Written] | Exception
+Fate = list[Written] | Exception
 """What became of a request's rows, in their order; or why none of them is stored."""
 
 
@@ -45,7 +45,7 @@ class _Entry:
     rows: Sequence[NewEvent]
     tally: Mapping[volumes.Cell, int]
     key_id: int | None
-    tell: Callable[[Outcome], None]
+    tell: Callable[[Fate], None]
 
 
 class Writer:
@@ -68,17 +68,17 @@ class Writer:
         :raises Busy: when they can't be made durable now. None of them is stored then, unless the database took too
             long to answer, or its disk failed, and does it in the end.
         """
-        told: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        told: queue.SimpleQueue[Fate] = queue.SimpleQueue()
         self.submit(rows, key_id, told.put)
-        outcome = told.get()
-        if isinstance(outcome, Exception):
-            raise outcome
-        return outcome
+        fate = told.get()
+        if isinstance(fate, Exception):
+            raise fate
+        return fate
 
-    def submit(self, rows: Sequence[NewEvent], key_id: int, tell: Callable[[Outcome], None]) -> None:
-        """As ``write``, but returns at once: ``tell`` gets the outcome later, in another thread, and is quick.
+    def submit(self, rows: Sequence[NewEvent], key_id: int, tell: Callable[[Fate], None]) -> None:
+        """As ``write``, but returns at once: ``tell`` gets what came of it later, in another thread, and is quick.
 
-        Only the first outcome counts: what was given up may be stored in the end.
+        Only the first counts: what was given up may be stored in the end.
 
         :raises Busy: when too many wait already. ``tell`` is not called then.
         """
@@ -185,14 +185,14 @@ class Writer:
             self._used.update(dict.fromkeys(stale, now))
 
 
-def _tell(entry: _Entry, outcome: Outcome) -> None:
+def _tell(entry: _Entry, fate: Fate) -> None:
     try:
-        entry.tell(outcome)
+        entry.tell(fate)
     except Exception:
         _logger.exception("tell_failed")
 
 
-def _ignore(_: Outcome) -> None:
+def _ignore(_: Fate) -> None:
     """Nobody waits to hear of what was only counted."""
 
 

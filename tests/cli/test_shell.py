@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import click
 import pytest
 from click.testing import CliRunner
 
 from ours.cli import cli
+from ours.cli.shell import Shell
 from tests.cli.conftest import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +42,15 @@ def test_every_verb_that_shows_something_speaks_json() -> None:
     for path, command in verbs():
         has_json = any("--json" in parameter.opts for parameter in command.params)
         assert has_json == (path not in silent), path
+
+
+def test_a_person_is_asked_and_a_script_is_not_though_it_runs_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = Shell()
+    assert not shell.can_ask
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    assert shell.can_ask
+    shell.as_json = True
+    assert not shell.can_ask
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&- 2>&-", "<&- >&- 2>&-"])

@@ -19,7 +19,7 @@ def context(value: Any = None, **visitor: Any) -> Context:
     return Context(event, Visitor("v", properties=visitor))
 
 
-def condition(operator: str, value: str = "", path: str = "event.event_properties.value") -> dict[str, Any]:
+def condition(operator: str, value: Any = "", path: str = "event.event_properties.value") -> dict[str, Any]:
     return {"condition": {"property": path, "operator": operator, "value": value}}
 
 
@@ -156,6 +156,11 @@ def test_a_leading_dollar_means_nothing() -> None:
     assert read(condition("Is", "purchase", "$event.event")).fires(context())
 
 
+@pytest.mark.parametrize(("operator", "value"), [("Is", None), ("IsTrue", "gold"), ("IsTrue", "{{event.event}}")])
+def test_a_value_that_is_null_or_not_asked_for_is_none(operator: str, value: Any) -> None:
+    assert [one.value for one in read(condition(operator, value)).conditions()] == [""]
+
+
 def test_a_pattern_that_would_never_end_elsewhere_ends_at_once() -> None:
     logic = read(condition("MatchesRegex", "(a+)+$"))
     began = time.process_time()
@@ -195,6 +200,6 @@ def test_nothing_lies_deeper_than_twenty_levels() -> None:
 
 
 @given(JSON)
-def test_any_json_is_either_read_or_refused(written: Any) -> None:
+def test_any_json_that_is_no_logic_is_refused_and_breaks_nothing(written: Any) -> None:
     with pytest.raises(LogicInvalid):
         read(written)

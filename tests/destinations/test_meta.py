@@ -193,9 +193,9 @@ def test_the_verdict_goes_by_metas_code_and_not_by_the_status(status: int, said:
 
 def test_it_waits_as_long_as_meta_says() -> None:
     usage = {"X-Business-Use-Case-Usage": '{"1": [{"type": "a", "estimated_time_to_regain_access": 3}]}'}
-    assert Meta().read(answer(400, error(code=4), usage)) == Retry("meta_4", "Said.", 180.0, throttle=True)
+    assert Meta().read_batch(answer(400, error(code=4), usage), [{}]) == Retry("meta_4", "Said.", 180.0, throttle=True)
     for odd in ("", "{}", "[]", '{"1": 5}', '{"1": [{}]}', '{"1": []}'):
-        outcome = Meta().read(answer(400, error(code=4), {"X-Business-Use-Case-Usage": odd}))
+        outcome = Meta().read_batch(answer(400, error(code=4), {"X-Business-Use-Case-Usage": odd}), [{}])
         assert outcome == Retry("meta_4", "Said.", throttle=True)
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from destinations.posthog import PostHog
+from destinations.posthog import LARGEST, PostHog
 from ours.plugin import (
     Delivered,
     Delivery,
@@ -16,6 +16,7 @@ from ours.plugin import (
     Unauthorized,
     ValidationError,
     load_settings,
+    to_json,
 )
 from ours.plugin.identifiers import event_key
 from ours.plugin.testing import DestinationContract
@@ -127,7 +128,9 @@ def test_what_posthog_would_refuse_or_shorten_is_rejected_here() -> None:
     assert item(fields={"distinct_id": "x" * 201}).code == "invalid_distinct_id"
     assert item(fields={"event": "x" * 201}).code == "invalid_event"
     assert item(fields={"event": None}).code == "no_event"
-    assert item(fields={"properties": {f"p{n}": "x" * 10_000 for n in range(100)}}).code == "too_large"
+    room = LARGEST - len(to_json(item(fields={"properties": {"p": ""}})))
+    assert len(to_json(item(fields={"properties": {"p": "x" * room}}))) == LARGEST
+    assert item(fields={"properties": {"p": "x" * (room + 1)}}).code == "too_large"
     assert isinstance(item("identify"), Skipped)
 
 

@@ -152,8 +152,8 @@ def test_what_the_caller_sent_is_unreadable_on_disk(store: Store, accept: Accept
 def test_too_long_a_backlog_is_refused_before_anything_is_stored(
     accept: Accept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ours.services.accept._GAUGE_FRESH", 0.0)
-    monkeypatch.setattr("ours.services.accept._GAUGE_SHARE", 0)
+    monkeypatch.setattr("ours.services.readiness._GAUGE_FRESH", 0.0)
+    monkeypatch.setattr("ours.services.readiness._GAUGE_SHARE", 0)
     caller = Caller(1, 1, "live")
     accept.accept(caller, [purchase() for _ in range(3)])
     with pytest.raises(Busy, match="route worker"):

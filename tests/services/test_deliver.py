@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from ours import clock
 from ours.core.breaker import Breaker
-from ours.plugin import Delivery, Destination, Request
+from ours.plugin import Delivery, Destination, Mapped, Request
 from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.deliver import Deliver, records
@@ -190,6 +190,24 @@ def test_no_half_of_a_secret_is_kept_where_an_answer_is_cut(place: Place, receiv
     kept = tries(place)[0]["exchange"]["response"]["body"]
     assert len(kept) > 16_000
     assert set(kept) <= set("x•")
+
+
+class Choosy(Destination):
+    slug = "choosy"
+    label = "Choosy"
+    default_mapping: ClassVar = {"plan": Mapped("{{event.event_properties.plan}}", required=True)}
+
+    def build(self, delivery: Delivery) -> Request:
+        raise AssertionError(delivery)
+
+
+def test_an_event_without_what_the_destination_needs_is_rejected_and_its_plugin_is_not_asked(place: Place) -> None:
+    place.load_only(Choosy())
+    place.destinations.add("choosy", "Choosy", {}, events=["*"], actor="cli")
+    place.track()
+    place.work()
+    assert (last(place).state, last(place).reason) == ("rejected", "field_missing")
+    assert tries(place)[0]["exchange"]["message"] == "The mapping gives no value for plan."  # type: ignore[index]
 
 
 class Signed(Destination):

@@ -15,7 +15,7 @@ from ours.services.audit import Audit
 from ours.services.overview import Overview
 from ours.services.reconcile import Reconcile
 from ours.services.replay import Filter, PacedReplays, Replay, bulk, making
-from ours.store.tables import allowed, dispatches, events
+from ours.store.tables import allowed, attempts, dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 
@@ -293,6 +293,19 @@ def test_a_preview_tells_what_may_arrive_twice(place: Place, receiver: Receiver,
     assert (preview.oldest, preview.newest) == (rows(place)[0].created_at, rows(place)[2].created_at)
     assert preview.seconds == 1
     assert replay.preview(Filter(reason="none such")).seconds == 0
+
+
+def test_a_preview_tells_how_long_it_takes_by_how_long_the_latest_tries_took(
+    place: Place, receiver: Receiver, replay: Replay
+) -> None:
+    place.webhook(receiver)
+    receiver.answer(400)
+    place.track()
+    place.track()
+    place.work()
+    with place.store.write() as connection:
+        connection.execute(sa.update(attempts).values(duration_ms=64_000))
+    assert replay.preview(Filter()).seconds == 2
 
 
 def test_many_are_replayed_in_chunks_and_a_second_time_none(

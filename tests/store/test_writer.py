@@ -16,7 +16,7 @@ from ours.store.queries import volumes
 from ours.store.queries.events import NewEvent
 from ours.store.tables import events, seen
 from ours.store.tables import volumes as volume_rows
-from ours.store.writer import Outcome, Writer
+from ours.store.writer import Fate, Writer
 
 
 def digest(number: int) -> str:
@@ -141,7 +141,7 @@ def test_a_database_that_does_not_answer_keeps_nobody_waiting(
     monkeypatch.setattr(Store, "turn", stuck)
     writer = Writer(store, lambda: commits.append(1))
     cell = volumes.Cell(0, 1, "live", "rejected")
-    told: list[Outcome] = []
+    told: list[Fate] = []
     with ThreadPoolExecutor(2) as pool:
         writer.submit([row()], 1, told.append)
         assert stands.wait(5)
@@ -152,10 +152,10 @@ def test_a_database_that_does_not_answer_keeps_nobody_waiting(
             with pytest.raises(Busy, match="too long"):
                 waiting.result(5)
     time.sleep(0.1)  # so that it looks some more times
-    assert [type(outcome) for outcome in told] == [Busy]
+    assert [type(fate) for fate in told] == [Busy]
     held.set()
     writer.close()
-    assert [type(outcome) for outcome in told] == [Busy, list]
+    assert [type(fate) for fate in told] == [Busy, list]
     with store.read() as connection:
         assert connection.scalar(sa.select(sa.func.sum(volume_rows.c.rejected))) == 1
     assert len(stored(store)) == 1  # the first is stored in the end, the second was never tried

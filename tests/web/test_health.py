@@ -88,7 +88,7 @@ def test_it_is_not_when_the_disk_is_nearly_full(make: Make) -> None:
 def test_it_is_not_when_too_many_events_wait_to_be_routed(make: Make) -> None:
     web = make(max_backlog=1)
     assert web.send() == 200
-    web.ours.accept._room._due = 0
+    web.ours.accept._gauge._due = 0
     status, said = web.ready()
     assert status == 503
     assert "route worker" in said["backlog"]
@@ -116,7 +116,7 @@ def test_it_is_not_on_a_standby(make: Make, make_database_url: Callable[[str], s
 def test_it_is_not_while_the_database_takes_nothing_more(
     make: Make, full: Callable[[Web], Callable[[], None]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ours.services.accept._TRIAL_FRESH", 0.0)
+    monkeypatch.setattr("ours.services.readiness._TRIAL_FRESH", 0.0)
     web = make(min_free_mb=0)
     make_room = full(web)
     assert web.ready()[0] == 503  # no event had to fail for it
@@ -137,7 +137,7 @@ def test_it_is_not_while_the_database_takes_nothing_more(
 def test_it_is_not_while_somebody_else_keeps_a_table_locked(
     make: Make, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ours.services.accept._TRIAL_FRESH", 0.0)
+    monkeypatch.setattr("ours.services.readiness._TRIAL_FRESH", 0.0)
     monkeypatch.setattr("ours.store.connecting._BOUNDED", ("SET lock_timeout = 100",))
     web = make("postgresql")
     with web.ours.store.write() as connection:
@@ -146,7 +146,7 @@ def test_it_is_not_while_somebody_else_keeps_a_table_locked(
         status, said = web.ready()
         assert status == 503
         assert "another session keeps a lock on it" in said["database"]
-    web.ours.accept._room._due = 0
+    web.ours.accept._gauge._due = 0
     assert web.ready()[0] == 200
     assert web.send() == 200
 

@@ -9,7 +9,7 @@ from ours.core.logic import Logic
 from ours.core.mapping.compiling import Compiled
 from ours.core.mapping.rows import EVENT_NAME
 from ours.core.paths import Context
-from ours.plugin.types import Event
+from ours.plugin.types import Event, Rejected
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Released(NamedTuple):
     fields: Mapping[str, Any]
     missing: list[str]
     case: str | None = None
+
+    @property
+    def refusal(self) -> Rejected | None:
+        if not self.missing:
+            return None
+        return Rejected("field_missing", f"The mapping gives no value for {', '.join(self.missing)}.", self.missing[0])
 
 
 @dataclass(frozen=True, slots=True)

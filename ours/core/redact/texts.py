@@ -118,7 +118,7 @@ def _field(match: re.Match[str], known: Known, judge: Judge, depth: int) -> str:
 
 def _run(text: str, known: Known, judge: Judge, depth: int) -> str:
     """A part of an address that is quoted: masked in clear when it has something to mask."""
-    said = unquote(text) if "%" in text else text
+    said = unquote(text)
     if said == text or not depth:
         return text
     shown = mask_text(said, known, judge, depth - 1)

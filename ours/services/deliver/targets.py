@@ -71,10 +71,7 @@ class Target:
         if self.rules and (rule := stopping(fired(self.rules, context), self.id, self.category)):
             return Skipped(rule.reason, f"The governance rule “{rule.name}” stops it.")
         made = self.mapping.apply(context)
-        if made.missing:
-            named = ", ".join(made.missing)
-            return Rejected("field_missing", f"The mapping gives no value for {named}.", made.missing[0])
-        return made
+        return made.refusal or made
 
 
 class Targets:

@@ -81,10 +81,8 @@ def _settings(
         return ask(plugin, raw)
     except ValidationError as error:
         return _unfit(SETTINGS, "Its settings do not suit its plugin", error.messages_dict, raw)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - a plugin's bug concerns its own destinations
-        return Unfit(SETTINGS, f"Its settings do not suit its plugin, which raised {type(error).__name__}.")
+    except asking.Unanswered as error:
+        return Unfit(SETTINGS, f"Its settings do not suit its plugin, which raised {error.raised}.")
 
 
 def _unfit(reason: str, words: str, errors: Mapping[str, Any], raw: Mapping[str, Any]) -> Unfit:

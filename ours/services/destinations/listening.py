@@ -12,5 +12,4 @@ def check(connection: Connection, wanted: Iterable[int]) -> None:
     """:raises Invalid: when there never was one of them: nothing would ever leave, and nobody be told."""
     strangers = sorted(set(wanted) - sources.among(connection, wanted))
     if strangers:
-        sentence = f"There is no source {', '.join(map(str, strangers))}."
-        raise Invalid(sentence, {"sources": [sentence]})
+        raise Invalid.at("sources", f"There is no source {', '.join(map(str, strangers))}.")

@@ -20,8 +20,7 @@ def check(
     if not fields:
         return
     if not override.strip():
-        sentence = refusal("These fields", fields)
-        raise Invalid(sentence, {"override": [sentence]})
+        raise Invalid.at("override", refusal("These fields", fields))
     detail = {"fields": fields, "agreement": agreement, "reason": override.strip()[:500]}
     audit.record(connection, change.actor, "override", subjects.destination(destination_id), detail)
 

@@ -8,7 +8,7 @@ from marshmallow import RAISE, ValidationError
 
 from ours.core.redact import mask_url
 from ours.errors import Invalid, in_words
-from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings, dump_settings
+from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings
 from ours.services.destinations import asking
 
 MASK = "••••"
@@ -27,15 +27,10 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
     :raises Invalid: with the sentences for each setting under ``settings.NAME``.
     """
     try:
-        values = dump_settings(plugin, asking.loaded(plugin, raw))
+        values = asking.dumped(plugin, asking.loaded(plugin, raw))
     except ValidationError as error:
         errors = {f"settings.{name}": sentences(said) for name, said in error.messages_dict.items()}
         raise Invalid(f"These settings don't suit {plugin.label}: {in_words(errors)}", errors) from None
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a plugin's check raises is its author's to mend
-        said = f"The plugin could not check these settings, for it raised {type(error).__name__}: mend it."
-        raise Invalid(said, {"settings": [said]}) from None
     return {name: value for name, value in values.items() if raw.get(name, "") != ""}
 
 
@@ -81,10 +76,8 @@ def show(plugin: Destination | None, raw: Mapping[str, Any]) -> dict[str, Any]:
     if plugin is None:
         return dict.fromkeys(raw, MASK)
     try:
-        return dump_settings(plugin, _masked(asking.known(plugin, raw)))
-    except KeyboardInterrupt:
-        raise
-    except BaseException:  # noqa: BLE001 - whatever a plugin's settings raise: what is set is to be seen all the same
+        return asking.dumped(plugin, _masked(asking.known(plugin, raw)))
+    except (ValidationError, asking.Unanswered):
         plain = plain_settings(plugin)
         return {name: value if name in plain else MASK for name, value in raw.items()}
 

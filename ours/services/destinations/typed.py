@@ -21,11 +21,14 @@ def allow_list(events: Sequence[str]) -> dict[str, str]:
     names = [name.strip() for name in events]
     for name in names:
         if not 1 <= len(name) <= _LONGEST_EVENT or not naming.is_text(name):
-            raise _refused(
-                f"An event's name has 1 to {_LONGEST_EVENT} characters, and none of them is a control character."
+            raise Invalid.at(
+                "events",
+                f"An event's name has 1 to {_LONGEST_EVENT} characters, and none of them is a control character.",
             )
         if name.startswith("$") and name != IDENTIFY:
-            raise _refused(f'"{name}" can\'t be allowed: of the names that begin with $, only {IDENTIFY} can.')
+            raise Invalid.at(
+                "events", f'"{name}" can\'t be allowed: of the names that begin with $, only {IDENTIFY} can.'
+            )
     if allow.ALL in names:
         names = [name for name in names if name in (allow.ALL, IDENTIFY)]
     return {name if name == allow.ALL else allow.name_key(name): name for name in names}
@@ -39,33 +42,27 @@ def cases(given: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     made = [_case(number, one) for number, one in enumerate(given, 1)]
     names = [one["name"].casefold() for one in made]
     if len(made) > MOST_CASES:
-        raise _wrong("cases", f"A destination has at most {MOST_CASES} conditional mappings.")
+        raise Invalid.at("cases", f"A destination has at most {MOST_CASES} conditional mappings.")
     if double := next((name for name in names if names.count(name) > 1), None):
-        raise _wrong("cases", f"Two conditional mappings are named “{double}”. Give each a name of its own.")
+        raise Invalid.at("cases", f"Two conditional mappings are named “{double}”. Give each a name of its own.")
     return made
 
 
 def _case(number: int, one: Any) -> dict[str, Any]:
     if not isinstance(one, Mapping) or set(one) - {"name", "enabled", "logic", "mapping"}:
-        raise _wrong("cases", "A conditional mapping has a name, logic, a mapping, and perhaps enabled; nothing else.")
+        raise Invalid.at(
+            "cases", "A conditional mapping has a name, logic, a mapping, and perhaps enabled; nothing else."
+        )
     name, rows = one.get("name") or f"Mapping {number}", one.get("mapping") or {}
     if not isinstance(name, str) or not naming.is_text(name) or not 1 <= len(name.strip()) <= LONGEST_NAME:
-        raise _wrong("cases", f"A conditional mapping's name has 1 to {LONGEST_NAME} characters on one line.")
+        raise Invalid.at("cases", f"A conditional mapping's name has 1 to {LONGEST_NAME} characters on one line.")
     if not isinstance(rows, Mapping):
-        raise _wrong(f"cases.{name}", "Its mapping is an object: destination field → template.")
+        raise Invalid.at(f"cases.{name}", "Its mapping is an object: destination field → template.")
     if not isinstance(one.get("enabled", True), bool):
-        raise _wrong(f"cases.{name}", "Its enabled is true or false.")
+        raise Invalid.at(f"cases.{name}", "Its enabled is true or false.")
     return {
         "name": name.strip(),
         "enabled": one.get("enabled", True),
         "logic": one.get("logic"),
         "mapping": dict(rows),
     }
-
-
-def _refused(sentence: str) -> Invalid:
-    return _wrong("events", sentence)
-
-
-def _wrong(place: str, sentence: str) -> Invalid:
-    return Invalid(sentence, {place: [sentence]})

@@ -99,7 +99,7 @@ class Details:
     def _told(self, text: str) -> str:
         return self._hidden.text(text) if self._hidden is not None else text
 
-    def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], masks.Guard, Reason | None]:
+    def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], masks.Cover, Reason | None]:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
         place = binding.attempt(row.dispatch_id, row.number)
         try:

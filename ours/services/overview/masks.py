@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
+from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context
@@ -23,8 +24,9 @@ GROUPS = {
 _HIDDEN_BODY = "(not JSON, so it is shown to editors alone)"
 
 
-class Guard(Masker):
-    """``whole``: the address is somebody's own from end to end, so that its path may be what keeps it secret."""
+class Cover(Masker):
+    """Over a destination's credentials. ``whole``: the address is somebody's own from end to end, so that its path may
+    be what keeps it secret."""
 
     def __init__(self, secrets: Iterable[str], *, whole: bool) -> None:
         super().__init__(secrets)
@@ -37,16 +39,16 @@ class Maskers:
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
         self._registry = registry
         self._sealer = sealer
-        self._made: dict[int, tuple[int, Guard]] = {}
+        self._made: dict[int, tuple[int, Cover]] = {}
 
-    def get(self, connection: Connection, destination_id: int) -> Guard:
+    def get(self, connection: Connection, destination_id: int) -> Cover:
         """:raises Unsealable: when its settings can't be opened: nobody knows what is to be masked."""
         row = destinations.one(connection, destination_id)
         if row is None:
             return NOTHING
         known = self._made.get(destination_id)
         if known is None or known[0] != row.version:
-            known = self._made[destination_id] = (row.version, Guard(self._secrets(row), whole=self._whole(row.slug)))
+            known = self._made[destination_id] = (row.version, Cover(self._secrets(row), whole=self._whole(row.slug)))
         return known[1]
 
     def _whole(self, slug: str) -> bool:
@@ -59,13 +61,11 @@ class Maskers:
         plugin = self._registry.plugin(row.slug)
         try:
             return secrets_of(asking.loaded(plugin, raw)) if plugin else texts_in(raw)
-        except KeyboardInterrupt:
-            raise
-        except BaseException:  # noqa: BLE001 - whatever a plugin's settings raise, all is masked then
+        except (ValidationError, asking.Unanswered):
             return texts_in(raw)
 
 
-NOTHING = Guard([], whole=True)
+NOTHING = Cover([], whole=True)
 
 
 class Veil:
@@ -105,7 +105,7 @@ def person_of(context: Context) -> Person:
     )
 
 
-def message(kept: Mapping[str, Any] | None, masker: Guard, hidden: Veil | None) -> dict[str, Any] | None:
+def message(kept: Mapping[str, Any] | None, masker: Cover, hidden: Veil | None) -> dict[str, Any] | None:
     """A request or an answer without credentials; without what ``hidden`` masks too, unless that is None."""
     if not kept:
         return None

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from ours import clock
 from ours.errors import Invalid
 from ours.services.actors import Who, needs
-from ours.services.passwords import Passwords, invalid
+from ours.services.passwords import Passwords
 from ours.services.people import codes, person
 from ours.services.people.codes import Factor
 from ours.services.people.person import Person
@@ -45,16 +45,16 @@ class SecondFactors:
         with self._store.read() as connection:
             row = person.row(connection, person_id)
         if row.second_factor_at:
-            raise invalid("You have one. Turn it off before you set another.", "code")
+            raise Invalid.at("code", "You have one. Turn it off before you set another.")
         if not self._passwords.match(row.password, password):
-            raise invalid("The password is wrong.", "password")
+            raise Invalid.at("password", "The password is wrong.")
         factor = Factor(secret).taking(code, clock.now_ms())
         if factor is None:
-            raise invalid(wrong_code(), "code")
+            raise Invalid.at("code", wrong_code())
         recovery = codes.new_recovery()
         with self._store.write() as connection:
             if not queries.change(connection, person_id, {"session": queries.ENDED}, session=row.session):
-                raise invalid("The password was changed meanwhile. Sign in again.", "password")
+                raise Invalid.at("password", "The password was changed meanwhile. Sign in again.")
             sealed = self._seal(person_id, factor.with_recovery(recovery))
             queries.set_second_factor(connection, person_id, sealed, clock.now_ms())
             return person.noted(connection, "set_second_factor", person_id), recovery
@@ -124,7 +124,7 @@ class SecondFactors:
             if left := self.take(connection, person_id, code):
                 do(connection, left)
         if left is None:
-            raise invalid(wrong_code(), "code")
+            raise Invalid.at("code", wrong_code())
 
     def _factor(self, connection: Connection, person_id: int) -> Factor | None:
         sealed = queries.second_factor(connection, person_id)

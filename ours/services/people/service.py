@@ -141,15 +141,15 @@ class People:
         with self._store.read() as connection:
             row = persons.row(connection, person_id)
         if not self._passwords.match(row.password, old):
-            raise passwords.invalid("The old password is wrong.", "old")
+            raise Invalid.at("old", "The old password is wrong.")
         if new == old:
-            raise passwords.invalid("The new password is the old one. Choose another.", "new")
+            raise Invalid.at("new", "The new password is the old one. Choose another.")
         passwords.check(new, row.email, "new")
         changes = {"password": self._passwords.hash(new), "must_change": False, "session": queries.ENDED}
         try:
             return self._change(person_id, changes, "change_password", None, session=row.session)
         except _Overtaken:
-            raise passwords.invalid("The old password is wrong.", "old") from None
+            raise Invalid.at("old", "The old password is wrong.") from None
 
     @needs("admin")
     def reset(self, email: str, *, actor: Who) -> str:
@@ -231,8 +231,7 @@ def _clean(email: str) -> str:
 
 def _known(role: str) -> str:
     if role not in ROLES:
-        sentence = f"The role is one of {', '.join(ROLES)}."
-        raise Invalid(sentence, {"role": [sentence]})
+        raise Invalid.at("role", f"The role is one of {', '.join(ROLES)}.")
     return role
 
 

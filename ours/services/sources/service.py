@@ -105,8 +105,7 @@ class Sources:
         :raises Invalid: below 1 or above 100,000.
         """
         if requests is not None and not 1 <= requests <= MOST_REQUESTS:
-            sentence = f"The limit is 1 to {MOST_REQUESTS:,} requests a second, or none."
-            raise Invalid(sentence, {"limit": [sentence]})
+            raise Invalid.at("limit", f"The limit is 1 to {MOST_REQUESTS:,} requests a second, or none.")
         with self._store.write() as connection:
             if _alive(connection, source_id).rate_limit != requests:
                 queries.set_rate_limit(connection, source_id, requests)
@@ -122,8 +121,7 @@ class Sources:
         if mode not in MODES:
             raise Invalid("The mode is live or test.", {"mode": ["Must be live or test."]})
         if not 0 <= overlap_seconds <= LONGEST_OVERLAP:
-            sentence = "The overlap is 0 seconds to 90 days."
-            raise Invalid(sentence, {"overlap_seconds": [sentence]})
+            raise Invalid.at("overlap_seconds", "The overlap is 0 seconds to 90 days.")
         now = clock.now_ms()
         with self._store.write() as connection:
             _alive(connection, source_id)

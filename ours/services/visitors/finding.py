@@ -42,8 +42,7 @@ def find(connection: Connection, lookup: Lookup, text: str, kind: str | None) ->
     """
     wanted = text.strip()
     if not wanted or (kind is not None and kind not in KINDS):
-        sentence = f"Say what to look for: {', '.join(KINDS.values())}."
-        raise Invalid(sentence, {"identifier": [sentence]})
+        raise Invalid.at("identifier", f"Say what to look for: {', '.join(KINDS.values())}.")
     named = [one for each in ([kind] if kind else KINDS) for one in _ids(connection, lookup, wanted, each)]
     roots = queries.roots(connection, {visitor_id for visitor_id, _ in named})
     there = [(roots[visitor_id], each) for visitor_id, each in reversed(named) if visitor_id in roots]

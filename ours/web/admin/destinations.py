@@ -91,8 +91,8 @@ def remove(destination_id: int, actor: Actor) -> Json:
     """Never in silence what it is still owed: that must be said, as on its page and on the command line."""
     pending, owed = query(_Removal())["pending"], ours().overview.waiting(ours().destinations.get(destination_id).id)
     if pending is None and (waiting := owed.open + owed.held):
-        sentence = f"{waiting} dispatches wait or are held. Say what becomes of them: stop, or deliver-first."
-        raise Invalid(sentence, {"pending": [sentence]})
+        said = f"{waiting} dispatches wait or are held. Say what becomes of them: stop, or deliver-first."
+        raise Invalid.at("pending", said)
     first = pending == "deliver-first"
     return _shape(ours().destinations.remove(destination_id, actor=actor, deliver_first=first))
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
     from ours.core.incoming import Incoming
-    from ours.services.accept import Caller, Outcome, Receipt
+    from ours.services.accept import Caller, Fate, Receipt
 
 Whole = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers, body."""
@@ -39,24 +39,24 @@ class Late(Answer):
         return [body]
 
     def _submit(self, give: Give) -> None:
-        def tell(outcome: "Outcome") -> None:
-            give(*self._answer(outcome))
+        def tell(fate: "Fate") -> None:
+            give(*self._answer(fate))
 
         try:
             self._accept.submit(self._caller, [self._incoming], tell)
         except Exception as error:  # noqa: BLE001 - whatever it was, there is an answer
             tell(error)
 
-    def _wait(self) -> "Outcome":
+    def _wait(self) -> "Fate":
         try:
             return self._accept.accept(self._caller, [self._incoming])
         except Exception as error:  # noqa: BLE001 - as above
             return error
 
-    def _answer(self, outcome: "Outcome") -> Whole:
-        if not isinstance(outcome, Exception):
-            return self._whole(200, self._say(self._incoming, outcome[0]), {})
-        refusal = unavailable(outcome) if isinstance(outcome, Busy) else broken(outcome)
+    def _answer(self, fate: "Fate") -> Whole:
+        if not isinstance(fate, Exception):
+            return self._whole(200, self._say(self._incoming, fate[0]), {})
+        refusal = unavailable(fate) if isinstance(fate, Busy) else broken(fate)
         return self._whole(refusal.status, refusal.said(), refusal.headers or {})
 
     def _whole(self, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> Whole:

@@ -37,9 +37,9 @@ class Conditions:
             try:
                 return json.loads(self.written)
             except ValueError:
-                raise Invalid("This is no JSON.", {"logic": ["This is no JSON."]}) from None
+                raise Invalid.at("logic", "This is no JSON.") from None
         if not all(row.property for row in self.rows):
-            raise Invalid(_OF_NOTHING, {"logic": [_OF_NOTHING]})
+            raise Invalid.at("logic", _OF_NOTHING)
         parts = [{"condition": row._asdict()} for row in self.rows]
         if not parts:
             raise Invalid("Give at least one condition.", {"logic": ["Give at least one condition."]})

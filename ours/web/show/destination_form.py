@@ -64,7 +64,7 @@ class Typed:
         names = [ALL] if self.choice == "all" else [line for line in self.names.splitlines() if line.strip()]
         names += [IDENTIFY] if self.identify else []
         if not names:
-            raise Invalid(_NAME_ONE, {"events": [_NAME_ONE]})
+            raise Invalid.at("events", _NAME_ONE)
         return names
 
 

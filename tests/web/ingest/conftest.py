@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from ours.core.incoming import Incoming
 from ours.errors import Busy
-from ours.services.accept import Caller, Outcome, Receipt
+from ours.services.accept import Caller, Fate, Receipt
 from ours.settings import Settings
 from ours.web import ingest
 
@@ -38,7 +38,7 @@ class Memory:
             raise Busy("The disk is nearly full.", retry_after=5)
         return [self._one(item) for item in items]
 
-    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Outcome], None]) -> None:
+    def submit(self, caller: Caller, items: Sequence[Incoming], tell: Callable[[Fate], None]) -> None:
         """Tells when ``let_go`` is called."""
         if self.busy:
             raise Busy("The disk is nearly full.", retry_after=5)

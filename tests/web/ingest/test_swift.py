@@ -90,6 +90,8 @@ def slowly(contract: Contract, body: dict[str, Any]) -> Any:
 @example(body={"event": "x", "userId": "u", "userProperties": {"email": "N/A"}})
 @example(body={"event": "x", "externalId": "a", "userProperties": {"external_id": "b"}})
 @example(body={"event": "x", "userId": "u", "userProperties": {"external_id": None}})
+@example(body={"event": "x", "userId": "u", "userProperties": {"custom_properties": {"plan": None}}})
+@example(body={"event": "x", "userId": "u", "userProperties": {"custom_properties": {"plan": ""}}})
 @example(body={"event": "x", "userId": "u", "time": True})
 @example(body={"token": 7, "events": []})
 def test_it_says_what_the_schema_says_or_nothing(contract: Contract, body: dict[str, Any]) -> None:

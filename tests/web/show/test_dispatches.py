@@ -134,8 +134,10 @@ def test_little_by_little_it_can_be_paused_resumed_and_cancelled(
     assert "Replay 1 has begun." in page
     assert "with new ids" in page
     assert "0 of 1" in page
+    said = {"pause": "is paused", "resume": "goes on", "cancel": "makes no more"}
     for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         page = editor.post(f"/replays/1/{verb}").text
+        assert f"Replay 1 {said[verb]}" in page
         assert here.paced_replays.list()[0].state == state
     assert "Cancel replay 1" not in page
     assert editor.post("/replays/1/pause").status_code == 400
