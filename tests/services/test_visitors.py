@@ -404,6 +404,31 @@ def test_a_backup_that_brings_somebody_back_is_forgotten_again(
     assert visitors.reapply_forgotten(actor="cli") == []
 
 
+def test_a_line_that_was_cut_short_does_not_take_the_next_one_with_it(place: Place, visitors: Visitors) -> None:
+    """A full disk, or a crash, ends a line anywhere; whoever is forgotten next is written right behind it."""
+    place.track(**JANE)
+    place.work()
+    saved = {name: [dict(one._mapping) for one in rows(place.store, sa.select(metadata))]
+             for name, metadata in (("visitors", table), ("identifiers", identifiers), ("events", events))}  # fmt: skip
+    (place.settings.home / "forgotten.log").write_text(f"{'0' * 32} 1764000000000\n{'1' * 32} 17640")
+    forgotten_id = visitors.forget(the_one(visitors), actor=ADMIN).visitor_id
+    _restore(place.store, saved)
+    assert [one.visitor_id for one in visitors.reapply_forgotten(actor="cli")] == [forgotten_id]
+    assert {row.visitor_id for row in rows(place.store, sa.select(forgotten))} == {"0" * 32, forgotten_id}
+
+
+def test_nobody_is_forgotten_whom_the_list_beside_the_database_does_not_take(place: Place, visitors: Visitors) -> None:
+    place.track(**JANE)
+    place.work()
+    listed = place.settings.home / "forgotten.log"
+    listed.symlink_to("/dev/full")
+    with pytest.raises(Busy, match="No space left"):
+        visitors.forget(the_one(visitors), actor=ADMIN)
+    assert visitors.export(the_one(visitors), actor=ADMIN)["events"][0]["eventProperties"]
+    listed.unlink()
+    assert visitors.forget(the_one(visitors), actor=ADMIN).events == 1
+
+
 def test_who_comes_back_later_is_not_forgotten_for_it(place: Place, visitors: Visitors) -> None:
     place.track(**JANE)
     place.work()

@@ -34,7 +34,10 @@ _CHUNK = 200
 _PATIENCE = 45.0
 _TICK = 0.05
 _LIST = "forgotten.log"
-_LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{13})")
+_LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{13})$", re.MULTILINE)
+_NOT_LISTED = (
+    "{} can't be written ({}), so that a backup could bring them back. They are still here: make room, and do it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,16 +202,19 @@ class Forgetting:
         """First of all, and twice: if anything fails after this, it is done again."""
         with self._store.write() as connection:
             queries.remember(connection, family, now)
-        with os.fdopen(os.open(self._list, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-            file.writelines(f"{one} {now}\n" for one in family)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(os.open(self._list, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+                file.writelines(f"{one} {now}\n" for one in family)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise Busy(_NOT_LISTED.format(_LIST, error.strerror), reason="disk") from None
 
     def _listed(self) -> dict[str, int]:
-        """A line that was cut short, by a crash, is passed over: its forgetting was not finished either."""
-        lines = self._list.read_text().splitlines() if self._list.exists() else []
-        found = (match for line in lines if (match := _LINE.fullmatch(line)))
-        return {match[1]: int(match[2]) for match in found}
+        """A line that was cut short, by a crash or a full disk, is passed over: its forgetting was not finished either.
+        The next one stands right behind it."""
+        text = self._list.read_text() if self._list.exists() else ""
+        return {match[1]: int(match[2]) for match in _LINE.finditer(text)}
 
     @contextmanager
     def _router_still(self) -> Iterator[None]:
