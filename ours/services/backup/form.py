@@ -11,7 +11,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,8 @@ def writing(path: Path) -> Iterator[gzip.GzipFile]:
     except OSError as error:
         raise Invalid(f"{path} can't be written: {error.strerror}.") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or its disk takes nothing
+            part.unlink()
 
 
 def write(
