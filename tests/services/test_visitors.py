@@ -296,6 +296,29 @@ def test_what_a_worker_has_in_hand_is_waited_for(
     assert rows(place.store, sa.select(attempts)) == []
 
 
+def test_nobody_elses_events_wait_while_somebody_with_many_is_forgotten(
+    place: Place, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is theirs in the meantime is forgotten with the rest."""
+    empty, emptied, routed = forgetting.Forgetting._empty, [], []
+
+    def meanwhile(self: Any, event_ids: Sequence[str], *rest: Any) -> int:
+        emptied.extend(event_ids)
+        if not routed:
+            place.track(user_id="somebody else")
+            place.track(**JANE | {"event_properties": {"n": 3}})
+            routed.append(place.route.run())
+        return empty(self, event_ids, *rest)
+
+    monkeypatch.setattr(forgetting.Forgetting, "_empty", meanwhile)
+    ids = [place.track(**JANE | {"event_properties": {"n": n}}).event_id for n in range(3)]
+    place.work()
+    assert visitors.forget(the_one(visitors), actor=ADMIN).events == 4
+    assert (routed, emptied[:3], len(emptied)) == ([2], sorted(ids), 4)
+    (left,) = rows(place.store, sa.select(events.c.visitor_id).where(events.c.forgotten_at.is_(None)))
+    assert left.visitor_id == the_one(visitors, "somebody else")
+
+
 def test_a_worker_that_hangs_makes_it_say_try_again_and_keeps_nothing_when_it_wakes(
     place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
