@@ -143,15 +143,24 @@ class Forgetting:
 
     def again(self, actor: Who) -> list[Receipt]:
         """Forget again whom a backup brought back, by the list in the database and the one beside it."""
-        with self._store.read() as connection:
-            known = queries.remembered(connection)
-        for one, at in self._listed().items():
-            known[one] = max(at, known.get(one, 0))
+        known = self._known()
         with self._store.write() as connection:
             for one, at in known.items():
                 queries.remember(connection, [one], at)
         with self._router_still():
             return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor, _Taken()))]
+
+    def left(self) -> list[str]:
+        """Who was forgotten and is here all the same: a backup brought them back, or it was not finished."""
+        return self._returned(self._known())
+
+    def _known(self) -> dict[str, int]:
+        """Who was forgotten, and when, by the list in the database and the one beside it."""
+        with self._store.read() as connection:
+            known = queries.remembered(connection)
+        for one, at in self._listed().items():
+            known[one] = max(at, known.get(one, 0))
+        return known
 
     def _take(self, family: Sequence[str], event_ids: Iterable[str], taken: _Taken) -> None:
         """Remember them, and leave nothing in their events, apart from what was ``taken`` before."""
@@ -208,7 +217,8 @@ class Forgetting:
 
     def _returned(self, known: Mapping[str, int]) -> list[str]:
         with self._store.read() as connection:
-            return [one for one, at in known.items() if queries.still_here(connection, one, at)]
+            found = (row for part in batched(list(known), _CHUNK) for row in visitors.by_id(connection, part))
+            return [row.id for row in found if row.created_at <= known[row.id]]
 
     def _remember(self, family: Sequence[str], now: int) -> None:
         """First of all, and twice: if anything fails after this, it is done again."""
