@@ -1,5 +1,6 @@
 """Settings: all problems at once, each by its name; the page of documentation is the code's."""
 
+import errno
 import os
 from base64 import urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
@@ -108,6 +109,20 @@ def test_the_ring_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch:
     settings.load({"OURS_HOME": str(tmp_path)})
     (named, size), (named_then, _) = flushed
     assert (named, size, named_then) == (False, 44, True)  # first the file with the key, then the folder
+
+
+def test_a_disk_that_takes_no_key_is_left_without_a_piece_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each start that fails would leave another."""
+
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SettingsInvalid, match="No space left"):
+        settings.load({"OURS_HOME": str(tmp_path)})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("content", ["", "\n", "no key", "AAAA"])

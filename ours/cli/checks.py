@@ -113,6 +113,14 @@ def secrets(ours: Ours) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+def forgotten(ours: Ours) -> Iterator[Finding]:
+    """Nobody is here who was forgotten: brought back by a tool of the database itself, or not done with."""
+    if count := ours.visitors.left():
+        said = f"Visitors who were forgotten and are here: {count}. A backup brought them back, or it was not finished."
+        mend = "Unless somebody is at it just now: ours visitor forget --again, before you start the server."
+        yield Finding("forgotten", "fail", said, mend)
+
+
 def queue(ours: Ours) -> Iterator[Finding]:
     trouble = ours.queue.trouble()
     if not trouble:
@@ -166,7 +174,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
         shaped = list(tables(ours))
         yield from shaped
         later: tuple[Callable[[Ours], Iterator[Finding]], ...] = (
-            liveness.writes, safety.rights, safety.durability, past, secrets, partitions.check, work,
+            liveness.writes, safety.rights, safety.durability, past, secrets, forgotten, partitions.check, work,
             liveness.scheduler, liveness.waiting, liveness.destinations, liveness.alerts,
         )  # fmt: skip
         for check in later if shaped[0].status != "fail" else ():

@@ -1,8 +1,13 @@
-"""Reads what is too long for options: a JSON or YAML file, or ``-`` for stdin."""
+"""Reads what is too long for options: a JSON or YAML file, or ``-`` for stdin. Writes files whole, or not at all."""
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+import click
 
 from ours.errors import Invalid
 
@@ -20,3 +25,24 @@ def read_document(place: str) -> Any:
         raise Invalid(f"{place} is no text in UTF-8.") from None
     except documents.Unreadable as error:
         raise Invalid(f"{place} is neither JSON nor YAML: {error}.") from None
+
+
+@contextmanager
+def new_file(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
+    """A file that was not there before, and is not there afterwards unless all could be written.
+
+    :raises Invalid: when it could not.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except OSError as error:
+        raise click.UsageError(f"{path} can't be made: {error.strerror}.") from None
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            yield file
+    except OSError as error:
+        path.unlink()
+        raise Invalid(f"{path} can't be written: {error.strerror}. Nothing of it was kept.") from None
+    except BaseException:
+        path.unlink()
+        raise

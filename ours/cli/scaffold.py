@@ -1,10 +1,13 @@
 """What ``ours plugin new`` writes: a plugin that works as it is, and its test."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
+from ours.cli.files import new_file
 from ours.errors import Invalid
 
+_READABLE = 0o666  # as far as the umask lets
 _SLUG = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 
 _PLUGIN = '''"""Sends events to {label}."""
@@ -85,6 +88,7 @@ def write(slug: str, folder: Path) -> list[Path]:
         if file.exists():
             raise Invalid(f"{file} is there already. Choose another name, or another folder with --into.")
     folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        file.write_text(text.format(**names), encoding="utf-8")
+    with ExitStack() as both:
+        for file, text in texts.items():
+            both.enter_context(new_file(file, _READABLE)).write(text.format(**names))
     return list(texts)

@@ -1,5 +1,6 @@
 """What every verb shares: the installation, opened once; tables or JSON; and errors in one sentence."""
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,9 @@ _BEGINNERS = {"serve", "web", "worker", "demo", "restore", "apply", "db upgrade"
 """The verbs that may begin a new installation. Any other looks at one, or changes one, that is there: a wrong OURS_HOME
 must not give it an empty one, which it would back up, or count, as if that were yours."""
 _ONLY_LOOKS = {"check", "only_plan"}
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
+_UNWRITTEN = "{} can't be written: {}."
 Column = Callable[[Mapping[str, Any]], object]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -160,6 +164,10 @@ class Guarded(click.Group):
             return super().invoke(ctx)
         except OursError as error:
             raise _Failure(error, as_json=shell.as_json) from error
+        except OSError as error:
+            if error.errno not in _FULL and not (error.filename and error.errno in _REFUSED):
+                raise
+            raise _Failure(Invalid(_UNWRITTEN.format(error.filename or "What this prints", error.strerror))) from None
         except click.UsageError as error:
             if shell.as_json or asked:
                 click.echo(dump({"error": error.format_message(), "code": "usage"}))
@@ -167,7 +175,7 @@ class Guarded(click.Group):
 
 
 class _Failure(click.ClickException):
-    def __init__(self, error: OursError, *, as_json: bool) -> None:
+    def __init__(self, error: OursError, *, as_json: bool = False) -> None:
         super().__init__(str(error))
         self._document = _document(error) if as_json else None
 

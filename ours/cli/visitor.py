@@ -1,13 +1,14 @@
 """``ours visitor``: whom events are about. ``-`` reads who is meant from standard input, out of shell histories."""
 
-import os
 import sys
+from contextlib import nullcontext
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ours.cli.files import new_file
 from ours.cli.shell import ACTOR, Column, Shell, dump, json_option, pass_shell
 from ours.clock import iso
 
@@ -71,22 +72,11 @@ def show(shell: Shell, who: str, kind: str | None) -> None:
 def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> None:
     """All that is kept about a visitor, as JSON: profile, events, and what was sent where."""
     found = _ids(shell, who, kind)
-    file = _new(output) if output else None
-    text = dump([shell.ours.visitors.export(visitor_id, actor=ACTOR) for visitor_id in found])
-    if file is None:
-        click.echo(text)
-        return
-    with file:
-        file.write(text + "\n")
-    shell.show({"file": str(output), "visitors": len(found)})
-
-
-def _new(path: Path) -> IO[str]:
-    """A file that was not there before, and that nobody else may read."""
-    try:
-        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{path} can't be made: {error.strerror}.") from None
+    with new_file(output) if output else nullcontext() as file:
+        text = dump([shell.ours.visitors.export(visitor_id, actor=ACTOR) for visitor_id in found])
+        click.echo(text, file)
+    if output:
+        shell.show({"file": str(output), "visitors": len(found)})
 
 
 @visitor.command()

@@ -71,10 +71,14 @@ def _written(home: Path, keys: Iterable[bytes]) -> Path:
     """A file of its own with these keys, that is on disk and only ours to read. It is to be given the right name:
     so whoever reads meanwhile sees the old ring or the new one, and a power failure leaves one of the two."""
     handle, name = tempfile.mkstemp(prefix=f"{_FILE}.", dir=home)
-    with os.fdopen(handle, "wb") as file:
-        file.write(b",".join(base64.urlsafe_b64encode(key) for key in keys))
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(b",".join(base64.urlsafe_b64encode(key) for key in keys))
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        Path(name).unlink()  # it holds keys, and nobody would look for them there
+        raise
     return Path(name)
 
 

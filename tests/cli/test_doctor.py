@@ -74,6 +74,22 @@ def test_a_secret_key_that_was_lost(terminal: Terminal, ours: Ours, monkeypatch:
     assert "OURS_SECRET_KEYS" in found(terminal, "fail", 1)["secret keys"]
 
 
+def test_who_was_forgotten_and_is_here_again(terminal: Terminal, ours: Ours) -> None:
+    """As after a base backup and its log, which know nothing of it."""
+    caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
+    assert caller
+    ours.accept.accept(caller, [Incoming(name="Purchase", occurred_at=now_ms(), user_id="u1")])
+    assert ours.route.run() == 1
+    assert found(terminal, "fail") == {}
+    (visitor,) = terminal.json("visitor", "find", "u1")
+    (ours.settings.home / "forgotten.log").write_text(f"{visitor['id']} {now_ms()}\n")
+    said = found(terminal, "fail", 1)["forgotten"]
+    assert "here: 1." in said
+    assert "ours visitor forget --again" in said
+    assert len(terminal.json("visitor", "forget", "--again")) == 1
+    assert found(terminal, "fail") == {}
+
+
 def test_a_database_that_is_away(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OURS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     assert "OURS_DATABASE_URL" in found(terminal, "fail", 1)["database"]

@@ -1,6 +1,7 @@
 """Everything in a file and back, and from one database to another: all of it, or nothing."""
 
 import base64
+import errno
 import gzip
 import stat
 from dataclasses import replace
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from ours import clock
 from ours.errors import Busy, Invalid, KeyMissing, Unsealable
 from ours.services.audit import Audit, Filter
-from ours.services.backup import Backup
+from ours.services.backup import Backup, form
 from ours.services.metrics import Counting
 from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import Overview
@@ -270,3 +271,28 @@ def test_nothing_is_left_of_a_backup_that_could_not_be_written(lived: Place, tmp
     with pytest.raises(Invalid, match="can't be written"):
         Backup(lived.store).write(tmp_path / "nowhere" / "ours.backup")
     assert not list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_a_read_only_disk_is_told_in_a_sentence(lived: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There even what is not there can't be removed."""
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("ours.services.backup.form.os.open", read_only)
+    monkeypatch.setattr(Path, "unlink", read_only)
+    with pytest.raises(Invalid, match=r"ours\.backup can't be written: Read-only"):
+        Backup(lived.store).write(tmp_path / "ours.backup")
+
+
+def test_two_that_write_the_same_file_at_once_write_no_mixture_of_both(tmp_path: Path) -> None:
+    """One that a crontab began, say, and a person's."""
+    path = tmp_path / "ours.backup"
+    with form.writing(path) as slow:
+        slow.write(b"slow " * 1000)
+        with form.writing(path) as quick:
+            quick.write(b"quick")
+        assert gzip.decompress(path.read_bytes()) == b"quick"
+    assert gzip.decompress(path.read_bytes()) == b"slow " * 1000
+    assert list(tmp_path.iterdir()) == [path]

@@ -211,6 +211,23 @@ def test_what_is_no_secret_is_shown_though_it_does_not_fit(grown: Place) -> None
     assert shown == {"token": "••••", "region": "eu"}
 
 
+def test_what_was_secret_stays_so_in_the_versions_of_then(grown: Place) -> None:
+    """A later version of the plugin gives the name to something that is none."""
+
+    class Plain(Later):
+        class Settings(Schema):
+            token = fields.String()
+            region = fields.String()
+
+    with_plugin(grown, Later).destinations.update(1, settings={"region": "eu"}, actor="cli")
+    with_plugin(grown, Plain).destinations.update(1, settings={"token": "a-name"}, actor="cli")
+    history = History(grown.store, grown.registry)
+    assert TOKEN not in repr([history.show("destination 1", 1), history.diff("destination 1", 1)])
+    assert history.show("destination 1", 2).document["settings"] == {"token": "••••", "region": "eu"}
+    assert history.show("destination 1", 3).document["settings"] == {"token": "a-name", "region": "eu"}
+    assert "secrets" not in history.show("destination 1", 3).document
+
+
 @pytest.mark.parametrize("kind", [Hanging, Leaving])
 def test_a_check_of_a_setting_that_does_not_come_back_holds_its_own_destination_alone(
     grown: Place, kind: type[Destination], monkeypatch: pytest.MonkeyPatch

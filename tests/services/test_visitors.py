@@ -296,6 +296,29 @@ def test_what_a_worker_has_in_hand_is_waited_for(
     assert rows(place.store, sa.select(attempts)) == []
 
 
+def test_nobody_elses_events_wait_while_somebody_with_many_is_forgotten(
+    place: Place, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is theirs in the meantime is forgotten with the rest."""
+    empty, emptied, routed = forgetting.Forgetting._empty, [], []
+
+    def meanwhile(self: Any, event_ids: Sequence[str], *rest: Any) -> int:
+        emptied.extend(event_ids)
+        if not routed:
+            place.track(user_id="somebody else")
+            place.track(**JANE | {"event_properties": {"n": 3}})
+            routed.append(place.route.run())
+        return empty(self, event_ids, *rest)
+
+    monkeypatch.setattr(forgetting.Forgetting, "_empty", meanwhile)
+    ids = [place.track(**JANE | {"event_properties": {"n": n}}).event_id for n in range(3)]
+    place.work()
+    assert visitors.forget(the_one(visitors), actor=ADMIN).events == 4
+    assert (routed, emptied[:3], len(emptied)) == ([2], sorted(ids), 4)
+    (left,) = rows(place.store, sa.select(events.c.visitor_id).where(events.c.forgotten_at.is_(None)))
+    assert left.visitor_id == the_one(visitors, "somebody else")
+
+
 def test_a_worker_that_hangs_makes_it_say_try_again_and_keeps_nothing_when_it_wakes(
     place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,6 +425,31 @@ def test_a_backup_that_brings_somebody_back_is_forgotten_again(
     assert visitors.find("canary-user", actor="cli") == []
     assert len(visitors.find("somebody else", actor="cli")) == 1
     assert visitors.reapply_forgotten(actor="cli") == []
+
+
+def test_a_line_that_was_cut_short_does_not_take_the_next_one_with_it(place: Place, visitors: Visitors) -> None:
+    """A full disk, or a crash, ends a line anywhere; whoever is forgotten next is written right behind it."""
+    place.track(**JANE)
+    place.work()
+    saved = {name: [dict(one._mapping) for one in rows(place.store, sa.select(metadata))]
+             for name, metadata in (("visitors", table), ("identifiers", identifiers), ("events", events))}  # fmt: skip
+    (place.settings.home / "forgotten.log").write_text(f"{'0' * 32} 1764000000000\n{'1' * 32} 17640")
+    forgotten_id = visitors.forget(the_one(visitors), actor=ADMIN).visitor_id
+    _restore(place.store, saved)
+    assert [one.visitor_id for one in visitors.reapply_forgotten(actor="cli")] == [forgotten_id]
+    assert {row.visitor_id for row in rows(place.store, sa.select(forgotten))} == {"0" * 32, forgotten_id}
+
+
+def test_nobody_is_forgotten_whom_the_list_beside_the_database_does_not_take(place: Place, visitors: Visitors) -> None:
+    place.track(**JANE)
+    place.work()
+    listed = place.settings.home / "forgotten.log"
+    listed.symlink_to("/dev/full")
+    with pytest.raises(Busy, match="No space left"):
+        visitors.forget(the_one(visitors), actor=ADMIN)
+    assert visitors.export(the_one(visitors), actor=ADMIN)["events"][0]["eventProperties"]
+    listed.unlink()
+    assert visitors.forget(the_one(visitors), actor=ADMIN).events == 1
 
 
 def test_who_comes_back_later_is_not_forgotten_for_it(place: Place, visitors: Visitors) -> None:

@@ -9,6 +9,7 @@ import base64
 import gzip
 import hashlib
 import os
+import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -62,19 +63,20 @@ class Reading:
 @contextmanager
 def writing(path: Path) -> Iterator[gzip.GzipFile]:
     """A file that only we may read, and that is there under its name once it is whole and on disk."""
-    part = path.with_name(f".{path.name}.part")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as raw:
-            with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=_LEVEL, filename="") as file:
-                yield file
-            raw.flush()
-            os.fsync(raw.fileno())
-        part.replace(path)
+        handle, part = tempfile.mkstemp(".part", f".{path.name}.", path.parent)  # two may write at once
+        try:
+            with os.fdopen(handle, "wb") as raw:
+                with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=_LEVEL, filename="") as file:
+                    yield file
+                raw.flush()
+                os.fsync(raw.fileno())
+            Path(part).replace(path)
+        except BaseException:
+            Path(part).unlink()
+            raise
     except OSError as error:
         raise Invalid(f"{path} can't be written: {error.strerror}.") from None
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write(

@@ -9,6 +9,7 @@ from ours import clock
 from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid
+from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import audit, naming
 from ours.services.actors import Actor, Who, needs
@@ -73,7 +74,7 @@ class Destinations:
             destination_id = queries.insert_destination(connection, values)
             exposed, added = newly_exposed(plugin, None, config), Change(actor, "add", why)
             overriding.check(connection, destination_id, exposed, config.agreement, added, override)
-            self._write(connection, destination_id, config, 1, added)
+            self._write(connection, destination_id, config, 1, added, plugin)
             detail = {"name": name, "type": slug, "events": list(config.events)}
             audit.record(connection, actor, "add", subjects.destination(destination_id), detail)
             return self._get(connection, destination_id)
@@ -248,24 +249,34 @@ class Destinations:
             return
         naming.check_free(after.name, standing.names(connection), row.id)
         listening.check(connection, after.sources)
-        exposed = newly_exposed(self._registry.plugin(row.slug), before, after)
+        plugin = self._registry.plugin(row.slug)
+        exposed = newly_exposed(plugin, before, after)
         overriding.check(connection, row.id, exposed, after.agreement, change, override)
         subject = subjects.destination(row.id)
         if not newest_number(connection, subject):
-            keep(connection, self._store.sealer, subject, row.version, FOUND, before.document())
+            keep(connection, self._store.sealer, subject, row.version, FOUND, _document(before, plugin))
         values = after.columns() | {"version": row.version + 1, "updated_at": clock.now_ms()}
         values |= {"leaving_since": None} if after.events and after.events != before.events else {}
         queries.change(connection, row.id, values)
-        self._write(connection, row.id, after, row.version + 1, change)
+        self._write(connection, row.id, after, row.version + 1, change, plugin)
         old, new = before.document(), after.document()
         changed = sorted(name for name in new if new[name] != old[name])
         detail = {"changed": changed, "version": row.version + 1} | ({"why": change.why} if change.why else {})
         audit.record(connection, change.actor, change.verb, subject, detail)
 
-    def _write(self, connection: Connection, destination_id: int, config: Config, number: int, change: Change) -> None:
+    def _write(
+        self,
+        connection: Connection,
+        destination_id: int,
+        config: Config,
+        number: int,
+        change: Change,
+        plugin: Plugin | None,
+    ) -> None:
         queries.change(connection, destination_id, {"settings": self._seal(destination_id, config.settings)})
         queries.replace_allowed(connection, destination_id, typed.allow_list(config.events))
-        keep(connection, self._store.sealer, subjects.destination(destination_id), number, change, config.document())
+        subject, document = subjects.destination(destination_id), _document(config, plugin)
+        keep(connection, self._store.sealer, subject, number, change, document)
 
     def _seal(self, destination_id: int, raw: Mapping[str, Any]) -> bytes:
         return self._store.sealer.seal_json(raw, binding.settings(destination_id))
@@ -280,6 +291,11 @@ class Destinations:
     def _destination(self, row: Any, events: Sequence[str]) -> Destination:
         opened, unopened = try_open(self._store.sealer, row.settings, binding.settings(row.id))
         return shown.from_row(row, events, opened, self._registry.plugin(row.slug), unopened)
+
+
+def _document(config: Config, plugin: Plugin | None) -> dict[str, Any]:
+    """As a version keeps it: with what was secret then."""
+    return config.document() | {"secrets": sealed.secret_settings(plugin)}
 
 
 def _row(connection: Connection, destination_id: int) -> Any:

@@ -87,6 +87,11 @@ def plain_settings(plugin: Destination) -> frozenset[str]:
     return frozenset(one.name for one in describe_settings(plugin) if one.kind in _PLAIN)
 
 
+def secret_settings(plugin: Destination | None) -> list[str]:
+    """The names of those that its plugin of now calls secret: a version keeps them, for a later plugin may not."""
+    return [one.name for one in describe_settings(plugin) if one.kind in _SECRET] if plugin else []
+
+
 def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:
     """What ``show`` gives, its addresses without the values of query fields whose name says secret."""
     return {name: mask_url(value) if isinstance(value, str) else value for name, value in shown.items()}

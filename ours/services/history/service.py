@@ -122,7 +122,12 @@ def masked_differences(plugin: Plugin | None, old: Mapping[str, Any], new: Mappi
 
 
 def _masked(plugin: Plugin | None, document: Mapping[str, Any]) -> dict[str, Any]:
-    if "settings" not in document:
-        return dict(document)
-    shown = sealed.without_secrets(sealed.show(plugin, document["settings"]))
-    return dict(document) | {"settings": {name: shown.get(name, sealed.MASK) for name in document["settings"]}}
+    """``document`` to be shown. What was secret then stays so, though the plugin of now calls it plain."""
+    told = dict(document)
+    secrets = told.pop("secrets", ())
+    if "settings" not in told:
+        return told
+    shown = sealed.without_secrets(sealed.show(plugin, told["settings"]))
+    plain = sealed.plain_settings(plugin) if plugin else ()
+    shown |= {name: sealed.MASK for name in secrets if name in plain}
+    return told | {"settings": {name: shown.get(name, sealed.MASK) for name in told["settings"]}}

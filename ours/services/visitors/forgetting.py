@@ -34,7 +34,10 @@ _CHUNK = 200
 _PATIENCE = 45.0
 _TICK = 0.05
 _LIST = "forgotten.log"
-_LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{13})")
+_LINE = re.compile(r"([0-9a-f]{32}) ([0-9]{13})$", re.MULTILINE)
+_NOT_LISTED = (
+    "{} can't be written ({}), so that a backup could bring them back. They are still here: make room, and do it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +106,11 @@ def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
 
 @dataclass(slots=True)
 class _Taken:
-    """What was taken so far."""
+    """What was taken so far. ``remembered``: the visitors that stand in the lists, ``emptied``: their events that hold
+    nothing any more."""
 
+    remembered: set[str] = field(default_factory=set)
+    emptied: set[str] = field(default_factory=set)
     attempts: int = 0
     stopped: int = 0
     places: dict[int, Place] = field(default_factory=dict)
@@ -128,37 +134,55 @@ class Forgetting:
 
         :raises Busy: when a worker keeps something of theirs in hand for too long; what was begun goes on next time.
         """
+        taken = _Taken()
+        with self._store.read() as connection:
+            family, event_ids = _all_of(connection, visitors.roots(connection, [visitor_id]).get(visitor_id))
+        self._take(family, event_ids, taken)  # so that nobody's events wait for as long as this may take
         with self._router_still():
-            return self._forget(visitor_id, actor)
+            return self._forget(visitor_id, actor, taken)
 
     def again(self, actor: Who) -> list[Receipt]:
         """Forget again whom a backup brought back, by the list in the database and the one beside it."""
-        with self._store.read() as connection:
-            known = queries.remembered(connection)
-        for one, at in self._listed().items():
-            known[one] = max(at, known.get(one, 0))
+        known = self._known()
         with self._store.write() as connection:
             for one, at in known.items():
                 queries.remember(connection, [one], at)
         with self._router_still():
-            return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor))]
+            return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor, _Taken()))]
 
-    def _forget(self, visitor_id: str, actor: Who) -> Receipt | None:
+    def left(self) -> list[str]:
+        """Who was forgotten and is here all the same: a backup brought them back, or it was not finished."""
+        return self._returned(self._known())
+
+    def _known(self) -> dict[str, int]:
+        """Who was forgotten, and when, by the list in the database and the one beside it."""
+        with self._store.read() as connection:
+            known = queries.remembered(connection)
+        for one, at in self._listed().items():
+            known[one] = max(at, known.get(one, 0))
+        return known
+
+    def _take(self, family: Sequence[str], event_ids: Iterable[str], taken: _Taken) -> None:
+        """Remember them, and leave nothing in their events, apart from what was ``taken`` before."""
+        now, ends = clock.now_ms(), time.monotonic() + _PATIENCE
+        self._remember([one for one in family if one not in taken.remembered], now)
+        taken.remembered.update(family)
+        left = [one for one in event_ids if one not in taken.emptied]
+        for part in batched(left, _CHUNK):  # all of it, before anything is waited for
+            with self._store.write() as connection:
+                queries.stop(connection, part, now)
+        for part in batched(left, _CHUNK):
+            taken.attempts += self._empty(part, now, ends)
+        taken.emptied.update(left)
+
+    def _forget(self, visitor_id: str, actor: Who, taken: _Taken) -> Receipt | None:
         with self._store.read() as connection:
             root = visitors.roots(connection, [visitor_id]).get(visitor_id)
-            family = reading_events.merged_into(connection, root.id) if root else ()
-            event_ids = queries.events_of(connection, family)
+            family, event_ids = _all_of(connection, root)
             twins = self._twins(connection, root.mode, family) if root else []
         if root is None:
             return None
-        now, ends = clock.now_ms(), time.monotonic() + _PATIENCE
-        self._remember(family, now)
-        taken = _Taken()
-        for part in batched(event_ids, _CHUNK):  # all of it, before anything is waited for
-            with self._store.write() as connection:
-                queries.stop(connection, part, now)
-        for part in batched(event_ids, _CHUNK):
-            taken.attempts += self._empty(part, now, ends)
+        self._take(family, event_ids, taken)
         for part in batched(event_ids, _CHUNK):  # not before: who has to do it again finds, and counts, all of them
             with self._store.write() as connection:
                 taken.stopped += queries.stopped(connection, part)
@@ -193,22 +217,28 @@ class Forgetting:
 
     def _returned(self, known: Mapping[str, int]) -> list[str]:
         with self._store.read() as connection:
-            return [one for one, at in known.items() if queries.still_here(connection, one, at)]
+            found = (row for part in batched(list(known), _CHUNK) for row in visitors.by_id(connection, part))
+            return [row.id for row in found if row.created_at <= known[row.id]]
 
     def _remember(self, family: Sequence[str], now: int) -> None:
         """First of all, and twice: if anything fails after this, it is done again."""
+        if not family:
+            return
         with self._store.write() as connection:
             queries.remember(connection, family, now)
-        with os.fdopen(os.open(self._list, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
-            file.writelines(f"{one} {now}\n" for one in family)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with os.fdopen(os.open(self._list, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
+                file.writelines(f"{one} {now}\n" for one in family)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise Busy(_NOT_LISTED.format(_LIST, error.strerror), reason="disk") from None
 
     def _listed(self) -> dict[str, int]:
-        """A line that was cut short, by a crash, is passed over: its forgetting was not finished either."""
-        lines = self._list.read_text().splitlines() if self._list.exists() else []
-        found = (match for line in lines if (match := _LINE.fullmatch(line)))
-        return {match[1]: int(match[2]) for match in found}
+        """A line that was cut short, by a crash or a full disk, is passed over: its forgetting was not finished either.
+        The next one stands right behind it."""
+        text = self._list.read_text() if self._list.exists() else ""
+        return {match[1]: int(match[2]) for match in _LINE.finditer(text)}
 
     @contextmanager
     def _router_still(self) -> Iterator[None]:
@@ -226,6 +256,12 @@ class Forgetting:
     def _unrouted(self, upto: str) -> bool:
         with self._store.read() as connection:
             return queries.any_unrouted(connection, upto)
+
+
+def _all_of(connection: Connection, root: Any) -> tuple[Sequence[str], Sequence[str]]:
+    """The visitors that ``root`` is, and their events; neither when it is nobody."""
+    family = reading_events.merged_into(connection, root.id) if root else ()
+    return family, queries.events_of(connection, family)
 
 
 def _unname(connection: Connection, event_ids: Sequence[str]) -> None:

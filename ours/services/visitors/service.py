@@ -134,6 +134,10 @@ class Visitors:
         """Forget again whom a restored backup brought back."""
         return self._forgetting.again(actor)
 
+    def left(self) -> int:
+        """How many were forgotten and are here all the same: ``reapply_forgotten`` is for them."""
+        return len(self._forgetting.left())
+
     def _profile(self, connection: Connection, root: Any, *, clear: bool) -> Profile:
         profile, unopened = try_profile(self._store.sealer, root)
         family = reading_events.merged_into(connection, root.id)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from ours.core.retry import OPEN
 from ours.store import bulk
@@ -123,12 +123,6 @@ def remember(connection: Connection, family: Sequence[str], now: int) -> None:
 def remembered(connection: Connection) -> dict[str, int]:
     """Everybody who was forgotten, and when."""
     return {row.visitor_id: row.forgotten_at for row in connection.execute(select(forgotten))}
-
-
-def still_here(connection: Connection, visitor_id: str, forgotten_at: int) -> bool:
-    """Whether that visitor is (again) here as they were before: a backup brought them back."""
-    mine = (visitors.c.id == visitor_id) & (visitors.c.created_at <= forgotten_at)
-    return bool(connection.scalar(select(exists().where(mine))))
 
 
 def identifiers_of(connection: Connection, family: Sequence[str]) -> Sequence[Any]:
