@@ -23,7 +23,9 @@ class Known:
 
 
 Catalogue = Mapping[str, Known]
-NO_IDS = frozenset({"undefined", "null", "(null)", "nil", "None", "NaN", "[object Object]", "true", "false"})
+NO_IDS = frozenset({
+    "undefined", "null", "(null)", "nil", "<nil>", "None", "NaN", "nan", "[object Object]", "true", "false",
+})  # fmt: skip
 """What programs write for an id that they do not have: all who are called so would be one."""
 
 _PLAIN = Known("text", LONGEST)

@@ -158,6 +158,11 @@ def _reason(error: BaseException, moment: str) -> str:
             return f"{Path(error.filename or 'It').name} is not valid Python: line {error.lineno}, {error.msg}."
         case MappingInvalid():
             return f"Its default_mapping can't be read. {in_words(error.errors)}"
+        case ImportError() if "no known parent package" in str(error):
+            return (
+                "A file alone has no neighbours to import by `from .`: put them into one folder, the plugin as its"
+                " __init__.py."
+            )
     told = " ".join(traceback.format_exception_only(error)[-1].split())[:_LONGEST]
     return f"It raised an error {moment}: {told.rstrip('.')}."
 

@@ -9,6 +9,7 @@ import pytest
 
 from ours import timebox
 from ours.plugin import Destination
+from ours.plugin.testing import watching
 from ours.plugin.testing.running import Check, filled_settings, made_up_settings, run
 from ours.registry import load_at
 
@@ -121,6 +122,41 @@ def test_what_fails_for_it_is_empty_in_a_delivery_is_told_as_that(checked: Check
 def test_a_fault_of_odd_input_ends_as_it_should(checked: Checked) -> None:
     found = checked('return delivery.fields.get("text") and ' + FINE.removeprefix("return "))
     assert {one.fault for one in found} >= {"build returned None, not a Request."}
+
+
+def test_what_takes_long_is_told_and_not_asked_again(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "SLOW", 0.05)
+    found = checked(f"import time; time.sleep(0.1)\n        {FINE}")
+    [fault] = told(found)
+    assert fault.startswith("build took 0.")
+    assert fault.endswith("All other destinations wait meanwhile: work out less in it, and wait for nothing.")
+
+
+def test_what_is_slow_once_is_the_machine_and_not_the_plugin(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watching, "SLOW", 5.0)
+    clock = iter([0.0, 6.0])
+    monkeypatch.setattr(watching.time, "perf_counter", lambda: next(clock, 6.0))
+    assert checked() == []
+
+
+def test_what_rejects_all_there_is_would_send_nothing_and_is_told(checked: Checked) -> None:
+    found = checked('return Rejected("failed", "Failed.")')
+    assert [check.name for check in found] == ["something of what build is handed becomes a request"]
+
+
+def test_what_skips_all_there_is_has_its_reasons(checked: Checked) -> None:
+    assert checked('return Skipped("not_mine", "Another name is set.")') == []
+
+
+@pytest.mark.parametrize("says", ['print("sends", delivery.fields)', "logging.warning(delivery.fields.get('who'))"])
+def test_what_logs_or_prints_whom_an_event_names_is_told_just_that(checked: Checked, says: str) -> None:
+    found = checked(f"import logging; {says}\n        {FINE}", 'default_mapping = {"who": Mapped("{{visitor.email}}")}')
+    assert [check.name for check in found] == ["what is logged or printed names nobody"]
+    assert "['jane@example.com']" in told(found).pop()
+
+
+def test_a_log_line_that_names_nobody_is_fine_and_no_look_at_the_clock(checked: Checked) -> None:
+    assert checked(f"import logging; logging.warning('sends %s', delivery.id)\n        {FINE}") == []
 
 
 @pytest.mark.parametrize("body", ["while True: pass", "__import__('time').sleep(1000)"])

@@ -62,6 +62,10 @@ MODULES = {
         "There is no ours.plugins: all that a plugin needs is imported from ours.plugin.",
     ),
     "imports a neighbour by name": ("import neighbour", "and write `from . import neighbour`."),
+    "imports a neighbour without a folder": (
+        "from . import neighbour",
+        "into one folder, the plugin as its __init__.py.",
+    ),
     "exits in the hook": (
         HOOK + "raise SystemExit",
         "It tried to end the process (SystemExit) in register_destinations.",

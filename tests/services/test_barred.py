@@ -1,7 +1,7 @@
 """Whom a worker leaves alone: for a round, or for as long as a rest lasts."""
 
 from ours.core.breaker import REFUSALS_IN_A_ROW
-from ours.services.deliver.barred import Barred
+from ours.services.deliver.barred import ITS_SECONDS, Barred
 
 ONE, OTHER = 1, 2
 
@@ -49,3 +49,27 @@ def test_a_round_is_over_with_the_first_call_that_does_not_end_and_its_plugin_wa
     barred.begin_round()
     assert not barred.bars(ONE, "dawdler")
     assert not barred.bars(OTHER, "another")
+
+
+def test_a_plugin_that_had_its_time_waits_for_the_next_round_and_keeps_nobody_else_waiting() -> None:
+    barred = Barred()
+    for _ in range(2):
+        barred.note_time("slow", ITS_SECONDS * 0.6)
+    assert (barred.bars(ONE, "slow"), barred.had_its_time("slow")) == (True, True)
+    assert (barred.bars(OTHER, "webhook"), barred.had_its_time("webhook")) == (False, False)
+    barred.begin_round()
+    assert not barred.bars(ONE, "slow")
+
+
+def test_a_round_is_over_when_all_plugins_together_had_their_time_and_the_slowest_waits_for_one_that_goes_well() -> (
+    None
+):
+    barred = Barred()
+    barred.note_time("slow", ITS_SECONDS * 0.9)
+    barred.note_time("slower", ITS_SECONDS)
+    assert (barred.bars(OTHER, "webhook"), barred.had_its_time("webhook")) == (True, True)
+    barred.begin_round()
+    assert barred.bars(ONE, "slower")
+    assert (barred.bars(OTHER, "slow"), barred.bars(OTHER, "webhook")) == (False, False)
+    barred.begin_round()
+    assert not barred.bars(ONE, "slower")

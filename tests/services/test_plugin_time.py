@@ -19,6 +19,7 @@ import time_machine
 
 from ours import timebox
 from ours.plugin import Batching, Delivered, Delivery, Destination, Endpoint, Outcome, Request, Response, Schema
+from ours.services.deliver import barred
 from ours.services.deliver.barred import Barred
 from ours.store.tables import destinations, dispatches
 from ours.transport import Transport
@@ -113,10 +114,10 @@ def dawdling(place: Place, receiver: Receiver) -> Place:
     return place
 
 
-def add(place: Place, receiver: Receiver, slug: str = "dawdler") -> None:
+def add(place: Place, receiver: Receiver, slug: str = "dawdler", name: str = "Slow") -> None:
     with pytest.MonkeyPatch.context() as patient:
         patient.setattr(timebox, "SECONDS", 30.0)  # its settings are checked in a thread, and a busy machine is slow
-        place.destinations.add(slug, "Slow", {"url": receiver.url}, events=["*"], actor="cli")
+        place.destinations.add(slug, name, {"url": receiver.url}, events=["*"], actor="cli")
 
 
 def reasons(place: Place) -> dict[tuple[str, str | None], int]:
@@ -226,13 +227,47 @@ def test_calls_that_do_not_end_never_add_up(
     dawdling.webhook(receiver)
     for name in ("One", "Two", "Three"):
         for slug in ("dawdler", "lists"):
-            dawdling.destinations.add(slug, name + slug, {"url": receiver.url}, events=["*"], actor="cli")
+            add(dawdling, receiver, slug, name + slug)
     for _ in range(2):
         dawdling.track("Poison")
     dawdling.work()
     assert happened.count("hangs") >= 6
     assert ("hangs", "hangs") not in itertools.pairwise(happened)
     assert len(receiver.requests) == 2
+    assert dawdling.difference() == 0
+
+
+@pytest.mark.parametrize(("slug", "where"), [("dawdler", "build"), ("dawdler", "read"), ("lists", "build")])
+def test_calls_that_end_but_not_soon_never_add_up_either(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, slug: str, where: str
+) -> None:
+    """Each is well within its time; all of a backlog together would outlast every lease."""
+    monkeypatch.setattr(timebox, "SECONDS", 30.0)
+    monkeypatch.setattr(barred, "ITS_SECONDS", 0.02)
+    monkeypatch.setattr(barred, "ALL_SECONDS", 30.0)
+    monkeypatch.setattr(Dawdler, "place", where)
+    monkeypatch.setattr(InLists, "batching", Batching(max_items=1, linger=0.0))
+    happened: list[str] = []
+    begin = Barred.begin_round
+
+    def is_slow() -> None:
+        happened.append("slow")
+        time.sleep(0.03)
+
+    def begun(self: Barred) -> None:
+        happened.append("round")
+        begin(self)
+
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(is_slow))
+    monkeypatch.setattr(Barred, "begin_round", begun)
+    add(dawdling, receiver, slug)
+    dawdling.webhook(receiver)
+    for _ in range(8):
+        dawdling.track("Poison")
+    dawdling.work()
+    assert happened.count("slow") >= 8
+    assert ("slow", "slow") not in itertools.pairwise(happened)
+    assert dawdling.states() == {"delivered": 16}
     assert dawdling.difference() == 0
 
 

@@ -14,10 +14,10 @@ from ours.plugin.destination import Destination
 from ours.plugin.mapped import ONE_BRACE, Mapped
 from ours.plugin.settings import describe_settings
 from ours.plugin.testing.examined import Examined
-from ours.plugin.testing.exchange import expect, prepared
-from ours.plugin.testing.samples import UNSENT_BAGS, UNSENT_IDS
-from ours.plugin.testing.watching import watched
-from ours.plugin.types import Event
+from ours.plugin.testing.exchange import Log, expect, prepared
+from ours.plugin.testing.samples import PERSONAL, UNSENT_BAGS, UNSENT_IDS
+from ours.plugin.testing.watching import forget, watched
+from ours.plugin.types import Event, Rejected
 
 _ALIKE, _ALMOST_THE_SAME = 0.85, 0.9
 _CREDENTIAL = re.compile(
@@ -55,6 +55,30 @@ class MistakeChecks(Examined):
             told = [f"delivery.event.{name} (map {{{{{_PLACES[name]}}}}})" for name in sorted(bare.asked_for)]
             expect(not told, f"It reads what is empty in a delivery: {', '.join(told)}. Map a field, and read that from"
                              " delivery.fields.")  # fmt: skip
+
+    def test_something_of_what_build_is_handed_becomes_a_request(self) -> None:
+        """What is asked for in vain, and caught, would reject every event there is. One that skips has its reasons."""
+        if not self.destination.default_mapping:
+            return
+        plugin, built = watched(self.destination), None
+        for delivery in [*self._deliveries(), *self._hostile_deliveries()]:
+            with suppress(Exception):  # told by the other tests
+                built = plugin.build(delivery)
+            if not isinstance(built, Rejected):
+                return
+        forget()
+        expect(False, f"build rejects all that it is handed, every sample too, in the end as {built!r}: it would send"
+                      " nothing, ever.")  # fmt: skip
+
+    def test_what_is_logged_or_printed_names_nobody(self) -> None:
+        log, plugin = Log(), watched(self.destination)
+        with log.listening(), suppress(Exception):  # told by the other tests
+            for delivery in self._deliveries():
+                plugin.build(delivery)
+        forget()
+        shown = [value for value in PERSONAL if any(value in line for line in log.lines)]
+        expect(not shown, f"build logs or prints what names a person, as {shown}. What is printed stands in the log"
+                          " unmasked: leave it out, or name delivery.id.")  # fmt: skip
 
     def test_what_gives_access_is_a_secret(self) -> None:
         plain = {one.name for one in describe_settings(self.destination) if one.kind in {"text", "number"}}

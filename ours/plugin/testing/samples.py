@@ -67,6 +67,9 @@ SAMPLES: Mapping[str, Event] = MappingProxyType({
 })  # fmt: skip
 """An event rich in properties, one of a visitor without an external id, an identify, and the least there can be."""
 
+PERSONAL = ("jane@example.com", "Lyon", "192.0.2.7", "Zoë", "+33 1 99 00 12 34")
+"""What of them names or places a person."""
+
 
 def sample_event(sample: str = "purchase", **changes: Any) -> Event:
     """A copy of one of ``SAMPLES``, with ``changes`` to its attributes."""

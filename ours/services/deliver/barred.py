@@ -1,9 +1,16 @@
 """Whom a worker leaves alone for now: a destination that asked for it, and one whose plugin does not do its part."""
 
-from collections import Counter
-from collections.abc import Iterable
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from ours.core.breaker import REFUSALS_IN_A_ROW
+
+ITS_SECONDS = 1.5
+"""So long may the calls of one plugin take in one round, all together."""
+ALL_SECONDS = 2.0
+"""The same of all plugins: leases are renewed between two rounds, and have to outlast them."""
 
 
 class Barred:
@@ -15,12 +22,19 @@ class Barred:
     A call that does not come back takes seconds, in which nothing else goes on: two of them in one round, and what is
     in hand loses its connections and its lease. So the round is over with the first, and that plugin is left alone, for
     all of its destinations, until a round went well.
+
+    Many calls that each come back, but not soon, add up to the same. So a plugin that had its time is left alone for
+    the rest of the round; and when all of them together had theirs, the round is over, and whoever took most of it
+    waits as above.
     """
 
     def __init__(self) -> None:
         self.ids: set[int] = set()
         self._resting: set[int] = set()
         self._stuck: set[str] = set()
+        self._slow: set[str] = set()
+        self._took: defaultdict[str, float] = defaultdict(float)
+        self._all_took = 0.0
         self._over = False
         self._at_fault: set[int] = set()
         self._unbuilt: Counter[int] = Counter()
@@ -28,13 +42,36 @@ class Barred:
     def begin_round(self) -> None:
         if not self._over:
             self._stuck.clear()
-        self._over = False
-        for of_a_round in (self._at_fault, self._unbuilt):
+            self._slow.clear()
+        self._over, self._all_took = False, 0.0
+        for of_a_round in (self._took, self._at_fault, self._unbuilt):
             of_a_round.clear()
         self.ids = set(self._resting)
 
     def bars(self, destination_id: int, slug: str) -> bool:
-        return self._over or destination_id in self.ids or slug in self._stuck
+        return self._over or destination_id in self.ids or slug in self._stuck or slug in self._slow
+
+    def had_its_time(self, slug: str) -> bool:
+        """Whether nothing more is asked of that plugin in this round, not even what an answer means."""
+        return self._over or self._took[slug] > ITS_SECONDS
+
+    @contextmanager
+    def timed(self, slug: str) -> Iterator[None]:
+        """That plugin is asked."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.note_time(slug, time.perf_counter() - begun)
+
+    def note_time(self, slug: str, seconds: float) -> None:
+        self._took[slug] += seconds
+        self._all_took += seconds
+        if self._took[slug] > ITS_SECONDS:
+            self._slow.add(slug)
+        if self._all_took > ALL_SECONDS:
+            self._slow.add(max(self._took, key=self._took.__getitem__))
+            self._over = True
 
     def let_rest(self, destination_id: int) -> None:
         self._resting.add(destination_id)

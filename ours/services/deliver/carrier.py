@@ -63,6 +63,9 @@ class Carrier:
         """As ``Transport.wait``: also the answers to what others asked through it."""
         return self._transport.wait(timeout, bell)
 
+    def flying_as(self, tag: str) -> Parcel | None:
+        return self._flying.get(tag)
+
     def land(self, tag: str) -> Parcel | None:
         """Its answer is here: it is on its way no more. None when it is none of ours."""
         parcel = self._flying.pop(tag, None)

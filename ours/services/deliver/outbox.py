@@ -37,6 +37,7 @@ class Outbox:
         self._batches = Batches()
         self._carrier = Carrier(transport)
         self._barred = Barred()
+        self._unheard: list[Answer] = []
         self._unpacked: set[int] = set()
 
     @property
@@ -76,7 +77,7 @@ class Outbox:
             elif self._tokens.give(one, now):
                 if batching is None or not one.travels_in_batches:
                     parcels.append(Parcel([one]))
-                elif (outcome := tries.make_item(one)) is not None:
+                elif (outcome := self._item(one)) is not None:
                     self._conclude(Parcel([one]), [outcome])
                 else:
                     self._barred.note_built(one.target.id)
@@ -88,6 +89,8 @@ class Outbox:
         batches that are due."""
         self._barred.begin_round()
         self._unpacked.clear()
+        unheard, self._unheard = self._unheard, []
+        self._hear(unheard)
         self._send(self._batches.due())
         self._carrier.leave()
         self._hear(self._carrier.sunk())
@@ -135,12 +138,17 @@ class Outbox:
         """They leave when ``collect`` is called next."""
         self._carrier.take([one for one in parcels if self._has_request(one)])
 
+    def _item(self, one: Try) -> Outcome | None:
+        with self._barred.timed(one.target.plugin.slug):
+            return tries.make_item(one)
+
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
         if self._barred.bars(parcel.target.id, parcel.target.plugin.slug):
             self._hand_back(parcel.tries)
             return False
-        outcome = tries.make_request(parcel)
+        with self._barred.timed(parcel.target.plugin.slug):
+            outcome = tries.make_request(parcel)
         if outcome is None:
             self._barred.note_built(parcel.target.id)
             return True
@@ -154,10 +162,20 @@ class Outbox:
         return False
 
     def _hear(self, answers: Sequence[Answer]) -> None:
-        landed = [(parcel, answer) for answer in answers if (parcel := self._carrier.land(answer.tag))]
-        for parcel, outcomes, answer in [(parcel, self._read(parcel, answer), answer) for parcel, answer in landed]:
+        """What there is no time for in this round is heard in the next; until then, it is on its way."""
+        heard = []
+        for answer in answers:
+            if (parcel := self._carrier.flying_as(answer.tag)) and self._has_no_time_for(parcel):
+                self._unheard.append(answer)
+            elif parcel := self._carrier.land(answer.tag):
+                heard.append((parcel, self._read(parcel, answer), answer))
+        for parcel, outcomes, answer in heard:
             self._conclude(parcel, outcomes, answer)
             self._carrier.begin_next(parcel.target)  # only now, for it may have asked for a rest
+
+    def _has_no_time_for(self, parcel: Parcel) -> bool:
+        slug = parcel.target.plugin.slug
+        return self._barred.had_its_time(slug) and not self._barred.is_stuck(slug)
 
     def _read(self, parcel: Parcel, answer: Answer) -> Sequence[Outcome | None]:
         if answer.failure is not None:
@@ -166,7 +184,8 @@ class Outbox:
             return [None]
         if self._barred.is_stuck(parcel.target.plugin.slug):
             return reading.unread(parcel)
-        outcomes = reading.read(parcel, answer.response)
+        with self._barred.timed(parcel.target.plugin.slug):
+            outcomes = reading.read(parcel, answer.response)
         self._note_what_fails(parcel, outcomes)
         return outcomes
 

@@ -137,7 +137,10 @@ def test_any_one_identifier_is_enough(post: Post, named: dict[str, Any]) -> None
     assert post("track", event="A", **named).status_code == 200
 
 
-@pytest.mark.parametrize("said", ["undefined", " null ", "None", "NaN", "[object Object]", True, False])
+NOTHING = ["undefined", " null ", "None", "NaN", "nan", "<nil>", "[object Object]", True, False]
+
+
+@pytest.mark.parametrize("said", NOTHING)
 @pytest.mark.parametrize("field", ["externalId", "distinctId", "email", "userProperties.external_id"])
 def test_what_a_program_writes_for_nothing_names_nobody(post: Post, accept: Any, field: str, said: Any) -> None:
     """All who are called so would be one visitor, and all their events one event."""
@@ -152,7 +155,7 @@ def test_what_a_program_writes_for_nothing_names_nobody(post: Post, accept: Any,
     )
 
 
-@pytest.mark.parametrize("said", ["nullius", "Undefined Ltd", "NONE", "0", "none"])
+@pytest.mark.parametrize("said", ["nullius", "Undefined Ltd", "NONE", "0", "none", "Nan", "nana"])
 def test_what_only_looks_like_it_is_an_id(post: Post, accept: Any, said: str) -> None:
     assert post("track", event="Purchase", userId=said, externalId=said, distinctId=said).status_code == 200
     assert (accept.items[0].user_id, accept.items[0].external_id) == (said, said)
