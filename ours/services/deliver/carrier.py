@@ -113,7 +113,7 @@ class Carrier:
         elif target.sends_itself:
             self._pool.submit(tag, target.id, partial(_send, parcel, made, self._transport.network))
         else:
-            self._transport.submit(tag, request, events=len(parcel.tries))
+            self._transport.submit(tag, request, events=len(parcel.tries), once=not target.plugin.dedupes)
 
 
 def _send(parcel: Parcel, made: Request, network: Network) -> object:
