@@ -43,6 +43,7 @@ class _Watch:
     running = False
     seen = 0
     looks = 0
+    handle: int | None = None
 
     @classmethod
     def look(cls, _number: int, _frame: FrameType | None) -> None:
@@ -162,8 +163,14 @@ def _put(doors: Sequence[Callable[..., Any]]) -> None:
         setattr(room, name, door)
 
 
+def say_in(handle: int | None) -> None:
+    """Have the last words of a process that is ended so written to this file; None: to stderr."""
+    _Watch.handle = handle
+
+
 def _say_where_it_ends() -> None:
-    """The last words of a process that is ended so: the functions that it was in, and no values."""
-    if sys.__stderr__ is not None:
+    """The functions that it was in, and no values."""
+    where = sys.__stderr__ if _Watch.handle is None else _Watch.handle
+    if where is not None:
         with suppress(ValueError, OSError):  # it is closed, or no file
-            faulthandler.register(signal.SIGVTALRM, file=sys.__stderr__, all_threads=False, chain=True)
+            faulthandler.register(signal.SIGVTALRM, file=where, all_threads=True, chain=True)

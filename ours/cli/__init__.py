@@ -1,5 +1,6 @@
 """The command ``ours``. A verb imports what it needs when it runs, so that ``--help`` and completion are instant."""
 
+import faulthandler
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -50,6 +51,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
         processes.open_streams()
     _print_utf8()
+    faulthandler.enable()  # what crashes in C, be it a plugin's import, says where
     cli.main(args=args, prog_name="ours")
 
 

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from ours import ids, log, processes
+from ours import ids, lastwords, log, processes
 from ours.bootstrap import Ours
 from ours.errors import Busy
 from ours.jobs import stations
@@ -53,10 +53,11 @@ def run(settings: Settings, station: str) -> None:
     with closing(ours), known:
         processes.keep_memory()
         _ = ours.registry  # in the main thread: in one beside it, nothing would end a plugin that hangs
-        if station == "scheduler":
-            _schedule(ours)
-        else:
-            _work(ours, station)
+        with lastwords.kept(settings.home, ours.deliver.holder) if station != "route" else nullcontext():
+            if station == "scheduler":
+                _schedule(ours)
+            else:
+                _work(ours, station)
 
 
 def _work(ours: Ours, station: str) -> None:

@@ -41,7 +41,7 @@ class Transport:
     ``network`` is the way out for what is sent by others, under the same rules.
 
     Connections are kept and used again. When one turns out to have died before any of the answer came, the request is
-    sent once more on another, and never oftener: so the receiver may, rarely, see it twice.
+    sent once more on another, and never oftener: so the receiver may, rarely, see it twice. With ``once`` it is not.
     """
 
     def __init__(
@@ -69,10 +69,10 @@ class Transport:
         """Requests whose answer was not handed out yet."""
         return len(self._flying) + len(self._answers)
 
-    def submit(self, tag: str, request: requests.PreparedRequest, *, events: int = 1) -> None:
+    def submit(self, tag: str, request: requests.PreparedRequest, *, events: int = 1, once: bool = False) -> None:
         """Take ``request`` and return at once; ``wait`` sends it. ``tag`` must be unique among those in flight.
 
-        The more ``events`` it carries, the longer an answer is read.
+        The more ``events`` it carries, the longer an answer is read. ``once``: the receiver can't tell a repeat.
         """
         if tag in self._flying:
             raise ValueError(f"The tag {tag} is in flight already.")
@@ -85,7 +85,7 @@ class Transport:
             self._answers.append(Answer(tag, None, failure, Timing(0, 0)))
             return
         exchange = self._spare.pop() if self._spare else self._new_exchange()
-        exchange.load(tag, request, checked, self._limits.max_response + (events - 1) * _FOR_EACH_MORE)
+        exchange.load(tag, request, checked, self._limits.max_response + (events - 1) * _FOR_EACH_MORE, once=once)
         self._flying[tag] = exchange
         self._loop.add(exchange.handle)
 

@@ -18,7 +18,7 @@ from ours.transport.guard import Guard
 from ours.transport.outgoing import Outgoing
 
 IDLE_SECONDS = 30  # a connection that was idle for longer is not used again: the other side may have forgotten it
-MOST_SENDINGS = 2
+_IDLE_SECONDS_OF_ONCE = 1  # receivers close what rests, and what they close at this very moment is not sent again
 _NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE}
 # All else that fails before sending may do so for want of a file: a name's look-up, the check of a certificate.
 _SAYS_OF_THEM = {pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT}
@@ -51,12 +51,14 @@ class Exchange:
         for option, value in self._fixed_options(limits):
             self.handle.setopt(option, value)
 
-    def load(self, tag: str, request: requests.PreparedRequest, outgoing: Outgoing, room: int) -> None:
+    def load(
+        self, tag: str, request: requests.PreparedRequest, outgoing: Outgoing, room: int, *, once: bool = False
+    ) -> None:
         """Make the handle ready to send ``outgoing``, which is ``request`` as libcurl takes it.
 
-        ``room``: so many bytes of the answer's body are read.
+        ``room``: so many bytes of the answer's body are read. ``once``: it is not sent again on another connection.
         """
-        self.tag, self._request, self._room = tag, request, room
+        self.tag, self._request, self._room, self._once = tag, request, room, once
         self._lines.clear()
         self._chunks.clear()
         self._refused.clear()
@@ -71,6 +73,7 @@ class Exchange:
             setopt(pycurl.CUSTOMREQUEST, outgoing.method)
             if outgoing.method == "HEAD":
                 setopt(pycurl.NOBODY, 1)
+        setopt(pycurl.MAXAGE_CONN, _IDLE_SECONDS_OF_ONCE if once else IDLE_SECONDS)
         setopt(pycurl.HTTPHEADER, outgoing.headers)
         if outgoing.body is not None:
             setopt(pycurl.POSTFIELDS, outgoing.body)
@@ -94,6 +97,8 @@ class Exchange:
     def _failure(self, code: int, detail: str) -> Failure:
         # Counts over libcurl's own second try too, so what was sent on a lost connection is never forgotten.
         if self.handle.getinfo(pycurl.REQUEST_SIZE):
+            if code == pycurl.E_ABORTED_BY_CALLBACK:
+                detail = "the connection had been used before" if self._once else "sent twice, over such connections"
             return failures.after_sending(code, detail, self._lines)
         if self._refused and not self._opened:
             return failures.refused(self._refused)
@@ -115,9 +120,10 @@ class Exchange:
             return pycurl.SOCKET_BAD
 
     def _before_sending(self, *_addresses: object) -> int:
-        """Libcurl sends again, up to five times, when connections used before turn out to be dead. Once is enough."""
+        """Libcurl sends again, up to five times, when connections used before turn out to be dead. Once is enough; and
+        where the receiver can't tell a repeat, that is for somebody else to decide, for it may have been taken."""
         self._sendings += 1
-        return pycurl.PREREQFUNC_OK if self._sendings <= MOST_SENDINGS else pycurl.PREREQFUNC_ABORT
+        return pycurl.PREREQFUNC_OK if self._sendings <= (1 if self._once else 2) else pycurl.PREREQFUNC_ABORT
 
     def _write(self, chunk: bytes) -> int | None:
         left = self._room - self._body_bytes
@@ -137,7 +143,6 @@ class Exchange:
             (pycurl.USERAGENT, f"ours/{ours.__version__}"),
             (pycurl.CONNECTTIMEOUT_MS, round(limits.connect_timeout * 1000)),
             (pycurl.TIMEOUT_MS, round(limits.total_timeout * 1000)),
-            (pycurl.MAXAGE_CONN, IDLE_SECONDS),
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.CAINFO, limits.authorities),

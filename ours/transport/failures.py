@@ -35,8 +35,6 @@ def after_sending(code: int, detail: str, lines: list[bytes]) -> Failure:
     word, sentence = _TOO_LARGE_ANSWER if too_large else _after(code)
     if lines:
         sentence += f" It had begun to answer: {lines[0].decode('latin-1').strip()[:80]}."
-    if code == pycurl.E_ABORTED_BY_CALLBACK:
-        detail = "sent twice, over connections that had been used before"
     return Failure(word, _with(sentence, detail), arrived=True)
 
 

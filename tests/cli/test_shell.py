@@ -85,6 +85,15 @@ def test_what_is_printed_is_utf8_whatever_the_locale(tmp_path: Path, locale: dic
     assert "Büro ☕ 株" in run("source", "list")
 
 
+def test_a_plugin_whose_import_crashes_the_process_is_named(tmp_path: Path) -> None:
+    (tmp_path / "deadly.py").write_text("import ctypes\nctypes.string_at(0)\n")
+    given = {**os.environ, "OURS_HOME": str(tmp_path / "home"), "OURS_PLUGINS_DIR": str(tmp_path)}
+    words = [sys.executable, "-m", "ours", "plugin", "list"]
+    done = subprocess.run(words, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
+    assert done.returncode < 0
+    assert f'"{tmp_path}/deadly.py", line 2 in <module>' in done.stderr
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from ours.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

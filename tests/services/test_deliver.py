@@ -417,6 +417,22 @@ def test_an_ambiguous_try_is_held_where_the_destination_does_not_dedupe(
     assert (last(place).state, last(place).reason) == ("held", "ambiguous")
 
 
+@pytest.mark.parametrize(("dedupes", "seen", "ends"), [(False, 2, "held"), (True, 3, "delivered")])
+def test_what_a_broken_connection_took_is_sent_again_by_itself_only_where_repeats_are_dropped(
+    place: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, dedupes: bool, seen: int, ends: str
+) -> None:
+    found = place.registry.plugin("webhook")
+    monkeypatch.setattr(type(found), "dedupes", dedupes)
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    receiver.answer(reset=True, times=1)  # on the connection that is used again
+    place.track()
+    place.work()
+    assert len(receiver.requests) == seen
+    assert place.states() == ({"delivered": 1, ends: 1} if ends == "held" else {"delivered": 2})
+
+
 def test_what_was_held_for_a_missing_plugin_goes_on_when_it_is_back(
     place: Place, receiver: Receiver, sweep: Sweep
 ) -> None:

@@ -160,6 +160,7 @@ def test_the_schedule_holds_for_lost_leases_too(place: Place) -> None:
     [
         {"max_in_flight": 0},
         {"max_in_flight": "many"},
+        {"max_in_flight": 1.5},
         {"rate_limit": 0},
         {"rate_limit": "nan"},
         {"retry_schedule": []},

@@ -155,6 +155,21 @@ def test_a_request_on_a_connection_that_died_is_sent_again(receiver: Receiver, s
     assert len(receiver.requests) == 3
 
 
+def test_what_may_be_sent_once_alone_is_not_sent_again_on_another_connection(
+    receiver: Receiver, transport: Transport, prepare: Prepare, send: Send
+) -> None:
+    send(receiver.url)
+    receiver.answer(reset=True, times=1)
+    transport.submit("once", prepare(receiver.url), once=True)
+    (answer,) = transport.wait(10)
+    assert answer.failure is not None
+    assert (answer.failure.code, answer.failure.arrived) == ("connection_lost", True)
+    assert "the connection had been used before" in answer.failure.message
+    assert len(receiver.requests) == 2
+    transport.submit("once", prepare(receiver.url), once=True)
+    assert transport.wait(10)[0].failure is None
+
+
 def test_a_request_is_sent_twice_at_most(
     receiver: Receiver, transport: Transport, prepare: Prepare, fail: Fail
 ) -> None:

@@ -9,7 +9,7 @@ from requests import Request
 from ours.core.answer import Answer
 from ours.plugin import Network
 from ours.pool import Done, Pool
-from ours.services.deliver import reading
+from ours.services.deliver import faults, reading
 from ours.services.deliver.targets import Target
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
@@ -114,10 +114,15 @@ class Carrier:
         if not parcel.tries[0].live:
             self._sink.submit(tag, request)
         elif target.sends_itself:
-            self._pool.submit(tag, target.id, partial(_send, target, made, self._transport.network))
+            self._pool.submit(tag, target.id, partial(_send, parcel, made, self._transport.network))
         else:
-            self._transport.submit(tag, request, events=len(parcel.tries))
+            self._transport.submit(tag, request, events=len(parcel.tries), once=not target.plugin.dedupes)
 
 
-def _send(target: Target, made: Request, network: Network) -> object:
-    return reading.listed(target.plugin.send(made, target.settings, network))
+def _send(parcel: Parcel, made: Request, network: Network) -> object:
+    target = parcel.target
+
+    def send() -> object:
+        return reading.listed(target.plugin.send(made, target.settings, network))
+
+    return faults.owned("send", target.id, parcel.ids, send)

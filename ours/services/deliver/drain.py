@@ -14,6 +14,7 @@ from ours import clock, ids, log, timebox
 from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.deliver import letters
+from ours.services.deliver.crashes import Crashes
 from ours.services.deliver.health import Health
 from ours.services.deliver.letters import Sealed
 from ours.services.deliver.outbox import Outbox
@@ -48,6 +49,8 @@ class Deliver:
         self._room = Room(self._targets)
         self._health = Health(self._targets)
         self._settings = settings
+        self._crashes = Crashes(store, self._targets, self._health)
+        self._has_heard = False
         self._outbox = self._new_outbox()
         self._held: Mapping[str, str] = {}
         self._renewed = 0.0
@@ -80,6 +83,9 @@ class Deliver:
                 raise
 
     def _drain(self, stop: threading.Event, ends: float, bell: Bell | None, *, claim: bool) -> None:
+        if not self._has_heard:
+            self._crashes.hear(self._settings.home)
+            self._has_heard = True
         while not stop.is_set() and time.monotonic() < ends:
             self._wait_for_disk()
             self._outbox.collect(_TICK, bell)

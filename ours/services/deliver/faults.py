@@ -1,11 +1,18 @@
-"""What a plugin raised, told: the file, the line and its code. Never what the exception says, which may hold data."""
+"""What a plugin raised, told: the file, the line and its code. Never what the exception says, which may hold data.
 
-from ours import log
+And whose call it is that may end this process, noted for the next one.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from ours import lastwords, log
 from ours.plugin import Destination
 from ours.plugin.tracing import home_of, line_of
 
 _LONGEST = 250
 _logger = log.get("deliver")
+T = TypeVar("T")
 
 
 def told(code: str, plugin: Destination, verb: str, error: BaseException, *, dispatch: str = "") -> str:
@@ -14,3 +21,9 @@ def told(code: str, plugin: Destination, verb: str, error: BaseException, *, dis
     cause, place = type(error).__name__, ((line_of(error, home) if home else None) or "")[:_LONGEST]
     _logger.warning(code, plugin=plugin.slug, verb=verb, dispatch=dispatch, error=cause, place=place)
     return f"The plugin's {verb}() raised {cause}{f' ({place})' if place else ''}."
+
+
+def owned(verb: str, destination_id: int, dispatch_ids: Sequence[str], call: Callable[[], T]) -> T:
+    """``call()``, which is a plugin's. One dispatch is named; of many none is to blame."""
+    only = dispatch_ids[0] if len(dispatch_ids) == 1 else "-"
+    return lastwords.doing(f"{verb} {destination_id} {only}", call)

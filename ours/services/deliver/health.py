@@ -50,6 +50,11 @@ class Health:
             if verdicts and (set(verdicts) != {"worked"} or told_before):
                 self._judge(connection, destination_id, verdicts, now)
 
+    def blame(self, connection: Connection, destination_id: int, verdict: Verdict, now: int) -> None:
+        """Take note of a try that another worker did not live to tell of."""
+        self._windows.setdefault(destination_id, Window())
+        self._judge(connection, destination_id, [verdict], now)
+
     def _let_rest(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
         """Those that told us to slow down are left alone until they said, by all workers."""
         for destination_id in sorted({one.destination_id for one in finished if one.rests}):

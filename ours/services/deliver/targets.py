@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from ours.core.redact import Masker
 from ours.errors import Unsealable
 from ours.plugin import Destination, Rejected, Skipped, secrets_of
 from ours.plugin.destination import sends_itself
+from ours.plugin.tracing import home_of
 from ours.pool import THREADS
 from ours.registry import Registry
 from ours.services.destinations import backlog, limits
@@ -116,6 +118,11 @@ class Targets:
         :raises KeyError: otherwise.
         """
         return self._open[destination_id]
+
+    def home(self, slug: str) -> Path | None:
+        """Where a plugin's code is."""
+        plugin = self._registry.plugin(slug)
+        return home_of(type(plugin).__module__) if plugin else None
 
     def batches(self, destination_id: int) -> bool:
         target = self.get(destination_id)

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from requests import PreparedRequest, Request
@@ -14,7 +15,7 @@ from requests import PreparedRequest, Request
 from ours import timebox
 from ours.core.answer import Answer
 from ours.core.redact import Masker
-from ours.plugin import Destination, Outcome, Retry, SecretValue, Token, Unauthorized, secrets_of
+from ours.plugin import Outcome, Retry, SecretValue, Token, Unauthorized, secrets_of
 from ours.services.deliver import faults
 from ours.services.deliver.targets import Target
 from ours.services.deliver.tries import Try
@@ -60,7 +61,7 @@ class Tokens:
         if tag in self._waiting and one.live:
             self._waiting[tag].append(one)
             return False
-        asked = _guarded(target.plugin, "token_request", lambda: _prepared(target, now))
+        asked = _guarded(target, "token_request", lambda: _prepared(target, now))
         if asked is None:
             return True
         if not one.live:
@@ -109,7 +110,7 @@ class Tokens:
         response = answer.response
         if response is None:
             return Retry(_FAILED, "No access token could be fetched.")
-        said: object = _guarded(target.plugin, "read_token", lambda: target.plugin.read_token(response))
+        said: object = _guarded(target, "read_token", lambda: target.plugin.read_token(response))
         if isinstance(said, Token):
             sentence = "The plugin's read_token() gave no token that can be sent."
             return said if _is_of_use(said) else Unauthorized(_FAILED, sentence)
@@ -135,8 +136,8 @@ def _prepared(target: Target, now: int) -> PreparedRequest | None:
     return request.prepare()
 
 
-def _guarded(plugin: Destination, verb: str, ask: Callable[[], T]) -> T | Unauthorized:
+def _guarded(target: Target, verb: str, ask: Callable[[], T]) -> T | Unauthorized:
     try:
-        return timebox.limited(ask)
+        return faults.owned(verb, target.id, [], partial(timebox.limited, ask))
     except BaseException as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
-        return Unauthorized(_FAILED, faults.told(_FAILED, plugin, verb, error))
+        return Unauthorized(_FAILED, faults.told(_FAILED, target.plugin, verb, error))

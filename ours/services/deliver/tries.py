@@ -98,6 +98,10 @@ class Parcel:
             raise ValueError("The parcel has no request yet.")
         return self.made, self.request
 
+    @property
+    def ids(self) -> list[str]:
+        return [one.id for one in self.tries]
+
     def smaller(self, again: Sequence[Try]) -> list["Parcel"]:
         """The parcels in which ``again``, some of these tries, travel next: fewer in each than there were here."""
         rounds = self.rounds + 1
@@ -204,7 +208,7 @@ def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]
     """Have the plugin do its part, and see how long that takes."""
     one, begun = tries[0], time.perf_counter()
     try:
-        return timebox.limited(make)
+        return faults.owned(verb, one.target.id, [each.id for each in tries], partial(timebox.limited, make))
     except timebox.TooLong:
         _logger.warning("plugin_timeout", plugin=one.target.plugin.slug, verb=verb, dispatch=one.id)
         return Rejected(PLUGIN_TIMEOUT, too_long(verb))

@@ -29,9 +29,23 @@ class Limits:
     capped: bool = False
 
 
+_WHOLE = "Give a whole number from 1 to 1000."
+
+
+class _Whole(fields.Integer):
+    """1.5 is none, and not 1."""
+
+    def _validated(self, value: object) -> int:
+        if isinstance(value, float) and not value.is_integer():
+            raise self.make_error("invalid", input=value)
+        return super()._validated(value)
+
+
 class _Given(Schema):
-    max_in_flight = fields.Integer(
-        allow_none=True, validate=validate.Range(1, 1000, error="Give a whole number from 1 to 1000.")
+    max_in_flight = _Whole(
+        allow_none=True,
+        validate=validate.Range(1, 1000, error=_WHOLE),
+        error_messages={"invalid": _WHOLE},
     )
     rate_limit = fields.Float(
         allow_none=True, validate=validate.Range(0.01, 10_000, error="Give a number of tries a second, 0.01 to 10000.")

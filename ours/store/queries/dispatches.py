@@ -157,6 +157,12 @@ def claim(
     return sorted(rows)
 
 
+def in_hand_of(connection: Connection, dispatch_id: str, holder: str) -> Any | None:
+    """The dispatch's row, if ``holder`` has it in hand."""
+    columns = (_d.id, _d.mode, _d.attempts, _d.updated_at)
+    return connection.execute(select(*columns).where(_d.id == dispatch_id, _d.lease == holder)).one_or_none()
+
+
 _SETTLE = (
     "UPDATE dispatches SET state = {}, reason = {}, due_at = {}, spared = spared + {}, updated_at = {},"
     " lease = NULL, lease_until = NULL WHERE lease = {} AND id IN"

@@ -1,0 +1,147 @@
+"""What a process was doing for whom when a crash ended it, in a file that outlives it: who starts next reads it.
+
+A crash is one that the process itself could say something of: a segmentation fault, say, or a call that turned round in
+C until the kernel ended it. Whoever is killed from outside (kill -9, no memory left) says nothing.
+"""
+
+import faulthandler
+import fcntl
+import mmap
+import os
+import re
+import resource
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, NamedTuple, TypeVar
+
+from ours import processes, timebox
+
+_NAMES = "last-words.{}"
+_SLOT = struct.Struct("<Q248p")
+_SLOTS = 64
+_SIZE = _SLOT.size * (1 + _SLOTS)
+_FEWEST_FILES, _MOST_FILES = 256, 65_536
+_CURRENT = re.compile(r"^Current thread 0x([0-9a-f]+).*\n((?:  .*\n?)*)", re.MULTILINE)
+_FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
+_CAUSE = re.compile(r"^Fatal Python error: (.*)$", re.MULTILINE)
+T = TypeVar("T")
+
+
+class Frame(NamedTuple):
+    file: str
+    line: int
+    function: str
+
+
+class LastWords(NamedTuple):
+    """``who`` it was, what it was ``doing`` (empty: nothing of note), why it ended and where, innermost first."""
+
+    who: str
+    doing: str
+    cause: str
+    frames: list[Frame]
+
+
+class _Notes:
+    """A slot for each thread that does something; the first one says who we are."""
+
+    def __init__(self, handle: int, who: str) -> None:
+        os.ftruncate(handle, _SIZE)
+        self._page = mmap.mmap(handle, _SIZE)
+        self._free = deque(range(1, 1 + _SLOTS))
+        _SLOT.pack_into(self._page, 0, 0, who.encode())
+
+    def take(self, words: str) -> int:
+        """The slot that says so now; 0: none is left."""
+        try:
+            slot = self._free.popleft()
+        except IndexError:
+            return 0
+        _SLOT.pack_into(self._page, slot * _SLOT.size, threading.get_ident(), words.encode())
+        return slot
+
+    def clear(self, slot: int) -> None:
+        if slot:
+            _SLOT.pack_into(self._page, slot * _SLOT.size, 0, b"")
+            self._free.appendleft(slot)
+
+
+_notes: _Notes | None = None
+
+
+@contextmanager
+def kept(home: Path, who: str) -> Iterator[None]:
+    """Have this process leave its last words in ``home``, as ``who``. Where nothing can be written, it leaves none."""
+    global _notes
+    path = home / _NAMES.format(who.rpartition(":")[2])
+    try:
+        file = processes.lock_file(path)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with path.open("r+b") as pages:
+            _notes = _Notes(pages.fileno(), who)
+    except OSError:
+        yield
+        return
+    handle = _out_of_reach(file)
+    faulthandler.enable(handle)
+    timebox.say_in(handle)
+    os.register_at_fork(after_in_child=faulthandler.disable)
+    try:
+        yield
+    finally:
+        faulthandler.disable()
+        timebox.say_in(None)
+        _notes = None
+        with suppress(OSError):
+            os.close(handle)
+        path.unlink(missing_ok=True)
+        file.close()
+
+
+def _out_of_reach(file: IO[bytes]) -> int:
+    """A number for it that no other file gets, should a plugin close what is not its own: numbers are taken from below,
+    and what is said in a crash must not end up in the database."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = min(soft, _MOST_FILES) if soft != resource.RLIM_INFINITY else _MOST_FILES
+    return fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(highest, _FEWEST_FILES) - 1)
+
+
+def doing(words: str, call: Callable[[], T]) -> T:
+    """``call()``, noted for whoever may have to read it. Without ``kept`` nothing is noted; it costs 1 µs."""
+    notes = _notes
+    if notes is None:
+        return call()
+    slot = notes.take(words)
+    try:
+        return call()
+    finally:
+        notes.clear(slot)
+
+
+def left(home: Path) -> Iterator[LastWords]:
+    """What those left who ended, one after the other; each is taken away once it was taken note of."""
+    for path in sorted(home.glob(_NAMES.format("*"))):
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            if path.exists() and (words := _read(file.read())):
+                yield words
+            path.unlink(missing_ok=True)
+
+
+def _read(data: bytes) -> LastWords | None:
+    said = data[_SIZE:].decode(errors="replace")
+    thread = _CURRENT.search(said)
+    if not thread:
+        return None
+    slots = [_SLOT.unpack_from(data, number * _SLOT.size) for number in range(1 + _SLOTS)]
+    doing = next((words for ident, words in slots[1:] if ident == int(thread[1], 16)), b"")
+    cause = _CAUSE.search(said)
+    frames = [Frame(file, int(line), function) for file, line, function in _FRAME.findall(thread[2])]
+    return LastWords(slots[0][1].decode(), doing.decode(), cause[1] if cause else "It did not end", frames)

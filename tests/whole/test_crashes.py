@@ -1,0 +1,65 @@
+"""A plugin that crashes every worker is found out, and the others go on."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.receiver import Receiver
+from tests.whole.conftest import Server, until
+
+_PLUGIN = """
+import ctypes
+from ours.plugin import Destination, Endpoint, Request, Schema, hookimpl
+
+
+class _Posts(Destination):
+    label = "Posts"
+
+    class Settings(Schema):
+        url = Endpoint(required=True)
+
+    def build(self, delivery):
+        if delivery.event.name == "Poison" and self.slug == "builds":
+            ctypes.string_at(0)
+        return Request("POST", delivery.settings["url"], json={"id": delivery.id})
+
+
+class Builds(_Posts):
+    slug = "builds"
+    dedupes = True
+
+
+class Reads(_Posts):
+    slug = "reads"
+    dedupes = True
+
+    def read(self, response):
+        ctypes.string_at(0)
+
+
+@hookimpl
+def register_destinations():
+    return [Builds, Reads]
+"""
+
+
+def test_a_plugin_that_crashes_every_worker_stops_nobody_else(
+    make_server: Callable[..., Server], receiver: Receiver, tmp_path: Path
+) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "deadly.py").write_text(_PLUGIN)
+    server = make_server(allow_networks="127.0.0.0/8")
+    for slug in ("builds", "reads", "webhook"):
+        server.ours("destination", "add", slug, slug, "--set", f"url={receiver.url}/{slug}", "--event", "*",
+                    "--schedule", "1,1,1,1,1,1,1,1,1,1")  # fmt: skip
+    for number in range(19):
+        server.track("Purchase", userId=f"u{number}")
+    server.track("Poison")
+    until(lambda: server.ours("destination", "show", "reads")["status"] == "paused", within=120, every=1)
+    figures = until(
+        lambda: (found := server.balance())["delivered"] == 19 + 20 and found["held"] == 20 and found,
+        within=120, every=1,
+    )  # fmt: skip
+    assert (figures["rejected"], figures["exhausted"], figures["difference"]) == (1, 0, 0)
+    told = [line for line in server.log.read_text().splitlines() if '"plugin_crashed"' in line]
+    assert {json.loads(line)["place"].partition(", in ")[2] for line in told} == {"build", "read"}
