@@ -33,10 +33,13 @@ class Throttle:
             self._storage.reset()
         return self._by_window
 
-    def admits(self, address: str, email: str) -> bool:
-        """Count one try; False when there were too many. What an address is refused does not count for the email."""
-        name = email.strip().lower()[:_LONGEST_EMAIL]
-        return self._limiter.hit(PER_PLACE, "place", place_of(address)) and self._limiter.hit(PER_EMAIL, "email", name)
+    def admits(self, address: str, email: str, browser: str = "") -> bool:
+        """Count one try; False when there were too many. What a place is refused does not count for the email.
+
+        ``browser``: the name of one in which that email has signed in. It counts by itself, as a place and an email.
+        """
+        name, place = email.strip().lower()[:_LONGEST_EMAIL], browser or place_of(address)
+        return self._limiter.hit(PER_PLACE, "place", place) and self._limiter.hit(PER_EMAIL, "email", browser or name)
 
     def admits_password(self, person_id: int) -> bool:
         """Count one try to give one's old password: a session that was left open must not be a way to guess it."""

@@ -50,3 +50,11 @@ def test_whoever_has_a_network_of_addresses_has_no_more_tries_than_others() -> N
     for number in range(20):
         throttle.note_wrong_token(f"2001:db8::{number:x}")
     assert not throttle.may_try_token("2001:db8::ffff")
+
+
+def test_what_strangers_try_keeps_nobody_out_of_a_browser_they_signed_in_with() -> None:
+    throttle = Throttle()
+    strangers = [throttle.admits(f"192.0.2.{number}", "jane@example.com") for number in range(61)]
+    assert strangers == [True] * 60 + [False]
+    known = [throttle.admits("192.0.2.1", "jane@example.com", "a browser") for _ in range(11)]
+    assert known == [True] * 10 + [False]
