@@ -1,11 +1,13 @@
 """Signing in and out, and one's own password."""
 
+from contextlib import suppress
+
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import logout_user
 
 from ours import clock
-from ours.errors import Invalid
+from ours.errors import Busy, Invalid
 from ours.services.passwords import SHORTEST
 from ours.services.people import HalfWay, Person, TooManyCodes, wrong_code
 from ours.web.current import ours
@@ -92,6 +94,9 @@ def _code_form(problem: str) -> str:
 def sign_out() -> ResponseReturnValue:
     if request.form.get("everywhere"):
         ours().people.end_own_sessions(person().id)
+    else:
+        with suppress(Busy):  # the log has it; whoever wants out is let out
+            ours().people.sign_out(person().id, request.remote_addr or "")
     logout_user()
     session.clear()
     return redirect(url_for("show.sign_in"))
