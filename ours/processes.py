@@ -25,6 +25,7 @@ _STDERR = 2
 _SERVING = ("serve.lock", "web.lock")
 _WORKING = "worker-{}.lock"
 _lock_files = WeakSet[IO[bytes]]()
+_keeping = threading.Event()
 
 
 class AlreadyRunning(OursError):
@@ -110,16 +111,26 @@ def lock_file(path: Path) -> IO[bytes]:
 def keep_locks() -> None:
     """Leave no lock, from here on, to what is forked from this process: a plugin's child may outlive us, and who starts
     next would be told that we still run."""
-    os.register_at_fork(after_in_child=_let_go_of_locks)
+    _keeping.set()
+
+
+def share_locks() -> None:
+    """Leave them again: to children of our own, which hold them as long as they end."""
+    _keeping.clear()
 
 
 def _let_go_of_locks() -> None:
     """By putting the void in their place: their numbers stay taken, for the files still belong to somebody here."""
+    if not _keeping.is_set():
+        return
     void = os.open(os.devnull, os.O_WRONLY)
     for file in _lock_files:
         with suppress(OSError, ValueError):  # one that is closed
             os.dup2(void, file.fileno(), inheritable=False)
     os.close(void)
+
+
+os.register_at_fork(after_in_child=_let_go_of_locks)
 
 
 def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:

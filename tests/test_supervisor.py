@@ -1,12 +1,14 @@
 """The family of processes that ``ours serve`` starts, minds and ends; ``tests/whole`` has the real one."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,7 +17,7 @@ import pytest
 from ours import log, processes
 from ours.errors import SettingsInvalid
 from ours.settings import Settings
-from ours.supervisor import port, welcome
+from ours.supervisor import parts, port, welcome
 from ours.supervisor.family import Family
 from tests.fulldisk import FullDisk
 
@@ -91,6 +93,40 @@ def test_what_a_child_forks_and_leaves_behind_keeps_nobody_from_starting_anew(tm
         assert left.is_running()
     finally:
         left.kill()
+
+
+def test_what_a_plugin_forks_at_its_import_keeps_nobody_from_starting_anew(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
+    settings = make_settings()
+    lock, child = settings.home / "serve.lock", tmp_path / "child"
+    settings.plugins_dir.mkdir()
+    (settings.plugins_dir / "forks.py").write_text(
+        "import os, pathlib, time\n"
+        "if not (child := os.fork()):\n    time.sleep(600)\n    os._exit(0)\n"
+        f"pathlib.Path({str(child)!r}).write_text(str(child))\n"
+    )
+    with processes.exclusive(lock, "It"):
+        parts.prepare(settings)
+        left = psutil.Process(int(child.read_text()))
+        if not (own := os.fork()):  # a child of ours keeps it, as before
+            time.sleep(600)
+            os._exit(0)
+    try:
+        assert left.is_running()
+        with pytest.raises(processes.AlreadyRunning):
+            processes.exclusive(lock, "It")
+        _end(own)
+        processes.exclusive(lock, "It").close()
+    finally:
+        _end(own)
+        _end(left.pid)
+
+
+def _end(child: int) -> None:
+    with suppress(ChildProcessError, ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 def test_a_port_is_waited_for_while_the_one_before_ends(make_settings: Callable[..., Settings]) -> None:

@@ -191,5 +191,10 @@ def _document(error: OursError) -> Mapping[str, Any]:
 
 
 def dump(document: Any) -> str:
-    """A document as it is printed."""
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    """A document as it is printed. What is no text stands escaped: a caller's is not to steer the terminal."""
+    lines = json.dumps(document, ensure_ascii=False, indent=2).split("\n")
+    return "\n".join(line if line.isprintable() else _escaped(line) for line in lines)
+
+
+def _escaped(line: str) -> str:
+    return "".join(mark if mark.isprintable() else json.dumps(mark)[1:-1] for mark in line)

@@ -54,9 +54,11 @@ def list_(shell: Shell) -> None:
 @pass_shell
 def show(shell: Shell, name: str | None) -> None:
     """One source with its keys. NAME is its name or id; without it, the only one there is."""
+    from ours.core import subjects
     from ours.services.sources import working_key
 
     found = _find(shell, name)
+    shell.ours.audit.note_read(subjects.source(found.id), actor=ACTOR)
     keys = shell.ours.sources.keys(found.id)
     working = {name: working_key(keys, mode) for name, mode in (("key", "live"), ("testKey", "test"))}
     newest = {name: key.text.reveal() if key else None for name, key in working.items()}

@@ -76,7 +76,7 @@ class Audit:
 
     @needs("editor", "events:read")
     def note_read(self, subject: str, *, actor: Who) -> None:
-        """Write down that personal data was read in clear. Whoever can't be written down is shown nothing.
+        """Write down that personal data, or keys, were read in clear. Whoever can't be written down is shown nothing.
 
         :raises Busy: when the database can't be written.
         """

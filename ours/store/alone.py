@@ -1,14 +1,13 @@
 """Who is alone at a station: whoever holds a lock on a file in the data folder, or one that PostgreSQL keeps."""
 
 import fcntl
-import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from ours import processes
 
@@ -74,8 +73,9 @@ def by_transaction(connection: Connection, station: str) -> bool:
     return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_number(station)))))
 
 
-def _number(station: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"ours/{station}".encode()).digest()[:8], signed=True)
+def _number(station: str) -> ColumnElement[int]:
+    """Of the lock: the database may have another installation, in another schema."""
+    return func.hashtextextended(literal(f"ours/{station}/") + func.coalesce(func.current_schema(), ""), 0)
 
 
 def _idle(most: str) -> Select[Any]:

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+from ours import processes
 from ours.bootstrap import Ours
 from ours.jobs import worker
 from ours.settings import Settings
@@ -16,7 +17,9 @@ def prepare(settings: Settings) -> welcome.Greeting | None:
     """Migrate, and on the first start make somebody to sign in and something to send with."""
     with closing(Ours(settings)) as ours:
         ours.prepare()
+        processes.keep_locks()  # a plugin may fork while it is imported
         _ = ours.store.lookup, ours.registry, ours.route, ours.deliver, ours.sweep  # imported once, for all children
+        processes.share_locks()
         return welcome.first_start(ours)
 
 

@@ -17,7 +17,7 @@ import orjson
 
 from ours.errors import Busy
 from ours.web.body import Body, Late
-from ours.web.cutting import cut_silent
+from ours.web.cutting import Connections
 from ours.web.ingest.answers import HEADERS, Refusal
 from ours.web.later import Run
 
@@ -29,6 +29,7 @@ _HURRIED_SECONDS = 5
 _ANSWER_SECONDS = 30  # the longest that an answer takes
 _MOMENT = 0.01  # a body that is there takes less
 _MOST_HELD = 64 * 1024 * 1024
+_FULL_SECONDS = 10  # for so long a connection may be silent when there is no room for another
 
 Environ = dict[str, Any]
 
@@ -36,12 +37,14 @@ Environ = dict[str, Any]
 class Arriving:
     """Has ``run`` called with a ``Body`` to read from, of at most the ``largest`` that any address takes.
 
-    ``threads``, 2 or more, work; granian may have ``MOST_WAITING`` more. It listens at ``port``.
+    ``threads``, 2 or more, work; granian may have ``MOST_WAITING`` more, and has these ``connections``.
     """
 
-    def __init__(self, run: Run, *, threads: int, largest: int, port: int, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, run: Run, *, threads: int, largest: int, connections: Connections, seconds: float = SECONDS
+    ) -> None:
         self._run, self._threads, self.largest = run, threads, largest
-        self._port, self._seconds = port, seconds
+        self._connections, self._seconds = connections, seconds
         self._here = threading.local()  # has a seat in every thread that was seen before
         self._working = self._resting = 0
         self._extra = 0  # how many more than ``threads`` may work, for bodies keep so many
@@ -142,8 +145,12 @@ class Arriving:
             for given, since in [*self._since.items()]:
                 if since < due:
                     self._tell_late(given)
-            if self._late:
-                cut_silent(self._port, patience if hurried else patience + _ANSWER_SECONDS)
+            if self._late and hurried:
+                self._connections.cut_silent(patience)
+            elif self._connections.full:
+                self._connections.cut_silent(_FULL_SECONDS)
+            elif self._late:
+                self._connections.cut_silent(max(patience + _ANSWER_SECONDS, self._connections.resting))
 
     def _tell_late(self, given: Any) -> None:
         self._late.add(given)

@@ -5,6 +5,7 @@ import socket
 import stat
 import struct
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _OPEN_FILES = Path("/proc/self/fd")
@@ -12,13 +13,29 @@ _ESTABLISHED = 1
 _TCP_INFO = struct.Struct("=B43xI")  # its state, and how many ms ago we sent something
 
 
-def cut_silent(port: int, seconds: float) -> int:
-    """Cut the connections to ``port`` of this process over which nothing was sent for so long; how many there were.
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Those to ``port`` of this process: ``most`` at once. One may rest for ``resting`` seconds."""
 
-    Only Linux tells; elsewhere they stay. No answer takes so long; one that rests between two requests is cut, too.
-    """
-    files = [int(file.name) for file in _OPEN_FILES.iterdir()] if hasattr(socket, "TCP_INFO") else []
-    return sum(_cut(file, port, seconds) for file in files)
+    port: int
+    most: int
+    resting: float
+
+    @property
+    def full(self) -> bool:
+        """Whether there may be no room for another: as many files are open."""
+        return len(_open_files()) >= self.most
+
+    def cut_silent(self, seconds: float) -> int:
+        """Cut those over which nothing was sent for so long; how many there were.
+
+        Only Linux tells; elsewhere they stay. One that rests between two requests is cut, too.
+        """
+        return sum(_cut(file, self.port, seconds) for file in _open_files())
+
+
+def _open_files() -> list[int]:
+    return [int(file.name) for file in _OPEN_FILES.iterdir()] if hasattr(socket, "TCP_INFO") else []
 
 
 def _cut(file: int, port: int, seconds: float) -> bool:

@@ -14,6 +14,7 @@ from ours.bootstrap import Ours
 from ours.settings import Settings
 from ours.web import create_app, later
 from ours.web.arriving import MOST_WAITING, Arriving
+from ours.web.cutting import Connections
 from ours.web.ingest.views import LARGEST
 
 _DRAIN_SECONDS = 4
@@ -48,7 +49,8 @@ def run(settings: Settings) -> None:
         _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
         app = create_app(ours)
         largest = max(LARGEST, settings.max_batch_bytes)
-        later.allow(lambda run: Arriving(run, threads=threads, largest=largest, port=settings.port))
+        connections = Connections(settings.port, _MOST_AT_ONCE, settings.keep_alive_seconds)
+        later.allow(lambda run: Arriving(run, threads=threads, largest=largest, connections=connections))
         processes.keep_memory()
         return app
 

@@ -85,3 +85,12 @@ def test_what_a_caller_sent_can_not_steer_the_terminal(terminal: Terminal, ours:
     seen = terminal.run("event", "list").stdout
     assert "\x1b[2J" not in seen
     assert "[bold]" in seen
+
+
+def test_nor_where_a_program_reads_which_reads_what_was_sent(terminal: Terminal, ours: Ours, source: NewSource) -> None:
+    name = "a\x9b2J\x7f\u202e\U000e0041 \u00f6 \U0001f469\u200d\U0001f467"
+    take(ours, source, name, 2_000)
+    seen = terminal.run("--json", "event", "list").stdout
+    assert all(line.isprintable() for line in seen.split("\n"))
+    assert "\u00f6 \U0001f469" in seen
+    assert [one["event"] for one in terminal.json("event", "list")] == [name]

@@ -56,6 +56,7 @@ def test_rotating_shows_the_new_key_and_when_the_old_ones_end(terminal: Terminal
     assert turned["key"].startswith("test_")
     assert turned["oldKeysExpireAt"].endswith("Z")
     shown = terminal.json("source", "show", "Shop")
+    assert [one["actor"] for one in terminal.json("audit", "list", "--verb", "read")] == ["cli"]
     assert (shown["key"], shown["testKey"]) == (made["key"], turned["key"])
 
 

@@ -287,9 +287,9 @@ def test_neither_the_table_nor_the_audit_log_says_a_secret(
     entries = Audit(store).list()
     done = [(entry.verb, entry.actor) for entry in reversed(entries)][1:]
     assert done == [
-        ("set_second_factor", "jane@example.com"), ("sign_in", "jane@example.com"),
-        ("remove_second_factor", "jane@example.com"), ("set_second_factor", "jane@example.com"),
-        ("remove_second_factor", "tom@example.com"),
+        ("set_second_factor", "jane@example.com"), ("use_recovery", "jane@example.com"),
+        ("sign_in", "jane@example.com"), ("remove_second_factor", "jane@example.com"),
+        ("set_second_factor", "jane@example.com"), ("remove_second_factor", "tom@example.com"),
     ]  # fmt: skip
     set_up(factors, jane.id)
     with store.read() as connection:

@@ -24,6 +24,26 @@ def test_one_at_a_time_and_then_the_next(
     other.close()
 
 
+def test_who_has_another_schema_of_the_same_database_has_stations_of_its_own(
+    make_settings: Any, make_database_url: Callable[[str], str]
+) -> None:
+    url = make_database_url("postgresql")
+    first = Store(make_settings(database_url=url))
+    with first.write() as connection:
+        connection.execute(sa.text("CREATE SCHEMA other"))
+    other = Store(make_settings(database_url=f"{url}&options=-csearch_path%3Dother"))
+    try:
+        with first.alone("scheduler") as mine, other.alone("scheduler") as theirs, other.alone("scheduler") as second:
+            assert (mine, theirs, second) == (True, True, False)
+        with first.surely_alone("route") as mine, other.surely_alone("route") as theirs:
+            assert (mine, theirs) == (True, True)
+    finally:
+        with first.write() as connection:
+            connection.execute(sa.text("DROP SCHEMA other CASCADE"))
+        first.close()
+        other.close()
+
+
 def test_a_holder_whose_connection_is_cut_holds_nothing_more(
     make_settings: Any, make_database_url: Callable[[str], str]
 ) -> None:

@@ -5,6 +5,7 @@ import io
 import json
 import multiprocessing
 import os
+import queue
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -15,15 +16,21 @@ from typing import Any
 import pytest
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 
 from ours import processes
 from ours.errors import Busy
 from ours.web import arriving, later
 from ours.web.arriving import MOST_WAITING, Arriving
-from ours.web.cutting import cut_silent
+from ours.web.cutting import Connections
 
 LARGEST = 100_000
 forked = multiprocessing.get_context("fork")  # what is imported is there
+
+
+MOST = 400
+"""Connections at once."""
+NONE = Connections(1, most=10**9, resting=0)
 
 
 def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -44,11 +51,12 @@ def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 def serve(port: int, above: int) -> None:
     processes.bind_to_parent(above)
     parent = os.getpid()
-    arriving._ANSWER_SECONDS, arriving._MOST_HELD = 1, 1_000_000
+    arriving._ANSWER_SECONDS, arriving._FULL_SECONDS, arriving._MOST_HELD = 1, 1.0, 1_000_000
 
     def load(_: str) -> Any:
         processes.bind_to_parent(parent)
-        later.allow(lambda run: Arriving(run, threads=2, largest=LARGEST, port=port, seconds=1.2))
+        there = Connections(port, most=MOST, resting=0)
+        later.allow(lambda run: Arriving(run, threads=2, largest=LARGEST, connections=there, seconds=1.2))
         return application
 
     multiprocessing.set_start_method("fork", force=True)
@@ -60,7 +68,8 @@ def serve(port: int, above: int) -> None:
         http=HTTPModes.http1,
         blocking_threads=2 + MOST_WAITING,
         blocking_threads_idle_timeout=5,
-        backpressure=1024,
+        backpressure=MOST,
+        http1_settings=HTTP1Settings(header_read_timeout=600_000),
         workers_kill_timeout=1,
         log_enabled=False,
     ).serve(target_loader=load)
@@ -208,7 +217,7 @@ def test_a_body_may_be_read_in_parts() -> None:
         body = environ["wsgi.input"]
         parts.extend(body.read(size) for size in (2, 3, 50, 1, -1))
 
-    arrives = Arriving(run, threads=2, largest=100, port=1)
+    arrives = Arriving(run, threads=2, largest=100, connections=NONE)
     arrives(object(), {"CONTENT_LENGTH": "7", "wsgi.input": io.BytesIO(b"abcdefg")})
     arrives(object(), {"HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": io.BytesIO(b"abcdefg")})
     assert parts == [b"ab", b"cde", b"fg", b"", b""] * 2
@@ -234,6 +243,32 @@ def test_who_asked_and_then_says_too_much_can_say_it_all(connect: Any) -> None:
     assert all_of(connection).endswith(b"/next 0")
 
 
+def test_connections_that_say_nothing_make_room_when_there_is_none_for_others(port: int, connect: Any) -> None:
+    for number in range(MOST + 20):
+        connect(b"POST / HTTP/1.1\r\nX: " if number % 2 else b"")
+    for _ in range(2):
+        assert ask(port, "/other", b"x")[:2] == (200, "/other 1")
+
+
+class Told:
+    """Connections of which it is only kept how many seconds of silence end them."""
+
+    def __init__(self, resting: float, full: bool) -> None:
+        self.resting, self.full = resting, full
+        self.cut: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+    def cut_silent(self, seconds: float) -> None:
+        self.cut.put(seconds)
+
+
+@pytest.mark.parametrize(("resting", "full", "seconds"), [(75, False, 75), (0, False, 30.1), (75, True, 10)])
+def test_a_late_body_ends_no_connection_that_may_still_rest(resting: float, full: bool, seconds: float) -> None:
+    there: Any = Told(resting, full)
+    arrives = Arriving(lambda *_: None, threads=2, largest=1, connections=there, seconds=0.1)
+    arrives._late.add("somebody")
+    assert there.cut.get(timeout=60) == seconds
+
+
 def test_only_silent_connections_to_that_port_are_cut() -> None:
     with ExitStack() as opened:
         pairs = []
@@ -244,9 +279,9 @@ def test_only_silent_connections_to_that_port_are_cut() -> None:
         (port, near, far), (_, _, other) = pairs
         time.sleep(0.2)
         far.sendall(b"x")
-        assert cut_silent(port, 0.1) == 0
+        assert Connections(port, 2, 0).cut_silent(0.1) == 0
         time.sleep(0.2)
-        assert cut_silent(port, 0.1) == 1
+        assert Connections(port, 2, 0).cut_silent(0.1) == 1
         assert (near.recv(9), near.recv(9)) == (b"x", b"")
         other.sendall(b"y")
 
@@ -254,13 +289,13 @@ def test_only_silent_connections_to_that_port_are_cut() -> None:
 def test_looking_for_silent_connections_leaves_no_file_open(tmp_path: Path) -> None:
     with (tmp_path / "file").open("wb"), socket.create_server(("127.0.0.1", 0)) as listener:
         before = {*Path("/proc/self/fd").iterdir()}
-        cut_silent(listener.getsockname()[1], 0)
+        Connections(listener.getsockname()[1], 2, 0).cut_silent(0)
         assert {*Path("/proc/self/fd").iterdir()} == before
 
 
 def test_what_arrives_after_it_was_told_to_be_late_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its sender sends it again."""
-    monkeypatch.setattr(arriving, "cut_silent", lambda *_: 0)
+    monkeypatch.setattr(Connections, "cut_silent", lambda *_: 0)
     told, ran = [], []
 
     class Given:
@@ -275,6 +310,6 @@ def test_what_arrives_after_it_was_told_to_be_late_is_not_taken(monkeypatch: pyt
     def run(_: Any, environ: dict[str, Any]) -> None:
         ran.append(environ["wsgi.input"].read())
 
-    arrives = Arriving(run, threads=2, largest=100, port=1, seconds=0.1)
+    arrives = Arriving(run, threads=2, largest=100, connections=NONE, seconds=0.1)
     arrives(Given(), {"CONTENT_LENGTH": "5", "wsgi.input": Source()})
     assert (told, ran) == ([408], [])

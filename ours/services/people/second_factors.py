@@ -117,6 +117,8 @@ class SecondFactors:
             raise TooManyCodes
         left = factor.taking(code, now)
         queries.change_second_factor(connection, person_id, self._seal(person_id, left or factor.missed(now)))
+        if left and len(left.recovery) < len(factor.recovery):
+            person.noted(connection, "use_recovery", person_id)
         return left
 
     def _with(self, person_id: int, code: str, do: Callable[[Connection, Factor], None]) -> None:

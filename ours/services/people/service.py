@@ -159,6 +159,15 @@ class People:
         self._change(person.id, changes, "reset_password", actor)
         return password
 
+    def sign_out(self, person_id: int, address: str = "") -> None:
+        """Keep that they signed out, in the log and then in the audit log: their browser's cookie is all that ends.
+
+        :raises Busy: when the database can't be written.
+        """
+        _logger.info("signed_out", person=person_id, address=address)
+        with self._store.write() as connection:
+            persons.noted(connection, "sign_out", person_id)
+
     def end_own_sessions(self, person_id: int) -> Person:
         """Sign the person out everywhere, at their own wish."""
         return self._change(person_id, {"session": queries.ENDED}, "end_sessions", None)

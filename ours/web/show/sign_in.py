@@ -1,14 +1,17 @@
 """Signing in and out, and one's own password."""
 
+from contextlib import suppress
+
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import logout_user
 
 from ours import clock
-from ours.errors import Invalid
+from ours.errors import Busy, Invalid
 from ours.services.passwords import SHORTEST
 from ours.services.people import HalfWay, Person, TooManyCodes, wrong_code
 from ours.web.current import ours
+from ours.web.known import known_as, make_known
 from ours.web.security import begin_session
 from ours.web.show.back import UNSAVED, local_path
 from ours.web.show.door import page, person
@@ -25,7 +28,7 @@ def sign_in() -> ResponseReturnValue:
         return _form("")
     email = request.form.get("email", "")
     address = request.remote_addr or ""
-    if not throttle().admits(address, email):
+    if not throttle().admits(address, email, known_as(email)):
         return _form(_TOO_MANY), 429
     found = ours().people.sign_in(email, request.form.get("password", ""), address)
     if found is None:
@@ -71,7 +74,9 @@ def _come_in(found: Person, told: str = "") -> ResponseReturnValue:
     begin_session(found)
     for sentence in filter(None, (told, unsaved)):
         flash(sentence, "warn")
-    return redirect(local_path(request.args.get("next")) or url_for("show.overview"))
+    answer = redirect(local_path(request.args.get("next")) or url_for("show.overview"))
+    make_known(found.email, answer)
+    return answer
 
 
 def _form(problem: str) -> str:
@@ -89,6 +94,9 @@ def _code_form(problem: str) -> str:
 def sign_out() -> ResponseReturnValue:
     if request.form.get("everywhere"):
         ours().people.end_own_sessions(person().id)
+    else:
+        with suppress(Busy):  # the log has it; whoever wants out is let out
+            ours().people.sign_out(person().id, request.remote_addr or "")
     logout_user()
     session.clear()
     return redirect(url_for("show.sign_in"))

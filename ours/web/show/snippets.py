@@ -7,8 +7,10 @@ from textwrap import indent
 
 from flask import request
 
+from ours.core import subjects
 from ours.services.sources import Key
-from ours.web.show.door import may
+from ours.web.current import ours
+from ours.web.show.door import may, person
 
 TRACK = {"event": "Purchase", "userId": "user123", "properties": {"amount": 99.99, "product": "Premium Plan"}}
 IDENTIFY = {"userId": "user123", "userProperties": {"first_name": "John", "custom_properties": {"plan": "premium"}}}
@@ -83,6 +85,12 @@ def shown_key(key: Key) -> str:
     if key.unopened:
         return key.unopened.words
     return key.text.reveal() if may("editor") else f"{key.text.reveal()[:8]}…"
+
+
+def note_keys(source_id: int) -> None:
+    """Write down who is shown the keys of that source whole."""
+    if may("editor"):
+        ours().audit.note_read(subjects.source(source_id), actor=person().actor)
 
 
 def _curl(url: str, body: Mapping[str, object]) -> str:

@@ -9,7 +9,7 @@ from ours.services.sources import working_key
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.lanes import WINDOWS, side_by_side
-from ours.web.show.snippets import shown_key, snippets
+from ours.web.show.snippets import note_keys, shown_key, snippets
 from ours.web.show.verbs import SOURCE, SOURCE_OFFERS
 
 OVERLAPS = {"1 hour": 1, "1 day": 24, "7 days": 168, "30 days": 720}
@@ -47,6 +47,7 @@ def source(source_id: int) -> str:
 
 def show_source(source_id: int, errors: dict[str, list[str]]) -> str:
     found, now = ours().sources.get(source_id), clock.now_ms()
+    note_keys(source_id)
     keys = ours().sources.keys(source_id)
     return render_template(
         "sources/source.html",

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable
 from html import unescape
+from unittest import mock
 
 import pytest
 
 from ours import clock
 from ours.bootstrap import Ours
 from ours.core.deeds import VERBS
+from ours.errors import Busy
 from ours.services.tokens import SCOPES
 from tests.web.show.conftest import Browser
 
@@ -70,3 +72,37 @@ def test_an_entry_leads_to_what_it_is_about(admin: Browser, log: str) -> None:
     assert "/people" in addresses.values()
     for address in addresses.values():
         admin.page(address)
+
+
+@pytest.mark.parametrize("path", ["/sources/1", "/install?source=1&mode=test"])
+def test_who_is_shown_keys_whole_is_written_down(browser_of: Callable[[str], Browser], here: Ours, path: str) -> None:
+    made = here.sources.add("Shop", actor="cli")
+    assert made.test_key not in browser_of("viewer").page(path)
+    assert here.audit.latest("read", "source 1") is None
+    assert made.test_key in browser_of("editor").page(path)
+    entry = here.audit.latest("read", "source 1")
+    assert entry
+    assert entry.actor == "editor@example.com"
+
+
+def test_who_sends_a_test_event_to_a_destination_is_written_down(editor: Browser, here: Ours) -> None:
+    here.sources.add("Shop", actor="cli")
+    here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="cli")
+    editor.post("/destinations/1/test", event="Purchase")
+    entry = here.audit.latest("send", "source 1")
+    assert entry
+    assert (entry.actor, entry.detail["mode"]) == ("editor@example.com", "test")
+
+
+def test_who_signs_out_is_written_down_and_is_out_even_if_that_can_not_be(
+    browser_of: Callable[[str], Browser], here: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leaving = browser_of("viewer")
+    leaving.post("/sign-out")
+    entry = here.audit.latest("sign_out", "person 1")
+    assert entry
+    assert entry.detail == {"email": "viewer@example.com"}
+    other = browser_of("editor")
+    monkeypatch.setattr(here.people, "sign_out", mock.Mock(side_effect=Busy("The database can't be written.")))
+    assert other.post("/sign-out", follow=False).location == "/sign-in"
+    assert other.get("/").status_code == 302

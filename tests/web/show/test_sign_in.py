@@ -52,6 +52,30 @@ def test_guessing_is_slowed_down(stranger: Browser) -> None:
     assert answers == [401] * 10 + [429]
 
 
+def test_who_signed_in_before_gets_in_however_often_others_guess(app: Flask, here: Ours) -> None:
+    for email in ("ada@example.com", "bob@example.com"):
+        person, given = here.people.add(email, "viewer", actor="cli")
+        here.people.change_password(person.id, given, PASSWORD)
+    ada, others = Browser(app.test_client()), Browser(app.test_client())
+    assert ada.sign_in("ada@example.com", follow=False).status_code == 302
+    assert others.sign_in("bob@example.com", follow=False).status_code == 302
+    cookie = ada.client.get_cookie("ours_known", path="/sign-in")
+    assert cookie
+    assert (cookie.http_only, cookie.same_site) == (True, "Strict")
+    assert "ada" not in cookie.value
+    ada.post("/sign-out")
+    answers = [others.sign_in("ada@example.com", "guess").status_code for _ in range(11)]
+    assert answers[-1] == 429
+    assert others.sign_in("ada@example.com", follow=False).status_code == 429
+    assert ada.sign_in(" Ada@example.com", follow=False).location == "/"
+
+
+@pytest.mark.parametrize("planted", ["", "x", "x.y", "é.ü", "a" * 4000])
+def test_no_browser_makes_itself_known(stranger: Browser, planted: str) -> None:
+    stranger.client.set_cookie("ours_known", planted, path="/sign-in")
+    assert [stranger.sign_in("ada@example.com", "guess").status_code for _ in range(11)][-1] == 429
+
+
 def test_a_printed_password_must_be_changed_before_anything_else(stranger: Browser, here: Ours) -> None:
     first = here.people.first()
     assert first
