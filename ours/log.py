@@ -75,16 +75,28 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(lines),
+        logger_factory=structlog.WriteLoggerFactory(lines),  # a line and its end in one piece: others write, too
         cache_logger_on_first_use=False,
     )
-    if threading.excepthook is threading.__excepthook__:  # who has put one there wants to hear of it
-        threading.excepthook = _thread_failed
+    _hear_python()
     logging.basicConfig(level=max(least, logging.WARNING), handlers=[_strangers(lines, shared, last)], force=True)
 
 
+def _hear_python() -> None:
+    """What Python would print beside the log, with whatever it quotes. Who has put a hook there wants to hear of it."""
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _thread_failed
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
+    logging.captureWarnings(capture=True)
+
+
+def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+    """An exception where nobody can catch it: while an object is taken away, in a callback of a library in C."""
+    get("log").error("unraisable", exc_info=args.exc_value or args.exc_type)
+
+
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
-    """Python would print the traceback beside the log, with whatever the exception quotes."""
     if args.exc_type is not SystemExit and args.exc_value:
         name = args.thread.name if args.thread else None
         get("log").error("thread_failed", thread=name, exc_info=args.exc_value)
