@@ -10,7 +10,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
-    "unopened", "unfit", "database", "late", "clock",
+    "unopened", "unfit", "database", "late", "clock", "refused",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -22,6 +22,7 @@ _REMEDIES: dict[str, str] = {
     "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
+    "refused": "Callers get 503 and have to send again. Make room on the disk, or see why nothing is routed.",
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
     "plugin": "`ours plugin list` says why one is not loaded. Mend it or put it back, then start again: what runs"
     " has what was there when it started, whatever that list says now.",
@@ -135,8 +136,17 @@ def lost(faults: int) -> Concern:
 
 
 def disk(free_mb: int, least_mb: int) -> Concern:
-    after = "new events are refused" if free_mb < least_mb else f"below {least_mb:,} MB new events are refused"
+    after = f"below {least_mb:,} MB new events are refused"
     return Concern("disk", "", f"The data folder's disk is nearly full: {_roughly(free_mb)} are free; {after}.")
+
+
+def refused_for_disk(least_mb: int) -> Concern:
+    """A concern of its own: that the disk fills was told before, perhaps days ago."""
+    return Concern("refused", "disk", f"New events are refused: less than {least_mb:,} MB are free in the data folder.")
+
+
+def refused_for_backlog(most: int) -> Concern:
+    return Concern("refused", "backlog", f"New events are refused: {most:,} wait to be routed already.")
 
 
 def database(why: str, room: Sequence[str]) -> Concern:

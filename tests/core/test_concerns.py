@@ -35,7 +35,9 @@ def test_many_at_once_are_one_message_of_bounded_length() -> None:
         (concerns.balance(3), "3 decisions are missing"),
         (concerns.balance(-1_200), "1,200 decisions are too many"),
         (concerns.disk(987, 200), "980 MB are free; below 200 MB new events are refused"),
-        (concerns.disk(9, 200), "9 MB are free; new events are refused"),
+        (concerns.disk(9, 200), "9 MB are free; below 200 MB new events are refused"),
+        (concerns.refused_for_disk(200), "New events are refused: less than 200 MB are free"),
+        (concerns.refused_for_backlog(1_000), "New events are refused: 1,000 wait to be routed already"),
         (concerns.balance(1), "1 decision is missing"),
         (concerns.lost(1), "1 pair of event and destination is missing or stands twice"),
         (concerns.lost(2), "2 pairs of event and destination are missing or stand twice"),
@@ -67,6 +69,7 @@ def test_every_kind_has_a_remedy() -> None:
         concerns.lost(1), concerns.disk(1, 2), concerns.backlog(1, 2), concerns.plugin("crm", "No."),
         concerns.unfit(1, "Hook", "Its …"),
         concerns.expiring(1, "Hook", 1, 1), concerns.ambiguous(1, "Hook", 1), concerns.unopened("damaged", 1, 0),
+        concerns.refused_for_disk(1),
     ]  # fmt: skip
     assert all(concerns.remedy(one.kind) for one in made)
     assert len({one.kind for one in made}) == len(made)
