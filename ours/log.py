@@ -13,7 +13,7 @@ import structlog
 
 _MASK = "••••"
 _SELDOM_SECONDS = 10.0
-_MOST_SUBJECTS = 100
+_MOST_SUBJECTS = 1_000
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
 # It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
 _EMAIL = re.compile(r"(?<![^\s@\"'<>])[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
@@ -134,20 +134,25 @@ def get(room: str) -> structlog.stdlib.BoundLogger:
 
 
 class Seldom:
-    """For what would be said over and over, by something that is tried again all the time."""
+    """For what would be said over and over: ``most`` times in ten seconds of each subject."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
+        self._most = most
         self._due: dict[str, float] = {}
+        self._left: dict[str, int] = {}
         self._untold: Counter[str] = Counter()
 
     def times(self, subject: str) -> int:
-        """How many times it was since it was last said, this one among them; 0: it was said within ten seconds."""
+        """How many times it was since it was last said, this one among them; 0: it was said often enough."""
         now = time.monotonic()
         if len(self._due) > _MOST_SUBJECTS:
-            self._due.clear()
-            self._untold.clear()
+            for kept in (self._due, self._left, self._untold):
+                kept.clear()
         self._untold[subject] += 1
-        if now < self._due.get(subject, 0.0):
+        if now >= self._due.get(subject, 0.0):
+            self._due[subject], self._left[subject] = now + _SELDOM_SECONDS, self._most
+        left = self._left.get(subject, 0)
+        if left <= 0:
             return 0
-        self._due[subject] = now + _SELDOM_SECONDS
-        return self._untold.pop(subject)
+        self._left[subject] = left - 1
+        return self._untold.pop(subject, 1)
