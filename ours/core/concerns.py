@@ -1,6 +1,6 @@
 """What is not as it should be with an installation, in words that name no visitor; and how such a concern is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,7 +41,8 @@ _PLUGIN_DID = {
     "send_failed": "has a plugin that fails to send",
     "read_failed": "has a plugin that fails to read its answers",
 }
-_MOST_LINES = 20
+_MOST_LINES = 10
+"""Of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,12 @@ class News:
 
     @property
     def line(self) -> str:
-        said = self.said
-        return f"{said} {remedy(self.kind)}".rstrip() if self.stage in {"opened", "still"} else said
+        return f"{self.said} {self.advice}".rstrip()
+
+    @property
+    def advice(self) -> str:
+        """What to do while it lasts."""
+        return remedy(self.kind) if self.stage in {"opened", "still"} else ""
 
 
 def remedy(kind: str) -> str:
@@ -81,14 +86,32 @@ def remedy(kind: str) -> str:
 
 def title(news: Sequence[News]) -> str:
     """One line for all of it."""
-    first = news[0].said
+    first = _grouped(news)[0][0].said
     return first if len(news) == 1 else f"{first} (and {len(news) - 1} more)"
 
 
 def text(news: Sequence[News]) -> str:
-    """A line for each, so that what happens at once is one message."""
-    lines = [one.line for one in news[:_MOST_LINES]]
-    return "\n".join([*lines, *([f"… and {len(news) - _MOST_LINES} more."] if len(news) > _MOST_LINES else [])])
+    """What happens at once is one message: a line for each, and what to do once for each kind."""
+    return "\n".join(line for group in _grouped(news) for line in _lines(group))
+
+
+def _grouped(news: Sequence[News]) -> list[list[News]]:
+    """By kind, the rarest first: among hundreds of one kind nobody would see the other."""
+    groups: dict[tuple[str, str], list[News]] = {}
+    for one in news:
+        groups.setdefault((one.kind, one.stage), []).append(one)
+    return sorted(groups.values(), key=len)
+
+
+def _lines(group: Sequence[News]) -> Iterator[str]:
+    if len(group) == 1:
+        yield group[0].line
+        return
+    yield from (one.said for one in group[:_MOST_LINES])
+    if len(group) > _MOST_LINES:
+        yield f"… and {len(group) - _MOST_LINES:,} more."
+    if group[0].advice:
+        yield f"→ {group[0].advice}"
 
 
 def failing(destination_id: int, name: str, why: str) -> Concern:

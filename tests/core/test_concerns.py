@@ -23,10 +23,21 @@ def test_a_line_says_where_it_stands_and_what_to_do_while_it_lasts(stage: Stage,
 def test_many_at_once_are_one_message_of_bounded_length() -> None:
     many = [news(words=f"“Hook {number}” fails.") for number in range(50)]
     lines = concerns.text(many).splitlines()
-    assert len(lines) == 21
-    assert lines[-1] == "… and 30 more."
+    assert len(lines) == 12
+    assert lines[-2:] == ["… and 40 more.", f"→ {concerns.remedy('failing')}"]
     assert concerns.title(many) == "“Hook 0” fails. (and 49 more)"
     assert concerns.title(many[:1]) == "“Hook 0” fails."
+
+
+def test_what_is_rare_stands_before_hundreds_of_another_kind() -> None:
+    full = concerns.disk(9, 20)
+    many = [*(news() for _ in range(300)), News(full.kind, full.subject, "opened", full.words, 1_000)]
+    many += [news("resolved"), news("resolved")]
+    assert concerns.title(many) == f"{full.words} (and 302 more)"
+    lines = concerns.text(many).splitlines()
+    assert lines[0] == f"{full.words} {concerns.remedy('disk')}"
+    assert lines[1:3] == ["Resolved: “Hook” fails."] * 2
+    assert len(lines) == 15
 
 
 @pytest.mark.parametrize(

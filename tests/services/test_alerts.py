@@ -354,6 +354,24 @@ def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> No
     assert len(document["alerts"]) == len(document["text"].splitlines()) == 3
 
 
+def test_what_follows_within_a_minute_is_gathered_for_the_next_message(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    place = scripted(place)
+    for number in range(1, 7):
+        place.destinations.add("scripted", f"Hook {number}", {}, events=[], actor="cli")
+    alerts = alerts_of(alert_webhook=receiver.url)
+    for number in range(1, 7):
+        with place.store.write() as connection:
+            connection.execute(sa.update(destinations).where(destinations.c.id == number).values(breaker="open"))
+        alerts.run()
+        now.shift(9)
+    assert [len(document["alerts"]) for document in said(receiver)] == [1]
+    now.shift(10)
+    alerts.run()
+    assert [len(document["alerts"]) for document in said(receiver)] == [1, 5]
+
+
 def test_what_no_channel_took_is_told_later(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
 ) -> None:
