@@ -13,7 +13,7 @@ import structlog
 
 _MASK = "••••"
 _SELDOM_SECONDS = 10.0
-_MOST_SUBJECTS = 100
+_MOST_SUBJECTS = 1_000
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
 # It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
 _EMAIL = re.compile(r"(?<![^\s@\"'<>])[^\s@\"'<>]+@[^\s@\"'<>]+\.[A-Za-z]{2,}")
@@ -75,16 +75,28 @@ def configure(level: str = "INFO", style: str = "auto") -> None:
     structlog.configure(
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-        logger_factory=structlog.PrintLoggerFactory(lines),
+        logger_factory=structlog.WriteLoggerFactory(lines),  # a line and its end in one piece: others write, too
         cache_logger_on_first_use=False,
     )
-    if threading.excepthook is threading.__excepthook__:  # who has put one there wants to hear of it
-        threading.excepthook = _thread_failed
+    _hear_python()
     logging.basicConfig(level=max(least, logging.WARNING), handlers=[_strangers(lines, shared, last)], force=True)
 
 
+def _hear_python() -> None:
+    """What Python would print beside the log, with whatever it quotes. Who has put a hook there wants to hear of it."""
+    if threading.excepthook is threading.__excepthook__:
+        threading.excepthook = _thread_failed
+    if sys.unraisablehook is sys.__unraisablehook__:
+        sys.unraisablehook = _unraisable
+    logging.captureWarnings(capture=True)
+
+
+def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+    """An exception where nobody can catch it: while an object is taken away, in a callback of a library in C."""
+    get("log").error("unraisable", exc_info=args.exc_value or args.exc_type)
+
+
 def _thread_failed(args: threading.ExceptHookArgs) -> None:
-    """Python would print the traceback beside the log, with whatever the exception quotes."""
     if args.exc_type is not SystemExit and args.exc_value:
         name = args.thread.name if args.thread else None
         get("log").error("thread_failed", thread=name, exc_info=args.exc_value)
@@ -122,20 +134,25 @@ def get(room: str) -> structlog.stdlib.BoundLogger:
 
 
 class Seldom:
-    """For what would be said over and over, by something that is tried again all the time."""
+    """For what would be said over and over: ``most`` times in ten seconds of each subject."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = 1) -> None:
+        self._most = most
         self._due: dict[str, float] = {}
+        self._left: dict[str, int] = {}
         self._untold: Counter[str] = Counter()
 
     def times(self, subject: str) -> int:
-        """How many times it was since it was last said, this one among them; 0: it was said within ten seconds."""
+        """How many times it was since it was last said, this one among them; 0: it was said often enough."""
         now = time.monotonic()
         if len(self._due) > _MOST_SUBJECTS:
-            self._due.clear()
-            self._untold.clear()
+            for kept in (self._due, self._left, self._untold):
+                kept.clear()
         self._untold[subject] += 1
-        if now < self._due.get(subject, 0.0):
+        if now >= self._due.get(subject, 0.0):
+            self._due[subject], self._left[subject] = now + _SELDOM_SECONDS, self._most
+        left = self._left.get(subject, 0)
+        if left <= 0:
             return 0
-        self._due[subject] = now + _SELDOM_SECONDS
-        return self._untold.pop(subject)
+        self._left[subject] = left - 1
+        return self._untold.pop(subject, 1)

@@ -5,6 +5,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,7 @@ def as_it_was() -> Iterator[None]:
     root, ours = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     yield
+    logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.configure(**ours)
@@ -81,6 +83,53 @@ def test_a_thread_that_falls_is_told_in_the_log_without_addresses(style: str, mo
     assert "sender" in said
     told = said if style == "text" else json.loads(said)["exception"]
     assert "ValueError: invalid literal for int() with base 10: '••••'" in told
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_what_python_says_by_itself_is_in_the_log_without_addresses(
+    style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", lines := io.StringIO())
+    monkeypatch.setattr(sys, "unraisablehook", sys.__unraisablehook__)
+    log.configure(style=style)
+    _Falls()
+    warnings.warn("jane@example.com can't be read", stacklevel=1)
+    said = lines.getvalue()
+    if style == "json":
+        fall, warned = (json.loads(line) for line in said.splitlines())
+        assert (fall["event"], fall["level"], warned["room"]) == ("unraisable", "error", "py.warnings")
+        said = f"{fall['exception']}{warned['event']}"
+    assert "int() with base 10: '••••'" in said
+    assert "•••• can't be read" in said
+    assert "jane@" not in said
+
+
+class _Falls:
+    def __del__(self) -> None:
+        int("jane@example.com")
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_a_line_is_written_in_one_piece_so_that_no_other_stands_in_it(
+    style: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", pieces := _Pieces())
+    log.configure(style=style)
+    log.get("deliver").warning("destination_rests", said="y" * 20_000)
+    logging.getLogger("vendor").warning("hello")
+    assert [piece.count("\n") for piece in pieces.written] == [1, 1]
+    assert all(piece.endswith("\n") for piece in pieces.written)
+
+
+class _Pieces(io.StringIO):
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[str] = []
+
+    def write(self, text: str, /) -> int:
+        self.written.append(text)
+        return super().write(text)
 
 
 def test_the_level_holds_for_libraries_too(monkeypatch: pytest.MonkeyPatch) -> None:

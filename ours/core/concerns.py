@@ -1,6 +1,6 @@
 """What is not as it should be with an installation, in words that name no visitor; and how such a concern is told."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
-    "unopened", "unfit", "database", "late", "clock",
+    "unopened", "unfit", "database", "late", "clock", "refused",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -22,6 +22,7 @@ _REMEDIES: dict[str, str] = {
     "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
     "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
     "disk": "Make room, or lower OURS_MIN_FREE_MB.",
+    "refused": "Callers get 503 and have to send again. Make room on the disk, or see why nothing is routed.",
     "backlog": "Check that the route worker runs, and add processors or a faster disk.",
     "plugin": "`ours plugin list` says why one is not loaded. Mend it or put it back, then start again: what runs"
     " has what was there when it started, whatever that list says now.",
@@ -40,7 +41,8 @@ _PLUGIN_DID = {
     "send_failed": "has a plugin that fails to send",
     "read_failed": "has a plugin that fails to read its answers",
 }
-_MOST_LINES = 20
+_MOST_LINES = 10
+"""Of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,12 @@ class News:
 
     @property
     def line(self) -> str:
-        said = self.said
-        return f"{said} {remedy(self.kind)}".rstrip() if self.stage in {"opened", "still"} else said
+        return f"{self.said} {self.advice}".rstrip()
+
+    @property
+    def advice(self) -> str:
+        """What to do while it lasts."""
+        return remedy(self.kind) if self.stage in {"opened", "still"} else ""
 
 
 def remedy(kind: str) -> str:
@@ -80,14 +86,32 @@ def remedy(kind: str) -> str:
 
 def title(news: Sequence[News]) -> str:
     """One line for all of it."""
-    first = news[0].said
+    first = _grouped(news)[0][0].said
     return first if len(news) == 1 else f"{first} (and {len(news) - 1} more)"
 
 
 def text(news: Sequence[News]) -> str:
-    """A line for each, so that what happens at once is one message."""
-    lines = [one.line for one in news[:_MOST_LINES]]
-    return "\n".join([*lines, *([f"… and {len(news) - _MOST_LINES} more."] if len(news) > _MOST_LINES else [])])
+    """What happens at once is one message: a line for each, and what to do once for each kind."""
+    return "\n".join(line for group in _grouped(news) for line in _lines(group))
+
+
+def _grouped(news: Sequence[News]) -> list[list[News]]:
+    """By kind, the rarest first: among hundreds of one kind nobody would see the other."""
+    groups: dict[tuple[str, str], list[News]] = {}
+    for one in news:
+        groups.setdefault((one.kind, one.stage), []).append(one)
+    return sorted(groups.values(), key=len)
+
+
+def _lines(group: Sequence[News]) -> Iterator[str]:
+    if len(group) == 1:
+        yield group[0].line
+        return
+    yield from (one.said for one in group[:_MOST_LINES])
+    if len(group) > _MOST_LINES:
+        yield f"… and {len(group) - _MOST_LINES:,} more."
+    if group[0].advice:
+        yield f"→ {group[0].advice}"
 
 
 def failing(destination_id: int, name: str, why: str) -> Concern:
@@ -135,8 +159,17 @@ def lost(faults: int) -> Concern:
 
 
 def disk(free_mb: int, least_mb: int) -> Concern:
-    after = "new events are refused" if free_mb < least_mb else f"below {least_mb:,} MB new events are refused"
+    after = f"below {least_mb:,} MB new events are refused"
     return Concern("disk", "", f"The data folder's disk is nearly full: {_roughly(free_mb)} are free; {after}.")
+
+
+def refused_for_disk(least_mb: int) -> Concern:
+    """A concern of its own: that the disk fills was told before, perhaps days ago."""
+    return Concern("refused", "disk", f"New events are refused: less than {least_mb:,} MB are free in the data folder.")
+
+
+def refused_for_backlog(most: int) -> Concern:
+    return Concern("refused", "backlog", f"New events are refused: {most:,} wait to be routed already.")
 
 
 def database(why: str, room: Sequence[str]) -> Concern:

@@ -1,7 +1,7 @@
 """Flask, without what a backend's request does not need and would pay for, and with quick links for pages."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, has_request_context
 from flask.globals import request_ctx
@@ -9,9 +9,16 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map, MapAdapter, Rule
 
+from ours import log
+from ours.web import request_id
 from ours.web.admin import door
-from ours.web.ingest import astray
+from ours.web.ingest import astray, telling
 from ours.web.ingest.answers import Answer
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import StartResponse
 
 MOST = 2**63 - 1
 
@@ -23,6 +30,16 @@ class App(Flask):
         self.url_map.merge_slashes = False  # a redirect would have key and body sent again, to where Host says
         self._plain: dict[tuple[str, str], Rule] = {}
         self._linked: dict[tuple[str, ...], Rule | None] = {}
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: "StartResponse") -> Iterable[bytes]:
+        return super().wsgi_app(environ, request_id.told(environ, start_response))
+
+    def log_exception(self, exc_info: "tuple[type, BaseException, TracebackType] | tuple[None, None, None]") -> None:
+        """What a page broke by, under the name that the page tells."""
+        request = request_ctx.request
+        log.get("web.show").error(
+            "a request failed", request=request_id.of(request.environ), path=request.path, exc_info=exc_info
+        )
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Nothing here is asynchronous, so nothing needs to be asked whether it is."""
@@ -68,7 +85,9 @@ class App(Flask):
         """A backend that took the wrong address is told the right one, and a program that there is none; no page."""
         request = request_ctx.request
         if _is_astray(request):
-            return astray.refusal(request.path, request.method).response()
+            refusal = astray.refusal(request.path, request.method)
+            telling.refused(refusal)
+            return refusal.response()
         if request.path.startswith("/api/admin/"):
             return door.refusal(e)
         return super().handle_http_exception(e)

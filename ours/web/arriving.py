@@ -16,8 +16,10 @@ from typing import Any
 import orjson
 
 from ours.errors import Busy
+from ours.web import request_id
 from ours.web.body import Body, Late
 from ours.web.cutting import Connections
+from ours.web.ingest import telling
 from ours.web.ingest.answers import HEADERS, Refusal
 from ours.web.later import Run
 
@@ -50,7 +52,7 @@ class Arriving:
         self._extra = 0  # how many more than ``threads`` may work, for bodies keep so many
         self._all_wait = threading.Event()  # there may be no thread left for others
         self._calls: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._since: dict[Any, float] = {}  # when each body began to be waited for, by the object for its answer
+        self._since: dict[Any, float] = {}  # since when each body is waited for, by what its answer is given to
         self._late: set[Any] = set()  # those that were answered 408 and still keep a thread
         self._held = 0
         self._lock = threading.Lock()
@@ -68,7 +70,8 @@ class Arriving:
             self._rest()
 
     def _with_body(self, given: Any, environ: Environ) -> None:
-        environ["wsgi.input"] = body = Body(environ["wsgi.input"], _length(environ), given, self)
+        named = given, request_id.of(environ)
+        environ["wsgi.input"] = body = Body(environ["wsgi.input"], _length(environ), named, self)
         try:
             self._run(given, environ)
         except Late:
@@ -189,7 +192,14 @@ def _length(environ: Environ) -> int | None:
     return int(said[:16]) if said.isdecimal() and "HTTP_TRANSFER_ENCODING" not in environ else None
 
 
-def _refuse(given: Any, refusal: Refusal) -> None:
+def _refuse(named: tuple[Any, str], refusal: Refusal) -> None:
+    given, name = named
+    telling.refused(refusal, name)
     body = orjson.dumps(refusal.said())
-    headers = [*HEADERS, *(refusal.headers or {}).items(), ("Content-Length", str(len(body)))]
+    headers = [
+        *HEADERS,
+        *(refusal.headers or {}).items(),
+        (request_id.HEADER, name),
+        ("Content-Length", str(len(body))),
+    ]
     given.response_bytes(refusal.status, headers, body)

@@ -23,10 +23,21 @@ def test_a_line_says_where_it_stands_and_what_to_do_while_it_lasts(stage: Stage,
 def test_many_at_once_are_one_message_of_bounded_length() -> None:
     many = [news(words=f"“Hook {number}” fails.") for number in range(50)]
     lines = concerns.text(many).splitlines()
-    assert len(lines) == 21
-    assert lines[-1] == "… and 30 more."
+    assert len(lines) == 12
+    assert lines[-2:] == ["… and 40 more.", f"→ {concerns.remedy('failing')}"]
     assert concerns.title(many) == "“Hook 0” fails. (and 49 more)"
     assert concerns.title(many[:1]) == "“Hook 0” fails."
+
+
+def test_what_is_rare_stands_before_hundreds_of_another_kind() -> None:
+    full = concerns.disk(9, 20)
+    many = [*(news() for _ in range(300)), News(full.kind, full.subject, "opened", full.words, 1_000)]
+    many += [news("resolved"), news("resolved")]
+    assert concerns.title(many) == f"{full.words} (and 302 more)"
+    lines = concerns.text(many).splitlines()
+    assert lines[0] == f"{full.words} {concerns.remedy('disk')}"
+    assert lines[1:3] == ["Resolved: “Hook” fails."] * 2
+    assert len(lines) == 15
 
 
 @pytest.mark.parametrize(
@@ -35,7 +46,9 @@ def test_many_at_once_are_one_message_of_bounded_length() -> None:
         (concerns.balance(3), "3 decisions are missing"),
         (concerns.balance(-1_200), "1,200 decisions are too many"),
         (concerns.disk(987, 200), "980 MB are free; below 200 MB new events are refused"),
-        (concerns.disk(9, 200), "9 MB are free; new events are refused"),
+        (concerns.disk(9, 200), "9 MB are free; below 200 MB new events are refused"),
+        (concerns.refused_for_disk(200), "New events are refused: less than 200 MB are free"),
+        (concerns.refused_for_backlog(1_000), "New events are refused: 1,000 wait to be routed already"),
         (concerns.balance(1), "1 decision is missing"),
         (concerns.lost(1), "1 pair of event and destination is missing or stands twice"),
         (concerns.lost(2), "2 pairs of event and destination are missing or stand twice"),
@@ -67,6 +80,7 @@ def test_every_kind_has_a_remedy() -> None:
         concerns.lost(1), concerns.disk(1, 2), concerns.backlog(1, 2), concerns.plugin("crm", "No."),
         concerns.unfit(1, "Hook", "Its …"),
         concerns.expiring(1, "Hook", 1, 1), concerns.ambiguous(1, "Hook", 1), concerns.unopened("damaged", 1, 0),
+        concerns.refused_for_disk(1),
     ]  # fmt: skip
     assert all(concerns.remedy(one.kind) for one in made)
     assert len({one.kind for one in made}) == len(made)

@@ -159,3 +159,7 @@ def test_what_is_said_seldom_says_how_often_it_was(monkeypatch: pytest.MonkeyPat
     assert seldom.times("full") == 1
     now[0] += 11
     assert [seldom.times("away"), seldom.times("away")] == [3, 0]
+    often = log.Seldom(most=2)
+    assert [often.times("away") for _ in range(4)] == [1, 1, 0, 0]
+    now[0] += 11
+    assert [often.times("away") for _ in range(3)] == [3, 1, 0]

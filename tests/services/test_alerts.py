@@ -1,5 +1,6 @@
 """Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
 
+import shutil
 import socket
 import ssl
 import threading
@@ -227,9 +228,27 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     alerts = Alerts(place.store, place.registry, tight)
     alerts.run()
     found = {one.kind: one.words for one in alerts.list()}
-    assert set(found) == {"expiring", "backlog", "plugin", "disk"}
+    assert set(found) == {"expiring", "backlog", "plugin", "disk", "refused"}
     assert "1 dispatch on hold that is given up within 3 days" in found["expiring"]
     assert "SyntaxError" in found["plugin"]
+
+
+@pytest.mark.parametrize(("gauge", "warns", "refuses"), [("min_free_mb", None, 10**9), ("max_backlog", 2, 1)])
+def test_that_new_events_are_refused_is_told_though_what_led_to_it_was(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller,
+    gauge: str, warns: int | None, refuses: int,
+) -> None:  # fmt: skip
+    alerts = alerts_of(alert_webhook=receiver.url)
+    here = alerts._settings
+    place.track()
+    warns = warns or shutil.disk_usage(here.home).free // 2**21
+    for limit, states in ((warns, ["opened"]), (refuses, ["opened"]), (warns, []), (warns, ["resolved"])):
+        before = len(stages(receiver))
+        alerts._settings = replace(here, **{gauge: limit})  # type: ignore[arg-type]
+        alerts.run()
+        now.shift(61)
+        assert stages(receiver)[before:] == states
+    assert "New events are refused" in said(receiver)[1]["text"]
 
 
 def test_what_comes_and_goes_is_not_told_each_time(
@@ -237,8 +256,9 @@ def test_what_comes_and_goes_is_not_told_each_time(
 ) -> None:
     alerts = alerts_of(alert_webhook=receiver.url)
     here = alerts._settings
+    half = shutil.disk_usage(here.home).free // 2**21
     for number in range(120):  # an hour: a minute and a half of each
-        alerts._settings = replace(here, min_free_mb=10**9 if number % 6 < 3 else 0)
+        alerts._settings = replace(here, min_free_mb=half if number % 6 < 3 else 0)
         alerts.run()
         now.shift(30)
     assert stages(receiver) == ["opened", "resolved", "opened"]
@@ -331,7 +351,25 @@ def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> No
         replace(place.settings, min_free_mb=10**9, max_backlog=2, alert_webhook=receiver.url),
     ).run()  # fmt: skip
     (document,) = said(receiver)
-    assert len(document["alerts"]) == len(document["text"].splitlines()) == 2
+    assert len(document["alerts"]) == len(document["text"].splitlines()) == 3
+
+
+def test_what_follows_within_a_minute_is_gathered_for_the_next_message(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    place = scripted(place)
+    for number in range(1, 7):
+        place.destinations.add("scripted", f"Hook {number}", {}, events=[], actor="cli")
+    alerts = alerts_of(alert_webhook=receiver.url)
+    for number in range(1, 7):
+        with place.store.write() as connection:
+            connection.execute(sa.update(destinations).where(destinations.c.id == number).values(breaker="open"))
+        alerts.run()
+        now.shift(9)
+    assert [len(document["alerts"]) for document in said(receiver)] == [1]
+    now.shift(10)
+    alerts.run()
+    assert [len(document["alerts"]) for document in said(receiver)] == [1, 5]
 
 
 def test_what_no_channel_took_is_told_later(

@@ -48,7 +48,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
 
 def unwritten(error: Busy, settings: Settings) -> Concern:
     """That nothing can be written, and whether that is for want of room."""
-    return concerns.database(error.sentence, [one.words for one in _disk(settings)])
+    return concerns.database(error.sentence, [one.words for one in _disk(settings) if one.kind == "disk"])
 
 
 def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
@@ -89,6 +89,8 @@ def _backlog(connection: Connection, most: int) -> Iterator[Concern]:
     waiting = events.count_unrouted(connection)
     if waiting >= max(most // 2, 1):
         yield concerns.backlog(waiting, most)
+    if waiting >= most:
+        yield concerns.refused_for_backlog(most)
 
 
 def _late(connection: Connection, now: int) -> Iterator[Concern]:
@@ -133,3 +135,5 @@ def _disk(settings: Settings) -> Iterator[Concern]:
     free = shutil.disk_usage(settings.home).free // _MB
     if free < _DISK_MARGIN * settings.min_free_mb:
         yield concerns.disk(free, settings.min_free_mb)
+    if free < settings.min_free_mb:
+        yield concerns.refused_for_disk(settings.min_free_mb)

@@ -23,6 +23,8 @@ from ours.store.queries import counters, server
 _logger = log.get("alerts")
 _CALM = clock.MINUTE
 """It must be well for so long before an alert is closed; twice as long for each time that it was closed lately."""
+_BETWEEN = clock.MINUTE
+"""From one message to the next: where hundreds of destinations fail, they do so one after another."""
 _LATELY, _MOST_DOUBLED = clock.HOUR, 5
 _NO_TURN = "The database can't be written just now: whoever writes to it waits for another program."
 
@@ -109,7 +111,8 @@ class Alerts:
         now, ways = clock.now_ms(), list(channels(self._settings))
         with self._store.read() as connection:
             rows = queries.due(connection, now, now + AGAIN) if ways else []
-        if not rows:
+            last = queries.last_told(connection) if rows else None
+        if not rows or (last is not None and 0 <= now - last < _BETWEEN):
             return
         told = telling.tell(ways, rows, now)
         with self._store.write() as connection:

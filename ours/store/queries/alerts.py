@@ -29,6 +29,12 @@ def due(connection: Connection, now: int, farthest: int) -> Sequence[Any]:
     return connection.execute(select(alerts).where(DUE, which).order_by(_a.id)).all()
 
 
+def last_told(connection: Connection) -> int | None:
+    """When any was told; None: never."""
+    moment: int | None = connection.scalar(select(func.max(_a.told_at)))
+    return moment
+
+
 def latest(connection: Connection, limit: int) -> Sequence[Any]:
     """The newest, closed ones too."""
     return connection.execute(select(alerts).order_by(_a.id.desc()).limit(limit)).all()

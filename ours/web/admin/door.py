@@ -15,11 +15,13 @@ from ours.errors import Busy, Changed, Forbidden, Invalid, NotFound, OursError, 
 from ours.services import actors
 from ours.services.actors import Actor
 from ours.services.tokens import SCOPES
+from ours.web import request_id
 from ours.web.current import ours
 from ours.web.throttle import throttle
 
 LARGEST = 256 * 1024
 blueprint = Blueprint("admin", __name__, url_prefix="/api/admin/v1")
+_seldom = log.Seldom(most=20)
 _SENTENCES = {
     "not_found": "There is nothing at this address. docs/api.md lists all that there is.",
     "method_not_allowed": "This address takes another method: the Allow header names them.",
@@ -121,6 +123,9 @@ def _refuse(error: OursError, status: int, headers: Mapping[str, str] | None = N
     told: dict[str, Any] = {"error": str(error), "code": error.code}
     if isinstance(error, Invalid) and error.errors:
         told["errors"] = error.errors
+    if times := _seldom.times(error.code):
+        name = request_id.of(request.environ)
+        log.get("web.admin").info("refused", request=name, status=status, code=error.code, times=times)
     response = _answer(told, status)
     response.headers.update(headers or {})
     return response
@@ -168,5 +173,5 @@ def refusal(error: HTTPException) -> Response:
 def _broken(error: Exception) -> Response:
     if isinstance(error, HTTPException):
         return refusal(error)
-    log.get("web.admin").exception("a request failed")
+    log.get("web.admin").exception("a request failed", request=request_id.of(request.environ))
     return _answer({"error": "Something broke on our side. It was logged.", "code": "internal_error"}, 500)

@@ -70,6 +70,10 @@ ANSWERS: dict[str, Shape] = {
 }
 
 HEADERS: dict[str, Shape] = {
+    "X-Request-Id": {
+        "description": "What this request is called in the server's log: as it was sent, or made.",
+        "schema": _TEXT,
+    },
     "X-RateLimit-Limit": {"description": "Requests a second that the source may send.", "schema": _COUNT},
     "X-RateLimit-Remaining": {"description": "Requests that are left now.", "schema": _COUNT},
     "X-RateLimit-Reset": {"description": "Seconds until all of them are there again.", "schema": _COUNT},

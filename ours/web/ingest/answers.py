@@ -149,9 +149,9 @@ def unavailable(problem: Busy) -> Refusal:
     return Refusal("unavailable", problem.sentence, headers={"Retry-After": str(problem.retry_after)})
 
 
-def broken(error: Exception) -> Refusal:
-    """Something raised what nobody foresaw; the log has it."""
-    log.get("web.ingest").error("a request failed", exc_info=error)
+def broken(error: Exception, name: str) -> Refusal:
+    """Something raised what nobody foresaw; the log has it, with the request's ``name``."""
+    log.get("web.ingest").error("a request failed", request=name, exc_info=error)
     return Refusal("internal_error", "Something broke on our side. It was logged; send again later.")
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from flask import Response
+from flask import Response, request
 
 from ours import clock, log
 from ours.core.incoming import Incoming
 from ours.errors import Busy, Invalid
+from ours.web import request_id
 from ours.web.current import ours
-from ours.web.ingest.answers import Refusal, answer, listed
+from ours.web.ingest import telling
+from ours.web.ingest.answers import Refusal, answer, listed, unavailable
 from ours.web.ingest.schemas import BATCH_BODY, BATCH_ROW
 
 if TYPE_CHECKING:
@@ -29,12 +31,13 @@ def take(caller: "Caller", body: dict[str, Any]) -> Response:
     try:
         kept = _keep(caller, good) if good else []
     except Busy as problem:
-        return _unavailable(rows, problem)
+        return _unavailable(caller, rows, problem)
     results = [*_results(rows, iter(kept))]
     accepted = sum(result["success"] for result in results)
     failed = len(rows) - accepted
     if failed:
         ours().accept.refuse(caller, failed)
+        telling.rows_refused(caller.source_id, failed)
     said = _summary(accepted, results)
     if warnings := notices.all():
         said["warnings"] = listed(warnings)
@@ -73,7 +76,7 @@ def _keep(caller: "Caller", rows: Sequence[Incoming]) -> "list[Receipt | Invalid
 
 
 def _broken(error: Exception) -> Invalid:
-    log.get("web.ingest").error("a row failed", exc_info=error)
+    log.get("web.ingest").error("a row failed", request=request_id.of(request.environ), exc_info=error)
     return Invalid("Something about this row broke us. It was logged; the other rows are not touched by it.")
 
 
@@ -106,7 +109,9 @@ def _summary(accepted: int, results: list[Result]) -> Result:
     return {"success": accepted > 0, "accepted": accepted, "failed": len(results) - accepted, "results": results}
 
 
-def _unavailable(rows: Sequence[Row], problem: Busy) -> Response:
+def _unavailable(caller: "Caller", rows: Sequence[Row], problem: Busy) -> Response:
+    request.environ[telling.SOURCE] = caller.source_id
+    telling.refused(unavailable(problem))
     results = [
         _failed(index, row)
         if isinstance(row, Invalid)

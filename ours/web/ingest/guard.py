@@ -11,6 +11,7 @@ from ours.web.current import ours
 from ours.web.ingest import bodies
 from ours.web.ingest.answers import Refusal
 from ours.web.ingest.limits import Allowance, Limits
+from ours.web.ingest.telling import SOURCE
 
 if TYPE_CHECKING:
     from ours.services.accept import Caller
@@ -34,6 +35,7 @@ def serve(limit: int, work: Work) -> Response:
         response = work(caller, body)
     except (Refusal, Invalid):
         accept.refuse(caller)
+        request.environ[SOURCE] = caller.source_id
         raise
     if allowance:
         response.headers.update(allowance.headers)

@@ -7,7 +7,9 @@ import orjson
 from werkzeug.http import HTTP_STATUS_CODES
 
 from ours.errors import Busy
+from ours.web import request_id
 from ours.web.current import ours
+from ours.web.ingest import telling
 from ours.web.ingest.answers import Answer, broken, unavailable
 from ours.web.later import KEY, Give
 
@@ -30,17 +32,18 @@ class Late(Answer):
         self._accept, self._caller, self._incoming, self._say = ours().accept, caller, incoming, say
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        later = environ.get(KEY)
+        later, name = environ.get(KEY), request_id.of(environ)
         if later:
-            self._submit(later.postpone())
+            self._submit(later.postpone(), name)
             return []
-        status, headers, body = self._answer(self._wait())
+        status, headers, body = self._answer(self._wait(), name)
         start_response(f"{status} {HTTP_STATUS_CODES[status]}", headers)
         return [body]
 
-    def _submit(self, give: Give) -> None:
+    def _submit(self, give: Give, name: str) -> None:
         def tell(fate: "Fate") -> None:
-            give(*self._answer(fate))
+            status, headers, body = self._answer(fate, name)
+            give(status, [*headers, (request_id.HEADER, name)], body)
 
         try:
             self._accept.submit(self._caller, [self._incoming], tell)
@@ -53,10 +56,14 @@ class Late(Answer):
         except Exception as error:  # noqa: BLE001 - as above
             return error
 
-    def _answer(self, fate: "Fate") -> Whole:
+    def _answer(self, fate: "Fate", name: str) -> Whole:
         if not isinstance(fate, Exception):
             return self._whole(200, self._say(self._incoming, fate[0]), {})
-        refusal = unavailable(fate) if isinstance(fate, Busy) else broken(fate)
+        if isinstance(fate, Busy):
+            refusal = unavailable(fate)
+            telling.refused(refusal, name, self._caller.source_id)
+        else:
+            refusal = broken(fate, name)
         return self._whole(refusal.status, refusal.said(), refusal.headers or {})
 
     def _whole(self, status: int, said: Mapping[str, Any], headers: Mapping[str, str]) -> Whole:

@@ -82,7 +82,7 @@ def _taken(name: str, description: str, example: Any) -> Shape:
     shown = {name: {"value": example}}
     return {
         "description": description,
-        "headers": _headers(RATE_HEADERS),
+        "headers": _headers(("X-Request-Id", *RATE_HEADERS)),
         "content": _json(reference(f"{name}Answer"), shown),
     }
 
@@ -95,7 +95,7 @@ def _refused(status: int) -> Shape:
     }
     return {
         "description": " ".join(f"`{code}`: {problem.meaning}" for code, problem in problems.items()),
-        "headers": _headers(SENT_WITH.get(status, ())),
+        "headers": _headers(("X-Request-Id", *SENT_WITH.get(status, ()))),
         "content": _json(reference("error"), shown),
     }
 

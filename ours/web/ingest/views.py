@@ -7,8 +7,9 @@ from flask.blueprints import BlueprintSetupState
 
 from ours import clock
 from ours.errors import Busy, Invalid
+from ours.web import request_id
 from ours.web.current import ours
-from ours.web.ingest import astray, openapi
+from ours.web.ingest import astray, openapi, telling
 from ours.web.ingest.answers import Refusal, answer, broken, listed, unavailable
 from ours.web.ingest.batch import take
 from ours.web.ingest.guard import LIMITS, serve
@@ -85,19 +86,20 @@ def _identified(incoming: "Incoming", _: "Receipt") -> dict[str, Any]:
 
 @blueprint.errorhandler(Refusal)
 def _refused(refusal: Refusal) -> Response:
+    telling.refused(refusal)
     return refusal.response()
 
 
 @blueprint.errorhandler(Invalid)
 def _invalid(problem: Invalid) -> Response:
-    return Refusal("invalid_fields", str(problem), errors=problem.errors).response()
+    return _refused(Refusal("invalid_fields", str(problem), errors=problem.errors))
 
 
 @blueprint.errorhandler(Busy)
 def _busy(problem: Busy) -> Response:
-    return unavailable(problem).response()
+    return _refused(unavailable(problem))
 
 
 @blueprint.errorhandler(Exception)
 def _broken(error: Exception) -> Response:
-    return broken(error).response()
+    return broken(error, request_id.of(request.environ)).response()

@@ -6,6 +6,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from ours.errors import Busy, Forbidden, Invalid, NotFound, Unsealable
+from ours.web import request_id
 from ours.web.show.back import form_path
 from ours.web.show.door import blueprint, whoever
 
@@ -71,5 +72,6 @@ def _page(sentence: str | None, status: int, form: str | None = None, title: str
     usual_title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
     back = form_path() if request.method == "POST" and not form else None
     shown = {"title": "Nothing was saved" if form else title or usual_title, "sentence": sentence or usual,
-             "form": form, "back": back}  # fmt: skip
+             "form": form, "back": back,
+             "name": request_id.of(request.environ) if status == 500 else None}  # fmt: skip
     return render_template("errors/error.html", status=status, **shown), status

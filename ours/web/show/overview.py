@@ -21,9 +21,10 @@ from ours.web.show.door import may, page
 _MOST = 12
 _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "show.sources"}
-_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit", "late", "clock"}
+_GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit", "late", "clock", "refused"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
-          "unopened": "Secret keys", "ending": "Ends soon", "late": "Routing", "clock": "Clock"}  # fmt: skip
+          "unopened": "Secret keys", "ending": "Ends soon", "late": "Routing", "clock": "Clock",
+          "refused": "New events"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
