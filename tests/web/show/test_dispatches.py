@@ -175,13 +175,17 @@ def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
     page = editor.page(f"/events/{event_id}")
     jumps = page.split('aria-label="Destinations"')[1].split("</nav>")[0]
     assert jumps.count('<a href="#dispatch-') == jumps.count("sunk") == 6
-    assert all(f'id="dispatch-{jump}"' in page for jump in re.findall("#dispatch-([0-9a-f]+)", jumps))
+    assert jumps.count('<a href="#refused-') == jumps.count("stopped") == 6
+    assert all(f'id="{jump}"' in page for jump in re.findall('"#([^"]+)"', jumps))
     assert "<details open>" not in page
     assert page.count("<code>not_allowed</code>") == 1
     assert page.count("its allow list: Told nothing") == 5
     explained = editor.page(f"/events/{event_id}/explain")
     for one in re.findall(f"/events/{event_id}/explain#([0-9a-f]+)", page):
         assert f'id="{one}"' in explained
+    jumps = explained.split('aria-label="Destinations"')[1].split("</nav>")[0]
+    assert re.findall('"#([^"]+)"', jumps) == re.findall('<section class="card" id="([^"]+)"', explained)
+    assert jumps.count("<a ") == 12
     live = send("Purchase")
     work()
     assert editor.page(f"/events/{live}").count("<details open>") == 6, "of a live event, what failed is open"
