@@ -545,7 +545,9 @@ def test_the_install_page_waits_for_the_first_event_and_shows_it(editor: Browser
 
 def test_long_values_are_folded_and_whole_when_opened(editor: Browser, send: Send) -> None:
     text = "word " * 800
-    event_id = send(event_properties={"note": text, "sku": [f"sku-{number}" for number in range(250)], "few": [1, 2]})
+    event_id = send(
+        event_properties={"note": text, "sku": [f"sku-{number}" for number in range(250)], "few": [1, 2], "": 0}
+    )
     page = editor.page(f"/events/{event_id}")
     folded = re.findall(r'<details class="long"><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
     note, listed = folded
@@ -555,5 +557,6 @@ def test_long_values_are_folded_and_whole_when_opened(editor: Browser, send: Sen
     assert listed[0] == "250 entries"
     assert listed[1].count("<li>") == 250
     assert "<code>few[1]</code>" in page
+    assert "<code>&#34;&#34;</code>" in page, "a row without a head is nobody's value"
     shown = re.sub(r"</summary>.*?</details>", "", page, flags=re.DOTALL)
     assert "sku-1" not in shown
