@@ -296,7 +296,10 @@ def test_any_address_of_the_comparison_shows_some(editor: Browser, here: Ours, q
     assert "Side by side" in editor.page(f"/sources?{query}")
 
 
-def test_the_page_asks_as_often_however_many_sources_there_are(editor: Browser, here: Ours) -> None:
+@pytest.mark.parametrize(("path", "each"), [("/sources", 'class="lane"'), ("/playground", "· live</option>")])
+def test_the_page_asks_as_often_however_many_sources_there_are(
+    editor: Browser, here: Ours, path: str, each: str
+) -> None:
     counts = []
     for number in range(8):
         here.sources.add(f"Shop {number}", actor="cli")
@@ -304,7 +307,7 @@ def test_the_page_asks_as_often_however_many_sources_there_are(editor: Browser, 
             asked: list[str] = []
             note = partial(_note, asked)
             sa.event.listen(here.store.engine, "before_cursor_execute", note)
-            assert editor.page("/sources").count('class="lane"') == number + 1
+            assert editor.page(path).count(each) == number + 1
             sa.event.remove(here.store.engine, "before_cursor_execute", note)
             counts.append(len(asked))
     assert counts[0] == counts[1] < 8
