@@ -47,15 +47,16 @@ def find_events() -> ResponseReturnValue:
         event_id, dispatch_id = named
         return redirect(url_for("show.event", event_id=event_id, _anchor=dispatch_id and f"dispatch-{dispatch_id}"))
     events_too = _by_distinct_id(typed, given)
+    others = {name: value for name, value in given.items() if name not in {"visitor", "id"}}
     if fitting := [one.id for one in found if given.get("mode") in {None, one.mode}]:
         if events_too:
             address = url_for("show.events", id=",".join(events_too))
             flash(Markup(_TOO).format(address), "good")  # noqa: S704 - ids alone are written into it
-        return _shown(given | {"visitor": ",".join(fitting)})
+        return _shown(others | {"visitor": ",".join(fitting)})
     if len(events_too) == 1:
         return redirect(url_for("show.event", event_id=events_too[0]))
     if events_too:
-        return _shown(given | {"id": ",".join(events_too)})
+        return _shown(others | {"id": ",".join(events_too)})
     flash(_OTHER_MODE if found else _NOBODY, "warn")
     return _shown(given)
 

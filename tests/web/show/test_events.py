@@ -493,6 +493,8 @@ def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_awa
     assert _names(page) == ["Purchase"]
     assert f'<a href="/events?id={event_id}">see them</a>' in page
     assert _names(editor.page(f"/events?id={event_id},<b>")) == ["Order Paid"]
+    anew = editor.post("/events/find", follow=False, id=event_id, mode="live", who="u2").location
+    assert re.fullmatch(r"/events\?mode=live&visitor=[0-9a-f]{32}", anew), "what was found before is not asked for, too"
 
 
 @pytest.mark.parametrize(
