@@ -478,6 +478,9 @@ def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> N
     page.emulate_media(media="print")
     assert page.locator("th:visible").all_inner_texts() == columns
     assert "Visitor" in columns
+    page.set_viewport_size({"width": 794, "height": 1123})  # of A4
+    page.goto("/")
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_what_can_be_clicked_is_no_smaller_than_a_finger_may_miss(page: Page, seeded: Seeded) -> None:
