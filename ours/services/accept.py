@@ -152,8 +152,8 @@ class Accept:
 
     def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
         body = item.payload()
-        keyed = self._store.lookup.content
-        content = keyed(_said(item, body)) if item.distinct_id else event_id
+        lookup = self._store.lookup
+        content = lookup.content(_said(item, body)) if item.distinct_id else event_id
         if distinct_id:
             body["distinct_id"] = distinct_id
         return NewEvent(
@@ -166,7 +166,7 @@ class Accept:
             occurred_at=item.occurred_at,
             received_at=now,
             payload=self._store.sealer.seal(orjson.dumps(body), binding.event(event_id)),
-            hash=keyed(orjson.dumps([caller.mode, item.name, distinct_id])) if distinct_id else "",
+            hash=lookup.repeat(caller.mode, item.name, distinct_id) if distinct_id else "",
             content=content,
         )
 

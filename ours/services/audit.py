@@ -83,6 +83,16 @@ class Audit:
         with self._store.write() as connection:
             record(connection, actor, "read", subject)
 
+    @needs("viewer", "events:read")
+    def note_found(self, subjects_: Sequence[str], by: str, *, actor: Who) -> None:
+        """Write down that these were looked up ``by`` what may name a person.
+
+        :raises Busy: when the database can't be written.
+        """
+        with self._store.write() as connection:
+            for subject in subjects_:
+                record(connection, actor, "find", subject, {"by": by})
+
     @needs("editor")
     def note_sent(self, source_id: int, key_id: int, mode: str, *, actor: Who) -> None:
         """Write down that a person sends by hand with a source's key; the events look like those of its backend.

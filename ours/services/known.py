@@ -5,8 +5,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from ours import ids
+from ours.core.allow import name_key
 from ours.errors import NotFound
-from ours.store.queries import reading_dispatches, reading_events
+from ours.store import Lookup
+from ours.store.queries import events, reading_dispatches, reading_events, samples
+
+AMONG = 10_000
+"""The names of so many of the latest events are tried."""
+MOST = 12
+_MODES = ("live", "test")
 
 
 def event(connection: Connection, event_id: str) -> Any:
@@ -37,6 +44,22 @@ def named(connection: Connection, text: str) -> tuple[str, str | None] | None:
         return wanted, None
     row = reading_dispatches.one(connection, wanted)
     return (row.event_id, row.id) if row else None
+
+
+def by_distinct_id(
+    connection: Connection, lookup: Lookup, text: str, name: str | None = None, mode: str | None = None
+) -> list[str]:
+    """The ids of the events that came with this distinctId, the newest first, ``MOST`` at most.
+
+    It names an event only together with the event's name: that of each of the latest events is tried, or ``name``.
+    """
+    names = set(samples.spellings(connection, AMONG))
+    if name:
+        names = {name, *(each for each in names if name_key(each) == name_key(name))}
+    hashes = [lookup.repeat(each, one, text.strip()) for one in names for each in ([mode] if mode else _MODES)]
+    firsts = events.holders(connection, hashes).values()
+    ids_of = sorted((first.event_id for first in firsts), reverse=True)[:MOST]
+    return [row.id for row in reversed(reading_events.some(connection, ids_of))]
 
 
 def no_such(what: str, wanted: str) -> NotFound:

@@ -150,6 +150,10 @@ class Lookup:
         digest.update(data)
         return digest.hexdigest()
 
+    def repeat(self, mode: str, name: str, distinct_id: str) -> str:
+        """32 hex digits by which a second event of that name and ``distinct_id`` is known."""
+        return self.content(orjson.dumps([mode, name, distinct_id]))
+
 
 def key_hash(key: str) -> str:
     """SHA-256 of an ingest key: what look-up uses."""

@@ -311,6 +311,20 @@ def test_what_the_keyboard_has_reached_is_not_taken_away_by_what_comes(page: Pag
     expect(page.locator("#live")).to_have_text("Live")
 
 
+def test_a_list_that_gets_no_answer_does_not_say_that_it_is_live(page: Page, seeded: Seeded) -> None:
+    """While the server is away nothing new comes, and the hour looks quiet."""
+    page.goto("/events")
+    expect(page.locator("#live")).to_have_text("Live")
+    page.route("**/events/rows?*", lambda route: route.fulfill(status=503, body="busy"))
+    expect(page.locator("#live")).to_have_text("No answer")
+    page.unroute("**/events/rows?*")
+    page.route("**/events/rows?*", lambda route: route.abort())
+    page.wait_for_event("requestfailed")
+    expect(page.locator("#live")).to_have_text("No answer")
+    page.unroute("**/events/rows?*")
+    expect(page.locator("#live")).to_have_text("Live")
+
+
 def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Seeded) -> None:
     page.goto(f"/destinations/{seeded.destination_id}/mapping")
     for template in ("{{visitor.city}}", "{{visitor.zip}}"):
@@ -464,6 +478,9 @@ def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> N
     page.emulate_media(media="print")
     assert page.locator("th:visible").all_inner_texts() == columns
     assert "Visitor" in columns
+    page.set_viewport_size({"width": 794, "height": 1123})  # of A4
+    page.goto("/")
+    assert page.evaluate("[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_what_can_be_clicked_is_no_smaller_than_a_finger_may_miss(page: Page, seeded: Seeded) -> None:

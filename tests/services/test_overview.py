@@ -15,6 +15,7 @@ from ours import clock
 from ours.core.allow import name_key
 from ours.core.retry import TROUBLED
 from ours.errors import NotFound
+from ours.services import known
 from ours.services.overview import Filters, Overview, Row, Sieve, read_cursor
 from ours.services.replay import Filter
 from ours.services.visitors import finding
@@ -46,6 +47,30 @@ def test_an_identify_is_no_event_of_the_list(place: Place, overview: Overview) -
     place.identify(user_id="u1")
     assert not overview.recent_events().rows
     assert not overview.events_json()
+
+
+def test_a_distinct_id_finds_its_events_under_whatever_name_and_in_both_modes(place: Place, overview: Overview) -> None:
+    names = (("Purchase", "live"), ("purchase", "live"), ("Refund", "live"), ("Refund", "test"))
+    wanted = [place.track(name, mode, distinct_id="order-7").event_id for name, mode in names]
+    place.track("Refund", distinct_id="order-8")
+    purchases, refunds = wanted[:2], wanted[2:]
+    assert overview.by_distinct_id(" order-7 ") == wanted[::-1]
+    assert overview.by_distinct_id("order-7", name="PURCHASE") == purchases[::-1]
+    assert overview.by_distinct_id("order-7", mode="test") == refunds[1:]
+    assert overview.by_distinct_id("Order-7") == []
+    found = overview.recent_events(Filters(ids=tuple(wanted), mode="live"), limit=2)
+    assert {row.id for row in _walk(overview, Filters(ids=tuple(wanted), mode="live"), 2)} == set(wanted[:3])
+    assert found.older
+
+
+def test_under_a_name_that_was_not_seen_for_long_a_distinct_id_finds_its_event(
+    place: Place, overview: Overview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = place.track("Old", distinct_id="order-7", occurred_at=clock.now_ms() - clock.DAY)
+    place.track("New")
+    monkeypatch.setattr(known, "AMONG", 1)
+    assert overview.by_distinct_id("order-7") == []
+    assert overview.by_distinct_id("order-7", name="Old") == [old.event_id]
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

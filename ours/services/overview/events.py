@@ -25,9 +25,11 @@ _PART = 250
 @dataclass(frozen=True, slots=True)
 class Filters:
     """What a person narrows a list to: an exact name (capitals do not matter), a source, a mode, visitors, a window
-    of time (milliseconds; ``since`` belongs to it, ``until`` does not), and what only a look at each event tells.
+    of time (milliseconds; ``since`` belongs to it, ``until`` does not), these very events, and what only a look at each
+    event tells.
     """
 
+    ids: tuple[str, ...] = ()
     name: str | None = None
     source_id: int | None = None
     mode: str | None = None
@@ -89,6 +91,7 @@ def _narrowed(connection: Connection, filters: Filters) -> Narrowed:
     family = tuple(each for one in filters.visitors for each in queries.merged_into(connection, one))
     many = len(family) > queries.MOST_NAMED
     return Narrowed(
+        ids=filters.ids,
         name_key=name_key(filters.name) if filters.name else None,
         source_id=filters.source_id,
         mode=filters.mode,

@@ -83,6 +83,11 @@ class Overview:
         with self._store.read() as connection:
             return known.named(connection, text)
 
+    def by_distinct_id(self, text: str, name: str | None = None, mode: str | None = None) -> Sequence[str]:
+        """The events that came with this distinctId; see ``known.by_distinct_id``."""
+        with self._store.read() as connection:
+            return known.by_distinct_id(connection, self._store.lookup, text, name, mode)
+
     def pace(self) -> Pace:
         """How fast things go just now."""
         with self._store.read() as connection:

@@ -13,7 +13,7 @@ from ours.store.tables.events import UNROUTED
 from ours.store.tables.types import Id
 
 __all__ = ["FIRST_ASIDE", "WAITS", "Aside", "Connection", "First", "NewEvent", "Routed", "aside", "aside_after",
-           "count_unrouted", "insert_new", "mark_routed", "set_aside", "take_back", "unrouted"]  # fmt: skip
+           "count_unrouted", "holders", "insert_new", "mark_routed", "set_aside", "take_back", "unrouted"]  # fmt: skip
 
 
 class NewEvent(NamedTuple):
@@ -72,13 +72,14 @@ def _claim(connection: Connection, when: int, own: dict[str, First]) -> dict[str
     """
     values = [(hash_, first.event_id, first.content, when) for hash_, first in sorted(own.items())]
     claimed = bulk.insert(connection, "seen", ("hash", "event_id", "content", "received_at"), values, _FREE)
-    return own if claimed == len(own) else _holders(connection, list(own))
+    return own if claimed == len(own) else holders(connection, list(own))
 
 
 _SEEN = Prepared(select(seen.c.hash, seen.c.event_id, seen.c.content))
 
 
-def _holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
+def holders(connection: Connection, hashes: Sequence[str]) -> dict[str, First]:
+    """Which event came first with each of these guarded hashes."""
     return {row.hash: First(row.event_id, row.content) for row in _SEEN.among(connection, "hash", hashes)}
 
 

@@ -38,6 +38,7 @@ class Narrowed:
     that says where to: they are all among what is found wherever one of them may be meant.
     """
 
+    ids: tuple[str, ...] = ()
     name_key: str | None = None
     source_id: int | None = None
     mode: str | None = None
@@ -111,7 +112,7 @@ def _window(narrowed: Narrowed) -> Iterable[ColumnElement[bool]]:
 
 def _conditions(narrowed: Narrowed, steer: bool) -> Sequence[ColumnElement[bool]]:
     """The one that few events fit goes first. ``steer``: SQLite keeps no figures, so the others hide their index."""
-    found: list[ColumnElement[bool]] = []
+    found: list[ColumnElement[bool]] = [_e.id.in_(narrowed.ids)] if narrowed.ids else []
     if len(narrowed.visitors) == 1:
         found.append(_e.visitor_id == narrowed.visitors[0])
     elif narrowed.visitors:

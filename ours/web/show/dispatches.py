@@ -11,13 +11,14 @@ from ours.core.retry import TROUBLED, has_ended
 from ours.services.replay import FAILED, Filter, why_not
 from ours.web.current import ours
 from ours.web.show.door import page, person
-from ours.web.show.typed import read_number
+from ours.web.show.typed import read_moment, read_number
 
 AGES = {"1h": ("last hour", clock.HOUR), "24h": ("last 24 hours", clock.DAY), "7d": ("last 7 days", 7 * clock.DAY),
         "30d": ("last 30 days", 30 * clock.DAY)}  # fmt: skip
 MOST_AT_ONCE = 10_000
 _ROWS = 50
-_NAMES = ("state", "destination", "reason", "mode", "age")
+_NAMES = ("state", "destination", "reason", "mode", "age", "from", "to")
+_MOMENTS = ("from", "to")
 
 
 @page("/dispatches", "viewer")
@@ -49,7 +50,7 @@ def replay_many() -> ResponseReturnValue:
         places = {one.id: one.shown for one in ours().destinations.ever()}
         preview = ours().replay.preview(wanted)
         return render_template(
-            "dispatches/replay.html", given=given, preview=preview, most=MOST_AT_ONCE, ages=AGES,
+            "dispatches/replay.html", given=given, wanted=wanted, preview=preview, most=MOST_AT_ONCE, ages=AGES,
             ambiguous=ours().confirming.count(wanted), seen=clock.now_ms(),
             place=places.get(wanted.destination_id or 0),
             barred=[(count, why_not(reason)) for reason, count in preview.barred.items()],
@@ -112,16 +113,20 @@ def _given(values: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: value
         for name, value in given.items()
-        if value in fits.get(name, [value]) and (name != "destination" or read_number(value) is not None)
+        if value in fits.get(name, [value])
+        and (name != "destination" or read_number(value) is not None)
+        and (name not in _MOMENTS or read_moment(value) is not None)
     }
 
 
 def _filter(given: Mapping[str, str], states: frozenset[str] = frozenset(TROUBLED)) -> Filter:
     age = AGES.get(given.get("age", ""))
+    bounds = [read_moment(given.get("from")), clock.now_ms() - age[1] if age else None]
     return Filter(
         destination_id=int(given["destination"]) if "destination" in given else None,
         states=frozenset({given["state"]}) & states if "state" in given else states,
         reason=given.get("reason"),
-        since=clock.now_ms() - age[1] if age else None,
+        since=max((bound for bound in bounds if bound is not None), default=None),
+        until=read_moment(given.get("to")),
         mode=given.get("mode"),
     )

@@ -13,10 +13,11 @@ from ours.services.overview.views import STATES
 from ours.web.show.door import may
 from ours.web.show.typed import read_moment, read_number
 
-_NAMES = ("name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
+_NAMES = ("id", "name", "source", "mode", "visitor", "from", "to", "destination", "state", "property", "url")
 RARE = frozenset({"from", "to", "destination", "state", "property", "url"})
 _LONGEST = 400
 _MOST_VISITORS = 10
+_MOST_EVENTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +38,12 @@ def asked() -> Asked:
     said = request.values
     given = {name: value[:_LONGEST] for name in _NAMES if (value := said.get(name, "").strip())}
     mode = given.get("mode")
-    visitors = tuple(one for one in given.pop("visitor", "").split(",") if is_id(one))[:_MOST_VISITORS]
-    if visitors:
-        given["visitor"] = ",".join(visitors)
+    visitors = _ids(given, "visitor", _MOST_VISITORS)
+    events = _ids(given, "id", _MOST_EVENTS)
     return Asked(
         given,
         Filters(
+            ids=events,
             name=given.get("name"),
             source_id=read_number(given.get("source")),
             mode=mode if mode in {"live", "test"} else None,
@@ -52,6 +53,14 @@ def asked() -> Asked:
             sieve=_sieve(given, read_number(given.get("destination"))),
         ),
     )
+
+
+def _ids(given: dict[str, str], name: str, most: int) -> tuple[str, ...]:
+    """What is no id among them is left out, of ``given`` too."""
+    found = tuple(one for one in given.pop(name, "").split(",") if is_id(one))[:most]
+    if found:
+        given[name] = ",".join(found)
+    return found
 
 
 def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:

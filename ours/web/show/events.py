@@ -1,10 +1,12 @@
 """Recent Events, and the page of one event: what came, whose it was, where it went and why."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 
 import orjson
 from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from ours.core import subjects
 from ours.services.overview import Event, read_cursor
@@ -17,8 +19,9 @@ _ROWS = 50
 _READING = "reading"
 _NOBODY = (
     "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
-    " A distinctId that your backend chose is not looked for."
+    " A distinctId is looked for under the names that the latest events have: for an older one, say which Event."
 )
+_TOO = 'Whose it is stands below. Events came with this distinctId, too: <a href="{}">see them</a>.'
 _OTHER_MODE = "Somebody is named so, but not in this mode."
 
 
@@ -40,13 +43,30 @@ def find_events() -> ResponseReturnValue:
     if not typed:
         return _shown(given)
     found = ours().visitors.find(typed, actor=person().actor)
-    if fitting := [one.id for one in found if given.get("mode") in {None, one.mode}]:
-        return _shown(given | {"visitor": ",".join(fitting)})
     if named := ours().overview.named(typed):
         event_id, dispatch_id = named
         return redirect(url_for("show.event", event_id=event_id, _anchor=dispatch_id and f"dispatch-{dispatch_id}"))
+    events_too = _by_distinct_id(typed, given)
+    others = {name: value for name, value in given.items() if name not in {"visitor", "id"}}
+    if fitting := [one.id for one in found if given.get("mode") in {None, one.mode}]:
+        if events_too:
+            address = url_for("show.events", id=",".join(events_too))
+            flash(Markup(_TOO).format(address), "good")  # noqa: S704 - ids alone are written into it
+        return _shown(others | {"visitor": ",".join(fitting)})
+    if len(events_too) == 1:
+        return redirect(url_for("show.event", event_id=events_too[0]))
+    if events_too:
+        return _shown(others | {"id": ",".join(events_too)})
     flash(_OTHER_MODE if found else _NOBODY, "warn")
     return _shown(given)
+
+
+def _by_distinct_id(typed: str, given: Mapping[str, str]) -> Sequence[str]:
+    """It may be whose the event is, so that it was looked for is written down."""
+    found = ours().overview.by_distinct_id(typed, given.get("name"), given.get("mode"))
+    if found:
+        ours().audit.note_found([subjects.event(one) for one in found], "distinctId", actor=person().actor)
+    return found
 
 
 def _shown(given: dict[str, str]) -> ResponseReturnValue:

@@ -45,6 +45,8 @@ def overview() -> str:
     destinations, standing = here.destinations.list(), here.overview.lately()
     alerts, watched = here.alerts.list(), here.conservation.watched()
     told = {(one.kind, one.subject) for one in alerts}
+    sources = here.sources.list()
+    last = sorted(sources, key=lambda one: one.last_seen_at or 0, reverse=True)[:_MOST]
     concerns = [
         *_alerts(alerts, {one.id: one.name for one in destinations}),
         *_watch(watched),
@@ -62,7 +64,8 @@ def overview() -> str:
         listed_as_trouble=TROUBLED,
         watched=watched,
         chart=bars(here.overview.hours()),
-        sources=here.sources.list(),
+        sources=[one for one in sources if one in last],
+        sources_left_out=len(sources) - len(last),
         destinations=destinations,
         health=standing.health,
     )

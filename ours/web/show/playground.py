@@ -87,10 +87,11 @@ def playground() -> ResponseReturnValue:
 def _keys() -> dict[int, tuple[Source, Key]]:
     """The keys that work now, by id, each source's test key first."""
     found = {}
-    for source in ours().sources.list():
-        keys = ours().sources.keys(source.id) if source.status == "active" else ()
+    sources = [source for source in ours().sources.list() if source.status == "active"]
+    keys = ours().sources.keys_by_source(source.id for source in sources)
+    for source in sources:
         for mode in ("test", "live"):
-            if key := working_key(keys, mode):
+            if key := working_key(keys[source.id], mode):
                 found[key.id] = (source, key)
     return found
 

@@ -130,11 +130,25 @@ function isBusy(part) {
   return !getSelection().isCollapsed || Boolean(part.querySelector(":focus-visible"));
 }
 
+let answered = true;  // to the latest refresh
+
+function isPaused() {
+  return document.hidden || document.body.hasAttribute("data-paused");
+}
+
+function sayHowItGoes(part) {
+  if (!isPaused()) sayLive(isBusy(part) ? "Waits for you" : answered ? "Live" : "No answer");
+}
+
 document.addEventListener("htmx:beforeRequest", (event) => {
-  const paused = document.hidden || document.body.hasAttribute("data-paused");
-  const busy = isBusy(event.detail.elt);
-  if (!paused) sayLive(busy ? "Waits for you" : "Live");
-  if (paused || busy) event.preventDefault();
+  sayHowItGoes(event.detail.elt);
+  if (isPaused() || isBusy(event.detail.elt)) event.preventDefault();
+});
+
+// While the server is away, or answers that it can't, nothing new shows: that is not to be taken for a quiet hour.
+document.addEventListener("htmx:afterRequest", (event) => {
+  answered = event.detail.successful;
+  sayHowItGoes(event.detail.elt);
 });
 
 // What was asked for before the keyboard came, too, is left for the next time.

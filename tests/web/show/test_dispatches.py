@@ -6,7 +6,9 @@ from html import unescape
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
+from ours import clock
 from ours.bootstrap import Ours
 from ours.store.tables import dispatches
 from tests.receiver import Receiver
@@ -78,6 +80,30 @@ def test_filters_narrow_the_list_and_the_causes(
         page = editor.page(f"/dispatches?{query}")
         assert _listed(page) == []
         assert "Nothing fits" in page
+
+
+def test_what_was_made_between_two_moments_is_found_and_it_alone_is_replayed(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    start = clock.now_ms() - clock.HOUR
+    for name, minutes in (("Before", -20), ("Between", 5), ("After", 20)):
+        with time_machine.travel((start + minutes * clock.MINUTE) / 1000, tick=True):
+            send(name)
+            here.route.run()
+    work()
+    given = f"from={clock.iso(start)[:16]}&to={clock.iso(start + 10 * clock.MINUTE)[:16]}"
+    page = editor.page(f"/dispatches?state=rejected&age=7d&{given}")
+    assert _listed(page) == ["Between"]
+    asked = re.search(r'href="([^"]+)">Replay all that match', page)
+    assert asked
+    asked_first = editor.page(unescape(asked[1]))
+    assert "<b>1</b>" in asked_first
+    assert re.search(r"<dt>Made</dt><dd>from <time [^>]+>[^<]+</time> until before <time", asked_first)
+    form = dict(re.findall(r'<input type="hidden" name="(state|age|from|to)" value="([^"]+)">', asked_first))
+    assert "1 will be sent again" in editor.post("/dispatches/replay", **form).text
+    editor.post("/dispatches/replay", **form | {"to": "", "pace": "slow"})
+    assert re.search(r"rejected, made from <time [^>]+>[^<]+</time> *</td>", editor.page("/replays"))
+    assert _listed(editor.page("/dispatches?from=2026-13-41&to=x&state=rejected")) != []
 
 
 @pytest.mark.parametrize("query", ["state=sunk", "destination=x", "destination=99999999999", "age=9y", "before=zz"])
@@ -177,13 +203,17 @@ def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
     page = editor.page(f"/events/{event_id}")
     jumps = page.split('aria-label="Destinations"')[1].split("</nav>")[0]
     assert jumps.count('<a href="#dispatch-') == jumps.count("sunk") == 6
-    assert all(f'id="dispatch-{jump}"' in page for jump in re.findall("#dispatch-([0-9a-f]+)", jumps))
+    assert jumps.count('<a href="#refused-') == jumps.count("stopped") == 6
+    assert all(f'id="{jump}"' in page for jump in re.findall('"#([^"]+)"', jumps))
     assert "<details open>" not in page
     assert page.count("<code>not_allowed</code>") == 1
     assert page.count("its allow list: Told nothing") == 5
     explained = editor.page(f"/events/{event_id}/explain")
     for one in re.findall(f"/events/{event_id}/explain#([0-9a-f]+)", page):
         assert f'id="{one}"' in explained
+    jumps = explained.split('aria-label="Destinations"')[1].split("</nav>")[0]
+    assert re.findall('"#([^"]+)"', jumps) == re.findall('<section class="card" id="([^"]+)"', explained)
+    assert jumps.count("<a ") == 12
     live = send("Purchase")
     work()
     assert editor.page(f"/events/{live}").count("<details open>") == 6, "of a live event, what failed is open"

@@ -14,6 +14,7 @@ import pytest
 
 from ours import clock
 from ours.bootstrap import Ours
+from ours.core import subjects
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -462,7 +463,38 @@ def test_the_id_of_an_event_or_of_a_dispatch_leads_to_it(editor: Browser, here: 
     answer = editor.post("/events/find", follow=False, who=f" {dispatch.id} ")
     assert answer.location == f"/events/{event_id}#dispatch-{dispatch.id}"
     assert editor.post("/events/find", follow=False, who="0" * 32).location == "/events"
-    assert "A distinctId that your backend chose is not looked for." in editor.page("/events")
+
+
+def test_a_distinct_id_leads_to_its_event_and_that_it_was_looked_for_is_written_down(
+    browser_of: Callable[[str], Browser], here: Ours, send: Send
+) -> None:
+    viewer = browser_of("viewer")
+    event_id = send(distinct_id="order-7")
+    assert viewer.post("/events/find", follow=False, who=" order-7").location == f"/events/{event_id}"
+    assert here.audit.latest("find", subjects.event(event_id))
+    second = send("Refund", "test", distinct_id="order-7")
+    answer = viewer.post("/events/find", follow=False, source="1", who="order-7")
+    assert answer.location == f"/events?source=1&id={second},{event_id}"
+    page = viewer.page(answer.location)
+    assert _names(page) == ["Refund", "Purchase"]
+    assert "order-7" not in answer.location + page
+    assert viewer.post("/events/find", follow=False, mode="test", who="order-7").location == f"/events/{second}"
+    page = viewer.post("/events/find", name="Visit", who="order-7").text
+    assert "A distinctId is looked for under the names that the latest events have" in page
+
+
+def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_away(
+    editor: Browser, send: Send, work: Work
+) -> None:
+    send(user_id="77")
+    event_id = send("Order Paid", user_id="u2", distinct_id="77")
+    work()
+    page = editor.post("/events/find", who="77").text
+    assert _names(page) == ["Purchase"]
+    assert f'<a href="/events?id={event_id}">see them</a>' in page
+    assert _names(editor.page(f"/events?id={event_id},<b>")) == ["Order Paid"]
+    anew = editor.post("/events/find", follow=False, id=event_id, mode="live", who="u2").location
+    assert re.fullmatch(r"/events\?mode=live&visitor=[0-9a-f]{32}", anew), "what was found before is not asked for, too"
 
 
 @pytest.mark.parametrize(
@@ -515,7 +547,9 @@ def test_the_install_page_waits_for_the_first_event_and_shows_it(editor: Browser
 
 def test_long_values_are_folded_and_whole_when_opened(editor: Browser, send: Send) -> None:
     text = "word " * 800
-    event_id = send(event_properties={"note": text, "sku": [f"sku-{number}" for number in range(250)], "few": [1, 2]})
+    event_id = send(
+        event_properties={"note": text, "sku": [f"sku-{number}" for number in range(250)], "few": [1, 2], "": 0}
+    )
     page = editor.page(f"/events/{event_id}")
     folded = re.findall(r'<details class="long"><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
     note, listed = folded
@@ -525,5 +559,6 @@ def test_long_values_are_folded_and_whole_when_opened(editor: Browser, send: Sen
     assert listed[0] == "250 entries"
     assert listed[1].count("<li>") == 250
     assert "<code>few[1]</code>" in page
+    assert "<code>&#34;&#34;</code>" in page, "a row without a head is nobody's value"
     shown = re.sub(r"</summary>.*?</details>", "", page, flags=re.DOTALL)
     assert "sku-1" not in shown

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from ours import clock
 from ours.bootstrap import Ours
+from ours.core.incoming import Incoming
 from ours.store.tables import checks, destinations, dispatches, tokens
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
@@ -102,6 +103,17 @@ def test_of_many_concerns_the_grave_stand_first_and_the_most_are_folded(editor: 
         "<bdi>Idle 0</bdi></a> has an empty allow list"
     )
     assert "<bdi>Idle 13</bdi></a> has an empty allow list" in folded
+
+
+def test_of_many_sources_those_seen_last_are_listed(editor: Browser, here: Ours) -> None:
+    keys = [here.sources.add(f"Shop {number:02}", actor="cli").live_key for number in range(14)]
+    caller = here.accept.authenticate(keys[13])
+    assert caller
+    here.accept.accept(caller, [Incoming(name="Purchase", occurred_at=clock.now_ms(), user_id="u1")])
+    page = editor.page("/")
+    listed = page.split('id="by-source"')[1].split('id="by-destination"')[0]
+    assert re.findall(r"<bdi>Shop (\d+)</bdi>", listed) == [*(f"{number:02}" for number in range(11)), "13"]
+    assert '<a href="/sources">And 2 more</a>' in listed
 
 
 def test_a_missing_plugin_is_told_once(editor: Browser, here: Ours) -> None:

@@ -162,6 +162,22 @@ def test_the_playgrounds_consent_is_one_that_rules_ask(editor: Browser, here: Ou
     assert json.loads(said[1]).keys() <= categories.NAMES
 
 
+def test_a_source_with_refused_requests_says_where_their_reason_stands(
+    browser_of: Callable[[str], Browser], here: Ours
+) -> None:
+    """Somebody asks what a 400 was about: what is looked for here is in the answer alone."""
+    viewer, made = browser_of("viewer"), here.sources.add("Shop", actor="cli")
+    address, words = f"/sources/{made.source.id}", "of a refused request nothing is kept"
+    assert words not in viewer.page(address)
+    values = {"minute": clock.now_ms(), "source_id": made.source.id, "mode": "test", "rejected": 1}
+    with here.store.write() as connection:
+        connection.execute(sa.insert(volumes).values(**values, received=0, duplicate=0))
+    page = viewer.page(address)
+    assert words in page
+    assert "Playground</a>." not in page
+    assert 'href="/reference#refusals"' in page
+
+
 def test_the_playground_without_a_key_says_where_to_get_one(editor: Browser) -> None:
     assert "No key to send with" in editor.page("/playground")
 
@@ -296,7 +312,10 @@ def test_any_address_of_the_comparison_shows_some(editor: Browser, here: Ours, q
     assert "Side by side" in editor.page(f"/sources?{query}")
 
 
-def test_the_page_asks_as_often_however_many_sources_there_are(editor: Browser, here: Ours) -> None:
+@pytest.mark.parametrize(("path", "each"), [("/sources", 'class="lane"'), ("/playground", "· live</option>")])
+def test_the_page_asks_as_often_however_many_sources_there_are(
+    editor: Browser, here: Ours, path: str, each: str
+) -> None:
     counts = []
     for number in range(8):
         here.sources.add(f"Shop {number}", actor="cli")
@@ -304,7 +323,7 @@ def test_the_page_asks_as_often_however_many_sources_there_are(editor: Browser, 
             asked: list[str] = []
             note = partial(_note, asked)
             sa.event.listen(here.store.engine, "before_cursor_execute", note)
-            assert editor.page("/sources").count('class="lane"') == number + 1
+            assert editor.page(path).count(each) == number + 1
             sa.event.remove(here.store.engine, "before_cursor_execute", note)
             counts.append(len(asked))
     assert counts[0] == counts[1] < 8
