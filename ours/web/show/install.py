@@ -7,7 +7,7 @@ from ours.services.overview import Filters, Row
 from ours.services.sources import working_key
 from ours.web.current import ours
 from ours.web.show.door import page
-from ours.web.show.snippets import note_keys, snippets
+from ours.web.show.snippets import sees_whole, snippets
 
 
 @page("/install", "viewer")
@@ -18,15 +18,15 @@ def install() -> str:
     chosen = next((source for source in sources if source.id == wanted), sources[0] if sources else None)
     mode = "live" if request.args.get("mode") == "live" else "test"
     keys = ours().sources.keys(chosen.id) if chosen else ()
-    if chosen:
-        note_keys(chosen.id)
-    made = {each: snippets(key) for each in ("live", "test") if (key := working_key(keys, each))}
+    whole = chosen is not None and sees_whole(chosen.id)
+    made = {each: snippets(key, whole=whole) for each in ("live", "test") if (key := working_key(keys, each))}
     return render_template(
         "install/install.html",
         sources=sources,
         chosen=chosen,
         mode=mode,
         made=made,
+        whole=whole,
         first=_latest(chosen.id, mode) if chosen else None,
     )
 

@@ -34,7 +34,7 @@ def revoke_key(source_id: int, key_id: int) -> ResponseReturnValue:
     used_at = key.last_used_at if key.in_use(clock.now_ms()) else None
     unsure = used_at is not None and not request.form.get("sure")
     if request.method == "GET" or unsure:
-        source, what = ours().sources.get(source_id), f"the {key.mode} key {shown_key(key)[:12]}…"
+        source, what = ours().sources.get(source_id), f"the {key.mode} key {shown_key(key, whole=True)[:12]}…"
         shown = {"source": source, "verb": REVOKE, "what": what, "used_at": used_at}
         asked = request.method == "POST"
         return render_template("sources/confirm.html", **shown, unsure=asked), 400 if asked else 200

@@ -8,6 +8,7 @@ from textwrap import indent
 from flask import request
 
 from ours.core import subjects
+from ours.errors import Busy
 from ours.services.sources import Key
 from ours.web.current import ours
 from ours.web.show.door import may, person
@@ -69,8 +70,8 @@ class Snippets:
     node: str = field(repr=False)
 
 
-def snippets(key: Key) -> Snippets:
-    token, base = shown_key(key), f"{request.url_root}api/v1"
+def snippets(key: Key, *, whole: bool) -> Snippets:
+    token, base = shown_key(key, whole=whole), f"{request.url_root}api/v1"
     return Snippets(
         key=token,
         track=_curl(f"{base}/track", {"token": token, **TRACK}),
@@ -80,17 +81,23 @@ def snippets(key: Key) -> Snippets:
     )
 
 
-def shown_key(key: Key) -> str:
-    """Whole to those who may change things; to a viewer, its beginning; why not, if it can't be opened."""
+def shown_key(key: Key, *, whole: bool) -> str:
+    """``whole``, or its beginning; why not, if it can't be opened."""
     if key.unopened:
         return key.unopened.words
-    return key.text.reveal() if may("editor") else f"{key.text.reveal()[:8]}…"
+    return key.text.reveal() if whole else f"{key.text.reveal()[:8]}…"
 
 
-def note_keys(source_id: int) -> None:
-    """Write down who is shown the keys of that source whole."""
-    if may("editor"):
+def sees_whole(source_id: int) -> bool:
+    """Whether the keys of that source are shown whole: to those who may change things, and only if that was written
+    down. While it can't be, the page is there all the same."""
+    if not may("editor"):
+        return False
+    try:
         ours().audit.note_read(subjects.source(source_id), actor=person().actor)
+    except Busy:
+        return False
+    return True
 
 
 def _curl(url: str, body: Mapping[str, object]) -> str:

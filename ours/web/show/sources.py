@@ -9,7 +9,7 @@ from ours.services.sources import working_key
 from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.lanes import WINDOWS, side_by_side
-from ours.web.show.snippets import note_keys, shown_key, snippets
+from ours.web.show.snippets import sees_whole, shown_key, snippets
 from ours.web.show.verbs import SOURCE, SOURCE_OFFERS
 
 OVERLAPS = {"1 hour": 1, "1 day": 24, "7 days": 168, "30 days": 720}
@@ -47,15 +47,16 @@ def source(source_id: int) -> str:
 
 def show_source(source_id: int, errors: dict[str, list[str]]) -> str:
     found, now = ours().sources.get(source_id), clock.now_ms()
-    note_keys(source_id)
+    whole = sees_whole(source_id)
     keys = ours().sources.keys(source_id)
     return render_template(
         "sources/source.html",
         source=found,
-        keys=[(key, shown_key(key), key.works(now)) for key in keys],
-        snippets={mode: snippets(key) for mode in ("test", "live") if (key := working_key(keys, mode))},
+        keys=[(key, shown_key(key, whole=whole), key.works(now)) for key in keys],
+        snippets={mode: snippets(key, whole=whole) for mode in ("test", "live") if (key := working_key(keys, mode))},
         verbs=[SOURCE[name] for name in SOURCE_OFFERS.get(found.status, ())],
         overlaps=list(OVERLAPS),
+        whole=whole,
         errors=errors,
     )
 

@@ -85,6 +85,18 @@ def test_who_is_shown_keys_whole_is_written_down(browser_of: Callable[[str], Bro
     assert entry.actor == "editor@example.com"
 
 
+@pytest.mark.parametrize("path", ["/sources/1", "/install?source=1&mode=test"])
+def test_while_that_can_not_be_written_down_the_page_shows_no_key_whole(
+    editor: Browser, here: Ours, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = here.sources.add("Shop", actor="cli")
+    monkeypatch.setattr(here.audit, "note_read", mock.Mock(side_effect=Busy("The database can't be written.")))
+    page = editor.page(path)
+    assert made.test_key not in page
+    assert f"{made.test_key[:8]}…" in page
+    assert "the database can't be written now" in unescape(page)
+
+
 def test_who_sends_a_test_event_to_a_destination_is_written_down(editor: Browser, here: Ours) -> None:
     here.sources.add("Shop", actor="cli")
     here.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="cli")
