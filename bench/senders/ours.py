@@ -3,11 +3,12 @@
 import resource
 import threading
 import time
+from contextlib import closing
 
 from bench.installation import LOOPBACK, prepare
 from bench.load.bodies import event
 from bench.senders.order import Order, Sent
-from ours import clock, processes
+from ours import clock, lastwords, processes
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.settings import load
@@ -26,8 +27,7 @@ def run(order: Order, *, packing: bool = False) -> Sent:
     environ = {"OURS_HOME": order.home, "OURS_ALLOW_NETWORKS": LOOPBACK, "OURS_LOG_LEVEL": "WARNING"}
     environ["OURS_PLUGINS_DIR"] = f"{order.home}/plugins"
     key = prepare(environ, [order.url], packing=packing)
-    ours = Ours(load(environ))
-    try:
+    with closing(Ours(load(environ))) as ours, lastwords.kept(ours.settings.home, ours.deliver.holder):
         station = ours.deliver
         _fill(ours, key, range(_EARLY))
         station.drain(threading.Event())
@@ -38,8 +38,6 @@ def run(order: Order, *, packing: bool = False) -> Sent:
         seconds = time.monotonic() - begun
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB
         return Sent(count=ours.overview.balance().delivered, seconds=seconds, peak_mib=peak, early=_EARLY)
-    finally:
-        ours.close()
 
 
 def _fill(ours: Ours, key: str, numbers: range) -> None:

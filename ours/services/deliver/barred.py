@@ -1,9 +1,7 @@
 """Whom a worker leaves alone for now: a destination that asked for it, and one whose plugin does not do its part."""
 
-import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from ours.core.breaker import REFUSALS_IN_A_ROW
 
@@ -55,16 +53,8 @@ class Barred:
         """Whether nothing more is asked of that plugin in this round, not even what an answer means."""
         return self._over or self._took[slug] > ITS_SECONDS
 
-    @contextmanager
-    def timed(self, slug: str) -> Iterator[None]:
-        """That plugin is asked."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.note_time(slug, time.perf_counter() - begun)
-
     def note_time(self, slug: str, seconds: float) -> None:
+        """A call of that plugin took so long."""
         self._took[slug] += seconds
         self._all_took += seconds
         if self._took[slug] > ITS_SECONDS:
