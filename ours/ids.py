@@ -18,17 +18,19 @@ def new_id(after: str = "") -> str:
 
     With ``after``: greater than that one in any case; among themselves, those that it moved have no order.
     """
-    made = _by_the_clock(uuid7().hex)
-    return made if made > after else f"{moment(after) + 1:012x}{made[12:]}"
+    made = uuid7()
+    text, now = made.hex, time.time() * 1000  # noqa: TID251 - ids and the clock know nothing of each other
+    if made.timestamp > now + _AHEAD:
+        text = _at(int(now), text)
+    return text if text > after else _at(moment(after) + 1, text)
 
 
-def _by_the_clock(made: str) -> str:
+def _at(moment: int, made: str) -> str:
     """What makes ids never goes back: once the clock was set back, all of them would stay at the last moment before.
 
     What stands behind the moment goes on rising, so they keep their order.
     """
-    now = time.time_ns() // 1_000_000  # noqa: TID251 - ids and the clock know nothing of each other
-    return made if moment(made) <= now + _AHEAD else f"{now:012x}{made[12:]}"
+    return f"{moment:012x}{made[12:]}"
 
 
 def is_id(text: str) -> bool:

@@ -16,11 +16,17 @@ def test_ids_rise() -> None:
 
 def test_a_clock_that_was_set_back_is_believed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen, numbers = clock.now_ms() + 8 * clock.DAY, count()
-    monkeypatch.setattr(ids, "uuid7", lambda: SimpleNamespace(hex=f"{seen:012x}7{next(numbers):019x}"))
+    made_ahead = lambda: SimpleNamespace(hex=f"{seen:012x}7{next(numbers):019x}", timestamp=seen)  # noqa: E731
+    monkeypatch.setattr(ids, "uuid7", made_ahead)
     before = clock.now_ms()
     made = [ids.new_id() for _ in range(2_000)]
     assert made == sorted(set(made))
     assert all(before <= ids.moment(one) <= clock.now_ms() for one in made)
+
+
+def test_what_makes_ids_says_the_moment_that_stands_in_them() -> None:
+    made = ids.uuid7()
+    assert made.timestamp == ids.moment(made.hex)
 
 
 def test_an_id_that_is_to_come_after_another_does_whatever_the_clock_says() -> None:

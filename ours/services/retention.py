@@ -2,8 +2,9 @@
 
 Each duty does a few chunks, short write transactions, and says whether there is more to do. They take turns until all
 is done or the time is up, so that a large backlog of one does not starve the others. A chunk is as large as a moment
-allows, and after each there is a rest twice as long as it took: whoever stores an event waits for a moment at most, and
-two of three moments are free, for the disk, too. Measured in ``docs/performance.md``.
+allows, and after each there is a rest: whoever stores an event waits for a moment at most. How long it is, ``Clearing``
+says by how much comes in and how much is overdue. Nobody waits for the disk: what a power failure undoes is deleted
+again. Measured in ``docs/performance.md``.
 """
 
 import threading
@@ -16,6 +17,7 @@ from itertools import accumulate, takewhile
 from sqlalchemy import Connection
 
 from ours import clock, ids, log
+from ours.core.clearing import MOST, Clearing
 from ours.core.retry import OPEN
 from ours.services import caution, tally
 from ours.services.partitions import rows_until
@@ -26,11 +28,8 @@ from ours.store.queries import retention as queries
 from ours.store.queries.retention import Aged, Tried
 
 _logger = log.get("retention")
-_CHUNK = 500
-_SMALLEST = 50
-_MOMENT = 0.005
-_RESTS = 2  # as long as a chunk took
 _WINDOW = 250
+_LOOK_BACK = 10 * clock.SECOND
 _REST = 60.0
 
 Duty = Callable[[int], bool]
@@ -45,7 +44,7 @@ class Retention:
         self._at_event: dict[str, str | None] = {}
         self._at_attempt: Tried | None = None
         self._at_orphan: dict[str, str | None] = {}
-        self._paces: defaultdict[str, _Pace] = defaultdict(_Pace)
+        self._clearing: defaultdict[str, Clearing] = defaultdict(Clearing)
         self._stop = threading.Event()
 
     def tick(self, stop: threading.Event | None = None) -> None:
@@ -80,11 +79,19 @@ class Retention:
              self._audit]
         )  # fmt: skip
         now = clock.now_ms()
+        self._look(now)
         while duties and time.monotonic() < ends and not self._stop.is_set():
             duty = duties.popleft()
             if duty(now):
                 duties.append(duty)
         return not duties
+
+    def _look(self, now: int) -> None:
+        """How much comes in just now."""
+        with self._store.read() as connection:
+            came, tried = queries.came_since(connection, now - _LOOK_BACK)
+        for what, count in (("events", came), ("orphans", came), ("attempts", tried)):
+            self._clearing[what].begin(count * clock.SECOND / _LOOK_BACK, time.monotonic())
 
     def _expire_held(self, now: int) -> bool:
         with self._chunk("held") as (connection, most):
@@ -98,12 +105,14 @@ class Retention:
         with self._store.read() as connection:
             parts = partitions.parts(connection, "attempts")
             before = rows_until(parts, _before(now, self._settings.keep_attempts_days))
-            rows = queries.tried(connection, before, self._at_attempt, most := self._paces["attempts"].rows)
+            rows = queries.tried(connection, before, self._at_attempt, _WINDOW)
+        more = len(rows) == _WINDOW
+        self._clearing["attempts"].look([row.started_at for row in rows], before, more=more)
         ended = [row for row in rows if row.state not in OPEN]
-        if ended:
-            with self._chunk("attempts") as (connection, _):
-                queries.delete_attempts(connection, ended)
-        more = len(rows) == most
+        while ended and not self._stop.is_set():
+            part, ended = ended[: (most := self._clearing["attempts"].rows)], ended[most:]
+            with self._chunk("attempts", len(part)) as (connection, _):
+                queries.delete_attempts(connection, part)
         self._at_attempt = rows[-1] if more else None
         return more
 
@@ -118,11 +127,12 @@ class Retention:
         with self._store.read() as connection:
             before = self._rows_until(connection, mode, now)
             rows = queries.aged(connection, self._at_event.get(mode), _WINDOW, test_only=mode == "test")
+        more = len(rows) == _WINDOW and rows[-1].received_at < before
+        self._clearing["events"].look([row.received_at for row in rows], before, more=more)
         due = [row for row in rows if row.mode == mode and row.received_at < before and row.routed_at and not row.open]
         while due and not self._stop.is_set():
-            part, due = _part(due, self._paces["events"].rows)
+            part, due = _part(due, self._clearing["events"].rows)
             self._delete(part)
-        more = len(rows) == _WINDOW and rows[-1].received_at < before
         self._at_event[mode] = rows[-1].id if more else None
         return more
 
@@ -135,7 +145,7 @@ class Retention:
         return rows_until(partitions.parts(connection, "events"), before)
 
     def _delete(self, event_ids: Sequence[str]) -> None:
-        with self._chunk("events") as (connection, _):
+        with self._chunk("events", len(event_ids)) as (connection, _):
             routed = {event.id: event for event in queries.lock_routed(connection, event_ids)}
             owed = queries.owed(connection, routed)
             still_open = {dispatch.event_id for dispatch in owed if dispatch.state in OPEN}
@@ -153,12 +163,13 @@ class Retention:
         with self._store.read() as connection:
             named = queries.named_events(connection, table, self._at_orphan.get(table), before, _WINDOW)
             gone = queries.gone(connection, set(named))
+        more = len(named) == _WINDOW
+        self._clearing["orphans"].look([ids.moment(one) for one in named], ids.moment(before), more=more)
         if gone:
-            with self._chunk("orphans") as (connection, _):
+            with self._chunk("orphans", len(gone)) as (connection, _):
                 theirs = queries.owed(connection, gone)
                 ledger.add(connection, tally.of_dispatches(theirs))
                 queries.delete_events(connection, gone, [dispatch.id for dispatch in theirs])
-        more = len(named) == _WINDOW
         self._at_orphan[table] = named[-1] if more else None
         return more
 
@@ -171,27 +182,14 @@ class Retention:
             return queries.delete_audit(connection, _before(now, self._settings.keep_audit_days), most) >= most
 
     @contextmanager
-    def _chunk(self, what: str) -> Iterator[tuple[Connection, int]]:
-        """A write transaction, and how many rows it may delete; then a rest."""
-        pace = self._paces[what]
-        with self._store.write() as connection:
+    def _chunk(self, what: str, count: int = MOST) -> Iterator[tuple[Connection, int]]:
+        """A write transaction for ``count`` of them, and how many rows it may delete; then a rest."""
+        clearing = self._clearing[what]
+        with self._store.write(durable=False) as connection:
             begun = time.monotonic()
-            yield connection, pace.rows
-        took = time.monotonic() - begun
-        pace.learn(took)
-        self._stop.wait(took * _RESTS)
-
-
-class _Pace:
-    """How many rows of a kind one chunk may delete."""
-
-    def __init__(self) -> None:
-        self.rows = _CHUNK
-
-    def learn(self, took: float) -> None:
-        """``took``: the seconds of the last chunk. The next is smaller when that was long, a little larger when not."""
-        fits = self.rows * min(max(_MOMENT / max(took, 0.001), 0.5), 1.25)
-        self.rows = min(max(round(fits), _SMALLEST), _CHUNK)
+            yield connection, clearing.rows
+        ended = time.monotonic()
+        self._stop.wait(clearing.rest_after(ended - begun, count, ended))
 
 
 def _before(now: int, days: int) -> int:

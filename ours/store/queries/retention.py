@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from ours import ids
 from ours.core.retry import OPEN
 from ours.store import bulk
 from ours.store.hand import Prepared
@@ -113,6 +114,14 @@ def tried(connection: Connection, before: int, after: Tried | None, limit: int) 
 def delete_attempts(connection: Connection, rows: Sequence[Tried]) -> None:
     """One by one: a list of pairs would make SQLite read the whole table."""
     bulk.repeat(connection, _DELETE_ATTEMPT, [(row.dispatch_id, row.number) for row in rows])
+
+
+def came_since(connection: Connection, moment: int) -> tuple[int, int]:
+    """How many events and how many attempts there are since then."""
+    since = _e.id >= ids.floor(moment), _a.started_at >= moment
+    came = [select(func.count()).where(each).scalar_subquery() for each in since]
+    events_, attempts_ = connection.execute(select(*came)).one()
+    return int(events_), int(attempts_)
 
 
 def expire_held(connection: Connection, before: int, now: int, limit: int) -> int:
