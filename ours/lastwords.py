@@ -12,7 +12,6 @@ import re
 import resource
 import struct
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +21,8 @@ from ours import processes, timebox
 
 _NAMES = "last-words.{}"
 _SLOT = struct.Struct("<Q248p")
+_LENGTH_AT = 8
+_pack = _SLOT.pack_into
 _SLOTS = 64
 _SIZE = _SLOT.size * (1 + _SLOTS)
 _FEWEST_FILES, _MOST_FILES = 256, 65_536
@@ -47,27 +48,13 @@ class LastWords(NamedTuple):
 
 
 class _Notes:
-    """A slot for each thread that does something; the first one says who we are."""
+    """A slot for each thread that does something, and where the free ones begin; the first one says who we are."""
 
     def __init__(self, handle: int, who: str) -> None:
         os.ftruncate(handle, _SIZE)
-        self._page = mmap.mmap(handle, _SIZE)
-        self._free = deque(range(1, 1 + _SLOTS))
-        _SLOT.pack_into(self._page, 0, 0, who.encode())
-
-    def take(self, words: str) -> int:
-        """The slot that says so now; 0: none is left."""
-        try:
-            slot = self._free.popleft()
-        except IndexError:
-            return 0
-        _SLOT.pack_into(self._page, slot * _SLOT.size, threading.get_ident(), words.encode())
-        return slot
-
-    def clear(self, slot: int) -> None:
-        if slot:
-            _SLOT.pack_into(self._page, slot * _SLOT.size, 0, b"")
-            self._free.appendleft(slot)
+        self.page = mmap.mmap(handle, _SIZE)
+        self.free = [number * _SLOT.size for number in range(1, 1 + _SLOTS)]
+        _pack(self.page, 0, 0, who.encode())
 
 
 _notes: _Notes | None = None
@@ -111,15 +98,20 @@ def _out_of_reach(file: IO[bytes]) -> int:
 
 
 def doing(words: str, call: Callable[[], T]) -> T:
-    """``call()``, noted for whoever may have to read it. Without ``kept`` nothing is noted; it costs 1 µs."""
+    """``call()``, noted for whoever may have to read it. Without ``kept`` nothing is noted; it costs a microsecond."""
     notes = _notes
     if notes is None:
         return call()
-    slot = notes.take(words)
+    try:
+        at = notes.free.pop()
+    except IndexError:
+        return call()
+    _pack(notes.page, at, threading.get_ident(), words.encode())
     try:
         return call()
     finally:
-        notes.clear(slot)
+        notes.page[at + _LENGTH_AT] = 0
+        notes.free.append(at)
 
 
 def left(home: Path) -> Iterator[LastWords]:
@@ -141,7 +133,7 @@ def _read(data: bytes) -> LastWords | None:
     if not thread:
         return None
     slots = [_SLOT.unpack_from(data, number * _SLOT.size) for number in range(1 + _SLOTS)]
-    doing = next((words for ident, words in slots[1:] if ident == int(thread[1], 16)), b"")
+    doing = next((words for ident, words in slots[1:] if words and ident == int(thread[1], 16)), b"")
     cause = _CAUSE.search(said)
     frames = [Frame(file, int(line), function) for file, line, function in _FRAME.findall(thread[2])]
     return LastWords(slots[0][1].decode(), doing.decode(), cause[1] if cause else "It did not end", frames)

@@ -141,8 +141,8 @@ def _built(
     plugin: Destination, released: Released, settings: Mapping[str, Any]
 ) -> PreparedRequest | Skipped | Rejected:
     """As the server goes about it."""
-    if released.refusal:
-        return released.refusal
+    if released.missing:
+        return released.refusal()
     delivery = Delivery(
         id=ids.new_id(), event=released.event, fields=released.fields, settings=settings, now=clock.now_ms()
     )

@@ -32,10 +32,8 @@ class Released(NamedTuple):
     missing: list[str]
     case: str | None = None
 
-    @property
-    def refusal(self) -> Rejected | None:
-        if not self.missing:
-            return None
+    def refusal(self) -> Rejected:
+        """Where something is missing."""
         return Rejected("field_missing", f"The mapping gives no value for {', '.join(self.missing)}.", self.missing[0])
 
 

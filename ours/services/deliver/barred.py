@@ -12,7 +12,8 @@ ALL_SECONDS = 2.0
 
 
 class Barred:
-    """``ids``: the destinations for which nothing is begun, and whose plugins are not called.
+    """``ids``: the destinations for which nothing is begun, and whose plugins are not called. ``hurried``: not all
+    that there is to do can be done in this round.
 
     A rest lasts until ``wake``. A plugin that failed to build five times in a row is left alone for one round: the
     others have their turn meanwhile.
@@ -33,7 +34,7 @@ class Barred:
         self._slow: set[str] = set()
         self._took: defaultdict[str, float] = defaultdict(float)
         self._all_took = 0.0
-        self._over = False
+        self._over = self.hurried = False
         self._at_fault: set[int] = set()
         self._unbuilt: Counter[int] = Counter()
 
@@ -41,7 +42,7 @@ class Barred:
         if not self._over:
             self._stuck.clear()
             self._slow.clear()
-        self._over, self._all_took = False, 0.0
+        self._over, self.hurried, self._all_took = False, False, 0.0
         for of_a_round in (self._took, self._at_fault, self._unbuilt):
             of_a_round.clear()
         self.ids = set(self._resting)
@@ -59,9 +60,10 @@ class Barred:
         self._all_took += seconds
         if self._took[slug] > ITS_SECONDS:
             self._slow.add(slug)
+            self.hurried = True
         if self._all_took > ALL_SECONDS:
             self._slow.add(max(self._took, key=self._took.__getitem__))
-            self._over = True
+            self._over = self.hurried = True
 
     def let_rest(self, destination_id: int) -> None:
         self._resting.add(destination_id)
@@ -79,7 +81,7 @@ class Barred:
 
     def note_stuck(self, slug: str) -> None:
         self._stuck.add(slug)
-        self._over = True
+        self._over = self.hurried = True
 
     def note_unbuilt(self, destination_id: int) -> bool:
         """Its plugin failed to build; whether that bars it."""

@@ -125,4 +125,4 @@ def _send(parcel: Parcel, made: Request, network: Network) -> object:
     def send() -> object:
         return reading.listed(target.plugin.send(made, target.settings, network))
 
-    return faults.owned("send", target.id, parcel.ids, send)
+    return faults.owned("send", target.id, parcel.about, send)

@@ -3,13 +3,14 @@
 And whose call it is that may end this process, noted for the next one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TypeVar
 
 from ours import lastwords, log
 from ours.plugin import Destination
 from ours.plugin.tracing import home_of, line_of
 
+MANY = "-"
 _LONGEST = 250
 _logger = log.get("deliver")
 T = TypeVar("T")
@@ -23,7 +24,6 @@ def told(code: str, plugin: Destination, verb: str, error: BaseException, *, dis
     return f"The plugin's {verb}() raised {cause}{f' ({place})' if place else ''}."
 
 
-def owned(verb: str, destination_id: int, dispatch_ids: Sequence[str], call: Callable[[], T]) -> T:
-    """``call()``, which is a plugin's. One dispatch is named; of many none is to blame."""
-    only = dispatch_ids[0] if len(dispatch_ids) == 1 else "-"
-    return lastwords.doing(f"{verb} {destination_id} {only}", call)
+def owned(verb: str, destination_id: int, dispatch: str, call: Callable[[], T]) -> T:
+    """``call()``, which is a plugin's, about that dispatch; or about ``MANY``, of which none is to blame."""
+    return lastwords.doing(f"{verb} {destination_id} {dispatch}", call)

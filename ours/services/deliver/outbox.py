@@ -169,7 +169,7 @@ class Outbox:
         """What there is no time for in this round is heard in the next; until then, it is on its way."""
         heard = []
         for answer in answers:
-            if (parcel := self._carrier.flying_as(answer.tag)) and self._has_no_time_for(parcel):
+            if self._barred.hurried and self._has_no_time_for(answer):
                 self._unheard.append(answer)
             elif parcel := self._carrier.land(answer.tag):
                 heard.append((parcel, self._read(parcel, answer), answer))
@@ -177,7 +177,10 @@ class Outbox:
             self._conclude(parcel, outcomes, answer)
             self._carrier.begin_next(parcel.target)  # only now, for it may have asked for a rest
 
-    def _has_no_time_for(self, parcel: Parcel) -> bool:
+    def _has_no_time_for(self, answer: Answer) -> bool:
+        parcel = self._carrier.flying_as(answer.tag)
+        if parcel is None:
+            return False
         slug = parcel.target.plugin.slug
         return self._barred.had_its_time(slug) and not self._barred.is_stuck(slug)
 

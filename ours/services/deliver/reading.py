@@ -32,7 +32,7 @@ def read(parcel: Parcel, response: Response) -> list[Outcome]:
         return listed(plugin.read_batch(response, [one.item for one in parcel.tries]))
 
     try:
-        said = faults.owned(verb, parcel.target.id, parcel.ids, partial(timebox.limited, ask))
+        said = faults.owned(verb, parcel.target.id, parcel.about, partial(timebox.limited, ask))
     except timebox.TooLong:  # it was sent; what came of it nobody can say now
         _logger.warning("plugin_timeout", plugin=plugin.slug, verb=verb, dispatch=one.id)
         return _all(parcel, Unknown(PLUGIN_TIMEOUT, too_long(verb)))

@@ -73,7 +73,7 @@ class Target:
         if self.rules and (rule := stopping(fired(self.rules, context), self.id, self.category)):
             return Skipped(rule.reason, f"The governance rule “{rule.name}” stops it.")
         made = self.mapping.apply(context)
-        return made.refusal or made
+        return made.refusal() if made.missing else made
 
 
 class Targets:

@@ -138,6 +138,6 @@ def _prepared(target: Target, now: int) -> PreparedRequest | None:
 
 def _guarded(target: Target, verb: str, ask: Callable[[], T]) -> T | Unauthorized:
     try:
-        return faults.owned(verb, target.id, [], partial(timebox.limited, ask))
+        return faults.owned(verb, target.id, faults.MANY, partial(timebox.limited, ask))
     except BaseException as error:  # noqa: BLE001 - a plugin's bug concerns its own destination
         return Unauthorized(_FAILED, faults.told(_FAILED, target.plugin, verb, error))

@@ -73,7 +73,7 @@ class Try:
 class Parcel:
     """What goes into one request. ``made`` is the plugin's request, ``request`` what goes on the wire.
 
-    ``asked``: the destination was asked for a token for it.
+    ``asked``: the destination was asked for a token for it. ``about`` is what its plugin's calls are about.
     """
 
     tries: list[Try]
@@ -83,10 +83,12 @@ class Parcel:
     request: PreparedRequest | None = None
     tag: str = field(init=False)
     target: Target = field(init=False)
+    about: str = field(init=False)
 
     def __post_init__(self) -> None:
         first = self.tries[0]
         self.tag, self.target = first.id, first.target
+        self.about = first.id if len(self.tries) == 1 else faults.MANY
 
     @property
     def ready(self) -> tuple[Request, PreparedRequest]:
@@ -97,10 +99,6 @@ class Parcel:
         if self.made is None or self.request is None:
             raise ValueError("The parcel has no request yet.")
         return self.made, self.request
-
-    @property
-    def ids(self) -> list[str]:
-        return [one.id for one in self.tries]
 
     def smaller(self, again: Sequence[Try]) -> list["Parcel"]:
         """The parcels in which ``again``, some of these tries, travel next: fewer in each than there were here."""
@@ -125,12 +123,12 @@ def refusal(one: Try) -> Outcome | None:
 
 def make_item(one: Try) -> Outcome | None:
     """Have the plugin make the try's item. An outcome means that there is nothing to send; its bug is one, too."""
-    return _guarded([one], "item", partial(ask_item, one))
+    return _guarded([one], "item", one.id, partial(ask_item, one))
 
 
 def make_request(parcel: Parcel) -> Outcome | None:
     """Have the plugin build the request. An outcome means that there is nothing to send; a plugin's bug is one, too."""
-    return _guarded(parcel.tries, _verb(parcel), partial(ask_request, parcel))
+    return _guarded(parcel.tries, _verb(parcel), parcel.about, partial(ask_request, parcel))
 
 
 def ask_item(one: Try) -> Outcome | None:
@@ -204,11 +202,11 @@ def _delivery(one: Try) -> Delivery:
     )
 
 
-def _guarded(tries: Sequence[Try], verb: str, make: Callable[[], Outcome | None]) -> Outcome | None:
+def _guarded(tries: Sequence[Try], verb: str, about: str, make: Callable[[], Outcome | None]) -> Outcome | None:
     """Have the plugin do its part, and see how long that takes."""
     one, begun = tries[0], time.perf_counter()
     try:
-        return faults.owned(verb, one.target.id, [each.id for each in tries], partial(timebox.limited, make))
+        return faults.owned(verb, one.target.id, about, partial(timebox.limited, make))
     except timebox.TooLong:
         _logger.warning("plugin_timeout", plugin=one.target.plugin.slug, verb=verb, dispatch=one.id)
         return Rejected(PLUGIN_TIMEOUT, too_long(verb))
