@@ -57,6 +57,12 @@ class Changed(Invalid):
     code = "changed"
 
 
+class TooLarge(Invalid):
+    """What was asked for is more than is given in one answer. The sentence says how else to have it."""
+
+    code = "too_large"
+
+
 class Forbidden(OursError):
     """Whoever asks may not. The sentence says what it needs."""
 

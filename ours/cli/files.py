@@ -31,8 +31,23 @@ def read_document(place: str) -> Any:
 def new_file(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
     """A file that was not there before, and is not there afterwards unless all could be written.
 
+    Until then it is empty, and what there is of it stands in ``PATH.part``: whoever is killed leaves no half of it.
+
     :raises Invalid: when it could not.
     """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with _begun(path, mode), _begun(part, mode) as file:
+            yield file
+            file.close()
+            part.replace(path)
+    except OSError as error:
+        raise Invalid(f"{path} can't be written: {error.strerror}. Nothing of it was kept.") from None
+
+
+@contextmanager
+def _begun(path: Path, mode: int) -> Iterator[IO[str]]:
+    """A new file, which is gone when the block fails."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except OSError as error:
@@ -40,9 +55,6 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             yield file
-    except OSError as error:
-        path.unlink()
-        raise Invalid(f"{path} can't be written: {error.strerror}. Nothing of it was kept.") from None
     except BaseException:
-        path.unlink()
+        path.unlink(missing_ok=True)
         raise

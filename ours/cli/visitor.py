@@ -11,6 +11,7 @@ import click
 from ours.cli.files import new_file
 from ours.cli.shell import ACTOR, Column, Shell, dump, json_option, pass_shell
 from ours.clock import iso
+from ours.core.piecewise import pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,11 +71,16 @@ def show(shell: Shell, who: str, kind: str | None) -> None:
 @json_option
 @pass_shell
 def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> None:
-    """All that is kept about a visitor, as JSON: profile, events, and what was sent where."""
+    """All that is kept about a visitor, as JSON: profile, events, and what was sent where.
+
+    It is written while it is read. Exit status 1 says that it broke off: keep nothing of what was printed then.
+    """
     found = _ids(shell, who, kind)
+    documents = (shell.ours.visitors.export(visitor_id, actor=ACTOR) for visitor_id in found)
     with new_file(output) if output else nullcontext() as file:
-        text = dump([shell.ours.visitors.export(visitor_id, actor=ACTOR) for visitor_id in found])
-        click.echo(text, file)
+        for text in pieces(documents, dump):
+            click.echo(text, file, nl=False)
+        click.echo(file=file)
     if output:
         shell.show({"file": str(output), "visitors": len(found)})
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from ours.bootstrap import Ours
@@ -22,7 +23,7 @@ def test_a_file_that_the_disk_does_not_take_whole_is_not_there(tmp_path: Path) -
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         _fill_the_disk_of(file.fileno())
         file.write("x" * 100_000)
-    assert not path.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_export_that_is_interrupted_leaves_nothing(
@@ -38,6 +39,31 @@ def test_an_export_that_is_interrupted_leaves_nothing(
     file = tmp_path / "jane.json"
     assert terminal.run("visitor", "export", "jane", "--output", str(file)).exit_code == 1
     assert not file.exists()
+
+
+def test_a_file_is_empty_until_all_of_it_is_written(tmp_path: Path) -> None:
+    """Whoever is killed on the way leaves nothing at its name that could be taken for all of it."""
+    path = tmp_path / "jane.json"
+    with new_file(path) as file:
+        file.write("half")
+        file.flush()
+        assert (path.read_text(), (tmp_path / "jane.json.part").read_text()) == ("", "half")
+        assert stat.S_IMODE((tmp_path / "jane.json.part").stat().st_mode) == 0o600
+        file.write(" and half")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("half and half", 0o600)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_somebody_who_was_killed_left_is_not_written_over(tmp_path: Path) -> None:
+    left = tmp_path / "jane.json.part"
+    left.write_text("theirs")
+    with (
+        pytest.raises(click.UsageError, match=r"jane\.json\.part can't be made: File exists"),
+        new_file(tmp_path / "jane.json"),
+    ):
+        pass
+    assert left.read_text() == "theirs"
+    assert list(tmp_path.iterdir()) == [left]
 
 
 def test_a_plugin_that_could_not_be_written_can_be_written_again(

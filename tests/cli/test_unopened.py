@@ -9,6 +9,7 @@ from ours.core.incoming import Incoming
 from ours.store import Sealer
 from ours.store.queries import sealed
 from tests.cli.conftest import Terminal
+from tests.services.exports import whole
 
 OTHER = Sealer((b"another key, of thirty-two bytes",))
 KEY_ID = OTHER.key_ids[0]
@@ -77,11 +78,11 @@ def test_a_visitor_is_exported_with_what_can_be_opened(terminal: Terminal, ours:
     lose(ours, "attempts")
     visitor = ours.overview.event(ids[0]).row.visitor_id
     assert visitor
-    document = ours.visitors.export(visitor, actor="cli")
+    document = whole(ours.visitors.export(visitor, actor="cli"))
     assert document["visitors"][0]["visitorId"] == "u1"
     assert document["events"][0]["unopened"] == WORDS
     lose(ours, "visitors")
-    assert ours.visitors.export(visitor, actor="cli")["visitors"][0]["unopened"] == WORDS
+    assert whole(ours.visitors.export(visitor, actor="cli"))["visitors"][0]["unopened"] == WORDS
     assert terminal.json("visitor", "show", "u1")[0]["unopened"] == WORDS
 
 

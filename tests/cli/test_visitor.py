@@ -1,9 +1,11 @@
 """``ours visitor``, ``ours token`` and ``ours audit``."""
 
 import json
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -11,7 +13,10 @@ from click.testing import CliRunner
 from ours import clock
 from ours.bootstrap import Ours
 from ours.cli import cli
+from ours.cli.shell import dump
 from ours.core.incoming import Incoming
+from ours.errors import Busy
+from ours.services.visitors import exporting
 from tests.cli.conftest import Terminal
 
 
@@ -53,6 +58,49 @@ def test_a_visitor_is_found_shown_exported_and_forgotten(
     assert terminal.json("balance", "--check")["faults"] == []
     verbs = [entry["verb"] for entry in terminal.json("audit", "list", "--actor", "cli")]
     assert [verb for verb in verbs if verb != "find"][:3] == ["forget", "export", "read"]
+
+
+def test_an_export_is_one_document_as_the_terminal_prints_every_other(
+    terminal: Terminal, send: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "_PART", 1)
+    for _ in range(3):
+        send("u1")
+    send("u1", "test")
+    text = terminal.text("visitor", "export", "u1")
+    assert [(one["mode"], len(one["events"])) for one in json.loads(text)] == [("live", 3), ("test", 1)]
+    assert text == dump(json.loads(text)) + "\n"
+    file = tmp_path / "jane.json"
+    told = terminal.json("visitor", "export", "u1", "--output", str(file))
+    assert told == {"file": str(file), "visitors": 2}
+    moment = re.compile('"exportedAt": .*')
+    assert moment.sub("", file.read_text()) == moment.sub("", text)
+
+
+@pytest.mark.parametrize("error", [Busy("The database is away."), KeyboardInterrupt()])
+def test_an_export_that_breaks_off_leaves_no_file_and_says_so(
+    terminal: Terminal, send: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
+) -> None:
+    monkeypatch.setattr(exporting, "_PART", 1)
+    for _ in range(3):
+        send("u1")
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    read, seen = exporting._events, iter(range(2))
+
+    def breaking(*given: Any) -> Any:
+        if next(seen, None) is None:
+            raise error
+        return read(*given)
+
+    monkeypatch.setattr(exporting, "_events", breaking)
+    assert terminal.run("visitor", "export", "u1", "--output", str(folder / "jane.json")).exit_code == 1
+    assert list(folder.iterdir()) == []
+    printed = terminal.run("visitor", "export", "u1")
+    assert printed.exit_code == 1
+    assert "database is away" in printed.stderr or "Aborted" in printed.stderr
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(printed.stdout)
 
 
 def test_who_is_there_in_both_modes_is_shown_in_one_document(terminal: Terminal, send: Callable[..., str]) -> None:

@@ -1,6 +1,6 @@
 """What people ask about a visitor. Whoever reads one in clear, exports one or forgets one is written down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,13 +95,28 @@ class Visitors:
     def export(self, visitor_id: str, *, actor: Who) -> dict[str, Any]:
         """All that is kept about a visitor, as JSON: profile, events, dispatches with what was sent.
 
+        Its ``visitors`` and ``events`` are iterators, read a part at a time while they are taken: they may raise, too,
+        see ``Export.document``. That it was exported is written down before.
+
         :raises NotFound: when there is none with that hash.
         """
-        with self._store.read() as connection:
-            root = _root(connection, visitor_id)
-            document = exporting.document(connection, self._store.sealer, root, clock.now_ms())
-        self._note(actor, "export", root.id, {"events": len(document["events"])})
-        return document
+        export = self._begin_export(visitor_id)
+        self._note_export(actor, export)
+        return export.document(self._store, clock.now_ms())
+
+    @needs("admin", "visitors:export")
+    def export_in_one_piece(
+        self, visitor_id: str, write: Callable[[Mapping[str, Any]], Iterable[str]], *, actor: Who
+    ) -> bytes:
+        """The same, as ``write`` makes text of it, for those who must have all of it before they show any.
+
+        :raises NotFound: when there is none with that hash.
+        :raises TooLarge: when it is more than is given in one piece. Nothing is written down then.
+        """
+        export = self._begin_export(visitor_id)
+        whole = exporting.in_one_piece(export, write(export.document(self._store, clock.now_ms())))
+        self._note_export(actor, export)
+        return whole
 
     @needs("admin", "visitors:forget")
     def forget(self, visitor_id: str, *, actor: Who) -> Receipt:
@@ -166,6 +181,13 @@ class Visitors:
             return Identifier(row.kind, None, row.attached_at)
         shown = f"{value[:8]}…" if row.kind == "email" else str(veil.value(row.kind, value) if veil else value)
         return Identifier(row.kind, shown, row.attached_at)
+
+    def _begin_export(self, visitor_id: str) -> exporting.Export:
+        with self._store.read() as connection:
+            return exporting.begin(connection, _root(connection, visitor_id))
+
+    def _note_export(self, actor: Who, export: exporting.Export) -> None:
+        self._note(actor, "export", export.root.id, {"events": len(export.event_ids)})
 
     def _note(self, actor: Who, verb: Verb, visitor_id: str, detail: Mapping[str, Any] | None = None) -> None:
         with self._store.write() as connection:

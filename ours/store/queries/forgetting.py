@@ -125,6 +125,13 @@ def remembered(connection: Connection) -> dict[str, int]:
     return {row.visitor_id: row.forgotten_at for row in connection.execute(select(forgotten))}
 
 
+def standing(connection: Connection, visitor_id: str) -> Any | None:
+    """When this visitor, who is here, was ``forgotten_at`` before, if ever; None: they are not here."""
+    here = visitors.outerjoin(forgotten, forgotten.c.visitor_id == visitors.c.id)
+    query = select(visitors.c.id, forgotten.c.forgotten_at).select_from(here)
+    return connection.execute(query.where(visitors.c.id == visitor_id)).one_or_none()
+
+
 def identifiers_of(connection: Connection, family: Sequence[str]) -> Sequence[Any]:
     parts = (select(identifiers).where(identifiers.c.visitor_id.in_(part)) for part in batched(family, _CHUNK))
     found = [row for query in parts for row in connection.execute(query)]

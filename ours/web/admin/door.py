@@ -27,7 +27,7 @@ _SENTENCES = {
     "method_not_allowed": "This address takes another method: the Allow header names them.",
 }
 Json = Mapping[str, Any] | Sequence[Mapping[str, Any]]
-View = Callable[..., Json]
+View = Callable[..., Json | bytes]
 Reads = Literal["", "body", "query"]
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -43,7 +43,8 @@ class TooMany(OursError):
 def endpoint(
     rule: str, scope: str, methods: Sequence[str] = ("GET",), status: int = 200, *, reads: Reads = ""
 ) -> Callable[[View], View]:
-    """Put a view at ``rule`` for tokens with ``scope``; it is handed the ``actor`` and answers what becomes JSON.
+    """Put a view at ``rule`` for tokens with ``scope``; it is handed the ``actor``, and answers JSON or what
+    becomes it.
 
     ``reads`` is what the view asks for, ``body`` or ``query``. Whatever else is sent is refused: who sends it means it
     to count.
@@ -115,8 +116,9 @@ def _actor() -> Actor:
     return actor
 
 
-def _answer(document: Json, status: int) -> Response:
-    return Response(orjson.dumps(document), status, content_type="application/json")
+def _answer(document: Json | bytes, status: int) -> Response:
+    text = document if isinstance(document, bytes) else orjson.dumps(document)
+    return Response(text, status, content_type="application/json")
 
 
 def _refuse(error: OursError, status: int, headers: Mapping[str, str] | None = None) -> Response:

@@ -1,11 +1,13 @@
 """Visitors: found by a body, so that what names them stands in no address and in no log of a proxy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 from marshmallow import Schema, fields, validate
 
 from ours.clock import iso
+from ours.core.piecewise import pieces
 from ours.services.actors import Actor
 from ours.services.visitors import KINDS, Profile
 from ours.web.admin.door import Json, body, endpoint
@@ -31,13 +33,17 @@ def one(visitor_id: str, actor: Actor) -> Json:
 
 
 @endpoint("/visitors/<visitor_id>/export", "visitors:export", ["POST"])
-def export(visitor_id: str, actor: Actor) -> Json:
-    return ours().visitors.export(visitor_id, actor=actor)
+def export(visitor_id: str, actor: Actor) -> bytes:
+    return ours().visitors.export_in_one_piece(visitor_id, _written, actor=actor)
 
 
 @endpoint("/visitors/<visitor_id>/forget", "visitors:forget", ["POST"])
 def forget(visitor_id: str, actor: Actor) -> Json:
     return ours().visitors.forget(visitor_id, actor=actor).document
+
+
+def _written(document: Mapping[str, Any]) -> Iterator[str]:
+    return pieces(document, lambda one: orjson.dumps(one).decode(), line="")
 
 
 def _profile(one: Profile) -> Mapping[str, Any]:

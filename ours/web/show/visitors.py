@@ -3,12 +3,14 @@
 What names a person is posted and hashed at once: it stands in no address, no title and no log.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 from flask import Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from ours.core.piecewise import pieces
 from ours.errors import Invalid
 from ours.services.overview import Filters, read_cursor
 from ours.services.visitors import KINDS, Found
@@ -55,10 +57,15 @@ def visitor(visitor_id: str) -> str:
 
 @page("/visitors/<visitor_id>/export", "admin", ["POST"])
 def export_visitor(visitor_id: str) -> Response:
-    document = ours().visitors.export(visitor_id, actor=person().actor)
-    response = Response(orjson.dumps(document, option=orjson.OPT_INDENT_2), content_type="application/json")
-    response.headers["Content-Disposition"] = f'attachment; filename="visitor-{document["visitors"][0]["id"][:8]}.json"'
+    """In one piece: of an answer in pieces that breaks off, granian makes one that looks whole."""
+    document = ours().visitors.export_in_one_piece(visitor_id, _written, actor=person().actor)
+    response = Response(document, content_type="application/json")
+    response.headers["Content-Disposition"] = f'attachment; filename="visitor-{visitor_id[:8]}.json"'
     return response
+
+
+def _written(document: Mapping[str, Any]) -> Iterator[str]:
+    return pieces(document, lambda one: orjson.dumps(one, option=orjson.OPT_INDENT_2).decode())
 
 
 @page("/visitors/<visitor_id>/forget", "admin", ["GET", "POST"])

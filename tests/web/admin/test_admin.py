@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from io import BytesIO
 from unittest import mock
 
+import orjson
 import pytest
 from flask import Flask
 from werkzeug.routing import Rule
@@ -12,7 +13,9 @@ from werkzeug.routing import Rule
 from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
+from ours.errors import Busy
 from ours.services.tokens import SCOPES
+from ours.services.visitors import exporting
 from tests.web.admin.conftest import Call
 
 Program = Callable[..., Call]
@@ -309,6 +312,31 @@ def test_a_visitor_is_found_read_exported_and_forgotten(program: Program, event_
     assert (receipt["events"], receipt["visitors"], receipt["destinations"], receipt["otherMode"]) == (1, 1, [], [])
     assert receipt["by"].startswith("token 1")
     assert call("GET", path).status_code == 404
+
+
+def test_a_visitor_of_whom_too_much_is_kept_for_an_answer_is_exported_on_the_server(
+    program: Program, event_id: str, here: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = program("visitors:read", "visitors:export")
+    visitor_id = here.overview.event(event_id).row.visitor_id
+    whole = call("POST", f"/visitors/{visitor_id}/export")
+    assert whole.data == orjson.dumps(whole.json)
+    monkeypatch.setattr(exporting, "LARGEST", len(whole.data) - 1)
+    answer = call("POST", f"/visitors/{visitor_id}/export")
+    assert (answer.status_code, answer.json["code"]) == (400, "too_large")
+    assert f"ours visitor export {visitor_id} --kind visitor --output FILE" in answer.json["error"]
+
+
+def test_an_export_that_loses_the_database_answers_nothing_of_it(
+    program: Program, event_id: str, here: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> list[object]:
+        raise Busy("The database can't be read just now.")
+
+    monkeypatch.setattr(exporting, "_events", away)
+    visitor_id = here.overview.event(event_id).row.visitor_id
+    answer = program("visitors:export")("POST", f"/visitors/{visitor_id}/export")
+    assert (answer.status_code, [*answer.json]) == (503, ["error", "code"])
 
 
 def test_a_dispatch_that_is_not_there_can_not_be_read_or_replayed(program: Program) -> None:

@@ -4,9 +4,11 @@ import json
 from collections.abc import Callable
 from html import unescape
 
+import orjson
 import pytest
 
 from ours.bootstrap import Ours
+from ours.services.visitors import exporting
 from tests.web.show.conftest import Browser
 
 JANE = {"user_properties": {"first_name": "Janecanary", "email": "jane@example.com"}}
@@ -102,6 +104,20 @@ def test_an_admin_exports_and_forgets_and_gets_a_receipt(
         assert f"<code>{verb}</code>" in log
     assert f'<a href="{answer.location}"><code>forget</code></a>' in log
     assert admin.get(f"/visitors/receipts/{'0' * 32}").status_code == 404
+
+
+def test_a_visitor_of_whom_too_much_is_kept_for_an_answer_is_exported_on_the_server(
+    admin: Browser, jane: str, here: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = admin.post(f"/visitors/{jane}/export").data
+    assert whole == orjson.dumps(json.loads(whole), option=orjson.OPT_INDENT_2)
+    written = here.audit.latest("export", f"visitor {jane}")
+    monkeypatch.setattr(exporting, "LARGEST", len(whole) - 1)
+    answer = admin.post(f"/visitors/{jane}/export")
+    assert answer.status_code == 400
+    assert f"ours visitor export {jane} --kind visitor --output FILE" in answer.text
+    assert "Content-Disposition" not in answer.headers
+    assert here.audit.latest("export", f"visitor {jane}") == written
 
 
 def test_what_a_forgotten_visitor_did_is_not_offered_to_be_sent_again(
