@@ -28,7 +28,7 @@ _REMEDIES: dict[str, str] = {
     " has what was there when it started, whatever that list says now.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
-    "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",
+    "database": "`ours doctor` says what is wrong. Mend it, and all goes on by itself.",
     "late": "Check that its workers run, and their log; end one that hangs. A destination's limits may be the cause.",
     "clock": "If the clock is wrong, set it right before then: after that, what is too old by it is deleted for good.",
     "ending": "Give whoever uses it a new one and revoke this one: what has ended is answered 401.",

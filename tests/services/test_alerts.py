@@ -475,6 +475,7 @@ def test_an_alert_that_ended_before_it_could_be_told_is_not_told_at_all(
 def test_the_clock_set_back_delays_nothing(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
 ) -> None:
+    now.shift(30 * DAY)
     failing(place)
     alerts = alerts_of(alert_webhook=receiver.url)
     alerts.run()
@@ -759,6 +760,22 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
         alerts.run()
         passing(40)
     assert stages(receiver) == ["opened", "still", "resolved"]
+
+
+def test_a_clock_that_was_never_set_is_told_from_memory_too(
+    alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    with time_machine.travel(20):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    for _ in range(2):
+        alerts.run()
+        passing(61)
+    assert stages(receiver) == ["opened", "resolved"]
+    assert "This machine's clock shows a time before this release was made. Set it." in said(receiver)[0]["text"]
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
