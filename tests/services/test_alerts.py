@@ -798,6 +798,105 @@ def test_a_table_that_somebody_keeps_locked_is_told_though_others_can_be_written
     assert "another session keeps a lock on it" in said(receiver)[0]["text"]
 
 
+def test_a_scheduler_that_is_started_anew_tells_the_end_of_what_was_told_and_no_second_beginning(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    mark = place.settings.home / "database.told"
+    with no_writes(place):
+        for _ in range(2):
+            alerts = alerts_of(alert_webhook=receiver.url)
+            for seconds in (0, 31, 61):
+                passing(seconds)
+                with pytest.raises(Busy):
+                    alerts.run()
+    assert stages(receiver) == ["opened"]
+    assert mark.stat().st_mode & 0o777 == 0o600
+    for _ in range(2):  # each ends within a minute
+        alerts = alerts_of(alert_webhook=receiver.url)
+        alerts.run()
+    assert stages(receiver) == ["opened"]
+    passing(61)
+    alerts.run()
+    assert stages(receiver) == ["opened", "resolved"]
+    first, last = (document["alerts"][0] for document in said(receiver))
+    assert (first["message"], first["since"]) == (last["message"].removeprefix("Resolved: "), last["since"])
+    assert not mark.exists()
+
+
+def test_a_day_after_it_was_told_another_scheduler_tells_that_it_lasts(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None],
+    now: time_machine.Traveller,
+) -> None:  # fmt: skip
+    with no_writes(place):
+        for hours in (0, 20, 4):
+            now.shift(hours * 3600)
+            alerts = alerts_of(alert_webhook=receiver.url)
+            for seconds in (0, 31):
+                passing(seconds)
+                with pytest.raises(Busy):
+                    alerts.run()
+    assert stages(receiver) == ["opened", "still"]
+
+
+def test_the_end_is_told_to_whom_the_beginning_was_until_it_is_taken(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None],
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    box, port = mailbox
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    with no_writes(place):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    receiver.answer(500, times=1)
+    for _ in range(2):
+        alerts.run()
+        passing(61)
+    assert len(box.mails) == 2
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    for _ in range(3):
+        alerts.run()
+        passing(61)
+    assert len(box.mails) == 2
+    assert stages(receiver) == ["opened", "resolved", "resolved"]  # of which the first was not taken
+    assert not (place.settings.home / "database.told").exists()
+
+
+def test_what_fails_anew_while_its_end_is_told_is_told_anew(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None],
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    box, port = mailbox
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    for _ in range(2):
+        with no_writes(place):
+            for seconds in (0, 31):
+                passing(seconds)
+                with pytest.raises(Busy):
+                    alerts.run()
+        box.refuses = True
+        for _ in range(2):
+            alerts.run()
+            passing(61)
+        box.refuses = False
+    assert stages(receiver) == ["opened", "resolved", "opened", "resolved"]
+
+
+def test_a_mark_that_says_nothing_tells_by_being_there(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    """There may be room for a name on a disk, and none for what is in the file."""
+    (place.settings.home / "database.told").touch()
+    alerts = alerts_of(alert_webhook=receiver.url)
+    for _ in range(2):
+        alerts.run()
+        passing(61)
+    assert stages(receiver) == ["resolved"]
+
+
 def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
 ) -> None:

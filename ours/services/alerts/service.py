@@ -1,7 +1,7 @@
 """Opens, closes and tells alerts. One process at a time does it; what was noticed and told is in the rows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.alerts import telling
 from ours.services.alerts.channels import channels
+from ours.services.alerts.marker import Marker
 from ours.services.alerts.noticing import notice, unwritten
 from ours.services.alerts.telling import AGAIN, Told
 from ours.services.alerts.unwritten import Unwritten
@@ -56,7 +57,7 @@ class Alerts:
         self._store = store
         self._registry = registry
         self._settings = settings
-        self._unwritten = Unwritten(lambda news: _any_taken(self._send([news])))
+        self._unwritten = Unwritten(lambda news, to: self._send([news], to), Marker(settings.home))
 
     def run(self) -> None:
         """Look, and tell what is to be told.
@@ -119,12 +120,10 @@ class Alerts:
             for row in rows:
                 queries.change(connection, row.id, telling.after(row, told[row.id], now))
 
-    def _send(self, news: Sequence[News]) -> Sequence[Told]:
-        return [telling.send(channel, news) for channel in channels(self._settings)]
-
-
-def _any_taken(told: Iterable[Told]) -> bool:
-    return any(one.problem is None for one in told)
+    def _send(self, news: Sequence[News], to: Collection[str] | None = None) -> Sequence[Told]:
+        """By all channels, or by those of ``to``."""
+        ways = channels(self._settings)
+        return [telling.send(channel, news) for channel in ways if to is None or channel.name in to]
 
 
 def _changes(
