@@ -77,12 +77,17 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
     server.stop()
 
 
+def always() -> bool:
+    """The queue can be reached."""
+    return True
+
+
 @pytest.fixture
 def alerts_of(place: Place) -> Callable[..., Alerts]:
     """Alerts with these settings, on the place's database."""
 
-    def make(**changes: Any) -> Alerts:
-        return Alerts(place.store, place.registry, replace(place.settings, min_free_mb=0, **changes))
+    def make(reachable: Callable[[], bool] = always, **changes: Any) -> Alerts:
+        return Alerts(place.store, place.registry, replace(place.settings, min_free_mb=0, **changes), reachable)
 
     return make
 
@@ -225,7 +230,7 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     place.track()
     place.registry = Registry([], [SetAside("crm", "drop-in", "plugins/crm.py", "It raised SyntaxError.")])
     tight = replace(place.settings, min_free_mb=10**9, max_backlog=2)
-    alerts = Alerts(place.store, place.registry, tight)
+    alerts = Alerts(place.store, place.registry, tight, always)
     alerts.run()
     found = {one.kind: one.words for one in alerts.list()}
     assert set(found) == {"expiring", "backlog", "plugin", "disk", "refused"}
@@ -348,7 +353,7 @@ def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> No
     place.track()
     Alerts(
         place.store, place.registry,
-        replace(place.settings, min_free_mb=10**9, max_backlog=2, alert_webhook=receiver.url),
+        replace(place.settings, min_free_mb=10**9, max_backlog=2, alert_webhook=receiver.url), always,
     ).run()  # fmt: skip
     (document,) = said(receiver)
     assert len(document["alerts"]) == len(document["text"].splitlines()) == 3
@@ -575,7 +580,7 @@ def test_the_webhook_goes_through_the_guard(
     place: Place, make_settings: Callable[..., Settings], receiver: Receiver
 ) -> None:
     guarded = replace(make_settings(alert_webhook=receiver.url), allow_networks=())
-    (told,) = Alerts(place.store, place.registry, guarded).test()
+    (told,) = Alerts(place.store, place.registry, guarded, always).test()
     assert told.problem is not None
     assert "OURS_ALLOW_NETWORKS" in told.problem
     assert receiver.requests == []
@@ -703,6 +708,35 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_
 
 
+def test_a_queue_that_is_away_for_ten_minutes_is_told_once_and_ends_once(
+    alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller,
+    passing: Callable[[float], None],
+) -> None:  # fmt: skip
+    there = False
+    alerts = alerts_of(lambda: there, alert_webhook=receiver.url)
+
+    def look(*after: float) -> list[str]:
+        for seconds in after:
+            now.shift(seconds)
+            passing(seconds)
+            alerts.run()
+        return stages(receiver)
+
+    assert look(0, 590) == []
+    there = True
+    assert look(5) == []  # a restart of it
+    there = False
+    assert look(5, 590) == []
+    assert look(20, 300) == ["opened"]
+    alerts = alerts_of(lambda: there, alert_webhook=receiver.url)  # a scheduler that is started anew
+    assert look(5, 70, 70) == ["opened"]
+    assert kinds(alerts.list()) == ["queue"]
+    there = True
+    assert look(5, 61) == ["opened", "resolved"]
+    assert "has not been reached for 10 minutes" in said(receiver)[0]["text"]
+    assert "OURS_REDIS_URL" in said(receiver)[0]["text"]
+
+
 @contextmanager
 def no_writes(place: Place) -> Iterator[None]:
     """A database that may only be read."""
@@ -734,7 +768,8 @@ def test_a_database_that_is_back_soon_is_told_to_nobody(
 def test_a_disk_without_room_is_named(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
 ) -> None:
-    alerts = Alerts(place.store, place.registry, replace(place.settings, min_free_mb=10**9, alert_webhook=receiver.url))
+    tight = replace(place.settings, min_free_mb=10**9, alert_webhook=receiver.url)
+    alerts = Alerts(place.store, place.registry, tight, always)
     with no_writes(place):
         for seconds in (0, 31):
             passing(seconds)

@@ -1,7 +1,7 @@
 """Opens, closes and tells alerts. One process at a time does it; what was noticed and told is in the rows."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from ours.core.concerns import Concern, News, remedy
 from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.alerts import telling
+from ours.services.alerts.away import Away
 from ours.services.alerts.channels import channels
 from ours.services.alerts.marker import Marker
 from ours.services.alerts.noticing import notice, unwritten
@@ -53,10 +54,13 @@ class Alert:
 
 
 class Alerts:
-    def __init__(self, store: Store, registry: Registry, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, settings: Settings, queue_reachable: Callable[[], bool]
+    ) -> None:
         self._store = store
         self._registry = registry
         self._settings = settings
+        self._away = Away(queue_reachable)
         self._unwritten = Unwritten(lambda news, to: self._send([news], to), Marker(settings.home))
 
     def run(self) -> None:
@@ -97,6 +101,7 @@ class Alerts:
         now, found = clock.now_ms(), notice(self._store, self._registry, self._settings)
         with self._store.read() as connection:
             known, closed = queries.open_ones(connection), queries.closed_since(connection, now - _LATELY)
+        found += self._away.notice(known=any(row.kind == "queue" for row in known))
         changes, new = _changes(known, found, now, Counter(closed)), _new(known, found, now)
         if not (changes or new):
             return
