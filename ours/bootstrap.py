@@ -167,7 +167,7 @@ class Ours:
     def alerts(self) -> "Alerts":
         from ours.services.alerts import Alerts
 
-        return Alerts(self.store, self.registry, self.settings)
+        return Alerts(self.store, self.registry, self.settings, self.queue.reachable)
 
     @once
     def sources(self) -> Sources:

@@ -7,10 +7,17 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+_MADE = 1_793_491_200_000
+"""The month in which this release was made, November 2026. To be raised with each release."""
 
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251
+
+
+def is_wrong() -> bool:
+    """Whether it shows a moment before this release was made, as without a battery until NTP has answered."""
+    return now_ms() < _MADE
 
 
 class Jumps:

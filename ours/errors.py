@@ -72,7 +72,7 @@ class Forbidden(OursError):
 class Busy(OursError):
     """Nothing can be made durable just now; try again after ``retry_after`` seconds.
 
-    ``reason``: ``backlog``, ``database``, ``disk``, or ``waiting`` when too much waits for the database already.
+    ``reason``: ``backlog``, ``clock``, ``database``, ``disk``, or ``waiting`` when too much waits for the database.
     ``cause``: what the database or the disk said, which names where it lies and who we are there. That is for our log
     and the command line; whoever asks over the network reads ``sentence``.
     """

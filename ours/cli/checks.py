@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ours.bootstrap import Ours
 from ours.cli import liveness, partitions, safety
 from ours.cli.finding import Finding
-from ours.clock import MINUTE, SECOND, now_ms
+from ours.clock import MINUTE, SECOND, is_wrong, iso, now_ms
 from ours.core import concerns
 from ours.core.reasons import describe
 from ours.errors import Busy, Unsealable
@@ -50,6 +50,13 @@ def home(settings: Settings) -> Iterator[Finding]:
         yield Finding("disk", "ok", f"{free} MB are free.")
 
 
+def moment() -> Iterator[Finding]:
+    """The clock shows a time that can be."""
+    if is_wrong():
+        said = f"It shows {iso(now_ms())}, before this release was made. New events are refused, nothing is delivered."
+        yield Finding("clock", "fail", said, "Set it, and keep it right by NTP: all goes on by itself.")
+
+
 def database(ours: Ours) -> Iterator[Finding]:
     """It answers, takes writes, and its clock goes right."""
     with ours.store.read() as connection:
@@ -65,7 +72,7 @@ def database(ours: Ours) -> Iterator[Finding]:
         yield Finding(
             "clock", "warn", f"The database's clock is {drift / SECOND:+.1f} s off ours.", "Synchronise both by NTP."
         )
-    else:
+    elif not is_wrong():
         yield Finding("clock", "ok", "The database's clock and ours agree.")
 
 
@@ -181,6 +188,7 @@ def installation(ours: Ours) -> Iterator[Finding]:
             yield from check(ours)
     except Busy as error:
         said, cut, mend = str(error).partition("). ")
-        yield Finding("database", "fail", said + cut.rstrip(), mend or "Check that it runs, and OURS_DATABASE_URL.")
+        if error.reason == "database":
+            yield Finding("database", "fail", said + cut.rstrip(), mend or "Check that it runs, and OURS_DATABASE_URL.")
     yield from queue(ours)
     yield from plugins(ours)

@@ -44,6 +44,7 @@ def _examine(shell: Shell) -> "Iterator[Finding]":
         yield Finding("installation", "fail", f"{said}.", mend)
         return
     yield from checks.home(settings)
+    yield from checks.moment()
     for check in (safety.exposure, safety.keys, safety.code):
         yield from check(settings)
     ours = Ours(settings)

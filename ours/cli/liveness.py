@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ours.bootstrap import Ours
 from ours.cli.finding import Finding
-from ours.clock import MINUTE, SECOND, now_ms
+from ours.clock import MINUTE, SECOND, is_wrong, now_ms
 from ours.errors import Busy
 from ours.services.metrics.counting import SCHEDULER
 from ours.store import reaching
@@ -31,7 +31,9 @@ def locks(ours: Ours) -> Iterator[Finding]:
 
 
 def writes(ours: Ours) -> Iterator[Finding]:
-    """The database takes what an event would write. One that is read-only is told of elsewhere."""
+    """The database takes what an event would write. One that is read-only, and a wrong clock, are told of elsewhere."""
+    if is_wrong():
+        return
     with ours.store.read() as connection:
         if not ours.store.is_sqlite and server.is_read_only(connection):
             return

@@ -10,7 +10,7 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
-    "unopened", "unfit", "database", "late", "clock", "refused",
+    "unopened", "unfit", "database", "late", "clock", "refused", "queue",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
@@ -28,7 +28,9 @@ _REMEDIES: dict[str, str] = {
     " has what was there when it started, whatever that list says now.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
     "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
-    "database": "`ours doctor` says what it answers. Mend it, and all goes on by itself.",
+    "database": "`ours doctor` says what is wrong. Mend it, and all goes on by itself.",
+    "queue": "`ours doctor` says what it answers. See that it runs and takes writes, and OURS_REDIS_URL: all goes on by"
+    " itself.",
     "late": "Check that its workers run, and their log; end one that hangs. A destination's limits may be the cause.",
     "clock": "If the clock is wrong, set it right before then: after that, what is too old by it is deleted for good.",
     "ending": "Give whoever uses it a new one and revoke this one: what has ended is answered 401.",
@@ -175,6 +177,11 @@ def refused_for_backlog(most: int) -> Concern:
 def database(why: str, room: Sequence[str]) -> Concern:
     """``why``: what can't be done with it. ``room``: what there is to say of the disk."""
     return Concern("database", "", " ".join([why, "New events are refused, and nothing is delivered.", *room]))
+
+
+def queue(minutes: int) -> Concern:
+    words = f"The queue has not been reached for {minutes} minutes. The scheduler does the workers' work alone: nothing"
+    return Concern("queue", "", f"{words} is lost, and all takes longer.")
 
 
 def leapt(rests_until: str) -> Concern:

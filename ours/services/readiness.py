@@ -16,7 +16,10 @@ _MB = 1024 * 1024
 
 
 class Gauge:
-    """Says no before it hurts: too long a backlog, too little disk. Looks each second, or less often if it is dear."""
+    """Says no before it hurts: a wrong clock, too long a backlog, too little disk.
+
+    It looks each second, or less often if that is dear.
+    """
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
@@ -26,6 +29,7 @@ class Gauge:
         self._lock = threading.Lock()
 
     def check(self) -> None:
+        self._store.check_clock()
         begun = time.monotonic()
         if begun >= self._due and self._lock.acquire(blocking=False):
             try:

@@ -49,8 +49,9 @@ class Sweep:
     def run(self) -> None:
         """Free, hold and release once.
 
-        :raises Busy: when the database is away.
+        :raises Busy: when the database is away, or the clock is wrong.
         """
+        self._store.check_clock()
         self._mend_moments()
         self.free_lost()
         self._try_broken()

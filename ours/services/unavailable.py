@@ -11,9 +11,9 @@ from ours import log
 from ours.errors import Busy
 
 _logger = log.get("accept")
-REASONS = ("backlog", "database", "disk", "waiting")
-"""What a ``Busy`` may name: too many events are unrouted, the database can't be used, the disk is nearly full, or more
-events wait for the database than can be kept in memory."""
+REASONS = ("backlog", "clock", "database", "disk", "waiting")
+"""What a ``Busy`` may name: too many events are unrouted, the clock is certainly wrong, the database can't be used, the
+disk is nearly full, or more events wait for the database than can be kept in memory."""
 _EVERY = 10.0
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, exc, insert, select
 
-from ours import processes
+from ours import clock, processes
 from ours.errors import Busy, SettingsInvalid
 from ours.once import once
 from ours.settings import Settings, present_keys
@@ -32,6 +32,7 @@ _WHY = {
     _LOCKED: ": another session keeps a lock on it, and `ours doctor` says which",
 }
 _CANT_OPEN = "unable to open database file"
+_WRONG_CLOCK = "This machine's clock shows a time before this release was made. Set it."
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
 
@@ -110,11 +111,12 @@ class Store:
         the turn, but not where ``durable`` is false: such a transaction outlives every process; a power failure may
         undo it, but never without all that was committed later. Without ``wait``, ``flushed`` waits for the disk.
 
-        :raises Busy: when the database can't be reached or can't be written.
+        :raises Busy: when the database can't be reached or can't be written, or the clock is wrong.
         """
         if whole := self._whole.get():
             yield whole
             return
+        self.check_clock()
         with self._refusing("written"), self._connected() as connection:
             with self.turn():
                 self._begin(connection, "BEGIN IMMEDIATE", durable)
@@ -124,6 +126,11 @@ class Store:
                 announce()
             if durable and self._wal:
                 self._wal.flush() if wait else self._wal.begin_flush()
+
+    def check_clock(self) -> None:
+        """:raises Busy: when all that is written now would bear a moment, and an id, that are certainly wrong."""
+        if clock.is_wrong():
+            raise Busy(_WRONG_CLOCK, retry_after=5, reason="clock")
 
     def flushed(self) -> None:
         """Return when all is on disk that ``write`` wrote without ``wait``. To be asked by the same thread.

@@ -116,6 +116,14 @@ def test_a_clock_that_was_set_back(terminal: Terminal, ours: Ours) -> None:
     assert "future" in found(terminal, "fail", 1)["clock"]
 
 
+def test_a_clock_that_was_never_set(terminal: Terminal) -> None:
+    with time_machine.travel(20):
+        said = found(terminal, "fail", 1)
+        assert list(said) == ["clock"]
+        assert "It shows 1970-01-01T00:00:20" in said["clock"]
+        assert "clock" not in found(terminal, "ok", 1)
+
+
 def test_plugins_that_were_set_aside(terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken.py").write_text("raise RuntimeError('no such luck')\n")
     monkeypatch.setenv("OURS_PLUGINS_DIR", str(tmp_path))

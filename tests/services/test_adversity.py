@@ -225,6 +225,24 @@ def test_a_clock_that_was_set_back_while_nothing_ran_is_noticed_at_the_start(pla
     assert_all_is_delivered(place, receiver, 1)
 
 
+def test_while_the_clock_shows_a_time_before_we_were_made_nothing_is_done(place: Place, receiver: Receiver) -> None:
+    """What is signed by such a clock is refused, and perhaps for good."""
+    place.webhook(receiver)
+    sweep = sweep_of(place)
+    place.track()
+    route_all(place)
+    place.track()
+    with time_machine.travel(20):
+        deliver(place)
+        for work in (sweep.run, place.route.run, place.track):
+            with pytest.raises(Busy, match="clock"):
+                work()
+    assert place.states() == {"pending": 1}
+    assert receiver.requests == []
+    route_all(place)
+    assert_all_is_delivered(place, receiver, 2)
+
+
 def test_a_retry_waits_as_long_from_now_as_it_was_to_wait(place: Place) -> None:
     scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
     now = clock.now_ms()

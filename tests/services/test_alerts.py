@@ -77,12 +77,17 @@ def mailbox() -> Iterator[tuple[Mailbox, int]]:
     server.stop()
 
 
+def always() -> bool:
+    """The queue can be reached."""
+    return True
+
+
 @pytest.fixture
 def alerts_of(place: Place) -> Callable[..., Alerts]:
     """Alerts with these settings, on the place's database."""
 
-    def make(**changes: Any) -> Alerts:
-        return Alerts(place.store, place.registry, replace(place.settings, min_free_mb=0, **changes))
+    def make(reachable: Callable[[], bool] = always, **changes: Any) -> Alerts:
+        return Alerts(place.store, place.registry, replace(place.settings, min_free_mb=0, **changes), reachable)
 
     return make
 
@@ -225,7 +230,7 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     place.track()
     place.registry = Registry([], [SetAside("crm", "drop-in", "plugins/crm.py", "It raised SyntaxError.")])
     tight = replace(place.settings, min_free_mb=10**9, max_backlog=2)
-    alerts = Alerts(place.store, place.registry, tight)
+    alerts = Alerts(place.store, place.registry, tight, always)
     alerts.run()
     found = {one.kind: one.words for one in alerts.list()}
     assert set(found) == {"expiring", "backlog", "plugin", "disk", "refused"}
@@ -348,7 +353,7 @@ def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> No
     place.track()
     Alerts(
         place.store, place.registry,
-        replace(place.settings, min_free_mb=10**9, max_backlog=2, alert_webhook=receiver.url),
+        replace(place.settings, min_free_mb=10**9, max_backlog=2, alert_webhook=receiver.url), always,
     ).run()  # fmt: skip
     (document,) = said(receiver)
     assert len(document["alerts"]) == len(document["text"].splitlines()) == 3
@@ -475,6 +480,7 @@ def test_an_alert_that_ended_before_it_could_be_told_is_not_told_at_all(
 def test_the_clock_set_back_delays_nothing(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
 ) -> None:
+    now.shift(30 * DAY)
     failing(place)
     alerts = alerts_of(alert_webhook=receiver.url)
     alerts.run()
@@ -574,7 +580,7 @@ def test_the_webhook_goes_through_the_guard(
     place: Place, make_settings: Callable[..., Settings], receiver: Receiver
 ) -> None:
     guarded = replace(make_settings(alert_webhook=receiver.url), allow_networks=())
-    (told,) = Alerts(place.store, place.registry, guarded).test()
+    (told,) = Alerts(place.store, place.registry, guarded, always).test()
     assert told.problem is not None
     assert "OURS_ALLOW_NETWORKS" in told.problem
     assert receiver.requests == []
@@ -702,6 +708,35 @@ def passing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     return pass_
 
 
+def test_a_queue_that_is_away_for_ten_minutes_is_told_once_and_ends_once(
+    alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller,
+    passing: Callable[[float], None],
+) -> None:  # fmt: skip
+    there = False
+    alerts = alerts_of(lambda: there, alert_webhook=receiver.url)
+
+    def look(*after: float) -> list[str]:
+        for seconds in after:
+            now.shift(seconds)
+            passing(seconds)
+            alerts.run()
+        return stages(receiver)
+
+    assert look(0, 590) == []
+    there = True
+    assert look(5) == []  # a restart of it
+    there = False
+    assert look(5, 590) == []
+    assert look(20, 300) == ["opened"]
+    alerts = alerts_of(lambda: there, alert_webhook=receiver.url)  # a scheduler that is started anew
+    assert look(5, 70, 70) == ["opened"]
+    assert kinds(alerts.list()) == ["queue"]
+    there = True
+    assert look(5, 61) == ["opened", "resolved"]
+    assert "has not been reached for 10 minutes" in said(receiver)[0]["text"]
+    assert "OURS_REDIS_URL" in said(receiver)[0]["text"]
+
+
 @contextmanager
 def no_writes(place: Place) -> Iterator[None]:
     """A database that may only be read."""
@@ -733,7 +768,8 @@ def test_a_database_that_is_back_soon_is_told_to_nobody(
 def test_a_disk_without_room_is_named(
     place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
 ) -> None:
-    alerts = Alerts(place.store, place.registry, replace(place.settings, min_free_mb=10**9, alert_webhook=receiver.url))
+    tight = replace(place.settings, min_free_mb=10**9, alert_webhook=receiver.url)
+    alerts = Alerts(place.store, place.registry, tight, always)
     with no_writes(place):
         for seconds in (0, 31):
             passing(seconds)
@@ -761,6 +797,22 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
     assert stages(receiver) == ["opened", "still", "resolved"]
 
 
+def test_a_clock_that_was_never_set_is_told_from_memory_too(
+    alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    alerts = alerts_of(alert_webhook=receiver.url)
+    with time_machine.travel(20):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    for _ in range(2):
+        alerts.run()
+        passing(61)
+    assert stages(receiver) == ["opened", "resolved"]
+    assert "This machine's clock shows a time before this release was made. Set it." in said(receiver)[0]["text"]
+
+
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
 def test_a_table_that_somebody_keeps_locked_is_told_though_others_can_be_written(
     place: Place,
@@ -779,6 +831,105 @@ def test_a_table_that_somebody_keeps_locked_is_told_though_others_can_be_written
             with pytest.raises(Busy):
                 alerts.run()
     assert "another session keeps a lock on it" in said(receiver)[0]["text"]
+
+
+def test_a_scheduler_that_is_started_anew_tells_the_end_of_what_was_told_and_no_second_beginning(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    mark = place.settings.home / "database.told"
+    with no_writes(place):
+        for _ in range(2):
+            alerts = alerts_of(alert_webhook=receiver.url)
+            for seconds in (0, 31, 61):
+                passing(seconds)
+                with pytest.raises(Busy):
+                    alerts.run()
+    assert stages(receiver) == ["opened"]
+    assert mark.stat().st_mode & 0o777 == 0o600
+    for _ in range(2):  # each ends within a minute
+        alerts = alerts_of(alert_webhook=receiver.url)
+        alerts.run()
+    assert stages(receiver) == ["opened"]
+    passing(61)
+    alerts.run()
+    assert stages(receiver) == ["opened", "resolved"]
+    first, last = (document["alerts"][0] for document in said(receiver))
+    assert (first["message"], first["since"]) == (last["message"].removeprefix("Resolved: "), last["since"])
+    assert not mark.exists()
+
+
+def test_a_day_after_it_was_told_another_scheduler_tells_that_it_lasts(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None],
+    now: time_machine.Traveller,
+) -> None:  # fmt: skip
+    with no_writes(place):
+        for hours in (0, 20, 4):
+            now.shift(hours * 3600)
+            alerts = alerts_of(alert_webhook=receiver.url)
+            for seconds in (0, 31):
+                passing(seconds)
+                with pytest.raises(Busy):
+                    alerts.run()
+    assert stages(receiver) == ["opened", "still"]
+
+
+def test_the_end_is_told_to_whom_the_beginning_was_until_it_is_taken(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None],
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    box, port = mailbox
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    with no_writes(place):
+        for seconds in (0, 31):
+            passing(seconds)
+            with pytest.raises(Busy):
+                alerts.run()
+    receiver.answer(500, times=1)
+    for _ in range(2):
+        alerts.run()
+        passing(61)
+    assert len(box.mails) == 2
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    for _ in range(3):
+        alerts.run()
+        passing(61)
+    assert len(box.mails) == 2
+    assert stages(receiver) == ["opened", "resolved", "resolved"]  # of which the first was not taken
+    assert not (place.settings.home / "database.told").exists()
+
+
+def test_what_fails_anew_while_its_end_is_told_is_told_anew(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None],
+    mailbox: tuple[Mailbox, int],
+) -> None:  # fmt: skip
+    box, port = mailbox
+    mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
+    alerts = alerts_of(alert_webhook=receiver.url, **mail)
+    for _ in range(2):
+        with no_writes(place):
+            for seconds in (0, 31):
+                passing(seconds)
+                with pytest.raises(Busy):
+                    alerts.run()
+        box.refuses = True
+        for _ in range(2):
+            alerts.run()
+            passing(61)
+        box.refuses = False
+    assert stages(receiver) == ["opened", "resolved", "opened", "resolved"]
+
+
+def test_a_mark_that_says_nothing_tells_by_being_there(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, passing: Callable[[float], None]
+) -> None:
+    """There may be room for a name on a disk, and none for what is in the file."""
+    (place.settings.home / "database.told").touch()
+    alerts = alerts_of(alert_webhook=receiver.url)
+    for _ in range(2):
+        alerts.run()
+        passing(61)
+    assert stages(receiver) == ["resolved"]
 
 
 def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(

@@ -117,7 +117,7 @@ def test_each_destination_whose_plugin_is_missing_is_told(owed: Place) -> None:
     owed.destinations.pause(2, actor="cli")
     owed.destinations.turn_off(3, actor="cli")
     owed.destinations.remove(4, actor="cli")
-    alerts = Alerts(owed.store, Registry([]), owed.settings)
+    alerts = Alerts(owed.store, Registry([]), owed.settings, lambda: True)
     alerts.run()
     told = {one.subject: one.words for one in alerts.list() if one.kind == "plugin"}
     assert set(told) == {"destination 1", "destination 2"}

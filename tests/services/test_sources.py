@@ -14,7 +14,7 @@ from ours.store.queries import sources as queries
 from ours.store.queries import volumes
 from ours.store.tables import keys
 
-NOON = 1_763_900_000_000
+NOON = 1_800_000_000_000
 
 
 @pytest.fixture

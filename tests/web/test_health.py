@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 from prometheus_client.parser import text_string_to_metric_families
 
 from ours import log
 from ours.bootstrap import Ours
 from ours.services import unavailable
 from ours.settings import Settings
+from ours.store.tables import events
 from ours.web import create_app
 from tests.conftest import _execute
 
@@ -95,6 +97,22 @@ def test_it_is_not_when_too_many_events_wait_to_be_routed(make: Make) -> None:
     assert web.send() == 503
 
 
+def test_it_is_not_while_the_clock_shows_a_time_before_we_were_made(make: Make) -> None:
+    """As on a board without a battery, before it asked a server for the time."""
+    web = make()
+    rows = [{"event": "Lead", "userId": "u1", "distinctId": str(number)} for number in range(3)]
+    with time_machine.travel(20):
+        status, said = web.ready()
+        assert (status, said["status"], list(said)) == (503, "unavailable", ["clock", "queue", "status"])
+        assert web.send() == 503
+        batch = web.client.post("/api/v1/batch", json={"token": web.key, "events": rows})
+        assert (batch.status_code, batch.headers["Retry-After"]) == (503, "5")
+        assert web.unavailable()["clock"] == 2
+    with web.ours.store.read() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(events)) == 0
+    assert web.ready()[0] == web.send() == 200
+
+
 def test_it_is_not_on_a_standby(make: Make, make_database_url: Callable[[str], str]) -> None:
     """As it is after a failover, with no event since."""
     web = make("postgresql")
@@ -164,13 +182,13 @@ def test_a_503_is_counted_and_said_but_not_each(
         timer.cancel()
         timer.join()
     web = make(min_free_mb=99_999_999)
-    assert web.unavailable() == {"backlog": 0, "database": 0, "disk": 0, "waiting": 0}
+    assert web.unavailable() == dict.fromkeys(unavailable.REASONS, 0)
     for _ in range(5):
         assert web.send() == 503
     rows = [{"event": "Lead", "userId": "u1", "distinctId": str(number)} for number in range(3)]
     assert web.client.post("/api/v1/batch", json={"token": web.key, "events": rows}).status_code == 503
     web.ours.metrics._read = None
-    assert web.unavailable() == {"backlog": 0, "database": 0, "disk": 6, "waiting": 0}
+    assert web.unavailable() == dict.fromkeys(unavailable.REASONS, 0) | {"disk": 6}
     for timer in timers():
         timer.join()
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines() if "answered_503" in line]

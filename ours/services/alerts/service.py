@@ -1,7 +1,7 @@
 """Opens, closes and tells alerts. One process at a time does it; what was noticed and told is in the rows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from ours.core.concerns import Concern, News, remedy
 from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.alerts import telling
+from ours.services.alerts.away import Away
 from ours.services.alerts.channels import channels
+from ours.services.alerts.marker import Marker
 from ours.services.alerts.noticing import notice, unwritten
 from ours.services.alerts.telling import AGAIN, Told
 from ours.services.alerts.unwritten import Unwritten
@@ -52,11 +54,14 @@ class Alert:
 
 
 class Alerts:
-    def __init__(self, store: Store, registry: Registry, settings: Settings) -> None:
+    def __init__(
+        self, store: Store, registry: Registry, settings: Settings, queue_reachable: Callable[[], bool]
+    ) -> None:
         self._store = store
         self._registry = registry
         self._settings = settings
-        self._unwritten = Unwritten(lambda news: _any_taken(self._send([news])))
+        self._away = Away(queue_reachable)
+        self._unwritten = Unwritten(lambda news, to: self._send([news], to), Marker(settings.home))
 
     def run(self) -> None:
         """Look, and tell what is to be told.
@@ -96,6 +101,7 @@ class Alerts:
         now, found = clock.now_ms(), notice(self._store, self._registry, self._settings)
         with self._store.read() as connection:
             known, closed = queries.open_ones(connection), queries.closed_since(connection, now - _LATELY)
+        found += self._away.notice(known=any(row.kind == "queue" for row in known))
         changes, new = _changes(known, found, now, Counter(closed)), _new(known, found, now)
         if not (changes or new):
             return
@@ -119,12 +125,10 @@ class Alerts:
             for row in rows:
                 queries.change(connection, row.id, telling.after(row, told[row.id], now))
 
-    def _send(self, news: Sequence[News]) -> Sequence[Told]:
-        return [telling.send(channel, news) for channel in channels(self._settings)]
-
-
-def _any_taken(told: Iterable[Told]) -> bool:
-    return any(one.problem is None for one in told)
+    def _send(self, news: Sequence[News], to: Collection[str] | None = None) -> Sequence[Told]:
+        """By all channels, or by those of ``to``."""
+        ways = channels(self._settings)
+        return [telling.send(channel, news) for channel in ways if to is None or channel.name in to]
 
 
 def _changes(

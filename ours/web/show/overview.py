@@ -24,7 +24,7 @@ _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "sh
 _GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit", "late", "clock", "refused"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
           "unopened": "Secret keys", "ending": "Ends soon", "late": "Routing", "clock": "Clock",
-          "refused": "New events"}  # fmt: skip
+          "refused": "New events", "queue": "Queue"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+import pytest
 import sqlalchemy as sa
 
 from ours import clock
@@ -76,6 +77,14 @@ def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor
     page = editor.page("/")
     assert "refused our credentials or settings and was paused" in page
     assert "is paused, and holds 0." not in page
+
+
+def test_a_queue_that_is_away_for_long_is_told_as_all_else(
+    editor: Browser, here: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.alerts.away._PATIENCE_MINUTES", 0)
+    here.alerts.run()
+    assert "The queue has not been reached for 0 minutes." in editor.page("/")
 
 
 def test_an_alert_of_another_kind_hides_nothing(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
