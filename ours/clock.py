@@ -7,8 +7,8 @@ SECOND = 1_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-_MADE = 1_793_491_200_000
-"""The month in which this release was made, November 2026. To be raised with each release."""
+_EARLIEST = 1_735_689_600_000
+"""1 January 2025: nothing that we run on is as old as that."""
 
 
 def now_ms() -> int:
@@ -16,8 +16,8 @@ def now_ms() -> int:
 
 
 def is_wrong() -> bool:
-    """Whether it shows a moment before this release was made, as without a battery until NTP has answered."""
-    return now_ms() < _MADE
+    """Whether it shows a moment before 2025, as without a battery until NTP has answered."""
+    return now_ms() < _EARLIEST
 
 
 class Jumps:

@@ -53,7 +53,7 @@ def home(settings: Settings) -> Iterator[Finding]:
 def moment() -> Iterator[Finding]:
     """The clock shows a time that can be."""
     if is_wrong():
-        said = f"It shows {iso(now_ms())}, before this release was made. New events are refused, nothing is delivered."
+        said = f"It shows {iso(now_ms())}, before 2025. New events are refused, nothing is delivered."
         yield Finding("clock", "fail", said, "Set it, and keep it right by NTP: all goes on by itself.")
 
 

@@ -32,7 +32,7 @@ _WHY = {
     _LOCKED: ": another session keeps a lock on it, and `ours doctor` says which",
 }
 _CANT_OPEN = "unable to open database file"
-_WRONG_CLOCK = "This machine's clock shows a time before this release was made. Set it."
+_WRONG_CLOCK = "This machine's clock shows a time before 2025. Set it."
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
 

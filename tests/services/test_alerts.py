@@ -810,7 +810,7 @@ def test_a_clock_that_was_never_set_is_told_from_memory_too(
         alerts.run()
         passing(61)
     assert stages(receiver) == ["opened", "resolved"]
-    assert "This machine's clock shows a time before this release was made. Set it." in said(receiver)[0]["text"]
+    assert "This machine's clock shows a time before 2025. Set it." in said(receiver)[0]["text"]
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
