@@ -39,7 +39,7 @@ def events() -> str:
 @page("/events/find", "viewer", ["POST"])
 def find_events() -> ResponseReturnValue:
     """What names a person is posted and hashed at once: only the hash stands in the address that this leads to."""
-    given, typed = dict(asked().given), request.form.get("who", "").strip()
+    given, typed = asked().said, request.form.get("who", "").strip()
     if not typed:
         return _shown(given)
     found = ours().visitors.find(typed, actor=person().actor)

@@ -47,6 +47,7 @@ def test_a_window_of_time_narrows_it_and_is_repeated_where_nothing_fits(
     assert _subjects(nothing) == []
     assert f"until before {edge.replace('T', ' ')}:00 UTC." in re.sub("<[^>]+>", "", nothing)
     assert admin.get("/audit?from=0001-01-01T00:00&to=9999-12-31T23:59").status_code == 200
+    assert "This list is not narrowed by <code>to=soon</code>" in admin.page("/audit?to=soon")
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor"])

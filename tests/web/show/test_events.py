@@ -104,7 +104,29 @@ def test_the_refreshing_rows_come_only_when_something_changed(editor: Browser, s
 )
 def test_a_damaged_address_shows_the_first_page(editor: Browser, send: Send, query: str) -> None:
     send("Purchase")
-    assert _names(editor.page(f"/events?{query}")) == ["Purchase"]
+    page = unescape(editor.page(f"/events?{query}"))
+    assert _names(page) == ["Purchase"]
+    said = re.sub("<[^>]+>", "", page)
+    is_filter = query.partition("=")[0] not in {"before", "after"}
+    assert (f"This list is not narrowed by {query.replace('%27--', '?')}: it means nothing here." in said) == is_filter
+
+
+def test_what_of_an_address_means_nothing_is_said_and_no_file_is_made_without_it(editor: Browser, send: Send) -> None:
+    event_id = send("Purchase")
+    given = f"state=gone&from=2026-13-41&id={event_id},x&name=purchase"
+    page = editor.page(f"/events?{given}")
+    said = re.sub("<[^>]+>", "", page)
+    assert "not narrowed by from=2026-13-41, state=gone and id=?: they mean nothing here." in said
+    assert _names(page) == ["Purchase"]
+    for ending in ("csv", "json"):
+        answer = editor.get(f"/events.{ending}?{given}")
+        assert answer.status_code == 400
+        assert "“from” says what means nothing here" in answer.text
+        link = re.search(rf'href="(/events\.{ending}[^"]*)"', page)
+        assert link
+        assert editor.get(unescape(link[1])).status_code == 200
+    answer = editor.post("/events/find", follow=False, visitor="jane@example.com", name="Purchase")
+    assert answer.location == "/events?visitor=?&name=Purchase"
 
 
 def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
