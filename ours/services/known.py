@@ -52,6 +52,7 @@ def by_distinct_id(
     """The ids of the events that came with this distinctId, the newest first, ``MOST`` at most.
 
     It names an event only together with the event's name: that of each of the latest events is tried, or ``name``.
+    What was forgotten is not found: a distinctId may say whose it was.
     """
     names = set(samples.spellings(connection, AMONG))
     if name:
@@ -59,7 +60,7 @@ def by_distinct_id(
     hashes = [lookup.repeat(each, one, text.strip()) for one in names for each in ([mode] if mode else _MODES)]
     firsts = events.holders(connection, hashes).values()
     ids_of = sorted((first.event_id for first in firsts), reverse=True)[:MOST]
-    return [row.id for row in reversed(reading_events.some(connection, ids_of))]
+    return [row.id for row in reversed(reading_events.some(connection, ids_of)) if row.forgotten_at is None]
 
 
 def no_such(what: str, wanted: str) -> NotFound:
