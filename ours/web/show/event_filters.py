@@ -18,7 +18,7 @@ RARE = frozenset({"from", "to", "destination", "state", "property", "url"})
 _MEANT = {**MEANT, "state": STATES.__contains__}
 _LONGEST = 400
 _MOST_VISITORS = 10
-_MOST_EVENTS = 12
+MOST_EVENTS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def asked() -> Asked:
     texts = {name: value[:_LONGEST] for name in _NAMES if (value := said.get(name, "").strip())}
     given, unmeant = sorted_out(texts, _MEANT)
     visitors = _ids(given, unmeant, "visitor", _MOST_VISITORS)
-    events = _ids(given, unmeant, "id", _MOST_EVENTS)
+    events = _ids(given, unmeant, "id", MOST_EVENTS)
     return Asked(
         given,
         unmeant,

@@ -505,6 +505,18 @@ def test_a_distinct_id_leads_to_its_event_and_that_it_was_looked_for_is_written_
     assert "A distinctId is looked for under the names that the latest events have" in page
 
 
+def test_it_is_said_when_more_came_with_a_distinct_id_than_are_listed(editor: Browser, send: Send) -> None:
+    for number in range(12):
+        send(f"E{number}", distinct_id="7")
+    words = "Only the newest 12 that came with this distinctId are found."
+    assert words not in editor.post("/events/find", who="7").text
+    send("Last", distinct_id="7")
+    page = editor.post("/events/find", who="7").text
+    assert words in page
+    assert len(_names(page)) == 12
+    assert "Last" in _names(page)
+
+
 def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_away(
     editor: Browser, send: Send, work: Work
 ) -> None:
@@ -513,7 +525,7 @@ def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_awa
     work()
     page = editor.post("/events/find", who="77").text
     assert _names(page) == ["Purchase"]
-    assert f'<a href="/events?id={event_id}">see them</a>' in page
+    assert f'<a href="/events?id={event_id}">see what came with it</a>' in page
     assert _names(editor.page(f"/events?id={event_id},<b>")) == ["Order Paid"]
     anew = editor.post("/events/find", follow=False, id=event_id, mode="live", who="u2").location
     assert re.fullmatch(r"/events\?mode=live&visitor=[0-9a-f]{32}", anew), "what was found before is not asked for, too"
