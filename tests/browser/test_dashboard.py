@@ -483,6 +483,16 @@ def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> N
     assert page.evaluate("[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)")
 
 
+def test_on_paper_a_source_has_no_form_and_nothing_runs_out_of_its_box(page: Page, seeded: Seeded) -> None:
+    """Without its button, "New live key, the old one works on for 1 day" would read as if it were so."""
+    page.set_viewport_size({"width": 794, "height": 1123})  # of A4
+    page.emulate_media(media="print")
+    page.goto(f"/sources/{seeded.source_id}")
+    assert page.locator("form .actions:visible").count() == 0
+    page.evaluate("document.querySelector('.strip time').textContent = '12 min ago'")
+    assert page.evaluate("[...document.querySelectorAll('.strip dd')].every(one => one.scrollWidth <= one.clientWidth)")
+
+
 def test_what_can_be_clicked_is_no_smaller_than_a_finger_may_miss(page: Page, seeded: Seeded) -> None:
     """24 pixels, as WCAG 2.2 asks. A link inside a sentence is let off."""
     small = """[...document.querySelectorAll('button, summary, select, .pages a')]

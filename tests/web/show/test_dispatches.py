@@ -234,6 +234,7 @@ def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
     jumps = explained.split('aria-label="Destinations"')[1].split("</nav>")[0]
     assert re.findall('"#([^"]+)"', jumps) == re.findall('<section class="card" id="([^"]+)"', explained)
     assert jumps.count("<a ") == 12
+    assert re.search(r"<h2>Where it went</h2><p>12</p></header><nav class=\"jumps\"", explained)
     live = send("Purchase")
     work()
     assert editor.page(f"/events/{live}").count("<details open>") == 6, "of a live event, what failed is open"
