@@ -80,7 +80,9 @@ def test_who_is_shown_keys_whole_is_written_down(browser_of: Callable[[str], Bro
     made = here.sources.add("Shop", actor="cli")
     assert made.test_key not in browser_of("viewer").page(path)
     assert here.audit.latest("read", "source 1") is None
-    assert made.test_key in browser_of("editor").page(path)
+    page = browser_of("editor").page(path)
+    assert made.test_key in page
+    assert "The audit log keeps that you saw" in page
     entry = here.audit.latest("read", "source 1")
     assert entry
     assert entry.actor == "editor@example.com"
