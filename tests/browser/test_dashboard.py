@@ -321,6 +321,12 @@ def test_a_list_that_gets_no_answer_does_not_say_that_it_is_live(page: Page, see
     page.route("**/events/rows?*", lambda route: route.abort())
     page.wait_for_event("requestfailed")
     expect(page.locator("#live")).to_have_text("No answer")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").click()
+    assert page.locator("#live").inner_text() == "No answer"
+    dot = "getComputedStyle(document.getElementById('live'), '::before').backgroundColor"
+    bad = "getComputedStyle(document.documentElement).getPropertyValue('--bad')"
+    assert page.evaluate(f"{dot} === (document.body.style.color = {bad}, getComputedStyle(document.body).color)")
     page.unroute("**/events/rows?*")
     expect(page.locator("#live")).to_have_text("Live")
 
