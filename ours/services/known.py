@@ -12,7 +12,6 @@ from ours.store.queries import events, reading_dispatches, reading_events, sampl
 
 AMONG = 10_000
 """The names of so many of the latest events are tried."""
-MOST = 12
 _MODES = ("live", "test")
 
 
@@ -47,19 +46,20 @@ def named(connection: Connection, text: str) -> tuple[str, str | None] | None:
 
 
 def by_distinct_id(
-    connection: Connection, lookup: Lookup, text: str, name: str | None = None, mode: str | None = None
+    connection: Connection, lookup: Lookup, text: str, name: str | None, mode: str | None, most: int
 ) -> list[str]:
-    """The ids of the events that came with this distinctId, the newest first, ``MOST`` at most.
+    """The ids of the events that came with this distinctId, the newest first, ``most`` at most.
 
     It names an event only together with the event's name: that of each of the latest events is tried, or ``name``.
+    What was forgotten is not found: a distinctId may say whose it was.
     """
     names = set(samples.spellings(connection, AMONG))
     if name:
         names = {name, *(each for each in names if name_key(each) == name_key(name))}
     hashes = [lookup.repeat(each, one, text.strip()) for one in names for each in ([mode] if mode else _MODES)]
     firsts = events.holders(connection, hashes).values()
-    ids_of = sorted((first.event_id for first in firsts), reverse=True)[:MOST]
-    return [row.id for row in reversed(reading_events.some(connection, ids_of))]
+    ids_of = sorted((first.event_id for first in firsts), reverse=True)[:most]
+    return [row.id for row in reversed(reading_events.some(connection, ids_of)) if row.forgotten_at is None]
 
 
 def no_such(what: str, wanted: str) -> NotFound:

@@ -321,6 +321,12 @@ def test_a_list_that_gets_no_answer_does_not_say_that_it_is_live(page: Page, see
     page.route("**/events/rows?*", lambda route: route.abort())
     page.wait_for_event("requestfailed")
     expect(page.locator("#live")).to_have_text("No answer")
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Resume").click()
+    assert page.locator("#live").inner_text() == "No answer"
+    dot = "getComputedStyle(document.getElementById('live'), '::before').backgroundColor"
+    bad = "getComputedStyle(document.documentElement).getPropertyValue('--bad')"
+    assert page.evaluate(f"{dot} === (document.body.style.color = {bad}, getComputedStyle(document.body).color)")
     page.unroute("**/events/rows?*")
     expect(page.locator("#live")).to_have_text("Live")
 
@@ -481,6 +487,16 @@ def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> N
     page.set_viewport_size({"width": 794, "height": 1123})  # of A4
     page.goto("/")
     assert page.evaluate("[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)")
+
+
+def test_on_paper_a_source_has_no_form_and_nothing_runs_out_of_its_box(page: Page, seeded: Seeded) -> None:
+    """Without its button, "New live key, the old one works on for 1 day" would read as if it were so."""
+    page.set_viewport_size({"width": 794, "height": 1123})  # of A4
+    page.emulate_media(media="print")
+    page.goto(f"/sources/{seeded.source_id}")
+    assert page.locator("form .actions:visible").count() == 0
+    page.evaluate("document.querySelector('.strip time').textContent = '12 min ago'")
+    assert page.evaluate("[...document.querySelectorAll('.strip dd')].every(one => one.scrollWidth <= one.clientWidth)")
 
 
 def test_what_can_be_clicked_is_no_smaller_than_a_finger_may_miss(page: Page, seeded: Seeded) -> None:

@@ -160,6 +160,18 @@ def test_an_export_asks_the_database_no_more_often_because_there_are_many_events
                for event in document["events"] for one in event["dispatches"])  # fmt: skip
 
 
+def test_by_its_distinct_id_nobody_finds_an_event_of_who_was_forgotten(
+    place: Place, overview: Overview, visitors: Visitors
+) -> None:
+    event_id = place.track(**JANE, distinct_id="canary-user-joined").event_id
+    place.track(user_id="somebody else", distinct_id="order-1")
+    place.work()
+    assert overview.by_distinct_id("canary-user-joined") == [event_id]
+    visitors.forget(the_one(visitors), actor=ADMIN)
+    assert overview.by_distinct_id("canary-user-joined") == []
+    assert len(overview.by_distinct_id("order-1")) == 1
+
+
 def test_forgetting_leaves_that_events_were_and_where_they_went(
     place: Place, visitors: Visitors, receiver: Receiver
 ) -> None:

@@ -83,10 +83,12 @@ class Overview:
         with self._store.read() as connection:
             return known.named(connection, text)
 
-    def by_distinct_id(self, text: str, name: str | None = None, mode: str | None = None) -> Sequence[str]:
+    def by_distinct_id(
+        self, text: str, name: str | None = None, mode: str | None = None, most: int = 100
+    ) -> Sequence[str]:
         """The events that came with this distinctId; see ``known.by_distinct_id``."""
         with self._store.read() as connection:
-            return known.by_distinct_id(connection, self._store.lookup, text, name, mode)
+            return known.by_distinct_id(connection, self._store.lookup, text, name, mode, most)
 
     def pace(self) -> Pace:
         """How fast things go just now."""

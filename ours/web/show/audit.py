@@ -10,7 +10,7 @@ from ours.ids import is_id
 from ours.services.audit import Entry, Filter
 from ours.web.current import ours
 from ours.web.show.door import page
-from ours.web.show.typed import read_moment, read_number
+from ours.web.show.typed import read_moment, read_number, sorted_out
 
 _ENTRIES = 50
 _GIVEN = ("actor", "verb", "subject", "from", "to")
@@ -22,7 +22,7 @@ _LISTS = {"person": "show.people", "token": "show.tokens", "replay": "show.repla
 @page("/audit", "admin")
 def audit() -> str:
     before = request.args.get("before", "")
-    given = {name: value for name in _GIVEN if (value := request.args.get(name, "").strip())}
+    given, unmeant = sorted_out({name: value for name in _GIVEN if (value := request.args.get(name, "").strip())})
     wanted = Filter(
         given.get("actor"),
         given.get("verb"),
@@ -35,8 +35,8 @@ def audit() -> str:
     older = found[_ENTRIES - 1].id if len(found) > _ENTRIES else None
     verbs = sorted({*VERBS, *([wanted.verb] if wanted.verb else [])})
     return render_template(
-        "audit/audit.html", entries=entries, older=older, first=not before, given=given, wanted=wanted, verbs=verbs,
-        names=_names(),
+        "audit/audit.html", entries=entries, older=older, first=not before, given=given, unmeant=unmeant, wanted=wanted,
+        verbs=verbs, names=_names(),
     )  # fmt: skip
 
 

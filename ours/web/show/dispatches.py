@@ -8,22 +8,23 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.core.retry import TROUBLED, has_ended
+from ours.errors import Invalid
 from ours.services.replay import FAILED, Filter, why_not
 from ours.web.current import ours
 from ours.web.show.door import page, person
-from ours.web.show.typed import read_moment, read_number
+from ours.web.show.typed import MEANT, read_moment, sorted_out
 
 AGES = {"1h": ("last hour", clock.HOUR), "24h": ("last 24 hours", clock.DAY), "7d": ("last 7 days", 7 * clock.DAY),
         "30d": ("last 30 days", 30 * clock.DAY)}  # fmt: skip
 MOST_AT_ONCE = 10_000
 _ROWS = 50
 _NAMES = ("state", "destination", "reason", "mode", "age", "from", "to")
-_MOMENTS = ("from", "to")
+_MEANT = {**MEANT, "state": TROUBLED.__contains__, "age": AGES.__contains__}
 
 
 @page("/dispatches", "viewer")
 def dispatches() -> str:
-    given = _given(request.args)
+    given, unmeant = _said(request.args)
     found = ours().overview.trouble(_filter(given), request.args.get("before"), _ROWS)
     places = ours().destinations.ever()
     gone = {one.id for one in places if one.removed}
@@ -31,6 +32,7 @@ def dispatches() -> str:
         "dispatches/dispatches.html",
         page=found,
         given=given,
+        unmeant=unmeant,
         states=TROUBLED,
         ages=AGES,
         destinations=places,
@@ -107,16 +109,18 @@ def _its_event(dispatch_id: str) -> ResponseReturnValue:
 
 
 def _given(values: Mapping[str, Any]) -> dict[str, str]:
-    """What was asked for and can be."""
-    given = {name: value.strip() for name in _NAMES if (value := values.get(name, "").strip())}
-    fits = {"state": TROUBLED, "mode": ("live", "test"), "age": AGES}
-    return {
-        name: value
-        for name, value in given.items()
-        if value in fits.get(name, [value])
-        and (name != "destination" or read_number(value) is not None)
-        and (name not in _MOMENTS or read_moment(value) is not None)
-    }
+    """What is to be done something with.
+
+    :raises Invalid: for what means nothing: something would be done with more than was meant.
+    """
+    given, unmeant = _said(values)
+    if unmeant:
+        raise Invalid(f"“{next(iter(unmeant))}” says what means nothing here. Filter anew, and then choose what to do.")
+    return given
+
+
+def _said(values: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:
+    return sorted_out({name: value for name in _NAMES if (value := values.get(name, "").strip())}, _MEANT)
 
 
 def _filter(given: Mapping[str, str], states: frozenset[str] = frozenset(TROUBLED)) -> Filter:

@@ -13,7 +13,7 @@ from ours.services.overview import Event, read_cursor
 from ours.services.overview.views import STATES
 from ours.web.current import ours
 from ours.web.show.door import may, page, person
-from ours.web.show.event_filters import asked
+from ours.web.show.event_filters import MOST_EVENTS, asked
 
 _ROWS = 50
 _READING = "reading"
@@ -21,7 +21,8 @@ _NOBODY = (
     "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
     " A distinctId is looked for under the names that the latest events have: for an older one, say which Event."
 )
-_TOO = 'Whose it is stands below. Events came with this distinctId, too: <a href="{}">see them</a>.'
+_TOO = 'Below is what the visitor did who is named so. It is a distinctId, too: <a href="{}">see what came with it</a>.'
+_MORE = f"Only the newest {MOST_EVENTS} that came with this distinctId are found. For another, say which Event."
 _OTHER_MODE = "Somebody is named so, but not in this mode."
 
 
@@ -39,7 +40,7 @@ def events() -> str:
 @page("/events/find", "viewer", ["POST"])
 def find_events() -> ResponseReturnValue:
     """What names a person is posted and hashed at once: only the hash stands in the address that this leads to."""
-    given, typed = dict(asked().given), request.form.get("who", "").strip()
+    given, typed = asked().said, request.form.get("who", "").strip()
     if not typed:
         return _shown(given)
     found = ours().visitors.find(typed, actor=person().actor)
@@ -63,7 +64,10 @@ def find_events() -> ResponseReturnValue:
 
 def _by_distinct_id(typed: str, given: Mapping[str, str]) -> Sequence[str]:
     """It may be whose the event is, so that it was looked for is written down."""
-    found = ours().overview.by_distinct_id(typed, given.get("name"), given.get("mode"))
+    all_ = ours().overview.by_distinct_id(typed, given.get("name"), given.get("mode"), MOST_EVENTS + 1)
+    found = all_[:MOST_EVENTS]
+    if len(all_) > len(found):
+        flash(_MORE, "warn")
     if found:
         ours().audit.note_found([subjects.event(one) for one in found], "distinctId", actor=person().actor)
     return found

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import orjson
 from flask import Response
 
+from ours.errors import Invalid
 from ours.services.overview import Row
 from ours.web.current import ours
 from ours.web.show.door import page
@@ -20,14 +21,20 @@ _FORMULA = re.compile(r"(\A|[;\r\n])(?=\s*[=+\-@＝＋－＠]|[\t\r])")
 
 @page("/events.csv", "viewer")
 def events_csv() -> Response:
-    rows = ours().overview.all_events(asked().filters, MOST)
-    return _file(_csv(rows), "text/csv; charset=utf-8", "events.csv")
+    return _file(_csv(_rows()), "text/csv; charset=utf-8", "events.csv")
 
 
 @page("/events.json", "viewer")
 def events_json() -> Response:
-    rows = ours().overview.all_events(asked().filters, MOST)
-    return _file(orjson.dumps([row.document for row in rows]), "application/json", "events.json")
+    return _file(orjson.dumps([row.document for row in _rows()]), "application/json", "events.json")
+
+
+def _rows() -> Iterator[Row]:
+    """:raises Invalid: for a filter that means nothing: a file has no place to say that it has more."""
+    wanted = asked()
+    if wanted.unmeant:
+        raise Invalid(f"“{next(iter(wanted.unmeant))}” says what means nothing here: no file was made.")
+    return ours().overview.all_events(wanted.filters, MOST)
 
 
 def _file(data: bytes, kind: str, name: str) -> Response:

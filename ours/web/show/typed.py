@@ -1,6 +1,6 @@
 """Moments, numbers and places, as forms and addresses write them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -21,6 +21,22 @@ def read_number(text: str | None) -> int | None:
     """None for what is no number, or longer than any that a database holds."""
     typed = (text or "").strip()
     return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 10 else None
+
+
+MEANT: Mapping[str, Callable[[str], bool]] = {
+    "mode": ("live", "test").__contains__,
+    **dict.fromkeys(("from", "to"), lambda text: read_moment(text) is not None),
+    **dict.fromkeys(("source", "destination"), lambda text: read_number(text) is not None),
+}
+"""Whether what an address says under these names means anything."""
+
+
+def sorted_out(
+    said: Mapping[str, str], meant: Mapping[str, Callable[[str], bool]] = MEANT
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What a list is narrowed to; and what means nothing, so that the page can say that it is not narrowed by it."""
+    given = {name: value for name, value in said.items() if name not in meant or meant[name](value)}
+    return given, {name: value for name, value in said.items() if name not in given}
 
 
 def placed(new: T, rest: Sequence[T]) -> list[T]:

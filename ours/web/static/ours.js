@@ -93,13 +93,14 @@ function narrow(input) {
 function togglePause(button) {
   const paused = document.body.toggleAttribute("data-paused");
   button.textContent = paused ? "Resume" : "Pause";
-  sayLive(paused ? "Paused" : "Live");
+  sayLive(paused ? "Paused" : howItGoes());
 }
 
 function sayLive(words) {
   const live = document.getElementById("live");
   if (!live || live.textContent === words) return;  // said again, it would be read again
   live.classList.toggle("paused", words !== "Live");
+  live.classList.toggle("silent", words === NO_ANSWER);
   live.textContent = words;
 }
 
@@ -130,14 +131,19 @@ function isBusy(part) {
   return !getSelection().isCollapsed || Boolean(part.querySelector(":focus-visible"));
 }
 
+const NO_ANSWER = "No answer";
 let answered = true;  // to the latest refresh
+
+function howItGoes() {
+  return answered ? "Live" : NO_ANSWER;
+}
 
 function isPaused() {
   return document.hidden || document.body.hasAttribute("data-paused");
 }
 
 function sayHowItGoes(part) {
-  if (!isPaused()) sayLive(isBusy(part) ? "Waits for you" : answered ? "Live" : "No answer");
+  if (!isPaused()) sayLive(isBusy(part) ? "Waits for you" : howItGoes());
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {

@@ -110,7 +110,28 @@ def test_what_was_made_between_two_moments_is_found_and_it_alone_is_replayed(
 def test_a_damaged_address_shows_all(editor: Browser, send: Send, work: Work, refusing: int, query: str) -> None:
     send("Purchase")
     work()
-    assert _listed(editor.page(f"/dispatches?{query}")) == ["Purchase"]
+    page = editor.page(f"/dispatches?{query}")
+    assert _listed(page) == ["Purchase"]
+    said = f"This list is not narrowed by {query}: it means nothing here." in re.sub("<[^>]+>", "", page)
+    assert said == ("before" not in query)
+    assert ("Replay all that match" in page) != said, "more than was asked for would be meant"
+
+
+@pytest.mark.parametrize("query", ["from=2026-13-41", "mode=zz", "state=sunk", "age=9y"])
+def test_nothing_is_replayed_or_confirmed_by_an_address_that_means_something_else(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int, query: str
+) -> None:
+    send("Purchase")
+    work()
+    before = here.overview.balance().expected
+    asked = dict([query.split("=")])
+    answers = [editor.get(f"/dispatches/replay?{query}"), editor.post("/dispatches/replay", **asked),
+               editor.post("/dispatches/replay", pace="slow", **asked),
+               editor.post("/dispatches/confirm", **asked)]  # fmt: skip
+    for answer in answers:
+        assert answer.status_code == 400
+        assert f"“{query.partition('=')[0]}” says what means nothing here" in answer.text
+    assert (here.overview.balance().expected, here.paced_replays.list()) == (before, [])
 
 
 def test_older_ones_are_a_page_away(editor: Browser, send: Send, work: Work, refusing: int) -> None:
@@ -214,6 +235,7 @@ def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
     jumps = explained.split('aria-label="Destinations"')[1].split("</nav>")[0]
     assert re.findall('"#([^"]+)"', jumps) == re.findall('<section class="card" id="([^"]+)"', explained)
     assert jumps.count("<a ") == 12
+    assert re.search(r"<h2>Where it went</h2><p>12</p></header><nav class=\"jumps\"", explained)
     live = send("Purchase")
     work()
     assert editor.page(f"/events/{live}").count("<details open>") == 6, "of a live event, what failed is open"

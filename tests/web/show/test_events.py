@@ -104,7 +104,29 @@ def test_the_refreshing_rows_come_only_when_something_changed(editor: Browser, s
 )
 def test_a_damaged_address_shows_the_first_page(editor: Browser, send: Send, query: str) -> None:
     send("Purchase")
-    assert _names(editor.page(f"/events?{query}")) == ["Purchase"]
+    page = unescape(editor.page(f"/events?{query}"))
+    assert _names(page) == ["Purchase"]
+    said = re.sub("<[^>]+>", "", page)
+    is_filter = query.partition("=")[0] not in {"before", "after"}
+    assert (f"This list is not narrowed by {query.replace('%27--', '?')}: it means nothing here." in said) == is_filter
+
+
+def test_what_of_an_address_means_nothing_is_said_and_no_file_is_made_without_it(editor: Browser, send: Send) -> None:
+    event_id = send("Purchase")
+    given = f"state=gone&from=2026-13-41&id={event_id},x&name=purchase"
+    page = editor.page(f"/events?{given}")
+    said = re.sub("<[^>]+>", "", page)
+    assert "not narrowed by from=2026-13-41, state=gone and id=?: they mean nothing here." in said
+    assert _names(page) == ["Purchase"]
+    for ending in ("csv", "json"):
+        answer = editor.get(f"/events.{ending}?{given}")
+        assert answer.status_code == 400
+        assert "“from” says what means nothing here" in answer.text
+        link = re.search(rf'href="(/events\.{ending}[^"]*)"', page)
+        assert link
+        assert editor.get(unescape(link[1])).status_code == 200
+    answer = editor.post("/events/find", follow=False, visitor="jane@example.com", name="Purchase")
+    assert answer.location == "/events?visitor=?&name=Purchase"
 
 
 def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
@@ -483,6 +505,18 @@ def test_a_distinct_id_leads_to_its_event_and_that_it_was_looked_for_is_written_
     assert "A distinctId is looked for under the names that the latest events have" in page
 
 
+def test_it_is_said_when_more_came_with_a_distinct_id_than_are_listed(editor: Browser, send: Send) -> None:
+    for number in range(12):
+        send(f"E{number}", distinct_id="7")
+    words = "Only the newest 12 that came with this distinctId are found."
+    assert words not in editor.post("/events/find", who="7").text
+    send("Last", distinct_id="7")
+    page = editor.post("/events/find", who="7").text
+    assert words in page
+    assert len(_names(page)) == 12
+    assert "Last" in _names(page)
+
+
 def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_away(
     editor: Browser, send: Send, work: Work
 ) -> None:
@@ -491,7 +525,7 @@ def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_awa
     work()
     page = editor.post("/events/find", who="77").text
     assert _names(page) == ["Purchase"]
-    assert f'<a href="/events?id={event_id}">see them</a>' in page
+    assert f'<a href="/events?id={event_id}">see what came with it</a>' in page
     assert _names(editor.page(f"/events?id={event_id},<b>")) == ["Order Paid"]
     anew = editor.post("/events/find", follow=False, id=event_id, mode="live", who="u2").location
     assert re.fullmatch(r"/events\?mode=live&visitor=[0-9a-f]{32}", anew), "what was found before is not asked for, too"

@@ -59,6 +59,7 @@ def test_its_versions_keep_its_name_and_offer_no_way_back(event: str, editor: Br
     for path in ("/history", "/history?of=destination 1", "/history/destination 1/1"):
         assert "Old CRM (removed)" in editor.page(path)
     assert 'value="destination 1" selected' in editor.page("/history?of=destination 1")
+    assert "No version fits" in editor.page("/history?of=destination 99")
     version = editor.page("/history/destination 1/1")
     assert "mapping.plan" in version
     assert "Set all as in version" not in version

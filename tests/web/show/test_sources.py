@@ -165,7 +165,7 @@ def test_the_playgrounds_consent_is_one_that_rules_ask(editor: Browser, here: Ou
 def test_a_source_with_refused_requests_says_where_their_reason_stands(
     browser_of: Callable[[str], Browser], here: Ours
 ) -> None:
-    """Somebody asks what a 400 was about: what is looked for here is in the answer alone."""
+    """Somebody asks what a 400 was about: what is looked for here is in the answer, and in the server's log."""
     viewer, made = browser_of("viewer"), here.sources.add("Shop", actor="cli")
     address, words = f"/sources/{made.source.id}", "of a refused request nothing is kept"
     assert words not in viewer.page(address)
@@ -176,6 +176,7 @@ def test_a_source_with_refused_requests_says_where_their_reason_stands(
     assert words in page
     assert "Playground</a>." not in page
     assert 'href="/reference#refusals"' in page
+    assert "Under the answer's <code>X-Request-Id</code> the server's log has the code" in page
 
 
 def test_the_playground_without_a_key_says_where_to_get_one(editor: Browser) -> None:
