@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -31,9 +32,9 @@ from ours.plugin import (
     SecretValue,
     Token,
 )
-from ours.services.deliver import barred
+from ours.services.deliver import barred, drain
 from ours.services.deliver.barred import Barred
-from ours.store.tables import destinations, dispatches
+from ours.store.tables import attempts, destinations, dispatches
 from ours.transport import Transport
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -329,6 +330,29 @@ def test_answers_with_tokens_are_read_one_a_round_where_that_takes_long(
     assert happened.count("slow") == 3
     assert ("slow", "slow") not in itertools.pairwise(happened)
     assert dawdling.states() == {"delivered": 3}
+
+
+def test_answers_that_nobody_had_time_to_read_by_the_end_of_a_shift_are_kept(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks whether it arrived has to see what was answered."""
+    monkeypatch.setattr(barred, "ITS_SECONDS", -1.0)
+    monkeypatch.setattr(drain, "_LAST_WAIT", 0.0)
+    add(dawdling, receiver)
+    for _ in range(3):
+        dawdling.track()
+    dawdling.track(mode="test")
+    route_all(dawdling)
+    stop, ends = threading.Event(), time.monotonic() + 30
+    while len(dawdling.deliver._outbox._unheard) < 4 and time.monotonic() < ends:
+        dawdling.deliver.drain(stop, 0.05)
+    stop.set()
+    dawdling.deliver.drain(stop)
+    with dawdling.store.read() as connection:
+        found = connection.execute(sa.select(attempts.c.code, attempts.c.status)).all()
+    assert sorted((one.code, one.status) for one in found) == [("not_read", 200)] * 3 + [("test_mode", None)]
+    assert dawdling.deliver.in_flight == 0
+    assert dawdling.difference() == 0
 
 
 def test_the_connections_of_others_outlast_a_call_that_is_ended() -> None:

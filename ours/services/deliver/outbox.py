@@ -124,7 +124,12 @@ class Outbox:
         self._hand_back(self._take_unmade())
 
     def give_up(self) -> None:
-        """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back."""
+        """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back.
+
+        An answer that is here, and that nobody has had the time to read, is kept with its try.
+        """
+        self._hear_last(self._unheard)
+        self._unheard = []
         self.withdraw()
         self._hand_back(self._batches.clear() + self._tokens.clear())
         unknown = Unknown("worker_stopped", "The worker was stopped before the answer came.")
@@ -204,6 +209,12 @@ class Outbox:
         for parcel, outcomes, answer in heard:
             self._conclude(parcel, outcomes, answer)
             self._carrier.begin_next(parcel.target)  # only now, for it may have asked for a rest
+
+    def _hear_last(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            if parcel := self._carrier.land(answer.tag):
+                outcomes = reading.unread(parcel) if answer.response is not None else self._read(parcel, answer)
+                self._conclude(parcel, outcomes, answer)
 
     def _hear_token(self, target: Target, answer: Answer) -> None:
         if self._has_no_time_for(target):
