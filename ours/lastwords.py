@@ -71,17 +71,18 @@ class _Notes:
 
 
 _notes: _Notes | None = None
+_handle: int | None = None
 
 
 @contextmanager
 def kept(home: Path, who: str) -> Iterator[None]:
     """Have this process leave its last words in ``home``, as ``who``. Where nothing can be written, it leaves none."""
-    global _notes
+    global _notes, _handle
     path = home / _NAMES.format(who.rpartition(":")[2])
     try:
         file = processes.lock_file(path)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        handle = _out_of_reach(file)
+        _handle = handle = _out_of_reach(file)
         with path.open("r+b") as pages:
             _notes = _Notes(pages.fileno(), who)
     except OSError:
@@ -89,17 +90,29 @@ def kept(home: Path, who: str) -> Iterator[None]:
         return
     faulthandler.enable(handle)
     timebox.say_in(handle)
-    os.register_at_fork(after_in_child=faulthandler.disable)
     try:
         yield
     finally:
         faulthandler.disable()
         timebox.say_in(None)
-        _notes = None
+        _notes = _handle = None
         with suppress(OSError):
             os.close(handle)
         path.unlink(missing_ok=True)
         file.close()
+
+
+def _leave_it_to_our_parent() -> None:
+    """What a plugin forks has no say in it, nor the lock: it may outlive us."""
+    global _notes, _handle
+    if _handle is not None:
+        faulthandler.disable()
+        with suppress(OSError):  # a plugin closed it
+            os.close(_handle)
+        _notes = _handle = None
+
+
+os.register_at_fork(after_in_child=_leave_it_to_our_parent)
 
 
 def _out_of_reach(file: IO[bytes]) -> int:

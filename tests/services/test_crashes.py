@@ -14,7 +14,7 @@ from tests.services.conftest import Place
 from tests.services.scripted import Scripted, route_all, scripted, sweep_of
 
 _CRASH = """
-import ctypes, sys, threading
+import ctypes, os, sys, threading
 from pathlib import Path
 from ours import lastwords, timebox
 def crashes():
@@ -25,6 +25,14 @@ def never_ends():
 def without_python():
     ctypes.CDLL(None).pthread_create(ctypes.byref(ctypes.c_ulong()), None, ctypes.c_void_p(8), None)
     threading.Event().wait()
+def crashes_beside_a_child():
+    from ours import processes
+    processes.keep_locks()
+    if not os.fork():
+        os.close(1), os.close(2)
+        threading.Event().wait(20)
+        os._exit(0)
+    ctypes.string_at(0)
 def elsewhere():
     beside = threading.Thread(target=lambda: lastwords.doing("read 9 another", threading.Event().wait), daemon=True)
     beside.start()
@@ -74,6 +82,11 @@ def test_a_call_that_had_ended_is_not_to_blame(tmp_path: Path) -> None:
 def test_a_crash_in_a_thread_that_python_does_not_know_is_told_and_nobody_is_to_blame(tmp_path: Path) -> None:
     crash(tmp_path, "host:7:abc", "build 3 someid", "without_python")
     assert list(lastwords.left(tmp_path)) == [("host:7:abc", "", "Segmentation fault", [])]
+
+
+def test_a_child_that_a_plugin_forked_and_left_keeps_no_last_words_back(tmp_path: Path) -> None:
+    crash(tmp_path, "host:7:abc", "build 3 someid", "crashes_beside_a_child")
+    assert [words.doing for words in lastwords.left(tmp_path)] == ["build 3 someid"]
 
 
 def test_where_few_files_may_be_open_last_words_are_kept_all_the_same(tmp_path: Path) -> None:
