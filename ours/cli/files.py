@@ -31,7 +31,8 @@ def read_document(place: str) -> Any:
 def new_file(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
     """A file that was not there before, and is not there afterwards unless all could be written.
 
-    :raises Invalid: when it could not.
+    :raises UsageError: when it is there, or can't be made.
+    :raises Invalid: when not all could be written.
     """
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
