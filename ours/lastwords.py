@@ -25,7 +25,7 @@ _LENGTH_AT = 8
 _pack = _SLOT.pack_into
 _SLOTS = 64
 _SIZE = _SLOT.size * (1 + _SLOTS)
-_FEWEST_FILES, _MOST_FILES = 256, 65_536
+_MOST_FILES = 65_536
 _CURRENT = re.compile(r"^Current thread 0x([0-9a-f]+).*\n((?:  .*\n?)*)", re.MULTILINE)
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 _CAUSE = re.compile(r"^Fatal Python error: (.*)$", re.MULTILINE)
@@ -58,35 +58,48 @@ class _Notes:
 
 
 _notes: _Notes | None = None
+_handle: int | None = None
 
 
 @contextmanager
 def kept(home: Path, who: str) -> Iterator[None]:
     """Have this process leave its last words in ``home``, as ``who``. Where nothing can be written, it leaves none."""
-    global _notes
+    global _notes, _handle
     path = home / _NAMES.format(who.rpartition(":")[2])
     try:
         file = processes.lock_file(path)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _handle = handle = _out_of_reach(file)
         with path.open("r+b") as pages:
             _notes = _Notes(pages.fileno(), who)
     except OSError:
         yield
         return
-    handle = _out_of_reach(file)
     faulthandler.enable(handle)
     timebox.say_in(handle)
-    os.register_at_fork(after_in_child=faulthandler.disable)
     try:
         yield
     finally:
         faulthandler.disable()
         timebox.say_in(None)
-        _notes = None
+        _notes = _handle = None
         with suppress(OSError):
             os.close(handle)
         path.unlink(missing_ok=True)
         file.close()
+
+
+def _leave_it_to_our_parent() -> None:
+    """What a plugin forks has no say in it, nor the lock: it may outlive us."""
+    global _notes, _handle
+    if _handle is not None:
+        faulthandler.disable()
+        with suppress(OSError):  # a plugin closed it
+            os.close(_handle)
+        _notes = _handle = None
+
+
+os.register_at_fork(after_in_child=_leave_it_to_our_parent)
 
 
 def _out_of_reach(file: IO[bytes]) -> int:
@@ -94,7 +107,7 @@ def _out_of_reach(file: IO[bytes]) -> int:
     and what is said in a crash must not end up in the database."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     highest = min(soft, _MOST_FILES) if soft != resource.RLIM_INFINITY else _MOST_FILES
-    return fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, max(highest, _FEWEST_FILES) - 1)
+    return fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, highest - 1)
 
 
 def doing(words: str, call: Callable[[], T]) -> T:
@@ -115,9 +128,12 @@ def doing(words: str, call: Callable[[], T]) -> T:
 
 
 def left(home: Path) -> Iterator[LastWords]:
-    """What those left who ended, one after the other; each is taken away once it was taken note of."""
+    """What those left who ended, one after the other; each is taken away once it was taken note of.
+
+    What can't be read is passed over: a plugin may have put anything there.
+    """
     for path in sorted(home.glob(_NAMES.format("*"))):
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(OSError), path.open("rb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -129,11 +145,15 @@ def left(home: Path) -> Iterator[LastWords]:
 
 def _read(data: bytes) -> LastWords | None:
     said = data[_SIZE:].decode(errors="replace")
-    thread = _CURRENT.search(said)
-    if not thread:
+    thread, cause = _CURRENT.search(said), _CAUSE.search(said)
+    if not (thread or cause):
         return None
+    ident, traceback = (int(thread[1], 16), thread[2]) if thread else (0, "")  # 0: a thread that C made for itself
     slots = [_SLOT.unpack_from(data, number * _SLOT.size) for number in range(1 + _SLOTS)]
-    doing = next((words for ident, words in slots[1:] if words and ident == int(thread[1], 16)), b"")
-    cause = _CAUSE.search(said)
-    frames = [Frame(file, int(line), function) for file, line, function in _FRAME.findall(thread[2])]
-    return LastWords(slots[0][1].decode(), doing.decode(), cause[1] if cause else "It did not end", frames)
+    doing = next((words for one, words in slots[1:] if words and one == ident), b"")
+    frames = [Frame(file, int(line), function) for file, line, function in _FRAME.findall(traceback)]
+    return LastWords(_text(slots[0][1]), _text(doing), cause[1] if cause else "It did not end", frames)
+
+
+def _text(said: bytes) -> str:
+    return said.decode(errors="replace")

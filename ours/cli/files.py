@@ -33,7 +33,8 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
 
     Until then it is empty, and what there is of it stands in ``PATH.part``: whoever is killed leaves no half of it.
 
-    :raises Invalid: when it could not.
+    :raises UsageError: when it is there, or can't be made.
+    :raises Invalid: when not all could be written.
     """
     part = path.with_name(f"{path.name}.part")
     try:

@@ -98,11 +98,12 @@ def text(news: Sequence[News]) -> str:
 
 
 def _grouped(news: Sequence[News]) -> list[list[News]]:
-    """By kind, the rarest first: among hundreds of one kind nobody would see the other."""
+    """By kind, what lasts before what is over, and the rarest first: among hundreds of one kind nobody would see the
+    other."""
     groups: dict[tuple[str, str], list[News]] = {}
     for one in news:
         groups.setdefault((one.kind, one.stage), []).append(one)
-    return sorted(groups.values(), key=len)
+    return sorted(groups.values(), key=lambda group: (group[0].stage == "resolved", len(group)))
 
 
 def _lines(group: Sequence[News]) -> Iterator[str]:

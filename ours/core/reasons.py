@@ -126,7 +126,7 @@ REASONS = {
         "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
     ),
     "not_read": Reason(
-        "The plugin was not asked what the answer means, for it had just not come back from a call.",
+        "The plugin was not asked what the answer means, for its calls take too long.",
         "Mend the plugin, and see in the destination whether the event arrived.",
     ),
     "send_failed": Reason(

@@ -36,8 +36,13 @@ def test_what_is_rare_stands_before_hundreds_of_another_kind() -> None:
     assert concerns.title(many) == f"{full.words} (and 302 more)"
     lines = concerns.text(many).splitlines()
     assert lines[0] == f"{full.words} {concerns.remedy('disk')}"
-    assert lines[1:3] == ["Resolved: “Hook” fails."] * 2
+    assert lines[-2:] == ["Resolved: “Hook” fails."] * 2
     assert len(lines) == 15
+
+
+def test_what_is_over_is_no_title_while_anything_lasts() -> None:
+    many = [news("resolved"), news(words="“Hook 1” fails."), news(words="“Hook 2” fails.")]
+    assert concerns.title(many) == "“Hook 1” fails. (and 2 more)"
 
 
 @pytest.mark.parametrize(

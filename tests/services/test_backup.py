@@ -286,6 +286,19 @@ def test_a_read_only_disk_is_told_in_a_sentence(lived: Place, tmp_path: Path, mo
         Backup(lived.store).write(tmp_path / "ours.backup")
 
 
+def test_what_was_left_by_one_that_was_killed_is_taken_away_and_nothing_of_one_that_writes(tmp_path: Path) -> None:
+    file = tmp_path / "ours[1].backup"
+    left, anothers = tmp_path / ".ours[1].backup.abcd1234.part", tmp_path / ".ours.backup.abcd1234.part"
+    left.touch()
+    anothers.touch()
+    with form.writing(file) as first:
+        assert not left.exists()
+        with form.writing(file) as second:
+            second.write(b"second")
+        first.write(b"first")
+    assert sorted(tmp_path.iterdir()) == [anothers, file]
+
+
 def test_two_that_write_the_same_file_at_once_write_no_mixture_of_both(tmp_path: Path) -> None:
     """One that a crontab began, say, and a person's."""
     path = tmp_path / "ours.backup"

@@ -14,7 +14,7 @@ from tests.services.conftest import Place
 from tests.services.scripted import Scripted, route_all, scripted, sweep_of
 
 _CRASH = """
-import ctypes, sys, threading
+import ctypes, os, sys, threading
 from pathlib import Path
 from ours import lastwords, timebox
 def crashes():
@@ -22,6 +22,17 @@ def crashes():
 def never_ends():
     import collections, itertools
     collections.deque(itertools.count(), maxlen=0)
+def without_python():
+    ctypes.CDLL(None).pthread_create(ctypes.byref(ctypes.c_ulong()), None, ctypes.c_void_p(8), None)
+    threading.Event().wait()
+def crashes_beside_a_child():
+    from ours import processes
+    processes.keep_locks()
+    if not os.fork():
+        os.close(1), os.close(2)
+        threading.Event().wait(20)
+        os._exit(0)
+    ctypes.string_at(0)
 def elsewhere():
     beside = threading.Thread(target=lambda: lastwords.doing("read 9 another", threading.Event().wait), daemon=True)
     beside.start()
@@ -68,6 +79,29 @@ def test_a_call_that_had_ended_is_not_to_blame(tmp_path: Path) -> None:
     assert [words.doing for words in lastwords.left(tmp_path)] == [""]
 
 
+def test_a_crash_in_a_thread_that_python_does_not_know_is_told_and_nobody_is_to_blame(tmp_path: Path) -> None:
+    crash(tmp_path, "host:7:abc", "build 3 someid", "without_python")
+    assert list(lastwords.left(tmp_path)) == [("host:7:abc", "", "Segmentation fault", [])]
+
+
+def test_a_child_that_a_plugin_forked_and_left_keeps_no_last_words_back(tmp_path: Path) -> None:
+    crash(tmp_path, "host:7:abc", "build 3 someid", "crashes_beside_a_child")
+    assert [words.doing for words in lastwords.left(tmp_path)] == ["build 3 someid"]
+
+
+def test_where_few_files_may_be_open_last_words_are_kept_all_the_same(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\nfrom pathlib import Path\nfrom ours import lastwords\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))\n"
+        "def told():\n    return b'words' in (Path(sys.argv[1]) / 'last-words.abc').read_bytes()\n"
+        "with lastwords.kept(Path(sys.argv[1]), 'host:7:abc'):\n    print(lastwords.doing('words', told))\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path)], capture_output=True, timeout=60, text=True, check=True
+    )
+    assert ended.stdout == "True\n"
+
+
 def test_who_still_lives_has_said_no_last_word_and_who_ends_well_leaves_none(tmp_path: Path) -> None:
     program = (
         "import sys\nfrom pathlib import Path\nfrom ours import lastwords\n"
@@ -106,6 +140,19 @@ def crashed(place: Place, verb: str, *, of_many: bool = False) -> None:
         row = connection.execute(sa.select(dispatches).where(dispatches.c.state == "sending").limit(1)).one()
     crash(place.settings.home, dead.holder, f"{verb} {row.destination_id} {'-' if of_many else row.id}")
     place.begin_anew()
+
+
+def test_words_that_say_nothing_and_what_can_not_be_read_keep_no_worker_from_its_work(deadly: Place) -> None:
+    deadly.track()
+    route_all(deadly)
+    crash(deadly.settings.home, "host:7:abc", "nonsense")
+    crash(deadly.settings.home, "host:7:abd", "build 99999999999999999999 someid")
+    (deadly.settings.home / "last-words.folder").mkdir()
+    (deadly.settings.home / "last-words.short").write_bytes(b"\xff")
+    (deadly.settings.home / "last-words.garbage").write_bytes(b"\xff" * 20_000 + b"\nFatal Python error: \xff\n")
+    deadly.work()
+    assert standing(deadly) == [("delivered", None)]
+    assert [one.name for one in files(deadly.settings.home)] == ["last-words.folder"]
 
 
 def standing(place: Place) -> list[tuple[str, str | None]]:

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -18,10 +19,22 @@ import sqlalchemy as sa
 import time_machine
 
 from ours import timebox
-from ours.plugin import Batching, Delivered, Delivery, Destination, Endpoint, Outcome, Request, Response, Schema
-from ours.services.deliver import barred
+from ours.plugin import (
+    Batching,
+    Delivered,
+    Delivery,
+    Destination,
+    Endpoint,
+    Outcome,
+    Request,
+    Response,
+    Schema,
+    SecretValue,
+    Token,
+)
+from ours.services.deliver import barred, drain
 from ours.services.deliver.barred import Barred
-from ours.store.tables import destinations, dispatches
+from ours.store.tables import attempts, destinations, dispatches
 from ours.transport import Transport
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -80,15 +93,31 @@ class InLists(Dawdler):
     batching = Batching(max_items=10, linger=0.02)
 
     def item(self, delivery: Delivery) -> Any:
+        if self.place == "item":
+            type(self).hangs()
         return delivery.event.name
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
-        if "Poison" in items:
+        if self.place == "build" and "Poison" in items:
             type(self).hangs()
         return Request("POST", settings["url"], data=json.dumps(list(items)))
 
     def build(self, delivery: Delivery) -> Request:
         return self.pack([self.item(delivery)], delivery.settings)
+
+
+class WithToken(Dawdler):
+    slug = "token"
+
+    def token_request(self, settings: Mapping[str, Any], now: int) -> Request | None:
+        if self.place == "token_request":
+            type(self).hangs()
+            return None
+        return Request("POST", settings["url"], data="Poison")
+
+    def read_token(self, response: Response) -> Token | Outcome:
+        type(self).hangs()
+        return Token(SecretValue("t"), 3600)
 
 
 @pytest.fixture
@@ -110,7 +139,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def dawdling(place: Place, receiver: Receiver) -> Place:
-    place.load_only(place.registry.needed("webhook"), Dawdler(), InLists())
+    place.load_only(place.registry.needed("webhook"), Dawdler(), InLists(), WithToken())
     return place
 
 
@@ -237,7 +266,10 @@ def test_calls_that_do_not_end_never_add_up(
     assert dawdling.difference() == 0
 
 
-@pytest.mark.parametrize(("slug", "where"), [("dawdler", "build"), ("dawdler", "read"), ("lists", "build")])
+@pytest.mark.parametrize(
+    ("slug", "where"),
+    [("dawdler", "build"), ("dawdler", "read"), ("lists", "build"), ("lists", "item"), ("token", "token_request")],
+)
 def test_calls_that_end_but_not_soon_never_add_up_either(
     dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, slug: str, where: str
 ) -> None:
@@ -268,6 +300,58 @@ def test_calls_that_end_but_not_soon_never_add_up_either(
     assert happened.count("slow") >= 8
     assert ("slow", "slow") not in itertools.pairwise(happened)
     assert dawdling.states() == {"delivered": 16}
+    assert dawdling.difference() == 0
+
+
+def test_answers_with_tokens_are_read_one_a_round_where_that_takes_long(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timebox, "SECONDS", 30.0)
+    monkeypatch.setattr(barred, "ITS_SECONDS", 0.02)
+    monkeypatch.setattr(barred, "ALL_SECONDS", 30.0)
+    monkeypatch.setattr(Dawdler, "place", "read_token")
+    happened: list[str] = []
+    begin = Barred.begin_round
+
+    def is_slow() -> None:
+        happened.append("slow")
+        time.sleep(0.03)
+
+    def begun(self: Barred) -> None:
+        happened.append("round")
+        begin(self)
+
+    monkeypatch.setattr(Dawdler, "hangs", staticmethod(is_slow))
+    monkeypatch.setattr(Barred, "begin_round", begun)
+    for name in ("One", "Two", "Three"):
+        add(dawdling, receiver, "token", name)
+    dawdling.track("A")
+    dawdling.work()
+    assert happened.count("slow") == 3
+    assert ("slow", "slow") not in itertools.pairwise(happened)
+    assert dawdling.states() == {"delivered": 3}
+
+
+def test_answers_that_nobody_had_time_to_read_by_the_end_of_a_shift_are_kept(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who looks whether it arrived has to see what was answered."""
+    monkeypatch.setattr(barred, "ITS_SECONDS", -1.0)
+    monkeypatch.setattr(drain, "_LAST_WAIT", 0.0)
+    add(dawdling, receiver)
+    for _ in range(3):
+        dawdling.track()
+    dawdling.track(mode="test")
+    route_all(dawdling)
+    stop, ends = threading.Event(), time.monotonic() + 30
+    while len(dawdling.deliver._outbox._unheard) < 4 and time.monotonic() < ends:
+        dawdling.deliver.drain(stop, 0.05)
+    stop.set()
+    dawdling.deliver.drain(stop)
+    with dawdling.store.read() as connection:
+        found = connection.execute(sa.select(attempts.c.code, attempts.c.status)).all()
+    assert sorted((one.code, one.status) for one in found) == [("not_read", 200)] * 3 + [("test_mode", None)]
+    assert dawdling.deliver.in_flight == 0
     assert dawdling.difference() == 0
 
 

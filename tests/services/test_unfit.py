@@ -322,3 +322,20 @@ def test_a_plugin_that_can_not_check_its_settings_is_no_end_of_a_preview(
     with pytest.raises(Invalid, match=f"it raised {cause}: mend it"):
         preview.destination(1, mapping={"plan": "{{event.event}}"})
     assert not preview.governance([]).effects
+
+
+def test_a_version_that_is_made_without_the_plugin_shows_no_setting_to_a_later_one(grown: Place) -> None:
+    """Nobody knew then which was secret."""
+
+    class Plain(Later):
+        class Settings(Schema):
+            token = fields.String()
+            region = fields.String()
+
+    with_plugin(grown, Later).destinations.update(1, settings={"region": "eu"}, actor="cli")
+    grown.load_only()
+    grown.destinations.update(1, name="Renamed", actor="cli")
+    with_plugin(grown, Plain)
+    history = History(grown.store, grown.registry)
+    assert history.show("destination 1", 3).document["name"] == "Renamed"
+    assert TOKEN not in repr([history.show("destination 1", 3), history.diff("destination 1", 3)])

@@ -6,13 +6,15 @@ seal, too, on all lines before it: who has no key can't write a backup, nor chan
 """
 
 import base64
+import fcntl
+import glob
 import gzip
 import hashlib
 import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,19 +66,34 @@ class Reading:
 def writing(path: Path) -> Iterator[gzip.GzipFile]:
     """A file that only we may read, and that is there under its name once it is whole and on disk."""
     try:
-        handle, part = tempfile.mkstemp(".part", f".{path.name}.", path.parent)  # two may write at once
+        handle, part = _part_of(path)
         try:
             with os.fdopen(handle, "wb") as raw:
                 with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=_LEVEL, filename="") as file:
                     yield file
                 raw.flush()
                 os.fsync(raw.fileno())
-            Path(part).replace(path)
+            part.replace(path)
         except BaseException:
-            Path(part).unlink()
+            part.unlink()
             raise
     except OSError as error:
         raise Invalid(f"{path} can't be written: {error.strerror}.") from None
+
+
+def _part_of(path: Path) -> tuple[int, Path]:
+    """A file of its own, for two may write at once, and locked: one that nobody holds was left by who was killed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        with suppress(OSError), left.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            left.unlink()
+    handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+    with suppress(OSError):  # a disk of the network may know no locks
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if Path(name).exists():
+        return handle, Path(name)
+    os.close(handle)  # another took it for left in that very moment
+    return _part_of(path)
 
 
 def write(

@@ -48,7 +48,11 @@ class Barred:
         self.ids = set(self._resting)
 
     def bars(self, destination_id: int, slug: str) -> bool:
-        return self._over or destination_id in self.ids or slug in self._stuck or slug in self._slow
+        return self._over or slug in self._slow or self.shuts_out(destination_id, slug)
+
+    def shuts_out(self, destination_id: int, slug: str) -> bool:
+        """Whether that is for another reason than time: what there is for it is handed back."""
+        return destination_id in self.ids or slug in self._stuck
 
     def had_its_time(self, slug: str) -> bool:
         """Whether nothing more is asked of that plugin in this round, not even what an answer means."""

@@ -3,6 +3,7 @@
 Of what else that worker had in hand nobody knows more than of any that was killed; the sweep sees to it.
 """
 
+import re
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -19,6 +20,8 @@ from ours.store.queries.dispatches import NewAttempt, Settled
 
 _VERDICTS: dict[str, Verdict] = {"read": "read_failed", "read_batch": "read_failed", "send": "send_failed"}
 _UNSENT = {"build", "item"}
+_NOTED = re.compile(r"([a-z_]+) ([0-9]{1,9}) (\S+)")
+"""As ``faults.owned`` notes it."""
 _logger = log.get("deliver")
 
 
@@ -34,8 +37,8 @@ class Crashes:
         :raises Busy: when the database is away; ask again.
         """
         for words in lastwords.left(home):
-            if words.doing:
-                self._blame(words, *words.doing.split())
+            if noted := _NOTED.fullmatch(words.doing):
+                self._blame(words, *noted.groups())
             else:
                 place = _place(words.frames[0]) if words.frames else None
                 _logger.error("worker_crashed", cause=words.cause, place=place)

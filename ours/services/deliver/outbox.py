@@ -13,6 +13,7 @@ from ours.services.deliver.barred import Barred
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.carrier import Carrier
 from ours.services.deliver.records import Finished, Seal
+from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.transport import Bell, Transport
@@ -23,6 +24,7 @@ class Outbox:
     which neither is known yet, ``busy`` how many they are of each destination.
 
     ``Carrier`` has what is on its way. What is for a destination that is barred, as ``Barred`` says, is handed back.
+    What there was no time for in a round, to pack or to read it, is seen to in the next.
 
     What is to be done for many tries is done step by step, each step for all of them: so what a step needs is still at
     hand for the next of them. Measured in ``docs/performance.md``.
@@ -39,6 +41,7 @@ class Outbox:
         self._carrier = Carrier(transport)
         self._barred = Barred()
         self._unheard: list[Answer] = []
+        self._unmade: list[Parcel] = []
         self._unpacked: set[int] = set()
 
     @property
@@ -49,7 +52,7 @@ class Outbox:
     @property
     def waits(self) -> bool:
         """Whether anything waits for company, or for its turn."""
-        return bool(self._batches) or self._carrier.waits
+        return bool(self._batches or self._unmade) or self._carrier.waits
 
     def builds(self, destination_id: int) -> bool:
         """Whether something of that destination's is built: it is on its way, or waits for others to be packed."""
@@ -75,7 +78,7 @@ class Outbox:
             batching = one.target.plugin.batching
             if self._barred.bars(one.target.id, one.target.plugin.slug):
                 self._hand_back([one])
-            elif self._tokens.give(one, now):
+            elif self._has_token(one, now):
                 if batching is None or not one.travels_in_batches:
                     parcels.append(Parcel([one]))
                 elif (outcome := self._item(one)) is not None:
@@ -92,7 +95,8 @@ class Outbox:
         self._unpacked.clear()
         unheard, self._unheard = self._unheard, []
         self._hear(unheard)
-        self._send(self._batches.due())
+        unmade, self._unmade = self._unmade, []
+        self._send([*unmade, *self._batches.due()])
         self._carrier.leave()
         self._hear(self._carrier.sunk())
         for done in self._carrier.sent(timeout):
@@ -101,8 +105,7 @@ class Outbox:
                 self._carrier.begin_next(parcel.target)
         patience = 0 if self.finished else timeout
         while answers := self._carrier.answers(patience, None if self.finished else bell):
-            now = clock.now_ms()
-            self._hear([answer for answer in answers if not self._tokens.take(answer, now)])
+            self._hear(answers)
             self._carrier.leave()
             patience = 0
         self._go_on_with_tokens()
@@ -118,9 +121,15 @@ class Outbox:
     def withdraw(self) -> None:
         """Hand back what is ready and did not leave yet."""
         self._hand_back(self._carrier.withdraw())
+        self._hand_back(self._take_unmade())
 
     def give_up(self) -> None:
-        """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back."""
+        """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back.
+
+        An answer that is here, and that nobody has had the time to read, is kept with its try.
+        """
+        self._hear_last(self._unheard)
+        self._unheard = []
         self.withdraw()
         self._hand_back(self._batches.clear() + self._tokens.clear())
         unknown = Unknown("worker_stopped", "The worker was stopped before the answer came.")
@@ -131,6 +140,7 @@ class Outbox:
         """It wants to be left alone: what waits for it is handed back, to be claimed when its rest is over."""
         self._barred.let_rest(destination_id)
         self._hand_back(self._batches.take(destination_id) + self._carrier.take_back(destination_id))
+        self._hand_back(self._take_unmade(destination_id))
 
     def close(self) -> None:
         self._carrier.close()
@@ -138,6 +148,14 @@ class Outbox:
     def _send(self, parcels: Sequence[Parcel]) -> None:
         """They leave when ``collect`` is called next."""
         self._carrier.take([one for one in parcels if self._has_request(one)])
+
+    def _has_token(self, one: Try, now: int) -> bool:
+        if not one.target.fetches_token:
+            return True
+        begun = perf_counter()
+        has = self._tokens.give(one, now)
+        self._barred.note_time(one.target.plugin.slug, perf_counter() - begun)
+        return has
 
     def _item(self, one: Try) -> Outcome | None:
         begun = perf_counter()
@@ -148,7 +166,7 @@ class Outbox:
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
         if self._barred.bars(parcel.target.id, parcel.target.plugin.slug):
-            self._hand_back(parcel.tries)
+            self._put_off(parcel)
             return False
         begun = perf_counter()
         outcome = tries.make_request(parcel)
@@ -165,11 +183,26 @@ class Outbox:
             self._send(parcel.smaller(parcel.tries))
         return False
 
+    def _put_off(self, parcel: Parcel) -> None:
+        """For want of time, until the next round: who handed it back would have its items made again, and again be
+        late."""
+        if self._barred.shuts_out(parcel.target.id, parcel.target.plugin.slug):
+            self._hand_back(parcel.tries)
+        else:
+            self._unmade.append(parcel)
+
+    def _take_unmade(self, destination_id: int | None = None) -> list[Try]:
+        taken = [one for one in self._unmade if destination_id in {None, one.target.id}]
+        self._unmade = [one for one in self._unmade if destination_id not in {None, one.target.id}]
+        return [one for parcel in taken for one in parcel.tries]
+
     def _hear(self, answers: Sequence[Answer]) -> None:
         """What there is no time for in this round is heard in the next; until then, it is on its way."""
         heard = []
         for answer in answers:
-            if self._barred.hurried and self._has_no_time_for(answer):
+            if target := self._tokens.waits_for(answer.tag):
+                self._hear_token(target, answer)
+            elif self._barred.hurried and self._is_too_late_for(answer):
                 self._unheard.append(answer)
             elif parcel := self._carrier.land(answer.tag):
                 heard.append((parcel, self._read(parcel, answer), answer))
@@ -177,11 +210,26 @@ class Outbox:
             self._conclude(parcel, outcomes, answer)
             self._carrier.begin_next(parcel.target)  # only now, for it may have asked for a rest
 
-    def _has_no_time_for(self, answer: Answer) -> bool:
+    def _hear_last(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            if parcel := self._carrier.land(answer.tag):
+                outcomes = reading.unread(parcel) if answer.response is not None else self._read(parcel, answer)
+                self._conclude(parcel, outcomes, answer)
+
+    def _hear_token(self, target: Target, answer: Answer) -> None:
+        if self._has_no_time_for(target):
+            self._unheard.append(answer)
+            return
+        begun = perf_counter()
+        self._tokens.take(answer, clock.now_ms())
+        self._barred.note_time(target.plugin.slug, perf_counter() - begun)
+
+    def _is_too_late_for(self, answer: Answer) -> bool:
         parcel = self._carrier.flying_as(answer.tag)
-        if parcel is None:
-            return False
-        slug = parcel.target.plugin.slug
+        return parcel is not None and self._has_no_time_for(parcel.target)
+
+    def _has_no_time_for(self, target: Target) -> bool:
+        slug = target.plugin.slug
         return self._barred.had_its_time(slug) and not self._barred.is_stuck(slug)
 
     def _read(self, parcel: Parcel, answer: Answer) -> Sequence[Outcome | None]:

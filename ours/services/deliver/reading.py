@@ -97,8 +97,8 @@ def unanswered(parcel: Parcel, failure: Failure) -> list[Outcome]:
 
 
 def unread(parcel: Parcel) -> list[Outcome]:
-    """It was answered, and the plugin is not asked what that means, for it does not come back."""
-    return _all(parcel, Unknown("not_read", "The plugin's read() was not asked: it had just not ended in time."))
+    """It was answered, and the plugin is not asked what that means, for it does not come back, or not soon."""
+    return _all(parcel, Unknown("not_read", "The plugin's read() was not asked: its calls take too long."))
 
 
 def _all(parcel: Parcel, outcome: Outcome) -> list[Outcome]:

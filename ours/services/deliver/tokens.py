@@ -74,19 +74,20 @@ class Tokens:
             self.ready.append(([one], asked))
         return False
 
-    def take(self, answer: Answer, now: int) -> bool:
-        """Read the answer if it is one of ours."""
-        waiting = self._waiting.pop(answer.tag, None)
-        if waiting is None:
-            return False
-        said = self._read(waiting[0].target, answer)
+    def waits_for(self, tag: str) -> Target | None:
+        """Whose token an answer brings; None when it is none of ours."""
+        return self._waiting[tag][0].target if tag in self._waiting else None
+
+    def take(self, answer: Answer, now: int) -> None:
+        """Read the answer to one of ours."""
+        waiting = self._waiting.pop(answer.tag)
+        target = waiting[0].target
+        said = self._read(target, answer)
         if isinstance(said, Token):
-            target = waiting[0].target
             masker = Masker([*secrets_of(target.settings), said.value.reveal()])
             lasts = max(said.seconds - _MARGIN, said.seconds / 2)
             self._known[target.id] = _Known(replace(target, masker=masker), said.value, now + int(lasts * 1000))
         self.ready.append((waiting, None if isinstance(said, Token) else said))
-        return True
 
     def forget(self, one: Try) -> None:
         """Its token was refused: the next one is fetched anew, unless that happened already."""

@@ -294,8 +294,8 @@ class Destinations:
 
 
 def _document(config: Config, plugin: Plugin | None) -> dict[str, Any]:
-    """As a version keeps it: with what was secret then."""
-    return config.document() | {"secrets": sealed.secret_settings(plugin)}
+    """As a version keeps it: with what may have been secret then."""
+    return config.document() | {"secrets": sealed.hidden_settings(plugin, config.settings)}
 
 
 def _row(connection: Connection, destination_id: int) -> Any:

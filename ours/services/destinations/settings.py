@@ -87,9 +87,10 @@ def plain_settings(plugin: Destination) -> frozenset[str]:
     return frozenset(one.name for one in describe_settings(plugin) if one.kind in _PLAIN)
 
 
-def secret_settings(plugin: Destination | None) -> list[str]:
-    """The names of those that its plugin of now calls secret: a version keeps them, for a later plugin may not."""
-    return [one.name for one in describe_settings(plugin) if one.kind in _SECRET] if plugin else []
+def hidden_settings(plugin: Destination | None, raw: Mapping[str, Any]) -> list[str]:
+    """The names of those in ``raw`` that its plugin of now does not call plain; all, without it. A version keeps them,
+    for a later plugin may."""
+    return sorted(set(raw) - (plain_settings(plugin) if plugin else frozenset()))
 
 
 def without_secrets(shown: Mapping[str, Any]) -> dict[str, Any]:
