@@ -337,6 +337,7 @@ def test_answers_that_nobody_had_time_to_read_by_the_end_of_a_shift_are_kept(
 ) -> None:
     """Who looks whether it arrived has to see what was answered."""
     monkeypatch.setattr(barred, "ITS_SECONDS", -1.0)
+    monkeypatch.setattr(Barred, "hurried", property(lambda _: True, lambda _, value: None), raising=False)
     monkeypatch.setattr(drain, "_LAST_WAIT", 0.0)
     add(dawdling, receiver)
     for _ in range(3):
