@@ -4,9 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.receiver import Receiver
 from tests.whole.conftest import Server, until
 
+pytestmark = pytest.mark.long
 _PLUGIN = """
 import ctypes
 from ours.plugin import Destination, Endpoint, Request, Schema, hookimpl
