@@ -29,7 +29,6 @@ class Gauge:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        self._store.check_clock()
         begun = time.monotonic()
         if begun >= self._due and self._lock.acquire(blocking=False):
             try:
@@ -43,6 +42,7 @@ class Gauge:
             raise Busy(words, retry_after=5, reason=reason)
 
     def _look(self) -> tuple[str, str] | None:
+        self._store.check_clock()
         if shutil.disk_usage(self._settings.home).free < self._settings.min_free_mb * _MB:
             return "disk", "The disk is nearly full. Make room, or lower OURS_MIN_FREE_MB."
         with self._store.read() as connection:

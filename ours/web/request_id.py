@@ -18,8 +18,8 @@ def of(environ: dict[str, Any]) -> str:
     """As the caller or a proxy calls it, where that is short and can be nothing but a name; else one of ours."""
     known: str | None = environ.get(_KEY)
     if known is None:
-        given = environ.get("HTTP_X_REQUEST_ID", "")
-        known = environ[_KEY] = given if _PLAIN.fullmatch(given) else ids.new_id()
+        given = environ.get("HTTP_X_REQUEST_ID")
+        known = environ[_KEY] = given if given and _PLAIN.fullmatch(given) else ids.new_id()
     return known
 
 
