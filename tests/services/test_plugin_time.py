@@ -266,19 +266,12 @@ def test_calls_that_do_not_end_never_add_up(
     assert dawdling.difference() == 0
 
 
-@pytest.mark.parametrize(
-    ("slug", "where"),
-    [("dawdler", "build"), ("dawdler", "read"), ("lists", "build"), ("lists", "item"), ("token", "token_request")],
-)
-def test_calls_that_end_but_not_soon_never_add_up_either(
-    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, slug: str, where: str
-) -> None:
-    """Each is well within its time; all of a backlog together would outlast every lease."""
+@pytest.fixture
+def happened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Rounds, and calls of a plugin of which each takes longer than a round leaves it."""
     monkeypatch.setattr(timebox, "SECONDS", 30.0)
     monkeypatch.setattr(barred, "ITS_SECONDS", 0.02)
     monkeypatch.setattr(barred, "ALL_SECONDS", 30.0)
-    monkeypatch.setattr(Dawdler, "place", where)
-    monkeypatch.setattr(InLists, "batching", Batching(max_items=1, linger=0.0))
     happened: list[str] = []
     begin = Barred.begin_round
 
@@ -292,6 +285,19 @@ def test_calls_that_end_but_not_soon_never_add_up_either(
 
     monkeypatch.setattr(Dawdler, "hangs", staticmethod(is_slow))
     monkeypatch.setattr(Barred, "begin_round", begun)
+    return happened
+
+
+@pytest.mark.parametrize(
+    ("slug", "where"),
+    [("dawdler", "build"), ("dawdler", "read"), ("lists", "build"), ("lists", "item"), ("token", "token_request")],
+)
+def test_calls_that_end_but_not_soon_never_add_up_either(
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, happened: list[str], slug: str, where: str
+) -> None:
+    """Each is well within its time; all of a backlog together would outlast every lease."""
+    monkeypatch.setattr(Dawdler, "place", where)
+    monkeypatch.setattr(InLists, "batching", Batching(max_items=1, linger=0.0))
     add(dawdling, receiver, slug)
     dawdling.webhook(receiver)
     for _ in range(8):
@@ -304,25 +310,9 @@ def test_calls_that_end_but_not_soon_never_add_up_either(
 
 
 def test_answers_with_tokens_are_read_one_a_round_where_that_takes_long(
-    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    dawdling: Place, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, happened: list[str]
 ) -> None:
-    monkeypatch.setattr(timebox, "SECONDS", 30.0)
-    monkeypatch.setattr(barred, "ITS_SECONDS", 0.02)
-    monkeypatch.setattr(barred, "ALL_SECONDS", 30.0)
     monkeypatch.setattr(Dawdler, "place", "read_token")
-    happened: list[str] = []
-    begin = Barred.begin_round
-
-    def is_slow() -> None:
-        happened.append("slow")
-        time.sleep(0.03)
-
-    def begun(self: Barred) -> None:
-        happened.append("round")
-        begin(self)
-
-    monkeypatch.setattr(Dawdler, "hangs", staticmethod(is_slow))
-    monkeypatch.setattr(Barred, "begin_round", begun)
     for name in ("One", "Two", "Three"):
         add(dawdling, receiver, "token", name)
     dawdling.track("A")
