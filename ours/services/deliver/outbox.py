@@ -1,8 +1,9 @@
 """All that a worker has in hand: what waits for company, what is on its way, and what came of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
+from typing import ParamSpec, TypeVar
 
 from ours import clock
 from ours.core.answer import Answer
@@ -17,6 +18,9 @@ from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
 from ours.transport import Bell, Transport
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Outbox:
@@ -81,7 +85,7 @@ class Outbox:
             elif self._has_token(one, now):
                 if batching is None or not one.travels_in_batches:
                     parcels.append(Parcel([one]))
-                elif (outcome := self._item(one)) is not None:
+                elif (outcome := self._asked(one.target, tries.make_item, one)) is not None:
                     self._conclude(Parcel([one]), [outcome])
                 else:
                     self._barred.note_built(one.target.id)
@@ -152,25 +156,21 @@ class Outbox:
     def _has_token(self, one: Try, now: int) -> bool:
         if not one.target.fetches_token:
             return True
-        begun = perf_counter()
-        has = self._tokens.give(one, now)
-        self._barred.note_time(one.target.plugin.slug, perf_counter() - begun)
-        return has
+        return self._asked(one.target, self._tokens.give, one, now)
 
-    def _item(self, one: Try) -> Outcome | None:
+    def _asked(self, target: Target, ask: Callable[P, T], *given: P.args, **more: P.kwargs) -> T:
+        """What ``ask`` gives, which has the plugin do its part: that counts for its time."""
         begun = perf_counter()
-        outcome = tries.make_item(one)
-        self._barred.note_time(one.target.plugin.slug, perf_counter() - begun)
-        return outcome
+        said = ask(*given, **more)
+        self._barred.note_time(target.plugin.slug, perf_counter() - begun)
+        return said
 
     def _has_request(self, parcel: Parcel) -> bool:
         """Have its request made. Many that can't be packed together go in halves, so that one spoils no other."""
         if self._barred.bars(parcel.target.id, parcel.target.plugin.slug):
             self._put_off(parcel)
             return False
-        begun = perf_counter()
-        outcome = tries.make_request(parcel)
-        self._barred.note_time(parcel.target.plugin.slug, perf_counter() - begun)
+        outcome = self._asked(parcel.target, tries.make_request, parcel)
         if outcome is None:
             self._barred.note_built(parcel.target.id)
             return True
@@ -220,9 +220,7 @@ class Outbox:
         if self._has_no_time_for(target):
             self._unheard.append(answer)
             return
-        begun = perf_counter()
-        self._tokens.take(answer, clock.now_ms())
-        self._barred.note_time(target.plugin.slug, perf_counter() - begun)
+        self._asked(target, self._tokens.take, answer, clock.now_ms())
 
     def _is_too_late_for(self, answer: Answer) -> bool:
         parcel = self._carrier.flying_as(answer.tag)
@@ -239,9 +237,7 @@ class Outbox:
             return [None]
         if self._barred.is_stuck(parcel.target.plugin.slug):
             return reading.unread(parcel)
-        begun = perf_counter()
-        outcomes = reading.read(parcel, answer.response)
-        self._barred.note_time(parcel.target.plugin.slug, perf_counter() - begun)
+        outcomes = self._asked(parcel.target, reading.read, parcel, answer.response)
         self._note_what_fails(parcel, outcomes)
         return outcomes
 
