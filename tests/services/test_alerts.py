@@ -737,6 +737,14 @@ def test_a_queue_that_is_away_for_ten_minutes_is_told_once_and_ends_once(
     assert "OURS_REDIS_URL" in said(receiver)[0]["text"]
 
 
+def run_in_vain(alerts: Alerts, passing: Callable[[float], None], *after: float) -> None:
+    """Have them look after each of these seconds, and find that nothing can be written."""
+    for seconds in after:
+        passing(seconds)
+        with pytest.raises(Busy):
+            alerts.run()
+
+
 @contextmanager
 def no_writes(place: Place) -> Iterator[None]:
     """A database that may only be read."""
@@ -771,10 +779,7 @@ def test_a_disk_without_room_is_named(
     tight = replace(place.settings, min_free_mb=10**9, alert_webhook=receiver.url)
     alerts = Alerts(place.store, place.registry, tight, always)
     with no_writes(place):
-        for seconds in (0, 31):
-            passing(seconds)
-            with pytest.raises(Busy):
-                alerts.run()
+        run_in_vain(alerts, passing, 0, 31)
     assert "disk is nearly full" in said(receiver)[0]["text"]
 
 
@@ -784,10 +789,7 @@ def test_a_database_that_takes_no_writes_is_told_all_the_same(
     alerts = alerts_of(alert_webhook=receiver.url)
     alerts.run()
     with no_writes(place):
-        for seconds in (0, 20, 20, 3600, 86_400):
-            passing(seconds)
-            with pytest.raises(Busy):
-                alerts.run()
+        run_in_vain(alerts, passing, 0, 20, 20, 3600, 86_400)
     assert stages(receiver) == ["opened", "still"]
     assert said(receiver)[0]["alerts"][0]["kind"] == "database"
     assert "can't be written just now. New events are refused" in said(receiver)[0]["text"]
@@ -802,10 +804,7 @@ def test_a_clock_that_was_never_set_is_told_from_memory_too(
 ) -> None:
     alerts = alerts_of(alert_webhook=receiver.url)
     with time_machine.travel(20):
-        for seconds in (0, 31):
-            passing(seconds)
-            with pytest.raises(Busy):
-                alerts.run()
+        run_in_vain(alerts, passing, 0, 31)
     for _ in range(2):
         alerts.run()
         passing(61)
@@ -826,10 +825,7 @@ def test_a_table_that_somebody_keeps_locked_is_told_though_others_can_be_written
     alerts = alerts_of(alert_webhook=receiver.url)
     with place.store.write() as connection:
         connection.execute(sa.text("LOCK TABLE volumes IN ACCESS EXCLUSIVE MODE"))
-        for seconds in (0, 31):
-            passing(seconds)
-            with pytest.raises(Busy):
-                alerts.run()
+        run_in_vain(alerts, passing, 0, 31)
     assert "another session keeps a lock on it" in said(receiver)[0]["text"]
 
 
@@ -840,10 +836,7 @@ def test_a_scheduler_that_is_started_anew_tells_the_end_of_what_was_told_and_no_
     with no_writes(place):
         for _ in range(2):
             alerts = alerts_of(alert_webhook=receiver.url)
-            for seconds in (0, 31, 61):
-                passing(seconds)
-                with pytest.raises(Busy):
-                    alerts.run()
+            run_in_vain(alerts, passing, 0, 31, 61)
     assert stages(receiver) == ["opened"]
     assert mark.stat().st_mode & 0o777 == 0o600
     for _ in range(2):  # each ends within a minute
@@ -866,10 +859,7 @@ def test_a_day_after_it_was_told_another_scheduler_tells_that_it_lasts(
         for hours in (0, 20, 4):
             now.shift(hours * 3600)
             alerts = alerts_of(alert_webhook=receiver.url)
-            for seconds in (0, 31):
-                passing(seconds)
-                with pytest.raises(Busy):
-                    alerts.run()
+            run_in_vain(alerts, passing, 0, 31)
     assert stages(receiver) == ["opened", "still"]
 
 
@@ -881,10 +871,7 @@ def test_the_end_is_told_to_whom_the_beginning_was_until_it_is_taken(
     mail = {"smtp_url": f"smtp://127.0.0.1:{port}", "alert_email": ("a@example.com",)}
     alerts = alerts_of(alert_webhook=receiver.url, **mail)
     with no_writes(place):
-        for seconds in (0, 31):
-            passing(seconds)
-            with pytest.raises(Busy):
-                alerts.run()
+        run_in_vain(alerts, passing, 0, 31)
     receiver.answer(500, times=1)
     for _ in range(2):
         alerts.run()
@@ -908,10 +895,7 @@ def test_what_fails_anew_while_its_end_is_told_is_told_anew(
     alerts = alerts_of(alert_webhook=receiver.url, **mail)
     for _ in range(2):
         with no_writes(place):
-            for seconds in (0, 31):
-                passing(seconds)
-                with pytest.raises(Busy):
-                    alerts.run()
+            run_in_vain(alerts, passing, 0, 31)
         box.refuses = True
         for _ in range(2):
             alerts.run()
@@ -937,10 +921,7 @@ def test_of_two_schedulers_the_one_that_no_longer_leads_tells_the_end_too(
 ) -> None:
     alerts = alerts_of(alert_webhook=receiver.url)
     with no_writes(place):
-        for seconds in (0, 31):
-            passing(seconds)
-            with pytest.raises(Busy):
-                alerts.run()
+        run_in_vain(alerts, passing, 0, 31)
     with place.store.alone("alerts") as others:
         assert others
         for _ in range(3):
