@@ -66,6 +66,24 @@ def show(shell: Shell, name: str | None) -> None:
 
 
 @source.command()
+@click.argument("name", required=False)
+@json_option
+@pass_shell
+def refusals(shell: Shell, name: str | None) -> None:
+    """Why events of a source were refused in the last 7 days. NAME is its name or id."""
+    columns: dict[str, Column] = {
+        "code": itemgetter("code"),
+        "fields": lambda one: ", ".join(one["fields"]),
+        "mode": itemgetter("mode"),
+        "events": itemgetter("count"),
+        "last": itemgetter("lastAt"),
+        "request": itemgetter("request"),
+    }
+    found = shell.ours.sources.refusals(_find(shell, name).id)
+    shell.show_all([one.document for one in found], columns, "Nothing was refused in the last 7 days.")
+
+
+@source.command()
 @click.argument("name")
 @json_option
 @pass_shell

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,8 +16,9 @@ from ours.services.readiness import Gauge, Trial
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store, binding, key_hash, writer
-from ours.store.queries import sources, volumes
+from ours.store.queries import sources
 from ours.store.queries.events import NewEvent
+from ours.store.queries.refusals import Refused
 from ours.store.writer import Writer, Written
 
 _WHOLE_FLOAT = re.compile(rb"\.0[,}\]]")  # not a text, in which it is common: Mozilla/5.0 (…
@@ -26,12 +27,24 @@ _KEY_FRESH = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends: a source, through one of its keys. ``rate_limit`` is requests a second, None for no limit."""
+    """Who sends: a source, through one of its keys. ``rate_limit`` is requests a second, None for no limit.
+
+    Its key ``works`` unless it was revoked, has expired, or the source is not active.
+    """
 
     source_id: int
     key_id: int
     mode: str
     rate_limit: int | None = None
+    works: bool = True
+
+
+class Why(NamedTuple):
+    """The ``code`` of a refusal, the names of the ``fields`` that were wrong, and what the request is called."""
+
+    code: str
+    fields: str
+    request: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +80,15 @@ class Accept:
         self._trial.check()
 
     def authenticate(self, key: str) -> Caller | None:
-        """The caller behind a key; None when it is unknown, revoked, expired, or its source is not active.
+        """The caller behind a key; None when it is unknown, or does not work.
+
+        :raises Busy: when the database can't be asked.
+        """
+        caller = self.known(key)
+        return caller if caller and caller.works else None
+
+    def known(self, key: str) -> Caller | None:
+        """The caller behind a key, and be it one that does not work any more.
 
         An answer is remembered for a second, so a key stops working at most that much after it was revoked.
         """
@@ -82,7 +103,7 @@ class Accept:
         except Busy as error:
             self._note(error)
             raise
-        caller = Caller(row.source_id, row.key_id, row.mode, row.rate_limit) if row else None
+        caller = Caller(row.source_id, row.key_id, row.mode, row.rate_limit, bool(row.works)) if row else None
         if len(self._callers) > 10_000:
             self._callers.clear()
         self._callers[hashed] = (now, caller)
@@ -119,10 +140,9 @@ class Accept:
             self._note(error)
             raise
 
-    def refuse(self, caller: Caller, count: int = 1) -> None:
+    def refuse(self, caller: Caller, why: Why, count: int = 1) -> None:
         """Count events of a known key that were answered 4xx."""
-        minute = clock.now_ms() // clock.MINUTE * clock.MINUTE
-        self._writer.count(volumes.Cell(minute, caller.source_id, caller.mode, "rejected"), count)
+        self._writer.count(Refused(caller.source_id, caller.mode, *why, clock.now_ms(), count))
 
     def _note(self, error: Busy) -> None:
         """A request is going to be answered 503."""

@@ -76,7 +76,7 @@ class Retention:
     def _take_turns(self, ends: float) -> bool:
         duties: deque[Duty] = deque(
             [self._expire_held, self._attempts, self._test_events, self._live_events, self._orphans, self._volumes,
-             self._audit]
+             self._refusals, self._audit]
         )  # fmt: skip
         now = clock.now_ms()
         self._look(now)
@@ -176,6 +176,10 @@ class Retention:
     def _volumes(self, now: int) -> bool:
         with self._chunk("volumes") as (connection, most):
             return queries.delete_volumes(connection, _before(now, self._settings.keep_audit_days), most) >= most
+
+    def _refusals(self, now: int) -> bool:
+        with self._chunk("refusals") as (connection, most):
+            return queries.delete_refusals(connection, _before(now, self._settings.keep_attempts_days), most) >= most
 
     def _audit(self, now: int) -> bool:
         with self._chunk("audit") as (connection, most):

@@ -138,7 +138,9 @@ class SettingsSchema(Schema):
         " At least 7: as long as an event is kept, it is not taken a second time.", 90, 7
     )  # fmt: skip
     keep_test_days = _days("The same for test events.", 14, 7)
-    keep_attempts_days = _days("Days after which the attempts of dispatches that are done are deleted.", 30)
+    keep_attempts_days = _days(
+        "Days after which attempts of dispatches that are done are deleted; and what refusals were for.", 30
+    )
     keep_held_days = _days("Days after which a held dispatch is given up: stopped, as expired.", 30)
     keep_audit_days = _days("Days after which audit entries, closed alerts and the volumes by minute are deleted.", 400)
     alert_webhook = _text(

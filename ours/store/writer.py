@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 from ours import clock, log
 from ours.errors import Busy
 from ours.store.engine import Store
-from ours.store.queries import events, volumes
+from ours.store.queries import events, refusals, volumes
 from ours.store.queries.events import NewEvent
+from ours.store.queries.refusals import Refused
 
 _logger = log.get("writer")
 _MOST_ROWS = 2_000
@@ -43,7 +44,7 @@ class _Entry:
     """One request's rows, waiting for their commit, and who is told of it."""
 
     rows: Sequence[NewEvent]
-    tally: Mapping[volumes.Cell, int]
+    refused: Sequence[Refused]
     key_id: int | None
     tell: Callable[[Fate], None]
 
@@ -82,11 +83,11 @@ class Writer:
 
         :raises Busy: when too many wait already. ``tell`` is not called then.
         """
-        self._submit(_Entry(rows, {}, key_id, tell))
+        self._submit(_Entry(rows, (), key_id, tell))
 
-    def count(self, cell: volumes.Cell, rejected: int) -> None:
-        """Add refused events to the source's volume, with whatever commit comes next."""
-        self._submit(_Entry((), {cell._replace(figure="rejected"): rejected}, None, _ignore))
+    def count(self, refused: Refused) -> None:
+        """Add refused events to the source's volume and refusals, with whatever commit comes next."""
+        self._submit(_Entry((), (refused,), None, _ignore))
 
     def close(self) -> None:
         self._closed.set()
@@ -170,9 +171,11 @@ class Writer:
             firsts = events.insert_new(connection, rows) if rows else {}
             written = [_written(row, firsts) for row in rows]
             tally = _tally(rows, written, now - now % clock.MINUTE)
-            for entry in batch:
-                tally.update(entry.tally)
+            refused = [one for entry in batch for one in entry.refused]
+            for one in refused:
+                tally[volumes.Cell(one.at - one.at % clock.MINUTE, one.source_id, one.mode, "rejected")] += one.count
             volumes.add(connection, tally)
+            refusals.add(connection, refused)
             self._note_use(connection, {entry.key_id for entry in batch if entry.key_id}, now)
         results = iter(written)
         return [[next(results) for _ in entry.rows] for entry in batch]

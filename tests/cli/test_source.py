@@ -10,8 +10,10 @@ import time_machine
 
 from ours.bootstrap import Ours
 from ours.clock import iso, now_ms
+from ours.services.accept import Why
 from ours.store.queries import volumes
 from tests.cli.conftest import Terminal
+from tests.refusing import until
 
 
 def test_adding_a_source_prints_both_keys(terminal: Terminal, ours: Ours) -> None:
@@ -142,3 +144,15 @@ def test_who_says_yes_is_not_asked(terminal: Terminal, ours: Ours, monkeypatch: 
         volumes.note_use(connection, [key.id for key in ours.sources.keys(made.source.id)], now_ms())
     for words in (("rotate", "Shop", "--overlap", "0"), ("revoke", "Shop", "2"), ("deactivate", "Shop")):
         assert terminal.run("source", *words, "--yes").exit_code == 0
+
+
+def test_refusals_says_why_what_a_source_sent_was_not_taken(terminal: Terminal, ours: Ours) -> None:
+    caller = ours.accept.authenticate(terminal.json("source", "add", "Shop")["key"])
+    assert caller is not None
+    assert terminal.json("source", "refusals") == []
+    assert "Nothing was refused" in terminal.text("source", "refusals", "Shop")
+    ours.accept.refuse(caller, Why("invalid_fields", "email userId", "r1"), 2)
+    until(lambda: terminal.text("source", "refusals"), "r1")
+    (one,) = terminal.json("source", "refusals", "Shop")
+    assert (one["code"], one["fields"], one["count"], one["mode"]) == ("invalid_fields", ["email", "userId"], 2, "live")
+    assert "email, userId" in terminal.text("source", "refusals")

@@ -11,6 +11,7 @@ import time_machine
 from ours import clock
 from ours.queue import Queue
 from ours.registry import Registry
+from ours.services.accept import Why
 from ours.services.conservation import Conservation
 from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample
 from ours.services.unavailable import Unavailable
@@ -39,7 +40,7 @@ def test_what_came_in_and_what_became_of_it(place: Place, receiver: Receiver, me
     place.track(distinct_id="o1")
     place.track(distinct_id="o1")
     place.track(mode="test")
-    place.accept.refuse(place.callers["live"], 3)
+    place.accept.refuse(place.callers["live"], Why("invalid_fields", "userId", "r1"), 3)
     waiting = metrics()
     assert waiting["events_unrouted",].value == 2
     place.work()

@@ -25,8 +25,10 @@ from ours.services.reconcile import Reconcile
 from ours.services.replay import Replay
 from ours.services.retention import Retention
 from ours.settings import Settings
+from ours.store.queries import refusals as refused_queries
 from ours.store.queries import replay as replay_queries
-from ours.store.tables import allowed, attempts, destinations, dispatches, events, ledger, seen, volumes
+from ours.store.queries.refusals import Refused
+from ours.store.tables import allowed, attempts, destinations, dispatches, events, ledger, refusals, seen, volumes
 from ours.store.tables import audit as audit_table
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -210,6 +212,19 @@ def test_volumes_and_audit_go_last(place: Place, keep: Retention, now: time_mach
     place.track()
     keep.run(60)
     assert count(place, volumes, audit_table) == [1, 0]
+
+
+def test_why_events_were_refused_goes_with_the_attempts(
+    place: Place, keep: Retention, now: time_machine.Traveller
+) -> None:
+    with place.store.write() as connection:
+        refused_queries.add(connection, [Refused(1, "live", "rate_limited", "", "r", clock.now_ms(), 1)])
+    now.shift(30 * DAY - 3_700)
+    keep.run(60)
+    assert count(place, refusals) == [1]
+    now.shift(7_400)
+    keep.run(60)
+    assert count(place, refusals) == [0]
 
 
 def test_it_takes_small_chunks_and_stops_when_its_time_is_up(

@@ -25,7 +25,7 @@ def sources(store: Store) -> Sources:
 def caller(store: Store, key: str) -> tuple[int, str] | None:
     with store.read() as connection:
         row = queries.caller_by_hash(connection, key_hash(key), clock.now_ms())
-    return (row.source_id, row.mode) if row else None
+    return (row.source_id, row.mode) if row and row.works else None
 
 
 def test_a_new_source_has_two_keys_that_do_not_tell_each_other(sources: Sources, store: Store) -> None:

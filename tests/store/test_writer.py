@@ -12,8 +12,8 @@ import sqlalchemy as sa
 from ours import ids
 from ours.errors import Busy
 from ours.store import Store
-from ours.store.queries import volumes
 from ours.store.queries.events import NewEvent
+from ours.store.queries.refusals import Refused
 from ours.store.tables import events, seen
 from ours.store.tables import volumes as volume_rows
 from ours.store.writer import Fate, Writer
@@ -103,7 +103,7 @@ def test_one_poison_row_fails_alone(store: Store, writer: Writer) -> None:
 
 def test_volumes_count_received_duplicate_and_rejected_by_minute(store: Store, writer: Writer) -> None:
     writer.write([row(digest(1)), row(digest(1))], key_id=1)
-    writer.count(volumes.Cell(0, 1, "live", "rejected"), 3)
+    writer.count(Refused(1, "live", "invalid_fields", "userId", "r1", 0, 3))
     writer.write([row(mode="test")], key_id=1)
     with store.read() as connection:
         figures = [sa.func.sum(volume_rows.c[name]) for name in ("received", "duplicate", "rejected")]
@@ -140,14 +140,13 @@ def test_a_database_that_does_not_answer_keeps_nobody_waiting(
 
     monkeypatch.setattr(Store, "turn", stuck)
     writer = Writer(store, lambda: commits.append(1))
-    cell = volumes.Cell(0, 1, "live", "rejected")
     told: list[Fate] = []
     with ThreadPoolExecutor(2) as pool:
         writer.submit([row()], 1, told.append)
         assert stands.wait(5)
         first = pool.submit(writer.write, [row()], 1)
         second = pool.submit(writer.write, [row()], 1)
-        writer.count(cell, 1)
+        writer.count(Refused(1, "live", "rate_limited", "", "r1", 0, 1))
         for waiting in (first, second):
             with pytest.raises(Busy, match="too long"):
                 waiting.result(5)

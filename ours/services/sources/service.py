@@ -13,14 +13,17 @@ from ours.errors import Invalid, NotFound, Unsealable
 from ours.plugin import SecretValue
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
-from ours.services.sources.values import Key, NewSource, Source, Volume
+from ours.services.sources.values import Key, NewSource, Refusals, Source, Volume
 from ours.store import Store, binding, key_hash
+from ours.store.queries import refusals
 from ours.store.queries import sources as queries
 from ours.store.queries.sources import NewKey
 
 MODES = ("live", "test")
 LONGEST_OVERLAP = 90 * 24 * 3600
 MOST_REQUESTS = 100_000
+REFUSALS_DAYS = 7
+_MOST_REASONS = 20
 
 
 class Sources:
@@ -83,6 +86,16 @@ class Sources:
         for row in rows:
             found[row.source_id].append(self._key(row))
         return found
+
+    def refusals(self, source_id: int) -> Sequence[Refusals]:
+        """Why events of it were refused in the last 7 days, the latest reason first.
+
+        :raises NotFound: when there never was such a source.
+        """
+        with self._store.read() as connection:
+            _row(connection, source_id)
+            rows = refusals.since(connection, source_id, clock.now_ms() - REFUSALS_DAYS * clock.DAY, _MOST_REASONS)
+        return [Refusals(*row) for row in rows]
 
     @needs("editor", "sources:write")
     def activate(self, source_id: int, *, actor: Who) -> Source:

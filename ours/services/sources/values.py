@@ -47,6 +47,33 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusals:
+    """Events that were refused for one reason: ``code`` as the answer had it, ``fields`` which were wrong.
+
+    ``request`` is what the last of them, at ``last_at``, was called in its answer and in our log.
+    """
+
+    mode: str
+    code: str
+    fields: str
+    count: int
+    last_at: int
+    request: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As programs are given it."""
+        return {
+            "mode": self.mode,
+            "code": self.code,
+            "fields": self.fields.split(),
+            "count": self.count,
+            "lastAt": clock.iso(self.last_at),
+            "request": self.request,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class NewSource:
     source: Source
     live_key: str = field(repr=False)

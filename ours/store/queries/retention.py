@@ -21,7 +21,7 @@ from ours import ids
 from ours.core.retry import OPEN
 from ours.store import bulk
 from ours.store.hand import Prepared
-from ours.store.tables import attempts, audit, dispatches, events, seen, volumes
+from ours.store.tables import attempts, audit, dispatches, events, refusals, seen, volumes
 from ours.store.tables.dispatches import HELD
 from ours.store.tables.events import TEST
 
@@ -133,6 +133,10 @@ def expire_held(connection: Connection, before: int, now: int, limit: int) -> in
 
 def delete_volumes(connection: Connection, before: int, limit: int) -> int:
     return _delete_oldest(connection, volumes.c.minute, before, limit)
+
+
+def delete_refusals(connection: Connection, before: int, limit: int) -> int:
+    return _delete_oldest(connection, refusals.c.hour, before, limit)
 
 
 def delete_audit(connection: Connection, before: int, limit: int) -> int:

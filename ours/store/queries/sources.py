@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, ScalarSelect, Select, func, insert, or_, select, update
+from sqlalchemy import Connection, ScalarSelect, Select, and_, func, insert, or_, select, update
 
 from ours.store.hand import Prepared
 from ours.store.tables import keys, sources, volumes
@@ -23,13 +23,11 @@ class NewKey(NamedTuple):
 
 
 def caller_by_hash(connection: Connection, hash_: str, now: int) -> Any | None:
-    """Who holds this key (source_id, key_id, mode, rate_limit, expires_at), if it may be used now."""
-    query = (
-        select(keys.c.source_id, keys.c.id.label("key_id"), keys.c.mode, sources.c.rate_limit, keys.c.expires_at)
-        .join(sources, sources.c.id == keys.c.source_id)
-        .where(keys.c.hash == hash_, keys.c.revoked_at.is_(None), sources.c.status == "active")
-        .where(or_(keys.c.expires_at.is_(None), keys.c.expires_at > now))
-    )
+    """Who holds this key: source_id, key_id, mode, rate_limit, and whether it ``works`` now."""
+    lasts = or_(keys.c.expires_at.is_(None), keys.c.expires_at > now)
+    works = and_(keys.c.revoked_at.is_(None), sources.c.status == "active", lasts).label("works")
+    query = select(keys.c.source_id, keys.c.id.label("key_id"), keys.c.mode, sources.c.rate_limit, works)
+    query = query.join(sources, sources.c.id == keys.c.source_id).where(keys.c.hash == hash_)
     return connection.execute(query).one_or_none()
 
 

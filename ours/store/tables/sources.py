@@ -1,4 +1,4 @@
-"""Sources, their keys, and their volumes."""
+"""Sources, their keys, their volumes, and why what they sent was refused."""
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, LargeBinary, String, Table
 
@@ -42,5 +42,20 @@ volumes = Table(
     Column("duplicate", Number, nullable=False, default=0),
     Column("rejected", Number, nullable=False, default=0, comment="Answered 4xx"),
     Index("ix_volumes_source_id_minute", "source_id", "minute"),
+    sqlite_with_rowid=False,
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("source_id", Number, primary_key=True),
+    Column("hour", Moment, primary_key=True, comment="Start of the hour"),
+    Column("mode", String(4), primary_key=True),
+    Column("code", String(32), primary_key=True, comment="Of the answer, or of the row of a batch"),
+    Column("fields", String(500), primary_key=True, comment="Names of our own fields, a blank between; nothing sent"),
+    Column("count", Number, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    Column("request", String(64), nullable=False, comment="What the last of them was called"),
+    Index("ix_refusals_hour", "hour"),
     sqlite_with_rowid=False,
 )

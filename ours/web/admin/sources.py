@@ -29,6 +29,11 @@ def one(source_id: int, actor: Actor) -> Json:  # noqa: ARG001
     return ours().sources.get(source_id).document
 
 
+@endpoint("/sources/<int:source_id>/refusals", "sources:read")
+def refusals(source_id: int, actor: Actor) -> Json:  # noqa: ARG001
+    return [one.document for one in ours().sources.refusals(source_id)]
+
+
 @endpoint("/sources", "sources:write", ["POST"], 201, reads="body")
 def add(actor: Actor) -> Json:
     """Answers both keys: a program that adds a source has to tell its backend."""

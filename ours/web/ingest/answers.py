@@ -11,7 +11,7 @@ from werkzeug.datastructures import Headers
 from ours import log
 from ours.core.incoming import Notice
 from ours.core.notices import notice
-from ours.errors import Busy
+from ours.errors import Busy, Invalid
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -142,6 +142,11 @@ class Refusal(Exception):
 
     def response(self) -> Response:
         return answer(self.said(), self.status, self.headers)
+
+
+def invalid(problem: Invalid) -> Refusal:
+    """The body was read, and is wrong."""
+    return Refusal("invalid_fields", str(problem), errors=problem.errors)
 
 
 def unavailable(problem: Busy) -> Refusal:

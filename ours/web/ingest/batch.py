@@ -1,5 +1,6 @@
 """``/batch``: many events in one request, where one row's fault spoils no other."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,9 @@ def take(caller: "Caller", body: dict[str, Any]) -> Response:
     accepted = sum(result["success"] for result in results)
     failed = len(rows) - accepted
     if failed:
-        ours().accept.refuse(caller, failed)
+        whys = [telling.why(row["code"], row.get("errors")) for row in results if not row["success"]]
+        for why, count in Counter(whys).items():
+            ours().accept.refuse(caller, why, count)
         telling.rows_refused(caller.source_id, failed)
     said = _summary(accepted, results)
     if warnings := notices.all():

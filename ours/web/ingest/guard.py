@@ -1,17 +1,18 @@
 """Lets a request through to its work: is the body readable, whose key is it, and is the source within its limit?"""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import Response, current_app
 from flask.globals import request_ctx
 
-from ours.errors import Invalid
+from ours.errors import Busy, Invalid
 from ours.web.current import ours
 from ours.web.ingest import bodies
-from ours.web.ingest.answers import Refusal
+from ours.web.ingest.answers import Refusal, invalid
 from ours.web.ingest.limits import Allowance, Limits
-from ours.web.ingest.telling import SOURCE
+from ours.web.ingest.telling import SOURCE, why
 
 if TYPE_CHECKING:
     from ours.services.accept import Caller
@@ -25,21 +26,33 @@ def serve(limit: int, work: Work) -> Response:
 
     A refusal after the key was recognised counts for its source.
     """
-    request, accept = request_ctx.request, ours().accept  # looked up once: each look costs
-    body = bodies.read(request, limit)
-    caller = accept.authenticate(_key(request.environ, body))
-    if caller is None:
-        raise _unauthorised("invalid_key", "This key is unknown, revoked or expired, or its source is deactivated.")
+    request = request_ctx.request  # looked up once: each look costs
     try:
+        body = bodies.read(request, limit)
+    except Refusal as refusal:
+        with suppress(Refusal, Busy):  # a key that stands in the body can't be known
+            _count(_caller(request.environ, {}), refusal)
+        raise
+    caller = _caller(request.environ, body)
+    try:
+        if not caller.works:
+            raise _invalid_key()
         allowance = _allowance(caller)
         response = work(caller, body)
-    except (Refusal, Invalid):
-        accept.refuse(caller)
-        request.environ[SOURCE] = caller.source_id
+    except (Refusal, Invalid) as problem:
+        _count(caller, problem if isinstance(problem, Refusal) else invalid(problem))
         raise
     if allowance:
         response.headers.update(allowance.headers)
     return response
+
+
+def _caller(environ: Mapping[str, Any], body: Mapping[str, Any]) -> "Caller":
+    """Who sends, and be it with a key that does not work any more."""
+    caller = ours().accept.known(_key(environ, body))
+    if caller is None:
+        raise _invalid_key()
+    return caller
 
 
 def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
@@ -61,6 +74,15 @@ def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
 
 def _no_key(why: str = "") -> NoReturn:
     raise _unauthorised("missing_key", f"No key was sent. {why}Send it as token, Authorization: Bearer or X-API-Key.")
+
+
+def _count(caller: "Caller", refusal: Refusal) -> None:
+    ours().accept.refuse(caller, why(refusal.code, refusal.errors))
+    request_ctx.request.environ[SOURCE] = caller.source_id
+
+
+def _invalid_key() -> Refusal:
+    return _unauthorised("invalid_key", "This key is unknown, revoked or expired, or its source is deactivated.")
 
 
 def _unauthorised(code: str, message: str) -> Refusal:

@@ -10,7 +10,7 @@ from ours.errors import Busy, Invalid
 from ours.web import request_id
 from ours.web.current import ours
 from ours.web.ingest import astray, openapi, telling
-from ours.web.ingest.answers import Refusal, answer, broken, listed, unavailable
+from ours.web.ingest.answers import Refusal, answer, broken, invalid, listed, unavailable
 from ours.web.ingest.batch import take
 from ours.web.ingest.guard import LIMITS, serve
 from ours.web.ingest.late import Late
@@ -92,7 +92,7 @@ def _refused(refusal: Refusal) -> Response:
 
 @blueprint.errorhandler(Invalid)
 def _invalid(problem: Invalid) -> Response:
-    return _refused(Refusal("invalid_fields", str(problem), errors=problem.errors))
+    return _refused(invalid(problem))
 
 
 @blueprint.errorhandler(Busy)

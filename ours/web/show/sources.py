@@ -57,6 +57,7 @@ def show_source(source_id: int, errors: dict[str, list[str]]) -> str:
         verbs=[SOURCE[name] for name in SOURCE_OFFERS.get(found.status, ())],
         overlaps=list(OVERLAPS),
         whole=whole,
+        refusals=ours().sources.refusals(source_id),
         errors=errors,
     )
 

@@ -14,8 +14,10 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.errors import Busy
+from ours.services.accept import Why
 from ours.services.tokens import SCOPES
 from ours.services.visitors import exporting
+from tests.refusing import until
 from tests.web.admin.conftest import Call
 
 Program = Callable[..., Call]
@@ -386,3 +388,19 @@ def test_a_wrong_address_is_told_as_every_error_is(
     assert answer.get_json()["error"].endswith(".")
     assert answer.headers.get("Allow") == allowed
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_program_reads_why_what_a_source_sent_was_refused(program: Program, here: Ours) -> None:
+    made, path = here.sources.add("Shop", actor="cli"), "/sources/1/refusals"
+    call = program("sources:read")
+    assert call("GET", path).json == []
+    caller = here.accept.authenticate(made.live_key)
+    assert caller is not None
+    here.accept.refuse(caller, Why("invalid_fields", "email userId", "r1"), 2)
+    until(lambda: call("GET", path).text, "r1")
+    (found,) = call("GET", path).json
+    assert found.pop("lastAt").endswith("Z")
+    assert found == {
+        "mode": "live", "code": "invalid_fields", "fields": ["email", "userId"], "count": 2, "request": "r1"
+    }  # fmt: skip
+    assert call("GET", "/sources/99/refusals").status_code == 404

@@ -11,6 +11,8 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.services.tokens import SCOPES
+from ours.store.queries import refusals
+from ours.store.queries.refusals import Refused
 from tests.web.admin.conftest import Call
 
 _API = Path(__file__).parents[3] / "docs/api.md"
@@ -51,8 +53,11 @@ def test_every_field_of_an_answer_is_documented_and_every_documented_one_answere
     path = f"/dispatches/{next(one['id'] for one in event['dispatches'] if one['id'])}"
     here.deliver.drain(threading.Event(), 10)
     dispatch = call("GET", path).json
+    with here.store.write() as connection:
+        refusals.add(connection, [Refused(1, "live", "rate_limited", "", "r1", clock.now_ms(), 1)])
     answers = {
         "a source": [*call("GET", "/sources").json, call("POST", "/sources", json={"name": "New"}).json],
+        "a reason for refusals": call("GET", "/sources/1/refusals").json,
         "a new key": [call("POST", "/sources/1/rotate", json={"mode": "live"}).json],
         "a destination": call("GET", "/destinations").json,
         "a page of events": [page],

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 
 from ours.core.incoming import Incoming
 from ours.errors import Busy
-from ours.services.accept import Caller, Fate, Receipt
+from ours.services.accept import Caller, Fate, Receipt, Why
 from ours.settings import Settings
 from ours.web import ingest
 
@@ -30,7 +30,7 @@ class Memory:
         self._waiting: list[Callable[[], None]] = []
         self._seen: dict[tuple[str, str], tuple[str, Incoming]] = {}
 
-    def authenticate(self, key: str) -> Caller | None:
+    def known(self, key: str) -> Caller | None:
         return self.callers.get(key)
 
     def accept(self, caller: Caller, items: Sequence[Incoming]) -> list[Receipt]:
@@ -48,7 +48,7 @@ class Memory:
         while self._waiting:
             self._waiting.pop(0)()
 
-    def refuse(self, caller: Caller, count: int = 1) -> None:
+    def refuse(self, caller: Caller, why: Why, count: int = 1) -> None:
         self.refused += count
 
     def limit(self, requests: int | None) -> None:

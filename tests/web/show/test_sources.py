@@ -16,6 +16,8 @@ from ours.bootstrap import Ours
 from ours.core import categories
 from ours.core.incoming import Incoming
 from ours.store.tables import keys, volumes
+from ours.web.ingest.answers import PROBLEMS, ROW_PROBLEMS
+from tests.refusing import until
 from tests.web.show.conftest import Browser
 
 
@@ -162,21 +164,25 @@ def test_the_playgrounds_consent_is_one_that_rules_ask(editor: Browser, here: Ou
     assert json.loads(said[1]).keys() <= categories.NAMES
 
 
-def test_a_source_with_refused_requests_says_where_their_reason_stands(
+def test_a_source_says_why_requests_were_refused_and_whose_the_last_was(
     browser_of: Callable[[str], Browser], here: Ours
 ) -> None:
-    """Somebody asks what a 400 was about: what is looked for here is in the answer, and in the server's log."""
     viewer, made = browser_of("viewer"), here.sources.add("Shop", actor="cli")
-    address, words = f"/sources/{made.source.id}", "of a refused request nothing is kept"
-    assert words not in viewer.page(address)
-    values = {"minute": clock.now_ms(), "source_id": made.source.id, "mode": "test", "rejected": 1}
-    with here.store.write() as connection:
-        connection.execute(sa.insert(volumes).values(**values, received=0, duplicate=0))
-    page = viewer.page(address)
-    assert words in page
+    address = f"/sources/{made.source.id}"
+    assert "Refused, 7 days" not in viewer.page(address)
+    answer = viewer.client.post("/api/v1/track", json={"token": made.test_key, "event": "A", "email": 5})
+    assert answer.status_code == 400
+    page = until(lambda: viewer.page(address), "Refused, 7 days")
+    assert '<a href="/reference#invalid_fields"><code>invalid_fields</code></a>' in page
+    assert "<code>email</code>" in page
+    assert answer.headers["X-Request-Id"] in page
     assert "Playground</a>." not in page
-    assert 'href="/reference#refusals"' in page
-    assert "Under the answer's <code>X-Request-Id</code> the server's log has the code" in page
+    assert "Playground</a>." in browser_of("editor").page(address)
+
+
+def test_every_reason_that_a_source_shows_can_be_looked_up(editor: Browser) -> None:
+    page = editor.page("/reference")
+    assert [code for code in (*PROBLEMS, *ROW_PROBLEMS) if f'id="{code}"' not in page] == []
 
 
 def test_the_playground_without_a_key_says_where_to_get_one(editor: Browser) -> None:
