@@ -6,7 +6,9 @@ and from any thread: here the application gets at it, through the environment. U
 the application waits. Measured in ``docs/performance.md``.
 """
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import granian.server.mp
@@ -58,8 +60,22 @@ def allow(around: Callable[[Run], Run]) -> None:
     vars(granian.server.mp)["_wsgi_call_wrap"] = lambda *given: around(_wrap(*given))  # it has no door for this
 
 
+@contextmanager
+def _bare() -> Iterator[None]:
+    """granian copies this process's environment into that of each request: our secret keys, and variables that begin
+    with ``HTTP_`` as headers that nobody sent."""
+    environment = os.environ  # noqa: TID251 - it is not read
+    kept = dict(environment)
+    environment.clear()
+    try:
+        yield
+    finally:
+        environment.update(kept)
+
+
 def _wrap(application: "WSGIApplication", *options: Any) -> Run:
-    run = wrap(application, *options)
+    with _bare():
+        run = wrap(application, *options)
 
     def answer(given: Any, environ: dict[str, Any]) -> Any:
         environ[KEY] = later = Later(given)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -115,3 +116,19 @@ def test_nothing_else_is_sent_once_an_answer_was_put_off(returned: Iterable[byte
     assert given.answers == []
     gives[0](503, [], b"later")
     assert given.answers == [(503, {}, b"later")]
+
+
+def test_a_request_knows_nothing_of_this_processs_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OURS_SECRET_KEYS", "secret")
+    monkeypatch.setenv("HTTP_X_API_KEY", "a header that nobody sent")
+    seen: dict[str, Any] = {}
+
+    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen.update(environ)
+        start_response("200 OK", [])
+        return [b""]
+
+    later._wrap(application, {})(Given(), {"PATH_INFO": "/"})
+    assert seen.keys() & {"OURS_SECRET_KEYS", "HTTP_X_API_KEY"} == set()
+    assert seen["PATH_INFO"] == "/"
+    assert os.environ["OURS_SECRET_KEYS"] == "secret"
