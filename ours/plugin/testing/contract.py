@@ -27,6 +27,7 @@ from ours.plugin.testing.exchange import (
     prepared,
     text_of,
 )
+from ours.plugin.testing.keeping import KeepingChecks
 from ours.plugin.testing.mistakes import MistakeChecks
 from ours.plugin.testing.promises import Promises
 from ours.plugin.testing.purity import pure
@@ -39,7 +40,7 @@ from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected,
 _LEFT = "left-by-the-one-before"
 
 
-class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, MistakeChecks):
+class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, MistakeChecks, KeepingChecks):
     """Subclass it, name the class and settings that would work; pytest does the rest."""
 
     secrets_in_url: ClassVar[bool] = False
