@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from ours import processes, timebox
 
@@ -28,6 +28,7 @@ _SIZE = _SLOT.size * (1 + _SLOTS)
 _MOST_FILES = 65_536
 _CURRENT = re.compile(r"^Current thread 0x([0-9a-f]+).*\n((?:  .*\n?)*)", re.MULTILINE)
 _FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
+_BEGIN = re.compile(r"^(Fatal Python error: |(Current t|T)hread 0x)", re.MULTILINE)
 _CAUSE = re.compile(r"^Fatal Python error: (.*)$", re.MULTILINE)
 T = TypeVar("T")
 
@@ -43,6 +44,14 @@ class LastWords(NamedTuple):
 
     who: str
     doing: str
+    cause: str
+    frames: list[Frame]
+
+
+class Crash(NamedTuple):
+    """What a process says of its own end: in which thread (0: one that C made for itself), why and where."""
+
+    thread: int
     cause: str
     frames: list[Frame]
 
@@ -69,7 +78,7 @@ def kept(home: Path, who: str) -> Iterator[None]:
     try:
         file = processes.lock_file(path)
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _handle = handle = _out_of_reach(file)
+        _handle = handle = out_of_reach(file.fileno())
         with path.open("r+b") as pages:
             _notes = _Notes(pages.fileno(), who)
     except OSError:
@@ -102,7 +111,7 @@ def _leave_it_to_our_parent() -> None:
 os.register_at_fork(after_in_child=_leave_it_to_our_parent)
 
 
-def _out_of_reach(file: IO[bytes]) -> int:
+def out_of_reach(file: int) -> int:
     """A number for it that no other file gets, should a plugin close what is not its own: numbers are taken from below,
     and what is said in a crash must not end up in the database."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -143,16 +152,36 @@ def left(home: Path) -> Iterator[LastWords]:
             path.unlink(missing_ok=True)
 
 
-def _read(data: bytes) -> LastWords | None:
-    said = data[_SIZE:].decode(errors="replace")
-    thread, cause = _CURRENT.search(said), _CAUSE.search(said)
+def read(said: bytes) -> Crash | None:
+    """What faulthandler wrote there; None when it wrote nothing."""
+    text = said.decode(errors="replace")
+    thread, cause = _CURRENT.search(text), _CAUSE.search(text)
     if not (thread or cause):
         return None
-    ident, traceback = (int(thread[1], 16), thread[2]) if thread else (0, "")  # 0: a thread that C made for itself
-    slots = [_SLOT.unpack_from(data, number * _SLOT.size) for number in range(1 + _SLOTS)]
-    doing = next((words for one, words in slots[1:] if words and one == ident), b"")
+    ident, traceback = (int(thread[1], 16), thread[2]) if thread else (0, "")
     frames = [Frame(file, int(line), function) for file, line, function in _FRAME.findall(traceback)]
-    return LastWords(_text(slots[0][1]), _text(doing), cause[1] if cause else "It did not end", frames)
+    return Crash(ident, cause[1] if cause else "It did not end", frames)
+
+
+def before(said: bytes) -> str:
+    """What stands there before it."""
+    return _BEGIN.split(said.decode(errors="replace"), maxsplit=1)[0]
+
+
+def place_in(frames: list[Frame], home: Path | None) -> str | None:
+    """``"chat.py, line 10, in build"``: where in the code that lies at ``home`` it was; if nowhere, where at all."""
+    own = [one for one in frames if home and (Path(one.file) == home or home in Path(one.file).parents)]
+    found = own or [one for one in frames if not one.file.startswith("<frozen")] or frames
+    return f"{Path(found[0].file).name}, line {found[0].line}, in {found[0].function}" if found else None
+
+
+def _read(data: bytes) -> LastWords | None:
+    crash = read(data[_SIZE:])
+    if not crash:
+        return None
+    slots = [_SLOT.unpack_from(data, number * _SLOT.size) for number in range(1 + _SLOTS)]
+    doing = next((words for one, words in slots[1:] if words and one == crash.thread), b"")
+    return LastWords(_text(slots[0][1]), _text(doing), crash.cause, crash.frames)
 
 
 def _text(said: bytes) -> str:

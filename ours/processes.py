@@ -81,6 +81,21 @@ def open_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(_STDERR, "w")
 
 
+def has_one_thread() -> bool:
+    """Whether nobody else works in here, C's own threads counted where that can be: what they hold locked would stay
+    locked in a child that goes on without them."""
+    try:
+        return sum(1 for _ in Path("/proc/self/task").iterdir()) == 1
+    except OSError:
+        return threading.active_count() == 1
+
+
+def die_first() -> None:
+    """Where memory runs out, the kernel is to end this process before all others."""
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")
+
+
 def is_out_of_files() -> bool:
     """Whether this process has as many files and connections open as it may."""
     try:

@@ -1,14 +1,15 @@
 """Admits plugins in order of origin. The first to claim a slug keeps it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ours import log
 from ours.errors import Invalid, OursError
 from ours.plugin import Destination
+from ours.registry.apart import refused
 from ours.registry.finding import Candidate, Origin, at, built_in, drop_ins, installed
-from ours.registry.trial import Refusal, attempt
+from ours.registry.trial import Refusal, Trial, attempt
 from ours.settings import Settings
 
 
@@ -79,7 +80,7 @@ def load(settings: Settings) -> Registry:
 
     :raises PluginBroken: when one of the house's own fails.
     """
-    registry = _admit([*built_in(), *installed(), *drop_ins(settings.plugins_dir)])
+    registry = _admit(built_in(), [*installed(), *drop_ins(settings.plugins_dir)])
     for one in registry.set_aside:
         log.get("registry").warning(
             "plugin_set_aside", plugin=one.name, origin=one.origin, where=one.where, reason=one.reason
@@ -94,15 +95,23 @@ def load_built_in() -> Registry:
 
 def load_at(path: Path) -> Registry:
     """The plugin in one file or folder alone, wherever it lies."""
-    return _admit([at(path)])
+    return _admit((), [at(path)])
 
 
-def _admit(candidates: Iterable[Candidate]) -> Registry:
+def _tried(house: Iterable[Candidate], strangers: Sequence[Candidate]) -> Iterator[tuple[Candidate, Trial]]:
+    """What strangers wrote is tried apart first: after the house's own, so that the child has their imports."""
+    for candidate in house:
+        yield candidate, attempt(candidate)
+    found = refused(strangers)
+    for candidate in strangers:
+        yield candidate, ([], found[candidate]) if candidate in found else attempt(candidate)
+
+
+def _admit(house: Iterable[Candidate], strangers: Sequence[Candidate] = ()) -> Registry:
     loaded: dict[str, Loaded] = {}
     set_aside: list[SetAside] = []
     uninstalled: list[SetAside] = []
-    for candidate in candidates:
-        plugins, refusals = attempt(candidate)
+    for candidate, (plugins, refusals) in _tried(house, strangers):
         for plugin in plugins:
             slug = type(plugin).slug
             if holder := loaded.get(slug):

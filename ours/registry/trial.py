@@ -32,6 +32,10 @@ class Refusal(NamedTuple):
     install: str | None = None
 
 
+Trial = tuple[list[Destination], list[Refusal]]
+"""Every sound destination of a plugin, and every refusal."""
+
+
 class Unfit(Exception):
     """The reason to set something aside. ``lacks``: a module that is not installed, when that is all."""
 
@@ -40,8 +44,8 @@ class Unfit(Exception):
         self.lacks = lacks
 
 
-def attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
-    """Every sound destination of a plugin, and every refusal. Raises nothing but the operator's Ctrl-C.
+def attempt(candidate: Candidate) -> Trial:
+    """Raises nothing but the operator's Ctrl-C.
 
     What does not end in time is refused; what it prints goes to stderr, for stdout may be somebody's document.
     """
@@ -60,7 +64,7 @@ def _no_thread_that_outlives_us() -> Iterator[None]:
         here._daemonic = before  # noqa: SLF001 - as above
 
 
-def _attempt(candidate: Candidate) -> tuple[list[Destination], list[Refusal]]:
+def _attempt(candidate: Candidate) -> Trial:
     try:
         announced = _announced(candidate)
     except Unfit as verdict:

@@ -236,6 +236,47 @@ def test_every_setting_is_filled_as_far_as_something_likely_will_do(made: Callab
     }  # fmt: skip
 
 
+SETTING = """class Settings(Schema):
+        url = Endpoint(required=True, metadata={"label": "Address", "help": "Where to."})
+        limit = fields.Integer(load_default=7, KEY, metadata={"label": "Limit", "help": "How much."})
+        many = fields.List(fields.String(KEY_INNER), metadata={"label": "Many", "help": "Which."})
+        BODY
+"""
+DEAF = "and the value is taken all the same: marshmallow 4 hears nothing but a ValidationError, so raise one."
+
+
+VALIDATES = "from marshmallow import validates, validates_schema\n        @"
+OF_LIMIT = f"{VALIDATES}validates('limit')\n        def of_limit(self, value, data_key): "
+OF_ALL = f"{VALIDATES}validates_schema\n        def of_all(self, data, **_): "
+
+
+@pytest.mark.parametrize(("parts", "who"), [
+    ({"KEY": "validate=lambda value: value > 5"}, "The validator of the setting limit returned False for 0,"),
+    ({"KEY": "validate=validate.And(validate.Range(1), lambda value: value > 5)"}, "The validator of the setting l"),
+    ({"KEY_INNER": "validate=lambda value: value.startswith('a')"}, "The validator of the setting many returned False"),
+    ({"BODY": f"{OF_LIMIT}return value > 5"}, "of_limit returned False for 0,"),
+    ({"BODY": f"{OF_ALL}return data['limit'] != 0"}, "of_all returned False for 0,"),
+])  # fmt: skip
+def test_what_validates_by_an_answer_that_nobody_hears_is_told(
+    checked: Checked, parts: dict[str, str], who: str
+) -> None:
+    [found] = checked(body=_settings(parts))
+    assert found.name == "what validates a setting raises"
+    assert (found.fault or "").startswith(who)
+    assert DEAF in (found.fault or "")
+
+
+def test_what_raises_where_it_should_may_return_what_it_likes(checked: Checked) -> None:
+    hook = f"{OF_LIMIT}\n            if value > 9: raise ValidationError('No.')\n            return True"
+    own = {"KEY": "validate=[validate.Range(-9), lambda value: None]", "KEY_INNER": "validate=validate.Length(max=9)"}
+    assert checked(body=_settings({**own, "BODY": hook})) == []
+
+
+def _settings(parts: dict[str, str]) -> str:
+    inner, key = parts.get("KEY_INNER", ""), parts.get("KEY", "validate=[]")
+    return SETTING.replace("KEY_INNER", inner).replace("KEY", key).replace("BODY", parts.get("BODY", "pass"))
+
+
 SENDING = "def send(self, request, settings, network):\n        "
 
 

@@ -1,11 +1,13 @@
 """A plugin that crashes every worker is found out, and the others go on."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import ENGINES
 from tests.receiver import Receiver
 from tests.whole.conftest import Server, until
 
@@ -66,3 +68,23 @@ def test_a_plugin_that_crashes_every_worker_stops_nobody_else(
     assert (figures["rejected"], figures["exhausted"], figures["difference"]) == (1, 0, 0)
     told = [line for line in server.log.read_text().splitlines() if '"plugin_crashed"' in line]
     assert {json.loads(line)["place"].partition(", in ")[2] for line in told} == {"build", "read"}
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_a_plugin_that_crashes_whatever_loads_it_is_set_aside_by_every_process(
+    make_server: Callable[..., Server],
+    make_database_url: Callable[[str], str],
+    receiver: Receiver,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    (tmp_path / "plugins").mkdir()
+    (tmp_path / "plugins" / "deadly.py").write_text("import ctypes\nctypes.string_at(0)\n")
+    verbs_apart = (sys.executable, "-m", "ours")  # it would end us, too: pytest has threads
+    server = make_server(command=verbs_apart, database_url=make_database_url(kind), allow_networks="127.0.0.0/8")
+    server.ours("destination", "add", "webhook", "webhook", "--set", f"url={receiver.url}", "--event", "*")
+    server.track("Purchase", userId="u1")
+    server.settled(delivered=1)
+    [aside] = [one for one in server.ours("plugin", "list") if one["status"] == "set aside"]
+    assert aside["reason"].startswith("It ended the process (SIGSEGV) while it was tried (deadly.py, line 2")
+    assert "child_restarts" not in server.log.read_text()

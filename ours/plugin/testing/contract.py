@@ -27,19 +27,23 @@ from ours.plugin.testing.exchange import (
     prepared,
     text_of,
 )
+from ours.plugin.testing.keeping import KeepingChecks
 from ours.plugin.testing.mistakes import MistakeChecks
 from ours.plugin.testing.promises import Promises
 from ours.plugin.testing.purity import pure
 from ours.plugin.testing.samples import NOW, sample_delivery
 from ours.plugin.testing.sending import SendChecks
 from ours.plugin.testing.tokens import TokenChecks
+from ours.plugin.testing.validators import ValidatorChecks
 from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
 
 _LEFT = "left-by-the-one-before"
 
 
-class DestinationContract(BatchChecks, SendChecks, TokenChecks, Promises, MistakeChecks):
+class DestinationContract(
+    BatchChecks, SendChecks, TokenChecks, Promises, MistakeChecks, KeepingChecks, ValidatorChecks
+):
     """Subclass it, name the class and settings that would work; pytest does the rest."""
 
     secrets_in_url: ClassVar[bool] = False

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from ours import clock, lastwords, log
 from ours.core.breaker import Verdict
-from ours.lastwords import Frame, LastWords
+from ours.lastwords import LastWords
 from ours.services.deliver.exchange import exchange
 from ours.services.deliver.health import Health
 from ours.services.deliver.targets import Targets
@@ -40,7 +40,7 @@ class Crashes:
             if noted := _NOTED.fullmatch(words.doing):
                 self._blame(words, *noted.groups())
             else:
-                place = _place(words.frames[0]) if words.frames else None
+                place = lastwords.place_in(words.frames, None)
                 _logger.error("worker_crashed", cause=words.cause, place=place)
 
     def _blame(self, words: LastWords, verb: str, destination: str, dispatch: str) -> None:
@@ -48,7 +48,7 @@ class Crashes:
         verdict = _VERDICTS.get(verb, "build_failed")
         with self._store.write() as connection:
             row = destinations.locked(connection, destination_id)
-            place = _place_in(words.frames, self._targets.home(row.slug) if row else None)
+            place = lastwords.place_in(words.frames, self._targets.home(row.slug) if row else None)
             mode = self._reject(connection, words, verb, dispatch, place, now) if verb in _UNSENT else "live"
             if mode == "live":
                 self._health.blame(connection, destination_id, verdict, now)
@@ -69,14 +69,3 @@ class Crashes:
         attempt = NewAttempt(row.id, row.attempts, row.updated_at, took, "rejected", "build_failed", None, "", 0, kept)
         dispatches.record(connection, [attempt])
         return str(row.mode)
-
-
-def _place_in(frames: list[Frame], home: Path | None) -> str | None:
-    """Where in the plugin's own code it was; of no known plugin, where at all."""
-    own = [one for one in frames if home and (Path(one.file) == home or home in Path(one.file).parents)]
-    found = own or frames
-    return _place(found[0]) if found else None
-
-
-def _place(frame: Frame) -> str:
-    return f"{Path(frame.file).name}, line {frame.line}, in {frame.function}"
