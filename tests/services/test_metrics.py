@@ -15,7 +15,7 @@ from ours.registry import Registry
 from ours.services.conservation import Conservation
 from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample, reading
 from ours.services.unavailable import Unavailable
-from ours.store.queries import counters
+from ours.store.queries import counters, moments
 from ours.store.queries.counters import Counted
 from ours.store.tables import attempts
 from tests.receiver import Receiver
@@ -129,6 +129,32 @@ def test_a_long_silence_is_skipped_and_what_follows_is_counted(place: Place, rec
         assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 2
         with place.store.read() as connection:
             assert clock.now_ms() - counters.noted(connection, "counted") < 5 * clock.MINUTE
+
+
+def test_after_the_clock_was_ahead_all_counts_on(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    with time_machine.travel(time.time() + 365 * 24 * 3600, tick=True):
+        Counting(place.store).count_on()
+    Counting(place.store).count_on()
+    place.track()
+    place.work()
+    assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 1
+    with time_machine.travel(time.time() + LATER, tick=True):
+        Counting(place.store).count_on()
+        now = metrics()
+    assert now["attempts_total", "1 Hook", "live", "delivered"].value == 1
+    assert now["events_received_total", "1 Shop", "live"].value == 1
+
+
+def test_who_counts_goes_by_the_clock_that_all_share(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    if place.store.is_sqlite:
+        pytest.skip("one machine, one clock")
+    now = clock.now_ms()
+    monkeypatch.setattr(moments, "now", lambda _: now)
+    with time_machine.travel(time.time() + 3600, tick=True):
+        Counting(place.store).count_on()
+    with place.store.read() as connection:
+        assert counters.noted(connection, "counted") < now
 
 
 def test_what_is_counted_on_while_it_is_read_is_not_told_twice(
