@@ -211,6 +211,9 @@ def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(counters, "kept", hung)
     yield answers
     answers.set()
+    for one in threading.enumerate():
+        if one.name == "metrics":
+            one.join(60)
 
 
 def test_what_rows_say_is_remembered_for_a_while(place: Place, asked: Metrics) -> None:
@@ -219,10 +222,32 @@ def test_what_rows_say_is_remembered_for_a_while(place: Place, asked: Metrics) -
     assert _told(asked.read(), "events_unrouted") == _told(before, "events_unrouted") == [0]
 
 
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_PATIENCE", 0.1)
+    monkeypatch.setattr(reading, "_FRESH", -1.0)
+    monkeypatch.setattr(reading, "_REST_FOR_WORK", -1.0)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_while_it_takes_long_to_read_what_was_read_last_is_told(
+    asked: Metrics, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(reading, "_PATIENCE", 60)
+    asked.read()
+    monkeypatch.setattr(reading, "_PATIENCE", 0.1)
+    request.getfixturevalue("hang")
+    found = asked.read()
+    assert _told(found, "database_up") == [1]
+    assert _told(found, "events_unrouted") == [0]
+    monkeypatch.setattr(reading, "_STALE", 0.0)
+    assert _told(asked.read(), "database_up") == [0]
+
+
+@pytest.mark.usefixtures("_impatient")
 def test_a_database_that_hangs_is_told_to_be_away(
     asked: Metrics, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_PATIENCE", 0.1)
     for _ in range(3):  # and nobody waits for whoever came first
         found = asked.read()
         assert _told(found, "database_up") == [0]
@@ -238,7 +263,7 @@ def test_an_answer_that_was_long_in_coming_is_not_remembered_for_long(
     """An hour that the database hung is no work that is to be spared."""
     monkeypatch.setattr(reading, "_REST_FOR_WORK", 1e9)
     asked.read()
-    assert asked._due < time.monotonic() + 61
+    assert asked._last[0] < time.monotonic() + 61
 
 
 def _told(samples: Sequence[Sample], metric: str) -> list[float]:

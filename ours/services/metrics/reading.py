@@ -42,6 +42,9 @@ class Sample:
     buckets: Sequence[tuple[str, int]] = field(default=())
 
 
+_AWAY = Sample("database_up", 0)
+
+
 class Metrics:
     def __init__(
         self, store: Store, registry: Registry, queue: Queue, settings: Settings, unavailable: Unavailable
@@ -53,24 +56,26 @@ class Metrics:
         self._unavailable = unavailable
         self._lock = threading.Lock()
         self._reading: Future[list[Sample]] | None = None
-        self._due = 0.0
+        self._last: tuple[float, list[Sample]] = 0.0, []
 
     def read(self) -> Sequence[Sample]:
         """All samples. What rows say is remembered for five seconds, or twenty times as long as it took to read it,
         but a minute at most: it may have taken long because the database hung.
 
-        When the database is away, or says nothing for seven seconds, those that this process knows by itself.
+        While that takes longer than seven seconds, the last ones are told, for a minute more at most. When the database
+        is away, or says nothing for as long, those that this process knows by itself.
         """
         try:
             rows = self._latest().result(_PATIENCE)
         except TimeoutError:
-            rows = [Sample("database_up", 0)]
+            due, last = self._last
+            rows = last if time.monotonic() < due + _STALE else [_AWAY]
         return [*rows, *self._from_here()]
 
     def _latest(self) -> Future[list[Sample]]:
         """What was read last, or is being read: in a thread of its own, for it may be waited for longer than we do."""
         with self._lock:
-            if self._reading is None or (self._reading.done() and time.monotonic() >= self._due):
+            if self._reading is None or (self._reading.done() and time.monotonic() >= self._last[0]):
                 self._reading = Future()
                 threading.Thread(target=self._look, args=(self._reading,), name="metrics", daemon=True).start()
             return self._reading
@@ -83,7 +88,7 @@ class Metrics:
             reading.set_exception(error)
             return
         now = time.monotonic()
-        self._due = now + min(max(_FRESH, _REST_FOR_WORK * (now - begun)), _STALE)
+        self._last = now + min(max(_FRESH, _REST_FOR_WORK * (now - begun)), _STALE), rows
         reading.set_result(rows)
 
     def _from_rows_if_there(self) -> list[Sample]:
@@ -92,7 +97,7 @@ class Metrics:
                 snapshot.steady(connection)
                 return [*self._from_rows(connection), Sample("database_up", 1)]
         except Busy:
-            return [Sample("database_up", 0)]
+            return [_AWAY]
 
     def _from_rows(self, connection: Connection) -> Iterator[Sample]:
         now = clock.now_ms()
