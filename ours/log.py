@@ -105,7 +105,7 @@ def _thread_failed(args: threading.ExceptHookArgs) -> None:
 class _Strangers(logging.StreamHandler[Any]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         """Python would print a message that does not fit its values with all of them, whosever they are."""
-        get("log").error("line_unreadable", of=record.name, file=record.filename, line=record.lineno)
+        get("log").error("line_unreadable", logger=record.name, file=record.filename, line=record.lineno)
 
 
 def _strangers(

@@ -209,3 +209,26 @@ def test_a_set_up_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert " -m venv .venv" in told
+
+
+def test_every_alert_rule_fires_when_it_should_and_not_when_all_is_well() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("there is no promtool here (Debian has it in the package prometheus): no alert rule was tried")
+    for words in (["check", "config", "--syntax-only", "prometheus.yaml"], ["test", "rules", "alerts_test.yaml"]):
+        tried = subprocess.run(
+            [promtool, *words], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False
+        )
+        assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
+def test_no_alert_rule_is_left_untried() -> None:
+    rules = yaml.safe_load(TEXTS["alerts.yaml"])["groups"][0]["rules"]
+    tried = yaml.safe_load(TEXTS["alerts_test.yaml"])["tests"]
+    fire = {
+        sample["labels"]
+        for one in tried
+        for asked in one["promql_expr_test"]
+        for sample in asked.get("exp_samples", [])
+    }
+    assert fire == {f'{{alertname="{rule["alert"]}"}}' for rule in rules}

@@ -228,6 +228,6 @@ def _let_one_go(connection: Connection, row: Any) -> None:
     if breaker.may_be_tried(clock.now_ms()):
         breaker = breaker.half_opened()
         destinations.change(connection, row.id, backlog.breaker_columns(breaker))
-        _logger.info("breaker_half_open", destination=row.name)
+        _logger.info("breaker_half_open", destination=row.id, name=row.name)
     if row.status == "on" and breaker.state == "half_open":
         backlog.probe(connection, row)

@@ -77,9 +77,11 @@ not through a proxy; with it, whoever sends `Authorization: Bearer TOKEN`.
 All is read from rows, so a restart loses nothing, and every web process gives the same answer: take `max` over them,
 never `sum`. Let Prometheus ask each web process all the same: `ours_requests_unavailable_total`, `ours_database_up`,
 `ours_queue_up` and `ours_disk_free_bytes` are what the process that answers has seen by itself, and while the database
-is away, they and the limits are all that is told. Answers are remembered for five seconds, or for twenty times as long
-as they took if that is more. The scheduler adds up once and for all what is more than three minutes old, so asking
-stays cheap with millions of events. Sources and destinations are labelled `NUMBER NAME`.
+is away, or has said nothing for a minute, they and the limits are all that is told. What is read from rows is
+remembered for five seconds, or for twenty times as long as that took, but a minute at most; and for a minute more while
+it takes longer than seven seconds to read it anew, for Prometheus waits for ten. The scheduler adds up once and for all
+what is more than three minutes old, so asking stays cheap with millions of events. Sources and destinations are
+labelled `NUMBER NAME`.
 [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml) and
 [deploy/grafana/ours.json](../deploy/grafana/ours.json) use these names; a test compares.
 

@@ -1,5 +1,6 @@
 """Alerts: noticed once, told by real channels, told again while they last, and closed when all is well."""
 
+import re
 import shutil
 import socket
 import ssl
@@ -121,6 +122,18 @@ def test_a_calm_installation_has_none(place: Place, alerts_of: Callable[..., Ale
     alerts.run()
     assert list(alerts.list()) == []
     assert receiver.requests == []
+
+
+def test_no_name_calls_people_or_makes_a_link_where_it_is_told(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver
+) -> None:
+    name = "A&B <!channel> @everyone <http://evil.example|see> [here](https://evil.example)"
+    place.destinations.update(failing(place), name=name, actor="cli")
+    alerts_of(alert_webhook=receiver.url).run()
+    (document,) = said(receiver)
+    assert name in document["alerts"][0]["message"]
+    assert "“A&amp;B &lt;!channel&gt;" in document["text"]
+    assert not re.search(r"[<>]|@\w|://|\]\(", document["text"])
 
 
 def test_a_failing_destination_is_told_once_again_after_a_day_and_when_it_is_well(

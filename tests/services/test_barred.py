@@ -54,7 +54,7 @@ def test_a_round_is_over_with_the_first_call_that_does_not_end_and_its_plugin_wa
 def test_a_plugin_that_had_its_time_waits_for_the_next_round_and_keeps_nobody_else_waiting() -> None:
     barred = Barred()
     for _ in range(2):
-        barred.note_time("slow", ITS_SECONDS * 0.6)
+        barred.note_time("slow", ITS_SECONDS * 0.6, 1)
     assert (barred.bars(ONE, "slow"), barred.had_its_time("slow")) == (True, True)
     assert (barred.bars(OTHER, "webhook"), barred.had_its_time("webhook")) == (False, False)
     barred.begin_round()
@@ -65,8 +65,8 @@ def test_a_round_is_over_when_all_plugins_together_had_their_time_and_the_slowes
     None
 ):
     barred = Barred()
-    barred.note_time("slow", ITS_SECONDS * 0.9)
-    barred.note_time("slower", ITS_SECONDS)
+    barred.note_time("slow", ITS_SECONDS * 0.9, 1)
+    barred.note_time("slower", ITS_SECONDS, 2)
     assert (barred.bars(OTHER, "webhook"), barred.had_its_time("webhook")) == (True, True)
     barred.begin_round()
     assert barred.bars(ONE, "slower")

@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 from time_machine import Traveller
 
 from ours import clock, log
@@ -161,6 +162,21 @@ def test_the_backlog_behind_a_breaker_is_let_go_at_the_drain_rate(told: Place, n
     now.shift(13)
     step(told)
     assert told.states() == {"delivered": 15}
+
+
+def test_the_log_tells_a_destination_by_its_number_in_each_line(told: Place, now: Traveller) -> None:
+    """What collects logs takes a field for one kind of value, and drops lines where it is another."""
+    log.configure("INFO", "text")
+    with capture_logs() as lines:
+        break_down(told)
+        now.shift(31)
+        Scripted.outcomes.extend([Delivered()] + [REFUSED] * 5)
+        for _ in range(20):
+            step(told)
+            now.shift(2)
+    said = {line["event"]: (line["destination"], line["name"]) for line in lines if "destination" in line}
+    assert {"breaker_open", "breaker_half_open", "breaker_closed", "destination_paused"} <= set(said)
+    assert set(said.values()) == {(only(told).id, "Told")}
 
 
 def test_five_refusals_of_our_credentials_pause_it_for_a_person(

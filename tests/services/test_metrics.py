@@ -1,7 +1,8 @@
 """The figures for a monitor: counted from rows, once each, whoever asks and however often it was restarted."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -13,9 +14,10 @@ from ours.queue import Queue
 from ours.registry import Registry
 from ours.services.accept import Why
 from ours.services.conservation import Conservation
-from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample
+from ours.services.metrics import CATALOGUE, Counting, Metrics, Sample, reading
 from ours.services.unavailable import Unavailable
-from ours.store.queries import counters
+from ours.store.queries import counters, moments
+from ours.store.queries.counters import Counted
 from ours.store.tables import attempts
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -130,6 +132,52 @@ def test_a_long_silence_is_skipped_and_what_follows_is_counted(place: Place, rec
             assert clock.now_ms() - counters.noted(connection, "counted") < 5 * clock.MINUTE
 
 
+def test_after_the_clock_was_ahead_all_counts_on(place: Place, receiver: Receiver, metrics: Any) -> None:
+    place.webhook(receiver)
+    with time_machine.travel(time.time() + 365 * 24 * 3600, tick=True):
+        Counting(place.store).count_on()
+    Counting(place.store).count_on()
+    place.track()
+    place.work()
+    assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 1
+    with time_machine.travel(time.time() + LATER, tick=True):
+        Counting(place.store).count_on()
+        now = metrics()
+    assert now["attempts_total", "1 Hook", "live", "delivered"].value == 1
+    assert now["events_received_total", "1 Shop", "live"].value == 1
+
+
+def test_who_counts_goes_by_the_clock_that_all_share(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    if place.store.is_sqlite:
+        pytest.skip("one machine, one clock")
+    now = clock.now_ms()
+    monkeypatch.setattr(moments, "now", lambda _: now)
+    with time_machine.travel(time.time() + 3600, tick=True):
+        Counting(place.store).count_on()
+    with place.store.read() as connection:
+        assert counters.noted(connection, "counted") < now
+
+
+def test_what_is_counted_on_while_it_is_read_is_not_told_twice(
+    place: Place, receiver: Receiver, metrics: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    between = counters.between
+
+    def slowly(connection: sa.Connection, start: int, end: int) -> Any:
+        found = between(connection, start, end)
+        monkeypatch.setattr(counters, "between", between)
+        Counting(place.store).count_on()
+        return found
+
+    with time_machine.travel(time.time() + LATER, tick=True):
+        monkeypatch.setattr(counters, "between", slowly)
+        assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 1
+        assert metrics()["attempts_total", "1 Hook", "live", "delivered"].value == 1
+
+
 def test_the_balance_is_counted_apart_and_its_age_is_told(place: Place, receiver: Receiver, metrics: Any) -> None:
     place.webhook(receiver)
     place.track()
@@ -147,9 +195,80 @@ def test_the_balance_is_counted_apart_and_its_age_is_told(place: Place, receiver
     assert now["scheduler_age_seconds",].value >= 29
 
 
-def test_an_answer_is_remembered_for_a_while(place: Place) -> None:
-    asked = Metrics(place.store, place.registry, Queue(place.settings), place.settings, Unavailable())
-    assert asked.read() is asked.read()
+@pytest.fixture
+def asked(place: Place) -> Metrics:
+    return Metrics(place.store, place.registry, Queue(place.settings), place.settings, Unavailable())
+
+
+@pytest.fixture
+def hang(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """The database says nothing until this is set."""
+    answers = threading.Event()
+
+    def hung(_: sa.Connection) -> list[Counted]:
+        answers.wait(60)
+        return []
+
+    monkeypatch.setattr(counters, "kept", hung)
+    yield answers
+    answers.set()
+    for one in threading.enumerate():
+        if one.name == "metrics":
+            one.join(60)
+
+
+def test_what_rows_say_is_remembered_for_a_while(place: Place, asked: Metrics) -> None:
+    before = asked.read()
+    place.track()
+    assert _told(asked.read(), "events_unrouted") == _told(before, "events_unrouted") == [0]
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_PATIENCE", 0.1)
+    monkeypatch.setattr(reading, "_FRESH", -1.0)
+    monkeypatch.setattr(reading, "_REST_FOR_WORK", -1.0)
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_while_it_takes_long_to_read_what_was_read_last_is_told(
+    asked: Metrics, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    monkeypatch.setattr(reading, "_PATIENCE", 60)
+    asked.read()
+    monkeypatch.setattr(reading, "_PATIENCE", 0.1)
+    request.getfixturevalue("hang")
+    found = asked.read()
+    assert _told(found, "database_up") == [1]
+    assert _told(found, "events_unrouted") == [0]
+    monkeypatch.setattr(reading, "_STALE", 0.0)
+    assert _told(asked.read(), "database_up") == [0]
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_database_that_hangs_is_told_to_be_away(
+    asked: Metrics, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):  # and nobody waits for whoever came first
+        found = asked.read()
+        assert _told(found, "database_up") == [0]
+        assert {"requests_unavailable_total", "queue_up", "disk_free_bytes"} < {one.metric for one in found}
+    hang.set()
+    monkeypatch.setattr(reading, "_PATIENCE", 60)
+    assert _told(asked.read(), "database_up") == [1]
+
+
+def test_an_answer_that_was_long_in_coming_is_not_remembered_for_long(
+    asked: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour that the database hung is no work that is to be spared."""
+    monkeypatch.setattr(reading, "_REST_FOR_WORK", 1e9)
+    asked.read()
+    assert asked._last[0] < time.monotonic() + 61
+
+
+def _told(samples: Sequence[Sample], metric: str) -> list[float]:
+    return [one.value for one in samples if one.metric == metric]
 
 
 def test_every_sample_is_in_the_catalogue(place: Place, receiver: Receiver, metrics: Any) -> None:

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 import pytest
 import sqlalchemy as sa
 import time_machine
+from structlog.testing import capture_logs
 
-from ours import timebox
+from ours import log, timebox
 from ours.plugin import (
     Batching,
     Delivered,
@@ -307,6 +308,23 @@ def test_calls_that_end_but_not_soon_never_add_up_either(
     assert ("slow", "slow") not in itertools.pairwise(happened)
     assert dawdling.states() == {"delivered": 16}
     assert dawdling.difference() == 0
+
+
+def test_the_log_names_a_plugin_that_is_made_to_wait_and_does_so_seldom(
+    dawdling: Place, receiver: Receiver, happened: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(barred, "_seldom", log.Seldom())
+    add(dawdling, receiver)
+    dawdling.webhook(receiver)
+    for _ in range(3):
+        dawdling.track("Poison")
+    with capture_logs() as lines:
+        dawdling.work()
+    (said,) = [line for line in lines if line["event"] == "plugin_slow" and line["plugin"] == "dawdler"]
+    assert said["log_level"] == "warning"
+    assert (said["destination"], said["times"]) == (1, 1)
+    assert said["seconds"] >= 0
+    assert happened.count("slow") == 3
 
 
 def test_answers_with_tokens_are_read_one_a_round_where_that_takes_long(

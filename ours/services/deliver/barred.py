@@ -3,8 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+from ours import log
 from ours.core.breaker import REFUSALS_IN_A_ROW
 
+_logger, _seldom = log.get("deliver"), log.Seldom()
 ITS_SECONDS = 1.5
 """So long may the calls of one plugin take in one round, all together."""
 ALL_SECONDS = 2.0
@@ -33,6 +35,7 @@ class Barred:
         self._stuck: set[str] = set()
         self._slow: set[str] = set()
         self._took: defaultdict[str, float] = defaultdict(float)
+        self._took_for: dict[str, int] = {}
         self._all_took = 0.0
         self._over = self.hurried = False
         self._at_fault: set[int] = set()
@@ -58,16 +61,23 @@ class Barred:
         """Whether nothing more is asked of that plugin in this round, not even what an answer means."""
         return self._over or self._took[slug] > ITS_SECONDS
 
-    def note_time(self, slug: str, seconds: float) -> None:
-        """A call of that plugin took so long."""
+    def note_time(self, slug: str, seconds: float, destination_id: int) -> None:
+        """A call of that plugin for that destination took so long."""
         self._took[slug] += seconds
+        self._took_for[slug] = destination_id
         self._all_took += seconds
         if self._took[slug] > ITS_SECONDS:
-            self._slow.add(slug)
-            self.hurried = True
+            self._have_wait(slug)
         if self._all_took > ALL_SECONDS:
-            self._slow.add(max(self._took, key=self._took.__getitem__))
-            self._over = self.hurried = True
+            self._have_wait(max(self._took, key=self._took.__getitem__))
+            self._over = True
+
+    def _have_wait(self, slug: str) -> None:
+        self._slow.add(slug)
+        self.hurried = True
+        if times := _seldom.times(slug):
+            took, last = round(self._took[slug], 1), self._took_for[slug]
+            _logger.warning("plugin_slow", plugin=slug, destination=last, seconds=took, times=times)
 
     def let_rest(self, destination_id: int) -> None:
         self._resting.add(destination_id)

@@ -87,12 +87,13 @@ class Health:
 
 def _say(row: Any, breaker: Breaker) -> None:
     tell = _logger.warning if breaker.state == "open" else _logger.info
-    tell(f"breaker_{breaker.state}", destination=row.name, failures=breaker.failures, until=breaker.until)
+    told = {"failures": breaker.failures, "until": breaker.until}
+    tell(f"breaker_{breaker.state}", destination=row.id, name=row.name, **told)
 
 
 def _paused(connection: Connection, row: Any, breaker: Breaker, reason: str, now: int) -> dict[str, Any]:
     """It needs a person: no further dispatch is spent on it. What waits is held by the next sweep."""
     detail = {"reason": reason, "refusals": breaker.refusals}
     audit.record(connection, "ours", "pause", subjects.destination(row.id), detail)
-    _logger.error("destination_paused", destination=row.name, **detail)
+    _logger.error("destination_paused", destination=row.id, name=row.name, **detail)
     return {"status": "paused", "paused_for": reason, "updated_at": now}

@@ -162,7 +162,7 @@ class Outbox:
         """What ``ask`` gives, which has the plugin do its part: that counts for its time."""
         begun = perf_counter()
         said = ask(*given, **more)
-        self._barred.note_time(target.plugin.slug, perf_counter() - begun)
+        self._barred.note_time(target.plugin.slug, perf_counter() - begun, target.id)
         return said
 
     def _has_request(self, parcel: Parcel) -> bool:

@@ -147,7 +147,9 @@ class Targets:
         category = category_of(row, plugin)
         fitted = fit(plugin, category, raw, orjson.loads(row.mapping), orjson.loads(row.cases))
         if isinstance(fitted, Unfit):
-            _logger.error("destination_unfit", destination=row.name, reason=fitted.reason, said=fitted.words)
+            _logger.error(
+                "destination_unfit", destination=row.id, name=row.name, reason=fitted.reason, said=fitted.words
+            )
             return _shut(row, plugin, fitted.reason)
         masker = Masker(secrets_of(fitted.settings))
         return Target(

@@ -2,9 +2,11 @@
 
 import time
 
+from sqlalchemy import Connection
+
 from ours import clock
 from ours.store import Store
-from ours.store.queries import counters
+from ours.store.queries import counters, moments
 
 LAG = 3 * clock.MINUTE
 """Nothing that began longer ago than this is still being written down."""
@@ -38,17 +40,17 @@ class Counting:
             pass
 
     def _count_next(self) -> bool:
-        """The next minute in which anything happened, or the next hour while far behind; answers whether there is more.
+        """The next stretch in which anything happened; answers whether there is more.
 
-        It is read first and then added, so that the lock is short.
+        It is read first and then added, so that the lock is short. What is counted up to a moment that is yet to come,
+        since the clock was set back, is counted on from now, or nothing that comes until then would ever be.
         """
-        over = (clock.now_ms() - LAG) // clock.MINUTE * clock.MINUTE
         with self._store.read() as connection:
             was = counters.noted(connection, COUNTED)
-            first = counters.first_after(connection, was)
-            start = over if first is None else min(first // clock.MINUTE * clock.MINUTE, over)
-            end = min(start + (clock.HOUR if over - start > clock.DAY else clock.MINUTE), over)
-            if end <= was:
+            now = moments.common(connection, clock.now_ms())
+            over = _minute(now - LAG)
+            start, end = _next(connection, was, over) if was <= now else (_minute(now), _minute(now))
+            if end <= was <= now:
                 return False
             counted = counters.between(connection, start, end)
         with self._store.write() as connection:
@@ -56,3 +58,14 @@ class Counting:
                 counters.note(connection, COUNTED, end)
                 counters.add(connection, counted)
         return end < over
+
+
+def _next(connection: Connection, was: int, over: int) -> tuple[int, int]:
+    """From when to when to count: a minute, or an hour while far behind."""
+    first = counters.first_after(connection, was)
+    start = over if first is None else min(_minute(first), over)
+    return start, min(start + (clock.HOUR if over - start > clock.DAY else clock.MINUTE), over)
+
+
+def _minute(moment: int) -> int:
+    return moment - moment % clock.MINUTE

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,11 +20,13 @@ from ours.services.overview import struck
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import counters, events, reading_figures, sources
+from ours.store.queries import counters, events, reading_figures, snapshot, sources
 from ours.store.queries.counters import BOUNDS, Counted
 
-_FRESH = 5.0
+_FRESH, _STALE = 5.0, 60.0
 _REST_FOR_WORK = 20.0
+_PATIENCE = 7.0
+"""Seconds; a monitor that has no answer after ten takes us for dead."""
 _MB = 1024 * 1024
 _BREAKER = {"closed": 0, "half_open": 1, "open": 2}
 _HISTOGRAMS = {"attempts": "attempt_seconds", "delays": "delivery_seconds"}
@@ -39,6 +42,9 @@ class Sample:
     buckets: Sequence[tuple[str, int]] = field(default=())
 
 
+_AWAY = Sample("database_up", 0)
+
+
 class Metrics:
     def __init__(
         self, store: Store, registry: Registry, queue: Queue, settings: Settings, unavailable: Unavailable
@@ -49,27 +55,49 @@ class Metrics:
         self._settings = settings
         self._unavailable = unavailable
         self._lock = threading.Lock()
-        self._read: tuple[float, list[Sample]] | None = None
+        self._reading: Future[list[Sample]] | None = None
+        self._last: tuple[float, list[Sample]] = 0.0, []
 
     def read(self) -> Sequence[Sample]:
-        """All samples. They are remembered for five seconds, or twenty times as long as it took to read them.
+        """All samples. What rows say is remembered for five seconds, or twenty times as long as it took to read it,
+        but a minute at most: it may have taken long because the database hung.
 
-        When the database is away, those that this process knows by itself.
+        While that takes longer than seven seconds, the last ones are told, for a minute more at most. When the database
+        is away, or says nothing for as long, those that this process knows by itself.
         """
+        try:
+            rows = self._latest().result(_PATIENCE)
+        except TimeoutError:
+            due, last = self._last
+            rows = last if time.monotonic() < due + _STALE else [_AWAY]
+        return [*rows, *self._from_here()]
+
+    def _latest(self) -> Future[list[Sample]]:
+        """What was read last, or is being read: in a thread of its own, for it may be waited for longer than we do."""
         with self._lock:
-            begun = time.monotonic()
-            if self._read is None or begun >= self._read[0]:
-                samples = [*self._from_rows_if_there(), *self._from_here()]
-                took = time.monotonic() - begun
-                self._read = time.monotonic() + max(_FRESH, _REST_FOR_WORK * took), samples
-            return self._read[1]
+            if self._reading is None or (self._reading.done() and time.monotonic() >= self._last[0]):
+                self._reading = Future()
+                threading.Thread(target=self._look, args=(self._reading,), name="metrics", daemon=True).start()
+            return self._reading
+
+    def _look(self, reading: Future[list[Sample]]) -> None:
+        begun = time.monotonic()
+        try:
+            rows = self._from_rows_if_there()
+        except Exception as error:  # noqa: BLE001 - it is raised where it is waited for
+            reading.set_exception(error)
+            return
+        now = time.monotonic()
+        self._last = now + min(max(_FRESH, _REST_FOR_WORK * (now - begun)), _STALE), rows
+        reading.set_result(rows)
 
     def _from_rows_if_there(self) -> list[Sample]:
         try:
             with self._store.read() as connection:
+                snapshot.steady(connection)
                 return [*self._from_rows(connection), Sample("database_up", 1)]
         except Busy:
-            return [Sample("database_up", 0)]
+            return [_AWAY]
 
     def _from_rows(self, connection: Connection) -> Iterator[Sample]:
         now = clock.now_ms()

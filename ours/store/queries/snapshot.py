@@ -9,10 +9,15 @@ _UNHURRIED = text(
 
 
 def take(connection: Connection) -> None:
-    """To be said before anything is read. SQLite's transactions are like that by themselves."""
+    """To be said before anything is read, where that lasts."""
+    steady(connection)
+    unhurried(connection)
+
+
+def steady(connection: Connection) -> None:
+    """The same where it is soon over. SQLite's transactions are like that by themselves."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-    unhurried(connection)
 
 
 def unhurried(connection: Connection) -> None:
