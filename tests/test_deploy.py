@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,3 +210,13 @@ def test_a_set_up_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     told = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
     assert " -m venv .venv" in told
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+@pytest.mark.parametrize(("made_by", "told"), [(sys.executable, False), ("/bin/true", True)])
+def test_make_says_that_another_python_than_the_one_asked_for_is_used(tmp_path: Path, made_by: str, told: bool) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(made_by)
+    words = ["make", "-n", "-f", str(ROOT / "Makefile"), f"PYTHON={sys.executable}", "clean"]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ("made by another Python" in said.stderr) is told
