@@ -5,6 +5,14 @@ READY := .venv/.run-ready
 READY_DEV := .venv/.dev-ready
 CLIENT := .venv/clients/2.1.0
 
+# .venv keeps the Python that it was made by.
+SAME = import os, sys; sys.exit(os.path.realpath(sys.executable) != os.path.realpath("$(BIN)/python"))
+ifneq ($(origin PYTHON),file)
+ifneq ($(shell test -x $(BIN)/python && ! $(PYTHON) -c '$(SAME)' && echo other),)
+$(warning .venv was made by another Python than $(PYTHON), and is used as it is: before another, `make clean`)
+endif
+endif
+
 .PHONY: run test test-long check lint types contracts format bench chaos lock screenshots wheel clean
 
 run: $(READY)  ## set everything up and serve

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from redis import Redis
-from rq import Queue, Worker
+from rq import Worker
 
 from bench import children, servers
 from bench.installation import LOOPBACK, prepare
@@ -73,10 +73,11 @@ def cluster(base: Path, webs: int, workers: Sequence[str], hooks: Sequence[str] 
 
 def _worker(home: Path, environ: Mapping[str, str], station: str, books: Redis) -> AbstractContextManager[object]:
     """Ready when it stands in the queue's books. A scheduler stands in none: it is given a moment."""
-    queue, begun = Queue(station, connection=books), time.monotonic()
-    before = Worker.count(queue=queue)
+    before, begun = Worker.count(connection=books), time.monotonic()
 
     def ready() -> bool:
-        return Worker.count(queue=queue) > before or (station == "scheduler" and time.monotonic() - begun > _STANDING)
+        return Worker.count(connection=books) > before or (
+            station == "scheduler" and time.monotonic() - begun > _STANDING
+        )
 
     return servers.ours_worker_on(home, environ, station, ready)

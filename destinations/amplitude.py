@@ -17,7 +17,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Secret,
     Skipped,
     Split,
     Unauthorized,
@@ -28,6 +27,7 @@ from ours.plugin import (
     read_object,
     refused_together,
     to_json,
+    usual,
     validate,
 )
 from ours.plugin.identifiers import event_key, somebody
@@ -122,8 +122,7 @@ Without `ip` no place is guessed |
     }
 
     class Settings(Schema):
-        api_key = Secret(required=True, metadata={
-            "label": "API key", "help": "Settings, Projects, your project."})  # fmt: skip
+        api_key = usual.key("API key", "Settings, Projects, your project.")
         endpoint = Endpoint(load_default="https://api2.amplitude.com", metadata={
             "label": "Endpoint",
             "help": "`https://api.eu.amplitude.com` for a project in the European Union."})  # fmt: skip

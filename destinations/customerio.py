@@ -15,7 +15,6 @@ from ours.plugin import (
     Request,
     Response,
     Schema,
-    Secret,
     Skipped,
     Split,
     Unknown,
@@ -106,9 +105,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
             r"[A-Za-z0-9_-]{1,64}\Z", error="Must be the site's id: letters and digits."), metadata={
             "label": "Site id", "example": "0a1b2c3d4e5f6a7b8c9d",
             "help": "Settings, API credentials, Track API keys."})  # fmt: skip
-        api_key = Secret(required=True, validate=validate.Regexp(
-            r"[\x21-\x7e]+\Z", error="Must be the key alone."), metadata={
-            "label": "API key", "help": "In the same place."})  # fmt: skip
+        api_key = usual.key("API key", "In the same place.")
         endpoint = Endpoint(load_default="https://track.customer.io", metadata={
             "label": "Endpoint",
             "help": "`https://track-eu.customer.io` for an account in the European Union."})  # fmt: skip

@@ -119,9 +119,7 @@ page | after five in a row, it pauses |
             r"\d{1,20}\Z", error="Must be a conversion rule's number."), metadata={
             "label": "Conversion rule", "example": "104012",
             "help": "Its id: the number in the address of its page in the Campaign Manager."})  # fmt: skip
-        token = Secret(required=True, metadata={
-            "label": "Token",
-            "help": "The Campaign Manager's access token; with a client id and secret, a refresh token."})  # fmt: skip
+        token = usual.key("Token", "The Campaign Manager's access token; with a client id and secret, a refresh token.")
         client_id = fields.String(metadata={
             "label": "Client id", "help": "Of your app in LinkedIn's developer portal."})  # fmt: skip
         client_secret = Secret(metadata={"label": "Client secret", "help": "The app's."})

@@ -19,7 +19,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Secret,
     Unauthorized,
     Unknown,
     by_api_code,
@@ -135,9 +134,7 @@ dataset, address, version | after five in a row, it pauses |
         dataset_id = fields.String(required=True, validate=validate.Regexp(
             r"\d{5,25}\Z", error="Must be a dataset's (Pixel's) number."), metadata={
             "label": "Dataset id", "example": "123456789012345", "help": "Events Manager, Data sources."})  # fmt: skip
-        access_token = Secret(required=True, metadata={
-            "label": "Access token",
-            "help": "Events Manager, Settings, Conversions API, Generate access token."})  # fmt: skip
+        access_token = usual.key("Access token", "Events Manager, Settings, Conversions API, Generate access token.")
         action_source = fields.String(load_default="website", validate=validate.OneOf(SOURCES), metadata={
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
         url_detail = usual.url_detail()

@@ -19,7 +19,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Secret,
     Unknown,
     by_api_status,
     click_id,
@@ -127,8 +126,7 @@ unless you do |
         tag_id = fields.String(required=True, validate=validate.Regexp(
             r"\d{5,15}\Z", error="Must be a UET tag's number."), metadata={
             "label": "UET tag", "example": "187012345", "help": "Conversions, UET tag: its id."})  # fmt: skip
-        access_token = Secret(required=True, metadata={
-            "label": "Access token", "help": "The tag's: edit it, Set up tagging, Use Conversions API."})  # fmt: skip
+        access_token = usual.key("Access token", "The tag's: edit it, Set up tagging, Use Conversions API.")
         url_detail = usual.url_detail()
         external_id_key = usual.external_id_key("Microsoft")
         phone_region = usual.phone_region()

@@ -18,7 +18,6 @@ from ours.plugin import (
     Request,
     Response,
     Schema,
-    Secret,
     Skipped,
     Split,
     Unknown,
@@ -27,6 +26,7 @@ from ours.plugin import (
     read_json,
     read_object,
     to_json,
+    usual,
 )
 from ours.plugin.identifiers import somebody
 from ours.plugin.values import currency, number, text, under, word
@@ -87,8 +87,7 @@ class Mixpanel(Destination):
     }
 
     class Settings(Schema):
-        token = Secret(required=True, metadata={
-            "label": "Project token", "help": "Project settings, Access keys."})  # fmt: skip
+        token = usual.key("Project token", "Project settings, Access keys.")
         endpoint = Endpoint(load_default="https://api.mixpanel.com", metadata={
             "label": "Endpoint",
             "help": "`https://api-eu.mixpanel.com` and `https://api-in.mixpanel.com` elsewhere."})  # fmt: skip

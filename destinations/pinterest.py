@@ -18,7 +18,6 @@ from ours.plugin import (
     Request,
     Response,
     Schema,
-    Secret,
     Split,
     Unknown,
     by_api_status,
@@ -150,8 +149,7 @@ class Pinterest(Destination):
         ad_account_id = fields.String(required=True, validate=validate.Regexp(
             r"\d{1,18}\Z", error="Must be an ad account's number."), metadata={
             "label": "Ad account", "example": "549755885175", "help": "Its id, in Ads Manager."})  # fmt: skip
-        access_token = Secret(required=True, metadata={
-            "label": "Conversion token", "help": "Ads Manager, Conversions, Generate token."})  # fmt: skip
+        access_token = usual.key("Conversion token", "Ads Manager, Conversions, Generate token.")
         action_source = fields.String(load_default="web", validate=validate.OneOf(SOURCES), metadata={
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
         own_events = fields.String(load_default="", metadata={

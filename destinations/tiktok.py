@@ -19,7 +19,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Secret,
     Unauthorized,
     Unknown,
     by_api_code,
@@ -158,8 +157,7 @@ about `event_source_id` | after five in a row, it pauses |
             re.compile(r"\w{5,100}\Z", re.ASCII), error="Must be a pixel's code or an event set's id."), metadata={
             "label": "Pixel code", "example": "CABCDEFGHIJKLMNOPQRS",
             "help": "Events Manager, your pixel; or the id of an offline or CRM event set."})  # fmt: skip
-        access_token = Secret(required=True, metadata={
-            "label": "Access token", "help": "Events Manager, Settings, Generate access token."})  # fmt: skip
+        access_token = usual.key("Access token", "Events Manager, Settings, Generate access token.")
         event_source = fields.String(load_default="web", validate=validate.OneOf(["web", "offline", "crm"]), metadata={
             "label": "Event source", "help": "Where the events happen."})  # fmt: skip
         url_detail = usual.url_detail()

@@ -36,6 +36,7 @@ _TRIAL = "ours:trial"
 class Queue:
     def __init__(self, settings: Settings) -> None:
         self.url = settings.redis_url or f"unix://{quote(str(settings.queue_socket))}"
+        self._installation = settings.sealing_key_id
         self._looked: dict[str, float] = {}
         self._bells: dict[str, Bell] = {}
         self._complained = -math.inf
@@ -50,15 +51,19 @@ class Queue:
         """For pokes and bells, which rather fail than hold anybody up."""
         return Redis.from_url(self.url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
+    def name_of(self, station: str) -> str:
+        """By which RQ knows the station's queue: ours alone, though others use the same Redis for theirs."""
+        return f"ours:{self._installation}:{station}"
+
     def poke(self, station: str) -> int:
         """Make ``station`` look for work now; answers how many pokes lie there, this one too.
 
         0, and a line in the log, when the queue can't be reached.
         """
         try:
-            tokens: int = self._quick.lpush(_wake(station), 1)
+            tokens: int = self._quick.lpush(self._wake(station), 1)
             if tokens > _MOST_TOKENS:
-                self._quick.ltrim(_wake(station), 0, _MOST_TOKENS - 1)
+                self._quick.ltrim(self._wake(station), 0, _MOST_TOKENS - 1)
             if time.monotonic() - self._looked.get(station, -math.inf) > _LOOK_SECONDS:
                 self._queue_one(station)
                 self._looked[station] = time.monotonic()
@@ -67,9 +72,12 @@ class Queue:
             return 0
         return tokens
 
+    def _wake(self, station: str) -> str:
+        return f"{self.name_of(station)}:wake"
+
     def _queue_one(self, station: str) -> None:
         """See to it that a job is queued."""
-        queue = RqQueue(station, connection=self._quick, serializer=JSONSerializer)
+        queue = RqQueue(self.name_of(station), connection=self._quick, serializer=JSONSerializer)
         if queue.count == 0:
             job = f"ours.jobs.stations.{station}"
             queue.enqueue(job, job_timeout=JOB_SECONDS, result_ttl=0, failure_ttl=FAILED_SECONDS, description=station)
@@ -84,7 +92,7 @@ class Queue:
     def bell(self, station: str) -> Bell:
         """Rings when ``station`` is poked. For its worker alone."""
         if station not in self._bells:
-            self._bells[station] = Bell(self._quick, _wake(station))
+            self._bells[station] = Bell(self._quick, self._wake(station))
         return self._bells[station]
 
     def reachable(self) -> bool:
@@ -135,7 +143,3 @@ class Poker:
             lying = self._queue.poke(self._station)
             # A station that has not taken the last poke yet is at work, and looks again anyhow before it rests.
             time.sleep(_POKE_GAP if lying <= 1 else _BUSY_GAP)
-
-
-def _wake(station: str) -> str:
-    return f"ours:wake:{station}"

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -232,3 +233,13 @@ def test_no_alert_rule_is_left_untried() -> None:
         for sample in asked.get("exp_samples", [])
     }
     assert fire == {f'{{alertname="{rule["alert"]}"}}' for rule in rules}
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+@pytest.mark.parametrize(("made_by", "told"), [(sys.executable, False), ("/bin/true", True)])
+def test_make_says_that_another_python_than_the_one_asked_for_is_used(tmp_path: Path, made_by: str, told: bool) -> None:
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(made_by)
+    words = ["make", "-n", "-f", str(ROOT / "Makefile"), f"PYTHON={sys.executable}", "clean"]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert ("made by another Python" in said.stderr) is told

@@ -47,7 +47,9 @@ def _parse(line: str) -> None:
     :raises click.UsageError: when there is no such verb or option, or something is missing.
     """
     context = click.Context(cli, info_name="ours", **cli.context_settings)
-    words = list(takewhile(lambda word: word not in (">", "|", "&&"), shlex.split(_SHELL.sub("", line), comments=True)))
+    words = list(
+        takewhile(lambda word: word not in ("<", ">", "|", "&&"), shlex.split(_SHELL.sub("", line), comments=True))
+    )
     while isinstance(context.command, click.Group) and words:
         _, found, words = context.command.resolve_command(context, words)
         assert found

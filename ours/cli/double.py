@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ours.errors import NotFound
+from ours.errors import Invalid, NotFound
 from ours.plugin.testing import doubles
 from ours.plugin.testing.doubles import Answer, Call, Double
 
@@ -31,6 +31,14 @@ def find(slug: str) -> type[Double]:
         )
     room = vars(import_module(f"{doubles.__name__}.{slug}"))
     return next(one for one in room.values() if isinstance(one, type) and issubclass(one, Double) and one is not Double)
+
+
+def listening(kind: type[Double], port: int) -> Double:
+    """:raises Invalid: when it can't listen there."""
+    try:
+        return kind(port)
+    except OSError as error:
+        raise Invalid(f"It can't listen on port {port}: {error.strerror}. Choose another with --port.") from None
 
 
 def told(slug: str, double: Double) -> Mapping[str, Any]:

@@ -162,7 +162,7 @@ def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
     from ours.cli import double as doubles
 
     done = threading.Event()
-    standing = doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json)(port)
+    standing = doubles.listening(doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json), port)
     told = doubles.told(name, standing)  # before it answers anybody: what it says of calls comes after
     if shell.as_json:
         shell.show(told)

@@ -5,6 +5,7 @@ that stand beside it, in a process that has the secret keys.
 """
 
 import json
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,7 @@ from ours.jobs import stations
 from ours.queue import FAILED_SECONDS, JOB_SECONDS
 
 _logger = log.get("jobs")
-_STATIONS = ("route", "deliver")
+_ORIGIN = re.compile(rb"ours:[0-9a-f]+:(?:route|deliver)")
 _NOTHING = b'["", null, [], {}]'
 _LONGEST = 200
 _LONGEST_SAID = 80
@@ -33,17 +34,18 @@ class Order(Job):
         super().restore(
             {
                 b"data": _NOTHING,
-                b"origin": origin if origin.decode(errors="replace") in _STATIONS else b"",
+                b"origin": origin if _ORIGIN.fullmatch(origin) else b"",
                 b"status": status if status in _STATUSES else JobStatus.QUEUED.value.encode(),
             }
         )
         self.timeout, self.result_ttl, self.failure_ttl = JOB_SECONDS, 0, FAILED_SECONDS
 
     def perform(self) -> None:
-        if self.origin and self._asked == [f"ours.jobs.stations.{self.origin}", None, [], {}]:
-            getattr(stations, self.origin)()
+        station = self.origin.rpartition(":")[2]
+        if station and self._asked == [f"ours.jobs.stations.{station}", None, [], {}]:
+            getattr(stations, station)()
         else:
-            _logger.error("job_refused", queue=self.origin, asked=_name(self._asked))
+            _logger.error("job_refused", queue=station, asked=_name(self._asked))
 
 
 def _asked(data: bytes) -> Any:

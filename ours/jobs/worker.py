@@ -72,7 +72,8 @@ def _work(ours: Ours, station: str) -> None:
             continue
         name = f"{station}-{os.uname().nodename}-{os.getpid()}-{ids.new_id()[-8:]}"
         with suppress(RedisError):
-            worker = StationWorker([station], name=name, connection=ours.queue.redis, serializer=JSONSerializer)
+            queues = [ours.queue.name_of(station)]
+            worker = StationWorker(queues, name=name, connection=ours.queue.redis, serializer=JSONSerializer)
             worker.work(logging_level="CRITICAL")
         stop.wait(0.1)
 

@@ -8,12 +8,18 @@ from ours.plugin.identifiers import is_region
 from ours.plugin.inputs import Endpoint, Secret
 
 _VERSION = re.compile(r"v\d{1,3}(\.\d{1,2})?\w{0,10}\Z", re.ASCII)
+_ALONE = validate.Regexp(r"[\x21-\x7e]+\Z", error="Must be the key alone: nothing but letters, digits and plain signs.")
 
 
 def api_version(default: str, told: str = "As in the address of the API.") -> fields.String:
     """Which version of the vendor's API is asked, such as ``v1.3``; ``told`` is the help."""
     fits = validate.Regexp(_VERSION, error=f"Must be a version, such as {default}.")
     return fields.String(load_default=default, validate=fits, metadata={"label": "API version", "help": told})
+
+
+def key(label: str, told: str) -> Secret:
+    """What the vendor lets us in by. A paste may bring along signs that nobody sees, and no header can carry them."""
+    return Secret(required=True, validate=_ALONE, metadata={"label": label, "help": told})
 
 
 def endpoint(default: str, vendor: str) -> Endpoint:

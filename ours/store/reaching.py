@@ -12,6 +12,10 @@ LENT = (
     "A pooler lends us another session for each transaction, but locks belong to a session. Have it lend one for as"
     " long as we are connected (PgBouncer: pool_mode = session), or name the server itself."
 )
+_READ_ONLY = (
+    "{} lies on a disk that takes no writes. Mend that; or copy all of its folder to another disk, and name that one: a"
+    " backup can be made there."
+)
 _REMEDIES = {
     "pooler": "Let it have more (PgBouncer: default_pool_size): 10 for each process of ours, at most 40.",
     "permission denied": "Let our role own the tables, or grant it what it lacks.",
@@ -45,6 +49,8 @@ def problem_of(file: Path) -> str | None:
             if not os.access(path, rights, effective_ids=True):
                 raise PermissionError(errno.EACCES, "Permission denied")
     except OSError as error:
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            return _READ_ONLY.format(file)
         said = (error.strerror or type(error).__name__).lower()
         return f"{file} can't be written ({said}). Whoever runs ours must be able to write it, and into its folder."
     return None

@@ -286,6 +286,13 @@ def test_a_double_stands_in_for_a_vendor_and_shows_what_came(terminal: Terminal)
     assert json.loads("{" + calls) == {"method": "POST", "path": "/engage", "status": 200, "kept": 0}
 
 
+def test_a_double_says_that_its_port_is_taken(terminal: Terminal) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = terminal.run("plugin", "double", "webhook", "--port", str(port))
+    assert (said.exit_code, f"port {port}: Address already in use" in said.stderr) == (1, True)
+
+
 def test_every_double_is_named_for_a_plugin_and_reached_with_settings_that_it_takes(terminal: Terminal) -> None:
     loaded = {one.slug: one.plugin for one in load_built_in().loaded}
     assert {"meta", "webhook"} < set(doubles.names()) < set(loaded)

@@ -37,6 +37,12 @@ def test_every_verb_explains_itself(path: tuple[str, ...]) -> None:
     assert len(result.stdout.splitlines()) > 4
 
 
+def test_the_front_door_run_as_a_script_explains_itself() -> None:
+    words = [sys.executable, "app.py", "--help"]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert said.startswith("Usage: ours serve")
+
+
 def test_every_verb_that_shows_something_speaks_json() -> None:
     silent = {("serve",), ("web",), ("worker",), ("db", "revise")}
     for path, command in verbs():

@@ -4,9 +4,11 @@ import select
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from redis.exceptions import RedisError
+from rq import Queue as RqQueue
 
 from ours.bell import Bell
 from ours.queue import Queue
@@ -67,6 +69,17 @@ def test_a_poke_that_comes_between_two_ways_of_waiting_is_heard(queue: Queue) ->
 def test_another_stations_pokes_are_not_heard(queue: Queue) -> None:
     queue.poke("route")
     assert not queue.bell("deliver").wait(0.05)
+
+
+def test_two_installations_on_one_redis_take_nothing_from_each_other(queue: Queue, settings: Settings) -> None:
+    """Neither the pokes, nor the jobs that call a worker to its bell."""
+    other = Queue(replace(settings, secret_keys=(b"another installation's" + bytes(10),)))
+    queue.poke("deliver")
+    assert not other.bell("deliver").wait(0.05)
+    waiting = [RqQueue(one.name_of("deliver"), connection=queue.redis).count for one in (queue, other)]
+    assert waiting == [1, 0]
+    assert queue.bell("deliver").wait(5)
+    other.close()
 
 
 def test_of_two_workers_one_is_woken(queue: Queue, settings: Settings) -> None:

@@ -21,6 +21,7 @@ from ours.settings import Settings
 from tests.jobs import valkeys
 from tests.receiver import Receiver
 
+NAME = "ours:0a1b2c3d:deliver"
 Work = Callable[[], list[dict[str, Any]]]
 
 
@@ -35,7 +36,7 @@ def redis(make_settings: Callable[..., Settings]) -> Iterator[Redis]:
 @pytest.fixture
 def queue(redis: Redis) -> Queue:
     """What somebody who may write to Redis has in hand."""
-    return Queue("deliver", connection=redis, serializer=JSONSerializer)
+    return Queue(NAME, connection=redis, serializer=JSONSerializer)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def work(redis: Redis, capfd: pytest.CaptureFixture[str]) -> Iterator[Work]:
 
     def run() -> list[dict[str, Any]]:
         log.configure("WARNING", "json")
-        worker = StationWorker(["deliver"], connection=redis, serializer=JSONSerializer)
+        worker = StationWorker([NAME], connection=redis, serializer=JSONSerializer)
         worker.work(burst=True, logging_level="CRITICAL")
         said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
         return [one for one in said if one["room"] == "jobs"]  # a thread of another test may have a word, too

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -54,6 +55,16 @@ def test_a_folder_that_may_not_be_written(make_settings: Callable[..., Settings]
             said = problem(settings)
         folder.chmod(0o755)
     assert f"OURS_DATABASE_URL: {folder}/x.db can't be written (permission denied)." in said
+
+
+def test_a_disk_that_became_read_only(
+    make_settings: Callable[..., Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even root may write there, and whoever needs a backup now is told how to come by one."""
+    settings = make_settings(database_url=f"sqlite:///{tmp_path}/x.db")
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert f"{tmp_path}/x.db lies on a disk that takes no writes." in problem(settings)
 
 
 @contextmanager
