@@ -1,6 +1,7 @@
 """What ``ours doctor`` looks at for life: does anybody work, and does anything wait too long?"""
 
 from collections.abc import Iterator
+from typing import Any
 
 from ours.bootstrap import Ours
 from ours.cli.finding import Finding
@@ -16,18 +17,26 @@ _LONGEST_DUE = 5 * MINUTE
 
 
 def locks(ours: Ours) -> Iterator[Finding]:
-    """Nobody keeps others out of the database."""
+    """Nobody keeps others out of the database, nor from cleaning it up."""
     if ours.store.is_sqlite:
         return
     with ours.store.read() as connection:
-        found = server.in_the_way(connection)
+        found, uncleaned = server.in_the_way(connection), server.uncleaned(connection)
     for one in found:
         lasts = f", in a transaction that has lasted {one.seconds:,} s" if one.seconds is not None else ""
+        said = f"{_session(one)} keeps others waiting{lasts}."
+        yield Finding("locks", "fail", said, f"If nobody needs it: SELECT pg_terminate_backend({one.pid})")
+    for one in uncleaned:
         yield Finding(
-            "locks", "fail",
-            f"Session {one.pid} ({one.person}, {one.program or 'unnamed'}) keeps others waiting{lasts}.",
-            f"If nobody needs it: SELECT pg_terminate_backend({one.pid})",
+            "vacuum", "warn",
+            f"{_session(one)} is in a transaction that has lasted {one.seconds:,} s. What was changed since can't be"
+            " cleaned away: to find what is next to route and to send takes longer and longer.",
+            f"A backup ends by itself. If nobody needs it: SELECT pg_terminate_backend({one.pid})",
         )  # fmt: skip
+
+
+def _session(one: Any) -> str:
+    return f"Session {one.pid} ({one.person}, {one.program or 'unnamed'})"
 
 
 def writes(ours: Ours) -> Iterator[Finding]:

@@ -24,6 +24,8 @@ _ALIVE_THERE = ("SET tcp_keepalives_idle = 10", "SET tcp_keepalives_interval = 5
                 "SET tcp_user_timeout = 25000")  # fmt: skip
 # Nor must a process that is frozen in a transaction, and whose connection lives; and nobody waits for a lock for long.
 _BOUNDED = "SET idle_in_transaction_session_timeout = 20000", "SET lock_timeout = 5000"
+# Our locks and conditions see to what must not meet: a database that is stricter would only have us try again.
+_AS_EVER = ("SET default_transaction_isolation = 'read committed'",)
 _POOL: dict[str, Any] = {"pool_size": 10, "max_overflow": 30, "pool_timeout": 5, "hide_parameters": True}
 _REST = 1.0
 _SEVERAL = re.compile(r"\A([^/?]*@)?([^/?@]*,[^/?@]*)(/[^?]*)?(?:\?(.*))?\Z")
@@ -96,7 +98,7 @@ def _check_encoding(connection: Any, driver: Any) -> None:
 
 def _tell(server: Any, driver: Any) -> None:
     """A pooler lets everybody in at once; whom it has no session for then waits for an answer, for minutes."""
-    server.send_query("; ".join((*_ALIVE_THERE, *_BOUNDED)).encode())
+    server.send_query("; ".join((*_ALIVE_THERE, *_BOUNDED, *_AS_EVER)).encode())
     ends = time.monotonic() + _PATIENCE
     while result := _answer(server, driver, ends):
         if result.status != driver.pq.ExecStatus.COMMAND_OK:

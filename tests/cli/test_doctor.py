@@ -19,7 +19,7 @@ from ours.errors import Busy
 from ours.services.metrics import Counting
 from ours.settings import load
 from ours.store import Store, migrate, tables
-from ours.store.queries import destinations, server
+from ours.store.queries import destinations, server, snapshot
 from ours.store.tables import dispatches
 from tests.cli.conftest import KEY_OF_TESTS, Terminal
 
@@ -308,6 +308,20 @@ def test_who_keeps_others_out_of_the_database(
         assert f"pg_terminate_backend({holder})" in said["locks"]
         assert "another session keeps a lock" in said["database"]
     store.close()
+
+
+def test_who_keeps_the_database_from_being_cleaned_up(
+    terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OURS_DATABASE_URL", make_database_url("postgresql"))
+    with closing(Store(load())) as store, store.read() as connection:
+        snapshot.take(connection)
+        reader = connection.scalar(sa.text("SELECT pg_backend_pid()"))
+        assert "vacuum" not in found(terminal, "warn")  # nobody minds a few minutes
+        monkeypatch.setattr(server, "VERY_LONG", 0)
+        said = found(terminal, "warn")["vacuum"]
+        assert f"Session {reader} " in said
+        assert f"pg_terminate_backend({reader})" in said
 
 
 def test_a_database_that_is_full(terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -285,6 +285,23 @@ def test_what_another_has_routed_meanwhile_is_given_up(
     assert rows(place, events.c.visitor_id) == rows(place, visitors.c.id)
 
 
+def test_where_much_waits_an_event_is_marked_without_walking_past_the_others(place: Place) -> None:
+    """PostgreSQL takes the index of what waits for empty, as a vacuum last saw it, and so for the shortest way."""
+    if place.store.is_sqlite:
+        pytest.skip("SQLite finds it by its id, whatever else is said")
+    for number in range(150):
+        place.track(user_id=f"u{number}", event_properties={"note": "x" * 500})
+    place.work()
+    with place.store.read() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM ANALYZE events")
+    for number in range(30):
+        place.track(user_id=f"u{number}")
+    walks = sa.text("SELECT pg_stat_get_xact_numscans('ix_events_unrouted'::regclass)")
+    with place.store.whole(), place.store.read() as connection:
+        assert place.route.run() == 30
+        assert connection.scalar(walks) < 5
+
+
 def test_a_destination_whose_plugin_is_missing_holds_its_events(place: Place, receiver: Receiver) -> None:
     from ours.registry import Registry
 

@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from ours.store import Store, migrate
+from ours import clock
+from ours.store import Store, divide, migrate
 from ours.store.queries import whole
 from ours.store.tables import metadata
 from tests.conftest import ENGINES
@@ -28,6 +29,25 @@ def test_the_migrations_arrive_at_exactly_the_tables(store: Store) -> None:
 def test_every_migration_walks_down_and_up_again(store: Store) -> None:
     migrate.downgrade(store, "base")
     assert set(sa.inspect(store.engine).get_table_names()) <= {"alembic_version"}
+    migrate.upgrade(store)
+    assert migrate.is_current(store)
+
+
+def test_vacuum_comes_early_to_what_waits_and_leaves_no_index_out(store: Store) -> None:
+    """Else each look for what is next walks past all that was routed or sent since."""
+    if store.is_sqlite:
+        pytest.skip("SQLite takes what is deleted out of an index at once")
+    query = sa.text("SELECT relname FROM pg_class WHERE reloptions @> :wanted ORDER BY relname")
+    wanted = ["autovacuum_vacuum_scale_factor=0.02", "vacuum_index_cleanup=on"]
+    with store.read() as connection:
+        assert connection.scalars(query, {"wanted": wanted}).all() == ["dispatches", "events"]
+
+
+def test_a_table_that_is_divided_has_no_such_settings_and_is_passed_over(store: Store) -> None:
+    if store.is_sqlite:
+        pytest.skip("SQLite divides none")
+    migrate.downgrade(store, "0014")
+    divide.divide(store, "events", clock.now_ms() + clock.DAY)
     migrate.upgrade(store)
     assert migrate.is_current(store)
 

@@ -9,7 +9,7 @@ from ours.errors import Busy
 from ours.store import bulk
 from ours.store.hand import Prepared
 from ours.store.tables import events, seen
-from ours.store.tables.events import UNROUTED
+from ours.store.tables.events import STILL_UNROUTED, UNROUTED
 from ours.store.tables.types import Id
 
 __all__ = ["FIRST_ASIDE", "WAITS", "Aside", "Connection", "First", "NewEvent", "Routed", "aside", "aside_after",
@@ -88,12 +88,12 @@ WAITS = and_(UNROUTED, events.c.notes.is_(None))
 _ASIDE = and_(UNROUTED, events.c.notes.is_not(None))
 _IN_ORDER = (events.c.notes, events.c.id)  # of the index: PostgreSQL would sort by the id alone
 _WAITING = select(events.c.id, events.c.kind, events.c.mode, events.c.source_id, events.c.name, events.c.name_key,
-                  events.c.occurred_at, events.c.received_at, events.c.payload).where(WAITS)  # fmt: skip
-_NEXT = Prepared(_WAITING.order_by(*_IN_ORDER).limit(bindparam("most")))
+                  events.c.occurred_at, events.c.received_at, events.c.payload)  # fmt: skip
+_NEXT = Prepared(_WAITING.where(WAITS).order_by(*_IN_ORDER).limit(bindparam("most")))
 
 _MARK = (
     "UPDATE events SET visitor_id = {}, owed = {}, refused = {}, notes = {}, routed_at = {}"
-    " WHERE id = {} AND routed_at IS NULL"
+    " WHERE id = {} AND (routed_at IS NULL) IS TRUE"
 )
 
 
@@ -104,7 +104,8 @@ def unrouted(connection: Connection, limit: int) -> Sequence[Any]:
 
 def waiting(connection: Connection, key: str) -> Sequence[Any]:
     """This event, if it still waits to be routed."""
-    return connection.execute(_WAITING.where(events.c.id == key)).all()
+    query = _WAITING.where(events.c.id == key, STILL_UNROUTED, events.c.notes.is_(None))
+    return connection.execute(query).all()
 
 
 def any_unrouted(connection: Connection) -> bool:
@@ -129,7 +130,7 @@ def set_aside(connection: Connection, reasons: Mapping[str, str]) -> None:
         connection.execute(_SET_ASIDE, values)
 
 
-_SET_ASIDE = update(events).where(events.c.id == bindparam("key"), UNROUTED).values(notes=bindparam("why"))
+_SET_ASIDE = update(events).where(events.c.id == bindparam("key"), STILL_UNROUTED).values(notes=bindparam("why"))
 
 
 class Aside(NamedTuple):
@@ -158,7 +159,7 @@ def aside_after(connection: Connection, after: Aside, limit: int) -> list[Aside]
 
 def take_back(connection: Connection, ids: Sequence[str]) -> None:
     """Let these, which were set aside, wait to be routed again."""
-    connection.execute(update(events).where(events.c.id.in_(ids), UNROUTED).values(notes=None))
+    connection.execute(update(events).where(events.c.id.in_(ids), STILL_UNROUTED).values(notes=None))
 
 
 _READ = Prepared(

@@ -23,6 +23,12 @@ _IN_THE_WAY = text(
     " AND holder.wait_event_type IS DISTINCT FROM 'Lock'"
     " AND coalesce(holder.xact_start <= now() - make_interval(secs => :long), true) ORDER BY holder.xact_start"
 )
+_UNCLEANED = text(
+    "SELECT pid, usename AS person, application_name AS program, extract(epoch FROM now() - xact_start)::int AS seconds"
+    " FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+    " AND pid <> pg_backend_pid() AND coalesce(backend_xmin, backend_xid) IS NOT NULL"
+    " AND xact_start <= now() - make_interval(secs => :long) ORDER BY xact_start"
+)
 _LACKING = text(
     "SELECT 'TABLE ' || name AS thing, string_agg(verb, ', ') AS verbs FROM unnest(CAST(:ours AS text[])) name,"
     " unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) verb WHERE NOT has_table_privilege(name, verb)"
@@ -36,6 +42,8 @@ _OWNER = text(
 )
 LONG = 5
 """Seconds for which others may be kept waiting."""
+VERY_LONG = 600
+"""Seconds for which a transaction may keep what was changed since from being cleaned away."""
 _TRIAL = "trial"
 _TRIAL_BYTES = 64 * 1024
 
@@ -59,6 +67,14 @@ def in_the_way(connection: Connection) -> Sequence[Any]:
     That is None for those of whom our own account is told little.
     """
     return connection.execute(_IN_THE_WAY, {"ours": [*metadata.tables, "alembic_version"], "long": LONG}).all()
+
+
+def uncleaned(connection: Connection) -> Sequence[Any]:
+    """On PostgreSQL: the sessions whose transaction has kept vacuum from its work for very long, as ``in_the_way``.
+
+    Of other roles' sessions, only who may read all statistics is told.
+    """
+    return connection.execute(_UNCLEANED, {"long": VERY_LONG}).all()
 
 
 def lacking(connection: Connection) -> Sequence[Any]:
