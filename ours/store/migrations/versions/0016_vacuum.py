@@ -7,8 +7,8 @@ past it. By default that is when a fifth of the table has changed; and where tha
 import sqlalchemy as sa
 from alembic import op
 
-revision = '0015'
-down_revision = '0014'
+revision = '0016'
+down_revision = '0015'
 branch_labels = None
 depends_on = None
 
