@@ -83,6 +83,7 @@ def _schedule(ours: Ours) -> None:
     _stop_on_signals(stop)
     beside = [
         threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True),
+        threading.Thread(target=_alert, args=(ours, stop), name="alerts", daemon=True),
         threading.Thread(target=_forget, args=(ours, stop, leads), name="retention", daemon=True),
         threading.Thread(target=_tend, args=(ours, stop), name="tend", daemon=True),
     ]
@@ -97,13 +98,15 @@ def _schedule(ours: Ours) -> None:
 
 
 def _watch(ours: Ours, stop: threading.Event) -> None:
-    """Check conservation, see to the days and tell alerts, beside the sweep.
-
-    A large count or a slow mail server takes its time.
-    """
+    """Check conservation, and see to the days, beside the sweep: a large count takes its time."""
     while not stop.wait(_WATCH_SECONDS):
         _attempt(ours.conservation.tick)
         _attempt(ours.partitions.tick)
+
+
+def _alert(ours: Ours, stop: threading.Event) -> None:
+    """Tell alerts, beside all else: a slow mail server takes its time, and where nobody can write, all else waits."""
+    while not stop.wait(_WATCH_SECONDS):
         _attempt(ours.alerts.run)
 
 
