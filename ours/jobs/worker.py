@@ -82,13 +82,11 @@ def _schedule(ours: Ours) -> None:
     stop, leads = threading.Event(), threading.Event()
     _stop_on_signals(stop)
     beside = [
-        threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True),
-        threading.Thread(target=_alert, args=(ours, stop), name="alerts", daemon=True),
-        threading.Thread(target=_forget, args=(ours, stop, leads), name="retention", daemon=True),
-        threading.Thread(target=_tend, args=(ours, stop), name="tend", daemon=True),
+        processes.lasting(_watch, "watch", ours, stop),
+        processes.lasting(_alert, "alerts", ours, stop),
+        processes.lasting(_forget, "retention", ours, stop, leads),
+        processes.lasting(_tend, "tend", ours, stop),
     ]
-    for thread in beside:
-        thread.start()
     while not stop.is_set():
         if not _attempt(_lead, ours, stop, leads):
             stop.wait(_SWEEP_SECONDS)
