@@ -10,10 +10,11 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from weakref import WeakSet
 
 from ours.errors import OursError, SettingsInvalid
@@ -103,6 +104,26 @@ def is_out_of_files() -> bool:
     except OSError as error:
         return error.errno in {errno.EMFILE, errno.ENFILE}
     return False
+
+
+def lasting(task: Callable[..., None], name: str, *args: Any) -> threading.Thread:
+    """Begin a thread without which this process would live on, look well, and be of no use.
+
+    Should it fall, so does the process, whatever memory is left to say so: another is started.
+    """
+
+    def last() -> None:
+        try:
+            task(*args)
+        except BaseException:  # noqa: BLE001 - whatever it was, it is told as that of any thread
+            try:
+                threading.excepthook(threading.ExceptHookArgs((*sys.exc_info(), threading.current_thread())))
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    thread = threading.Thread(target=last, name=name, daemon=True)
+    thread.start()
+    return thread
 
 
 def _watch_parent(parent: int) -> None:

@@ -17,7 +17,7 @@ from redis.retry import Retry
 from rq import Queue as RqQueue
 from rq.serializers import JSONSerializer
 
-from ours import log
+from ours import log, processes
 from ours.bell import Bell
 from ours.once import once
 from ours.settings import Settings
@@ -126,8 +126,7 @@ class Poker:
         self._station = station
         self._asked = threading.Event()
         self._open = True
-        self._thread = threading.Thread(target=self._run, name=f"poke-{station}", daemon=True)
-        self._thread.start()
+        self._thread = processes.lasting(self._run, f"poke-{station}")
 
     def poke(self) -> None:
         self._asked.set()

@@ -1,5 +1,6 @@
 """The family of processes that ``ours serve`` starts, minds and ends; ``tests/whole`` has the real one."""
 
+import errno
 import os
 import signal
 import socket
@@ -69,6 +70,26 @@ def test_who_falls_is_started_again(tmp_path: Path) -> None:
         psutil.Process(next(iter(numbers(tmp_path)))).kill()
         family.until(lambda: len(numbers(tmp_path)) == 2, 10)
     assert len(numbers(tmp_path)) == 2
+
+
+def test_a_machine_that_has_no_room_for_a_child_ends_none_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def fork() -> int:
+        tries.append(time.monotonic())
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    with Family() as family:
+        family.add("sleeper", sleeper(tmp_path))
+        until(lambda: numbers(tmp_path))
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fork", fork)
+            family.add("other", sleeper(tmp_path))
+            assert family.until(lambda: len(tries) >= 2, 10)
+        assert all(psutil.pid_exists(number) for number in numbers(tmp_path))
+        assert family.until(lambda: len(numbers(tmp_path)) == 2, 10)
 
 
 def test_what_a_child_forks_and_leaves_behind_keeps_nobody_from_starting_anew(tmp_path: Path) -> None:

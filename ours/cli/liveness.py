@@ -14,11 +14,22 @@ from ours.store.queries import counters, events, moments, reading_figures, serve
 _LONGEST_SILENCE = MINUTE
 _LONGEST_ROUTING = MINUTE
 _LONGEST_DUE = 5 * MINUTE
+_LONGEST_TURN = 10.0
 
 
 def locks(ours: Ours) -> Iterator[Finding]:
-    """Nobody keeps others out of the database, nor from cleaning it up."""
+    """Nobody keeps others out of the database, nor from cleaning it up.
+
+    :raises Busy: when nobody can write, so that what else there is to look at would wait.
+    """
     if ours.store.is_sqlite:
+        if who := ours.store.whose_turn(_LONGEST_TURN):
+            said = f"{who} keeps others waiting: nobody has written for {_LONGEST_TURN:.0f} s."
+            mend = (
+                "`ps -o stat,args` tells whether it is stopped (T): let it go on (`kill -CONT`), or end it (`kill -9`)."
+            )
+            yield Finding("locks", "fail", said, mend)
+            raise Busy(said, reason="waiting")
         return
     with ours.store.read() as connection:
         found, uncleaned = server.in_the_way(connection), server.uncleaned(connection)

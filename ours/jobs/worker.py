@@ -83,12 +83,11 @@ def _schedule(ours: Ours) -> None:
     stop, leads = threading.Event(), threading.Event()
     _stop_on_signals(stop)
     beside = [
-        threading.Thread(target=_watch, args=(ours, stop), name="watch", daemon=True),
-        threading.Thread(target=_forget, args=(ours, stop, leads), name="retention", daemon=True),
-        threading.Thread(target=_tend, args=(ours, stop), name="tend", daemon=True),
+        processes.lasting(_watch, "watch", ours, stop),
+        processes.lasting(_alert, "alerts", ours, stop),
+        processes.lasting(_forget, "retention", ours, stop, leads),
+        processes.lasting(_tend, "tend", ours, stop),
     ]
-    for thread in beside:
-        thread.start()
     while not stop.is_set():
         if not _attempt(_lead, ours, stop, leads):
             stop.wait(_SWEEP_SECONDS)
@@ -98,13 +97,15 @@ def _schedule(ours: Ours) -> None:
 
 
 def _watch(ours: Ours, stop: threading.Event) -> None:
-    """Check conservation, see to the days and tell alerts, beside the sweep.
-
-    A large count or a slow mail server takes its time.
-    """
+    """Check conservation, and see to the days, beside the sweep: a large count takes its time."""
     while not stop.wait(_WATCH_SECONDS):
         _attempt(ours.conservation.tick)
         _attempt(ours.partitions.tick)
+
+
+def _alert(ours: Ours, stop: threading.Event) -> None:
+    """Tell alerts, beside all else: a slow mail server takes its time, and where nobody can write, all else waits."""
+    while not stop.wait(_WATCH_SECONDS):
         _attempt(ours.alerts.run)
 
 

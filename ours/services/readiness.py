@@ -70,9 +70,11 @@ class Trial:
             with self._store.read() as connection:
                 if server.is_read_only(connection):
                     raise Busy("The database is read-only just now.")
-        with self._lock:
-            if self._error and time.monotonic() >= self._due:
+        if self._error and time.monotonic() >= self._due and self._lock.acquire(blocking=False):
+            try:
                 self._try()
+            finally:
+                self._lock.release()
         if self._error:
             raise Busy(self._error)
 

@@ -161,6 +161,13 @@ class Store:
         """On SQLite: while the block lasts, no other process writes."""
         return self._turnstile.turn() if self._turnstile else nullcontext()
 
+    def whose_turn(self, seconds: float) -> str | None:
+        """On SQLite: who keeps others from writing for so long, as words; None when nobody does."""
+        if self._turnstile is None or self._turnstile.comes(seconds):
+            return None
+        number = self._turnstile.holder()
+        return f"Process {number}" if number else "Another program"
+
     @contextmanager
     def _refusing(self, done: str) -> Iterator[None]:
         """``done``: what can't be done with the database when it fails."""

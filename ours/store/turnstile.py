@@ -6,13 +6,19 @@ SQLite's own busy polling starves whoever polls less often (p99 0.8 s measured).
 
 import ctypes
 import fcntl
+import signal
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from ours import processes
+from ours.errors import Busy
+
+_PATIENCE = 30.0
+_DATA = "data.lock"
 
 # Called without letting go of the interpreter: these never wait, and under load getting it back would.
 _flock = ctypes.PyDLL(None).flock
@@ -33,11 +39,16 @@ class Turnstile:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._threads = threading.Lock()
+        self._since: float | None = None  # when the thread that has it, or waits for it, came
         self._files: tuple[IO[bytes], IO[bytes]] | None = None
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        with self._threads:
+        """Others have theirs when the block ends, which Ctrl-Z does not put off.
+
+        :raises Busy: when a thread of this process has waited for it in vain for half a minute: one is enough.
+        """
+        with self._alone(), _unstopped():
             following, data = self._files = self._files or self._open()
             _take(following)
             try:
@@ -49,10 +60,52 @@ class Turnstile:
             finally:
                 _give(data)
 
+    def comes(self, seconds: float) -> bool:
+        """Whether it is our turn within ``seconds``. If not, a thread goes on waiting."""
+        came = threading.Event()
+
+        def take() -> None:
+            with suppress(Busy, ValueError), self.turn():  # nobody asks any more: it was closed
+                came.set()
+
+        threading.Thread(target=take, name="turn", daemon=True).start()
+        return came.wait(seconds)
+
+    def holder(self) -> int | None:
+        """The process whose turn it is; None where that can't be known."""
+        known, place = (self._folder / _DATA).stat(), Path("/proc/locks")
+        for line in place.read_text().splitlines() if place.exists() else ():
+            words = line.split()
+            if words[1] == "FLOCK" and words[5].endswith(f":{known.st_ino}"):
+                return int(words[4])
+        return None
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        since = self._since or time.monotonic()
+        if not self._threads.acquire(timeout=max(since + _PATIENCE - time.monotonic(), 0)):
+            raise Busy("The database can't be written just now: another program keeps the turn to write.")
+        self._since = time.monotonic()
+        try:
+            yield
+        finally:
+            self._since = None
+            self._threads.release()
+
     def close(self) -> None:
         for file in self._files or ():
             file.close()
         self._files = None
 
     def _open(self) -> tuple[IO[bytes], IO[bytes]]:
-        return processes.lock_file(self._folder / "next.lock"), processes.lock_file(self._folder / "data.lock")
+        return processes.lock_file(self._folder / "next.lock"), processes.lock_file(self._folder / _DATA)
+
+
+@contextmanager
+def _unstopped() -> Iterator[None]:
+    """Who types Ctrl-Z stops the command, and would stop everybody: it waits for the end of the turn."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from ours import clock, log
+from ours import clock, log, processes
 from ours.errors import Busy
 from ours.store.engine import Store
 from ours.store.queries import events, refusals, volumes
@@ -59,9 +59,8 @@ class Writer:
         self._used: dict[int, int] = {}
         self._writing: tuple[float, list[_Entry]] | None = None  # since when, and what
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
-        threading.Thread(target=self._watch, name="writer-watch", daemon=True).start()
+        self._thread = processes.lasting(self._run, "writer")
+        processes.lasting(self._watch, "writer-watch")
 
     def write(self, rows: Sequence[NewEvent], key_id: int) -> list[Written]:
         """Store ``rows``; returns when they are durable, in their order.

@@ -27,6 +27,12 @@ class Child:
     pause: float = 0.1
     due: float = 0.0
 
+    def rest(self) -> None:
+        """Be started again soon; less soon each time that it does not live for long."""
+        lived = time.monotonic() - self.started
+        self.pause = 0.1 if lived > _SETTLED else min(self.pause * 2, _LONGEST_PAUSE)
+        self.due = time.monotonic() + self.pause
+
 
 class Family:
     """Children of this process. They share what it imported, lead sessions of their own (so that Ctrl-C reaches only
@@ -69,15 +75,18 @@ class Family:
         now = time.monotonic()
         for child in self._children:
             if not child.pid and now >= child.due:
-                _fork(child)
+                try:
+                    _fork(child)
+                except OSError as error:  # as many processes as there may be, or no memory: the others live on
+                    child.rest()
+                    _logger.warning("child_waits", child=child.name, error=error.strerror)
 
     def _reap(self) -> None:
         for child in self._children:
             ended, status = os.waitpid(child.pid, os.WNOHANG) if child.pid else (0, 0)
             if ended:
                 lived = time.monotonic() - child.started
-                child.pause = 0.1 if lived > _SETTLED else min(child.pause * 2, _LONGEST_PAUSE)
-                child.due = time.monotonic() + child.pause
+                child.rest()
                 child.pid = 0
                 if not self._stopping:
                     by = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else None

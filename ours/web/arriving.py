@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from ours import processes
 from ours.errors import Busy
 from ours.web import request_id
 from ours.web.body import Body, Late
@@ -57,7 +58,7 @@ class Arriving:
         self._held = 0
         self._lock = threading.Lock()
         for task in (self._relieve, self._watch):
-            threading.Thread(target=task, name=f"ours-arriving{task.__name__}", daemon=True).start()
+            processes.lasting(task, f"ours-arriving{task.__name__}")
 
     def __call__(self, given: Any, environ: Environ) -> None:
         if not hasattr(self._here, "seat"):

@@ -291,6 +291,18 @@ def test_what_the_database_says_is_told_as_it_is(
     assert found(terminal, "fail", 1)["database"].startswith("It can't be read (no time left). Check")
 
 
+def test_a_process_that_keeps_the_turn_is_named_and_keeps_nobody_else_waiting(
+    terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On SQLite: it may be stopped in the midst of a transaction."""
+    monkeypatch.setattr("ours.cli.liveness._LONGEST_TURN", 0.2)
+    with ours.store.turn():
+        said = found(terminal, "fail", 1)["locks"]
+    assert f"Process {os.getpid()} keeps others waiting" in said
+    assert "kill -CONT" in said
+    assert "locks" not in found(terminal, "fail", 0)
+
+
 def test_who_keeps_others_out_of_the_database(
     terminal: Terminal, make_database_url: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from ours.errors import Invalid
+from ours.core import subjects
+from ours.errors import Changed, Invalid
 from ours.services.destinations import leaving
+from ours.services.history import History
 from ours.store import Store
 from ours.store.queries import destinations as rows
 from tests.receiver import Receiver
@@ -72,6 +74,22 @@ def test_events_given_to_it_again_take_it_back(place: Place, receiver: Receiver)
     place.destinations.update(hook, events=["*"], actor="cli")
     sweep_of(place).run()
     assert place.destinations.get(hook).status == "on"
+
+
+def test_what_was_begun_before_does_not_take_it_back_unseen(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    seen = place.destinations.get(hook).version
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    with pytest.raises(Changed, match="cli changed this after you opened it"):
+        place.destinations.update(hook, seen=seen, events=["*"], actor="cli")
+    assert place.destinations.get(hook).leaving
+
+
+def test_the_history_says_since_when_nothing_new_is_owed_to_it(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.remove(hook, actor="cli", deliver_first=True)
+    newest = History(place.store, place.registry).show(subjects.destination(hook), 2)
+    assert (newest.verb, newest.actor, newest.document["events"]) == ("remove", "cli", [])
 
 
 def test_it_may_be_taken_back_up_to_the_moment_of_its_removal(

@@ -1,10 +1,14 @@
 """The group commit: durable before it answers, one commit for many, no poison spreads, no event is taken twice."""
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -158,3 +162,30 @@ def test_a_database_that_does_not_answer_keeps_nobody_waiting(
     with store.read() as connection:
         assert connection.scalar(sa.select(sa.func.sum(volume_rows.c.rejected))) == 1
     assert len(stored(store)) == 1  # the first is stored in the end, the second was never tried
+
+
+_NO_MEMORY = """
+import time
+from unittest.mock import Mock
+from ours import ids, log
+from ours.settings import load
+from ours.store import Store, writer
+log.configure("INFO", "json")
+store = Store(load())
+store.write = Mock(side_effect=MemoryError)
+writer._logger = Mock()
+writer._logger.exception.side_effect = MemoryError
+row = writer.NewEvent(ids.new_id(), "track", "live", 1, "Purchase", "5", 1, 2, b"sealed", "", "7")
+writer.Writer(store, Mock()).submit([row], 1, print)
+time.sleep(60)
+"""
+
+
+def test_a_process_whose_writer_falls_does_not_live_on_to_refuse_everything(tmp_path: Path) -> None:
+    """To say why a commit failed takes memory, too."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _NO_MEMORY],
+        env={"OURS_HOME": str(tmp_path)}, stderr=subprocess.PIPE, text=True, timeout=50, check=False,
+    )  # fmt: skip
+    assert ended.returncode == -signal.SIGKILL
+    assert '"thread": "writer"' in ended.stderr

@@ -4,6 +4,8 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from ours.bootstrap import Ours
 from ours.services import unavailable
 from ours.settings import Settings
 from ours.store.tables import events
+from ours.store.turnstile import Turnstile
 from ours.web import create_app
 from tests.conftest import _execute
 
@@ -197,6 +200,21 @@ def test_a_503_is_counted_and_said_but_not_each(
     assert len(told) < 6
     assert {line["reason"] for line in lines} == {"disk"}
     assert {line["error"].partition(".")[0] for line in lines} == {"The disk is nearly full"}
+
+
+def test_probes_do_not_wait_for_one_that_waits_in_vain(make: Make) -> None:
+    web = make()
+    assert web.ready()[0] == 200
+    web.ours.accept._trial._error = "An event could not be stored."
+    with closing(Turnstile(web.ours.settings.home)) as other, ThreadPoolExecutor(2) as probes:
+        with other.turn():
+            first = probes.submit(web.ready)
+            assert not wait([first], timeout=0.5).done
+            second = probes.submit(web.ready)
+            assert wait([second], timeout=10).done
+            assert second.result()[0] == 503
+        assert first.result()[0] == 200
+    assert web.ready()[0] == 200
 
 
 def test_nobody_is_told_where_the_database_is_and_who_we_are_there_but_the_log(

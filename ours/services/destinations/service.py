@@ -1,6 +1,7 @@
 """What can be done with destinations. A change, its audit entry and what it does to dispatches are one transaction."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import Connection
@@ -194,12 +195,17 @@ class Destinations:
         """For good: stop what waits or is held, and erase the settings.
 
         ``deliver_first``: take nothing new, deliver what waits (resumed, if it was paused), and then remove it. Giving
-        it an allow list again takes that back.
+        it an allow list again takes that back; not what was written before, for this is a version of its own.
         """
-        if deliver_first:
-            leaving.begin(self._store, destination_id, actor)
-            return self.get(destination_id)
-        return self._set_status(destination_id, "removed", "remove", actor)
+        if not deliver_first:
+            return self._set_status(destination_id, "removed", "remove", actor)
+        with self._store.write() as connection:
+            row = alive(queries.locked(connection, destination_id), destination_id)
+            before = self._config(connection, row)
+            self._keep(connection, row, before, replace(before, events=()), Change(actor, "remove"))
+            leaving.begin(connection, row, actor)
+        backlog.settle_now(self._store, destination_id)
+        return self.get(destination_id)
 
     def remove_drained(self) -> None:
         """Remove those that were to be removed once all was delivered, and for which all is."""
@@ -252,17 +258,22 @@ class Destinations:
         plugin = self._registry.plugin(row.slug)
         exposed = newly_exposed(plugin, before, after)
         overriding.check(connection, row.id, exposed, after.agreement, change, override)
-        subject = subjects.destination(row.id)
-        if not newest_number(connection, subject):
-            keep(connection, self._store.sealer, subject, row.version, FOUND, _document(before, plugin))
-        values = after.columns() | {"version": row.version + 1, "updated_at": clock.now_ms()}
-        values |= {"leaving_since": None} if after.events and after.events != before.events else {}
-        queries.change(connection, row.id, values)
-        self._write(connection, row.id, after, row.version + 1, change, plugin)
+        self._keep(connection, row, before, after, change)
+        if after.events and after.events != before.events:
+            queries.change(connection, row.id, {"leaving_since": None})
         old, new = before.document(), after.document()
         changed = sorted(name for name in new if new[name] != old[name])
         detail = {"changed": changed, "version": row.version + 1} | ({"why": change.why} if change.why else {})
-        audit.record(connection, change.actor, change.verb, subject, detail)
+        audit.record(connection, change.actor, change.verb, subjects.destination(row.id), detail)
+
+    def _keep(self, connection: Connection, row: Any, before: Config, after: Config, change: Change) -> None:
+        """Write ``after`` down as the next version."""
+        plugin, subject = self._registry.plugin(row.slug), subjects.destination(row.id)
+        if not newest_number(connection, subject):
+            keep(connection, self._store.sealer, subject, row.version, FOUND, _document(before, plugin))
+        values = after.columns() | {"version": row.version + 1, "updated_at": clock.now_ms()}
+        queries.change(connection, row.id, values)
+        self._write(connection, row.id, after, row.version + 1, change, plugin)
 
     def _write(
         self,

@@ -1,0 +1,88 @@
+"""The turn to write: whoever keeps it keeps as few others waiting as can be."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from ours.errors import Busy
+from ours.store import turnstile
+from ours.store.turnstile import Turnstile
+
+
+@pytest.fixture
+def others(tmp_path: Path) -> Iterator[Turnstile]:
+    """Another process's."""
+    with closing(Turnstile(tmp_path)) as opened:
+        yield opened
+
+
+def test_one_thread_that_waits_in_vain_is_enough(
+    others: Turnstile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "_PATIENCE", 0.3)
+    with closing(Turnstile(tmp_path)) as ours:
+        with others.turn():
+            assert not ours.comes(0.01)
+            began = time.monotonic()
+            with pytest.raises(Busy, match="another program keeps the turn"), ours.turn():
+                pass
+            first = time.monotonic() - began
+            with pytest.raises(Busy), ours.turn():
+                pass
+            assert time.monotonic() - began - first < first
+            assert ours.holder() == (os.getpid() if sys.platform == "linux" else None)
+        assert any(ours.comes(1) for _ in range(10))
+
+
+def test_threads_that_take_turns_are_never_taken_for_ones_that_wait_in_vain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "_PATIENCE", 5.0)
+    turns = []
+    with closing(Turnstile(tmp_path)) as ours:
+
+        def work() -> None:
+            for _ in range(50):
+                with ours.turn():
+                    turns.append(1)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        with ExitStack() as ends:
+            for thread in threads:
+                thread.start()
+                ends.callback(thread.join)
+    assert len(turns) == 200
+
+
+_STOPPED = """
+import os, signal, sys
+from contextlib import closing
+from pathlib import Path
+from ours.store.turnstile import Turnstile
+with closing(Turnstile(Path(sys.argv[1]))) as turnstile:
+    with turnstile.turn():
+        os.kill(os.getpid(), signal.SIGTSTP)
+        print("in my turn", flush=True)
+    print("went on", flush=True)
+"""
+
+
+def test_a_command_that_is_stopped_by_its_terminal_stops_after_its_turn(others: Turnstile, tmp_path: Path) -> None:
+    command = subprocess.Popen([sys.executable, "-c", _STOPPED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    try:
+        _, status = os.waitpid(command.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert others.comes(10)
+        command.send_signal(signal.SIGCONT)
+        assert command.communicate(timeout=20)[0] == "in my turn\nwent on\n"
+    finally:
+        command.kill()
+        command.wait()
