@@ -72,8 +72,13 @@ class Veil:
     """Masks a person in what was exchanged: as ``Person`` does, and by their values in every disguise."""
 
     def __init__(self, *bags: Mapping[str, Any]) -> None:
+        self._bags = bags
         self.person = Person(*bags)
         self._masker = Masker(self.person.values)
+
+    def over(self, bag: Mapping[str, Any] | None) -> "Veil":
+        """One over what the person was called then, too: names change, and what was sent does not."""
+        return Veil(*self._bags, bag) if bag else self
 
     def text(self, text: str) -> str:
         return self._masker.text(self.person.text(text))
