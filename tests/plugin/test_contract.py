@@ -58,6 +58,37 @@ def remembering() -> Any:
     return body
 
 
+def falling_back() -> Any:
+    """What the first sample does not have either."""
+    kept: dict[str, Any] = {}
+
+    def body(delivery: Any) -> dict[str, Any]:
+        kept["name"] = delivery.fields.get("name") or kept.get("name")
+        return {"id": delivery.id, **kept}
+
+    return body
+
+
+def telling() -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+
+    def build(self: Destination, delivery: Delivery) -> Request:
+        kept["text"] = delivery.fields.get("text")
+        return Sound.build(self, delivery)
+
+    def read(self: Destination, response: Response) -> Outcome:
+        found = Sound.read(self, response)
+        return Rejected("no", f"{kept.get('text')}") if isinstance(found, Rejected) else found
+
+    return {"build": build, "read": read}
+
+
+def checking(validate: Callable[[str], Any]) -> type[Destination]:
+    """A destination whose token is checked so."""
+    token = Secret(required=True, validate=validate, metadata={"label": "Token", "help": "Where to find it."})
+    return type("Checking", (Sound,), {"Settings": Schema.from_dict({"token": token})})
+
+
 _count = iter(range(10**6))
 
 
@@ -66,7 +97,8 @@ class Sound(Destination):
     label = "Sound"
     summary = "Does what it should."
     dedupes = True
-    default_mapping: ClassVar = {"text": "{{event.event}}", "bag": "{{event.event_properties}}"}
+    default_mapping: ClassVar = {"text": "{{event.event}}", "bag": "{{event.event_properties}}",
+                                "name": "{{visitor.last_name}}"}  # fmt: skip
 
     class Settings(Schema):
         token = Secret(required=True, metadata={"label": "Token", "help": "Where to find it."})
@@ -300,6 +332,13 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "a counter": (posting(data=lambda _: str(next(_count))), "Two builds of the same delivery differ in the body"),
     "a body that grows": (
         posting(data=lambda _: None, json=remembering()), "has a field of the delivery before it",
+    ),
+    "a person who stands in for the next": (
+        posting(data=lambda _: None, json=falling_back()), "has a field of the delivery before it",
+    ),
+    "a person who is said of the next": (type("Telling", (Sound,), telling()), "read tells a field that build left"),
+    "a validator that returns": (
+        checking(lambda text: text.startswith("a")), "The validate of the setting token returns False, which refuses",
     ),
     "a changed delivery": (posting(data=changing), "build changed the delivery"),
     "no id": (posting(headers=lambda _: {}), "the request does not carry the id"),

@@ -17,7 +17,7 @@ from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import Log, expect, prepared
 from ours.plugin.testing.samples import PERSONAL, UNSENT_BAGS, UNSENT_IDS
 from ours.plugin.testing.watching import forget, watched
-from ours.plugin.types import Event, Rejected
+from ours.plugin.types import Event, Rejected, SecretValue
 
 _ALIKE, _ALMOST_THE_SAME = 0.85, 0.9
 _CREDENTIAL = re.compile(
@@ -79,6 +79,16 @@ class MistakeChecks(Examined):
         shown = [value for value in PERSONAL if any(value in line for line in log.lines)]
         expect(not shown, f"build logs or prints what names a person, as {shown}. What is printed stands in the log"
                           " unmasked: leave it out, or name delivery.id.")  # fmt: skip
+
+    def test_a_setting_that_will_not_do_is_refused(self) -> None:
+        """What a validator returns, marshmallow does not look at."""
+        values, known = self._loaded(), self.destination.Settings().load_fields
+        for name, validator in [(name, one) for name, field in known.items() for one in field.validators]:
+            value = value.reveal() if isinstance(value := values.get(name), SecretValue) else value
+            said = validator(value) if name in values else None
+            fine = not isinstance(said, bool) or said is value
+            expect(fine, f"The validate of the setting {name} returns {said}, which refuses nothing: have it raise"
+                         " ValidationError where a value will not do.")  # fmt: skip
 
     def test_what_gives_access_is_a_secret(self) -> None:
         plain = {one.name for one in describe_settings(self.destination) if one.kind in {"text", "number"}}
