@@ -457,6 +457,22 @@ def test_what_somebody_was_called_before_is_masked_in_what_was_sent_and_answered
         assert former not in shown
 
 
+@pytest.mark.parametrize(
+    "template", ["{{visitor.last_name}}", "hello {{visitor.last_name}} again", "{{visitor.email}}"]
+)
+def test_a_name_is_masked_whatever_case_it_was_written_in(
+    place: Place, overview: Overview, receiver: Receiver, template: str
+) -> None:
+    cases = ("LowerCase", "UpperCase", "CamelCase", "KebabCase", "SnakeCase", "StartCase")
+    place.webhook(receiver, mapping={one: {"map": template, "modification": one} for one in cases})
+    event_id = place.track(user_properties={"last_name": "van Loon", "email": "ada.loon@canary.example"}).event_id
+    place.work()
+    [attempt] = overview.event(event_id).dispatches[0].attempts
+    assert attempt.request
+    data = orjson.loads(attempt.request["body"])["data"]
+    assert [one for one in cases if "loon" in data[one].lower() or "canary" in data[one].lower()] == []
+
+
 def test_of_a_visitor_a_try_keeps_no_more_than_may_have_left_in_clear(place: Place, receiver: Receiver) -> None:
     hashed = {"map": "{{visitor.last_name}}", "modification": "HashedNormalized"}
     place.webhook(receiver, mapping={"a": hashed, "b": "{{visitor.city}}", "c": "{{visitor.state}}"})
