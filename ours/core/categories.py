@@ -17,6 +17,8 @@ def read(consent: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]
     found = {}
     for key, value in consent.items():
         name = TWINS.get(key, key)
+        if name in NAMES and not _is_legible(value):
+            notices.add(f"{path}.{key}", "consent_not_a_list")
         if name == key:
             found[key] = _trimmed(value) if key in NAMES else value
         elif name not in consent:
@@ -29,7 +31,15 @@ def read(consent: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]
 
 def are_plain(consent: dict[str, Any]) -> bool:
     """Whether ``read`` would change nothing."""
-    return read(consent, "", Notices()) == consent
+    notices = Notices()
+    return read(consent, "", notices) == consent and not notices.all()
+
+
+def _is_legible(value: Any) -> bool:
+    """Whether a rule finds the categories in it."""
+    if isinstance(value, list):
+        return not any(isinstance(one, list | dict) for one in value)
+    return value is None or isinstance(value, str)
 
 
 def _trimmed(value: Any) -> Any:

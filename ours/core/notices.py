@@ -74,6 +74,10 @@ WARNINGS: Mapping[str, Advice] = {
         "A null clears nothing here and was ignored.",
         "Leave it out.",
     ),
+    "consent_not_a_list": Advice(
+        "This is no list of texts: a rule that asks which categories are in it finds none.",
+        'Send the categories as a list: `["advertising"]`.',
+    ),
     "empty_key": Advice(
         'A property named "" was removed.',
         "Give the property a name.",

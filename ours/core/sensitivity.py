@@ -1,9 +1,9 @@
 """Which paths lead to what names, places or finds a person, and which rows would let it out in clear."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from ours.core.agreements import HASHED_ONLY
-from ours.core.mapping.compiling import compile_mapping
+from ours.core.mapping.compiling import Compiled, compile_mapping
 from ours.core.modifications import HASHES, NULL
 from ours.core.paths import Path
 from ours.plugin.mapped import Mapped
@@ -31,6 +31,13 @@ def exposed(rows: Mapping[str, Mapped]) -> dict[str, Mapped]:
         for field, row in rows.items()
         if row.modification not in _COARSE and not row.hashed and any(map(is_sensitive, compiled[field].paths))
     }
+
+
+def let_out(mapping: Compiled, hashed: Collection[str]) -> Iterator[Path]:
+    """The paths by which what is known of a visitor leaves in clear. ``hashed``: fields that the plugin hashes."""
+    for field, template in mapping.templates.items():
+        if field not in hashed and template.modification not in _COARSE:
+            yield from (path for path in template.paths if path.text.startswith("visitor.") and is_sensitive(path))
 
 
 def at_start(rows: Mapping[str, Mapped], category: str) -> dict[str, Mapped]:

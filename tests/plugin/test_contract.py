@@ -59,6 +59,31 @@ def remembering() -> Any:
     return body
 
 
+def falling_back() -> Any:
+    """What the first sample does not have either."""
+    kept: dict[str, Any] = {}
+
+    def body(delivery: Any) -> dict[str, Any]:
+        kept["name"] = delivery.fields.get("name") or kept.get("name")
+        return {"id": delivery.id, **kept}
+
+    return body
+
+
+def telling() -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+
+    def build(self: Destination, delivery: Delivery) -> Request:
+        kept["text"] = delivery.fields.get("text")
+        return Sound.build(self, delivery)
+
+    def read(self: Destination, response: Response) -> Outcome:
+        found = Sound.read(self, response)
+        return Rejected("no", f"{kept.get('text')}") if isinstance(found, Rejected) else found
+
+    return {"build": build, "read": read}
+
+
 _count = iter(range(10**6))
 
 
@@ -67,7 +92,8 @@ class Sound(Destination):
     label = "Sound"
     summary = "Does what it should."
     dedupes = True
-    default_mapping: ClassVar = {"text": "{{event.event}}", "bag": "{{event.event_properties}}"}
+    default_mapping: ClassVar = {"text": "{{event.event}}", "bag": "{{event.event_properties}}",
+                                "name": "{{visitor.last_name}}"}  # fmt: skip
 
     class Settings(Schema):
         token = Secret(required=True, metadata={"label": "Token", "help": "Where to find it."})
@@ -318,6 +344,10 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     ),
     "deliveries that are kept": (posting(headers=keeping), "memory that is never let go"),
     "a heap": (posting(headers=heaping), "memory that is never let go"),
+    "a person who stands in for the next": (
+        posting(data=lambda _: None, json=falling_back()), "has a field of the delivery before it",
+    ),
+    "a person who is said of the next": (type("Telling", (Sound,), telling()), "read tells a field that build left"),
     "a changed delivery": (posting(data=changing), "build changed the delivery"),
     "no id": (posting(headers=lambda _: {}), "the request does not carry the id"),
     "a header of two lines": (

@@ -19,8 +19,10 @@ from ours.services import known
 from ours.services.overview import Filters, Overview, Row, Sieve, read_cursor
 from ours.services.replay import Filter
 from ours.services.visitors import finding
+from ours.store import binding
 from ours.store.queries import reading_events, reading_trouble
 from ours.store.queries.reading_events import Narrowed, page
+from ours.store.tables import attempts
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.plans import SCANS, SORTS, plans, statements
@@ -433,6 +435,54 @@ def test_an_event_tells_each_attempt_with_the_wait_before_it(
     assert veiled
     assert "busy" not in veiled["body"]
     assert found.groups == {"Event properties": {"amount": 5}}
+
+
+@pytest.mark.parametrize("news", [{"first_name": "Berta"}, {"first_name": None}])
+def test_what_somebody_was_called_before_is_masked_in_what_was_sent_and_answered_then(
+    place: Place, overview: Overview, receiver: Receiver, news: dict[str, Any]
+) -> None:
+    mapping = {"who": "{{visitor.first_name}}", "all": "{{visitor.custom_properties}}"}
+    place.webhook(receiver, mapping=mapping)
+    receiver.answer(422, body=b'{"error": "Annabel of Elm 9 is unknown"}')
+    place.identify(
+        user_id="u1", user_properties={"first_name": "Annabel", "custom_properties": {"home_address": "Elm 9"}}
+    )
+    event_id = place.track().event_id
+    place.work()
+    place.identify(user_id="u1", user_properties=news | {"custom_properties": {"home_address": "Oak 1"}})
+    place.work()
+    clear, shown = (repr(overview.event(event_id, clear=one).dispatches[0].attempts) for one in (True, False))
+    for former in ("Annabel", "Elm 9"):
+        assert clear.count(former) == 2
+        assert former not in shown
+
+
+@pytest.mark.parametrize(
+    "template", ["{{visitor.last_name}}", "hello {{visitor.last_name}} again", "{{visitor.email}}"]
+)
+def test_a_name_is_masked_whatever_case_it_was_written_in(
+    place: Place, overview: Overview, receiver: Receiver, template: str
+) -> None:
+    cases = ("LowerCase", "UpperCase", "CamelCase", "KebabCase", "SnakeCase", "StartCase")
+    place.webhook(receiver, mapping={one: {"map": template, "modification": one} for one in cases})
+    event_id = place.track(user_properties={"last_name": "van Loon", "email": "ada.loon@canary.example"}).event_id
+    place.work()
+    [attempt] = overview.event(event_id).dispatches[0].attempts
+    assert attempt.request
+    data = orjson.loads(attempt.request["body"])["data"]
+    assert [one for one in cases if "loon" in data[one].lower() or "canary" in data[one].lower()] == []
+
+
+def test_of_a_visitor_a_try_keeps_no_more_than_may_have_left_in_clear(place: Place, receiver: Receiver) -> None:
+    hashed = {"map": "{{visitor.last_name}}", "modification": "HashedNormalized"}
+    place.webhook(receiver, mapping={"a": hashed, "b": "{{visitor.city}}", "c": "{{visitor.state}}"})
+    place.webhook(receiver, "Plain")
+    place.track(user_properties={"first_name": "Annabel", "last_name": "Loon", "city": "Lyon", "state": "Ain"})
+    place.work()
+    with place.store.read() as connection:
+        rows = connection.execute(sa.select(attempts).order_by(attempts.c.dispatch_id)).all()
+    kept = [place.store.sealer.open_json(row.exchange, binding.attempt(row.dispatch_id, row.number)) for row in rows]
+    assert [one.get("person") for one in kept] == [{"city": ["Lyon"]}, None]
 
 
 def test_the_sealed_email_is_shown_by_its_first_digits_only(place: Place, overview: Overview) -> None:

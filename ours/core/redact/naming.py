@@ -1,6 +1,7 @@
 """Which names of properties say that what they hold names, places or finds a person, or opens a door."""
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 Sense = Literal["name", "other"]
@@ -38,6 +39,7 @@ _ARE_THINGS = frozenset(_THINGS.split())
 _NAMED_THINGS = _ARE_THINGS | frozenset(_HOLDERS.split())
 
 
+@lru_cache(4_096)  # the same names come with every event
 def sense(name: str) -> Sense | None:
     """What a path such as ``customer.patientName`` speaks of: a person's name, something else personal, or neither.
 

@@ -31,9 +31,9 @@ class Person:
     """Masks one person: what ``bags`` hold of them by names that say so is masked under any other name too."""
 
     def __init__(self, *bags: Mapping[str, Any]) -> None:
-        self.values = frozenset(text for bag in bags for _, text in personal("", bag))
+        self.values = frozenset(text for bag in bags for _, _, text in _personal("", bag))
         self._known = Known(
-            phrase for bag in bags for kind, text in personal("", bag) for phrase in _phrases(kind, text)
+            phrase for bag in bags for _, kind, text in _personal("", bag) for phrase in _phrases(kind, text)
         )
 
     def bag(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,18 +70,26 @@ class Person:
         return text if shown == held else json.dumps(shown, ensure_ascii=False)
 
 
-def personal(name: str, value: Any) -> Iterator[tuple[Sense, str]]:
-    """Every text under a personal name, and every email; what each of them is."""
+def told_of(bag: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The part of a bag by which ``Person`` knows them, to be kept for when the bag says something else."""
+    found: dict[str, list[str]] = {}
+    for name, _, text in _personal("", bag):
+        found.setdefault(name.removeprefix("."), []).append(text)
+    return found
+
+
+def _personal(name: str, value: Any) -> Iterator[tuple[str, Sense, str]]:
+    """Every text under a personal name, and every email: its name, what it is, and itself."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
-            yield from personal(f"{name}.{key}", inner)
+            yield from _personal(f"{name}.{key}", inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from personal(name, inner)
+            yield from _personal(name, inner)
     elif value is not None and not isinstance(value, bool) and (text := str(value).strip()):
         kind = sense(name) or ("other" if is_email(text) else None)
         if kind:
-            yield kind, text
+            yield name, kind, text
 
 
 def mask_value(name: str, value: Any) -> Any:

@@ -129,13 +129,18 @@ class DestinationContract(
             expect(repr(delivery) == before, "build changed the delivery that it was handed.")
 
     def test_build_keeps_nothing_of_a_delivery(self) -> None:
-        """What is kept of one person would leave with the next."""
-        plugin, sent, (full, *_, poor) = watched(self.destination), "", self._deliveries()
+        """What is kept of one person would leave with the next, or be said of them."""
+        plugin, sent, said, (full, *_, poor) = watched(self.destination), "", "", self._deliveries()
         marked = {name: _LEFT if isinstance(value, str) else value for name, value in full.fields.items()}
-        with suppress(Exception):  # told by the other tests
-            plugin.build(replace(full, fields=marked))
-            sent = text_of(self._built(plugin, poor))
+        for fields in (marked, dict.fromkeys(self.destination.default_mapping, _LEFT) | marked):
+            with suppress(Exception):  # told by the other tests
+                plugin.build(replace(full, fields=fields))
+                sent += text_of(self._built(plugin, poor))
+            with suppress(Exception):
+                plugin.build(replace(full, fields=fields))
+                said += repr(plugin.read(answer(400)))
         expect(_LEFT not in sent, "A request has a field of the delivery before it: keep nothing in the class.")
+        expect(_LEFT not in said, "read tells a field that build left behind: keep nothing in the class.")
 
     def test_build_takes_no_more_memory_each_time(self) -> None:
         """A worker lives for weeks, and what it remembers of a person outlives their being forgotten."""

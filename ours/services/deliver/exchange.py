@@ -10,7 +10,8 @@ from requests import PreparedRequest, Response
 
 from ours.core.answer import Answer
 from ours.core.headers import plain
-from ours.core.redact import Masker, mask_url
+from ours.core.mapping import context_of
+from ours.core.redact import Masker, mask_url, told_of
 from ours.services.deliver.tries import Parcel, Try
 
 _KEPT = 16 * 1024
@@ -54,13 +55,22 @@ class Kept(NamedTuple):
             request = request | {"body": self.masker.beginning(_text(one.body), _KEPT), "together": self.items}
         queued = max(one.started_at - one.letter.claimed.created_at, 0)
         timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
-        return exchange(request, self.response, self.masker.beginning(message, _KEPT_OF_WORDS), timing)
+        kept = exchange(request, self.response, self.masker.beginning(message, _KEPT_OF_WORDS), timing)
+        return kept | ({"person": person} if (person := _person(one)) else {})
 
 
 def exchange(
     request: Mapping[str, Any] | None, response: Mapping[str, Any] | None, message: str, timing: Mapping[str, int]
 ) -> dict[str, Any]:
     return {"request": request, "response": response, "message": message, "timing": timing}
+
+
+def _person(one: Try) -> dict[str, list[str]]:
+    """By what the visitor is known in this exchange: a later one may know them by another name."""
+    if not one.target.told:
+        return {}
+    context = context_of(one.letter.event, one.letter.visitor)
+    return told_of({name: path.take(context) for name, path in one.target.told.items()})
 
 
 def _request(request: PreparedRequest, masker: Masker, *, exact: bool, body: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import orjson
 from sqlalchemy import Connection, Row
 
 from ours import log
+from ours.core import paths
 from ours.core.breaker import CLOSED, Breaker
 from ours.core.governance import Rule, fired, stopping
 from ours.core.mapping import Context, Mapper, Released, compile_mapping
 from ours.core.redact import Masker
+from ours.core.sensitivity import let_out
 from ours.errors import Unsealable
 from ours.plugin import Destination, Rejected, Skipped, secrets_of
 from ours.plugin.destination import sends_itself
@@ -24,6 +27,7 @@ from ours.services.destinations import backlog, limits
 from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.fitting import UNFIT, Unfit, fit
 from ours.services.destinations.limits import Limits
+from ours.services.destinations.mapping import hashed_by
 from ours.services.gates import category_of
 from ours.services.rules.rulebook import Rulebook
 from ours.store import Sealer, binding
@@ -63,6 +67,13 @@ class Target:
     @cached_property
     def fetches_token(self) -> bool:
         return type(self.plugin).token_request is not Destination.token_request
+
+    @cached_property
+    def told(self) -> Mapping[str, paths.Path]:
+        """What of all that is known of a visitor it may be told in clear, by name."""
+        layers = [self.mapping.default, *(case.mapping for case in self.mapping.cases)]
+        found = chain.from_iterable(let_out(one, hashed_by(self.plugin)) for one in layers)
+        return {path.text.removeprefix("visitor."): path for path in found}
 
     @cached_property
     def batches(self) -> bool:

@@ -96,9 +96,6 @@ class Details:
     def _shown(self, text: str) -> str:
         return self._hidden.person.text(text) if self._hidden is not None else text
 
-    def _told(self, text: str) -> str:
-        return self._hidden.text(text) if self._hidden is not None else text
-
     def _exchange(self, row: Any, destination_id: int) -> tuple[Mapping[str, Any], masks.Cover, Reason | None]:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
         place = binding.attempt(row.dispatch_id, row.number)
@@ -143,6 +140,7 @@ class Details:
             exchange, masker, unopened = self._exchange(row, places[row.dispatch_id])
             if self._veil and not unopened:  # who it is about is unknown, so nothing of theirs could be masked
                 exchange, unopened = {"timing": exchange.get("timing")}, self._veil
+            hidden = self._hidden and self._hidden.over(exchange.get("person"))
             before.append(
                 Attempt(
                     number=row.number,
@@ -154,9 +152,9 @@ class Details:
                     status=row.status,
                     plugin_version=row.plugin_version,
                     config_version=row.config_version,
-                    request=masks.message(exchange.get("request"), masker, self._hidden),
-                    response=masks.message(exchange.get("response"), masker, self._hidden),
-                    message=self._told(masker.text(exchange.get("message") or "")),
+                    request=masks.message(exchange.get("request"), masker, hidden),
+                    response=masks.message(exchange.get("response"), masker, hidden),
+                    message=_told(masker.text(exchange.get("message") or ""), hidden),
                     timing=exchange.get("timing") or {},
                     unopened=unopened,
                 )
@@ -181,6 +179,10 @@ def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dis
         attempts=tuple(tries),
         standing=row.standing,
     )
+
+
+def _told(text: str, hidden: masks.Veil | None) -> str:
+    return hidden.text(text) if hidden is not None else text
 
 
 def _tells(code: str) -> bool:

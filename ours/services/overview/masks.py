@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 from sqlalchemy import Connection
 
 from ours.core.mapping import Context
+from ours.core.modifications import texts
 from ours.core.redact import Masker, Person, cut_url, texts_in
 from ours.plugin import describe_settings, secrets_of
 from ours.registry import Registry
@@ -72,8 +73,13 @@ class Veil:
     """Masks a person in what was exchanged: as ``Person`` does, and by their values in every disguise."""
 
     def __init__(self, *bags: Mapping[str, Any]) -> None:
+        self._bags = bags
         self.person = Person(*bags)
-        self._masker = Masker(self.person.values)
+        self._masker = Masker(form for value in self.person.values for form in (value, *_glued(value)))
+
+    def over(self, bag: Mapping[str, Any] | None) -> "Veil":
+        """One over what the person was called then, too: names change, and what was sent does not."""
+        return Veil(*self._bags, bag) if bag else self
 
     def text(self, text: str) -> str:
         return self._masker.text(self.person.text(text))
@@ -86,6 +92,12 @@ class Veil:
         except orjson.JSONDecodeError:
             return _HIDDEN_BODY
         return self._masker.text(orjson.dumps(shown).decode())
+
+
+def _glued(value: str) -> tuple[str, ...]:
+    """What the modification CamelCase makes of several words: nobody would know them apart in it."""
+    camel = texts.camel(value)
+    return (camel, camel[:1].upper() + camel[1:]) if len(texts.words(value)) > 1 else ()
 
 
 def known_of(profile: Mapping[str, Any]) -> dict[str, Any]:

@@ -261,6 +261,19 @@ def test_a_field_under_another_platforms_name_is_told_ours(post: Post) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["rejected_categories", "acceptedCategories"])
+@pytest.mark.parametrize("said", [{"advertising": True}, [["advertising"]], [{"name": "advertising"}], 1, True])
+@pytest.mark.parametrize("door", ["track", "identify"])
+def test_a_consent_in_which_no_rule_finds_a_category_is_told(door: str, said: Any, name: str, post: Post) -> None:
+    event = EVENT if door == "track" else {"userId": "u1"}
+    answer = post(door, **event, userProperties={"consent": {name: said}})
+    told = [(one["field"], one["code"]) for one in answer.get_json()["warnings"]]
+    assert (f"userProperties.consent.{name}", "consent_not_a_list") in told
+    for fine in (["advertising"], [], "advertising, analytics", None):
+        legible = post(door, **event, userProperties={"consent": {"rejected_categories": fine}})
+        assert "warnings" not in legible.get_json()
+
+
 def test_a_consent_that_stands_beside_the_properties_of_the_visitor_is_told_its_place(post: Post) -> None:
     [warning] = post("track", **EVENT, consent={"rejected_categories": ["sale"]}).get_json()["warnings"]
     assert (warning["code"], warning["message"][46:]) == ("misnamed", "Did you mean userProperties.consent?")
