@@ -401,6 +401,22 @@ def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> No
     assert "Looked for what occurred from 2020-01-01 00:00:00 UTC until before 2020-01-01 12:30:00 UTC." in said
 
 
+@pytest.mark.parametrize(("typed", "field"), [
+    ("2026-11-26T14:30%2B02:00", "2026-11-26T12:30"), ("2026-11-26T00:00:05.250Z", "2026-11-26T00:00:05.250"),
+    ("2026-11-26", "2026-11-26T00:00"), ("2026-11-26T14:30", "2026-11-26T14:30"),
+])  # fmt: skip
+def test_a_moment_that_an_address_says_with_its_zone_is_that_moment(editor: Browser, typed: str, field: str) -> None:
+    page = editor.page(f"/events?from={typed}&name=x")
+    shown = field[:19].replace("T", " ") + ":00" * (len(field) == 16)
+    assert f"from {shown} UTC" in re.sub(r"<[^>]+>", "", page)
+    assert f'name="from" type="datetime-local" data-utc value="{field}"' in page, "the field keeps it"
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00%2B02:00", "9999-12-31T23:59-02:00"])
+def test_a_moment_beyond_the_calendar_means_nothing(editor: Browser, edge: str) -> None:
+    assert "This list is not narrowed by" in editor.page(f"/events?from={edge}")
+
+
 def test_a_search_goes_no_further_than_it_says_and_on_from_there(
     editor: Browser, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
