@@ -279,6 +279,12 @@ def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) 
     assert editor.get("/history/nonsense/1").status_code == 404
 
 
+def test_the_history_of_what_there_is_not_is_not_taken_for_that_of_all(editor: Browser, hook: Receiver) -> None:
+    page = editor.page("/history?of=destination 99")
+    assert '<option value="destination 99" selected>no such thing</option>' in page
+    assert "There is no such thing." in page
+
+
 def test_where_a_field_goes_is_shown(editor: Browser, here: Ours, hook: Receiver) -> None:
     assert "Clinic CRM" in editor.page("/fields?path=event.event")
     assert "leaves for nowhere" in editor.page("/fields?path=visitor.email")
