@@ -117,6 +117,19 @@ def test_a_damaged_address_shows_all(editor: Browser, send: Send, work: Work, re
     assert ("Replay all that match" in page) != said, "more than was asked for would be meant"
 
 
+@pytest.mark.parametrize(
+    ("came_from", "leads_back"),
+    [("/dispatches?mode=zz", True), ("/dispatches/replay?mode=yy", False), ("/sign-in?next=/dispatches", False)],
+)
+def test_a_page_that_is_refused_leads_back_to_where_it_was_asked_for(
+    editor: Browser, came_from: str, leads_back: bool
+) -> None:
+    answer = editor.get("/dispatches/replay?mode=zz", headers={"Referer": f"http://localhost{came_from}"})
+    assert answer.status_code == 400
+    assert (f'href="{came_from}">Back</a>' in answer.text) is leads_back
+    assert ">Back</a>" not in answer.text or leads_back
+
+
 @pytest.mark.parametrize("query", ["from=2026-13-41", "mode=zz", "state=sunk", "age=9y"])
 def test_nothing_is_replayed_or_confirmed_by_an_address_that_means_something_else(
     editor: Browser, here: Ours, send: Send, work: Work, refusing: int, query: str
