@@ -375,6 +375,20 @@ def test_events_are_found_by_a_property_and_by_their_address(editor: Browser, se
     assert _names(editor.page("/events?url=/checkout")) == ["Paged"]
 
 
+@pytest.mark.parametrize("role", ["editor", "viewer"])
+def test_events_that_have_a_property_at_all_are_found_by_its_name(
+    browser_of: Callable[[str], Browser], send: Send, role: str
+) -> None:
+    send("Mailed", user_properties={"email": "ada@example.com"}, event_properties={"amount": 0, "items": [{"sku": 1}]})
+    send("Bare", user_properties={"first_name": "Ada"}, event_properties={"note": "", "gone": None})
+    browser = browser_of(role)
+    for asked in ("email", "amount", "items", "items.0.sku"):
+        assert _names(browser.page(f"/events?property={asked}")) == ["Mailed"], asked
+    for asked in ("note", "gone", "email="):
+        assert _names(browser.page(f"/events?property={asked}")) == [], asked
+    assert _names(browser.page("/events?property=note=")) == ["Bare"]
+
+
 def test_a_viewer_can_not_spell_out_what_is_masked(browser_of: Callable[[str], Browser], send: Send) -> None:
     viewer, editor = browser_of("viewer"), browser_of("editor")
     address = "https://shop.example.com/hello/Ada?step=2&token=opensesame&email=ada@example.com"
@@ -437,7 +451,13 @@ def test_a_search_goes_no_further_than_it_says_and_on_from_there(
 
 @pytest.mark.parametrize(
     "asked",
-    ["property=email=ada@example.com", "url=ada@example.com", "url=email=ada%2540example.com", "url=+1 555 010 0000"],
+    [
+        "property=email=ada@example.com",
+        "property=ada@example.com",
+        "url=ada@example.com",
+        "url=email=ada%2540example.com",
+        "url=+1 555 010 0000",
+    ],
 )
 def test_a_person_is_not_looked_for_in_an_address_that_is_kept(editor: Browser, asked: str) -> None:
     answer = editor.get(f"/events?{asked}")
