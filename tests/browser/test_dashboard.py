@@ -65,7 +65,7 @@ def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Our
     page.goto("/dispatches?state=rejected")
     page.get_by_role("link", name="Replay all that match").click()
     page.get_by_role("button", name="Replay").click()
-    expect(page.get_by_text("will be sent again.")).to_be_visible()
+    expect(page.get_by_text("Replayed: ")).to_be_visible()
     _work(ours)
 
 
