@@ -489,6 +489,44 @@ def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> N
     assert page.evaluate("[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)")
 
 
+@pytest.mark.parametrize(("width", "size"), [(1024, "100%"), (768, "100%"), (1440, "200%")])
+def test_on_a_tablet_and_at_twice_the_text_no_column_is_out_of_sight(
+    page: Page, ours: Ours, seeded: Seeded, width: int, size: str
+) -> None:
+    long = ours.destinations.add(
+        "webhook", "ERP of the group, " * 6, {"url": "https://example.com/"}, events=[], actor="cli"
+    ).id
+    page.set_viewport_size({"width": width, "height": 900})
+    wide = {}
+    for path in ("/", "/replays", f"/events/{seeded.event_id}/explain"):
+        page.goto(path)
+        page.evaluate(f"document.documentElement.style.fontSize = parseFloat('{size}') * .875 + '%'")
+        wide[path] = page.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+            ".filter(one => one.scrollWidth > one.clientWidth && one.checkVisibility()).length"
+        )
+    ours.destinations.remove(long, actor="cli")
+    assert {path: count for path, count in wide.items() if count} == {}
+
+
+def test_on_paper_the_allow_lists_have_every_destination(page: Page, ours: Ours) -> None:
+    name = "{}, for the group, all its countries, orders and returns; ask before you change anything"
+    made = [ours.destinations.add("webhook", name.format(number), {"url": "https://example.com/"}, events=[],
+                                  actor="cli").id for number in range(34)]  # fmt: skip
+    page.set_viewport_size({"width": 1046, "height": 718})  # of A4 across, within its margins
+    page.emulate_media(media="print")
+    page.goto("/allow")
+    names = page.locator(".ticks thead bdi")
+    fits = "one => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"
+    cut = names.evaluate_all(f"all => all.filter(one => !({fits})).map(one => one.textContent)")
+    widths = page.evaluate("[document.documentElement.scrollWidth, document.querySelector('.ticks').scrollWidth]")
+    for one in made:
+        ours.destinations.remove(one, actor="cli")
+    assert names.count() >= 38
+    assert (cut, max(widths) <= 1046) == ([], True)
+    assert page.locator(".form:visible").count() == 0
+
+
 def test_on_paper_a_source_has_no_form_and_nothing_runs_out_of_its_box(page: Page, seeded: Seeded) -> None:
     """Without its button, "New live key, the old one works on for 1 day" would read as if it were so."""
     page.set_viewport_size({"width": 794, "height": 1123})  # of A4
