@@ -243,6 +243,50 @@ def test_a_page_left_open_shows_nothing_more_once_the_session_has_ended(
     context.close()
 
 
+def test_what_was_typed_outlives_the_session_it_was_typed_in(
+    chromium: Browser, ours: Ours, address: str, seeded: Seeded
+) -> None:
+    person, given = ours.people.add("typing@example.com", "editor", actor="cli")
+    ours.people.change_password(person.id, given, PASSWORD)
+    context = chromium.new_context(base_url=address)
+    page = context.new_page()
+    page.clock.install()
+    sign_in(page, person.email)
+    page.goto(f"/destinations/{seeded.destination_id}/mapping")
+    page.get_by_label("Why").fill("Typed for an hour")
+    ours.people.end_own_sessions(person.id)
+    page.clock.fast_forward(3_600_000)
+    page.get_by_role("button", name="Save").click()
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("You have been signed out: nothing was sent.")
+    expect(said).to_be_focused()
+    with context.expect_page() as opened:
+        said.get_by_role("link", name="Sign in").click()
+    sign_in(opened.value, person.email)
+    opened.value.close()
+    page.get_by_label("Field", exact=True).last.fill("kept")
+    page.get_by_label("Template").last.fill("{{event.id}}")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    version = ours.history.list(f"destination {seeded.destination_id}", 1)[0]
+    assert (version.actor, version.why) == (person.email, "Typed for an hour")
+    context.close()
+
+
+def test_a_slow_answer_is_not_asked_for_twice(page: Page) -> None:
+    page.clock.install()
+    page.goto("/sources")
+    page.get_by_label("Add a source").fill("Twice")
+    page.evaluate(
+        "window.sent = [];addEventListener('submit', one => { sent.push(!one.defaultPrevented); one.preventDefault() })"
+    )
+    button = page.get_by_role("button", name="Add source")
+    for passing in (10_000, 60_000, 0):
+        button.click()
+        page.clock.fast_forward(passing)
+    assert page.evaluate("sent") == [True, False, True]
+
+
 def test_the_keyboard_reaches_the_content_first(page: Page) -> None:
     page.goto("/events")
     page.keyboard.press("Tab")
