@@ -166,6 +166,8 @@ def _document(preview: "Preview") -> dict[str, Any]:
         "states": states,
         "arrivedAlready": preview.delivered,
         "perhapsArrived": preview.ambiguous,
+        "stoppedByRules": preview.ruled,
+        "heldAtFirst": preview.kept,
         "barred": dict(preview.barred),
         "oldest": iso(preview.oldest),
         "newest": iso(preview.newest),

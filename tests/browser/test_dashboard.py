@@ -65,7 +65,7 @@ def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Our
     page.goto("/dispatches?state=rejected")
     page.get_by_role("link", name="Replay all that match").click()
     page.get_by_role("button", name="Replay").click()
-    expect(page.get_by_text("will be sent again.")).to_be_visible()
+    expect(page.get_by_text("Replayed: ")).to_be_visible()
     _work(ours)
 
 
@@ -241,6 +241,50 @@ def test_a_page_left_open_shows_nothing_more_once_the_session_has_ended(
     page.wait_for_url("**/sign-in?next=*")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     context.close()
+
+
+def test_what_was_typed_outlives_the_session_it_was_typed_in(
+    chromium: Browser, ours: Ours, address: str, seeded: Seeded
+) -> None:
+    person, given = ours.people.add("typing@example.com", "editor", actor="cli")
+    ours.people.change_password(person.id, given, PASSWORD)
+    context = chromium.new_context(base_url=address)
+    page = context.new_page()
+    page.clock.install()
+    sign_in(page, person.email)
+    page.goto(f"/destinations/{seeded.destination_id}/mapping")
+    page.get_by_label("Why").fill("Typed for an hour")
+    ours.people.end_own_sessions(person.id)
+    page.clock.fast_forward(3_600_000)
+    page.get_by_role("button", name="Save").click()
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("You have been signed out: nothing was sent.")
+    expect(said).to_be_focused()
+    with context.expect_page() as opened:
+        said.get_by_role("link", name="Sign in").click()
+    sign_in(opened.value, person.email)
+    opened.value.close()
+    page.get_by_label("Field", exact=True).last.fill("kept")
+    page.get_by_label("Template").last.fill("{{event.id}}")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    version = ours.history.list(f"destination {seeded.destination_id}", 1)[0]
+    assert (version.actor, version.why) == (person.email, "Typed for an hour")
+    context.close()
+
+
+def test_a_slow_answer_is_not_asked_for_twice(page: Page) -> None:
+    page.clock.install()
+    page.goto("/sources")
+    page.get_by_label("Add a source").fill("Twice")
+    page.evaluate(
+        "window.sent = [];addEventListener('submit', one => { sent.push(!one.defaultPrevented); one.preventDefault() })"
+    )
+    button = page.get_by_role("button", name="Add source")
+    for passing in (10_000, 60_000, 0):
+        button.click()
+        page.clock.fast_forward(passing)
+    assert page.evaluate("sent") == [True, False, True]
 
 
 def test_the_keyboard_reaches_the_content_first(page: Page) -> None:
@@ -487,6 +531,44 @@ def test_on_paper_a_list_has_all_of_its_columns(page: Page, seeded: Seeded) -> N
     page.set_viewport_size({"width": 794, "height": 1123})  # of A4
     page.goto("/")
     assert page.evaluate("[...document.querySelectorAll('.scroll')].every(one => one.scrollWidth <= one.clientWidth)")
+
+
+@pytest.mark.parametrize(("width", "size"), [(1024, "100%"), (768, "100%"), (1440, "200%")])
+def test_on_a_tablet_and_at_twice_the_text_no_column_is_out_of_sight(
+    page: Page, ours: Ours, seeded: Seeded, width: int, size: str
+) -> None:
+    long = ours.destinations.add(
+        "webhook", "ERP of the group, " * 6, {"url": "https://example.com/"}, events=[], actor="cli"
+    ).id
+    page.set_viewport_size({"width": width, "height": 900})
+    wide = {}
+    for path in ("/", "/replays", f"/events/{seeded.event_id}/explain"):
+        page.goto(path)
+        page.evaluate(f"document.documentElement.style.fontSize = parseFloat('{size}') * .875 + '%'")
+        wide[path] = page.evaluate(
+            "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+            ".filter(one => one.scrollWidth > one.clientWidth && one.checkVisibility()).length"
+        )
+    ours.destinations.remove(long, actor="cli")
+    assert {path: count for path, count in wide.items() if count} == {}
+
+
+def test_on_paper_the_allow_lists_have_every_destination(page: Page, ours: Ours) -> None:
+    name = "{}, for the group, all its countries, orders and returns; ask before you change anything"
+    made = [ours.destinations.add("webhook", name.format(number), {"url": "https://example.com/"}, events=[],
+                                  actor="cli").id for number in range(34)]  # fmt: skip
+    page.set_viewport_size({"width": 1046, "height": 718})  # of A4 across, within its margins
+    page.emulate_media(media="print")
+    page.goto("/allow")
+    names = page.locator(".ticks thead bdi")
+    fits = "one => one.scrollWidth <= one.clientWidth && one.scrollHeight <= one.clientHeight"
+    cut = names.evaluate_all(f"all => all.filter(one => !({fits})).map(one => one.textContent)")
+    widths = page.evaluate("[document.documentElement.scrollWidth, document.querySelector('.ticks').scrollWidth]")
+    for one in made:
+        ours.destinations.remove(one, actor="cli")
+    assert names.count() >= 38
+    assert (cut, max(widths) <= 1046) == ([], True)
+    assert page.locator(".form:visible").count() == 0
 
 
 def test_on_paper_a_source_has_no_form_and_nothing_runs_out_of_its_box(page: Page, seeded: Seeded) -> None:

@@ -124,7 +124,7 @@ def _breaks_and_mends(reader: Reader, receiver: Receiver) -> None:
     page.goto("/dispatches")
     page.get_by_role("link", name="Purchase").click()
     reader.click("Replay")
-    reader.sees("It is sent again")
+    reader.sees("Replayed: see the new dispatch.")
     reader.work()
     expect(page.locator("#dispatches .state").filter(has_text="delivered")).to_be_visible()
     assert len(receiver.requests) == 3

@@ -54,6 +54,7 @@ def test_what_nobody_knows_the_end_of_is_replayed_by_its_reason(
         connection.execute(sa.update(dispatches).where(dispatches.c.id == old).values(ambiguous))
     made = terminal.json("replay", "many", "--state", "held", "--reason", "ambiguous", "--yes")
     assert (made["matching"], made["perhapsArrived"], made["replayed"]) == (1, 1, 1)
+    assert (made["stoppedByRules"], made["heldAtFirst"]) == (0, 0)
     assert terminal.json("dispatch", "show", old)["status"] == "stopped"
     assert terminal.json("balance")["difference"] == 0
 

@@ -15,8 +15,16 @@ from ours.services.audit import Audit, Filter
 from ours.store import Store
 from ours.store.queries import audit as queries
 from ours.store.tables import audit as table
+from ours.store.tables import events
+from tests.services.conftest import Place
 
 JANE = Actor("jane@example.com", "editor")
+
+
+def _whose(place: Place, event_id: str) -> str:
+    with place.store.read() as connection:
+        found: str = connection.execute(sa.select(events.c.visitor_id).where(events.c.id == event_id)).scalar_one()
+    return found
 
 
 def test_entries_come_back_newest_first_and_page_by_the_last_one_seen(store: Store) -> None:
@@ -80,6 +88,23 @@ def test_the_log_is_narrowed(store: Store, wanted: Filter, count: int) -> None:
         audit.record(connection, JANE, "read", "source 1")
         audit.record(connection, "cli", "add", "source 2")
     assert len(Audit(store).list(wanted=wanted)) == count
+
+
+def test_who_read_a_visitors_events_read_of_the_visitor(place: Place) -> None:
+    """So does who read of them under a name that was merged into theirs since."""
+    event_id, other = place.track(user_id="u1").event_id, place.track(user_id="u2").event_id
+    earlier = place.track(user_id=None, user_properties={"email": "ada@example.com"}).event_id
+    place.work()
+    old = _whose(place, earlier)
+    place.track(user_id="u1", user_properties={"email": "ada@example.com"})
+    place.work()
+    visitor = _whose(place, event_id)
+    read = [f"visitor {old}", f"event {event_id}", f"event {earlier}", f"visitor {visitor}"]
+    log = Audit(place.store)
+    for subject in (*read, f"event {other}", "visitor x", "source 1"):
+        log.note_read(subject, actor=JANE)
+    assert [entry.subject for entry in log.list(wanted=Filter(subject=f"visitor {visitor}"))] == read[::-1]
+    assert [entry.subject for entry in log.list(wanted=Filter(subject="visitor x"))] == ["visitor x"]
 
 
 @pytest.mark.parametrize("verb", ["roll_back", "roll back"])

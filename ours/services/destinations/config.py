@@ -96,7 +96,8 @@ def drafted(plugin: Plugin | None, before: Config, given: Given) -> Config:
     if (name := given.get("name")) is not None:
         changes["name"] = naming.clean(name, [before.name])
     if (events := given.get("events")) is not None:
-        changes["events"] = tuple(typed.allow_list(events).values())
+        named = tuple(typed.allow_list(events).values())
+        changes["events"] = named if set(named) != set(before.events) else before.events  # their order says nothing
     if (settings := given.get("settings")) is not None:
         changes["settings"] = sealed.read(_there(plugin), sealed.merge(_there(plugin), before.settings, settings))
     if (category := given.get("category")) is not None:

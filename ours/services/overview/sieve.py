@@ -23,7 +23,8 @@ Payload = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Sieve:
     """``destination_id`` and ``state`` are about one and the same dispatch; ``value`` is what stands at the property
-    ``path`` (``cart.items.0.sku``), as text; ``url`` is a part of one of the event's addresses, capitals or not.
+    ``path`` (``cart.items.0.sku``), as text, None: whatever does, of the person's properties too; ``url`` is a part of
+    one of the event's addresses, capitals or not.
 
     Unless ``clear``, both look at what a viewer is shown: what is masked would be found out sign by sign.
     """
@@ -31,7 +32,7 @@ class Sieve:
     destination_id: int | None = None
     state: str | None = None
     path: str | None = None
-    value: str = ""
+    value: str | None = None
     url: str | None = None
     clear: bool = False
 
@@ -77,7 +78,7 @@ class Sieve:
 
     def _test(self) -> Callable[[bytes], bool]:
         """Tells whether what an event carries passes: most does not, and is known by its bytes, before it is read."""
-        looked_for = self.value if self.path else "", (self.url or "").casefold()
+        looked_for = (self.value or "") if self.path else "", (self.url or "").casefold()
         value, address = (orjson.dumps(text)[1:-1] for text in looked_for)  # as they are written in events
 
         def passes(plain: bytes) -> bool:
@@ -92,6 +93,8 @@ class Sieve:
 
     def _has_value(self, payload: Payload) -> bool:
         keys = (self.path or "").split(".")
+        if self.value is None:
+            return any(_is_there(follow(payload.get(bag), keys)) for bag in GROUPS)
         return any(
             _text(follow(payload.get(bag), keys)) == self.value for bag in ("event_properties", "default_properties")
         )
@@ -108,6 +111,10 @@ def _opened(sealer: Sealer, row: Any) -> bytes | None:
         return sealer.open(row.payload, binding.event(row.id))
     except Unsealable:
         return None
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and value is not UNDEFINED and value != ""
 
 
 def _text(value: Any) -> str | None:

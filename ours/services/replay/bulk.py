@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection
 
 from ours import clock
+from ours.core.governance import PREFIX
 from ours.registry import Registry
 from ours.services import audit, gates
 from ours.services.actors import Who
@@ -31,7 +32,7 @@ class Bulk:
             known = gates.current(connection, self._registry)
             groups = queries.groups(connection, wanted)
             usual = queries.usual_duration(connection) or _USUAL_MS
-        states, barred, places = Counter[str](), Counter[str](), Counter[int]()
+        states, barred, places, ruled, kept = Counter[str](), Counter[str](), Counter[int](), 0, 0
         for group in groups:
             planned = deciding.decide(known, group.destination_id, group, group.reason)
             if planned.state == "stopped":
@@ -39,12 +40,16 @@ class Bulk:
             else:
                 states[group.state] += group.count
                 places[group.destination_id] += group.count
+                ruled += group.count * (group.reason or "").startswith(PREFIX)
+                kept += group.count * (planned.state == "held")
         return Preview(
             count=states.total(),
             states=states,
             oldest=min((group.oldest for group in groups), default=None),
             newest=max((group.newest for group in groups), default=None),
             barred=barred,
+            ruled=ruled,
+            kept=kept,
             seconds=math.ceil(max(places.values(), default=0) * usual / _AT_ONCE / clock.SECOND),
         )
 

@@ -13,7 +13,9 @@ class Preview:
     """What a replay would do: ``count`` new dispatches, by the ``states`` of those that they repeat.
 
     ``oldest`` and ``newest`` say when those were made (milliseconds). ``barred``: reason → how many match and may not
-    go. ``seconds`` is a guess at how long it takes, from how long the latest tries took.
+    go. ``ruled`` of the count were stopped by a rule of governance, which is asked again at each try; ``kept`` of it
+    go to destinations that keep them for now. ``seconds`` is a guess at how long it takes, from how long the latest
+    tries took.
     """
 
     count: int
@@ -21,6 +23,8 @@ class Preview:
     oldest: int | None
     newest: int | None
     barred: Mapping[str, int]
+    ruled: int
+    kept: int
     seconds: int
 
     @property

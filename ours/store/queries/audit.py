@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, String, cast, func, insert, or_, select
 
 from ours import ids
-from ours.store.tables import audit
+from ours.core import subjects
+from ours.store.tables import audit, events, visitors
 
 
 def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
@@ -23,7 +24,7 @@ def page(connection: Connection, limit: int, before: str | None, wanted: Mapping
     if verb := wanted["verb"]:  # entries can't be changed, and blanks stood in old ones
         query = query.where(audit.c.verb.in_([verb.replace(" ", "_"), verb.replace("_", " ")]))
     if wanted["subject"]:
-        query = query.where(audit.c.subject == wanted["subject"])
+        query = query.where(_about(wanted["subject"]))
     if wanted["actor"]:
         query = query.where(audit.c.actor.startswith(wanted["actor"], autoescape=True))
     if wanted["since"] is not None:
@@ -33,3 +34,23 @@ def page(connection: Connection, limit: int, before: str | None, wanted: Mapping
     if before is not None:
         query = query.where(audit.c.id < before)
     return connection.execute(query).all()
+
+
+def _about(subject: str) -> ColumnElement[bool]:
+    """Of a visitor, what is about their events or about one who was merged into them, too: it is about them."""
+    exactly = audit.c.subject == subject
+    kind, key = subjects.read(subject)
+    if kind != "visitor" or not ids.is_id(key):
+        return exactly
+    merged = visitors.c.alias_of == key
+    theirs = or_(events.c.visitor_id == key, events.c.visitor_id.in_(select(visitors.c.id).where(merged)))
+    return or_(
+        exactly,
+        audit.c.subject.in_(select(subjects.visitor("") + _plain(visitors.c.id)).where(merged)),
+        audit.c.subject.in_(select(subjects.event("") + _plain(events.c.id)).where(theirs)),
+    )
+
+
+def _plain(key: "Column[str]") -> ColumnElement[str]:
+    """An id as subjects have it, without the strokes that PostgreSQL writes into it."""
+    return func.replace(cast(key, String), "-", "")

@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from ours import clock
 from ours.core.agreements import AGREEMENTS, CATEGORIES
+from ours.core.reasons import describe
 from ours.core.retry import TROUBLED
 from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
@@ -59,6 +60,7 @@ def destination(destination_id: int) -> str:
         "destinations/destination.html",
         destination=found,
         removal=removal(found),
+        paused_for=describe(found.paused_for) if found.paused_for else None,
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
         standing=standing,

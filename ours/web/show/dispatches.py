@@ -63,7 +63,7 @@ def replay_many() -> ResponseReturnValue:
         flash(f"Replay {begun.id} has begun.", "good")
         return redirect(url_for("show.replays"))
     done = ours().replay.many(wanted, actor=person().actor, limit=MOST_AT_ONCE, fresh_id=fresh_id)
-    flash(f"{done:,} will be sent again." if done else "Nothing matches any more: nothing was replayed.", "good")
+    flash(f"Replayed: {done:,}." if done else "Nothing matches any more: nothing was replayed.", "good")
     return redirect(url_for("show.dispatches", _external=False, **given))
 
 
@@ -76,7 +76,7 @@ def dispatch(dispatch_id: str) -> ResponseReturnValue:
 @page("/dispatches/<dispatch_id>/replay", "editor", ["POST"])
 def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
     made = ours().replay.one(dispatch_id, actor=person().actor)
-    flash("It is sent again: see the new dispatch.", "good")
+    flash("Replayed: see the new dispatch.", "good")
     return _its_event(made)
 
 

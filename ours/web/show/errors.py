@@ -67,10 +67,12 @@ def unsealable(error: Unsealable) -> ResponseReturnValue:
 
 
 def _page(sentence: str | None, status: int, form: str | None = None, title: str | None = None) -> ResponseReturnValue:
-    """``form``: where the form stands of which nothing was taken. Whatever else was sent has a way back, too."""
+    """``form``: where the form stands of which nothing was taken. Whatever else was asked for has a way back, too."""
     g.broken = status >= 500  # the page that says so asks the database nothing
     usual_title, usual = _WORDS.get(status, ("That did not work", "Try again in a moment."))
-    back = form_path() if request.method == "POST" and not form else None
+    back = None if form else form_path()
+    if request.method != "POST" and back and back.split("?")[0] in {request.path, url_for("show.sign_in")}:
+        back = None  # to this very page, or to one that has done its part
     shown = {"title": "Nothing was saved" if form else title or usual_title, "sentence": sentence or usual,
              "form": form, "back": back,
              "name": request_id.of(request.environ) if status == 500 else None}  # fmt: skip

@@ -76,14 +76,19 @@ def _ids(given: dict[str, str], unmeant: dict[str, str], name: str, most: int) -
 
 
 def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None:
-    path, _, value = (part.strip() for part in given.get("property", "").partition("="))
+    path, equals, value = (part.strip() for part in given.get("property", "").partition("="))
     url = given.get("url", "")
-    for name, asked_for in (path, value), ("url", url.replace("=", " ")):  # of a field in a URL, the name may be said
+    texts = (
+        (path, value),
+        ("property", path),
+        ("url", url.replace("=", " ")),
+    )  # of a field in a URL, the name may be said
+    for name, asked_for in texts:
         if name and mask_value(name, asked_for) != asked_for:
             raise Invalid(
                 f"“{name}” names a person, and what an address says is kept."
                 " Type whom you look for under “Whose, or which” instead."
             )
     clear = may("editor")
-    sieve = Sieve(destination_id, given.get("state"), path or None, value, url or None, clear)
+    sieve = Sieve(destination_id, given.get("state"), path or None, value if equals else None, url or None, clear)
     return None if sieve == Sieve(clear=clear) else sieve

@@ -97,8 +97,8 @@ def own_address(address: str) -> str:
 
 @blueprint.app_template_filter()
 def span(milliseconds: int) -> str:
-    """``212 ms``, ``4.0 s``, ``5.2 min``, ``1.5 h``."""
-    for length, unit in ((clock.HOUR, "h"), (clock.MINUTE, "min"), (clock.SECOND, "s")):
+    """``212 ms``, ``4.0 s``, ``5.2 min``, ``1.5 h``, ``6.5 d``."""
+    for length, unit in _UNITS:
         if milliseconds >= length:
             return f"{milliseconds / length:.1f} {unit}"
     return f"{milliseconds} ms"

@@ -10,7 +10,7 @@ from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ours.core import subjects
-from ours.core.diffing import Difference
+from ours.core.diffing import ABSENT, Difference
 from ours.errors import Invalid, NotFound, Unsealable
 from ours.ids import is_id
 from ours.services.destinations import Destination
@@ -127,6 +127,8 @@ class _Told:
         return [Difference(one.path, self._value(one.path, one.old), self._value(one.path, one.new)) for one in found]
 
     def _value(self, path: str, value: Any) -> Any:
+        if path.startswith("mapping.") and (value == "" or value is ABSENT):
+            return "left out" if value == "" else "as the plugin has it"
         if path.startswith("settings.") and isinstance(value, str):
             return own_address(value)
         names = self.sources if _SOURCE.fullmatch(path) else self.places if _COVER.fullmatch(path) else {}

@@ -19,6 +19,7 @@ from ours.web.show.bars import bars
 from ours.web.show.door import may, page
 
 _MOST = 12
+_MOST_PLACES = 20
 _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "show.sources"}
 _GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit", "late", "clock", "refused"}
@@ -47,6 +48,7 @@ def overview() -> str:
     told = {(one.kind, one.subject) for one in alerts}
     sources = here.sources.list()
     last = sorted(sources, key=lambda one: one.last_seen_at or 0, reverse=True)[:_MOST]
+    worst = sorted(destinations, key=lambda one: _trouble(standing.health[one.id]), reverse=True)[:_MOST_PLACES]
     concerns = [
         *_alerts(alerts, {one.id: one.name for one in destinations}),
         *_watch(watched),
@@ -66,9 +68,15 @@ def overview() -> str:
         chart=bars(here.overview.hours()),
         sources=[one for one in sources if one in last],
         sources_left_out=len(sources) - len(last),
-        destinations=destinations,
+        destinations=[one for one in destinations if one in worst],
+        destinations_left_out=len(destinations) - len(worst),
         health=standing.health,
     )
+
+
+def _trouble(health: Health) -> tuple[int, ...]:
+    """The more of it, the sooner somebody wants to see it; then who has the most to do."""
+    return health.failed, health.held, health.open, health.delivered
 
 
 def _alerts(alerts: Sequence[Alert], names: Mapping[int, str]) -> Iterator[Concern]:

@@ -10,6 +10,7 @@ from ours.web.current import ours
 from ours.web.show.door import page, person
 from ours.web.show.lanes import WINDOWS, side_by_side
 from ours.web.show.snippets import sees_whole, shown_key, snippets
+from ours.web.show.typed import sorted_out
 from ours.web.show.verbs import SOURCE, SOURCE_OFFERS
 
 OVERLAPS = {"1 hour": 1, "1 day": 24, "7 days": 168, "30 days": 720}
@@ -33,11 +34,15 @@ def add_source() -> ResponseReturnValue:
 
 def _list(errors: dict[str, list[str]]) -> str:
     found = ours().sources.list()
-    chosen = request.args.getlist("source", type=int)
-    side = side_by_side(found, chosen, request.args.get("over", ""))
+    ids = {str(one.id): one.id for one in found}
+    over, asked = request.args.get("over", ""), request.args.getlist("source")
+    said = {"over": over, "source": ", ".join(one for one in asked if one not in ids)}
+    _, unmeant = sorted_out(said, {"over": ("", *WINDOWS).__contains__, "source": "".__eq__})
+    chosen = [ids[one] for one in asked if one in ids]
     return render_template(
-        "sources/sources.html", sources=found, errors=errors, side=side, windows=WINDOWS, chosen=chosen
-    )
+        "sources/sources.html", sources=found, errors=errors, side=side_by_side(found, chosen, over), windows=WINDOWS,
+        chosen=chosen, unmeant=unmeant,
+    )  # fmt: skip
 
 
 @page("/sources/<int:source_id>", "viewer")

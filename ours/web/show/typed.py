@@ -6,15 +6,26 @@ from typing import TypeVar
 
 from flask import request
 
+from ours import clock
+from ours.web.show.door import blueprint
+
 T = TypeVar("T")
 
 
 def read_moment(text: str | None) -> int | None:
-    """``2026-11-26T14:30`` in UTC, as the browser's field writes it."""
+    """``2026-11-26T14:30`` is in UTC, as the browser's field writes it; ``2026-11-26T14:30+02:00`` says where it is."""
     try:
-        return int(datetime.fromisoformat(text or "").replace(tzinfo=UTC).timestamp() * 1000)
+        said = datetime.fromisoformat(text or "")
+        return int((said.astimezone(UTC) if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
+
+
+@blueprint.app_template_filter()
+def as_typed(text: str | None) -> str:
+    """A moment that an address says, as the browser's field takes it: in UTC, and no longer than need be."""
+    utc = clock.iso(read_moment(text)) or ""
+    return utc.removesuffix("Z").removesuffix(".000").removesuffix(":00")
 
 
 def read_number(text: str | None) -> int | None:

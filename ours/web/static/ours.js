@@ -112,14 +112,49 @@ document.addEventListener("click", (event) => {
   if (button.dataset.pause !== undefined) togglePause(button);
 });
 
-// A second click while the first is on its way sends nothing: it would be done twice.
+// A second click while the first is on its way sends nothing: it would be done twice. After a file, the page is the same.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post") return;
   if ("sent" in form.dataset) return event.preventDefault();
   form.dataset.sent = "";
-  setTimeout(() => { delete form.dataset.sent; }, 4000);
+  setTimeout(() => { delete form.dataset.sent; }, "file" in form.dataset ? 4000 : 60_000);
+  if (Date.now() - known < 600_000 || !person(document)) return;
+  event.preventDefault();
+  sendIfSignedIn(form, event.submitter);
 });
+
+window.addEventListener("pageshow", (event) => {  // back from the page that it led to
+  if (event.persisted) for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// Of a page that was open for long, the session may have ended: what was typed would be lost with the form. Who signs in
+// again meanwhile can send it; somebody else can't send what they did not type.
+let known = Date.now();  // when the server last said who is signed in
+
+function person(page) {
+  return page.querySelector(".whoami b")?.textContent;
+}
+
+async function sendIfSignedIn(form, button) {
+  const answer = await fetch("/password", { headers: { "HX-Request": "true" } }).catch(() => null);
+  const page = new DOMParser().parseFromString(await answer?.text() ?? "", "text/html");
+  delete form.dataset.sent;
+  if (answer?.status === 401) return saySignedOut(form);
+  if (person(page) === person(document)) {
+    const token = page.querySelector("[name=csrf_token]").value;
+    for (const input of document.querySelectorAll("[name=csrf_token]")) input.value = token;
+  }
+  known = Date.now();
+  form.requestSubmit(button);
+}
+
+function saySignedOut(form) {
+  const note = document.getElementById("signed-out");
+  form.before(note);
+  note.hidden = false;
+  note.focus();
+}
 
 document.addEventListener("input", (event) => {
   if (event.target.dataset.narrows) narrow(event.target);

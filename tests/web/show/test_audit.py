@@ -50,6 +50,22 @@ def test_a_window_of_time_narrows_it_and_is_repeated_where_nothing_fits(
     assert "This list is not narrowed by <code>to=soon</code>" in admin.page("/audit?to=soon")
 
 
+def test_from_a_persons_data_it_is_one_step_to_who_has_looked(
+    browser_of: Callable[[str], Browser], here: Ours, log: str
+) -> None:
+    here.route.run()
+    visitor = here.overview.event(log).visitor
+    assert visitor
+    admin = browser_of("admin")
+    step = re.search(r'<a href="([^"]+)">who else has looked', admin.page(f"/visitors/{visitor.id}"))
+    assert step
+    page = admin.page(unescape(step[1]))
+    assert _subjects(page) == [f"visitor {visitor.id}", f"event {log}"]
+    assert "What was done to the visitor’s events is listed, too." in page
+    assert "who else has looked" in admin.page(f"/events/{log}")
+    assert "who else has looked" not in browser_of("viewer").page(f"/events/{log}")
+
+
 @pytest.mark.parametrize("role", ["viewer", "editor"])
 def test_who_did_what_is_for_admins_alone_as_the_scope_says(browser_of: Callable[[str], Browser], role: str) -> None:
     browser = browser_of(role)

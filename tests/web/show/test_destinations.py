@@ -140,6 +140,16 @@ def test_it_is_paused_resumed_turned_off_and_on_and_removed(editor: Browser, her
     assert "Removed by <b>editor@example.com</b>" in editor.post("/destinations/1/pause").text
 
 
+def test_one_that_paused_itself_says_why_in_words_and_what_to_do(editor: Browser, here: Ours) -> None:
+    _add(editor)
+    with here.store.write() as connection:
+        destinations.change(connection, 1, {"status": "paused", "paused_for": "auth_failed"})
+    page = editor.page("/destinations/1")
+    assert "It refused our credentials or settings several times in a row and was paused." in page
+    assert "Renew the credentials or mend the settings" in page
+    assert "What is held goes by itself, once, when it is resumed." in page
+
+
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
     _add(editor)
     send()

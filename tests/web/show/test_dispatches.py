@@ -10,6 +10,7 @@ import time_machine
 
 from ours import clock
 from ours.bootstrap import Ours
+from ours.services.rules import Rule
 from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
@@ -100,7 +101,7 @@ def test_what_was_made_between_two_moments_is_found_and_it_alone_is_replayed(
     assert "<b>1</b>" in asked_first
     assert re.search(r"<dt>Made</dt><dd>from <time [^>]+>[^<]+</time> until before <time", asked_first)
     form = dict(re.findall(r'<input type="hidden" name="(state|age|from|to)" value="([^"]+)">', asked_first))
-    assert "1 will be sent again" in editor.post("/dispatches/replay", **form).text
+    assert "Replayed: 1." in editor.post("/dispatches/replay", **form).text
     editor.post("/dispatches/replay", **form | {"to": "", "pace": "slow"})
     assert re.search(r"rejected, made from <time [^>]+>[^<]+</time> *</td>", editor.page("/replays"))
     assert _listed(editor.page("/dispatches?from=2026-13-41&to=x&state=rejected")) != []
@@ -115,6 +116,36 @@ def test_a_damaged_address_shows_all(editor: Browser, send: Send, work: Work, re
     said = f"This list is not narrowed by {query}: it means nothing here." in re.sub("<[^>]+>", "", page)
     assert said == ("before" not in query)
     assert ("Replay all that match" in page) != said, "more than was asked for would be meant"
+
+
+def test_a_replay_says_what_a_rule_is_asked_of_again_and_what_waits(
+    editor: Browser, here: Ours, send: Send, work: Work, refusing: int
+) -> None:
+    """Who said no is not told to be sent to after all."""
+    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "Purchase"}}
+    here.governance.add(Rule(name="Nobody's", covers=[refusing], logic=logic), actor="cli")
+    send("Purchase")
+    work()
+    page = re.sub("<[^>]+>", "", editor.page(f"/dispatches/replay?destination={refusing}"))
+    assert "A rule of Governance had stopped 1 of them. It is asked again: what it stops still is not sent." in page
+    assert "What is held otherwise, or retrying, is not among them" in page
+    assert "Held at first" not in page
+    here.destinations.pause(refusing, actor="cli")
+    assert "Held at first: 1 of them. Their destination is paused" in editor.page("/dispatches/replay")
+    assert "not among them" not in editor.page("/dispatches/replay?state=stopped")
+
+
+@pytest.mark.parametrize(
+    ("came_from", "leads_back"),
+    [("/dispatches?mode=zz", True), ("/dispatches/replay?mode=yy", False), ("/sign-in?next=/dispatches", False)],
+)
+def test_a_page_that_is_refused_leads_back_to_where_it_was_asked_for(
+    editor: Browser, came_from: str, leads_back: bool
+) -> None:
+    answer = editor.get("/dispatches/replay?mode=zz", headers={"Referer": f"http://localhost{came_from}"})
+    assert answer.status_code == 400
+    assert (f'href="{came_from}">Back</a>' in answer.text) is leads_back
+    assert ">Back</a>" not in answer.text or leads_back
 
 
 @pytest.mark.parametrize("query", ["from=2026-13-41", "mode=zz", "state=sunk", "age=9y"])
@@ -156,7 +187,7 @@ def test_all_that_match_are_replayed_after_a_look_at_what_would_happen(
     assert "<b>3</b>" in page
     sent = len(receiver.requests)
     answer = editor.post("/dispatches/replay", state="rejected", destination=str(refusing), id="same")
-    assert "3 will be sent again." in answer.text
+    assert "Replayed: 3." in answer.text
     work()
     assert len(receiver.requests) == sent + 3
     assert {one.headers["webhook-id"] for one in receiver.requests[:sent]} == {
@@ -206,7 +237,7 @@ def test_one_dispatch_is_replayed_from_its_event(
     button = re.search(r'action="(/dispatches/\w+/replay)"', editor.page(f"/events/{event_id}"))
     assert button
     page = editor.post(button[1]).text
-    assert "It is sent again" in page
+    assert "Replayed: see the new" in page
     assert "repeated by" in page
     work()
     assert len(receiver.requests) == 2

@@ -375,6 +375,20 @@ def test_events_are_found_by_a_property_and_by_their_address(editor: Browser, se
     assert _names(editor.page("/events?url=/checkout")) == ["Paged"]
 
 
+@pytest.mark.parametrize("role", ["editor", "viewer"])
+def test_events_that_have_a_property_at_all_are_found_by_its_name(
+    browser_of: Callable[[str], Browser], send: Send, role: str
+) -> None:
+    send("Mailed", user_properties={"email": "ada@example.com"}, event_properties={"amount": 0, "items": [{"sku": 1}]})
+    send("Bare", user_properties={"first_name": "Ada"}, event_properties={"note": "", "gone": None})
+    browser = browser_of(role)
+    for asked in ("email", "amount", "items", "items.0.sku"):
+        assert _names(browser.page(f"/events?property={asked}")) == ["Mailed"], asked
+    for asked in ("note", "gone", "email="):
+        assert _names(browser.page(f"/events?property={asked}")) == [], asked
+    assert _names(browser.page("/events?property=note=")) == ["Bare"]
+
+
 def test_a_viewer_can_not_spell_out_what_is_masked(browser_of: Callable[[str], Browser], send: Send) -> None:
     viewer, editor = browser_of("viewer"), browser_of("editor")
     address = "https://shop.example.com/hello/Ada?step=2&token=opensesame&email=ada@example.com"
@@ -401,6 +415,22 @@ def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> No
     assert "Looked for what occurred from 2020-01-01 00:00:00 UTC until before 2020-01-01 12:30:00 UTC." in said
 
 
+@pytest.mark.parametrize(("typed", "field"), [
+    ("2026-11-26T14:30%2B02:00", "2026-11-26T12:30"), ("2026-11-26T00:00:05.250Z", "2026-11-26T00:00:05.250"),
+    ("2026-11-26", "2026-11-26T00:00"), ("2026-11-26T14:30", "2026-11-26T14:30"),
+])  # fmt: skip
+def test_a_moment_that_an_address_says_with_its_zone_is_that_moment(editor: Browser, typed: str, field: str) -> None:
+    page = editor.page(f"/events?from={typed}&name=x")
+    shown = field[:19].replace("T", " ") + ":00" * (len(field) == 16)
+    assert f"from {shown} UTC" in re.sub(r"<[^>]+>", "", page)
+    assert f'name="from" type="datetime-local" data-utc value="{field}"' in page, "the field keeps it"
+
+
+@pytest.mark.parametrize("edge", ["0001-01-01T00:00%2B02:00", "9999-12-31T23:59-02:00"])
+def test_a_moment_beyond_the_calendar_means_nothing(editor: Browser, edge: str) -> None:
+    assert "This list is not narrowed by" in editor.page(f"/events?from={edge}")
+
+
 def test_a_search_goes_no_further_than_it_says_and_on_from_there(
     editor: Browser, send: Send, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,7 +451,13 @@ def test_a_search_goes_no_further_than_it_says_and_on_from_there(
 
 @pytest.mark.parametrize(
     "asked",
-    ["property=email=ada@example.com", "url=ada@example.com", "url=email=ada%2540example.com", "url=+1 555 010 0000"],
+    [
+        "property=email=ada@example.com",
+        "property=ada@example.com",
+        "url=ada@example.com",
+        "url=email=ada%2540example.com",
+        "url=+1 555 010 0000",
+    ],
 )
 def test_a_person_is_not_looked_for_in_an_address_that_is_kept(editor: Browser, asked: str) -> None:
     answer = editor.get(f"/events?{asked}")

@@ -125,6 +125,22 @@ def test_of_many_sources_those_seen_last_are_listed(editor: Browser, here: Ours)
     assert '<a href="/sources">And 2 more</a>' in listed
 
 
+def test_of_many_destinations_those_in_trouble_are_listed(
+    editor: Browser, here: Ours, send: Callable[..., str]
+) -> None:
+    for number in range(24):
+        events = ["Purchase"] if number == 22 else []
+        here.destinations.add(
+            "webhook", f"Place {number:02}", {"url": "https://example.com/"}, events=events, actor="cli"
+        )
+    here.destinations.pause(23, actor="cli")
+    send("Purchase")
+    here.route.run()
+    listed = editor.page("/").split('id="by-destination"')[1]
+    assert re.findall(r"<bdi>Place (\d+)</bdi>", listed) == [*(f"{number:02}" for number in range(19)), "22"]
+    assert '<a href="/destinations">And 4 more</a>' in listed
+
+
 def test_a_missing_plugin_is_told_once(editor: Browser, here: Ours) -> None:
     _hook(here)
     _put(here, slug="gone")

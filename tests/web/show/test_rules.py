@@ -268,6 +268,23 @@ def test_the_history_says_which_part_was_changed(editor: Browser, here: Ours, ho
     assert told == [("add rule", ""), ("update", "name, mapping"), ("update", "allow list"), ("add", "")]
 
 
+def test_a_change_of_the_mapping_is_not_told_as_one_of_the_allow_list(editor: Browser, here: Ours) -> None:
+    """The history would name whoever changed the one for having changed the other."""
+    url = {"url": "https://example.com/"}
+    one = here.destinations.add("webhook", "Shop", url, events=["Purchase", "Checkout", "Lead"], actor="cli").id
+    here.destinations.update(one, mapping={"value": ""}, actor="cli")
+    page = editor.page(f"/history/destination {one}/2")
+    assert re.findall(r"<code>([^<]+)</code></t[dh]><td[^>]*data-label=\"Before", page) == ["mapping.value"]
+    assert "as the plugin has it" in page
+    assert "left out" in page
+    here.destinations.update(one, events=["Purchase", "Lead", "Checkout"], actor="cli")
+    assert here.destinations.get(one).version == 2, "the same names make no version"
+    here.destinations.update(one, events=["Purchase", "Lead"], actor="cli")
+    assert [(found.path, found.old) for found in here.history.diff(f"destination {one}", 2)] == [
+        ("events.Checkout", "allowed")
+    ]
+
+
 def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) -> None:
     here.destinations.update(1, mapping={"a": "{{event.id}}"}, why="Try", actor="cli")
     assert "Try" in editor.page("/history?of=destination 1")
@@ -277,6 +294,12 @@ def test_a_version_is_brought_back(editor: Browser, here: Ours, hook: Receiver) 
     assert here.destinations.get(1).mapping == {}
     assert editor.get("/history/destination 1/77").status_code == 404
     assert editor.get("/history/nonsense/1").status_code == 404
+
+
+def test_the_history_of_what_there_is_not_is_not_taken_for_that_of_all(editor: Browser, hook: Receiver) -> None:
+    page = editor.page("/history?of=destination 99")
+    assert '<option value="destination 99" selected>no such thing</option>' in page
+    assert "There is no such thing." in page
 
 
 def test_where_a_field_goes_is_shown(editor: Browser, here: Ours, hook: Receiver) -> None:

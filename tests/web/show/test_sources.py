@@ -315,8 +315,12 @@ def test_a_day_is_as_long_in_every_table_and_chart(editor: Browser, here: Ours, 
 
 @pytest.mark.parametrize("query", ["over=year", "source=x&source=99", "over=hour&source=1", "over=%00"])
 def test_any_address_of_the_comparison_shows_some(editor: Browser, here: Ours, query: str) -> None:
-    here.sources.add("Shop", actor="cli")
-    assert "Side by side" in editor.page(f"/sources?{query}")
+    one = here.sources.add("Shop", actor="cli").source.id
+    page = editor.page(f"/sources?{query}")
+    assert "Side by side" in page
+    said = re.sub("<[^>]+>", "", page)
+    assert ("This list is not narrowed by" in said) == (query != f"over=hour&source={one}")
+    assert "source=x, 99: it means nothing here." in said or "99" not in query
 
 
 @pytest.mark.parametrize(("path", "each"), [("/sources", 'class="lane"'), ("/playground", "· live</option>")])
