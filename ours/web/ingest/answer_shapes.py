@@ -1,7 +1,7 @@
 """The answers of the ingest API as JSON Schema, and which headers go with them.
 
-A client that is made of it today has to read what a later version adds: no further field is forbidden, codes are text,
-with those that there are named beside it, and each answer is one plain object.
+A client that is made of it today has to read what a later version adds: that there may be more fields is said, codes
+are text, with those that there are named beside it, and each answer is one plain object.
 """
 
 from collections.abc import Iterable
@@ -33,6 +33,7 @@ def _object(properties: Shape, *optional: str) -> Shape:
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name not in optional],
+        "additionalProperties": True,
     }
 
 
