@@ -107,7 +107,9 @@ class _Number(IntegerConverter):
 
 
 def _is_astray(request: Request) -> bool:
-    return request.routing_exception is not None and astray.is_meant(request.path, request.method)
+    return request.routing_exception is not None and astray.is_meant(
+        request.path, request.method, is_json=request.is_json
+    )
 
 
 class _Adapter(MapAdapter):

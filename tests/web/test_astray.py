@@ -22,6 +22,7 @@ def client(app: Flask) -> FlaskClient:  # noqa: F811
         ("/api/track", "track"), ("/api/v2/track", "track"), ("/api/v1//track", "track"),
         ("/api/v1/track//", "track"), ("/api/v1/api/v1/batch", "batch"), ("/api", None), ("/api/", None),
         ("/api/v1", None), ("/api/v1/", None), ("/api/v1/trak", None), ("/api/v1/track/1", None),
+        ("/v1/page", None), ("/capture/", None), ("/i/v0/e/", None), ("/mp/collect", None), ("/", None),
     ],
 )  # fmt: skip
 def test_an_address_beside_the_right_one_is_told_the_right_one(

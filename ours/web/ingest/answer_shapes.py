@@ -1,5 +1,10 @@
-"""The answers of the ingest API as JSON Schema, and which headers go with them."""
+"""The answers of the ingest API as JSON Schema, and which headers go with them.
 
+A client that is made of it today has to read what a later version adds: that there may be more fields is said, codes
+are text, with those that there are named beside it, and each answer is one plain object.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from ours.core.notices import WARNINGS
@@ -16,6 +21,11 @@ _ERRORS: Shape = {
     "additionalProperties": {"type": "array", "items": _TEXT},
 }
 _EVENT: Shape = {"eventId": _TEXT, "distinctId": _TEXT}
+_YES_OR_NO: Shape = {"type": "boolean"}
+
+
+def _one_of(codes: Iterable[str]) -> Shape:
+    return {**_TEXT, "x-extensible-enum": [*codes]}
 
 
 def _object(properties: Shape, *optional: str) -> Shape:
@@ -23,24 +33,21 @@ def _object(properties: Shape, *optional: str) -> Shape:
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name not in optional],
-        "additionalProperties": False,
+        "additionalProperties": True,
     }
 
 
-def _row(success: bool, properties: Shape, *optional: str) -> Shape:
-    return _object({"index": _COUNT, "success": {"const": success}, **properties}, *optional)
-
+_TAKEN: Shape = {**_EVENT, "duplicate": _YES_OR_NO, "warnings": _WARNINGS}
+_REFUSED: Shape = {"code": _one_of(ROW_PROBLEMS), "message": _TEXT, "errors": _ERRORS}
 
 ANSWERS: dict[str, Shape] = {
     "TrackAnswer": _object(
-        {"success": {"const": True}, **_EVENT, "duplicate": {"const": True}, "warnings": _WARNINGS},
-        "duplicate",
-        "warnings",
+        {"success": _YES_OR_NO, **_EVENT, "duplicate": _YES_OR_NO, "warnings": _WARNINGS}, "duplicate", "warnings"
     ),
-    "IdentifyAnswer": _object({"success": {"const": True}, "warnings": _WARNINGS}, "warnings"),
+    "IdentifyAnswer": _object({"success": _YES_OR_NO, "warnings": _WARNINGS}, "warnings"),
     "BatchAnswer": _object(
         {
-            "success": {"type": "boolean", "description": "Whether at least one row was taken."},
+            "success": {**_YES_OR_NO, "description": "Whether at least one row was taken."},
             "accepted": _COUNT,
             "failed": _COUNT,
             "results": {"type": "array", "items": {"$ref": "#/components/schemas/RowAnswer"}},
@@ -49,22 +56,22 @@ ANSWERS: dict[str, Shape] = {
         "warnings",
     ),
     "RowAnswer": {
-        "oneOf": [
-            _row(True, {**_EVENT, "duplicate": {"type": "boolean"}, "warnings": _WARNINGS}),
-            _row(False, {"code": {"enum": [*ROW_PROBLEMS]}, "message": _TEXT, "errors": _ERRORS}, "errors"),
-        ]
+        **_object({"index": _COUNT, "success": _YES_OR_NO, **_TAKEN, **_REFUSED}, *_TAKEN, *_REFUSED),
+        "description": f"A row that was taken has {', '.join(_TAKEN)}; another has {', '.join(_REFUSED)}.",
     },
-    "Warning": _object({"field": _TEXT, "code": {"enum": [*WARNINGS]}, "message": _TEXT}),
+    "Warning": _object({"field": _TEXT, "code": _one_of(WARNINGS), "message": _TEXT}),
     "Error": {
-        "type": "object",
-        "properties": {
-            "success": {"const": False},
-            "error": {**_TEXT, "description": "One plain sentence."},
-            "code": {"enum": [*PROBLEMS]},
-            "errors": _ERRORS,
-            "limit": {**_COUNT, "description": "The limit that was exceeded: bytes or rows."},
-        },
-        "required": ["success", "error", "code"],
+        **_object(
+            {
+                "success": _YES_OR_NO,
+                "error": {**_TEXT, "description": "One plain sentence."},
+                "code": _one_of(PROBLEMS),
+                "errors": _ERRORS,
+                "limit": {**_COUNT, "description": "The limit that was exceeded: bytes or rows."},
+            },
+            "errors",
+            "limit",
+        ),
         "description": "A batch that could not be stored carries `accepted`, `failed` and `results`, too.",
     },
 }

@@ -6,12 +6,12 @@ _ALLOWED = {"track": "POST", "identify": "POST", "batch": "POST", "openapi": "GE
 _READS = {"GET", "HEAD"}
 
 
-def is_meant(path: str, method: str) -> bool:
-    """Whether a backend may have meant the ingest API by an address that is nobody's."""
+def is_meant(path: str, method: str, *, is_json: bool) -> bool:
+    """Whether a backend may have meant the ingest API by an address that is nobody's: pages never send JSON."""
     parts = _parts(path)
     if parts[:1] == ["api"]:
         return parts[1:2] != ["admin"]
-    return method not in _READS and _ALLOWED.get(parts[-1] if parts else "") == "POST"
+    return method not in _READS and (is_json or _ALLOWED.get(parts[-1] if parts else "") == "POST")
 
 
 def refusal(path: str, method: str) -> Refusal:

@@ -9,7 +9,7 @@ from flask.globals import request_ctx
 
 from ours.errors import Busy, Invalid
 from ours.web.current import ours
-from ours.web.ingest import bodies
+from ours.web.ingest import bodies, meant
 from ours.web.ingest.answers import Refusal, invalid
 from ours.web.ingest.limits import Allowance, Limits
 from ours.web.ingest.telling import SOURCE, why
@@ -66,7 +66,8 @@ def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
         raise _unauthorised("invalid_key", "The token must be text.")
     sent: set[str] = {place.strip() for place in places if place} - {""}
     if not sent:
-        _no_key("Authorization: Basic is not read. " if scheme.lower() == "basic" else "")
+        unread = "Authorization: Basic" if scheme.lower() == "basic" else meant.key(body)
+        _no_key(f"{unread} is not read. " if unread else "")
     if len(sent) > 1:
         raise _unauthorised("conflicting_keys", "The keys in the body and in the headers differ. Send one.")
     return sent.pop()

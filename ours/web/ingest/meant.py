@@ -7,6 +7,7 @@ UNKNOWN = "This is not known here. Did you mean {}?"
 _PHONE = "userProperties.phone_number"
 _PEOPLE = {
     "userid": "userId", "visitorid": "userId", "anonymousid": "userId",
+    "distinctid": "userId",  # who knows distinct_id as the person; beside one who is named, it is meant as ours
     "externalid": "externalId", "customerid": "externalId",
     "email": "email", "emailaddress": "email", "phone": _PHONE, "phonenumber": _PHONE, "mobile": _PHONE,
 }  # fmt: skip
@@ -19,12 +20,18 @@ _ALL = _PEOPLE | {
     "consent": "userProperties.consent",
     "context": "defaultProperties", "defaultproperties": "defaultProperties", "identitycontext": "identityContext",
 }  # fmt: skip
+_KEYS = {"writekey", "apikey", "apisecret"}
 HINTS = frozenset(UNKNOWN.format(name) for name in _ALL.values())
 
 
 def person(key: str) -> str:
     """The identifier that ``key`` was meant to be; empty when it looks like none."""
     return _PEOPLE.get(_plain(key), "")
+
+
+def key(body: Mapping[str, Any]) -> str:
+    """The field that a key was sent in, where it is not read; empty when there is none."""
+    return next((name for name in body if _plain(name) in _KEYS), "")
 
 
 def field(key: str, body: Mapping[str, Any], known: Set[str]) -> str:

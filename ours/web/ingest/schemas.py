@@ -62,7 +62,8 @@ class Contract(Schema):
                 loaded: Body = self.load(body)
         except ValidationError as error:
             errors = flatten(error.messages_dict)
-            errors |= {key: [meant.UNKNOWN.format(name)] for key, name in self._meant(body).items() if name in errors}
+            named = {key: name for key, name in self._meant(body).items() if name in errors and key not in errors}
+            errors |= {key: [meant.UNKNOWN.format(name)] for key, name in named.items()}
             raise Invalid(sentence(errors), errors) from None
         for key, name in self._meant(body).items():
             reading.notices.add(key, "misnamed" if name else "unknown_field", name)

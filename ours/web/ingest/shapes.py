@@ -1,4 +1,9 @@
-"""Writes the ingest schemas down as JSON Schema, from the very fields that validate, so that the two can't differ."""
+"""Writes the ingest schemas down as JSON Schema, from the very fields that validate, so that the two can't differ.
+
+Programs make clients of it, and most of them read no more of JSON Schema than a type language knows: a field of two
+types becomes a class of its own, and an ``anyOf`` beside fields takes their place. So each field has one type, that
+which a backend should send. What else is read (a number for a text, anything as ``time``) is said in words.
+"""
 
 import re
 from functools import singledispatch
@@ -9,16 +14,12 @@ from marshmallow import Schema, fields
 from ours.core import bags
 from ours.core.catalogues import NO_IDS, Catalogue, Known
 from ours.web.ingest.fields import Anything, Bag, Moment, Properties, Rows, Said, Text
-from ours.web.ingest.schemas import NAMERS, Person, Row
 
 Shape = dict[str, Any]
 
 
 def of_schema(schema: Schema) -> Shape:
-    """One body: its fields, the required ones, and, where it is about somebody, that an identifier must be there.
-
-    Not so for a row: a batch with rows that name nobody is a good request, answered 207.
-    """
+    """One body: its fields and the required ones. That an identifier must be there is said in words."""
     shape: Shape = {
         "type": "object",
         "description": (type(schema).__doc__ or "").strip(),
@@ -27,8 +28,6 @@ def of_schema(schema: Schema) -> Shape:
     }
     if required := [field.data_key for field in schema.fields.values() if field.required]:
         shape["required"] = required
-    if isinstance(schema, Person) and not isinstance(schema, Row):
-        shape["anyOf"] = _anybody()
     return shape
 
 
@@ -75,8 +74,8 @@ def _(_: Anything) -> Shape:
 
 @_shape.register
 def _(_: Moment) -> Shape:
-    milliseconds = {"type": "number", "minimum": 0, "examples": [1754874909594]}
-    return {"anyOf": [milliseconds, {"description": "Anything else means now; all but null with a warning."}]}
+    about = "Anything else means now; all but null with a warning."
+    return {"type": ["integer", "null"], "format": "int64", "examples": [1754874909594], "description": about}
 
 
 @_shape.register
@@ -100,14 +99,13 @@ def _known(known: Known) -> Shape:
         case "text":
             return _text(known) if known.required else _or_null(_text(known))
         case "object":
-            return {"anyOf": [_bag(), *_NOTHING]}
+            return _or_null(_bag())
+        case "number":
+            return _or_null({"type": ["number"], "format": "double"})
         case "any":
             return {}
         case kind:
-            return {"anyOf": [{"type": kind}, *_NOTHING]}
-
-
-_NOTHING: list[Shape] = [{"type": "null"}, {"const": ""}]
+            return _or_null({"type": [kind]})
 
 
 _WORDS = "|".join(re.sub(r"[()\[\]]", r"\\\g<0>", word) for word in sorted(NO_IDS))
@@ -115,9 +113,11 @@ _NO_ID: Shape = {"type": "string", "pattern": rf"^\s*({_WORDS})\s*$"}
 
 
 def _text(known: Known) -> Shape:
-    shape: Shape = {"type": ["string", "number", "boolean"] if known.coerce else ["string"]}
+    shape: Shape = {"type": ["string"]}
+    if known.coerce:
+        shape["description"] = "A number is read as text."
     if known.names:
-        shape = {"type": shape["type"][:2], "not": _NO_ID}
+        shape["not"] = _NO_ID
     return shape if known.max_length is None else shape | {"maxLength": known.max_length}
 
 
@@ -135,19 +135,3 @@ def _nullable(field: Said[Any], shape: Shape) -> Shape:
 
 def _or_null(shape: Shape) -> Shape:
     return shape | {"type": [*shape["type"], "null"]}
-
-
-_SAID: Shape = {"type": ["string", "number"], "pattern": r"\S", "not": _NO_ID}
-_PHONE: Shape = {"type": "string", "pattern": r"^\+?[1-9][0-9]{6,14}$"}
-_EMAIL: Shape = {"type": "string", "pattern": r"^[!-?A-~]+@[!-?A-~]+\.[!-?A-~]+$"}
-_NAMING_FACTS = {"email": _EMAIL, "external_id": _SAID, "phone_number": _PHONE}
-
-
-def _anybody() -> list[Shape]:
-    """One of the identifiers must be there, be it inside ``userProperties``."""
-    inside = (_with("userProperties", {"type": "object"} | _with(*fact)) for fact in _NAMING_FACTS.items())
-    return [*(_with(name, _SAID) for name in NAMERS), *inside]
-
-
-def _with(name: str, shape: Shape) -> Shape:
-    return {"required": [name], "properties": {name: shape}}

@@ -130,7 +130,9 @@ def http_request(kept: Mapping[str, Any]) -> str:
 @blueprint.app_template_filter()
 def as_curl(kept: Mapping[str, Any]) -> str:
     """A request as a command for a shell."""
-    lines = [f"curl -X {kept.get('method')} {shlex.quote(str(kept.get('url')))}"]
+    url = str(kept.get("url"))
+    literal = " --globoff" if {*"[]{}"} & {*url} else ""  # curl reads [1-3] and {a,b} as many addresses
+    lines = [f"curl -X {kept.get('method')}{literal} {shlex.quote(url)}"]
     headers = (kept.get("headers") or {}).items()
     lines += [f"  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers if name != "Content-Length"]
     if body := kept.get("body"):

@@ -154,6 +154,13 @@ def test_a_key_as_basic_authorization_is_told_where_it_goes(client: FlaskClient)
     assert "Basic is not read" in answer.get_json()["error"]
 
 
+@pytest.mark.parametrize("field", ["writeKey", "api_key", "apiKey", "api_secret"])
+def test_a_key_under_another_platforms_name_is_told_where_it_goes(client: FlaskClient, field: str) -> None:
+    answer = send(client, orjson.dumps(EVENT | {field: "live-key"}))
+    assert told(answer) == (401, "missing_key")
+    assert answer.get_json()["error"].startswith(f"No key was sent. {field} is not read. Send it as token, ")
+
+
 @pytest.mark.parametrize("token", [None, "", "  "])
 def test_no_key_is_401(client: FlaskClient, token: Any) -> None:
     answer = send(client, orjson.dumps({"token": token}))

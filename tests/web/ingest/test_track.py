@@ -298,6 +298,17 @@ def test_what_is_missing_is_found_under_another_name(post: Post) -> None:
     assert told["errors"]["anonymousId"] == ["This is not known here. Did you mean userId?"]
 
 
+def test_a_distinct_id_is_the_person_only_where_nobody_is_named(post: Post) -> None:
+    """Mixpanel and PostHog call the person so; ours is the event's own id."""
+    for named in ("distinct_id", "$distinct_id"):
+        told = post("track", **{"event": "Purchase", named: "ann"}).get_json()
+        assert told["error"].endswith(f"{named}: This is not known here. Did you mean userId?")
+        [row] = post("batch", events=[{"event": "Purchase", named: "ann"}]).get_json()["results"]
+        assert row["errors"][named] == ["This is not known here. Did you mean userId?"]
+        [warning] = post("track", **EVENT, **{named: "order-1"}).get_json()["warnings"]
+        assert warning["message"].endswith("Did you mean distinctId?")
+
+
 def test_a_row_without_a_distinct_id_is_told_what_it_sent_instead(post: Post) -> None:
     [row] = post("batch", events=[{**EVENT, "messageId": "m"}]).get_json()["results"]
     assert row["errors"]["messageId"] == ["This is not known here. Did you mean distinctId?"]

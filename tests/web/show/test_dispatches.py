@@ -1,6 +1,8 @@
 """The page of what never arrived, and sending again from it, as a person without a script sees them."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Callable
 from html import unescape
 
@@ -12,6 +14,7 @@ from ours import clock
 from ours.bootstrap import Ours
 from ours.services.rules import Rule
 from ours.store.tables import dispatches
+from ours.web.show.formats import as_curl
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -304,6 +307,14 @@ def test_a_request_can_be_copied_as_curl_without_its_secrets(
     assert command.startswith(f"curl -X POST {receiver.url}/ \\\n  -H ")
     assert "canary-4711" not in command
     assert "--data-raw '{" in command
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+def test_brackets_in_an_address_are_no_pattern_of_curls(receiver: Receiver) -> None:
+    command = as_curl({"method": "POST", "url": f"{receiver.url}/?a[1]={{b,c}}", "body": "it's $HOME \\n"})
+    subprocess.run(["sh", "-c", command], check=True, capture_output=True)
+    [got] = receiver.requests
+    assert (got.path, got.body) == ("/?a[1]={b,c}", b"it's $HOME \\n")
 
 
 def test_a_viewer_may_look_and_not_send(
