@@ -240,6 +240,6 @@ def test_no_alert_rule_is_left_untried() -> None:
 def test_make_says_that_another_python_than_the_one_asked_for_is_used(tmp_path: Path, made_by: str, told: bool) -> None:
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "python").symlink_to(made_by)
-    words = ["make", "-n", "-f", str(ROOT / "Makefile"), f"PYTHON={sys.executable}", "clean"]
+    words = ["make", "-n", "-f", str(ROOT / "Makefile"), f'PYTHON="{sys.executable}"', "clean"]
     said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert ("made by another Python" in said.stderr) is told

@@ -91,13 +91,13 @@ def test_what_is_printed_is_utf8_whatever_the_locale(tmp_path: Path, locale: dic
     assert "Büro ☕ 株" in run("source", "list")
 
 
-def test_a_plugin_whose_import_crashes_the_process_is_named(tmp_path: Path) -> None:
+def test_a_plugin_that_crashes_at_its_import_ends_no_command_and_is_named(tmp_path: Path) -> None:
     (tmp_path / "deadly.py").write_text("import ctypes\nctypes.string_at(0)\n")
     given = {**os.environ, "OURS_HOME": str(tmp_path / "home"), "OURS_PLUGINS_DIR": str(tmp_path)}
     words = [sys.executable, "-m", "ours", "plugin", "list"]
-    done = subprocess.run(words, cwd=ROOT, env=given, capture_output=True, text=True, check=False)
-    assert done.returncode < 0
-    assert f'"{tmp_path}/deadly.py", line 2 in <module>' in done.stderr
+    done = subprocess.run([*words, "--json"], cwd=ROOT, env=given, capture_output=True, text=True, check=True)
+    (aside,) = (one for one in json.loads(done.stdout) if one["reason"])
+    assert "It ended the process (SIGSEGV) while it was tried (deadly.py, line 2, in <module>)." in aside["reason"]
 
 
 def test_help_imports_nothing_heavy() -> None:

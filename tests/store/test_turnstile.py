@@ -76,7 +76,9 @@ with closing(Turnstile(Path(sys.argv[1]))) as turnstile:
 
 
 def test_a_command_that_is_stopped_by_its_terminal_stops_after_its_turn(others: Turnstile, tmp_path: Path) -> None:
-    command = subprocess.Popen([sys.executable, "-c", _STOPPED, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    words = [sys.executable, "-c", _STOPPED, str(tmp_path)]
+    # A group of its own, of this session: where ours has no terminal behind it, nobody in ours can be stopped.
+    command = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, process_group=0)
     try:
         _, status = os.waitpid(command.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
@@ -85,4 +87,4 @@ def test_a_command_that_is_stopped_by_its_terminal_stops_after_its_turn(others: 
         assert command.communicate(timeout=20)[0] == "in my turn\nwent on\n"
     finally:
         command.kill()
-        command.wait()
+        command.communicate()
