@@ -17,6 +17,7 @@ from ours.store.queries import audit as queries
 from ours.store.tables import audit as table
 from ours.store.tables import events
 from tests.services.conftest import Place
+from tests.services.plans import SCANS, plans, statements
 
 JANE = Actor("jane@example.com", "editor")
 
@@ -105,6 +106,15 @@ def test_who_read_a_visitors_events_read_of_the_visitor(place: Place) -> None:
         log.note_read(subject, actor=JANE)
     assert [entry.subject for entry in log.list(wanted=Filter(subject=f"visitor {visitor}"))] == read[::-1]
     assert [entry.subject for entry in log.list(wanted=Filter(subject="visitor x"))] == ["visitor x"]
+
+
+def test_who_looked_at_a_visitor_is_found_by_their_events_and_not_by_all_there_are(place: Place) -> None:
+    with statements(place) as asked:
+        Audit(place.store).list(wanted=Filter(subject="visitor " + "a" * 32))
+    [plan] = plans(place, asked)
+    assert not SCANS.search(plan), plan
+    assert "ix_events_visitor_id" in plan
+    assert "SubPlan" not in plan, plan  # which may be asked anew for each entry
 
 
 @pytest.mark.parametrize("verb", ["roll_back", "roll back"])

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, String, cast, func, insert, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, String, cast, func, insert, literal, select, union_all
 
 from ours import ids
 from ours.core import subjects
 from ours.store.tables import audit, events, visitors
+from ours.store.tables.types import Id
 
 
 def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
@@ -38,16 +39,19 @@ def page(connection: Connection, limit: int, before: str | None, wanted: Mapping
 
 def _about(subject: str) -> ColumnElement[bool]:
     """Of a visitor, what is about their events or about one who was merged into them, too: it is about them."""
-    exactly = audit.c.subject == subject
     kind, key = subjects.read(subject)
     if kind != "visitor" or not ids.is_id(key):
-        return exactly
+        return audit.c.subject == subject
     merged = visitors.c.alias_of == key
-    theirs = or_(events.c.visitor_id == key, events.c.visitor_id.in_(select(visitors.c.id).where(merged)))
-    return or_(
-        exactly,
-        audit.c.subject.in_(select(subjects.visitor("") + _plain(visitors.c.id)).where(merged)),
-        audit.c.subject.in_(select(subjects.event("") + _plain(events.c.id)).where(theirs)),
+    family = union_all(select(literal(key, Id())), select(visitors.c.id).where(merged))
+    # Each a list of its own: PostgreSQL makes its way from a list to what it names, but with OR it would walk through
+    # all events, for each entry anew.
+    return audit.c.subject.in_(
+        union_all(
+            select(literal(subject)),
+            select(subjects.visitor("") + _plain(visitors.c.id)).where(merged),
+            select(subjects.event("") + _plain(events.c.id)).where(events.c.visitor_id.in_(family)),
+        )
     )
 
 
