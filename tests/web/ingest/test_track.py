@@ -274,6 +274,15 @@ def test_a_consent_in_which_no_rule_finds_a_category_is_told(door: str, said: An
         assert "warnings" not in legible.get_json()
 
 
+def test_a_consent_that_is_not_read_at_all_is_not_judged(post: Post) -> None:
+    both = {"rejected_categories": ["sale"], "rejectedCategories": {"sale": True}}
+    answer = post("track", **EVENT, userProperties={"consent": both})
+    assert codes(answer) == {"userProperties.consent.rejectedCategories": "overridden"}
+    answer = post("track", **EVENT, userProperties={"consent": {name: ["sale", ["ads"]] for name in both}})
+    [warning] = answer.get_json()["warnings"]
+    assert "a rule finds categories in texts alone" in warning["message"]
+
+
 def test_a_consent_that_stands_beside_the_properties_of_the_visitor_is_told_its_place(post: Post) -> None:
     [warning] = post("track", **EVENT, consent={"rejected_categories": ["sale"]}).get_json()["warnings"]
     assert (warning["code"], warning["message"][46:]) == ("misnamed", "Did you mean userProperties.consent?")
