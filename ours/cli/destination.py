@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _choices = options(
     click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
-                 help="One of the plugin's settings; a header is headers.NAME=VALUE."),
+                 help="One of the plugin's settings; a header is headers.NAME=VALUE, a list or an object JSON."),
     click.option("--event", "--events", "names", multiple=True, metavar="NAME",
                  help="Allow the events of this name; may be repeated. '*' for all."),
     click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),

@@ -10,7 +10,8 @@ TWINS = {camel(name): name for name in NAMES}
 
 
 def read(consent: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]:
-    """``consent`` with ``rejectedCategories`` under its known name, and no spaces around the entries of either list.
+    """``consent`` with ``rejectedCategories`` under its known name, no spaces around the entries of either list, and
+    ``{"advertising": true}``, as many a consent banner writes it, as the list of what is true.
 
     A rule that misses a rejection for how it was written would let out what must stay.
     """
@@ -21,11 +22,11 @@ def read(consent: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]
             if value != consent[name]:
                 notices.add(f"{path}.{key}", "overridden", name)
             continue
-        if name in NAMES and not _is_legible(value):
-            notices.add(f"{path}.{key}", "consent_not_a_list")
+        if name in NAMES:
+            _tell(value, f"{path}.{key}", notices)
         if name != key:
             notices.add(f"{path}.{key}", "renamed", name)
-        found[name] = _trimmed(value) if name in NAMES else value
+        found[name] = _listed(value) if name in NAMES else value
     return found
 
 
@@ -35,6 +36,17 @@ def are_plain(consent: dict[str, Any]) -> bool:
     return read(consent, "", notices) == consent and not notices.all()
 
 
+def _tell(value: Any, field: str, notices: Notices) -> None:
+    if _are_flags(value):
+        notices.add(field, "consent_of_flags")
+    elif not _is_legible(value):
+        notices.add(field, "consent_not_a_list")
+
+
+def _are_flags(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, bool) for one in value.values())
+
+
 def _is_legible(value: Any) -> bool:
     """Whether a rule finds the categories in it."""
     if isinstance(value, list):
@@ -42,7 +54,9 @@ def _is_legible(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
-def _trimmed(value: Any) -> Any:
+def _listed(value: Any) -> Any:
+    if _are_flags(value):
+        value = [name for name, is_true in value.items() if is_true]
     if not isinstance(value, list):
         return value
     return [each.strip() if isinstance(each, str) else each for each in value]

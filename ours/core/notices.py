@@ -78,6 +78,10 @@ WARNINGS: Mapping[str, Advice] = {
         "This is no list of texts: a rule finds categories in texts alone.",
         'Send the categories as a list: `["advertising"]`.',
     ),
+    "consent_of_flags": Advice(
+        "It was read as the list of what is true in it.",
+        'Send the categories as a list: `["advertising"]`.',
+    ),
     "empty_key": Advice(
         'A property named "" was removed.',
         "Give the property a name.",

@@ -1,5 +1,6 @@
 """What forms, the command line and the docs need to know of a destination's ``Settings``, and the road in and out."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -52,10 +53,14 @@ def load_settings(plugin: Destination | type[Destination], raw: Mapping[str, Any
     """What was typed or unsealed → the values that ``build`` sees. An empty text counts as not given.
 
     Space around a text, which a paste brings along, is dropped. What is nothing but space stays: it may be a separator.
+    Where a setting is a list or an object, a text is read as JSON.
 
     :raises marshmallow.ValidationError: naming every wrong setting.
     """
-    given = {name: _trimmed(value) for name, value in raw.items() if value != ""}
+    structured = {one.name for one in describe_settings(plugin) if one.kind == "json"}
+    given = {
+        name: _parsed(value) if name in structured else _trimmed(value) for name, value in raw.items() if value != ""
+    }
     values: dict[str, Any] = _schema(plugin.Settings).load(given)
     return values
 
@@ -79,6 +84,14 @@ def secrets_of(values: Any) -> list[str]:
 
 def _trimmed(value: Any) -> Any:
     return value.strip() or value if isinstance(value, str) else value
+
+
+def _parsed(value: Any) -> Any:
+    """What is no JSON stays, for the setting itself to say what is wrong."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 @lru_cache

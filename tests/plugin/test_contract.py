@@ -13,7 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime as moment
-from functools import lru_cache
 from pathlib import Path
 from socket import getaddrinfo as lookup
 from typing import Any, ClassVar
@@ -215,20 +214,6 @@ def posting(**sent: Callable[[Delivery], Any]) -> type[Destination]:
     return type("Posting", (Sound,), {"build": build})
 
 
-_kept: dict[str, Delivery] = {}
-_heap: list[bytes] = []
-
-
-def keeping(delivery: Delivery) -> dict[str, str]:
-    _kept[delivery.id] = delivery
-    return {"X-Id": delivery.id}
-
-
-def heaping(delivery: Delivery) -> dict[str, str]:
-    _heap.append(bytes(1 << 20))
-    return {"X-Id": delivery.id}
-
-
 def reading(read: Callable[[Response], Any]) -> type[Destination]:
     return type("Reading", (Sound,), {"read": lambda _, response: read(response)})
 
@@ -342,8 +327,6 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "a body that grows": (
         posting(data=lambda _: None, json=remembering()), "has a field of the delivery before it",
     ),
-    "deliveries that are kept": (posting(headers=keeping), "memory that is never let go"),
-    "a heap": (posting(headers=heaping), "memory that is never let go"),
     "a person who stands in for the next": (
         posting(data=lambda _: None, json=falling_back()), "has a field of the delivery before it",
     ),
@@ -521,14 +504,6 @@ def test_one_thread_for_all_sendings_and_those_that_end_are_let_pass() -> None:
         return Retry("later")
 
     assert complaints(sending(once)) == ""
-
-
-def test_a_cache_that_has_a_bound_is_let_pass() -> None:
-    @lru_cache(32)
-    def known(one: str) -> bytes:
-        return one.encode() * 20
-
-    assert complaints(posting(data=lambda one: known(one.id))) == complaints(posting(data=lambda one: one.id.encode()))
 
 
 def test_own_names_are_no_misspelt_ones() -> None:

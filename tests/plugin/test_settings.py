@@ -109,6 +109,13 @@ def test_space_around_a_text_that_was_pasted_is_dropped_and_a_separator_stays() 
     assert load_settings(Rich, RAW | {"token": "   "})["token"].reveal() == "   "
 
 
+def test_a_list_or_an_object_may_come_as_json_as_the_command_line_and_forms_have_it() -> None:
+    values = load_settings(Rich, RAW | {"inner": ' {"password": "pass-5"}', "many": '["many-6", "many-7"]'})
+    assert sorted(secrets_of(values)) == ["head-2", "many-6", "many-7", "pass-5", "tok-1"]
+    assert set(errors(inner="{", many="many-6")) == {"inner", "many"}
+    assert load_settings(Rich, RAW | {"token": '["a"]'})["token"].reveal() == '["a"]'
+
+
 def test_all_wrong_settings_are_named_at_once() -> None:
     assert set(errors(address="nowhere", region="mars", colour="red")) == {"address", "region", "colour"}
 

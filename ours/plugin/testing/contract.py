@@ -1,10 +1,6 @@
 """What every destination must keep, asked as tests. ``docs/plugins.md`` shows the three lines that use it."""
 
-import gc
 import json
-import logging
-import tracemalloc
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import ClassVar
@@ -43,31 +39,6 @@ from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Delivered, Delivery, Duplicate, Outcome, Rejected, Retry, Skipped
 
 _LEFT = "left-by-the-one-before"
-_TIMES, _MOST_GROWN, _ENOUGH = 64, 64.0, 1 << 22
-"""So many calls, of which each may leave so many bytes behind; more than enough to be sure."""
-
-
-def _grown(call: Callable[[int], object]) -> float:
-    """The bytes that each call leaves behind, once the first ones have made what is made once.
-
-    Nobody listens to what is logged meanwhile: whoever runs us may keep it.
-    """
-    heard = logging.root.manager.disable
-    logging.disable()
-    tracemalloc.start()
-    try:
-        for number in range(2 * _TIMES):
-            if number == _TIMES:
-                gc.collect()
-                before = tracemalloc.get_traced_memory()[0]
-            call(number)
-            if number > _TIMES and tracemalloc.get_traced_memory()[0] > before + _ENOUGH:
-                break
-        gc.collect()
-        return (tracemalloc.get_traced_memory()[0] - before) / _TIMES
-    finally:
-        tracemalloc.stop()
-        logging.disable(heard)
 
 
 class DestinationContract(
@@ -141,16 +112,6 @@ class DestinationContract(
                 said += repr(plugin.read(answer(400)))
         expect(_LEFT not in sent, "A request has a field of the delivery before it: keep nothing in the class.")
         expect(_LEFT not in said, "read tells a field that build left behind: keep nothing in the class.")
-
-    def test_build_takes_no_more_memory_each_time(self) -> None:
-        """A worker lives for weeks, and what it remembers of a person outlives their being forgotten."""
-        plugin, delivery = watched(self.destination), self._deliveries()[0]
-        grown = _grown(lambda number: plugin.build(replace(delivery, id=f"{delivery.id}-{number}")))
-        expect(
-            grown < _MOST_GROWN,
-            "Each build takes memory that is never let go: keep nothing in the class or the module, or a cache with a"
-            " bound.",
-        )
 
     def test_build_takes_whatever_a_caller_may_send(self) -> None:
         for delivery in self._hostile_deliveries():

@@ -1,6 +1,5 @@
 """Reads the form of a destination: settings by their kind, the choice of events, the mapping's rows."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -101,14 +100,6 @@ def read(form: MultiDict[str, str], infos: Sequence[SettingInfo]) -> Typed:
     )
 
 
-def _value(form: MultiDict[str, str], info: SettingInfo) -> Any:
-    """JSON is handed on as the value it stands for; what is no JSON as text, and the plugin says what is wrong."""
+def _value(form: MultiDict[str, str], info: SettingInfo) -> str | bool:
     text = form.get(f"settings.{info.name}", "")
-    if info.kind == "boolean":
-        return text == "on"
-    if info.kind == "json" and text.strip():
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+    return text == "on" if info.kind == "boolean" else text

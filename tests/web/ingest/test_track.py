@@ -262,7 +262,7 @@ def test_a_field_under_another_platforms_name_is_told_ours(post: Post) -> None:
 
 
 @pytest.mark.parametrize("name", ["rejected_categories", "acceptedCategories"])
-@pytest.mark.parametrize("said", [{"advertising": True}, [["advertising"]], [{"name": "advertising"}], 1, True])
+@pytest.mark.parametrize("said", [{"advertising": 1}, [["advertising"]], [{"name": "advertising"}], 1, True])
 @pytest.mark.parametrize("door", ["track", "identify"])
 def test_a_consent_in_which_no_rule_finds_a_category_is_told(door: str, said: Any, name: str, post: Post) -> None:
     event = EVENT if door == "track" else {"userId": "u1"}
@@ -281,6 +281,14 @@ def test_a_consent_that_is_not_read_at_all_is_not_judged(post: Post) -> None:
     answer = post("track", **EVENT, userProperties={"consent": {name: ["sale", ["ads"]] for name in both}})
     [warning] = answer.get_json()["warnings"]
     assert "a rule finds categories in texts alone" in warning["message"]
+
+
+@pytest.mark.parametrize("name", ["rejected_categories", "rejectedCategories"])
+def test_a_consent_of_flags_is_the_list_of_those_that_are_true(name: str, post: Post, accept: Any) -> None:
+    answer = post("track", **EVENT, userProperties={"consent": {name: {" advertising": True, "analytics": False}}})
+    told = [(one["field"], one["code"]) for one in answer.get_json()["warnings"]]
+    assert (f"userProperties.consent.{name}", "consent_of_flags") in told
+    assert accept.items[-1].user_properties["consent"] == {"rejected_categories": ["advertising"]}
 
 
 def test_a_consent_that_stands_beside_the_properties_of_the_visitor_is_told_its_place(post: Post) -> None:

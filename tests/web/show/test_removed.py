@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable
 
 import pytest
+import sqlalchemy as sa
 
 from ours.bootstrap import Ours
 from ours.services.actors import Actor
 from ours.services.replay import Filter
+from ours.store.tables import dispatches
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -89,6 +91,9 @@ def test_nor_to_one_that_is_off_until_it_is_on(here: Ours, editor: Browser, send
     page = editor.page(f"/events/{sent}")
     assert "Its destination is off: it can be sent there again once that is on." in page
     assert "<button>Replay</button>" not in page
+    with here.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="delivered", reason=None))
+    assert "Its destination is off" not in editor.page(f"/events/{sent}")  # what arrived need not be sent again
     here.destinations.turn_on(1, actor="cli")
     assert "<button>Replay</button>" in editor.page(f"/events/{sent}")
 
