@@ -21,7 +21,7 @@ def audit() -> None:
 @click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="How many.")
 @click.option("--actor", help="Who did it: an email, cli, or the beginning of a token's name.")
 @click.option("--verb", type=click.Choice(VERBS), metavar="VERB", help="What was done: " + ", ".join(VERBS) + ".")
-@click.option("--subject", help="Of what: source 3, destination 2, visitor HASH and their events, …")
+@click.option("--subject", help="Of what: source 3, destination 2, visitor HASH with their events, …")
 @click.option("--since", type=Moment(), help="Done since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d.")
 @click.option("--until", type=Moment(), help="Done before that moment.")
 @json_option

@@ -18,15 +18,15 @@ def read(consent: dict[str, Any], path: str, notices: Notices) -> dict[str, Any]
     found = {}
     for key, value in consent.items():
         name = TWINS.get(key, key)
+        if name != key and name in consent:
+            if value != consent[name]:
+                notices.add(f"{path}.{key}", "overridden", name)
+            continue
         if name in NAMES:
             _tell(value, f"{path}.{key}", notices)
-        if name == key:
-            found[key] = _listed(value) if key in NAMES else value
-        elif name not in consent:
+        if name != key:
             notices.add(f"{path}.{key}", "renamed", name)
-            found[name] = _listed(value)
-        elif value != consent[name]:
-            notices.add(f"{path}.{key}", "overridden", name)
+        found[name] = _listed(value) if name in NAMES else value
     return found
 
 

@@ -75,7 +75,7 @@ WARNINGS: Mapping[str, Advice] = {
         "Leave it out.",
     ),
     "consent_not_a_list": Advice(
-        "This is no list of texts: a rule that asks which categories are in it finds none.",
+        "This is no list of texts: a rule finds categories in texts alone.",
         'Send the categories as a list: `["advertising"]`.',
     ),
     "consent_of_flags": Advice(

@@ -54,8 +54,9 @@ def _entry(row: Any) -> Entry:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a list is narrowed to: exactly this verb or subject, a visitor's events among the visitor's; an actor by
-    how the name begins; a window of time (milliseconds; ``since`` belongs to it, ``until`` does not). None: any.
+    """What a list is narrowed to: exactly this verb or subject, but with a visitor their events, and with an event
+    its dispatches; an actor by how the name begins; a window of time (milliseconds; ``since`` belongs to it, ``until``
+    does not). None: any.
     """
 
     actor: str | None = None

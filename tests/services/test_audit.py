@@ -15,8 +15,10 @@ from ours.services.audit import Audit, Filter
 from ours.store import Store
 from ours.store.queries import audit as queries
 from ours.store.tables import audit as table
-from ours.store.tables import events
+from ours.store.tables import dispatches, events
+from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.plans import SCANS, plans, statements
 
 JANE = Actor("jane@example.com", "editor")
 
@@ -105,6 +107,32 @@ def test_who_read_a_visitors_events_read_of_the_visitor(place: Place) -> None:
         log.note_read(subject, actor=JANE)
     assert [entry.subject for entry in log.list(wanted=Filter(subject=f"visitor {visitor}"))] == read[::-1]
     assert [entry.subject for entry in log.list(wanted=Filter(subject="visitor x"))] == ["visitor x"]
+
+
+def test_who_looked_at_a_visitor_is_found_by_their_events_and_not_by_all_there_are(place: Place) -> None:
+    with statements(place) as asked:
+        Audit(place.store).list(wanted=Filter(subject="visitor " + "a" * 32))
+    [plan] = plans(place, asked)
+    assert not SCANS.search(plan), plan
+    assert "ix_events_visitor_id" in plan
+    assert "SubPlan" not in plan, plan  # which may be asked anew for each entry
+
+
+def test_who_read_what_was_sent_of_an_event_read_of_the_event_and_of_its_visitor(
+    place: Place, receiver: Receiver
+) -> None:
+    place.webhook(receiver)
+    event_id = place.track().event_id
+    place.track(user_id="u2")
+    place.work()
+    with place.store.read() as connection:
+        sent = dict(connection.execute(sa.select(dispatches.c.event_id, dispatches.c.id)).all())
+    log = Audit(place.store)
+    for dispatch_id in sent.values():
+        log.note_read(f"dispatch {dispatch_id}", actor=JANE)
+    for subject in (f"event {event_id}", f"visitor {_whose(place, event_id)}"):
+        found = log.list(wanted=Filter(verb="read", subject=subject))
+        assert [entry.subject for entry in found] == [f"dispatch {sent[event_id]}"]
 
 
 @pytest.mark.parametrize("verb", ["roll_back", "roll back"])

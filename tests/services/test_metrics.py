@@ -246,6 +246,21 @@ def test_while_it_takes_long_to_read_what_was_read_last_is_told(
 
 
 @pytest.mark.usefixtures("_impatient")
+def test_where_no_thread_could_be_begun_the_next_who_asks_begins_one(
+    asked: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            asked.read()
+    monkeypatch.setattr(reading, "_PATIENCE", 5)
+    assert _told(asked.read(), "database_up") == [1]
+
+
+@pytest.mark.usefixtures("_impatient")
 def test_a_database_that_hangs_is_told_to_be_away(
     asked: Metrics, hang: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,8 +76,9 @@ class Metrics:
         """What was read last, or is being read: in a thread of its own, for it may be waited for longer than we do."""
         with self._lock:
             if self._reading is None or (self._reading.done() and time.monotonic() >= self._last[0]):
-                self._reading = Future()
-                threading.Thread(target=self._look, args=(self._reading,), name="metrics", daemon=True).start()
+                reading = Future[list[Sample]]()
+                threading.Thread(target=self._look, args=(reading,), name="metrics", daemon=True).start()
+                self._reading = reading  # of one that could not be begun nobody would ever hear
             return self._reading
 
     def _look(self, reading: Future[list[Sample]]) -> None:

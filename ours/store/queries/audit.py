@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, String, cast, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, String, cast, func, insert, literal, select, union_all
 
 from ours import ids
 from ours.core import subjects
-from ours.store.tables import audit, events, visitors
+from ours.store.tables import audit, dispatches, events, visitors
+from ours.store.tables.types import Id
 
 
 def insert_entry(connection: Connection, entry: dict[str, Any]) -> None:
@@ -37,20 +38,23 @@ def page(connection: Connection, limit: int, before: str | None, wanted: Mapping
 
 
 def _about(subject: str) -> ColumnElement[bool]:
-    """Of a visitor, what is about their events or about one who was merged into them, too: it is about them."""
-    exactly = audit.c.subject == subject
+    """Of a visitor, what is about their events or about one who was merged into them, too: it is about them. So it is
+    with the dispatches of an event, which show what it carried.
+    """
     kind, key = subjects.read(subject)
-    if kind != "visitor" or not ids.is_id(key):
-        return exactly
-    merged = visitors.c.alias_of == key
-    theirs = or_(events.c.visitor_id == key, events.c.visitor_id.in_(select(visitors.c.id).where(merged)))
-    return or_(
-        exactly,
-        audit.c.subject.in_(select(subjects.visitor("") + _plain(visitors.c.id)).where(merged)),
-        audit.c.subject.in_(select(subjects.event("") + _plain(events.c.id)).where(theirs)),
-    )
+    if kind not in {"visitor", "event"} or not ids.is_id(key):
+        return audit.c.subject == subject
+    here, merged = select(literal(key, Id())), select(visitors.c.id).where(visitors.c.alias_of == key)
+    family = union_all(here, merged)
+    theirs = select(events.c.id).where(events.c.visitor_id.in_(family)) if kind == "visitor" else here
+    sent = select(dispatches.c.id).where(dispatches.c.event_id.in_(theirs))
+    also = ((subjects.visitor, merged), (subjects.event, theirs), (subjects.dispatch, sent))
+    # One list, of lists: PostgreSQL makes its way from a list to what it names, but with OR it would walk through all
+    # events, for each entry anew.
+    named = (select(called("") + _plain(each.subquery().c[0])) for called, each in also)
+    return audit.c.subject.in_(union_all(select(literal(subject)), *named))
 
 
-def _plain(key: "Column[str]") -> ColumnElement[str]:
+def _plain(key: ColumnElement[str]) -> ColumnElement[str]:
     """An id as subjects have it, without the strokes that PostgreSQL writes into it."""
     return func.replace(cast(key, String), "-", "")

@@ -28,6 +28,10 @@ def _one_of(codes: Iterable[str]) -> Shape:
     return {**_TEXT, "x-extensible-enum": [*codes]}
 
 
+def _told(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def _object(properties: Shape, *optional: str) -> Shape:
     return {
         "type": "object",
@@ -57,7 +61,8 @@ ANSWERS: dict[str, Shape] = {
     ),
     "RowAnswer": {
         **_object({"index": _COUNT, "success": _YES_OR_NO, **_TAKEN, **_REFUSED}, *_TAKEN, *_REFUSED),
-        "description": f"A row that was taken has {', '.join(_TAKEN)}; another has {', '.join(_REFUSED)}.",
+        "description": f"A row that was taken has {_told(_TAKEN)}; another has {_told(_REFUSED)}, the last where fields"
+        " are wrong.",
     },
     "Warning": _object({"field": _TEXT, "code": _one_of(WARNINGS), "message": _TEXT}),
     "Error": {

@@ -14,15 +14,21 @@ from marshmallow import Schema, fields
 from ours.core import bags
 from ours.core.catalogues import NO_IDS, Catalogue, Known
 from ours.web.ingest.fields import Anything, Bag, Moment, Properties, Rows, Said, Text
+from ours.web.ingest.schemas import Person
 
 Shape = dict[str, Any]
+_NAMED = (
+    "At least one of `userId`, `externalId` and `email` must be there, or of `email`, `external_id` and `phone_number`"
+    " in `userProperties`."
+)
 
 
 def of_schema(schema: Schema) -> Shape:
     """One body: its fields and the required ones. That an identifier must be there is said in words."""
+    about = [(type(schema).__doc__ or "").replace("``", "`").strip(), _NAMED if isinstance(schema, Person) else ""]
     shape: Shape = {
         "type": "object",
-        "description": (type(schema).__doc__ or "").strip(),
+        "description": " ".join(filter(None, about)),
         "properties": {field.data_key or name: _described(field) for name, field in schema.fields.items()},
         "additionalProperties": True,
     }
@@ -74,7 +80,7 @@ def _(_: Anything) -> Shape:
 
 @_shape.register
 def _(_: Moment) -> Shape:
-    about = "Anything else means now; all but null with a warning."
+    about = "What is older counts as 7 days ago, and what is no such number as now; all but null with a warning."
     return {"type": ["integer", "null"], "format": "int64", "examples": [1754874909594], "description": about}
 
 

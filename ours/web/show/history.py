@@ -128,7 +128,7 @@ class _Told:
 
     def _value(self, path: str, value: Any) -> Any:
         if path.startswith("mapping.") and (value == "" or value is ABSENT):
-            return "left out" if value == "" else "as the plugin has it"
+            return "left out" if value == "" else "no row of its own"
         if path.startswith("settings.") and isinstance(value, str):
             return own_address(value)
         names = self.sources if _SOURCE.fullmatch(path) else self.places if _COVER.fullmatch(path) else {}

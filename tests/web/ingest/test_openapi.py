@@ -95,6 +95,16 @@ def test_programs_that_make_clients_of_it_find_fields_of_one_type_each(document:
     assert document["components"]["schemas"]["Track"]["properties"]["time"]["format"] == "int64"
 
 
+def test_what_its_types_do_not_tell_is_told_in_words(document: dict[str, Any]) -> None:
+    """Where a client that is made of it shows it: at the body, the field and the answer."""
+    schemas = document["components"]["schemas"]
+    for body in ("Track", "Identify", "Row"):
+        assert "At least one of `userId`, `externalId` and `email` must be there" in schemas[body]["description"]
+    assert "At least one" not in schemas["Batch"]["description"]
+    assert "older counts as 7 days ago" in schemas["Track"]["properties"]["time"]["description"]
+    assert schemas["RowAnswer"]["description"].endswith("`errors`, the last where fields are wrong.")
+
+
 def test_the_limits_are_this_installations(document: dict[str, Any]) -> None:
     assert document["components"]["schemas"]["Batch"]["properties"]["events"]["maxItems"] == 5
     assert "5 rows" in document["info"]["description"]

@@ -274,6 +274,15 @@ def test_a_consent_in_which_no_rule_finds_a_category_is_told(door: str, said: An
         assert "warnings" not in legible.get_json()
 
 
+def test_a_consent_that_is_not_read_at_all_is_not_judged(post: Post) -> None:
+    both = {"rejected_categories": ["sale"], "rejectedCategories": {"sale": True}}
+    answer = post("track", **EVENT, userProperties={"consent": both})
+    assert codes(answer) == {"userProperties.consent.rejectedCategories": "overridden"}
+    answer = post("track", **EVENT, userProperties={"consent": {name: ["sale", ["ads"]] for name in both}})
+    [warning] = answer.get_json()["warnings"]
+    assert "a rule finds categories in texts alone" in warning["message"]
+
+
 @pytest.mark.parametrize("name", ["rejected_categories", "rejectedCategories"])
 def test_a_consent_of_flags_is_the_list_of_those_that_are_true(name: str, post: Post, accept: Any) -> None:
     answer = post("track", **EVENT, userProperties={"consent": {name: {" advertising": True, "analytics": False}}})

@@ -61,7 +61,8 @@ def test_from_a_persons_data_it_is_one_step_to_who_has_looked(
     assert step
     page = admin.page(unescape(step[1]))
     assert _subjects(page) == [f"visitor {visitor.id}", f"event {log}"]
-    assert "What was done to the visitor’s events is listed, too." in page
+    assert "What was done to the visitor’s events, and to dispatches of them, is listed, too" in page
+    assert "What was done to its dispatches is listed, too" in admin.page(f"/audit?subject=event {log}")
     assert "who else has looked" in admin.page(f"/events/{log}")
     assert "who else has looked" not in browser_of("viewer").page(f"/events/{log}")
 
