@@ -20,8 +20,8 @@ _ALL = _PEOPLE | {
     "consent": "userProperties.consent",
     "context": "defaultProperties", "defaultproperties": "defaultProperties", "identitycontext": "identityContext",
 }  # fmt: skip
+_NAMES_WHAT = {"distinctId": "distinctId, which names the event and not the person"}
 _KEYS = {"writekey", "apikey", "apisecret"}
-HINTS = frozenset(UNKNOWN.format(name) for name in _ALL.values())
 
 
 def person(key: str) -> str:
@@ -40,5 +40,13 @@ def field(key: str, body: Mapping[str, Any], known: Set[str]) -> str:
     return name if name.partition(".")[0] in known and name not in body else ""
 
 
+def told(name: str) -> str:
+    """That field, as a caller is told of it who may know it as something else."""
+    return _NAMES_WHAT.get(name, name)
+
+
 def _plain(key: str) -> str:
     return key.strip(" $").replace("_", "").replace("-", "").lower()
+
+
+HINTS = frozenset(UNKNOWN.format(told(name)) for name in _ALL.values())

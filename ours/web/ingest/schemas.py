@@ -63,10 +63,10 @@ class Contract(Schema):
         except ValidationError as error:
             errors = flatten(error.messages_dict)
             named = {key: name for key, name in self._meant(body).items() if name in errors and key not in errors}
-            errors |= {key: [meant.UNKNOWN.format(name)] for key, name in named.items()}
+            errors |= {key: [meant.UNKNOWN.format(meant.told(name))] for key, name in named.items()}
             raise Invalid(sentence(errors), errors) from None
         for key, name in self._meant(body).items():
-            reading.notices.add(key, "misnamed" if name else "unknown_field", name)
+            reading.notices.add(key, "misnamed" if name else "unknown_field", meant.told(name))
         return {name: value for name, value in loaded.items() if value is not None}, reading.notices
 
     def _meant(self, body: Body) -> dict[str, str]:

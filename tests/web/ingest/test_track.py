@@ -253,7 +253,7 @@ def test_a_field_under_another_platforms_name_is_told_ours(post: Post) -> None:
         "track", **EVENT, messageId="m", timestamp="2026-11-28T07:00:00Z", traits={}, anonymousId="a", type="track"
     )
     assert {one["field"]: (one["code"], one["message"][46:]) for one in answer.get_json()["warnings"]} == {
-        "messageId": ("misnamed", "Did you mean distinctId?"),
+        "messageId": ("misnamed", "Did you mean distinctId, which names the event and not the person?"),
         "timestamp": ("misnamed", "Did you mean time?"),
         "traits": ("misnamed", "Did you mean userProperties?"),
         "anonymousId": ("unknown_field", ""),  # there is a userId
@@ -323,12 +323,14 @@ def test_a_distinct_id_is_the_person_only_where_nobody_is_named(post: Post) -> N
         [row] = post("batch", events=[{"event": "Purchase", named: "ann"}]).get_json()["results"]
         assert row["errors"][named] == ["This is not known here. Did you mean userId?"]
         [warning] = post("track", **EVENT, **{named: "order-1"}).get_json()["warnings"]
-        assert warning["message"].endswith("Did you mean distinctId?")
+        assert warning["message"].endswith("Did you mean distinctId, which names the event and not the person?")
 
 
 def test_a_row_without_a_distinct_id_is_told_what_it_sent_instead(post: Post) -> None:
     [row] = post("batch", events=[{**EVENT, "messageId": "m"}]).get_json()["results"]
-    assert row["errors"]["messageId"] == ["This is not known here. Did you mean distinctId?"]
+    assert row["errors"]["messageId"] == [
+        "This is not known here. Did you mean distinctId, which names the event and not the person?"
+    ]
     assert "events" in post("batch", batch=[EVENT]).get_json()["errors"]["batch"][0]
 
 
