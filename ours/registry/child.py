@@ -34,14 +34,18 @@ class Child:
     """
 
     def __init__(self, work: Callable[[Connection], None]) -> None:
+        self._reports, reports = Pipe(duplex=False)
         with tempfile.TemporaryFile() as file:
             self._said = lastwords.out_of_reach(file.fileno())
         fcntl.fcntl(self._said, fcntl.F_SETFL, os.O_APPEND)
         self._heard = 0
         self._status: int | None = None
-        self._reports, reports = Pipe(duplex=False)
         parent = os.getpid()
-        self._pid = os.fork()
+        try:
+            self._pid = os.fork()
+        except OSError:
+            os.close(self._said)
+            raise
         if not self._pid:
             _run(work, reports, self._said, parent)
         reports.close()

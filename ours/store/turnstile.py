@@ -84,7 +84,7 @@ class Turnstile:
     def _alone(self) -> Iterator[None]:
         since = self._since or time.monotonic()
         if not self._threads.acquire(timeout=max(since + _PATIENCE - time.monotonic(), 0)):
-            raise Busy("The database can't be written just now: another program keeps the turn to write.")
+            raise Busy("The database can't be written just now: whoever has the turn to write keeps it.")
         self._since = time.monotonic()
         try:
             yield

@@ -35,7 +35,9 @@ class Connections:
 
 
 def _open_files() -> list[int]:
-    return [int(file.name) for file in _OPEN_FILES.iterdir()] if hasattr(socket, "TCP_INFO") else []
+    with suppress(OSError):  # to look takes a file, too
+        return [int(file.name) for file in _OPEN_FILES.iterdir()] if hasattr(socket, "TCP_INFO") else []
+    return []
 
 
 def _cut(file: int, port: int, seconds: float) -> bool:

@@ -1,14 +1,18 @@
 """What no ``except`` can stop is met in a child: it sets its plugin aside, and ends nobody else."""
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+
+from ours.registry.child import Child
 
 PLUGIN = """
 from ours.plugin import Destination, Request, hookimpl
@@ -113,6 +117,14 @@ def test_nobody_is_tried_apart_where_other_threads_may_hold_something_locked(
     notes = tmp_path / "tries"
     loading({"sound": f"{PLUGIN}\nopen({str(notes)!r}, 'a').write('once\\n')"}, *words)
     assert notes.read_text() == "once\n" * tries
+
+
+def test_a_trial_that_could_not_be_leaves_no_file_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last words of this process would find their place taken."""
+    monkeypatch.setattr(os, "fork", Mock(side_effect=BlockingIOError(11, "Resource temporarily unavailable")))
+    for _ in range(2):
+        with pytest.raises(BlockingIOError):
+            Child(Mock())
 
 
 def test_who_checks_such_a_plugin_is_told_so(tmp_path: Path) -> None:

@@ -509,6 +509,9 @@ def test_a_turn_sees_what_changed_of_a_destination_and_opens_no_other(
         queries.change(connection, first, backlog.breaker_columns(Breaker("half_open", 3, 0, None)))
     assert turn() == []
     assert [targets.breaker(one).state for one in (first, second)] == ["half_open", "closed"]
+    with place.store.write() as connection:  # as the standby has it that took over, and did not have the latest
+        queries.change(connection, second, {"mapping": "{}", "updated_at": clock.now_ms() + 1})
+    assert [turn(), turn()] == [[second], []]
     place.destinations.pause(first, actor="cli")
     assert turn() == []
     assert targets.get(first) is None

@@ -17,12 +17,13 @@ from ours.core.retry import TROUBLED
 from ours.errors import NotFound
 from ours.services import known
 from ours.services.overview import Filters, Overview, Row, Sieve, read_cursor
+from ours.services.overview.masks import Cover, Maskers
 from ours.services.replay import Filter
 from ours.services.visitors import finding
 from ours.store import binding
 from ours.store.queries import reading_events, reading_trouble
 from ours.store.queries.reading_events import Narrowed, page
-from ours.store.tables import attempts
+from ours.store.tables import attempts, destinations
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.plans import SCANS, SORTS, plans, statements
@@ -600,3 +601,19 @@ def test_what_is_not_there_is_not_found(overview: Overview, wrong: str) -> None:
     for ask in (overview.event, overview.event_json, overview.dispatch_json, overview.event_of):
         with pytest.raises(NotFound, match="retention has deleted it"):
             ask(wrong)
+
+
+def test_what_masks_credentials_is_made_anew_when_a_number_comes_again(place: Place, receiver: Receiver) -> None:
+    """As by a standby that took over and did not have the latest version."""
+    destination_id = place.webhook(receiver)
+    maskers = Maskers(place.registry, place.store.sealer)
+
+    def now() -> Cover:
+        with place.store.read() as connection:
+            return maskers.get(connection, destination_id)
+
+    before = now()
+    assert now() is before
+    with place.store.write() as connection:
+        connection.execute(sa.update(destinations).values(updated_at=destinations.c.updated_at + 1))
+    assert now() is not before

@@ -32,7 +32,7 @@ def test_one_thread_that_waits_in_vain_is_enough(
         with others.turn():
             assert not ours.comes(0.01)
             began = time.monotonic()
-            with pytest.raises(Busy, match="another program keeps the turn"), ours.turn():
+            with pytest.raises(Busy, match="whoever has the turn"), ours.turn():
                 pass
             first = time.monotonic() - began
             with pytest.raises(Busy), ours.turn():
@@ -40,6 +40,27 @@ def test_one_thread_that_waits_in_vain_is_enough(
             assert time.monotonic() - began - first < first
             assert ours.holder() == (os.getpid() if sys.platform == "linux" else None)
         assert any(ours.comes(1) for _ in range(10))
+
+
+def test_who_waits_for_a_thread_of_the_same_process_is_not_told_that_another_program_is_at_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "_PATIENCE", 0.1)
+    with closing(Turnstile(tmp_path)) as ours, ours.turn():
+        refused: list[str] = []
+
+        def ask() -> None:
+            try:
+                with ours.turn():
+                    pass
+            except Busy as error:
+                refused.append(str(error))
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        asking.join(60)
+    assert refused
+    assert "program" not in refused[0]
 
 
 def test_threads_that_take_turns_are_never_taken_for_ones_that_wait_in_vain(

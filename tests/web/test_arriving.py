@@ -20,7 +20,7 @@ from granian.http import HTTP1Settings
 
 from ours import processes
 from ours.errors import Busy
-from ours.web import arriving, later
+from ours.web import arriving, cutting, later
 from ours.web.arriving import MOST_WAITING, Arriving
 from ours.web.cutting import Connections
 
@@ -291,6 +291,15 @@ def test_looking_for_silent_connections_leaves_no_file_open(tmp_path: Path) -> N
         before = {*Path("/proc/self/fd").iterdir()}
         Connections(listener.getsockname()[1], 2, 0).cut_silent(0)
         assert {*Path("/proc/self/fd").iterdir()} == before
+
+
+def test_where_no_file_is_left_to_look_with_nothing_is_cut_and_nothing_falls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever watches would end the process with it: the one that has no file left."""
+    monkeypatch.setattr(cutting, "_OPEN_FILES", tmp_path / "nothing")
+    there = Connections(8000, 2, 0)
+    assert (there.full, there.cut_silent(0)) == (False, 0)
 
 
 def test_what_arrives_after_it_was_told_to_be_late_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:

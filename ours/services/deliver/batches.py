@@ -27,7 +27,7 @@ class Batches:
     """By destination and group. A destination whose settings changed begins anew: the old ones pack the old way."""
 
     def __init__(self) -> None:
-        self._bins: dict[tuple[int, int, str], _Bin] = {}
+        self._bins: dict[tuple[int, int, int, str], _Bin] = {}
 
     def __len__(self) -> int:
         return sum(len(bin_.tries) for bin_ in self._bins.values())
@@ -37,7 +37,7 @@ class Batches:
 
     def put(self, one: Try, batching: Batching) -> Iterator[Parcel]:
         """Let it wait with the others; the parcels that are full thereby."""
-        key = (one.target.id, one.target.version, one.group)
+        key = (*one.target.made_of, one.group)
         bin_ = self._bins.get(key)
         if bin_ and not bin_.has_room_for(one):
             yield Parcel(self._bins.pop(key).tries)

@@ -46,6 +46,7 @@ class Target:
 
     id: int
     version: int
+    updated_at: int
     plugin: Destination
     settings: Mapping[str, Any]
     mapping: Mapper
@@ -54,6 +55,11 @@ class Target:
     category: str = ""
     rules: tuple[Rule, ...] = ()
     shut: str | None = None
+
+    @cached_property
+    def made_of(self) -> tuple[int, int, int]:
+        """A row, and which state of it. A database that lost its latest data gives a version's number out twice."""
+        return self.id, self.version, self.updated_at
 
     @cached_property
     def sends_itself(self) -> bool:
@@ -107,7 +113,7 @@ class Targets:
         current, stale = dict[int, Target](), list[int]()
         for row in rows:
             target = known.get(row.id)
-            if target is not None and target.version == row.version and target.shut in _LASTS:
+            if target is not None and target.made_of == row[:3] and target.shut in _LASTS:
                 current[row.id] = target
             else:
                 stale.append(row.id)
@@ -117,7 +123,7 @@ class Targets:
         if stale or self.shut:
             self.shut = {one.id: one.shut for one in current.values() if one.shut}
         self._open = current
-        self._breakers = {row.id: breaker_of(row) for row in rows if row[2:] != _CALM}
+        self._breakers = {row.id: breaker_of(row) for row in rows if row[3:] != _CALM}
 
     def get(self, destination_id: int) -> Target | None:
         """None when it is not on, or its plugin is missing."""
@@ -164,10 +170,12 @@ class Targets:
             return _shut(row, plugin, fitted.reason)
         masker = Masker(secrets_of(fitted.settings))
         return Target(
-            row.id, row.version, plugin, fitted.settings, fitted.mapper, masker, limits.of_row(row), category,
-            self._rules,
+            row.id, row.version, row.updated_at, plugin, fitted.settings, fitted.mapper, masker, limits.of_row(row),
+            category, self._rules,
         )  # fmt: skip
 
 
 def _shut(row: Row[Any], plugin: Destination, reason: str) -> Target:
-    return Target(row.id, row.version, plugin, {}, _NOTHING, Masker([]), limits.of_row(row), shut=reason)
+    return Target(
+        row.id, row.version, row.updated_at, plugin, {}, _NOTHING, Masker([]), limits.of_row(row), shut=reason
+    )

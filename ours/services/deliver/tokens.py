@@ -54,10 +54,10 @@ class Tokens:
         if not one.target.fetches_token:
             return True
         known, target = self._known.get(one.target.id), one.target
-        if one.live and known and known.target.version == target.version and known.until > now:
+        if one.live and known and known.target.made_of == target.made_of and known.until > now:
             one.target, one.token = known.target, known.token
             return True
-        tag = f"token:{target.id}:{target.version}"
+        tag = f"token:{target.made_of}"
         if tag in self._waiting and one.live:
             self._waiting[tag].append(one)
             return False

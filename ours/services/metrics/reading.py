@@ -1,5 +1,6 @@
 """Reads the figures: what was counted, and the few minutes since; what is open now; what this process can see."""
 
+import math
 import shutil
 import threading
 import time
@@ -56,7 +57,7 @@ class Metrics:
         self._unavailable = unavailable
         self._lock = threading.Lock()
         self._reading: Future[list[Sample]] | None = None
-        self._last: tuple[float, list[Sample]] = 0.0, []
+        self._last: tuple[float, list[Sample]] = -math.inf, []
 
     def read(self) -> Sequence[Sample]:
         """All samples. What rows say is remembered for five seconds, or twenty times as long as it took to read it,

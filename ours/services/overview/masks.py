@@ -40,16 +40,16 @@ class Maskers:
     def __init__(self, registry: Registry, sealer: Sealer) -> None:
         self._registry = registry
         self._sealer = sealer
-        self._made: dict[int, tuple[int, Cover]] = {}
+        self._made: dict[int, tuple[tuple[int, int], Cover]] = {}
 
     def get(self, connection: Connection, destination_id: int) -> Cover:
         """:raises Unsealable: when its settings can't be opened: nobody knows what is to be masked."""
         row = destinations.one(connection, destination_id)
         if row is None:
             return NOTHING
-        known = self._made.get(destination_id)
-        if known is None or known[0] != row.version:
-            known = self._made[destination_id] = (row.version, Cover(self._secrets(row), whole=self._whole(row.slug)))
+        known, state = self._made.get(destination_id), (row.version, row.updated_at)
+        if known is None or known[0] != state:
+            known = self._made[destination_id] = (state, Cover(self._secrets(row), whole=self._whole(row.slug)))
         return known[1]
 
     def _whole(self, slug: str) -> bool:

@@ -105,7 +105,7 @@ def side(
     gate = routing.Gate(destination_id, "on", plugin_present=True, allowed=frozenset(allowed),
                         sources=frozenset(config.sources) or None, category=category)  # fmt: skip
     mapper, masker = mapper_of(plugin, category, config.mapping, config.cases), Masker([*secrets_of(settings), *hidden])
-    return Side(gate, Target(destination_id, 0, plugin, settings, mapper, masker, Limits()), rules)
+    return Side(gate, Target(destination_id, 0, 0, plugin, settings, mapper, masker, Limits()), rules)
 
 
 def _shown(request: PreparedRequest, masker: Masker) -> dict[str, Any]:

@@ -17,8 +17,8 @@ _IS_ON = destinations.c.status == "on"
 _WHOLE = Prepared(select(destinations))
 _STANDING = Prepared(
     select(
-        destinations.c.id, destinations.c.version, destinations.c.breaker, destinations.c.breaker_failures,
-        destinations.c.breaker_refusals, destinations.c.breaker_until,
+        destinations.c.id, destinations.c.version, destinations.c.updated_at, destinations.c.breaker,
+        destinations.c.breaker_failures, destinations.c.breaker_refusals, destinations.c.breaker_until,
     )
     .where(_IS_ON)
     .order_by(destinations.c.id)
@@ -56,7 +56,7 @@ def allow_lists(connection: Connection) -> dict[int, set[str]]:
 
 
 def standing(connection: Connection) -> Sequence[Any]:
-    """Of those that deliver, by id: the version, and the columns of the breaker."""
+    """Of those that deliver, by id: the version and its moment, and the columns of the breaker."""
     return _STANDING.all(connection)
 
 
