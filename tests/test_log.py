@@ -19,6 +19,7 @@ from tests.fulldisk import FullDisk
 def as_it_was() -> Iterator[None]:
     root, ours = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    logging.captureWarnings(capture=False)  # whoever asked for it before, pytest took it away again
     yield
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from destinations.webhook import Webhook
 from ours.plugin.testing import DestinationContract
+from ours.plugin.testing.reaching import reached
 from ours.registry import load_at
 
 _PLUGIN = """
@@ -142,3 +144,8 @@ def test_what_a_plugin_keeps_of_a_delivery_is_told_with_its_place(
 ])  # fmt: skip
 def test_what_is_kept_of_no_delivery_or_by_somebody_else_is_fine(top: str, build: str, kept: Kept) -> None:
     assert kept(top, "", build) == ""
+
+
+def test_what_is_walked_is_the_same_each_time() -> None:
+    """A place that is made for the walk alone has the number of another that is gone, and is counted now and then."""
+    assert [place for place, thing in reached(Webhook()) if thing == (None, None)] == []

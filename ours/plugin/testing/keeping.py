@@ -19,6 +19,9 @@ from ours.plugin.types import Delivery
 
 _MANY = 8
 _MARK, _ID = "of-somebody-before", "9e3779b97f4a7c15"
+_MARKS: dict[Any, tuple[Any, ...]] = {str: (_MARK, _ID)} | dict.fromkeys(
+    (bytes, bytearray), (_MARK.encode(), _ID.encode())
+)
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 _HINT = "It is there as long as the process, and may leave with the next event: keep nothing from one call to the next."
 
@@ -79,8 +82,11 @@ def _told(value: Any, number: int) -> Any:
 
 
 def _is_marked(thing: Any) -> bool:
-    text = repr(thing) if issubclass(type(thing), str | bytes | bytearray) else ""
-    return _MARK in text or _ID in text
+    """Asked of the kind, not of the thing, which may be anything."""
+    for kind, marks in _MARKS.items():
+        if issubclass(type(thing), kind):
+            return any(kind.__contains__(thing, mark) for mark in marks)
+    return False
 
 
 def _sizes(plugin: Destination) -> Counter[str]:

@@ -4,10 +4,10 @@ import contextvars
 import functools
 import gc
 import logging
+import os
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from types import CodeType, FunctionType, GeneratorType, ModuleType
 from typing import Any
 
@@ -39,7 +39,8 @@ def _own_modules(kind: type[Destination]) -> dict[str, ModuleType]:
     """The plugin's own, and its neighbours where it is a package."""
     home, known = home_of(kind.__module__), tuple(sys.modules.items())
     files = [(name, module, getattr(module, "__file__", None)) for name, module in known]
-    near = {name: module for name, module, file in files if home and file and home in Path(file).parents}
+    within = f"{home}{os.sep}"
+    near = {name: module for name, module, file in files if home and str(file).startswith(within)}
     own = {name: module for name, module in known if name == kind.__module__}
     return near | own
 
@@ -76,6 +77,6 @@ def _in_own(name: str, thing: Any) -> Iterator[Place]:
         return
     yield from ((f"{name}.{attribute}", value) for attribute, value in tuple(vars(thing).items()))
     if isinstance(thing, FunctionType):
-        yield f"a default of {name}", (thing.__defaults__, thing.__kwdefaults__)
+        yield from ((f"a default of {name}", one) for one in (thing.__defaults__, thing.__kwdefaults__))
         for variable, cell in zip(thing.__code__.co_freevars, thing.__closure__ or (), strict=True):
             yield f"{variable}, around {name}", cell
