@@ -57,11 +57,12 @@ def load_settings(plugin: Destination | type[Destination], raw: Mapping[str, Any
 
     :raises marshmallow.ValidationError: naming every wrong setting.
     """
-    structured = {one.name for one in describe_settings(plugin) if one.kind == "json"}
+    schema = _schema(plugin.Settings)
+    structured = {field.data_key or name for name, field in schema.load_fields.items() if _kind_of(field) == "json"}
     given = {
         name: _parsed(value) if name in structured else _trimmed(value) for name, value in raw.items() if value != ""
     }
-    values: dict[str, Any] = _schema(plugin.Settings).load(given)
+    values: dict[str, Any] = schema.load(given)
     return values
 
 
@@ -100,9 +101,14 @@ def _schema(kind: type[Schema]) -> Schema:
     return kind()
 
 
+def _kind_of(field: fields.Field[Any]) -> Kind | None:
+    """None: a text, or one of several."""
+    return next((kind for known, kind in _KINDS if isinstance(field, known)), None)
+
+
 def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:
     choices = next((tuple(check.choices) for check in field.validators if isinstance(check, validate.OneOf)), ())
-    kind: Kind = next((kind for known, kind in _KINDS if isinstance(field, known)), "choice" if choices else "text")
+    kind = _kind_of(field) or ("choice" if choices else "text")
     known_default = field.load_default is not missing and not callable(field.load_default)
     return SettingInfo(
         name=field.data_key or name,

@@ -12,6 +12,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import accumulate, takewhile
 
 from sqlalchemy import Connection
@@ -74,9 +75,12 @@ class Retention:
             return not mine or self._take_turns(time.monotonic() + seconds)
 
     def _take_turns(self, ends: float) -> bool:
+        settings = self._settings
+        plain = {"volumes": settings.keep_audit_days, "refusals": settings.keep_attempts_days,
+                 "audit": settings.keep_audit_days}  # fmt: skip
         duties: deque[Duty] = deque(
-            [self._expire_held, self._attempts, self._test_events, self._live_events, self._orphans, self._volumes,
-             self._refusals, self._audit]
+            [self._expire_held, self._attempts, self._test_events, self._live_events, self._orphans,
+             *(partial(self._oldest, what, days) for what, days in plain.items())]
         )  # fmt: skip
         now = clock.now_ms()
         self._look(now)
@@ -173,17 +177,10 @@ class Retention:
         self._at_orphan[table] = named[-1] if more else None
         return more
 
-    def _volumes(self, now: int) -> bool:
-        with self._chunk("volumes") as (connection, most):
-            return queries.delete_volumes(connection, _before(now, self._settings.keep_audit_days), most) >= most
-
-    def _refusals(self, now: int) -> bool:
-        with self._chunk("refusals") as (connection, most):
-            return queries.delete_refusals(connection, _before(now, self._settings.keep_attempts_days), most) >= most
-
-    def _audit(self, now: int) -> bool:
-        with self._chunk("audit") as (connection, most):
-            return queries.delete_audit(connection, _before(now, self._settings.keep_audit_days), most) >= most
+    def _oldest(self, what: str, days: int, now: int) -> bool:
+        """Of a table on which nothing hangs."""
+        with self._chunk(what) as (connection, most):
+            return queries.delete_oldest(connection, what, _before(now, days), most) >= most
 
     @contextmanager
     def _chunk(self, what: str, count: int = MOST) -> Iterator[tuple[Connection, int]]:

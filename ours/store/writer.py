@@ -174,7 +174,8 @@ class Writer:
             for one in refused:
                 tally[volumes.Cell(one.at - one.at % clock.MINUTE, one.source_id, one.mode, "rejected")] += one.count
             volumes.add(connection, tally)
-            refusals.add(connection, refused)
+            if refused:
+                refusals.add(connection, refused)
             self._note_use(connection, {entry.key_id for entry in batch if entry.key_id}, now)
         results = iter(written)
         return [[next(results) for _ in entry.rows] for entry in batch]

@@ -26,6 +26,7 @@ from ours.store.tables.dispatches import HELD
 from ours.store.tables.events import TEST
 
 _a, _d, _e = attempts.c, dispatches.c, events.c
+_MOMENTS: dict[str, Column[int]] = {"volumes": volumes.c.minute, "refusals": refusals.c.hour, "audit": audit.c.at}
 _DELETE_ATTEMPT = "DELETE FROM attempts WHERE dispatch_id = {} AND number = {}"
 _ONE: Label[int] = literal_column("1").label("count")
 _ROUTED = Prepared(select(_e.id, _e.mode, _e.kind, _e.refused, _e.owed, _ONE))
@@ -131,20 +132,9 @@ def expire_held(connection: Connection, before: int, now: int, limit: int) -> in
     return connection.execute(query.values(state="stopped", reason="expired", updated_at=now)).rowcount
 
 
-def delete_volumes(connection: Connection, before: int, limit: int) -> int:
-    return _delete_oldest(connection, volumes.c.minute, before, limit)
-
-
-def delete_refusals(connection: Connection, before: int, limit: int) -> int:
-    return _delete_oldest(connection, refusals.c.hour, before, limit)
-
-
-def delete_audit(connection: Connection, before: int, limit: int) -> int:
-    return _delete_oldest(connection, audit.c.at, before, limit)
-
-
-def _delete_oldest(connection: Connection, moment: Column[int], before: int, limit: int) -> int:
-    """About ``limit`` rows, the oldest first: those of one moment go together."""
+def delete_oldest(connection: Connection, what: str, before: int, limit: int) -> int:
+    """About ``limit`` rows of volumes, refusals or audit, the oldest first: those of one moment go together."""
+    moment = _MOMENTS[what]
     oldest = select(moment).where(moment < before).order_by(moment).limit(limit).subquery()
     upto = select(func.max(oldest.c[0])).scalar_subquery()
     return connection.execute(delete(moment.table).where(moment <= upto)).rowcount
