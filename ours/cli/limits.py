@@ -15,7 +15,8 @@ OPTIONS = ("max_in_flight", "rate_limit", "retry_schedule", "drain_rate")
 _CLEAR = "none"
 
 limit_options = options(
-    click.option("--max-in-flight", metavar="N", help="Tries under way at once, over all workers; none: 64."),
+    click.option("--max-in-flight", metavar="N",
+                 help="Tries under way at once, over all workers; none: 64, of each worker if it answers at once."),
     click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
     click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
                  help="The longest wait after each failed try; none: the usual ten, 29 hours at most."),

@@ -36,10 +36,23 @@ class Wal:
         self._seen = 0
         self._beside = ThreadPoolExecutor(1, "flush")
         self._begun: Future[None] | None = None
+        self._at_work = threading.Event()
 
     def begin_flush(self) -> None:
-        """Flush what was committed while the caller goes on. ``flushed`` waits for it."""
-        self._begun = self._beside.submit(self.flush)
+        """Flush what was committed while the caller goes on. ``flushed`` waits for it.
+
+        The caller goes on when the disk is at work: Python lets another thread go on only after five milliseconds, or
+        when this one waits for something, which the caller may not do before it waits for the disk.
+        """
+        self._at_work.clear()
+        self._begun = self._beside.submit(self._flush_beside)
+        self._at_work.wait()
+
+    def _flush_beside(self) -> None:
+        try:
+            self.flush()
+        finally:
+            self._at_work.set()
 
     def flushed(self) -> None:
         """Return when what was committed before the last ``begin_flush`` is on disk, at once if there was none.
@@ -161,7 +174,9 @@ class Wal:
 
     def _try_to_flush(self) -> bool:
         try:
-            _sync(self._opened("-wal").fileno())
+            log = self._opened("-wal").fileno()
+            self._at_work.set()
+            _sync(log)
         except OSError:
             return False
         return True

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Sequence
 from functools import partial
+from time import monotonic
 
 from requests import Request
 
@@ -14,6 +15,9 @@ from ours.services.deliver.targets import Target
 from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
 from ours.transport import Bell, Transport
+
+_LONGEST_WAIT = 0.25
+"""Seconds. What was claimed ahead waits for so long, while nothing lands for which it would be its turn."""
 
 
 class Carrier:
@@ -27,6 +31,7 @@ class Carrier:
         self._flying_to: Counter[int] = Counter()
         self._leaving: list[Parcel] = []
         self._queues: dict[int, deque[Parcel]] = {}
+        self._moved: dict[int, float] = {}
 
     @property
     def flying(self) -> int:
@@ -37,13 +42,18 @@ class Carrier:
     def waits(self) -> bool:
         return any(self._queues.values())
 
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether anything waits that was claimed ahead."""
+        return bool(self._ahead())
+
     def has_any_of(self, destination_id: int) -> bool:
         return self._flying_to[destination_id] > 0 or bool(self._queues.get(destination_id))
 
     def take(self, parcels: Sequence[Parcel]) -> None:
         for parcel in parcels:
             if self._flying_to[parcel.target.id] >= parcel.target.most_requests:
-                self._queues.setdefault(parcel.target.id, deque()).append(parcel)
+                self._have_wait(parcel)
             else:
                 self._begin(parcel)
 
@@ -78,6 +88,12 @@ class Carrier:
         queue = self._queues.get(target.id)
         while queue and self._flying_to[target.id] < target.most_requests:
             self._begin(queue.popleft())
+            self._moved[target.id] = monotonic()
+
+    def stranded(self) -> list[Try]:
+        """Let nothing wait any more that was claimed ahead and for which nothing landed for a while; what did."""
+        late = [one for one in self._ahead() if monotonic() - self._moved[one] > _LONGEST_WAIT]
+        return [one for destination_id in late for one in self.take_back(destination_id)]
 
     def take_back(self, destination_id: int) -> list[Try]:
         """Let nothing of that destination wait any more; what did."""
@@ -101,6 +117,15 @@ class Carrier:
         self._transport.close()
         self._sink.close()
         self._pool.close()
+
+    def _ahead(self) -> list[int]:
+        return [one for one, queue in self._queues.items() if queue and queue[0].target.may_run_ahead]
+
+    def _have_wait(self, parcel: Parcel) -> None:
+        queue = self._queues.setdefault(parcel.target.id, deque())
+        if not queue:
+            self._moved[parcel.target.id] = monotonic()
+        queue.append(parcel)
 
     def _begin(self, parcel: Parcel) -> None:
         self._flying[parcel.tag] = parcel

@@ -117,6 +117,7 @@ class Deliver:
     def _end_of_shift(self) -> None:
         """Claim nothing more, wait a little for what is under way, and call the rest what it is: unknown."""
         self._wait_for_disk()
+        self._outbox.withdraw()
         patience = time.monotonic() + _LAST_WAIT
         while self._outbox.on_their_way and time.monotonic() < patience:
             self._outbox.collect(0.1)
@@ -129,6 +130,7 @@ class Deliver:
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
         finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
         held = self._held
+        self._room.note(finished)
         needed = bool(finished or unsent or held or renew)
         wanted = self._wanted(now) if claim and not needed else {}
         if not (needed or wanted):

@@ -21,6 +21,9 @@ from ours.transport import Bell, Transport
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_NEXT_ANSWER, _GATHERING = 0.005, 0.05
+"""Seconds. Where more waits to be sent, an answer that comes within the first saves a look at the database; that looks
+for what others wait for, too, so it is put off no longer than for the second."""
 
 
 class Outbox:
@@ -97,6 +100,7 @@ class Outbox:
         batches that are due."""
         self._barred.begin_round()
         self._unpacked.clear()
+        self._hand_back(self._carrier.stranded())
         unheard, self._unheard = self._unheard, []
         self._hear(unheard)
         unmade, self._unmade = self._unmade, []
@@ -108,10 +112,11 @@ class Outbox:
                 self._conclude(parcel, reading.sent(parcel, done.said))
                 self._carrier.begin_next(parcel.target)
         patience = 0 if self.finished else timeout
+        ends = perf_counter() + _GATHERING
         while answers := self._carrier.answers(patience, None if self.finished else bell):
             self._hear(answers)
             self._carrier.leave()
-            patience = 0
+            patience = _NEXT_ANSWER if self._carrier.runs_ahead and perf_counter() < ends else 0
         self._go_on_with_tokens()
 
     def _go_on_with_tokens(self) -> None:
@@ -250,6 +255,8 @@ class Outbox:
         self._let_go(over)
         if any(one.rests for one in written):
             self.let_rest(parcel.target.id)
+        elif parcel.target.may_run_ahead and any(one.tells_of_failure for one in written):
+            self._hand_back(self._carrier.take_back(parcel.target.id))
         if len(over) < len(written):
             self._go_on(parcel, list(zip(parcel.tries, outcomes, strict=True)))
 

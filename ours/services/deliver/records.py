@@ -17,6 +17,7 @@ from ours.store.queries.dispatches import NewAttempt, Settled
 _NAMES = {Delivered: "delivered", Duplicate: "duplicate", Skipped: "skipped", Rejected: "rejected", Retry: "retry",
           Unauthorized: "retry", Split: "retry", Unknown: "unknown"}  # fmt: skip
 
+_WELL = (None, "worked")
 _OUTAGE, _TOO_FAST = 500, 429
 """From the one status on, and with the other, the destination says that it is not well just now."""
 Seal = Callable[[dict[str, Any], str], bytes]
@@ -34,6 +35,11 @@ class Finished(NamedTuple):
     destination_id: int
     verdict: Verdict | None = None
     rests: float | None = None
+
+    @property
+    def tells_of_failure(self) -> bool:
+        """Whether its destination, or its plugin, is not well."""
+        return self.verdict not in _WELL
 
 
 def write_up(

@@ -1,11 +1,13 @@
 """How many dispatches of which destination may begin: fair among destinations, within each one's cap and rate."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
 from ours.core.pacing import Bucket, share_out
+from ours.services.deliver.records import Finished
 from ours.services.deliver.targets import Target, Targets
 from ours.store.queries import destinations, dispatches
 from ours.store.queries.dispatches import Claimed
@@ -16,6 +18,7 @@ _ALWAYS = 4
 # Dispatches that travel in batches have a room of their own, or one batch would fill the other's.
 _MOST_IN_BATCHES = 4096
 _ALWAYS_IN_BATCHES = 100
+_AHEAD = 4
 _LOCKED_WAIT = 5
 _LONGEST_WAIT = 1_000
 
@@ -38,7 +41,16 @@ class Room:
         self._targets = targets
         self._resting: dict[int, int] = {}
         self._turn = 0
+        self._ended: Mapping[int, int] = {}
         self.idle = self.throttled = False
+
+    def note(self, finished: Sequence[Finished]) -> None:
+        """What ended since the last look. Of a destination that answers as fast as we hear it, more may be in hand than
+        is under way, so that a look at the database serves more deliveries."""
+        ended = Counter(one.destination_id for one in finished)
+        for destination_id in {one.destination_id for one in finished if one.tells_of_failure}:
+            del ended[destination_id]
+        self._ended = ended
 
     def wanted(self, connection: Connection, now: int, busy: Mapping[int, int]) -> dict[int, int]:
         """How many to claim of which destination; ``busy`` says how many of each this worker has under way.
@@ -54,7 +66,7 @@ class Room:
         for destination_id in with_work:
             target = self._targets.get(destination_id)
             if target and not self._rests(destination_id, now):
-                wants[target.batches][destination_id] = max(_most(target) - busy.get(destination_id, 0), 0)
+                wants[target.batches][destination_id] = max(self._most(target) - busy.get(destination_id, 0), 0)
         self._turn += 1
         return self._shared(wants[False], busy, _MOST, _ALWAYS, batches=False) | self._shared(
             wants[True], busy, _MOST_IN_BATCHES, _ALWAYS_IN_BATCHES, batches=True
@@ -82,12 +94,12 @@ class Room:
     def _claim(self, connection: Connection, target: Target, most: int, lease: Lease) -> list[Claimed]:
         limits = target.limits
         if not (limits.capped or limits.rate_limit or self._targets.breaker(target.id).state != "closed"):
-            return _take(connection, target.id, most, _cap(target), lease)
+            return _take(connection, target.id, most, self._cap(target), lease)
         row = destinations.locked(connection, target.id, skip=True)
         if row is None:
             self._resting[target.id] = lease.now + _LOCKED_WAIT
             return []
-        cap = 1 if row.breaker == "half_open" else _cap(target)
+        cap = 1 if row.breaker == "half_open" else self._cap(target)
         if not limits.rate_limit:
             return _take(connection, target.id, most, cap, lease)
         bucket = _bucket(row, limits.rate_limit, lease.now)
@@ -97,6 +109,24 @@ class Room:
         if not left.whole:
             self._resting[target.id] = lease.now + min(left.wait, _LONGEST_WAIT)
         return claimed
+
+    def _most(self, target: Target) -> int:
+        most = self._cap(target)
+        if batching := target.plugin.batching:
+            requests = _MOST_PER_POOL if target.sends_itself else target.limits.max_in_flight
+            return min(most, requests * batching.max_items, max(batching.max_items, _MOST_IN_BATCHES // 2))
+        return min(most, _MOST_PER_POOL) if target.sends_itself else most
+
+    def _cap(self, target: Target) -> int:
+        """How many dispatches may be in hand. Where they travel in batches, the limit is about requests."""
+        requests = target.limits.max_in_flight
+        if batching := target.plugin.batching:
+            return requests * batching.max_items
+        return requests * _AHEAD if target.may_run_ahead and self._is_brisk(target) else requests
+
+    def _is_brisk(self, target: Target) -> bool:
+        calm = self._targets.breaker(target.id).state == "closed"
+        return calm and 2 * self._ended.get(target.id, 0) >= target.most_requests
 
     def _rests(self, destination_id: int, now: int) -> bool:
         """Whether it has no tokens, or another worker was at it a moment ago. A clock set back ends the rest."""
@@ -114,20 +144,6 @@ def _take(connection: Connection, destination_id: int, most: int, cap: int, leas
     return dispatches.claim(
         connection, destination_id, room, holder=lease.holder, now=lease.now, until=lease.until
     )  # fmt: skip
-
-
-def _most(target: Target) -> int:
-    most = _cap(target)
-    if batching := target.plugin.batching:
-        requests = _MOST_PER_POOL if target.sends_itself else target.limits.max_in_flight
-        return min(most, requests * batching.max_items, max(batching.max_items, _MOST_IN_BATCHES // 2))
-    return min(most, _MOST_PER_POOL) if target.sends_itself else most
-
-
-def _cap(target: Target) -> int:
-    """How many dispatches may be in hand. Where they travel in batches, the limit is about requests."""
-    batching = target.plugin.batching
-    return target.limits.max_in_flight * (batching.max_items if batching else 1)
 
 
 def _bucket(row: Any, rate: float, now: int) -> Bucket:

@@ -71,6 +71,14 @@ class Target:
         return min(self.limits.max_in_flight, THREADS) if self.sends_itself else self.limits.max_in_flight
 
     @cached_property
+    def may_run_ahead(self) -> bool:
+        """Whether more of it may be in hand than is under way: where nothing but the default limits how many, and where
+        what a worker had in hand when it died may be sent again.
+        """
+        limited = self.limits.capped or self.limits.rate_limit is not None
+        return self.plugin.dedupes and not (limited or self.batches or self.fetches_token or self.sends_itself)
+
+    @cached_property
     def fetches_token(self) -> bool:
         return type(self.plugin).token_request is not Destination.token_request
 
