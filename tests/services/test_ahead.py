@@ -1,6 +1,7 @@
 """Where a destination answers at once, a worker has more of its dispatches in hand than are under way."""
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -20,14 +21,21 @@ from tests.services.scripted import route_all
 MANY = 6 * IN_FLIGHT
 
 
+@pytest.fixture
+def patience() -> float:
+    """Seconds in which an answer comes, if any does."""
+    return 20
+
+
 @pytest.fixture(autouse=True)
-def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All that is under way is heard in one go, however busy the machine is."""
+def _patient(patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that is under way is heard in one go, and counts as quick, however busy the machine is."""
+    monkeypatch.setattr("ours.services.deliver.room._MOMENT", 60)
     wait = Transport.wait
 
     def patient(self: Transport, timeout: float, bell: Bell | None = None) -> list[Answer]:
         heard = list[Answer]()
-        while self.in_flight and (answers := wait(self, 0.7)):
+        while self.in_flight and (answers := wait(self, patience)):
             heard += answers
         return heard
 
@@ -92,6 +100,16 @@ def test_what_somebody_limited_is_kept_to(
     assert max(seen) <= IN_FLIGHT
 
 
+def test_what_does_not_answer_that_fast_is_not_taken_ahead(
+    place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.services.deliver.room._MOMENT", 0.000_001)
+    owe(place, receiver)
+    place.deliver.drain(threading.Event(), 30)
+    assert place.states() == {"delivered": MANY}
+    assert max(seen) <= IN_FLIGHT
+
+
 def test_what_may_not_be_sent_twice_is_not_taken_ahead(
     place: Place, receiver: Receiver, webhook: Destination, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,30 +129,35 @@ def test_what_was_taken_ahead_is_not_sent_to_a_destination_that_begins_to_fail(
     owe(place, receiver)
     place.deliver.drain(threading.Event(), 30)
     assert max(seen) > 2 * IN_FLIGHT
-    assert len(receiver.requests) == 2 * IN_FLIGHT
-    assert tried(place) == len(receiver.requests)
-    assert place.states() == {"delivered": IN_FLIGHT, "retrying": IN_FLIGHT, "pending": MANY - 2 * IN_FLIGHT}
+    sent = len(receiver.requests)
+    assert sent <= 3 * IN_FLIGHT  # on a busy machine a lot may go in two parts
+    assert tried(place) == sent
+    assert place.states() == {"delivered": IN_FLIGHT, "retrying": sent - IN_FLIGHT, "pending": MANY - sent}
     assert place.difference() == 0
 
 
+@pytest.mark.parametrize("patience", [0.7])
 def test_what_was_taken_ahead_is_handed_back_when_no_answer_comes_any_more(
     place: Place, receiver: Receiver, seen: list[int]
 ) -> None:
     receiver.answer(times=IN_FLIGHT)
     receiver.answer(hang=True)
     owe(place, receiver)
-    place.deliver.drain(threading.Event(), 3)
+    ends = time.monotonic() + 15  # those that hang do so for longer
+    while place.states().get("pending") != MANY - 2 * IN_FLIGHT and time.monotonic() < ends:
+        place.deliver.drain(threading.Event(), 0.5)
     assert max(seen) > 2 * IN_FLIGHT
     assert place.states() == {"delivered": IN_FLIGHT, "sending": IN_FLIGHT, "pending": MANY - 2 * IN_FLIGHT}
     assert tried(place) == len(receiver.requests) == 2 * IN_FLIGHT
 
 
+@pytest.mark.parametrize("patience", [0.5])
 def test_a_worker_that_is_to_end_hands_back_what_it_took_ahead(
     place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_WAIT", 60)
     receiver.answer(times=IN_FLIGHT)
-    receiver.answer(delay=1)
+    receiver.answer(delay=2)
     owe(place, receiver)
     stop = threading.Event()
     watcher = threading.Thread(target=lambda: receiver.wait_for(IN_FLIGHT + 1, 20) and stop.set())

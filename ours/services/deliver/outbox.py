@@ -21,7 +21,7 @@ from ours.transport import Bell, Transport
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_NEXT_ANSWER, _GATHERING = 0.005, 0.05
+_NEXT_ANSWER, _GATHERING = 0.005, 0.03
 """Seconds. Where more waits to be sent, an answer that comes within the first saves a look at the database; that looks
 for what others wait for, too, so it is put off no longer than for the second."""
 

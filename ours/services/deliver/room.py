@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from time import monotonic
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -18,7 +19,8 @@ _ALWAYS = 4
 # Dispatches that travel in batches have a room of their own, or one batch would fill the other's.
 _MOST_IN_BATCHES = 4096
 _ALWAYS_IN_BATCHES = 100
-_AHEAD = 4
+_MOMENT = 0.03
+_MOST_AHEAD = 4
 _LOCKED_WAIT = 5
 _LONGEST_WAIT = 1_000
 
@@ -41,16 +43,17 @@ class Room:
         self._targets = targets
         self._resting: dict[int, int] = {}
         self._turn = 0
-        self._ended: Mapping[int, int] = {}
+        self._looked = monotonic()
+        self._pace: Mapping[int, float] = {}
         self.idle = self.throttled = False
 
     def note(self, finished: Sequence[Finished]) -> None:
-        """What ended since the last look. Of a destination that answers as fast as we hear it, more may be in hand than
-        is under way, so that a look at the database serves more deliveries."""
+        """What ended since the last look: how fast destinations answer that are well."""
         ended = Counter(one.destination_id for one in finished)
         for destination_id in {one.destination_id for one in finished if one.tells_of_failure}:
             del ended[destination_id]
-        self._ended = ended
+        before, self._looked = self._looked, monotonic()
+        self._pace = {one: count / (self._looked - before) for one, count in ended.items()}
 
     def wanted(self, connection: Connection, now: int, busy: Mapping[int, int]) -> dict[int, int]:
         """How many to claim of which destination; ``busy`` says how many of each this worker has under way.
@@ -122,11 +125,13 @@ class Room:
         requests = target.limits.max_in_flight
         if batching := target.plugin.batching:
             return requests * batching.max_items
-        return requests * _AHEAD if target.may_run_ahead and self._is_brisk(target) else requests
+        return max(requests, min(self._ahead(target), _MOST_AHEAD * requests))
 
-    def _is_brisk(self, target: Target) -> bool:
-        calm = self._targets.breaker(target.id).state == "closed"
-        return calm and 2 * self._ended.get(target.id, 0) >= target.most_requests
+    def _ahead(self, target: Target) -> int:
+        """How many it answers in a moment: with so many in hand, a look at the database serves more deliveries."""
+        if not target.may_run_ahead or self._targets.breaker(target.id).state != "closed":
+            return 0
+        return int(self._pace.get(target.id, 0) * _MOMENT)
 
     def _rests(self, destination_id: int, now: int) -> bool:
         """Whether it has no tokens, or another worker was at it a moment ago. A clock set back ends the rest."""
