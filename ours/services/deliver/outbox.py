@@ -164,12 +164,14 @@ class Outbox:
     def _send(self, parcels: Sequence[Parcel]) -> None:
         """They leave when ``collect`` is called next."""
         now = clock.now_ms()
-        fresh = [one if now - one.tries[0].started_at <= _MOMENT else self._still(one) for one in parcels]
-        self._carrier.take([one for one in fresh if one and self._has_request(one)])
+        late = [one for parcel in parcels if now - parcel.tries[0].started_at > _MOMENT for one in parcel.tries]
+        if late:
+            said = self._again(late)
+            parcels = [left for parcel in parcels if (left := self._left_of(parcel, said))]
+        self._carrier.take([one for one in parcels if self._has_request(one)])
 
-    def _still(self, parcel: Parcel) -> Parcel | None:
+    def _left_of(self, parcel: Parcel, said: Said) -> Parcel | None:
         """What of a parcel may leave, though some time went by since that was asked."""
-        said = self._again(parcel.tries)
         refused = [one for one in parcel.tries if one.id in said.refused]
         if refused:
             self._conclude(Parcel(refused), [said.refused[one.id] for one in refused])
