@@ -309,3 +309,30 @@ def test_a_beginning_shows_no_half_of_a_secret(most: int, parts: list[str]) -> N
     shown = masker.beginning(text, most)
     assert len(shown) <= most
     assert masker.text(text).startswith(shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("jane＠canary.example", "j•••@c•••.example"),
+        ("to jane﹫canary.example.", "to j•••@c•••.example."),
+        ("amFuZUBjYW5hcnkuZXhhbXBsZQ==", "•••"),
+        ("https://x.example/?u=amFuZUBjYW5hcnkuZXhhbXBsZQ%3D%3D&page=2", "https://x.example/?u=•••&page=2"),
+        ("https://x.example/u/amFuZUBjYW5hcnkuZXhhbXBsZQ/edit", "https://x.example/u/•••/edit"),
+        ("https://x.example/#d=eyJlbWFpbCI6ImphbmVAY2FuYXJ5LmV4YW1wbGUifQ", "https://x.example/#d=•••"),
+        ("ewogImUiOiAiamFuZUBjYW5hcnkuZXhhbXBsZSIKfQ==", "•••"),  # JSON over several lines
+    ],
+)
+def test_an_email_with_another_at_sign_or_in_base64_is_seen(text: str, shown: str) -> None:
+    assert mask_value("note", text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "react＠18.2.0", "aGVsbG8gd29ybGQgYWdhaW4=", "understandings", "IwAR0_gclid-abcdefghijklmnopqrstuvwxyz",
+        "01a22536-19ae-756f-b0c6-19c4456f883e", "cGF5bG9hZEAx",
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_base64_or_an_address_stays(text: str) -> None:
+    assert mask_value("note", text) == text

@@ -156,6 +156,7 @@ def test_a_worker_that_is_to_end_hands_back_what_it_took_ahead(
     place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_WAIT", 60)
+    monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_QUEUE", 60)
     receiver.answer(times=IN_FLIGHT)
     receiver.answer(delay=2)
     owe(place, receiver)
@@ -167,3 +168,17 @@ def test_a_worker_that_is_to_end_hands_back_what_it_took_ahead(
     assert max(seen) > 2 * IN_FLIGHT
     assert tried(place) == len(receiver.requests) == 2 * IN_FLIGHT
     assert place.states() == {"delivered": 2 * IN_FLIGHT, "pending": MANY - 2 * IN_FLIGHT}
+
+
+def test_what_was_taken_ahead_is_handed_back_when_its_turn_does_not_come_soon(
+    place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often something lands: its rules are not asked again."""
+    monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_WAIT", 60)
+    monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_QUEUE", 0.1)
+    receiver.answer(times=IN_FLIGHT)
+    receiver.answer(hang=True)
+    owe(place, receiver)
+    place.deliver.drain(threading.Event(), 3)
+    assert max(seen) > 2 * IN_FLIGHT
+    assert place.states() == {"delivered": IN_FLIGHT, "sending": IN_FLIGHT, "pending": MANY - 2 * IN_FLIGHT}

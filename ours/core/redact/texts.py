@@ -4,14 +4,18 @@ Every pattern begins where a word does, so that a long text is looked through on
 """
 
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from urllib.parse import unquote, unquote_plus
 
 from ours.core.redact.secrets import MASK, mask_url
 
 HIDDEN = "•••"
-_APART = r"\s@<>()\[\]{},;:\"/\\?=&#|•"
-_ONE = rf"[^{_APART}]++@(?>[\w-]+(?:\.[\w-]+)*)"
+_AT = "@\uff20\ufe6b"
+"""Also as wide and as small as the letters of other scripts are."""
+_PLAIN = dict.fromkeys(map(ord, _AT), "@")
+_APART = rf"\s{_AT}<>()\[\]{{}},;:\"/\\?=&#|•"
+_ONE = rf"[^{_APART}]++[{_AT}](?>[\w-]+(?:\.[\w-]+)*)"
 _EMAIL, _EMAILS = re.compile(_ONE), re.compile(rf"(?<![^{_APART}])(?:{_ONE})+")  # several with nothing that parts them
 _GAP = r"[ ().\-/]"
 _PHONE = re.compile(
@@ -22,6 +26,8 @@ _PHONE = re.compile(
     r"|(?<![\w.+\-])\d{4}[ \-]\d{4}[ \-]\d{4}[ \-]\d{1,7}(?![\w\-])"  # a card's number
 )
 _PIECE = re.compile(r"\S+")
+_BASE64 = re.compile(r"(?<![\w+-])[A-Za-z0-9+_-]{10,}+={0,2}+(?![\w+-])")
+"""Without the slash, which parts an address: no letter, digit or usual mark in a text makes one."""
 _FIELD = re.compile(r"(^|[?&#;])([^=?&#;]{1,200})=([^&#;]*)")
 _RUN = re.compile(r"[^/?&#;=,]+")
 _WORD = re.compile(r"[^\W_\u2e80-\U0003ffff]+|[\u2e80-\U0003ffff]")
@@ -34,7 +40,7 @@ Judge = Callable[[str, str], str]
 
 def mask_email(address: str) -> str:
     """``"jane@example.com"`` → ``"j•••@e•••.com"``."""
-    local, _, domain = address.strip().rpartition("@")
+    local, _, domain = _plain(address).strip().rpartition("@")
     host, dot, top = domain.rpartition(".")
     if not local:
         return initial(domain)
@@ -93,9 +99,26 @@ def mask_text(text: str, known: Known, judge: Judge, depth: int = _DEPTH) -> str
     """
     if "=" in text or "%" in text or "://" in text:
         text = _PIECE.sub(lambda match: _address(match[0], known, judge, depth), text)
-    if "@" in text:
+    if any(mark in text for mark in _AT):
         text = _EMAILS.sub(lambda several: _EMAIL.sub(_judged_email, several[0]), text)
+    if depth:
+        text = _BASE64.sub(lambda match: _encoded(match[0], known, judge, depth), text)
     return known.mask(_PHONE.sub(HIDDEN, text))
+
+
+def _plain(address: str) -> str:
+    return address.translate(_PLAIN)
+
+
+def _encoded(run: str, known: Known, judge: Judge, depth: int) -> str:
+    """What may be base64 of a text with an email in it is hidden whole."""
+    bare = run.rstrip("=")
+    try:
+        said = urlsafe_b64decode(bare.replace("+", "-") + "=" * (-len(bare) % 4))
+        text = " ".join(said.decode().split()) if b"@" in said else ""
+    except ValueError:
+        return run
+    return HIDDEN if text.isprintable() and mask_text(text, known, judge, depth - 1) != text else run
 
 
 def _address(piece: str, known: Known, judge: Judge, depth: int) -> str:
@@ -128,7 +151,7 @@ def _run(text: str, known: Known, judge: Judge, depth: int) -> str:
 def _judged_email(match: re.Match[str]) -> str:
     """``react@18.2.0`` is none: nobody's host is a number."""
     found = match[0]
-    return mask_email(found) if any(mark.isalpha() for mark in found.rpartition("@")[2]) else found
+    return mask_email(found) if any(mark.isalpha() for mark in _plain(found).rpartition("@")[2]) else found
 
 
 def _same(word: str) -> str:

@@ -16,8 +16,9 @@ from ours.services.deliver.tries import Parcel, Try
 from ours.sink import Sink
 from ours.transport import Bell, Transport
 
-_LONGEST_WAIT = 0.25
-"""Seconds. What was claimed ahead waits for so long, while nothing lands for which it would be its turn."""
+_LONGEST_WAIT, _LONGEST_QUEUE = 0.25, 1.0
+"""Seconds. What was claimed ahead waits for so long while nothing lands for which it would be its turn, and for so long
+in any case: its rules are not asked again."""
 
 
 class Carrier:
@@ -30,7 +31,7 @@ class Carrier:
         self._flying: dict[str, Parcel] = {}
         self._flying_to: Counter[int] = Counter()
         self._leaving: list[Parcel] = []
-        self._queues: dict[int, deque[Parcel]] = {}
+        self._queues: dict[int, deque[tuple[float, Parcel]]] = {}
         self._moved: dict[int, float] = {}
 
     @property
@@ -87,17 +88,17 @@ class Carrier:
         """What waits for a parcel of that destination to land is on its way."""
         queue = self._queues.get(target.id)
         while queue and self._flying_to[target.id] < target.most_requests:
-            self._begin(queue.popleft())
+            self._begin(queue.popleft()[1])
             self._moved[target.id] = monotonic()
 
     def stranded(self) -> list[Try]:
-        """Let nothing wait any more that was claimed ahead and for which nothing landed for a while; what did."""
-        late = [one for one in self._ahead() if monotonic() - self._moved[one] > _LONGEST_WAIT]
+        """Let nothing wait any more that was claimed ahead where that takes long; what did."""
+        late = [one for one in self._ahead() if self._is_late(one)]
         return [one for destination_id in late for one in self.take_back(destination_id)]
 
     def take_back(self, destination_id: int) -> list[Try]:
         """Let nothing of that destination wait any more; what did."""
-        return [one for parcel in self._queues.pop(destination_id, ()) for one in parcel.tries]
+        return [one for _, parcel in self._queues.pop(destination_id, ()) for one in parcel.tries]
 
     def withdraw(self) -> list[Try]:
         """Let nothing leave that did not leave yet; what would have."""
@@ -119,13 +120,18 @@ class Carrier:
         self._pool.close()
 
     def _ahead(self) -> list[int]:
-        return [one for one, queue in self._queues.items() if queue and queue[0].target.may_run_ahead]
+        return [one for one, queue in self._queues.items() if queue and queue[0][1].target.may_run_ahead]
+
+    def _is_late(self, destination_id: int) -> bool:
+        now, (since, _) = monotonic(), self._queues[destination_id][0]
+        return now - self._moved[destination_id] > _LONGEST_WAIT or now - since > _LONGEST_QUEUE
 
     def _have_wait(self, parcel: Parcel) -> None:
         queue = self._queues.setdefault(parcel.target.id, deque())
+        now = monotonic()
         if not queue:
-            self._moved[parcel.target.id] = monotonic()
-        queue.append(parcel)
+            self._moved[parcel.target.id] = now
+        queue.append((now, parcel))
 
     def _begin(self, parcel: Parcel) -> None:
         self._flying[parcel.tag] = parcel

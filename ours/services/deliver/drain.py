@@ -14,6 +14,7 @@ from ours import clock, ids, log, timebox
 from ours.errors import Busy
 from ours.registry import Registry
 from ours.services.deliver import letters
+from ours.services.deliver.asking import Asking
 from ours.services.deliver.crashes import Crashes
 from ours.services.deliver.health import Health
 from ours.services.deliver.letters import Sealed
@@ -51,6 +52,7 @@ class Deliver:
         self._settings = settings
         self._crashes = Crashes(store, self._targets, self._health)
         self._has_heard = False
+        self._asking = Asking(store, self.holder)
         self._outbox = self._new_outbox()
         self._held: Mapping[str, str] = {}
         self._renewed = 0.0
@@ -58,7 +60,8 @@ class Deliver:
 
     @property
     def in_flight(self) -> int:
-        return len(self._outbox.in_hand) + len(self._outbox.finished) + len(self._outbox.unsent) + len(self._held)
+        box = self._outbox
+        return sum(map(len, (box.in_hand, box.finished, box.unsent, box.forgotten, self._held)))
 
     def drain(
         self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True, bell: Bell | None = None
@@ -112,7 +115,7 @@ class Deliver:
 
     def _new_outbox(self) -> Outbox:
         transport = Transport(self._settings.allow_networks, proxy=self._settings.proxy)
-        return Outbox(transport, self._store.sealer.seal_json)
+        return Outbox(transport, self._store.sealer.seal_json, self._asking.again)
 
     def _end_of_shift(self) -> None:
         """Claim nothing more, wait a little for what is under way, and call the rest what it is: unknown."""
@@ -129,15 +132,16 @@ class Deliver:
         now = clock.now_ms()
         renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
         finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
-        held = self._held
+        forgotten, held = list(self._outbox.forgotten), self._held
         self._room.note(finished)
-        needed = bool(finished or unsent or held or renew)
+        needed = bool(finished or unsent or forgotten or held or renew)
         wanted = self._wanted(now) if claim and not needed else {}
         if not (needed or wanted):
             return Sealed()
         with self._store.write(wait=False) as connection:
             self._record(connection, finished, now)
             dispatches.give_back(connection, unsent, holder=self.holder, now=now)
+            dispatches.stop_forgotten(connection, forgotten, holder=self.holder, now=now)
             dispatches.hold_unopened(connection, held, holder=self.holder, now=now)
             since = self._common(connection, now)
             if renew:
@@ -147,6 +151,7 @@ class Deliver:
             claimed = self._room.claim(connection, wanted, Lease(self.holder, now, since, since + LEASE))
             sealed = letters.find(connection, claimed)
         del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
+        del self._outbox.forgotten[: len(forgotten)]
         if held:
             _logger.warning("held", dispatches=len(held), reasons=dict(Counter(held.values())))
             self._held = {}

@@ -10,6 +10,7 @@ from ours.core.answer import Answer
 from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Outcome, Retry, Split, Unknown
 from ours.services.deliver import reading, records, tries
+from ours.services.deliver.asking import Said
 from ours.services.deliver.barred import Barred
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.carrier import Carrier
@@ -24,11 +25,15 @@ T = TypeVar("T")
 _NEXT_ANSWER, _GATHERING = 0.005, 0.03
 """Seconds. Where more waits to be sent, an answer that comes within the first saves a look at the database; that looks
 for what others wait for, too, so it is put off no longer than for the second."""
+_MOMENT = clock.SECOND
 
 
 class Outbox:
-    """``finished`` is what is to be written down, ``unsent`` what is to be handed back, ``in_hand`` the dispatches of
-    which neither is known yet, ``busy`` how many they are of each destination.
+    """``finished`` is what is to be written down, ``unsent`` what is to be handed back, ``forgotten`` what must not
+    leave since its visitor was forgotten, ``in_hand`` the dispatches of which nothing of this is known, ``busy`` how
+    many they are of each destination.
+
+    What is packed more than a moment after it was claimed is asked ``again`` first.
 
     ``Carrier`` has what is on its way. What is for a destination that is barred, as ``Barred`` says, is handed back.
     What there was no time for in a round, to pack or to read it, is seen to in the next.
@@ -37,12 +42,14 @@ class Outbox:
     hand for the next of them. Measured in ``docs/performance.md``.
     """
 
-    def __init__(self, transport: Transport, seal: Seal) -> None:
+    def __init__(self, transport: Transport, seal: Seal, again: Callable[[Sequence[Try]], Said]) -> None:
         self.finished: list[Finished] = []
         self.unsent: list[str] = []
+        self.forgotten: list[str] = []
         self.in_hand: set[str] = set()
         self.busy: Counter[int] = Counter()
         self._seal = seal
+        self._again = again
         self._tokens = Tokens(transport)
         self._batches = Batches()
         self._carrier = Carrier(transport)
@@ -156,7 +163,26 @@ class Outbox:
 
     def _send(self, parcels: Sequence[Parcel]) -> None:
         """They leave when ``collect`` is called next."""
+        now = clock.now_ms()
+        late = [one for parcel in parcels if now - parcel.tries[0].started_at > _MOMENT for one in parcel.tries]
+        if late:
+            said = self._again(late)
+            parcels = [left for parcel in parcels if (left := self._left_of(parcel, said))]
         self._carrier.take([one for one in parcels if self._has_request(one)])
+
+    def _left_of(self, parcel: Parcel, said: Said) -> Parcel | None:
+        """What of a parcel may leave, though some time went by since that was asked."""
+        refused = [one for one in parcel.tries if one.id in said.refused]
+        if refused:
+            self._conclude(Parcel(refused), [said.refused[one.id] for one in refused])
+        gone = [one for one in parcel.tries if one.id in said.forgotten]
+        self.forgotten += [one.id for one in gone]
+        self._let_go(gone)
+        self._hand_back([one for one in parcel.tries if one.id in said.not_ours])
+        left = [one for one in parcel.tries if said.lets_go(one.id)]
+        if len(left) == len(parcel.tries):
+            return parcel
+        return Parcel(left, parcel.rounds) if left else None
 
     def _has_token(self, one: Try, now: int) -> bool:
         if not one.target.fetches_token:

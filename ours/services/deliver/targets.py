@@ -1,6 +1,6 @@
 """The destinations as delivery needs them: plugin, opened settings, compiled mapping. Reopened when they change."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -95,8 +95,8 @@ class Target:
 
     def release(self, context: Context) -> Released | Skipped | Rejected:
         """What may leave of an event now; or why nothing may: a visitor may have withdrawn since it was routed."""
-        if self.rules and (rule := stopping(fired(self.rules, context), self.id, self.category)):
-            return Skipped(rule.reason, f"The governance rule “{rule.name}” stops it.")
+        if self.rules and (said := stopped_by(self.rules, context, self.id, self.category)):
+            return said
         made = self.mapping.apply(context)
         return made.refusal() if made.missing else made
 
@@ -181,6 +181,12 @@ class Targets:
             row.id, row.version, row.updated_at, plugin, fitted.settings, fitted.mapper, masker, limits.of_row(row),
             category, self._rules,
         )  # fmt: skip
+
+
+def stopped_by(rules: Sequence[Rule], context: Context, destination_id: int, category: str) -> Skipped | None:
+    """What the first of the rules that stops it for this destination says; None: none does."""
+    rule = stopping(fired(rules, context), destination_id, category)
+    return Skipped(rule.reason, f"The governance rule “{rule.name}” stops it.") if rule else None
 
 
 def _shut(row: Row[Any], plugin: Destination, reason: str) -> Target:

@@ -212,6 +212,14 @@ def give_back(connection: Connection, ids: Sequence[str], *, holder: str, now: i
         )
 
 
+def stop_forgotten(connection: Connection, ids: Sequence[str], *, holder: str, now: int) -> None:
+    """End dispatches that were claimed and not sent, for their visitors were forgotten. No try of theirs is counted."""
+    if ids:
+        theirs = update(dispatches).where(_d.id.in_(ids), _d.lease == holder)
+        ended = {"state": "stopped", "reason": "forgotten", "attempts": _d.attempts - 1}
+        connection.execute(theirs.values(**ended, lease=None, lease_until=None, updated_at=now))
+
+
 _HOLD = (
     update(dispatches)
     .where(_d.id == bindparam("key"), _d.lease == bindparam("holder"))

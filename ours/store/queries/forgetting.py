@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, update
 
 from ours.core.retry import OPEN
 from ours.store import bulk
@@ -136,6 +136,19 @@ def identifiers_of(connection: Connection, family: Sequence[str]) -> Sequence[An
     parts = (select(identifiers).where(identifiers.c.visitor_id.in_(part)) for part in batched(family, _CHUNK))
     found = [row for query in parts for row in connection.execute(query)]
     return sorted(found, key=lambda row: (row.attached_at, row.hash))
+
+
+def held_by(connection: Connection, dispatch_ids: Sequence[str], holder: str) -> list[Any]:
+    """Of these dispatches, those that ``holder`` has in hand: each with its event's visitor, and whether that one was
+    ``forgotten``, or is just being.
+    """
+    before = and_(forgotten.c.forgotten_at.is_not(None), forgotten.c.forgotten_at >= visitors.c.created_at)
+    gone = case((_e.forgotten_at.is_not(None), 1), (before, 1), else_=0)
+    tables = dispatches.join(events, _e.id == _d.event_id).outerjoin(visitors, visitors.c.id == _e.visitor_id)
+    whole = tables.outerjoin(forgotten, forgotten.c.visitor_id == _e.visitor_id)
+    query = select(_d.id, _e.visitor_id, gone.label("forgotten")).select_from(whole).where(_d.lease == holder)
+    parts = (query.where(_d.id.in_(part)) for part in batched(dispatch_ids, _CHUNK))
+    return [row for one in parts for row in connection.execute(one)]
 
 
 def live_ones(connection: Connection, dispatch_ids: Sequence[str]) -> set[str]:
