@@ -22,6 +22,7 @@ _ALL = _PEOPLE | {
 }  # fmt: skip
 _NAMES_WHAT = {"distinctId": "distinctId, which names the event and not the person"}
 _KEYS = {"writekey", "apikey", "apisecret"}
+_SCHEMES = {"basic", "token", "key", "apikey"}  # what else stands there may be the key
 _HEADERS = ("Api-Key", "X-Write-Key", "X-Auth-Token")
 _BAGS = ("properties", "eventProperties")
 
@@ -41,7 +42,7 @@ def key_of_header(environ: Mapping[str, Any]) -> str:
     """The header or parameter that a key was sent in, where it is not read; empty when there is none."""
     scheme, _, rest = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     if scheme and scheme.lower() != "bearer":
-        return f"Authorization: {scheme}" if rest and scheme.isalpha() else "Authorization without Bearer"
+        return f"Authorization: {scheme}" if rest and scheme.lower() in _SCHEMES else "Authorization without Bearer"
     header = next((name for name in _HEADERS if environ.get(f"HTTP_{name.upper().replace('-', '_')}")), "")
     parameters = (part.partition("=")[0] for part in environ.get("QUERY_STRING", "").split("&"))
     return header or next((f"?{name}=" for name in parameters if _plain(name) in _KEYS | {"token"}), "")

@@ -179,6 +179,7 @@ def test_an_empty_token_beside_another_platforms_name_hides_no_hint(client: Flas
     [
         ({"Authorization": "live-key"}, "Authorization without Bearer"),
         ({"Authorization": "live-key x"}, "Authorization without Bearer"),
+        ({"Authorization": "livekey x"}, "Authorization without Bearer"),
         ({"Authorization": "Token live-key"}, "Authorization: Token"),
         ({"Api-Key": "live-key"}, "Api-Key"),
         ({"X-Write-Key": "live-key"}, "X-Write-Key"),
