@@ -1,5 +1,6 @@
 """Reads the bytes of a JSON body exactly as they were meant, or says in one sentence why they can't be read."""
 
+import codecs
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ from ours.errors import OursError
 MOST_CONTAINERS = 100_000
 MOST_VALUES = 500_000
 _LONGEST_PATH = 200
+_GZIP = b"\x1f\x8b"
 _NO_NUMBERS = ("NaN", "Infinity")  # what Python's json writes all the same
 _LONG = b"0" * 19  # 2^64 has 20 digits and -2^63 has 19: what is shorter, orjson reads exactly
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
@@ -52,10 +54,16 @@ def _check_parts(body: bytes) -> None:
 def _sentence(body: bytes, error: orjson.JSONDecodeError) -> str:
     if not body.strip():
         return "The body is empty. Send a JSON object."
+    if body.startswith(_GZIP):
+        return "The body looks like gzip. Say so: Content-Encoding: gzip."
+    if body.startswith(codecs.BOM_UTF8):
+        return "The body begins with a byte order mark (BOM). Send it without."
+    if b"\0" in body[:2] or body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "The body looks like UTF-16. Send it in UTF-8."
     try:
         text = body.decode()
     except UnicodeDecodeError as wrong:
-        return f"The body is not valid UTF-8 at byte {wrong.start}."
+        return f"The body is not valid UTF-8 at byte {wrong.start}. Send it in UTF-8, whatever its Content-Type says."
     word = next((word for word in _NO_NUMBERS if text.startswith(word, error.pos)), None)
     reason = f"{word} is no number of JSON. Send null, or leave it out" if word else error.msg
     return f"The body is not valid JSON at line {error.lineno}, column {error.colno}: {reason}."

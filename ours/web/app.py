@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Request, Response, has_request_context
 from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.routing import IntegerConverter, Map, MapAdapter, Rule
 
 from ours import log
@@ -85,7 +85,8 @@ class App(Flask):
         """A backend that took the wrong address is told the right one, and a program that there is none; no page."""
         request = request_ctx.request
         if _is_astray(request):
-            refusal = astray.refusal(request.path, request.method)
+            answered = e.valid_methods if isinstance(e, MethodNotAllowed) else None
+            refusal = astray.refusal(request.path, request.method, answered or ())
             telling.refused(refusal)
             return refusal.response()
         if request.path.startswith("/api/admin/"):

@@ -1,6 +1,7 @@
 """Reads a request's body: no larger than it may be, of a type we know, unpacked with care, and a JSON object."""
 
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Request
@@ -11,6 +12,10 @@ from ours.web.ingest.answers import Refusal
 
 _GZIP = 16 + zlib.MAX_WBITS
 _NO_CHUNK = "The body is empty, or its first chunk can't be read. Send a JSON object."
+_INSTEAD: Mapping[type[Any], str] = {
+    list: " A list of events goes to /api/v1/batch, as events.",
+    str: " It is a text: was it made JSON twice, or quoted by a shell?",
+}
 _PACKINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 
 
@@ -28,7 +33,7 @@ def read(request: Request, limit: int) -> dict[str, Any]:
         in_chunks = "HTTP_TRANSFER_ENCODING" in request.environ  # a broken one ends the body, and nobody says so
         raise Refusal("invalid_json", _NO_CHUNK if in_chunks and not data else str(problem)) from None
     if not isinstance(body, dict):
-        raise Refusal("invalid_json", "The body must be a JSON object.")
+        raise Refusal("invalid_json", f"The body must be a JSON object.{_INSTEAD.get(type(body), '')}")
     return body
 
 

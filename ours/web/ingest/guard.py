@@ -59,21 +59,22 @@ def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     """The one key that was sent, wherever it stands."""
     token = body.get("token")
     if type(token) is str and "HTTP_AUTHORIZATION" not in environ and "HTTP_X_API_KEY" not in environ:
-        return token.strip() or _no_key()
+        return token.strip() or _no_key(environ, body)
     scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
     places = [token, environ.get("HTTP_X_API_KEY"), bearer if scheme.lower() == "bearer" else None]
     if not all(isinstance(place, str | None) for place in places):
         raise _unauthorised("invalid_key", "The token must be text.")
     sent: set[str] = {place.strip() for place in places if place} - {""}
     if not sent:
-        unread = "Authorization: Basic" if scheme.lower() == "basic" else meant.key(body)
-        _no_key(f"{unread} is not read. " if unread else "")
+        _no_key(environ, body)
     if len(sent) > 1:
         raise _unauthorised("conflicting_keys", "The keys in the body and in the headers differ. Send one.")
     return sent.pop()
 
 
-def _no_key(why: str = "") -> NoReturn:
+def _no_key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> NoReturn:
+    unread = meant.key_of_header(environ) or meant.key(body)
+    why = f"{unread} is not read. " if unread else ""
     raise _unauthorised("missing_key", f"No key was sent. {why}Send it as token, Authorization: Bearer or X-API-Key.")
 
 

@@ -22,6 +22,9 @@ _ALL = _PEOPLE | {
 }  # fmt: skip
 _NAMES_WHAT = {"distinctId": "distinctId, which names the event and not the person"}
 _KEYS = {"writekey", "apikey", "apisecret"}
+_SCHEMES = {"basic", "token", "key", "apikey"}  # what else stands there may be the key
+_HEADERS = ("Api-Key", "X-Write-Key", "X-Auth-Token")
+_BAGS = ("properties", "eventProperties")
 
 
 def person(key: str) -> str:
@@ -31,7 +34,18 @@ def person(key: str) -> str:
 
 def key(body: Mapping[str, Any]) -> str:
     """The field that a key was sent in, where it is not read; empty when there is none."""
-    return next((name for name in body if _plain(name) in _KEYS), "")
+    within = (bag for bag in _BAGS if isinstance(body.get(bag), dict) and body[bag].get("token"))
+    return next((name for name in body if _plain(name) in _KEYS), "") or next((f"{bag}.token" for bag in within), "")
+
+
+def key_of_header(environ: Mapping[str, Any]) -> str:
+    """The header or parameter that a key was sent in, where it is not read; empty when there is none."""
+    scheme, _, rest = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    if scheme and scheme.lower() != "bearer":
+        return f"Authorization: {scheme}" if rest and scheme.lower() in _SCHEMES else "Authorization without Bearer"
+    header = next((name for name in _HEADERS if environ.get(f"HTTP_{name.upper().replace('-', '_')}")), "")
+    parameters = (part.partition("=")[0] for part in environ.get("QUERY_STRING", "").split("&"))
+    return header or next((f"?{name}=" for name in parameters if _plain(name) in _KEYS | {"token"}), "")
 
 
 def field(key: str, body: Mapping[str, Any], known: Set[str]) -> str:

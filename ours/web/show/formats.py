@@ -28,6 +28,7 @@ _MOST_LINES = 500
 _MOST_ENTRIES = 12
 _MOST_ROWS = 6
 _LONG = 180
+_APART = re.compile(r"\\\\+|\\?'|\\\Z")
 _TICKED = re.compile(r"`([^`]+)`")
 
 
@@ -129,15 +130,23 @@ def http_request(kept: Mapping[str, Any]) -> str:
 
 @blueprint.app_template_filter()
 def as_curl(kept: Mapping[str, Any]) -> str:
-    """A request as a command for a shell."""
+    """A request as a command for bash, dash, zsh and fish."""
     url = str(kept.get("url"))
     literal = " --globoff" if {*"[]{}"} & {*url} else ""  # curl reads [1-3] and {a,b} as many addresses
-    lines = [f"curl -X {kept.get('method')}{literal} {shlex.quote(url)}"]
+    lines = [f"curl -X {kept.get('method')}{literal} {_quoted(url)}"]
     headers = (kept.get("headers") or {}).items()
-    lines += [f"  -H {shlex.quote(f'{name}: {value}')}" for name, value in headers if name != "Content-Length"]
+    lines += [f"  -H {_quoted(f'{name}: {value}')}" for name, value in headers if name != "Content-Length"]
     if body := kept.get("body"):
-        lines.append(f"  --data-raw {shlex.quote(str(body))}")
+        lines.append(f"  --data-raw {_quoted(str(body))}")
     return " \\\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    """In one form for all: fish reads a backslash before another, or before a quote, inside quotes, too."""
+    if shlex.quote(text) == text:
+        return text
+    apart = _APART.sub(lambda found: "'" + "".join(f"\\{one}" for one in found[0]) + "'", text)
+    return f"'{apart}'"
 
 
 @blueprint.app_template_filter()

@@ -141,6 +141,13 @@ def test_the_key_may_come_in_three_ways(client: FlaskClient) -> None:
         assert send(client, orjson.dumps(EVENT | {"token": token}), X_API_Key="live-key").status_code == 200
 
 
+def test_a_body_that_is_no_object_is_told_what_it_is(client: FlaskClient) -> None:
+    listed, twice = orjson.dumps([EVENT]), orjson.dumps(GOOD.decode())
+    assert "goes to /api/v1/batch, as events." in send(client, listed).get_json()["error"]
+    assert "made JSON twice" in send(client, twice).get_json()["error"]
+    assert send(client, b"5").get_json()["error"] == "The body must be a JSON object."
+
+
 def test_a_body_whose_first_chunk_is_broken_is_not_called_empty(client: FlaskClient) -> None:
     broken = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}  # the server hands on what it could read
     answer = client.post("/api/v1/track", data=b"", environ_overrides=broken)
@@ -159,6 +166,39 @@ def test_a_key_under_another_platforms_name_is_told_where_it_goes(client: FlaskC
     answer = send(client, orjson.dumps(EVENT | {field: "live-key"}))
     assert told(answer) == (401, "missing_key")
     assert answer.get_json()["error"].startswith(f"No key was sent. {field} is not read. Send it as token, ")
+
+
+@pytest.mark.parametrize("token", [None, "", "  "])
+def test_an_empty_token_beside_another_platforms_name_hides_no_hint(client: FlaskClient, token: str | None) -> None:
+    answer = send(client, orjson.dumps(EVENT | {"token": token, "api_key": "live-key"}))
+    assert answer.get_json()["error"].startswith("No key was sent. api_key is not read. ")
+
+
+@pytest.mark.parametrize(
+    ("headers", "said"),
+    [
+        ({"Authorization": "live-key"}, "Authorization without Bearer"),
+        ({"Authorization": "live-key x"}, "Authorization without Bearer"),
+        ({"Authorization": "livekey x"}, "Authorization without Bearer"),
+        ({"Authorization": "Token live-key"}, "Authorization: Token"),
+        ({"Api-Key": "live-key"}, "Api-Key"),
+        ({"X-Write-Key": "live-key"}, "X-Write-Key"),
+    ],
+)
+def test_a_key_in_another_platforms_header_is_told_where_it_goes_and_not_repeated(
+    client: FlaskClient, headers: dict[str, str], said: str
+) -> None:
+    answer = client.post("/api/v1/track", json=EVENT, headers=headers)
+    assert told(answer) == (401, "missing_key")
+    assert answer.get_json()["error"].startswith(f"No key was sent. {said} is not read. ")
+    assert "live-key" not in answer.text
+
+
+def test_a_key_in_the_address_or_among_the_properties_is_told_where_it_goes(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/track?verbose=1&api_key=live-key", json=EVENT)
+    assert answer.get_json()["error"].startswith("No key was sent. ?api_key= is not read. ")
+    answer = client.post("/api/v1/track", json=EVENT | {"properties": {"token": "live-key", "distinct_id": "u"}})
+    assert answer.get_json()["error"].startswith("No key was sent. properties.token is not read. ")
 
 
 @pytest.mark.parametrize("token", [None, "", "  "])

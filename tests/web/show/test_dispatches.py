@@ -317,6 +317,24 @@ def test_brackets_in_an_address_are_no_pattern_of_curls(receiver: Receiver) -> N
     assert (got.path, got.body) == ("/?a[1]={b,c}", b"it's $HOME \\n")
 
 
+@pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "fish"])
+@pytest.mark.parametrize(
+    "text", ['a b\\\\c\\n\\"', "it's \\' \\\\' \\\\\\'", "ends \\", "ends \\\\", "''", "$HOME `x` ! ?*"]
+)
+def test_a_copied_body_is_the_same_in_every_shell(shell: str, text: str) -> None:
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    command = as_curl({"method": "POST", "url": "x", "body": text})
+    printed = command.replace("curl -X POST x", "printf %s", 1).replace(" \\\n  --data-raw", "", 1)
+    done = subprocess.run([shell, "-c", printed], check=True, capture_output=True)
+    assert done.stdout.decode() == text
+
+
+def test_what_fish_reads_otherwise_stands_outside_the_quotes() -> None:
+    command = as_curl({"method": "POST", "url": "x", "body": r'{"a": "b\\c"}'})
+    assert command.endswith(r"""'{"a": "b'\\\\'c"}'""")
+
+
 def test_a_viewer_may_look_and_not_send(
     browser_of: Callable[[str], Browser], send: Send, work: Work, refusing: int
 ) -> None:
