@@ -73,6 +73,11 @@ def by_transaction(connection: Connection, station: str) -> bool:
     return bool(connection.scalar(select(func.pg_try_advisory_xact_lock(_number(station)))))
 
 
+def waited_for(station: str) -> ColumnElement[Any]:
+    """Takes that lock for the transaction that selects it, however long that takes."""
+    return func.pg_advisory_xact_lock(_number(station))
+
+
 def _number(station: str) -> ColumnElement[int]:
     """Of the lock: the database may have another installation, in another schema."""
     return func.hashtextextended(literal(f"ours/{station}/") + func.coalesce(func.current_schema(), ""), 0)

@@ -149,6 +149,11 @@ class Store:
         with self.write() as connection, self._all_on(connection):
             yield
 
+    @property
+    def within_whole(self) -> bool:
+        """Whether what this thread writes now belongs to a larger transaction."""
+        return self._whole.get() is not None
+
     @contextmanager
     def _all_on(self, connection: Connection) -> Iterator[None]:
         token = self._whole.set(connection)

@@ -160,7 +160,7 @@ def test_an_export_of_whose_forgetting_had_begun_breaks_off_when_it_ends(
     place: Place, visitors: Visitors, jane: str
 ) -> None:
     with place.store.write() as connection:
-        queries.remember(connection, [jane], clock.now_ms())
+        queries.remember(connection, {jane: clock.now_ms()})
     document = visitors.export(jane, actor="cli")
     assert next(document["events"])["event"] == "One"
     visitors.forget(jane, actor="cli")

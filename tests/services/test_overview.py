@@ -21,7 +21,7 @@ from ours.services.overview.masks import Cover, Maskers
 from ours.services.replay import Filter
 from ours.services.visitors import finding
 from ours.store import binding
-from ours.store.queries import reading_events, reading_trouble
+from ours.store.queries import reading_events, reading_figures, reading_trouble
 from ours.store.queries.reading_events import Narrowed, page
 from ours.store.tables import attempts, destinations
 from tests.receiver import Receiver
@@ -617,3 +617,20 @@ def test_what_masks_credentials_is_made_anew_when_a_number_comes_again(place: Pl
     with place.store.write() as connection:
         connection.execute(sa.update(destinations).values(updated_at=destinations.c.updated_at + 1))
     assert now() is not before
+
+
+def test_counting_all_keeps_only_a_part_of_it_in_memory(
+    place: Place, overview: Overview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite sorts whatever it groups, and in memory; PostgreSQL does it on disk where it is much."""
+    place.webhook(receiver)
+    for number in range(7):
+        place.track(user_id=f"u{number}")
+    place.work()
+    whole = overview.balance()
+    monkeypatch.setattr(reading_figures, "_PART", 2)
+    with statements(place) as asked:
+        assert overview.balance() == whole
+    assert whole.delivered == 7
+    grouped = [one for one, _ in asked if "GROUP BY dispatches." in one or "GROUP BY events." in one]
+    assert len(grouped) == (8 if place.store.is_sqlite else 2)

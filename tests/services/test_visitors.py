@@ -538,3 +538,12 @@ def test_a_replay_that_comes_between_is_stopped_too(
     place.work()
     assert len(receiver.requests) == 1
     assert place.difference() == 0
+
+
+def test_who_is_listed_is_remembered_many_at_a_time(place: Place, visitors: Visitors) -> None:
+    """There may be very many, and whoever stores an event waits for the transaction."""
+    with place.store.write() as connection:
+        queries.remember(connection, {f"{number:032x}": 1 for number in range(450)})
+    with statements(place) as found:
+        visitors.reapply_forgotten(actor="cli")
+    assert len([one for one, _ in found if one.startswith("INSERT INTO forgotten")]) == 3

@@ -6,7 +6,7 @@ from typing import Any
 
 from ours.core import subjects
 from ours.core.diffing import ABSENT, differences
-from ours.errors import Invalid
+from ours.errors import Changed, Invalid
 from ours.plugin import Destination as Plugin
 from ours.registry import Registry
 from ours.services import naming
@@ -132,7 +132,7 @@ class DestinationsSection:
         config = self._destinations.config(now.id)
         heard = self._heard(config)
         given: Any = {**wanted.changed(want.given, config), "sources": self._chosen(want, heard)}
-        self._destinations.update(now.id, **given, override=want.override, why=why, actor=actor)
+        self._destinations.update(now.id, **given, override=want.override, why=why, seen=now.version, actor=actor)
 
     def _switch(self, now: Destination, status: str, verb: Verb) -> Change:
         def make(actor: Who) -> None:
@@ -150,6 +150,8 @@ class DestinationsSection:
 
     def _chosen(self, want: Wanted, heard: Mapping[str, int]) -> list[int]:
         ids = {naming.look(name): one for name, one in self._ids(heard).items()}
+        if any(naming.look(name) not in ids for name in want.sources):
+            raise Changed("A source that a destination listens to was deleted meanwhile.")
         return [ids[naming.look(name)] for name in want.sources]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ours.core.agreements import CATEGORIES
 from ours.core.governance import EVERY
-from ours.errors import Invalid
+from ours.errors import Changed, Invalid
 from ours.services import naming
 from ours.services.actors import Who
 from ours.services.apply import form
@@ -36,7 +36,7 @@ class GovernanceSection:
     def plan(self, given: Any, how: How) -> Sequence[Change]:
         if not isinstance(given, list | dict) or (isinstance(given, dict) and given):
             raise Invalid("governance must be a list of rules.")
-        now = self._now()
+        seen, now = self._governance.version(), self._now()
         there = {naming.look(place.name): place.name for place in self._destinations.names()}
         known = {**how.named.get("destinations", {}), **there}
         wanted = [_read(one, now, known) for one in given]
@@ -47,7 +47,7 @@ class GovernanceSection:
         details = list(_details(now, after))
         if not details:
             return []
-        return [Change("change", "governance", "rules", details, lambda actor: self._put(after, actor, how.why))]
+        return [Change("change", "governance", "rules", details, lambda actor: self._put(after, actor, how.why, seen))]
 
     def _now(self) -> list[dict[str, Any]]:
         names = {one.id: one.name for one in self._destinations.names()}
@@ -56,15 +56,17 @@ class GovernanceSection:
             for rule in self._governance.list()
         ]
 
-    def _put(self, after: Sequence[Named], actor: Who, why: str) -> None:
+    def _put(self, after: Sequence[Named], actor: Who, why: str, seen: int) -> None:
         ids = {one.name: one.id for one in self._destinations.names()}
+        if any(one not in ids for rule in after for one in rule["covers"] if one not in _GROUPS):
+            raise Changed("A destination that a rule covers was removed or renamed meanwhile.")
         there = {rule.name.casefold(): rule.id for rule in self._governance.list()}
         rules = [
             Rule(**{**rule, "covers": [one if one in _GROUPS else ids[one] for one in rule["covers"]]},
                  id=there.get(_key(rule)))
             for rule in after
         ]  # fmt: skip
-        self._governance.put(rules, actor=actor, verb="apply", why=why)
+        self._governance.put(rules, actor=actor, verb="apply", why=why, seen=seen)
 
 
 def _read(given: Any, now: Sequence[Named], known: Mapping[str, str]) -> dict[str, Any]:

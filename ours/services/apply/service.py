@@ -4,11 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ours.errors import Invalid
+from ours.errors import Changed, Invalid
 from ours.services import naming
 from ours.services.actors import Who
 from ours.services.apply.section import Change, How, Section
 from ours.store import Store
+from ours.store.queries import destinations
+from ours.store.queries.naming import hold as hold_names
+
+_STALE = (
+    "Somebody changed what this plan changes after it was made, so nothing was applied. Do it again, and see it anew."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +28,18 @@ class Plan:
         """Do it, all or nothing, each change with its own entry in the audit log.
 
         No event meets half of it: a new destination without the rule that guards it, say.
+
+        :raises Changed: when what it changes was changed by others since it was made.
         """
-        with self.store.whole():
-            for change in self.changes:
-                change.make(actor)
+        try:
+            with self.store.whole(), self.store.write() as connection:
+                hold_names(connection, "sources")
+                hold_names(connection, "destinations")
+                destinations.hold_all(connection)
+                for change in self.changes:
+                    change.make(actor)
+        except Changed as error:
+            raise Changed(_STALE, error.errors) from None
 
 
 class Configuration:

@@ -69,7 +69,10 @@ def hold_overdue(store: Store, destination_id: int, moment: int) -> None:
 
 
 def settle_now(store: Store, destination_id: int) -> None:
-    """Move what can be moved now. If the database goes away in between, the next sweep does the rest."""
+    """Move what can be moved now. If the database goes away in between, the next sweep does the rest; all of it, where
+    this is a part of a larger transaction: everybody would wait for that."""
+    if store.within_whole:
+        return
     with suppress(Busy):
         settle_all(store, destination_id)
 

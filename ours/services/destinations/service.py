@@ -23,6 +23,7 @@ from ours.services.opening import try_open
 from ours.services.versions import FOUND, Change, check_seen, forget_secrets, keep
 from ours.store import Store, binding
 from ours.store.queries import destinations as queries
+from ours.store.queries.naming import hold as hold_names
 from ours.store.queries.versions import newest_number
 
 
@@ -69,6 +70,7 @@ class Destinations:
         now, empty = clock.now_ms(), Config(name=name, settings={}, events=(), mapping={})
         config = drafted(plugin, empty, {"name": name, "settings": settings, "events": events, **given})
         with self._store.write() as connection:
+            hold_names(connection, "destinations")
             naming.check_free(name, standing.names(connection))
             listening.check(connection, config.sources)
             values = config.columns() | {"slug": slug, "created_at": now, "updated_at": now}
@@ -133,6 +135,8 @@ class Destinations:
         :raises Invalid: as ``add`` does, or when it was changed since it was ``seen``; nothing is changed then.
         """
         with self._store.write() as connection:
+            if "name" in given:
+                hold_names(connection, "destinations")
             row = alive(queries.locked(connection, destination_id), destination_id)
             check_seen(connection, subjects.destination(destination_id), row.version, seen)
             before, plugin = self._config(connection, row), self._registry.plugin(row.slug)
@@ -159,6 +163,7 @@ class Destinations:
         :raises Invalid: when that does not fit its plugin as it is now, in words that show no value.
         """
         with self._store.write() as connection:
+            hold_names(connection, "destinations")
             row = alive(queries.locked(connection, destination_id), destination_id)
             before = self._config(connection, row)
             check_fits(self._registry.plugin(row.slug), config)

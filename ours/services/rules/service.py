@@ -14,7 +14,7 @@ from ours.core import logic
 from ours.core.agreements import CATEGORIES
 from ours.core.deeds import Verb
 from ours.core.governance import EVERY, LONGEST_NAME
-from ours.errors import Invalid
+from ours.errors import Invalid, NotFound
 from ours.services import audit, naming
 from ours.services.actors import Who, needs
 from ours.services.rules.telling import told
@@ -77,8 +77,13 @@ class Governance:
 
     @needs("editor", "destinations:write")
     def change(self, rule_id: int, *, actor: Who, why: str = "", **changes: Any) -> Rule:
-        """Other values for some of a rule's fields."""
+        """Other values for some of a rule's fields.
+
+        :raises NotFound: when it is not there.
+        """
         with self._held() as known:
+            if all(rule.id != rule_id for rule in known):
+                raise NotFound("This rule is not there any more.")
             after = [_changed(rule, changes) if rule.id == rule_id else rule for rule in known]
             put = self.put(after, actor=actor, verb="change_rule", why=why)
         return next(rule for rule in put if rule.id == rule_id)

@@ -17,6 +17,7 @@ from ours.services.sources.values import Key, NewSource, Refusals, Source, Volum
 from ours.store import Store, binding, key_hash
 from ours.store.queries import refusals
 from ours.store.queries import sources as queries
+from ours.store.queries.naming import hold as hold_names
 from ours.store.queries.sources import NewKey
 
 MODES = ("live", "test")
@@ -40,6 +41,7 @@ class Sources:
         """
         name, now = naming.clean(name), clock.now_ms()
         with self._store.write() as connection:
+            hold_names(connection, "sources")
             naming.check_free(name, _names(connection))
             source_id = queries.insert_source(connection, name, now)
             (_, live), (_, test) = (self._issue(connection, source_id, mode, now) for mode in MODES)

@@ -144,9 +144,9 @@ class Forgetting:
     def again(self, actor: Who) -> list[Receipt]:
         """Forget again whom a backup brought back, by the list in the database and the one beside it."""
         known = self._known()
-        with self._store.write() as connection:
-            for one, at in known.items():
-                queries.remember(connection, [one], at)
+        for part in batched(list(known.items()), _CHUNK):
+            with self._store.write() as connection:
+                queries.remember(connection, dict(part))
         with self._router_still():
             return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor, _Taken()))]
 
@@ -225,7 +225,7 @@ class Forgetting:
         if not family:
             return
         with self._store.write() as connection:
-            queries.remember(connection, family, now)
+            queries.remember(connection, dict.fromkeys(family, now))
         try:
             with os.fdopen(os.open(self._list, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a") as file:
                 file.writelines(f"{one} {now}\n" for one in family)

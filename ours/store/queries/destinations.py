@@ -91,6 +91,12 @@ def locked(connection: Connection, destination_id: int, *, skip: bool = False) -
     return connection.execute(query).one_or_none()
 
 
+def hold_all(connection: Connection) -> None:
+    """Nobody else changes any before this transaction ends. In the order in which routing takes them: whoever changes
+    several in another order, and routing, would wait for each other."""
+    connection.execute(select(destinations.c.id).order_by(destinations.c.id).with_for_update()).all()
+
+
 def with_open_breaker(connection: Connection) -> Sequence[Any]:
     """Those that are on and whose breaker is not closed, by id."""
     broken = _NOT_REMOVED.where(destinations.c.status == "on", destinations.c.breaker != "closed")

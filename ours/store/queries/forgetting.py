@@ -1,6 +1,6 @@
 """Finds all that is kept about a visitor, takes it away, and remembers who was forgotten."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, case, delete, func, select, update
@@ -115,9 +115,10 @@ def remove(connection: Connection, family: Sequence[str]) -> int:
     return held
 
 
-def remember(connection: Connection, family: Sequence[str], now: int) -> None:
+def remember(connection: Connection, moments: Mapping[str, int]) -> None:
+    """When each visitor was forgotten, by id."""
     ending = bulk.overwrite(("visitor_id",), ("forgotten_at",))
-    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), [(one, now) for one in family], ending)
+    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), list(moments.items()), ending)
 
 
 def remembered(connection: Connection) -> dict[str, int]:
