@@ -395,7 +395,7 @@ def test_what_a_worker_recorded_while_the_sweep_looked_stays(
         place.track()
         place.route.run()
         place.deliver._begin(place.deliver._turn(claim=True))
-        while not place.deliver._outbox.finished:
+        while not place.deliver._in_hand.finished:
             place.deliver._outbox.collect(1)
         traveller.shift(LEASE / 1000 + 1)  # both were asleep, and wake at once
         monkeypatch.setattr(life, "lost", looked)

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from ours.services.deliver import letters
 from ours.services.deliver.asking import Asking
 from ours.services.deliver.crashes import Crashes
 from ours.services.deliver.health import Health
+from ours.services.deliver.in_hand import InHand, Told
 from ours.services.deliver.letters import Sealed
 from ours.services.deliver.outbox import Outbox
 from ours.services.deliver.records import Finished
@@ -53,15 +54,14 @@ class Deliver:
         self._crashes = Crashes(store, self._targets, self._health)
         self._has_heard = False
         self._asking = Asking(store, self.holder)
+        self._in_hand = InHand()
         self._outbox = self._new_outbox()
-        self._held: Mapping[str, str] = {}
         self._renewed = 0.0
         self._apart, self._compared = 0, -math.inf
 
     @property
     def in_flight(self) -> int:
-        box = self._outbox
-        return sum(map(len, (box.in_hand, box.finished, box.unsent, box.forgotten, self._held)))
+        return len(self._in_hand)
 
     def drain(
         self, stop: threading.Event, seconds: float = math.inf, *, claim: bool = True, bell: Bell | None = None
@@ -92,7 +92,7 @@ class Deliver:
         while not stop.is_set() and time.monotonic() < ends:
             self._wait_for_disk()
             self._outbox.collect(_TICK, bell)
-            ended = bool(self._outbox.finished)  # so that what waited for its turn may be free now
+            ended = bool(self._in_hand.finished)  # so that what waited for its turn may be free now
             sealed = self._turn(claim=claim)
             self._begin(sealed)
             waits = self._room.throttled or (ended and not self._room.idle)
@@ -111,11 +111,12 @@ class Deliver:
         with suppress(Exception):
             self._end_of_shift()
         self._outbox.close()
-        self._outbox, self._held = self._new_outbox(), {}
+        self._in_hand = InHand()
+        self._outbox = self._new_outbox()
 
     def _new_outbox(self) -> Outbox:
         transport = Transport(self._settings.allow_networks, proxy=self._settings.proxy)
-        return Outbox(transport, self._store.sealer.seal_json, self._asking.again)
+        return Outbox(self._in_hand, transport, self._store.sealer.seal_json, self._asking.again)
 
     def _end_of_shift(self) -> None:
         """Claim nothing more, wait a little for what is under way, and call the rest what it is: unknown."""
@@ -130,31 +131,25 @@ class Deliver:
     def _turn(self, *, claim: bool) -> Sealed:
         """One transaction: record what ended, give back, renew what goes on, claim what fits. None without need."""
         now = clock.now_ms()
-        renew = bool(self._outbox.in_hand) and time.monotonic() - self._renewed > _RENEW_SECONDS
-        finished, unsent = list(self._outbox.finished), list(self._outbox.unsent)
-        forgotten, held = list(self._outbox.forgotten), self._held
-        self._room.note(finished)
-        needed = bool(finished or unsent or forgotten or held or renew)
+        renew = bool(self._in_hand.ids) and time.monotonic() - self._renewed > _RENEW_SECONDS
+        told = self._in_hand.told()
+        self._room.note(told.finished)
+        needed = any(told) or renew
         wanted = self._wanted(now) if claim and not needed else {}
         if not (needed or wanted):
             return Sealed()
         with self._store.write(wait=False) as connection:
-            self._record(connection, finished, now)
-            dispatches.give_back(connection, unsent, holder=self.holder, now=now)
-            dispatches.stop_forgotten(connection, forgotten, holder=self.holder, now=now)
-            dispatches.hold_unopened(connection, held, holder=self.holder, now=now)
+            self._write_down(connection, told, now)
             since = self._common(connection, now)
             if renew:
-                dispatches.renew(connection, self._outbox.in_hand, holder=self.holder, until=since + LEASE)
+                dispatches.renew(connection, self._in_hand.ids, holder=self.holder, until=since + LEASE)
             if claim and needed:
                 wanted = self._look(connection, now)
             claimed = self._room.claim(connection, wanted, Lease(self.holder, now, since, since + LEASE))
             sealed = letters.find(connection, claimed)
-        del self._outbox.finished[: len(finished)], self._outbox.unsent[: len(unsent)]
-        del self._outbox.forgotten[: len(forgotten)]
-        if held:
-            _logger.warning("held", dispatches=len(held), reasons=dict(Counter(held.values())))
-            self._held = {}
+        self._in_hand.wrote(told)
+        if told.held:
+            _logger.warning("held", dispatches=len(told.held), reasons=dict(Counter(told.held.values())))
         if renew:
             self._renewed = time.monotonic()
         return sealed
@@ -173,6 +168,12 @@ class Deliver:
             self._outbox.withdraw()
             raise
 
+    def _write_down(self, connection: Connection, told: Told, now: int) -> None:
+        self._record(connection, told.finished, now)
+        dispatches.give_back(connection, told.unsent, holder=self.holder, now=now)
+        dispatches.stop_forgotten(connection, told.forgotten, holder=self.holder, now=now)
+        dispatches.hold_unopened(connection, told.held, holder=self.holder, now=now)
+
     def _record(self, connection: Connection, finished: Sequence[Finished], now: int) -> None:
         going_on = [one.attempt.dispatch_id for one in finished if one.settled is None]
         dispatches.go_on(connection, going_on, holder=self.holder, now=now)
@@ -190,11 +191,11 @@ class Deliver:
         """What is to be claimed. What we have for those that told another worker to wait is handed back."""
         for destination_id in destinations.resting(connection, now) if self._outbox.waits else ():
             self._outbox.let_rest(destination_id)
-        return self._room.wanted(connection, now, self._outbox.busy)
+        return self._room.wanted(connection, now, self._in_hand.busy)
 
     def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()
-        written, self._held = letters.write(sealed, self._store.sealer, self._targets.shut)
+        written, self._in_hand.held = letters.write(sealed, self._store.sealer, self._targets.shut)
         self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
 
 

@@ -1,6 +1,5 @@
-"""All that a worker has in hand: what waits for company, what is on its way, and what came of it."""
+"""What a worker does with what it has in hand: packs, sends, hears, and says what came of it."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import ParamSpec, TypeVar
@@ -14,7 +13,8 @@ from ours.services.deliver.asking import Said
 from ours.services.deliver.barred import Barred
 from ours.services.deliver.batches import Batches
 from ours.services.deliver.carrier import Carrier
-from ours.services.deliver.records import Finished, Seal
+from ours.services.deliver.in_hand import InHand
+from ours.services.deliver.records import Seal
 from ours.services.deliver.targets import Target
 from ours.services.deliver.tokens import Tokens
 from ours.services.deliver.tries import Parcel, Try
@@ -29,9 +29,7 @@ _MOMENT = clock.SECOND
 
 
 class Outbox:
-    """``finished`` is what is to be written down, ``unsent`` what is to be handed back, ``forgotten`` what must not
-    leave since its visitor was forgotten, ``in_hand`` the dispatches of which nothing of this is known, ``busy`` how
-    many they are of each destination.
+    """Sees what is in hand to its end.
 
     What is packed more than a moment after it was claimed is asked ``again`` first.
 
@@ -42,12 +40,10 @@ class Outbox:
     hand for the next of them. Measured in ``docs/performance.md``.
     """
 
-    def __init__(self, transport: Transport, seal: Seal, again: Callable[[Sequence[Try]], Said]) -> None:
-        self.finished: list[Finished] = []
-        self.unsent: list[str] = []
-        self.forgotten: list[str] = []
-        self.in_hand: set[str] = set()
-        self.busy: Counter[int] = Counter()
+    def __init__(
+        self, in_hand: InHand, transport: Transport, seal: Seal, again: Callable[[Sequence[Try]], Said]
+    ) -> None:
+        self._in_hand = in_hand
         self._seal = seal
         self._again = again
         self._tokens = Tokens(transport)
@@ -76,8 +72,7 @@ class Outbox:
     def add(self, many: Sequence[Try]) -> None:
         """Send them: at once, or with the others of their batch. What is claimed shows that no rest lasts."""
         self._barred.wake(one.target.id for one in many)
-        self.in_hand.update(one.id for one in many)
-        self.busy.update(one.target.id for one in many)
+        self._in_hand.take(many)
         self._start([one for one in many if self._may_leave(one)])
 
     def _may_leave(self, one: Try) -> bool:
@@ -91,7 +86,7 @@ class Outbox:
         for one in many:
             batching = one.target.plugin.batching
             if self._barred.bars(one.target.id, one.target.plugin.slug):
-                self._hand_back([one])
+                self._in_hand.hand_back([one])
             elif self._has_token(one, now):
                 if batching is None or not one.travels_in_batches:
                     parcels.append(Parcel([one]))
@@ -107,7 +102,7 @@ class Outbox:
         batches that are due."""
         self._barred.begin_round()
         self._unpacked.clear()
-        self._hand_back(self._carrier.stranded())
+        self._in_hand.hand_back(self._carrier.stranded())
         unheard, self._unheard = self._unheard, []
         self._hear(unheard)
         unmade, self._unmade = self._unmade, []
@@ -118,9 +113,9 @@ class Outbox:
             if parcel := self._carrier.land(done.tag):
                 self._conclude(parcel, reading.sent(parcel, done.said))
                 self._carrier.begin_next(parcel.target)
-        patience = 0 if self.finished else timeout
+        patience = 0 if self._in_hand.finished else timeout
         ends = perf_counter() + _GATHERING
-        while answers := self._carrier.answers(patience, None if self.finished else bell):
+        while answers := self._carrier.answers(patience, None if self._in_hand.finished else bell):
             self._hear(answers)
             self._carrier.leave()
             patience = _NEXT_ANSWER if self._carrier.runs_ahead and perf_counter() < ends else 0
@@ -136,8 +131,8 @@ class Outbox:
 
     def withdraw(self) -> None:
         """Hand back what is ready and did not leave yet."""
-        self._hand_back(self._carrier.withdraw())
-        self._hand_back(self._take_unmade())
+        self._in_hand.hand_back(self._carrier.withdraw())
+        self._in_hand.hand_back(self._take_unmade())
 
     def give_up(self) -> None:
         """Call what is on its way unknown, for nobody waits for the answer; what was not sent is handed back.
@@ -147,7 +142,7 @@ class Outbox:
         self._hear_last(self._unheard)
         self._unheard = []
         self.withdraw()
-        self._hand_back(self._batches.clear() + self._tokens.clear())
+        self._in_hand.hand_back(self._batches.clear() + self._tokens.clear())
         unknown = Unknown("worker_stopped", "The worker was stopped before the answer came.")
         for parcel in self._carrier.abandon():
             self._conclude(parcel, [unknown] * len(parcel.tries))
@@ -155,8 +150,8 @@ class Outbox:
     def let_rest(self, destination_id: int) -> None:
         """It wants to be left alone: what waits for it is handed back, to be claimed when its rest is over."""
         self._barred.let_rest(destination_id)
-        self._hand_back(self._batches.take(destination_id) + self._carrier.take_back(destination_id))
-        self._hand_back(self._take_unmade(destination_id))
+        self._in_hand.hand_back(self._batches.take(destination_id) + self._carrier.take_back(destination_id))
+        self._in_hand.hand_back(self._take_unmade(destination_id))
 
     def close(self) -> None:
         self._carrier.close()
@@ -175,10 +170,8 @@ class Outbox:
         refused = [one for one in parcel.tries if one.id in said.refused]
         if refused:
             self._conclude(Parcel(refused), [said.refused[one.id] for one in refused])
-        gone = [one for one in parcel.tries if one.id in said.forgotten]
-        self.forgotten += [one.id for one in gone]
-        self._let_go(gone)
-        self._hand_back([one for one in parcel.tries if one.id in said.not_ours])
+        self._in_hand.drop([one for one in parcel.tries if one.id in said.forgotten])
+        self._in_hand.hand_back([one for one in parcel.tries if one.id in said.not_ours])
         left = [one for one in parcel.tries if said.lets_go(one.id)]
         if len(left) == len(parcel.tries):
             return parcel
@@ -218,7 +211,7 @@ class Outbox:
         """For want of time, until the next round: who handed it back would have its items made again, and again be
         late."""
         if self._barred.shuts_out(parcel.target.id, parcel.target.plugin.slug):
-            self._hand_back(parcel.tries)
+            self._in_hand.hand_back(parcel.tries)
         else:
             self._unmade.append(parcel)
 
@@ -274,15 +267,15 @@ class Outbox:
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
         written = records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
-        self.finished += written
+        self._in_hand.finished += written
         if answer is None:
             self._note_what_fails(parcel, outcomes)
         over = [one for one, finished in zip(parcel.tries, written, strict=True) if finished.settled]
-        self._let_go(over)
+        self._in_hand.let_go(over)
         if any(one.rests for one in written):
             self.let_rest(parcel.target.id)
         elif parcel.target.may_run_ahead and any(one.tells_of_failure for one in written):
-            self._hand_back(self._carrier.take_back(parcel.target.id))
+            self._in_hand.hand_back(self._carrier.take_back(parcel.target.id))
         if len(over) < len(written):
             self._go_on(parcel, list(zip(parcel.tries, outcomes, strict=True)))
 
@@ -306,13 +299,4 @@ class Outbox:
             elif parcel.request is None and tries.is_fault(outcome):
                 barred = self._barred.note_unbuilt(destination_id)
                 if barred and destination_id in self._unpacked:
-                    self._hand_back(self._batches.take(destination_id))
-
-    def _hand_back(self, many: Sequence[Try]) -> None:
-        self.unsent += [one.id for one in many]
-        self._let_go(many)
-
-    def _let_go(self, many: Sequence[Try]) -> None:
-        for one in many:
-            self.in_hand.discard(one.id)
-            self.busy[one.target.id] -= 1
+                    self._in_hand.hand_back(self._batches.take(destination_id))
