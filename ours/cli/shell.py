@@ -60,6 +60,7 @@ class Shell:
         if self.missing and not _may_begin():
             raise NotBegun(self.missing)
         ours = Ours(self.settings)
+        ours.store.hurry(self.say)
         begins = self.settings.embedded_database and ours.store.is_new()
         try:
             ours.store.reach()
