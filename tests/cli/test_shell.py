@@ -137,6 +137,20 @@ def test_wrong_settings_are_named(terminal: Terminal, monkeypatch: pytest.Monkey
     assert "OURS_PORT" in said["error"]
 
 
+@pytest.mark.parametrize("verb", [("serve",), ("web",), ("worker", "route")])
+def test_what_keeps_a_server_from_starting_is_a_line_of_its_log_where_that_is_json(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("OURS_LOG_FORMAT", "json")
+    monkeypatch.setenv("OURS_PORT", "many")
+    result = terminal.run(*verb)
+    assert result.exit_code == 1
+    line = json.loads(result.stderr)
+    assert (line["event"], line["level"], line["code"]) == ("not_started", "error", "settings_invalid")
+    assert "OURS_PORT" in line["error"]
+    assert terminal.run("balance").stderr.startswith("Error: ")
+
+
 def test_a_verb_on_an_empty_home_makes_the_database(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["source", "add", "Shop", "--json"], catch_exceptions=False)
     assert json.loads(result.stdout)["name"] == "Shop"
