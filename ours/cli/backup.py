@@ -70,6 +70,7 @@ def restore(shell: Shell, file: Path, check: bool, instead_of: str | None, unsea
         return
     with ExitStack() as stack:
         ours = stack.enter_context(closing(Ours(shell.settings)))  # the backup says which shape it needs
+        ours.store.hurry(shell.say)
         ours.store.reach()
         old = stack.enter_context(closing(_old(shell, instead_of))) if instead_of else None
         moved = ours.backup.restore(file, old, sealed=not unsealed)

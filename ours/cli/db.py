@@ -18,6 +18,7 @@ def upgrade(shell: Shell) -> None:
     from ours.store import Store, migrate
 
     store = Store(shell.settings)
+    store.hurry(shell.say)
     try:
         store.reach()
         was_current = migrate.is_current(store)

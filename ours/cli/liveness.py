@@ -8,7 +8,7 @@ from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, is_wrong, now_ms
 from ours.errors import Busy
 from ours.services.metrics.counting import SCHEDULER
-from ours.store import reaching
+from ours.store import reaching, turnstile
 from ours.store.queries import counters, events, moments, reading_figures, server
 
 _LONGEST_SILENCE = MINUTE
@@ -22,13 +22,10 @@ def locks(ours: Ours) -> Iterator[Finding]:
 
     :raises Busy: when nobody can write, so that what else there is to look at would wait.
     """
-    if ours.store.is_sqlite:
-        if who := ours.store.whose_turn(_LONGEST_TURN):
+    if ours.store.turnstile:
+        if who := ours.store.turnstile.kept_by(_LONGEST_TURN):
             said = f"{who} keeps others waiting: nobody has written for {_LONGEST_TURN:.0f} s."
-            mend = (
-                "`ps -o stat,args` tells whether it is stopped (T): let it go on (`kill -CONT`), or end it (`kill -9`)."
-            )
-            yield Finding("locks", "fail", said, mend)
+            yield Finding("locks", "fail", said, turnstile.MEND)
             raise Busy(said, reason="waiting")
         return
     with ours.store.read() as connection:

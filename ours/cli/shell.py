@@ -19,6 +19,8 @@ ACTOR: Final = "cli"
 _BEGINNERS = {"serve", "web", "worker", "demo", "restore", "apply", "db upgrade", "source add"}
 """The verbs that may begin a new installation. Any other looks at one, or changes one, that is there: a wrong OURS_HOME
 must not give it an empty one, which it would back up, or count, as if that were yours."""
+_LASTING = {"serve", "web", "worker"}
+"""The verbs that write a log."""
 _ONLY_LOOKS = {"check", "only_plan"}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST}
@@ -60,6 +62,7 @@ class Shell:
         if self.missing and not _may_begin():
             raise NotBegun(self.missing)
         ours = Ours(self.settings)
+        ours.store.hurry(self.say)
         begins = self.settings.embedded_database and ours.store.is_new()
         try:
             ours.store.reach()
@@ -163,15 +166,38 @@ class Guarded(click.Group):
         try:
             return super().invoke(ctx)
         except OursError as error:
-            raise _Failure(error, as_json=shell.as_json) from error
+            raise _failure(ctx, error) from error
         except OSError as error:
             if error.errno not in _FULL and not (error.filename and error.errno in _REFUSED):
                 raise
-            raise _Failure(Invalid(_UNWRITTEN.format(error.filename or "What this prints", error.strerror))) from None
+            said = _UNWRITTEN.format(error.filename or "What this prints", error.strerror)
+            raise _failure(ctx, Invalid(said), as_json=False) from None
         except click.UsageError as error:
             if shell.as_json or asked:
                 click.echo(dump({"error": error.format_message(), "code": "usage"}))
             raise
+
+
+def _failure(context: click.Context, error: OursError, *, as_json: bool = True) -> click.ClickException:
+    from ours.settings import variables
+
+    if context.invoked_subcommand in _LASTING and variables().get("OURS_LOG_FORMAT") == "json":
+        return _NotStarted(error)
+    return _Failure(error, as_json=as_json and context.ensure_object(Shell).as_json)
+
+
+class _NotStarted(click.ClickException):
+    """A line of the log, for whoever reads that as JSON."""
+
+    def __init__(self, error: OursError) -> None:
+        super().__init__(str(error))
+        self._code = error.code
+
+    def show(self, _file: Any = None) -> None:
+        from ours import log
+
+        log.configure(style="json")
+        log.get("cli").error("not_started", code=self._code, error=self.message)
 
 
 class _Failure(click.ClickException):

@@ -48,8 +48,8 @@ class Store:
         self._name = f"ours {settings.sealing_key_id}"
         file = Path(self.url.removeprefix("sqlite:///"))
         self._file = file if self.is_sqlite else None
-        self._turnstile = Turnstile(file.parent) if self.is_sqlite else None
-        self._wal = Wal(file, self._turnstile) if self._turnstile else None
+        self.turnstile = Turnstile(file.parent) if self.is_sqlite else None
+        self._wal = Wal(file, self.turnstile) if self.turnstile else None
         self._whole: ContextVar[Connection | None] = ContextVar("whole", default=None)
 
     @once
@@ -164,14 +164,12 @@ class Store:
 
     def turn(self) -> AbstractContextManager[None]:
         """On SQLite: while the block lasts, no other process writes."""
-        return self._turnstile.turn() if self._turnstile else nullcontext()
+        return self.turnstile.turn() if self.turnstile else nullcontext()
 
-    def whose_turn(self, seconds: float) -> str | None:
-        """On SQLite: who keeps others from writing for so long, as words; None when nobody does."""
-        if self._turnstile is None or self._turnstile.comes(seconds):
-            return None
-        number = self._turnstile.holder()
-        return f"Process {number}" if number else "Another program"
+    def hurry(self, told: Callable[[str], None]) -> None:
+        """On SQLite: as of ``Turnstile.hurry``."""
+        if self.turnstile:
+            self.turnstile.hurry(told)
 
     @contextmanager
     def _refusing(self, done: str) -> Iterator[None]:
@@ -287,9 +285,9 @@ class Store:
     def close(self) -> None:
         if "engine" in self.__dict__:
             self.engine.dispose()
-        if self._wal and self._turnstile:
+        if self._wal and self.turnstile:
             self._wal.close()
-            self._turnstile.close()
+            self.turnstile.close()
 
 
 def _state(error: Exception) -> str:

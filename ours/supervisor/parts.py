@@ -2,7 +2,7 @@
 
 from contextlib import closing
 
-from ours import processes
+from ours import log, processes
 from ours.bootstrap import Ours
 from ours.jobs import worker
 from ours.settings import Settings
@@ -10,12 +10,14 @@ from ours.supervisor import valkey, welcome
 from ours.supervisor.family import Family
 from ours.web import serve as web
 
+_logger = log.get("supervisor")
 _START_SECONDS = 15.0
 
 
 def prepare(settings: Settings) -> welcome.Greeting | None:
     """Migrate, and on the first start make somebody to sign in and something to send with."""
     with closing(Ours(settings)) as ours:
+        ours.store.hurry(lambda said: _logger.warning("turn_kept", said=said))
         ours.prepare()
         processes.keep_locks()  # a plugin may fork while it is imported
         _ = ours.store.lookup, ours.registry, ours.route, ours.deliver, ours.sweep  # imported once, for all children

@@ -47,6 +47,7 @@ def run(settings: Settings) -> None:
         processes.keep_locks()  # before a plugin is imported
         ours = Ours(settings)
         _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
+        _ = ours.accept  # who can have no threads for it is to end, and be started again
         app = create_app(ours)
         largest = max(LARGEST, settings.max_batch_bytes)
         connections = Connections(settings.port, _MOST_AT_ONCE, settings.keep_alive_seconds)

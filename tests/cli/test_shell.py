@@ -12,6 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ours.bootstrap import Ours
 from ours.cli import cli
 from ours.cli.shell import Shell
 from tests.cli.conftest import Terminal
@@ -136,6 +137,20 @@ def test_wrong_settings_are_named(terminal: Terminal, monkeypatch: pytest.Monkey
     assert "OURS_PORT" in said["error"]
 
 
+@pytest.mark.parametrize("verb", [("serve",), ("web",), ("worker", "route")])
+def test_what_keeps_a_server_from_starting_is_a_line_of_its_log_where_that_is_json(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("OURS_LOG_FORMAT", "json")
+    monkeypatch.setenv("OURS_PORT", "many")
+    result = terminal.run(*verb)
+    assert result.exit_code == 1
+    line = json.loads(result.stderr)
+    assert (line["event"], line["level"], line["code"]) == ("not_started", "error", "settings_invalid")
+    assert "OURS_PORT" in line["error"]
+    assert terminal.run("balance").stderr.startswith("Error: ")
+
+
 def test_a_verb_on_an_empty_home_makes_the_database(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, ["source", "add", "Shop", "--json"], catch_exceptions=False)
     assert json.loads(result.stdout)["name"] == "Shop"
@@ -154,6 +169,19 @@ def test_verbs_work_on_postgresql(
 def test_a_database_that_is_away_is_one_sentence(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OURS_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
     assert terminal.json("source", "list", status=1)["code"] == "unavailable"
+
+
+def test_a_command_that_does_not_come_to_its_turn_says_who_keeps_it_and_ends(
+    terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ours.store.turnstile._SILENCE", 0.05)
+    monkeypatch.setattr("ours.store.turnstile._LONGEST", 0.3)
+    with ours.store.turn():
+        result = terminal.run("source", "add", "Shop", "--json")
+    assert result.exit_code == 1
+    assert "keeps the turn to write. It is waited for" in result.stderr
+    assert "`kill -CONT`" in json.loads(result.stdout)["error"]
+    assert terminal.run("source", "add", "Shop").exit_code == 0
 
 
 def test_upgrading_says_whether_there_was_anything_to_do(tmp_path: Path) -> None:

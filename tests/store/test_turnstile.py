@@ -1,5 +1,6 @@
 """The turn to write: whoever keeps it keeps as few others waiting as can be."""
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ours import processes
 from ours.errors import Busy
 from ours.store import turnstile
 from ours.store.turnstile import Turnstile
@@ -30,7 +32,7 @@ def test_one_thread_that_waits_in_vain_is_enough(
     monkeypatch.setattr(turnstile, "_PATIENCE", 0.3)
     with closing(Turnstile(tmp_path)) as ours:
         with others.turn():
-            assert not ours.comes(0.01)
+            assert ours.kept_by(0.01) == (f"Process {os.getpid()}" if sys.platform == "linux" else "Another program")
             began = time.monotonic()
             with pytest.raises(Busy, match="whoever has the turn"), ours.turn():
                 pass
@@ -38,7 +40,6 @@ def test_one_thread_that_waits_in_vain_is_enough(
             with pytest.raises(Busy), ours.turn():
                 pass
             assert time.monotonic() - began - first < first
-            assert ours.holder() == (os.getpid() if sys.platform == "linux" else None)
         assert any(ours.comes(1) for _ in range(10))
 
 
@@ -81,6 +82,33 @@ def test_threads_that_take_turns_are_never_taken_for_ones_that_wait_in_vain(
                 thread.start()
                 ends.callback(thread.join)
     assert len(turns) == 200
+
+
+def test_who_is_in_a_hurry_hears_who_keeps_the_turn_and_gives_up_without_keeping_anybody_waiting(
+    others: Turnstile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turnstile, "_SILENCE", 0.05)
+    monkeypatch.setattr(turnstile, "_LONGEST", 0.3)
+    heard: list[str] = []
+    with closing(Turnstile(tmp_path)) as ours:
+        ours.hurry(heard.append)
+        with others.turn():
+            with pytest.raises(Busy, match=r"keeps the turn to write: nobody .*`kill -CONT"), ours.turn():
+                pass
+            assert len(heard) == 1
+            assert "keeps the turn to write" in heard[0]
+        assert others.comes(10)
+        with ours.turn():
+            assert not others.comes(0.01)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who has a lock")
+def test_who_was_stopped_in_line_is_named_as_well(others: Turnstile, tmp_path: Path) -> None:
+    with closing(Turnstile(tmp_path)) as ours, ours.turn():
+        pass  # which makes the files
+    with processes.lock_file(tmp_path / "next.lock") as line:
+        fcntl.flock(line, fcntl.LOCK_EX)
+        assert others.kept_by(0.01) == f"Process {os.getpid()}"
 
 
 _STOPPED = """
