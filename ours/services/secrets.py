@@ -9,7 +9,7 @@ from ours.errors import Invalid, Unsealable
 from ours.services import audit
 from ours.services.actors import Who, needs
 from ours.settings import Settings, add_own_key, present_keys
-from ours.store import Store
+from ours.store import Store, migrate
 from ours.store.alone import by_file
 from ours.store.queries import sealed as queries
 from ours.store.queries import whole
@@ -45,16 +45,22 @@ class Secrets:
         self._settings = settings
 
     def status(self) -> Sequence[Standing]:
-        """By kind of value. It counts everything, which takes a while when there is much."""
+        """By kind of value. It counts everything, which takes a while when there is much.
+
+        :raises Invalid: when a newer version has migrated the database, which may have sealed what is not counted here.
+        """
+        migrate.check_known(self._store)
         head = self._store.sealer.head
         with self._store.read() as connection:
             return [Standing(shelf.name, *queries.count(connection, shelf, head)) for shelf in SHELVES]
 
     def any_old(self) -> bool:
-        """Whether an older key is still needed. Without one in the ring there is nothing to look for."""
+        """Whether an older key may still be needed. Without one in the ring there is nothing to look for."""
         head = self._store.sealer.head
         if len(self._settings.secret_keys) < 2:
             return False
+        if migrate.is_ahead(self._store):
+            return True
         with self._store.read() as connection:
             return any(queries.any_other(connection, shelf, head) for shelf in SHELVES)
 
@@ -81,8 +87,10 @@ class Secrets:
         The audit log keeps that it was begun, and how many it was when it ended.
 
         :raises Invalid: when a process runs that seals with another key: it may not have ours, and does not use it.
+            And as ``status`` does.
         :raises Unsealable: in the end, when some can't be opened. All others are done.
         """
+        migrate.check_known(self._store)
         if strangers := self._strangers():
             raise Invalid(_NOT_THERE_YET.format(self._settings.sealing_key_id, ", ".join(strangers)))
         unopened = Unopened()

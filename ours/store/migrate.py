@@ -5,11 +5,16 @@ from typing import Any
 
 from sqlalchemy import Connection, inspect, text
 
+from ours.errors import Invalid
 from ours.store.engine import Store
 from ours.store.queries import snapshot
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6F757273  # "ours"
+_LEFT_OUT = (
+    "A newer version of ours has migrated the database, and keeps there what this one does not know of and would leave"
+    " out. Do it with that version, though this one serves."
+)
 
 
 def upgrade(store: Store, revision: str = "head") -> None:
@@ -46,6 +51,12 @@ def is_ahead(store: Store) -> bool:
     """Whether a newer version of ours has migrated the database."""
     with store.read() as connection:
         return _revision(connection) > head()
+
+
+def check_known(store: Store) -> None:
+    """:raises Invalid: when the database may hold what this code knows nothing of."""
+    if is_ahead(store):
+        raise Invalid(_LEFT_OUT)
 
 
 def is_empty(store: Store) -> bool:

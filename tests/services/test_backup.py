@@ -267,6 +267,22 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(
 
 
 @pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_what_only_a_newer_version_knows_of_is_left_out_of_nothing(
+    store: Store, make_empty: MakeStore, tmp_path: Path
+) -> None:
+    file, other = tmp_path / "ours.backup", make_empty("sqlite")
+    Backup(store).write(file)
+    migrate.upgrade(other)
+    for one in (store, other):
+        with one.write() as connection:
+            connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
+    moves = (lambda: Backup(store).write(file), lambda: Backup(store).copy(other), lambda: Backup(other).restore(file))
+    for move in moves:
+        with pytest.raises(Invalid, match="newer version of ours has migrated"):
+            move()
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
 def test_nothing_is_left_of_a_backup_that_could_not_be_written(lived: Place, tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="can't be written"):
         Backup(lived.store).write(tmp_path / "nowhere" / "ours.backup")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from pyotp import TOTP
+from sqlalchemy import text
 
 from ours import clock, processes
 from ours.bootstrap import Ours
@@ -21,6 +22,7 @@ from ours.services import secrets as service
 from ours.services.actors import Actor
 from ours.services.people import codes
 from ours.settings import Settings, load, ring
+from ours.store import migrate
 from tests.conftest import KEY
 from tests.receiver import Receiver
 from tests.whole.conftest import until
@@ -306,3 +308,20 @@ def test_a_worker_that_runs_alone_on_sqlite_is_known_too(
 def test_a_ring_from_the_environment_is_left_to_the_operator(open_with: Callable[[str], Ours]) -> None:
     with pytest.raises(Invalid, match="OURS_SECRET_KEYS"):
         open_with(KEY).secrets.add_key(actor="cli")
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_no_key_is_said_to_be_needless_while_a_newer_version_may_have_sealed_with_it(
+    open_with: Callable[[str], Ours],
+) -> None:
+    here = open_with(f"{NEW},{KEY}")
+    assert here.secrets.rotate(actor="cli") == 0
+    assert not here.secrets.any_old()
+    with here.store.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert migrate.is_ahead(here.store)
+    assert here.secrets.any_old()
+    with pytest.raises(Invalid, match="newer version of ours has migrated"):
+        here.secrets.status()
+    with pytest.raises(Invalid, match="newer version of ours has migrated"):
+        here.secrets.rotate(actor="cli")

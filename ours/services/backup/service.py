@@ -56,7 +56,8 @@ class Backup:
     def write(self, path: Path) -> Moved:
         """Everything of one moment, while the server goes on. The audit log keeps it, if the database takes writes.
 
-        :raises Invalid: when the file can't be written.
+        :raises Invalid: when the file can't be written, or a newer version has migrated the database: what only that
+            one knows of would not be in it.
         """
         with form.writing(path) as file, _taken(self._store, "back_up") as (connection, head):
             counts = form.write(file, head, _sections(connection), _binary(), self._seal)
@@ -118,6 +119,7 @@ def _taken(store: Store, verb: Verb) -> Iterator[tuple[Connection, Head]]:
     """A connection that sees one moment for as long as the block lasts, and what there is to say about it."""
     if not migrate.is_current(store):
         raise Invalid("The database is of another version. Run `ours db upgrade` first.")
+    migrate.check_known(store)
     _note(store, verb)
     _ = store.lookup  # made by now, so that whoever puts it back sees whether the secret keys fit
     with store.read() as connection:
@@ -145,6 +147,7 @@ def _put(store: Store, head: Head, sections: Iterable[Section], then: Then = lam
     with store.read() as connection:
         if filled := [name for name in whole.filled(connection) if name not in _WORTHLESS]:
             raise Invalid(f"That database is not empty ({', '.join(filled)} hold rows). Choose an empty one.")
+    migrate.check_known(store)
     if head.revision > migrate.head():
         raise Invalid("It was made by a newer version of ours. Update first.")
     migrate.move(store, head.revision)
