@@ -29,6 +29,7 @@ from ours.registry import Registry
 from ours.registry.registry import SetAside
 from ours.services.alerts import Alert, Alerts
 from ours.services.conservation import Conservation
+from ours.services.metrics import Counting
 from ours.services.replay import Replay
 from ours.services.retention import Retention
 from ours.services.sources import Sources
@@ -192,6 +193,56 @@ def test_a_destination_that_we_paused_and_one_that_a_person_paused(
     alerts.run()
     (alert,) = alerts.list()
     assert (alert.kind, alert.destination_id) == ("paused", 1)
+
+
+def test_a_destination_that_answers_and_takes_nothing_is_told_until_something_arrives(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    def count(times: int, mode: str = "live") -> None:
+        for _ in range(times):
+            place.track(mode=mode)
+        place.work()
+        now.shift(5 * 60)
+        Counting(place.store).count_on()
+        alerts.run()
+
+    hook = place.webhook(receiver)
+    alerts = alerts_of()
+    count(1)
+    receiver.answer(422)
+    count(9)
+    assert alerts.list() == []
+    count(2, "test")
+    assert alerts.list() == []
+    count(1)
+    (alert,) = alerts.list()
+    assert (alert.kind, alert.destination_id) == ("rejecting", hook)
+    assert alert.words == "“Hook” takes nothing: the last 10 dispatches were rejected, and none arrived."
+    assert "ours replay many --state rejected" in alert.remedy
+    now.shift(DAY)
+    count(0)
+    assert kinds(alerts.list()) == ["rejecting"]  # nothing came: nothing has shown that it is over
+    receiver.answer(200)
+    count(1)
+    now.shift(61)
+    alerts.run()
+    assert alerts.list() == []
+
+
+def test_a_destination_that_is_off_is_said_to_reject_nothing(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    hook = place.webhook(receiver)
+    receiver.answer(400)
+    for _ in range(10):
+        place.track()
+    place.work()
+    place.destinations.turn_off(hook, actor="cli")
+    now.shift(5 * 60)
+    Counting(place.store).count_on()
+    alerts = alerts_of()
+    alerts.run()
+    assert alerts.list() == []
 
 
 def test_what_a_killed_worker_had_in_hand_is_told_where_nothing_dedupes(
