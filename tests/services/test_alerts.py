@@ -57,6 +57,8 @@ class Mailbox:
     ) -> str:
         if address.startswith("nobody@"):
             return "550 No such user"
+        if address.startswith("grey@"):
+            return f"450 4.7.1 <{address}>: come back later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -671,6 +673,25 @@ def test_a_recipient_whom_the_mail_server_refuses_is_told_of_and_the_others_get_
     alerts.run()
     assert len(box.mails) == 1
     assert '"refused": 1, "of": 2, "event": "recipients_refused"' in capsys.readouterr().err
+
+
+def test_that_all_addresses_are_refused_is_told_with_the_codes_and_names_nobody(
+    alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]
+) -> None:
+    box, port = mailbox
+    to = ("grey@example.com", "nobody@example.com")
+    (told,) = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=to).test()
+    assert told.problem == "The mail server refused each address: it answered 450 4.7.1, 550."
+    assert box.mails == []
+
+
+def test_a_mail_goes_through_a_server_that_takes_no_eight_bits(mailbox: tuple[Mailbox, int]) -> None:
+    box, port = mailbox
+    mailer = mails.Mailer(f"smtp://127.0.0.1:{port}", "ours@example.com", ["a@example.com"])
+    assert mailer.send("Café", "“Café” fails.\n.\nEnd.\n") is None
+    (mail_,) = box.mails
+    assert mail_.get_content().splitlines() == ["“Café” fails.", ".", "End."]
+    assert mail_.as_bytes().isascii()
 
 
 def test_two_schedulers_tell_it_once(place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver) -> None:
