@@ -27,7 +27,7 @@ from ours.errors import Busy
 from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
 from ours.registry.registry import SetAside
-from ours.services.alerts import Alert, Alerts
+from ours.services.alerts import Alert, Alerts, shapes
 from ours.services.conservation import Conservation
 from ours.services.metrics import Counting
 from ours.services.replay import Replay
@@ -413,6 +413,33 @@ def test_an_old_key_that_is_still_used_is_told_two_days_before_it_ends(
     now.shift(61)
     alerts.run()
     assert kinds(alerts.list()) == []  # nobody has used it since
+
+
+def test_a_pager_that_does_not_take_one_of_several_is_told_all_again(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
+    now: time_machine.Traveller,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(shapes._SHAPES, "127.0.0.1", shapes._pagerduty)
+    failing(place)
+    with place.store.write() as connection:
+        connection.execute(sa.insert(destinations).values(_another_that_fails(connection)))
+    alerts = alerts_of(alert_webhook=receiver.url.replace("//", "//KEY@"))
+    receiver.answer(429, times=1)
+    alerts.run()
+    assert {one.problem for one in alerts.list()} == {"webhook: The webhook answered 429."}
+    now.shift(61)
+    alerts.run()
+    assert {one.problem for one in alerts.list()} == {None}
+    keys_ = [one["dedup_key"] for one in said(receiver)]
+    assert len(keys_) == 4
+    assert sorted(keys_[:2]) == sorted(keys_[2:])
+    assert {one["routing_key"] for one in said(receiver)} == {"KEY"}
+    assert all("authorization" not in one.headers for one in receiver.requests)
+
+
+def _another_that_fails(connection: Any) -> dict[str, Any]:
+    row = connection.execute(sa.select(destinations)).one()._asdict()
+    return {**row, "id": row["id"] + 1, "name": "Other"}
 
 
 def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> None:
