@@ -31,12 +31,15 @@ class Mailer:
         self._encrypted = parts.scheme == "smtps"
         self._sender, self._recipients = sender, list(recipients)
 
-    def send(self, subject: str, text: str) -> str | None:
-        """Why the mail server did not take it; None when it did. Nothing of it tells the password."""
+    def send(self, subject: str, text: str, about: Sequence[str] = ()) -> str | None:
+        """Why the mail server did not take it; None when it did. Nothing of it tells the password.
+
+        ``about``: names, of letters, digits and dots. Mails that share one are a thread.
+        """
         try:
             server = self._server()
             with _cut_off_late(server), self._connect(server):
-                refused = server.send_message(self._message(subject, text), self._sender, self._recipients)
+                refused = server.send_message(self._message(subject, text, about), self._sender, self._recipients)
         except smtplib.SMTPAuthenticationError:
             return "The mail server refused the user or password in OURS_SMTP_URL."
         except smtplib.SMTPResponseException as error:
@@ -83,13 +86,16 @@ class Mailer:
             raise smtplib.SMTPNotSupportedError("No password goes over a connection that is not encrypted.")
         server.login(self._user, self._password)
 
-    def _message(self, subject: str, text: str) -> EmailMessage:
+    def _message(self, subject: str, text: str, about: Sequence[str]) -> EmailMessage:
+        domain = self._sender.rpartition("@")[2] or "ours"
         message = EmailMessage()
         message["Subject"] = " ".join(subject.split())[:200]
         message["From"] = self._sender
         message["To"] = ", ".join(self._recipients)
         message["Date"] = formatdate()
-        message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2] or "ours")
+        message["Message-ID"] = make_msgid(domain=domain)
+        if about:
+            message["References"] = " ".join(f"<{one}@{domain}>" for one in about)
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text, cte="quoted-printable")  # a server may take no eight bits
         return message

@@ -721,6 +721,24 @@ def test_a_mail_goes_through_a_server_that_takes_no_eight_bits(mailbox: tuple[Ma
     assert mail_.as_bytes().isascii()
 
 
+def test_the_mails_of_an_alert_are_a_thread(
+    place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int], now: time_machine.Traveller
+) -> None:
+    hook = failing(place)
+    box, port = mailbox
+    alerts = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=("a@example.com",))
+    alerts.run()
+    place.destinations.turn_off(hook, actor="cli")
+    for _ in range(2):
+        now.shift(61)
+        alerts.run()
+    opened, ended = box.mails
+    assert str(ended["Subject"]).startswith("[Ours] Resolved: ")
+    assert opened["References"] == ended["References"]
+    assert re.fullmatch(r"<[0-9a-f.]+@localhost>", opened["References"])
+    assert opened["Message-ID"] != ended["Message-ID"]
+
+
 def test_two_schedulers_tell_it_once(place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver) -> None:
     failing(place)
     with place.store.alone("alerts") as mine:

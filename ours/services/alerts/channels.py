@@ -1,5 +1,6 @@
 """The ways out: a webhook, and e-mail."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from ours.settings import Settings
 from ours.transport import Transport
 
 _SECONDS = 10.0
+_MOST_THREADS = 10
 
 
 class Channel(Protocol):
@@ -53,7 +55,8 @@ class Email:
         self._mailer = Mailer(settings.smtp_url, settings.alert_from, settings.alert_email)
 
     def tell(self, news: Sequence[News]) -> str | None:
-        return self._mailer.send(f"[Ours] {concerns.title(news)}", concerns.text(news) + "\n")
+        about = [_thread(one) for one in news[:_MOST_THREADS]]
+        return self._mailer.send(f"[Ours] {concerns.title(news)}", concerns.text(news) + "\n", about)
 
 
 def channels(settings: Settings) -> Iterator[Channel]:
@@ -62,6 +65,11 @@ def channels(settings: Settings) -> Iterator[Channel]:
         yield Webhook(settings)
     if settings.alert_email:
         yield Email(settings)
+
+
+def _thread(news: News) -> str:
+    """The same for the beginning of an alert and for its end."""
+    return f"{news.since}.{zlib.crc32(f'{news.kind} {news.subject}'.encode()):08x}"
 
 
 def _answers(transport: Transport) -> list[Any]:
