@@ -1,5 +1,6 @@
 """Sends a plain e-mail through the operator's mail server."""
 
+import re
 import smtplib
 import socket
 import ssl
@@ -16,6 +17,7 @@ _logger = log.get("mail")
 _SECONDS = 10  # for each line
 _MOST_SECONDS = 30.0  # for all of it: a server may say every few seconds that it will say more
 _READY = 220
+_FINER = re.compile(r"[245]\.\d{1,3}\.\d{1,3}\b")
 _PORTS = {"smtp": 587, "smtps": 465}
 
 
@@ -29,16 +31,22 @@ class Mailer:
         self._encrypted = parts.scheme == "smtps"
         self._sender, self._recipients = sender, list(recipients)
 
-    def send(self, subject: str, text: str) -> str | None:
-        """Why the mail server did not take it; None when it did. Nothing of it tells the password."""
+    def send(self, subject: str, text: str, about: Sequence[str] = ()) -> str | None:
+        """Why the mail server did not take it; None when it did. Nothing of it tells the password.
+
+        ``about``: names, of letters, digits and dots. Mails that share one are a thread.
+        """
         try:
             server = self._server()
             with _cut_off_late(server), self._connect(server):
-                refused = server.send_message(self._message(subject, text), self._sender, self._recipients)
+                refused = server.send_message(self._message(subject, text, about), self._sender, self._recipients)
         except smtplib.SMTPAuthenticationError:
             return "The mail server refused the user or password in OURS_SMTP_URL."
         except smtplib.SMTPResponseException as error:
-            return f"The mail server answered {error.smtp_code}."
+            return f"The mail server answered {_code(error.smtp_code, error.smtp_error)}."
+        except smtplib.SMTPRecipientsRefused as error:
+            said = sorted({_code(*answer) for answer in error.recipients.values()})
+            return f"The mail server refused each address: it answered {', '.join(said)}."
         except (OSError, smtplib.SMTPException) as error:
             return f"The mail server can't be used ({type(error).__name__})."
         if refused:  # the others have it, and would get it again
@@ -78,16 +86,26 @@ class Mailer:
             raise smtplib.SMTPNotSupportedError("No password goes over a connection that is not encrypted.")
         server.login(self._user, self._password)
 
-    def _message(self, subject: str, text: str) -> EmailMessage:
+    def _message(self, subject: str, text: str, about: Sequence[str]) -> EmailMessage:
+        domain = self._sender.rpartition("@")[2] or "ours"
         message = EmailMessage()
         message["Subject"] = " ".join(subject.split())[:200]
         message["From"] = self._sender
         message["To"] = ", ".join(self._recipients)
         message["Date"] = formatdate()
-        message["Message-ID"] = make_msgid(domain=self._sender.rpartition("@")[2] or "ours")
+        message["Message-ID"] = make_msgid(domain=domain)
+        if about:
+            message["References"] = " ".join(f"<{one}@{domain}>" for one in about)
         message["Auto-Submitted"] = "auto-generated"
-        message.set_content(text)
+        message.set_content(text, cte="quoted-printable")  # a server may take no eight bits
         return message
+
+
+def _code(code: int, said: bytes | str) -> str:
+    """With the finer code that most say, as in ``450 4.7.1``; the rest may name people."""
+    words = said.decode(errors="replace") if isinstance(said, bytes) else said
+    finer = _FINER.match(words)
+    return f"{code} {finer[0]}" if finer else str(code)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from tests.whole.conftest import free_port, until
 ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 TEXTS = {path.name: path.read_text() for path in DEPLOY.rglob("*") if path.is_file()}
+RULE_TESTS = ("alerts_test.yaml", "alerts_week_test.yaml")
 
 
 def verb_exists(words: list[str]) -> bool:
@@ -216,7 +217,7 @@ def test_every_alert_rule_fires_when_it_should_and_not_when_all_is_well() -> Non
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip("there is no promtool here (Debian has it in the package prometheus): no alert rule was tried")
-    for words in (["check", "config", "--syntax-only", "prometheus.yaml"], ["test", "rules", "alerts_test.yaml"]):
+    for words in (["check", "config", "--syntax-only", "prometheus.yaml"], ["test", "rules", *RULE_TESTS]):
         tried = subprocess.run(
             [promtool, *words], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False
         )
@@ -225,7 +226,7 @@ def test_every_alert_rule_fires_when_it_should_and_not_when_all_is_well() -> Non
 
 def test_no_alert_rule_is_left_untried() -> None:
     rules = yaml.safe_load(TEXTS["alerts.yaml"])["groups"][0]["rules"]
-    tried = yaml.safe_load(TEXTS["alerts_test.yaml"])["tests"]
+    tried = [one for name in RULE_TESTS for one in yaml.safe_load(TEXTS[name])["tests"]]
     fire = {
         sample["labels"]
         for one in tried

@@ -6,6 +6,7 @@ from typing import Any
 from ours.bootstrap import Ours
 from ours.cli.finding import Finding
 from ours.clock import MINUTE, SECOND, is_wrong, now_ms
+from ours.core.breaker import IN_A_ROW
 from ours.errors import Busy
 from ours.services.metrics.counting import SCHEDULER
 from ours.store import reaching, turnstile
@@ -98,7 +99,9 @@ def waiting(ours: Ours) -> Iterator[Finding]:
 
 
 def destinations(ours: Ours) -> Iterator[Finding]:
-    """Each has its plugin, and none stands still."""
+    """Each has its plugin, and none stands still or takes nothing."""
+    with ours.store.read() as connection:
+        in_vain = counters.rejected_in_a_row(connection, IN_A_ROW)
     for one in ours.destinations.list():
         if not one.loaded:
             yield Finding(
@@ -120,6 +123,11 @@ def destinations(ours: Ours) -> Iterator[Finding]:
             yield Finding(
                 "destinations", "warn", f"{one.name} fails; what it is owed is held, and it is probed.",
                 "See its last attempts on the dashboard.",
+            )  # fmt: skip
+        elif one.status == "on" and one.id in in_vain:
+            yield Finding(
+                "destinations", "warn", f"{one.name} takes nothing: the last {in_vain[one.id]:,} were rejected.",
+                "See its last attempts on the dashboard, mend its mapping or settings, then `ours replay many`.",
             )  # fmt: skip
 
 

@@ -10,12 +10,14 @@ from ours.core.breaker import PLUGIN_TIMEOUT
 
 Kind = Literal[
     "failing", "paused", "ambiguous", "balance", "lost", "disk", "backlog", "plugin", "expiring", "ending",
-    "unopened", "unfit", "database", "late", "clock", "refused", "queue",
+    "unopened", "unfit", "database", "late", "clock", "refused", "queue", "rejecting",
 ]  # fmt: skip
 Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
     "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
+    "rejecting": "Its latest attempts say why. Mend its mapping or its settings, or what answers there; then"
+    " `ours replay many --state rejected` sends them again. It is over when something arrives.",
     "paused": "Its latest attempts say which. Renew or mend them, or its plugin, then resume it. Its backlog is kept.",
     "ambiguous": "See there which arrived. `ours replay many --state held --reason ambiguous` sends them once more,"
     " `ours dispatch confirm` calls them delivered.",
@@ -120,6 +122,11 @@ def _lines(group: Sequence[News]) -> Iterator[str]:
 def failing(destination_id: int, name: str, why: str) -> Concern:
     words = f"“{name}” fails: {why}. What it is owed is held."
     return Concern("failing", subjects.destination(destination_id), words)
+
+
+def rejecting(destination_id: int, name: str, count: int) -> Concern:
+    words = f"“{name}” takes nothing: the last {count:,} dispatches were rejected, and none arrived."
+    return Concern("rejecting", subjects.destination(destination_id), words)
 
 
 def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:

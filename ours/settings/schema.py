@@ -144,8 +144,9 @@ class SettingsSchema(Schema):
     keep_held_days = _days("Days after which a held dispatch is given up: stopped, as expired.", 30)
     keep_audit_days = _days("Days after which audit entries, closed alerts and the volumes by minute are deleted.", 400)
     alert_webhook = _text(
-        "Where alerts are posted as JSON: a Slack webhook's address, or your own. In your own network, it must be"
-        " allowed by OURS_ALLOW_NETWORKS as destinations must.", "", _WEBHOOK, has_host
+        "Where alerts are posted as JSON: the webhook of Slack, Mattermost, Discord, Google Chat or a workflow of"
+        " Teams; PagerDuty, as `https://ROUTING_KEY@events.pagerduty.com/v2/enqueue`; or your own. In your own network,"
+        " it must be allowed by OURS_ALLOW_NETWORKS as destinations must.", "", _WEBHOOK, has_host
     )  # fmt: skip
     alert_email = Addresses(
         load_default=(), metadata=_said("Who gets alerts by e-mail, comma-separated. Needs OURS_SMTP_URL.", "nobody")

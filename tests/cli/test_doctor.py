@@ -19,7 +19,8 @@ from ours.errors import Busy
 from ours.services.metrics import Counting
 from ours.settings import load
 from ours.store import Store, migrate, tables
-from ours.store.queries import destinations, server, snapshot
+from ours.store.queries import counters, destinations, server, snapshot
+from ours.store.queries.counters import Counted
 from ours.store.tables import dispatches
 from tests.cli.conftest import KEY_OF_TESTS, Terminal
 
@@ -234,6 +235,16 @@ def test_a_scheduler_that_was_never_started(terminal: Terminal, ours: Ours) -> N
     with time_machine.travel(now_ms() / 1000 + HOUR / 1000, tick=True):
         ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=2, external_id="1")])
         assert "no alert is told" in found(terminal, "warn")["scheduler"]
+
+
+def test_a_destination_that_answers_and_takes_nothing(terminal: Terminal, ours: Ours) -> None:
+    hook = ours.destinations.add("webhook", "Hook", {"url": "https://example.com/"}, events=["*"], actor="cli")
+    with ours.store.write() as connection:
+        counters.note_rejected(connection, [Counted("attempts", hook.id, "live", "rejected", 0, 10)])
+    assert "Hook takes nothing: the last 10 were rejected." in found(terminal, "warn")["destinations"]
+    with ours.store.write() as connection:
+        counters.note_rejected(connection, [Counted("attempts", hook.id, "live", "delivered", 0, 1)])
+    assert "destinations" not in found(terminal, "warn")
 
 
 def test_a_destination_without_its_plugin_or_its_credentials(terminal: Terminal, ours: Ours) -> None:

@@ -27,8 +27,9 @@ from ours.errors import Busy
 from ours.plugin import Retry, Unauthorized
 from ours.registry import Registry
 from ours.registry.registry import SetAside
-from ours.services.alerts import Alert, Alerts
+from ours.services.alerts import Alert, Alerts, shapes
 from ours.services.conservation import Conservation
+from ours.services.metrics import Counting
 from ours.services.replay import Replay
 from ours.services.retention import Retention
 from ours.services.sources import Sources
@@ -56,6 +57,8 @@ class Mailbox:
     ) -> str:
         if address.startswith("nobody@"):
             return "550 No such user"
+        if address.startswith("grey@"):
+            return f"450 4.7.1 <{address}>: come back later"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -192,6 +195,56 @@ def test_a_destination_that_we_paused_and_one_that_a_person_paused(
     alerts.run()
     (alert,) = alerts.list()
     assert (alert.kind, alert.destination_id) == ("paused", 1)
+
+
+def test_a_destination_that_answers_and_takes_nothing_is_told_until_something_arrives(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    def count(times: int, mode: str = "live") -> None:
+        for _ in range(times):
+            place.track(mode=mode)
+        place.work()
+        now.shift(5 * 60)
+        Counting(place.store).count_on()
+        alerts.run()
+
+    hook = place.webhook(receiver)
+    alerts = alerts_of()
+    count(1)
+    receiver.answer(422)
+    count(9)
+    assert alerts.list() == []
+    count(2, "test")
+    assert alerts.list() == []
+    count(1)
+    (alert,) = alerts.list()
+    assert (alert.kind, alert.destination_id) == ("rejecting", hook)
+    assert alert.words == "“Hook” takes nothing: the last 10 dispatches were rejected, and none arrived."
+    assert "ours replay many --state rejected" in alert.remedy
+    now.shift(DAY)
+    count(0)
+    assert kinds(alerts.list()) == ["rejecting"]  # nothing came: nothing has shown that it is over
+    receiver.answer(200)
+    count(1)
+    now.shift(61)
+    alerts.run()
+    assert alerts.list() == []
+
+
+def test_a_destination_that_is_off_is_said_to_reject_nothing(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, now: time_machine.Traveller
+) -> None:
+    hook = place.webhook(receiver)
+    receiver.answer(400)
+    for _ in range(10):
+        place.track()
+    place.work()
+    place.destinations.turn_off(hook, actor="cli")
+    now.shift(5 * 60)
+    Counting(place.store).count_on()
+    alerts = alerts_of()
+    alerts.run()
+    assert alerts.list() == []
 
 
 def test_what_a_killed_worker_had_in_hand_is_told_where_nothing_dedupes(
@@ -360,6 +413,33 @@ def test_an_old_key_that_is_still_used_is_told_two_days_before_it_ends(
     now.shift(61)
     alerts.run()
     assert kinds(alerts.list()) == []  # nobody has used it since
+
+
+def test_a_pager_that_does_not_take_one_of_several_is_told_all_again(
+    place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver, monkeypatch: pytest.MonkeyPatch,
+    now: time_machine.Traveller,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(shapes._SHAPES, "127.0.0.1", shapes._pagerduty)
+    failing(place)
+    with place.store.write() as connection:
+        connection.execute(sa.insert(destinations).values(_another_that_fails(connection)))
+    alerts = alerts_of(alert_webhook=receiver.url.replace("//", "//KEY@"))
+    receiver.answer(429, times=1)
+    alerts.run()
+    assert {one.problem for one in alerts.list()} == {"webhook: The webhook answered 429."}
+    now.shift(61)
+    alerts.run()
+    assert {one.problem for one in alerts.list()} == {None}
+    keys_ = [one["dedup_key"] for one in said(receiver)]
+    assert len(keys_) == 4
+    assert sorted(keys_[:2]) == sorted(keys_[2:])
+    assert {one["routing_key"] for one in said(receiver)} == {"KEY"}
+    assert all("authorization" not in one.headers for one in receiver.requests)
+
+
+def _another_that_fails(connection: Any) -> dict[str, Any]:
+    row = connection.execute(sa.select(destinations)).one()._asdict()
+    return {**row, "id": row["id"] + 1, "name": "Other"}
 
 
 def test_several_at_once_are_one_message(place: Place, receiver: Receiver) -> None:
@@ -620,6 +700,43 @@ def test_a_recipient_whom_the_mail_server_refuses_is_told_of_and_the_others_get_
     alerts.run()
     assert len(box.mails) == 1
     assert '"refused": 1, "of": 2, "event": "recipients_refused"' in capsys.readouterr().err
+
+
+def test_that_all_addresses_are_refused_is_told_with_the_codes_and_names_nobody(
+    alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int]
+) -> None:
+    box, port = mailbox
+    to = ("grey@example.com", "nobody@example.com")
+    (told,) = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=to).test()
+    assert told.problem == "The mail server refused each address: it answered 450 4.7.1, 550."
+    assert box.mails == []
+
+
+def test_a_mail_goes_through_a_server_that_takes_no_eight_bits(mailbox: tuple[Mailbox, int]) -> None:
+    box, port = mailbox
+    mailer = mails.Mailer(f"smtp://127.0.0.1:{port}", "ours@example.com", ["a@example.com"])
+    assert mailer.send("Café", "“Café” fails.\n.\nEnd.\n") is None
+    (mail_,) = box.mails
+    assert mail_.get_content().splitlines() == ["“Café” fails.", ".", "End."]
+    assert mail_.as_bytes().isascii()
+
+
+def test_the_mails_of_an_alert_are_a_thread(
+    place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[Mailbox, int], now: time_machine.Traveller
+) -> None:
+    hook = failing(place)
+    box, port = mailbox
+    alerts = alerts_of(smtp_url=f"smtp://127.0.0.1:{port}", alert_email=("a@example.com",))
+    alerts.run()
+    place.destinations.turn_off(hook, actor="cli")
+    for _ in range(2):
+        now.shift(61)
+        alerts.run()
+    opened, ended = box.mails
+    assert str(ended["Subject"]).startswith("[Ours] Resolved: ")
+    assert opened["References"] == ended["References"]
+    assert re.fullmatch(r"<[0-9a-f.]+@localhost>", opened["References"])
+    assert opened["Message-ID"] != ended["Message-ID"]
 
 
 def test_two_schedulers_tell_it_once(place: Place, alerts_of: Callable[..., Alerts], receiver: Receiver) -> None:

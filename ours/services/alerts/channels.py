@@ -1,19 +1,20 @@
-"""The ways out: a webhook that Slack and its like understand, and e-mail."""
+"""The ways out: a webhook, and e-mail."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from requests import Request
 
-from ours import clock
 from ours.core import concerns
 from ours.core.concerns import News
 from ours.mail import Mailer
+from ours.services.alerts.shapes import posts
 from ours.settings import Settings
 from ours.transport import Transport
 
 _SECONDS = 10.0
-_CALLS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\N{WORD JOINER}"})
+_MOST_THREADS = 10
 
 
 class Channel(Protocol):
@@ -34,21 +35,17 @@ class Webhook:
         self._networks, self._proxy = settings.allow_networks, settings.proxy
 
     def tell(self, news: Sequence[News]) -> str | None:
-        document = {"text": _inert(concerns.text(news)), "alerts": [_document(one) for one in news]}
         try:
-            request = Request("POST", self._url, json=document).prepare()
+            requests = [Request("POST", one.url, json=one.document).prepare() for one in posts(self._url, news)]
         except ValueError:
             return "The address in OURS_ALERT_WEBHOOK can't be read."
         transport = Transport(self._networks, total_timeout=_SECONDS, proxy=self._proxy)
         try:
-            transport.submit("alert", request)
-            (answer,) = _first(transport)
+            for place, request in enumerate(requests):
+                transport.submit(str(place), request)
+            return next(filter(None, map(_problem, _answers(transport))), None)
         finally:
             transport.close()
-        if answer.failure:
-            return str(answer.failure.message)
-        status = answer.response.status_code
-        return None if 200 <= status < 300 else f"The webhook answered {status}."
 
 
 class Email:
@@ -58,7 +55,8 @@ class Email:
         self._mailer = Mailer(settings.smtp_url, settings.alert_from, settings.alert_email)
 
     def tell(self, news: Sequence[News]) -> str | None:
-        return self._mailer.send(f"[Ours] {concerns.title(news)}", concerns.text(news) + "\n")
+        about = [_thread(one) for one in news[:_MOST_THREADS]]
+        return self._mailer.send(f"[Ours] {concerns.title(news)}", concerns.text(news) + "\n", about)
 
 
 def channels(settings: Settings) -> Iterator[Channel]:
@@ -69,24 +67,20 @@ def channels(settings: Settings) -> Iterator[Channel]:
         yield Email(settings)
 
 
-def _first(transport: Transport) -> list[Any]:
+def _thread(news: News) -> str:
+    """The same for the beginning of an alert and for its end."""
+    return f"{news.since}.{zlib.crc32(f'{news.kind} {news.subject}'.encode()):08x}"
+
+
+def _answers(transport: Transport) -> list[Any]:
+    found: list[Any] = []
     while transport.in_flight:
-        if answers := transport.wait(_SECONDS):
-            return list(answers)
-    raise AssertionError("A request that was submitted ends in an answer.")
+        found += transport.wait(_SECONDS)
+    return found
 
 
-def _inert(text: str) -> str:
-    """So that no name calls people or makes a link: written as Slack wants it, and broken where its like see one."""
-    return text.translate(_CALLS).replace("://", ":\N{WORD JOINER}//").replace("](", "]\N{WORD JOINER}(")
-
-
-def _document(news: News) -> dict[str, Any]:
-    return {
-        "kind": news.kind,
-        "subject": news.subject or None,
-        "state": news.stage,
-        "message": news.words,
-        "remedy": concerns.remedy(news.kind) or None,
-        "since": clock.iso(news.since),
-    }
+def _problem(answer: Any) -> str | None:
+    if answer.failure:
+        return str(answer.failure.message)
+    status = answer.response.status_code
+    return None if 200 <= status < 300 else f"The webhook answered {status}."

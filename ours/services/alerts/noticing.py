@@ -2,13 +2,14 @@
 
 import math
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ours import clock
 from ours.core import concerns
+from ours.core.breaker import IN_A_ROW
 from ours.core.concerns import Concern
 from ours.errors import Busy
 from ours.registry import Registry
@@ -19,7 +20,7 @@ from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
-from ours.store.queries import destinations, dispatches, events, sources, tokens
+from ours.store.queries import counters, destinations, dispatches, events, sources, tokens
 from ours.store.queries.reading_events import destination_names
 
 _MB = 1024 * 1024
@@ -32,8 +33,10 @@ _WEEK = 7 * clock.DAY
 def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern]:
     """:raises Busy: when the database is away."""
     with store.read() as connection:
+        rows = destinations.rows(connection)
         found = [
-            *_destinations(destinations.rows(connection), registry),
+            *_destinations(rows, registry),
+            *_rejecting(rows, counters.rejected_in_a_row(connection, IN_A_ROW)),
             *_ambiguous(connection),
             *_expiring(connection, settings.keep_held_days),
             *_ending(connection, clock.now_ms()),
@@ -59,6 +62,13 @@ def _destinations(rows: Any, registry: Registry) -> Iterator[Concern]:
             yield concerns.failing(row.id, row.name, backlog.breaker_of(row).why)
         elif row.status == "paused" and row.paused_for:
             yield concerns.paused(row.id, row.name, row.paused_for)
+
+
+def _rejecting(rows: Any, in_a_row: Mapping[int, int]) -> Iterator[Concern]:
+    """Those that answer, so that their breaker stays closed, and take nothing."""
+    for row in rows:
+        if row.status == "on" and row.id in in_a_row:
+            yield concerns.rejecting(row.id, row.name, in_a_row[row.id])
 
 
 def _ambiguous(connection: Connection) -> Iterator[Concern]:

@@ -57,6 +57,7 @@ class Counting:
             if counters.noted(connection, COUNTED, lock=True) == was:
                 counters.note(connection, COUNTED, end)
                 counters.add(connection, counted)
+                counters.note_rejected(connection, counted)
         return end < over
 
 

@@ -1,6 +1,7 @@
 """Counts what happened between two moments, and keeps what was counted. Reads by time, never a whole table."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Select, case, delete, func, select, text
@@ -11,7 +12,8 @@ from ours.store.tables import attempts, counters, dispatches, volumes
 _a, _d, _v = attempts.c, dispatches.c, volumes.c
 BOUNDS = (5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 600_000, 3_600_000)
 """Upper bounds of a histogram's buckets, in milliseconds; the last bucket has none."""
-_UPTO = "upto"
+_UPTO, _IN_VAIN = "upto", "in vain"
+_MARKS = (_UPTO, _IN_VAIN)
 _ARRIVED = ("delivered", "duplicate")
 _ADD = text(
     "INSERT INTO counters (name, of, mode, what, bucket, count, total)"
@@ -59,7 +61,7 @@ def first_after(connection: Connection, moment: int) -> int | None:
 
 
 def kept(connection: Connection) -> list[Counted]:
-    return [Counted(*row) for row in connection.execute(select(counters).where(counters.c.name != _UPTO))]
+    return [Counted(*row) for row in connection.execute(select(counters).where(counters.c.name.not_in(_MARKS)))]
 
 
 def noted(connection: Connection, what: str, *, lock: bool = False) -> int:
@@ -79,6 +81,25 @@ def forget(connection: Connection, what: str) -> None:
 def add(connection: Connection, rows: Iterable[Counted]) -> None:
     if given := [asdict(row) for row in sorted(rows)]:
         connection.execute(_ADD, given)
+
+
+def rejected_in_a_row(connection: Connection, least: int) -> Mapping[int, int]:
+    """By destination, how many of its live tries were rejected since one arrived; where that are ``least`` or more."""
+    query = select(counters.c.of, counters.c.count).where(counters.c.name == _IN_VAIN, counters.c.count >= least)
+    return {of: count for of, count in connection.execute(query)}  # noqa: C416 - a Row is no pair to mypy
+
+
+def note_rejected(connection: Connection, rows: Iterable[Counted]) -> None:
+    """Go on with what ``rejected_in_a_row`` tells, by what was counted of the next stretch."""
+    tries = [one for one in rows if (one.name, one.mode) == ("attempts", "live")]
+    arrived = {one.of for one in tries if one.what in _ARRIVED}
+    rejected = Counter[int]()
+    for one in tries:
+        if one.what == "rejected" and one.of not in arrived:
+            rejected[one.of] += one.count
+    if arrived:
+        connection.execute(delete(counters).where(counters.c.name == _IN_VAIN, counters.c.of.in_(arrived)))
+    add(connection, (Counted(_IN_VAIN, of, "live", "rejected", 0, count) for of, count in rejected.items()))
 
 
 def _events(connection: Connection, start: int, end: int) -> list[Counted]:
