@@ -141,8 +141,25 @@ def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
     assert "cart.items[0].sku" in page
     assert "The destination had a fault of its own (status 503)." in page
     assert '"error": "moving"' in page
-    assert "Not on the allow list of" in page
+    assert "The event is not on this destination's allow list." in page
     assert "Add the event's name to the allow list" in page
+
+
+def test_a_reason_that_several_destinations_have_without_a_try_is_said_once(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    for name in ("One", "Two", "Three"):
+        made = here.destinations.add("webhook", name, {"url": receiver.url}, events=["*"], actor="cli")
+        if name != "Three":
+            here.destinations.pause(made.id, actor="cli")
+    page = editor.page(f"/events/{send()}")
+    work()
+    event = here.overview.event(re.findall(r"/events/([0-9a-f]{32})/explain", page)[0])
+    page = editor.page(f"/events/{event.row.id}")
+    assert page.count("is paused and keeps its backlog.") == page.count("<code>destination_paused</code>") == 1
+    for dispatch in event.dispatches:
+        assert page.count(f'id="dispatch-{dispatch.id}"') == 1
+        assert f'aria-label="Explain, for {dispatch.destination}"' in page
 
 
 def test_a_list_tells_of_allow_lists_only_where_nothing_else_is_to_tell_or_it_is_asked(
