@@ -260,6 +260,19 @@ def describe(code: str | None) -> Reason:
     )  # fmt: skip
 
 
+def as_told(code: str | None, message: str) -> Reason:
+    """The words for a code that a try ended with; for a plugin's own, what it said then, if anything."""
+    known = describe(code)
+    if not message or not tells_little(code):
+        return known
+    return Reason(message, known.remedy if code == NO_WORD else "These are the plugin's words: see its page.")
+
+
+def tells_little(code: str | None) -> bool:
+    """Whether only what the plugin said with it tells why: it is the plugin's own, or none."""
+    return code in {NO_WORD, "rejected"} or may_name(code or "")
+
+
 def may_name(code: str) -> bool:
     """Whether a code that a try ended with could name somebody: what is none of ours may come from the answer."""
     return (_fixed(code) or _of_prefix(code)) is None

@@ -18,7 +18,7 @@ from ours.web.current import ours
 from ours.web.ingest.answers import Answer
 
 _SESSION_SECONDS = 12 * 3600
-_LARGEST_FORM = 1024 * 1024
+LARGEST_FORM = 1024 * 1024
 _SEEN_EVERY = 20 * clock.SECOND
 _POLICY = {
     "default-src": "'none'",
@@ -57,7 +57,7 @@ def init_app(app: Flask) -> None:
         PERMANENT_SESSION_LIFETIME=_SESSION_SECONDS,
         SESSION_REFRESH_EACH_REQUEST=False,  # a page that refreshes itself keeps nobody signed in
         WTF_CSRF_TIME_LIMIT=None,  # as long as the session
-        MAX_CONTENT_LENGTH=_LARGEST_FORM,  # the doors for machines say their own
+        MAX_CONTENT_LENGTH=LARGEST_FORM,  # the doors for machines say their own
     )
     app.session_interface = _Sessions()
     app.before_request(_check_host)

@@ -130,6 +130,36 @@ def test_a_key_is_copied_with_one_click(page: Page, seeded: Seeded, ours: Ours) 
     assert page.evaluate("navigator.clipboard.readText()") in keys
 
 
+def test_what_is_hidden_is_copied_where_the_browser_gives_no_clipboard(page: Page, seeded: Seeded) -> None:
+    """As over plain http, or without the permission. What can't be copied is selected, to be copied by hand."""
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.goto(f"/events/{seeded.event_id}")
+    page.get_by_role("button", name="Copy as curl").first.click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    page.goto("/playground")
+    body = page.get_by_label("Body")
+    body.fill("")
+    body.press("ControlOrMeta+V")
+    assert body.input_value().startswith("curl ")
+    page.goto(f"/events/{seeded.event_id}")
+    page.evaluate("document.execCommand = () => false")
+    page.get_by_role("button", name="Copy as curl").first.click()
+    expect(page.get_by_role("button", name="Press Ctrl+C")).to_be_visible()
+    assert page.evaluate("getSelection().toString()").startswith("curl ")
+
+
+def test_a_browser_that_translates_a_page_leaves_names_ids_and_code(page: Page, seeded: Seeded) -> None:
+    for path in ("/events", f"/events/{seeded.event_id}", "/destinations", "/audit"):
+        page.goto(path)
+        left = page.locator(":is(code, pre, bdi, .mono):not([translate=no])")
+        assert left.count() == 0
+    page.goto("/dispatches")
+    page.evaluate("for (const one of document.querySelectorAll('option')) one.textContent = 'übersetzt'")
+    page.get_by_label("State").select_option("rejected")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.wait_for_url("**state=rejected*")
+
+
 def test_everything_works_without_a_script(chromium: Browser, address: str, seeded: Seeded) -> None:
     context = chromium.new_context(base_url=address, java_script_enabled=False)
     page = context.new_page()

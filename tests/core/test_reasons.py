@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ours.core.governance import RuleCode
-from ours.core.reasons import NO_WORD, REASONS, describe, may_name, table, tidy
+from ours.core.reasons import NO_WORD, REASONS, as_told, describe, may_name, table, tidy
 from ours.plugin import Response, Retry, Unauthorized, by_status
 
 DOC = Path(__file__).parents[2] / "docs" / "reasons.md"
@@ -53,6 +53,13 @@ def test_what_is_tried_again_by_itself_is_not_said_to_want_a_replay(status: int)
 )
 def test_any_other_word_is_told_to_be_the_plugins(code: str) -> None:
     assert describe(code).words == f"The plugin gave the reason “{code}”."
+
+
+def test_what_a_plugin_said_tells_more_than_a_word_of_its_own() -> None:
+    for code in ("no_email", "rejected", NO_WORD):
+        assert as_told(code, "There is no address.").words == "There is no address."
+        assert as_told(code, "") == describe(code)
+    assert as_told("http_404", "The destination answered 404.") == describe("http_404")
 
 
 @given(st.text() | st.none())

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from ours.core import reasons
 from ours.core.allow import allows
-from ours.core.reasons import ABANDONED, Reason, describe
+from ours.core.reasons import ABANDONED, Reason, as_told, describe
 from ours.errors import Unsealable, is_unopened
 from ours.services.opening import try_open, try_profile
 from ours.services.overview import masks
@@ -163,6 +163,7 @@ class Details:
 
 
 def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dispatch:
+    said = tries[-1].message if tries and tries[-1].code == row.reason else ""
     told = row.reason is not None or row.state not in {"delivered", "pending", "sending"}
     return Dispatch(
         id=row.id,
@@ -172,7 +173,7 @@ def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dis
         mode=row.mode,
         state=row.state,
         reason=row.reason,
-        why=describe(row.reason) if told else None,
+        why=as_told(row.reason, said) if told else None,
         due_at=row.due_at,
         replay_of=row.replay_of,
         replayed_by=replayed_by,

@@ -63,7 +63,8 @@ class Overview:
     def trouble(self, wanted: Filter, before: str | None = None, limit: int = 50) -> Trouble:
         """A page of dispatches that did not simply arrive, the newest first; ``before`` is a cursor."""
         with self._store.read() as connection:
-            return trouble.page(connection, wanted, before if ids.is_id(before or "") else None, limit)
+            cursor = before if ids.is_id(before or "") else None
+            return trouble.page(connection, self._store.sealer, self._maskers, wanted, cursor, limit)
 
     def failed_tries(self, destination_id: int, most: int = 5) -> Sequence[FailedTry]:
         """The latest tries of a destination that did not arrive, the latest first, what is personal masked."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
-from ours.core.reasons import Reason, describe
+from ours.core.reasons import Reason, as_told, describe, tells_little
 from ours.services.overview.details import Details
 from ours.services.overview.masks import Maskers
 from ours.services.overview.views import Attempt
@@ -87,7 +88,10 @@ def failed_tries(
     return found
 
 
-def page(connection: Connection, wanted: Filter, before: str | None, limit: int) -> Trouble:
+def page(
+    connection: Connection, sealer: Sealer, maskers: Maskers, wanted: Filter, before: str | None, limit: int
+) -> Trouble:
+    """What is personal in the plugins' own words is masked for everybody."""
     names = reading_events.destination_names(connection)
     inhabited = queries.lanes(connection, wanted)
     most = max(min(MOST_COUNTED, _IN_ALL // max(len(inhabited), 1)), _FEWEST)
@@ -104,7 +108,7 @@ def page(connection: Connection, wanted: Filter, before: str | None, limit: int)
             mode=row.mode,
             state=row.state,
             reason=row.reason,
-            why=describe(row.reason),
+            why=_why(connection, sealer, maskers, row),
             attempts=row.attempts,
             due_at=row.due_at,
             created_at=row.created_at,
@@ -119,3 +123,11 @@ def page(connection: Connection, wanted: Filter, before: str | None, limit: int)
     ]  # fmt: skip
     causes.sort(key=lambda cause: (-cause.count, cause.destination, cause.state))
     return Trouble(rows, rows[-1].id if len(found) > limit else None, causes)
+
+
+def _why(connection: Connection, sealer: Sealer, maskers: Maskers, row: Any) -> Reason:
+    event = reading_events.one(connection, row.event_id) if row.attempts and tells_little(row.reason) else None
+    if event is None:
+        return describe(row.reason)
+    last = Details(connection, sealer, maskers, clear=False).tries(event, row.id, row.destination_id)[-1:]
+    return as_told(row.reason, "".join(one.message for one in last if one.code == row.reason))

@@ -50,11 +50,17 @@ class Row:
 
     @property
     def tally(self) -> list[tuple[str, int, str]]:
-        """(state, how many, the destinations' names), in the order of ``STATES``."""
+        """(state, how many, the destinations' names) of the dispatches that exist, in the order of ``STATES``."""
         places: defaultdict[str, list[str]] = defaultdict(list)
         for mark in self.dispatches:
-            places[mark.state].append(mark.destination)
+            if mark.id:
+                places[mark.state].append(mark.destination)
         return [(state, len(places[state]), ", ".join(places[state])) for state in STATES if state in places]
+
+    @property
+    def refused(self) -> list[str]:
+        """The names of the destinations whose allow list does not name the event."""
+        return [mark.destination for mark in self.dispatches if not mark.id]
 
     @property
     def document(self) -> dict[str, Any]:
@@ -173,6 +179,16 @@ class Event:
     visitor: Visitor | None
     dispatches: Sequence[Dispatch]
     clear: bool
+
+    @property
+    def alike(self) -> list[list[Dispatch]]:
+        """The dispatches that exist, in their order; those that were never tried and share a reason, together."""
+        groups: dict[object, list[Dispatch]] = {}
+        for one in self.dispatches:
+            if one.id:
+                untried = one.reason and not one.attempts
+                groups.setdefault((one.state, one.reason) if untried else one.id, []).append(one)
+        return list(groups.values())
 
     @property
     def abandoned(self) -> bool:

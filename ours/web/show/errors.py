@@ -7,6 +7,7 @@ from werkzeug.exceptions import HTTPException
 
 from ours.errors import Busy, Forbidden, Invalid, NotFound, Unsealable
 from ours.web import request_id
+from ours.web.security import LARGEST_FORM
 from ours.web.show.back import form_path
 from ours.web.show.door import blueprint, whoever
 
@@ -17,7 +18,7 @@ _WORDS = {
     404: ("There is nothing here", "The address may be mistyped, or what was here is gone."),
     405: ("Not this way", "This address takes something else. Go back and use the page's own buttons."),
     409: ("This can't be opened", "Put the old secret key back, and start again."),
-    413: ("That is too much at once", "Send less."),
+    413: ("That is too much at once", f"A form takes at most {LARGEST_FORM:,} bytes. Send it in parts."),
     503: ("Not just now", "Try again in a moment."),
     500: ("Something broke on our side", "It was written to the log. Try again in a moment."),
 }

@@ -13,7 +13,8 @@ def explain(event_id: str) -> ResponseReturnValue:
     event = ours().overview.event(event_id)
     chains = ours().explain.event(event_id)
     tries = {one.id: one.attempts[-1] for one in event.dispatches if one.id and one.attempts}
-    return render_template("explain/explain.html", event=event, chains=chains, tries=tries)
+    whys = {one.id: one.why.words for one in event.dispatches if one.id and one.why}
+    return render_template("explain/explain.html", event=event, chains=chains, tries=tries, whys=whys)
 
 
 @page("/fields", "viewer")

@@ -112,6 +112,12 @@ def grouped(number: int) -> str:
 
 
 @blueprint.app_template_filter()
+def several(number: int, noun: str, ending: str = "s") -> str:
+    """``1 event``, ``12,345 events``"""
+    return f"{number:,} {noun}{'' if number == 1 else ending}"
+
+
+@blueprint.app_template_filter()
 def pretty(value: Any) -> str:
     """JSON for reading. Text that is JSON is laid out, any other text left as it is."""
     if isinstance(value, str):

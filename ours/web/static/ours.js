@@ -55,21 +55,29 @@ document.addEventListener("formdata", (event) => {
 
 // Copy buttons: hidden until a script can serve them.
 function showCopyButtons(root) {
-  if (!navigator.clipboard) return;
   for (const button of root.querySelectorAll("button[data-copy][hidden]")) button.hidden = false;
 }
 
 async function copy(button) {
-  const text = document.getElementById(button.dataset.copy).textContent;
   const label = button.dataset.label ?? (button.dataset.label = button.textContent);
-  try {
-    await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-  } catch {
-    button.textContent = "Press Ctrl+C";
-    getSelection().selectAllChildren(document.getElementById(button.dataset.copy));
-  }
+  button.textContent = await isCopied(document.getElementById(button.dataset.copy)) ? "Copied" : "Press Ctrl+C";
   setTimeout(() => { button.textContent = label; }, 1600);
+}
+
+// Over plain http, or without the permission, only what is shown and selected can be copied.
+async function isCopied(source) {
+  try {
+    await navigator.clipboard.writeText(source.textContent);
+    return true;
+  } catch {
+    const wasHidden = source.hidden;
+    source.hidden = false;
+    getSelection().selectAllChildren(source);
+    if (!document.execCommand("copy")) return false;
+    getSelection().removeAllRanges();
+    source.hidden = wasHidden;
+    return true;
+  }
 }
 
 // Mapping rows: one more empty row.
@@ -197,7 +205,15 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (isBusy(event.detail.target)) event.detail.shouldSwap = false;
 });
 
+// A browser that translates the page leaves alone what is no sentence of ours: names, ids, code, what was sent.
+const AS_IT_IS = "code, pre, .mono, bdi, .whoami b, .live, [data-copy], [data-pause]";
+
+function keepAsItIs(root) {
+  for (const element of root.querySelectorAll(AS_IT_IS)) element.translate = false;
+}
+
 function enhance(root) {
+  keepAsItIs(root);
   showLocalTimes(root);
   showZones(root);
   takeLocalMoments(root);

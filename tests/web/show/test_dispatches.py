@@ -12,6 +12,7 @@ import time_machine
 
 from ours import clock
 from ours.bootstrap import Ours
+from ours.plugin import Rejected
 from ours.services.rules import Rule
 from ours.store.tables import dispatches
 from ours.web.show.formats import as_curl
@@ -52,6 +53,26 @@ def test_what_did_not_arrive_stands_there_newest_first_and_counted_by_why(
     assert _listed(page) == ["Third", "Second", "First"]
     assert "The destination refused the request (status 422)." in page
     assert re.search(r'data-label="Dispatches">3</td>', page)
+
+
+def test_where_the_plugin_says_why_its_words_stand_for_its_code_and_name_nobody_here(
+    editor: Browser, browser_of: Callable[[str], Browser], here: Ours, send: Send, work: Work, refusing: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    said = "Nobody called jane@example.com is on list 7."
+    plugin = here.registry.plugin("webhook")
+    monkeypatch.setattr(type(plugin), "read", lambda *_: Rejected("not_on_list", said))
+    event_id = send(user_properties={"email": "jane@example.com"})
+    work()
+    listed, viewer = editor.page("/dispatches"), browser_of("viewer")
+    assert "is on list 7." in listed.split('class="stack stuck"')[1]
+    assert "jane@" not in listed + viewer.page("/dispatches")
+    page = editor.page(f"/events/{event_id}")
+    assert page.count(said) == 1
+    assert "The plugin gave the reason" not in page
+    assert "<code>not_on_list</code>" in page
+    assert "jane@" not in viewer.page(f"/events/{event_id}") + editor.page(f"/events/{event_id}/explain")
+    assert "is on list 7." in editor.page(f"/events/{event_id}/explain")
 
 
 def test_what_an_allow_list_stops_is_found_from_where_it_is_looked_for(
@@ -267,7 +288,8 @@ def test_an_event_with_many_destinations_says_first_what_became_of_it_at_each(
     for one in re.findall(f"/events/{event_id}/explain#([0-9a-f]+)", page):
         assert f'id="{one}"' in explained
     jumps = explained.split('aria-label="Destinations"')[1].split("</nav>")[0]
-    assert re.findall('"#([^"]+)"', jumps) == re.findall('<section class="card" id="([^"]+)"', explained)
+    assert all(f'id="{jump}"' in explained for jump in re.findall('"#([^"]+)"', jumps))
+    assert explained.count("allow list of") == 1
     assert jumps.count("<a ") == 12
     assert re.search(r"<h2>Where it went</h2><p>12</p></header><nav class=\"jumps\"", explained)
     live = send("Purchase")

@@ -42,7 +42,7 @@ def test_filters_narrow_and_stay_in_the_form_and_in_the_address_of_the_next_page
     send("Other", "test")
     page = editor.page("/events?name=PURCHASE&mode=test")
     assert _names(page) == ["Purchase"] * 30
-    assert "<option selected>test</option>" in page
+    assert '<option value="test" selected>test</option>' in page
     assert 'value="PURCHASE"' in page
     page = editor.page("/events?name=purchase")
     older = re.search(r'href="([^"]+)" rel="next"', page)
@@ -141,8 +141,47 @@ def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
     assert "cart.items[0].sku" in page
     assert "The destination had a fault of its own (status 503)." in page
     assert '"error": "moving"' in page
-    assert "Not on the allow list of" in page
+    assert "The event is not on this destination's allow list." in page
     assert "Add the event's name to the allow list" in page
+
+
+def test_a_reason_that_several_destinations_have_without_a_try_is_said_once(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    for name in ("One", "Two", "Three"):
+        made = here.destinations.add("webhook", name, {"url": receiver.url}, events=["*"], actor="cli")
+        if name != "Three":
+            here.destinations.pause(made.id, actor="cli")
+    page = editor.page(f"/events/{send()}")
+    work()
+    event = here.overview.event(re.findall(r"/events/([0-9a-f]{32})/explain", page)[0])
+    page = editor.page(f"/events/{event.row.id}")
+    assert page.count("is paused and keeps its backlog.") == page.count("<code>destination_paused</code>") == 1
+    for dispatch in event.dispatches:
+        assert page.count(f'id="dispatch-{dispatch.id}"') == 1
+        assert f'aria-label="Explain, for {dispatch.destination}"' in page
+
+
+def test_a_list_tells_of_allow_lists_only_where_nothing_else_is_to_tell_or_it_is_asked(
+    editor: Browser, here: Ours, send: Send, work: Work, receiver: Receiver
+) -> None:
+    """The same number on each row would hide the one that a rule stopped."""
+    here.destinations.add("webhook", "Warehouse", {"url": receiver.url}, events=["Purchase"], actor="cli")
+    partner = here.destinations.add("webhook", "Partner", {"url": receiver.url}, events=["Lead"], actor="cli").id
+    send("Purchase")
+    send("Other")
+    work()
+    page = editor.page("/events")
+    assert _went(page) == ["on no allow list", "1 delivered"]
+    assert 'title="Warehouse, Partner"' in page
+    assert _went(editor.page("/events?state=stopped")) == ["on no allow list", "1 delivered not on 1 allow list"]
+    asked = editor.page(f"/events?destination={partner}")
+    assert _went(asked) == ["on no allow list", "1 delivered not on 1 allow list"]
+
+
+def _went(page: str) -> list[str]:
+    cells = re.findall(r'<td class="went">(.*?)</td>', page, re.DOTALL)
+    return [" ".join(re.sub("<[^>]+>", " ", cell).split()) for cell in cells]
 
 
 def test_the_event_page_of_a_test_event_shows_what_would_have_been_sent(
@@ -443,7 +482,7 @@ def test_a_search_goes_no_further_than_it_says_and_on_from_there(
     looked = 0
     while not _names(page):
         looked += 1
-        assert "20 events were looked through" in page
+        assert "20 events looked through" in page
         page = editor.page(_link(page, "next"))
     assert looked == 2
     assert _names(page) == ["Far"]

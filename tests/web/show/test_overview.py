@@ -211,9 +211,15 @@ def test_what_identity_updates_owe_is_said_to_be_among_the_decisions(
     send(name="$identify", kind="identify")
     work()
     said = re.findall(r"<p>(.*? decisions), each", editor.page("/"))
-    assert said == ["1 events and all identity updates owe 4 decisions"]
+    assert said == ["1 event and all identity updates owe 4 decisions"]
 
 
 def test_pages_of_two_events_have_two_titles(editor: Browser, send: Callable[..., str]) -> None:
     one, other = (re.findall("<title>.*</title>", editor.page(f"/events/{send()}")) for _ in range(2))
     assert one != other
+
+
+def test_a_form_that_is_too_large_is_told_how_large_it_may_be(editor: Browser) -> None:
+    answer = editor.post("/events/find", who="x" * 2**20)
+    assert answer.status_code == 413
+    assert "at most 1,048,576 bytes" in answer.text
