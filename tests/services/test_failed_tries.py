@@ -7,12 +7,15 @@ import sqlalchemy as sa
 
 from ours import clock
 from ours.core.retry import TROUBLED
+from ours.plugin import Rejected
 from ours.services.overview import Overview
+from ours.services.replay import Filter
 from ours.store.queries import reading_trouble
 from ours.store.tables import attempts, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.plans import SCANS, plans, statements
+from tests.services.scripted import Scripted, scripted
 
 
 def test_they_are_found_behind_what_was_held_and_never_tried(
@@ -94,3 +97,19 @@ def test_they_are_found_by_indexes_alone(place: Place, receiver: Receiver) -> No
     for plan in found[1:-1]:
         assert "ix_dispatches_trouble" in plan or not place.store.is_sqlite, plan
         assert "TEMP B-TREE" not in plan, plan
+
+
+def test_however_many_a_plugin_had_words_for_as_many_questions_are_asked(place: Place, overview: Overview) -> None:
+    hook = scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli").id
+    asked = []
+    for so_many in (1, 4):
+        for number in range(so_many):
+            Scripted.outcomes.append(Rejected("odd_plan", f"Plan {number} is odd."))
+            place.track(user_id=f"u{so_many}{number}")
+        place.work()
+        with statements(place) as counted:
+            said = {one.why.words for one in overview.trouble(Filter(states=frozenset(TROUBLED))).rows}
+            tries = overview.failed_tries(hook)
+        assert said == {one.attempt.message for one in tries} == {f"Plan {number} is odd." for number in range(so_many)}
+        asked.append(len(counted))
+    assert asked[0] == asked[1]

@@ -26,6 +26,14 @@ class _Whose(NamedTuple):
     unopened: Reason | None
 
 
+class Wanted(NamedTuple):
+    """A dispatch of which the attempts are wanted: with the row of its event."""
+
+    event: Any
+    dispatch_id: str
+    destination_id: int
+
+
 class Details:
     """Opens what is sealed. ``clear``: all is shown as it was sent, but for credentials."""
 
@@ -33,11 +41,12 @@ class Details:
         self._connection = connection
         self._sealer = sealer
         self._maskers = maskers
+        self._covers: dict[int, masks.Cover] = {}
         self._hidden = None if clear else masks.Veil()
         self._veil: Reason | None = None
 
     def event(self, row: Any) -> Event:
-        payload, unopened, whose = self._look_at(row)
+        payload, unopened, whose = self._look_at(row, self._roots([row]))
         said = [(code, describe(code)) for code in (row.notes or "").split(",") if code]
         distinct_id = payload.get("distinct_id")
         return Event(
@@ -54,24 +63,30 @@ class Details:
             clear=self._hidden is None,
         )
 
-    def tries(self, row: Any, dispatch_id: str, destination_id: int) -> Sequence[Attempt]:
-        """The attempts of one of the event's dispatches, and nothing else of it."""
-        if self._hidden is not None:
-            self._look_at(row)
-        return self.attempts([dispatch_id], {dispatch_id: destination_id})[dispatch_id]
+    def tries(self, wanted: Sequence[Wanted]) -> Mapping[str, Sequence[Attempt]]:
+        """By dispatch, its attempts, and nothing else of its event."""
+        roots = self._roots([one.event for one in wanted]) if self._hidden is not None else {}
+        kept, found = self._kept([one.dispatch_id for one in wanted]), dict[str, Sequence[Attempt]]()
+        for one in wanted:
+            if self._hidden is not None:
+                self._look_at(one.event, roots)
+            found[one.dispatch_id] = self._attempts(kept[one.dispatch_id], one.destination_id)
+        return found
 
-    def _look_at(self, row: Any) -> tuple[Mapping[str, Any], Reason | None, _Whose]:
+    def _roots(self, events: Sequence[Any]) -> Mapping[str, Any]:
+        return visitors.roots(self._connection, {one.visitor_id for one in events if one.visitor_id})
+
+    def _look_at(self, row: Any, roots: Mapping[str, Any]) -> tuple[Mapping[str, Any], Reason | None, _Whose]:
         """What the event carries, or why it can't be opened; whose it is. From here on, what is personal is masked."""
         payload, unopened = try_open(self._sealer, row.payload, binding.event(row.id))
-        whose = self._whose(row.visitor_id)
+        whose = self._whose(roots.get(row.visitor_id))
         if self._hidden is not None:
             said = (_mapping(payload, name) for name in masks.GROUPS)
             self._hidden = masks.Veil(*said, masks.known_of(whose.profile))
             self._veil = unopened or whose.unopened
         return payload, unopened, whose
 
-    def _whose(self, visitor_id: str | None) -> _Whose:
-        row = visitors.roots(self._connection, [visitor_id]).get(visitor_id) if visitor_id else None
+    def _whose(self, row: Any | None) -> _Whose:
         if row is None:
             return _Whose(None, {}, None)
         return _Whose(row, *try_profile(self._sealer, row))
@@ -100,16 +115,17 @@ class Details:
         """What is kept of a try, and what masks its credentials; nothing, and why, if either can't be opened."""
         place = binding.attempt(row.dispatch_id, row.number)
         try:
-            masker = self._maskers.get(self._connection, destination_id)
-            return self._sealer.open_json(row.exchange, place), masker, None
+            if destination_id not in self._covers:
+                self._covers[destination_id] = self._maskers.get(self._connection, destination_id)
+            return self._sealer.open_json(row.exchange, place), self._covers[destination_id], None
         except Unsealable as error:
             return {}, masks.NOTHING, reasons.unopened(error.reason)
 
     def _dispatches(self, event_id: str) -> list[Dispatch]:
         found = reading_dispatches.of_event(self._connection, event_id)
-        tries = self.attempts([row.id for row in found], {row.id: row.destination_id for row in found})
+        kept = self._kept([row.id for row in found])
         replays = {row.replay_of: row.id for row in found if row.replay_of}
-        return [dispatch(row, tries[row.id], replays.get(row.id)) for row in found]
+        return [dispatch(row, self._attempts(kept[row.id], row.destination_id), replays.get(row.id)) for row in found]
 
     def _refused(self, row: Any) -> list[Dispatch]:
         places = {one.id: one for one in destinations.ever(self._connection)}
@@ -131,17 +147,22 @@ class Details:
             for mark in refusals(row.refused, names)
         ]
 
-    def attempts(self, ids: Sequence[str], places: Mapping[str, int]) -> Mapping[str, list[Attempt]]:
-        """By dispatch, in order; ``places`` says which destination each dispatch is for."""
-        found: defaultdict[str, list[Attempt]] = defaultdict(list)
-        for row in reading_dispatches.attempts_of(self._connection, ids):
-            before = found[row.dispatch_id]
-            ended = before[-1].started_at + before[-1].duration_ms if before else None
-            exchange, masker, unopened = self._exchange(row, places[row.dispatch_id])
+    def _kept(self, dispatch_ids: Sequence[str]) -> Mapping[str, list[Any]]:
+        """By dispatch, what is kept of its tries, in order."""
+        kept: defaultdict[str, list[Any]] = defaultdict(list)
+        for row in reading_dispatches.attempts_of(self._connection, dispatch_ids):
+            kept[row.dispatch_id].append(row)
+        return kept
+
+    def _attempts(self, kept: Sequence[Any], destination_id: int) -> list[Attempt]:
+        found: list[Attempt] = []
+        for row in kept:
+            ended = found[-1].started_at + found[-1].duration_ms if found else None
+            exchange, masker, unopened = self._exchange(row, destination_id)
             if self._veil and not unopened:  # who it is about is unknown, so nothing of theirs could be masked
                 exchange, unopened = {"timing": exchange.get("timing")}, self._veil
             hidden = self._hidden and self._hidden.over(exchange.get("person"))
-            before.append(
+            found.append(
                 Attempt(
                     number=row.number,
                     started_at=row.started_at,

@@ -1,13 +1,13 @@
 """Reads what never arrived, for the page that lists it: the newest first, and counted by why."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
 from ours.core.reasons import Reason, as_told, describe, tells_little
-from ours.services.overview.details import Details
+from ours.services.overview.details import Details, Wanted
 from ours.services.overview.masks import Maskers
 from ours.services.overview.views import Attempt
 from ours.store import Sealer
@@ -77,14 +77,15 @@ def failed_tries(
     connection: Connection, sealer: Sealer, maskers: Maskers, destination_id: int, most: int
 ) -> list[FailedTry]:
     """The latest of a destination, the latest first; what is personal is masked for everybody."""
+    rows = queries.failed_tries(connection, destination_id, most)
+    events = _events_of(connection, rows)
+    wanted = [Wanted(events[row.event_id], row.dispatch_id, destination_id) for row in rows if row.event_id in events]
+    tries = Details(connection, sealer, maskers, clear=False).tries(wanted)
     found = []
-    for row in queries.failed_tries(connection, destination_id, most):
-        event = reading_events.one(connection, row.event_id)
-        if event is None:
-            continue
-        tries = Details(connection, sealer, maskers, clear=False).tries(event, row.dispatch_id, destination_id)
-        attempt = next(one for one in tries if one.number == row.number)
-        found.append(FailedTry(row.dispatch_id, event.id, event.name, event.mode, attempt, describe(attempt.code)))
+    for row in rows:
+        if event := events.get(row.event_id):
+            attempt = next(one for one in tries[row.dispatch_id] if one.number == row.number)
+            found.append(FailedTry(row.dispatch_id, event.id, event.name, event.mode, attempt, describe(attempt.code)))
     return found
 
 
@@ -98,6 +99,7 @@ def page(
     counted = queries.reasons(connection, wanted, most, inhabited)
     lanes = {(row.destination_id, row.state) for row in counted}
     found = queries.page(connection, wanted, before, limit + 1, lanes)
+    said = _said(connection, sealer, maskers, found[:limit])
     rows = [
         Stuck(
             id=row.id,
@@ -108,7 +110,7 @@ def page(
             mode=row.mode,
             state=row.state,
             reason=row.reason,
-            why=_why(connection, sealer, maskers, row),
+            why=as_told(row.reason, said.get(row.id, "")),
             attempts=row.attempts,
             due_at=row.due_at,
             created_at=row.created_at,
@@ -125,9 +127,16 @@ def page(
     return Trouble(rows, rows[-1].id if len(found) > limit else None, causes)
 
 
-def _why(connection: Connection, sealer: Sealer, maskers: Maskers, row: Any) -> Reason:
-    event = reading_events.one(connection, row.event_id) if row.attempts and tells_little(row.reason) else None
-    if event is None:
-        return describe(row.reason)
-    last = Details(connection, sealer, maskers, clear=False).tries(event, row.id, row.destination_id)[-1:]
-    return as_told(row.reason, "".join(one.message for one in last if one.code == row.reason))
+def _said(connection: Connection, sealer: Sealer, maskers: Maskers, rows: Sequence[Any]) -> Mapping[str, str]:
+    """By dispatch, what the plugin said at its last try, where only that tells why."""
+    telling = [row for row in rows if row.attempts and tells_little(row.reason)]
+    events = _events_of(connection, telling)
+    wanted = [Wanted(events[row.event_id], row.id, row.destination_id) for row in telling if row.event_id in events]
+    tries = Details(connection, sealer, maskers, clear=False).tries(wanted)
+    last = ((row, tries[row.id][-1]) for row in telling if tries.get(row.id))
+    return {row.id: attempt.message for row, attempt in last if attempt.code == row.reason}
+
+
+def _events_of(connection: Connection, rows: Sequence[Any]) -> Mapping[str, Any]:
+    ids = {row.event_id for row in rows}
+    return {one.id: one for one in reading_events.some(connection, list(ids))} if ids else {}
