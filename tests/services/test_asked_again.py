@@ -26,7 +26,7 @@ REJECTED = {
 
 @pytest.fixture(autouse=True)
 def _every_moment_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "_MOMENT", -1)
+    monkeypatch.setattr(outbox, "_FRESH", -1)
 
 
 @pytest.fixture

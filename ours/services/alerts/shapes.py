@@ -1,6 +1,6 @@
 """What a webhook is posted: its host says whose it is, and so in which shape it wants its alerts."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -9,8 +9,8 @@ from ours import clock
 from ours.core import concerns
 from ours.core.concerns import News
 
-_CALLS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "@\N{WORD JOINER}"})
 _BREAKS = str.maketrans({"@": "@\N{WORD JOINER}"})
+_SLACKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"}) | _BREAKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +33,24 @@ def posts(url: str, news: Sequence[News]) -> list[Post]:
 
 def _ours(url: str, news: Sequence[News]) -> Iterator[Post]:
     """Slack and its like show ``text`` and leave the rest; whoever reads it by program reads ``alerts``."""
-    text = _inert(concerns.text(news).translate(_CALLS))
+    text = _inert(news, _SLACKS)
     yield Post(url, {"text": text, "alerts": [_document(one) for one in news]})
 
 
 def _google_chat(url: str, news: Sequence[News]) -> Iterator[Post]:
     """It refuses what it does not know. Its marks are Slack's; it takes 4,096 characters."""
-    yield Post(url, {"text": _inert(concerns.text(news).translate(_CALLS))[:4_000]})
+    yield Post(url, {"text": _inert(news, _SLACKS)[:4_000]})
 
 
 def _discord(url: str, news: Sequence[News]) -> Iterator[Post]:
     """It takes 2,000 characters."""
-    text = _inert(concerns.text(news).translate(_BREAKS))[:2_000]
+    text = _inert(news, _BREAKS)[:2_000]
     yield Post(url, {"content": text, "allowed_mentions": {"parse": []}})
 
 
 def _teams(url: str, news: Sequence[News]) -> Iterator[Post]:
     """A card, as a workflow “When a Teams webhook request is received” wants it."""
-    lines = _inert(concerns.text(news).translate(_BREAKS)).split("\n")
+    lines = _inert(news, _BREAKS).split("\n")
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
@@ -94,8 +94,9 @@ _SHAPES: dict[str, Callable[[str, Sequence[News]], Iterator[Post]]] = {
 }
 
 
-def _inert(text: str) -> str:
-    """So that no name calls people or makes a link where marks are read."""
+def _inert(news: Sequence[News], marks: Mapping[int, str]) -> str:
+    """All of it as text in which no name calls people or makes a link where ``marks`` are read."""
+    text = concerns.text(news).translate(marks)
     return text.replace("://", ":\N{WORD JOINER}//").replace("](", "]\N{WORD JOINER}(")
 
 

@@ -33,7 +33,7 @@ class InHand:
         self.held: Mapping[str, str] = {}
 
     def __len__(self) -> int:
-        return sum(map(len, (self.ids, *self.told())))
+        return sum(map(len, (self.ids, self.finished, self.unsent, self.forgotten, self.held)))
 
     def take(self, many: Sequence[Try]) -> None:
         self.ids.update(one.id for one in many)

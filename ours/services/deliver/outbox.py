@@ -25,13 +25,14 @@ T = TypeVar("T")
 _NEXT_ANSWER, _GATHERING = 0.005, 0.03
 """Seconds. Where more waits to be sent, an answer that comes within the first saves a look at the database; that looks
 for what others wait for, too, so it is put off no longer than for the second."""
-_MOMENT = clock.SECOND
+_FRESH = clock.SECOND
+"""So long holds what a try was asked when it was claimed."""
 
 
 class Outbox:
     """Sees what is in hand to its end.
 
-    What is packed more than a moment after it was claimed is asked ``again`` first.
+    What is packed when that does not hold any more is asked ``again`` first.
 
     ``Carrier`` has what is on its way. What is for a destination that is barred, as ``Barred`` says, is handed back.
     What there was no time for in a round, to pack or to read it, is seen to in the next.
@@ -159,7 +160,7 @@ class Outbox:
     def _send(self, parcels: Sequence[Parcel]) -> None:
         """They leave when ``collect`` is called next."""
         now = clock.now_ms()
-        late = [one for parcel in parcels if now - parcel.tries[0].started_at > _MOMENT for one in parcel.tries]
+        late = [one for parcel in parcels if now - parcel.tries[0].started_at > _FRESH for one in parcel.tries]
         if late:
             said = self._again(late)
             parcels = [left for parcel in parcels if (left := self._left_of(parcel, said))]
