@@ -7,7 +7,7 @@ import pytest
 
 from destinations.webhook import Webhook
 from ours.plugin.testing import DestinationContract
-from ours.plugin.testing.reaching import reached
+from ours.plugin.testing.reaching import MOST, reached
 from ours.registry import load_at
 
 _PLUGIN = """
@@ -93,6 +93,12 @@ FAULTS = {
         "",
         f"{KEPT} Mine.last",
     ),
+    "something beside a library's whole interface": (
+        "KEPT = {'api': [[number] for number in range(30_000)]}",
+        "",
+        "KEPT['last'] = id",
+        f"{KEPT} KEPT",
+    ),
     "a request that was sent": (
         "",
         "def send(self, request, settings, network): Mine.last = request; return Retry('away', 'Away.')\n",
@@ -149,3 +155,10 @@ def test_what_is_kept_of_no_delivery_or_by_somebody_else_is_fine(top: str, build
 def test_what_is_walked_is_the_same_each_time() -> None:
     """A place that is made for the walk alone has the number of another that is gone, and is counted now and then."""
     assert [place for place, thing in reached(Webhook()) if thing == (None, None)] == []
+
+
+def test_of_very_much_in_one_place_only_what_is_near_is_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Webhook, "api", [[number] for number in range(MOST)], raising=False)
+    found = [place for place, _ in reached(Webhook())]
+    assert found.count("Webhook.api") == MOST
+    assert found.count("Webhook.default_mapping") > 1

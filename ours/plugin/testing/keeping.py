@@ -1,5 +1,6 @@
 """The part of the contract that asks whether anything of a delivery stays behind: it would leave with the next."""
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable
 from contextlib import suppress
@@ -12,7 +13,7 @@ from requests import Request
 from ours.plugin.destination import Destination, sends_itself
 from ours.plugin.testing.examined import Examined
 from ours.plugin.testing.exchange import answer, expect
-from ours.plugin.testing.reaching import reached
+from ours.plugin.testing.reaching import MOST, reached
 from ours.plugin.testing.sending import Nowhere
 from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Delivery
@@ -38,7 +39,7 @@ class KeepingChecks(Examined):
         forget()
         kept = {place for place, thing in reached(plugin) if _is_marked(thing)}
         expect(not kept, f"What a delivery says is kept in {_listed(kept)}. {_HINT}")
-        more = {place for place, size in _sizes(plugin).items() if size - before[place] >= _MANY}
+        more = {place for place, size in _sizes(plugin).items() if size - before.get(place, 0) >= _MANY}
         expect(not more, f"With each delivery there is more in {_listed(more)}. {_HINT}")
 
     def _hand_over(self, plugin: Destination, turn: int) -> None:
@@ -89,12 +90,13 @@ def _is_marked(thing: Any) -> bool:
     return False
 
 
-def _sizes(plugin: Destination) -> Counter[str]:
-    """How much there is in each place."""
-    sizes = Counter[str]()
+def _sizes(plugin: Destination) -> dict[str, float]:
+    """How much there is in each place; endlessly much where not all of it is walked."""
+    found, sizes = Counter[str](), Counter[str]()
     for place, thing in reached(plugin):
+        found[place] += 1
         sizes[place] += 1 + (len(thing) if issubclass(type(thing), _CONTAINERS) else 0)  # type: ignore[arg-type]
-    return sizes
+    return {place: size if found[place] < MOST else math.inf for place, size in sizes.items()}
 
 
 def _listed(places: Iterable[str]) -> str:

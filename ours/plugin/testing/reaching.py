@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import threading
+from collections import Counter, deque
 from collections.abc import Iterator
 from types import CodeType, FunctionType, GeneratorType, ModuleType
 from typing import Any
@@ -18,19 +19,27 @@ Place = tuple[str, object]
 _CACHE = type(functools.lru_cache(len))
 _NOT_WALKED = (ModuleType, CodeType, logging.Logger, int, float, type(None))
 
+MOST = 10_000
+"""Things of one place: the client of a library may hold a hundred thousand, its whole API."""
+
 
 def reached(plugin: Destination) -> Iterator[Place]:
     """All that lives on between two calls of ``plugin``, each with its place: ``Mine.seen``, ``the cache of found``.
 
     What others keep for it, a library or Ours, is not among it. Nothing of what is found is asked: it may be anything.
+    Of a place where there is very much, the ``MOST`` that are nearest.
     """
     modules = _own_modules(type(plugin))
-    left = list(_roots(plugin, modules))
     seen = {id(vars(module)) for module in tuple(sys.modules.values()) if type(module) is ModuleType}
-    while left:
-        place, thing = left.pop()
-        if id(thing) not in seen and not issubclass(type(thing), _NOT_WALKED):
+    found = Counter[str]()
+    for root in reversed(tuple(_roots(plugin, modules))):
+        left = deque([root])
+        while left:
+            place, thing = left.popleft()
+            if id(thing) in seen or issubclass(type(thing), _NOT_WALKED) or found[place] >= MOST:
+                continue
             seen.add(id(thing))
+            found[place] += 1
             yield place, thing
             left += _inside(place, thing, modules)
 
