@@ -8,11 +8,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from ours.bootstrap import Ours
-from tests.web.conftest import here  # noqa: F401 - so does the installation
+from tests.web.conftest import _pristine, app, here  # noqa: F401 - so does the installation
 from tests.web.show.conftest import (  # noqa: F401 - the dashboard's fixtures serve here too
-    _compiled,
     admin,
-    app,
     browser_of,
     editor,
     send,

@@ -5,13 +5,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from ours.bootstrap import Ours
-from tests.web.show.conftest import _compiled, app  # noqa: F401 - the whole app serves here too
 
 EVENT = {"token": "k", "event": "A", "userId": "u"}
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:  # noqa: F811
+def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 

@@ -5,20 +5,20 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from flask.testing import FlaskClient
 
 from ours.bootstrap import Ours
 from ours.services.sources import NewSource
 from ours.store.tables import refusals
-from ours.web import create_app
 from tests.refusing import until
 
 Reasons = list[tuple[str, str, str, int]]
 
 
 @pytest.fixture
-def client(here: Ours) -> FlaskClient:
-    return create_app(here).test_client()
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from tests.web.ingest.test_late import Given, said
 
 @pytest.fixture
 def app(here: Ours) -> Flask:
+    """One of its own: a test gives it another address."""
     return create_app(here)
 
 

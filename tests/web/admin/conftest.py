@@ -8,14 +8,8 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from ours.bootstrap import Ours
-from ours.web import create_app
 
 Call = Callable[..., TestResponse]
-
-
-@pytest.fixture
-def app(here: Ours) -> Flask:
-    return create_app(here)
 
 
 @pytest.fixture

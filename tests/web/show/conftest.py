@@ -9,14 +9,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import FileSystemBytecodeCache
 from werkzeug.test import TestResponse
 
 from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
 from ours.store.queries import people
-from ours.web import create_app
 
 PASSWORD = "correct horse battery"
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
@@ -44,19 +42,6 @@ class Browser:
 
     def sign_in(self, email: str, password: str = PASSWORD, **how: Any) -> TestResponse:
         return self.post("/sign-in", email=email, password=password, **how)
-
-
-@pytest.fixture(scope="session")
-def _compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Templates are compiled once for all tests."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("compiled")))
-
-
-@pytest.fixture
-def app(here: Ours, _compiled: FileSystemBytecodeCache) -> Flask:
-    made = create_app(here)
-    made.jinja_env.bytecode_cache = _compiled
-    return made
 
 
 @pytest.fixture

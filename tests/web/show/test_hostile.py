@@ -13,6 +13,7 @@ from ours.bootstrap import Ours
 from ours.resources import folder
 from ours.services.people import codes
 from ours.services.rules import Rule
+from ours.web import create_app
 from tests.receiver import Receiver
 from tests.web.show.conftest import PASSWORD, Browser
 
@@ -22,6 +23,12 @@ RTL = "\u202eevil\u202c مرحبا שלום"
 EMOJI = "👩‍👩‍👧‍👦🏴󠁧󠁢󠁳󠁣󠁴󠁿"
 LONG = "L" * 10_000
 NASTY = (SCRIPT, BREAKOUT, RTL, EMOJI, LONG, "\x1b[31m", "&lt;b&gt;", "=cmd|' /C calc'!A0")
+
+
+@pytest.fixture
+def app(here: Ours) -> Flask:
+    """One of its own, which has loaded no template yet."""
+    return create_app(here)
 
 
 class Page(HTMLParser):
