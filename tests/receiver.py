@@ -184,6 +184,8 @@ class _Handler(socketserver.StreamRequestHandler):
         first, *lines = head.decode("latin-1").strip().split("\r\n")
         parted = (line.partition(":") for line in lines)
         headers = CaseInsensitiveDict({name: value.strip() for name, _, value in parted})
+        if "Expect" in headers:
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = self.rfile.read(int(headers.get("Content-Length", 0)))
         method, path, _ = first.split(" ")
         return Received(method, path, headers, body, head + body, self._number, time.monotonic())

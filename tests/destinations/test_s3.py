@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from destinations.s3 import S3, unanswered, verdict
+from destinations.s3 import S3, client_for, unanswered, verdict
 from ours.plugin import (
     Delivered,
     Network,
@@ -162,6 +162,13 @@ def test_a_storage_that_can_not_be_reached_is_a_retry() -> None:
 def test_a_storage_that_may_not_be_reached_is_refused_before_a_byte_is_sent(endpoint: str) -> None:
     with pytest.raises(NetworkRefused, match="OURS_ALLOW_NETWORKS"):
         write({"bucket": "my-events", "endpoint": endpoint, **KEYS}, "a", network=Network(lambda _: False))
+
+
+def test_what_the_interface_is_takes_no_more_memory_with_each_destination() -> None:
+    given = [load_settings(S3, {"bucket": "my-events", "region": name, **KEYS}) for name in ("eu-west-1", "us-east-1")]
+    one, other = (client_for(settings, OPEN).meta for settings in given)
+    assert one.region_name != other.region_name
+    assert one.service_model.metadata is other.service_model.metadata
 
 
 def test_a_proxy_of_the_operators_is_asked_and_not_the_storage(receiver: Receiver) -> None:
