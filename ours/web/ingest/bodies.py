@@ -17,12 +17,15 @@ _INSTEAD: Mapping[type[Any], str] = {
     list: " A list of events goes to /api/v1/batch, as events.",
     str: " It is a text: was it made JSON twice, or quoted by a shell?",
 }
+_QUOTES = " Names and texts stand in double quotes, which a shell may have taken away."
 _LOOKS_LIKE = (
-    (re.compile(rb"\s*[\[{]\s*'"), " Names and texts stand in double quotes."),
+    (re.compile(rb"\[object "), " It is an object of JavaScript: send what JSON.stringify makes of it."),
+    (re.compile(rb"\s*(\[\s*'|\{\s*['\w])"), _QUOTES),
+    (re.compile(rb"'"), " It begins with a single quote: cmd of Windows knows double ones alone."),
     (re.compile(rb"\s*\{.*\}[ \t\r]*\n\s*\{"), " Send one object; many events go to /api/v1/batch."),
     (re.compile(rb"[\w.%\[\]-]+="), " It looks like a form."),
 )
-_NO_FORM = " curl sends a form unless it is told: add -H 'Content-Type: application/json'."
+_NO_FORM = " This is a form, as curl sends it without -H 'Content-Type: application/json'."
 _PACKINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 
 

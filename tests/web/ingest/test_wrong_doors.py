@@ -88,7 +88,10 @@ def test_a_key_that_stands_in_the_rows_alone_is_told_so(client: FlaskClient) -> 
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("{'event': 'A'}", "Names and texts stand in double quotes"),
+        ("{'event': 'A'}", "Names and texts stand in double quotes, which a shell may have taken away"),
+        ("{event: A}", "Names and texts stand in double quotes, which a shell may have taken away"),
+        ("'{", "It begins with a single quote: cmd of Windows knows double ones alone"),
+        ("[object Object]", "It is an object of JavaScript: send what JSON.stringify makes of it"),
         ('{"event": "A"}\n{"event": "B"}', "Send one object; many events go to /api/v1/batch"),
         ("token=k&event=A", "It looks like a form"),
     ],
@@ -102,4 +105,4 @@ def test_what_is_no_json_is_told_what_it_looks_like(client: FlaskClient, body: s
 def test_a_form_is_told_how_curl_sends_json(client: FlaskClient) -> None:
     answer = client.post("/api/v1/track", data="{}", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 415
-    assert answer.get_json()["error"].endswith(" add -H 'Content-Type: application/json'.")
+    assert answer.get_json()["error"].endswith(" sends it without -H 'Content-Type: application/json'.")
