@@ -54,6 +54,10 @@ WARNINGS: Mapping[str, Advice] = {
         "This field is not known here and was ignored. Did you mean {}?",
         "Send it under the name that the message gives.",
     ),
+    "wrong_address": Advice(
+        "This is not read here and was ignored. {}",
+        "Send it to the address that the message names.",
+    ),
     "renamed": Advice(
         "This was read as {}.",
         "Send the field under the name that the message gives.",

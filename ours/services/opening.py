@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from ours.core import reasons
 from ours.core.frozen import event_with, filled
+from ours.core.identity import Facts
 from ours.core.reasons import Reason
 from ours.errors import Unsealable, is_unopened
 from ours.plugin import Event, Visitor
@@ -48,6 +49,20 @@ def event_of(row: Any, sealer: Sealer) -> Event:
     body.pop("warnings", None)
     distinct_id = body.pop("distinct_id", row.id)  # an identify has none from its caller
     return event_with(row.id, row.name, distinct_id, row.occurred_at, row.received_at, body)
+
+
+def facts_of(row: Any, sealer: Sealer) -> Facts:
+    """What the event of this row says about whom it is about."""
+    body = orjson.loads(sealer.open(row.payload, binding.event(row.id)))
+    return Facts(
+        event_id=row.id,
+        mode=row.mode,
+        at=row.received_at,
+        user_id=body.get("user_id"),
+        external_id=body.get("external_id"),
+        email_sha256=body.get("email_sha256"),
+        user_properties=body.get("user_properties", {}),
+    )
 
 
 def visitors_of(connection: Connection, sealer: Sealer, ids: Iterable[str]) -> dict[str, Visitor]:

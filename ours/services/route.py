@@ -27,7 +27,7 @@ from ours.core.routing import Plan, Planner
 from ours.errors import UNROUTABLE, Busy, Unsealable
 from ours.registry import Registry
 from ours.services import gates, owing
-from ours.services.opening import event_of, visitor_of
+from ours.services.opening import event_of, facts_of, visitor_of
 from ours.services.rules.rulebook import Rulebook
 from ours.store import Store, binding
 from ours.store.queries import dispatches, events, visitors
@@ -150,16 +150,16 @@ class Route:
     def _read(self, connection: Connection, rows: Sequence[Row[Any]]) -> "_Read":
         """Open the events with the visitors that they name; by id, why an event can't be: it is set aside."""
         with suppress(Unsealable):
-            facts = [self._facts(row) for row in rows]
+            facts = [facts_of(row, self._store.sealer) for row in rows]
             return _Read(rows, facts, self._load(connection, facts), {})
         unopened = {row.id: reason for row in rows if (reason := self._unopened(connection, row))}
         rows = [row for row in rows if row.id not in unopened]
-        facts = [self._facts(row) for row in rows]
+        facts = [facts_of(row, self._store.sealer) for row in rows]
         return _Read(rows, facts, self._load(connection, facts), unopened)
 
     def _unopened(self, connection: Connection, row: Row[Any]) -> str | None:
         try:
-            self._load(connection, [self._facts(row)])
+            self._load(connection, [facts_of(row, self._store.sealer)])
         except Unsealable as error:
             return error.reason
         return None
@@ -168,18 +168,6 @@ class Route:
         """What the rules say of the event and of its visitor as known with this event."""
         profile = visitor.profile if visitor else {}
         return governance.fired(rules, context_of(event_of(row, self._store.sealer), visitor_of(profile)))
-
-    def _facts(self, row: Row[Any]) -> Facts:
-        body = orjson.loads(self._store.sealer.open(row.payload, binding.event(row.id)))
-        return Facts(
-            event_id=row.id,
-            mode=row.mode,
-            at=row.received_at,
-            user_id=body.get("user_id"),
-            external_id=body.get("external_id"),
-            email_sha256=body.get("email_sha256"),
-            user_properties=body.get("user_properties", {}),
-        )
 
     def _load(self, connection: Connection, facts: Sequence[Facts]) -> Book:
         lookup = cache(self._store.lookup)  # an event's hashes are asked for when it is loaded and when it is resolved

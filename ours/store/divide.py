@@ -108,7 +108,7 @@ def _swap(connection: Connection, of: str, until: int) -> None:
         f"CREATE TABLE {of}_rest PARTITION OF {of} DEFAULT",
     ]
     for statement in statements:
-        connection.exec_driver_sql(statement)
+        connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
 def _index(of: str, index: Any) -> str:

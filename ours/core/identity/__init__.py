@@ -5,7 +5,7 @@ to write. The same events in the same order give the same visitors however they 
 """
 
 from ours.core.identity.book import Book, Changes, Holding, Record
-from ours.core.identity.facts import Facts, Identifier, Needs, needs
+from ours.core.identity.facts import Facts, Identifier, Needs, identifiers, named, needs
 from ours.core.identity.resolving import Resolution, resolve
 
 __all__ = [
@@ -17,6 +17,8 @@ __all__ = [
     "Needs",
     "Record",
     "Resolution",
+    "identifiers",
+    "named",
     "needs",
     "resolve",
 ]

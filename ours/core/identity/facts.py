@@ -1,7 +1,7 @@
 """What an event says about whom it is about, and the identifiers in it."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 from ours.core import emails, phones
@@ -63,6 +63,12 @@ def identifiers(facts: Facts, lookup: Lookup) -> list[Identifier]:
         "phone": phones.normalise(properties.get("phone_number")),
     }
     return [Identifier(kind, value, lookup(facts.mode, kind, value)) for kind, value in values.items() if value]
+
+
+def named(facts: Facts, lookup: Lookup) -> set[str]:
+    """The hashes of all identifiers that it holds, of whomever, and of those too that do not count."""
+    twins = replace(facts, external_id=None, email_sha256=None)
+    return {one.hash for each in (facts, twins) for one in identifiers(each, lookup)}
 
 
 def overlooked(facts: Facts) -> list[str]:

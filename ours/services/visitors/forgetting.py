@@ -23,7 +23,7 @@ from ours.services import audit
 from ours.services.actors import Who
 from ours.services.opening import try_profile
 from ours.services.route import Route
-from ours.services.visitors import finding
+from ours.services.visitors import finding, sharing
 from ours.store import Store, binding
 from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
@@ -178,10 +178,13 @@ class Forgetting:
     def _forget(self, visitor_id: str, actor: Who, taken: _Taken) -> Receipt | None:
         with self._store.read() as connection:
             root = visitors.roots(connection, [visitor_id]).get(visitor_id)
-            family, event_ids = _all_of(connection, root)
+            family = reading_events.merged_into(connection, root.id) if root else ()
             twins = self._twins(connection, root.mode, family) if root else []
         if root is None:
             return None
+        sharing.claim(self._store, root, family)
+        with self._store.read() as connection:
+            event_ids = queries.events_of(connection, family)
         self._take(family, event_ids, taken)
         for part in batched(event_ids, _CHUNK):  # not before: who has to do it again finds, and counts, all of them
             with self._store.write() as connection:

@@ -10,6 +10,7 @@ from ours.store import bulk
 from ours.store.chunks import batched
 from ours.store.queries.events import WAITS
 from ours.store.tables import attempts, destinations, dispatches, events, forgotten, identifiers, seen, visitors
+from ours.store.tables.events import NAMES_TWO
 
 _d, _e = dispatches.c, events.c
 _CHUNK = 1_000  # a visitor may be many, and no database takes that many parameters
@@ -34,6 +35,22 @@ def events_of(connection: Connection, family: Sequence[str]) -> list[str]:
     """The ids of all events of these visitors, of either kind, in their order."""
     parts = (select(_e.id).where(_e.visitor_id.in_(part)) for part in batched(family, _CHUNK))
     return sorted(one for query in parts for one in connection.scalars(query))
+
+
+def shared(connection: Connection, mode: str, after: str, limit: int) -> Sequence[Any]:
+    """The next events of this mode that name two people, by their ids."""
+    query = select(_e.id, _e.mode, _e.received_at, _e.visitor_id, _e.payload)
+    query = query.where(NAMES_TWO, _e.mode == mode, _e.id > after, _e.visitor_id.is_not(None))
+    return connection.execute(query.order_by(_e.id).limit(limit)).all()
+
+
+def give(connection: Connection, event_ids: Sequence[str], visitor_id: str) -> None:
+    """Let these events be this visitor's."""
+    connection.execute(update(events).where(_e.id.in_(event_ids)).values(visitor_id=visitor_id))
+
+
+def write_profile(connection: Connection, visitor_id: str, sealed: bytes) -> None:
+    connection.execute(update(visitors).where(visitors.c.id == visitor_id).values(profile=sealed))
 
 
 def hold(connection: Connection, event_ids: Sequence[str]) -> None:

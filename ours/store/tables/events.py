@@ -11,6 +11,7 @@ UNROUTED = text("routed_at IS NULL")  # what was set aside, too, with a note why
 STILL_UNROUTED = text("(routed_at IS NULL) IS TRUE")
 SHOWN = text("kind = 'track'")
 TEST = text("mode = 'test'")
+NAMES_TWO = text("(notes LIKE '%identifier_conflict:%' OR notes LIKE '%identifier_ignored:external%')")
 
 events = Table(
     "events",
@@ -45,6 +46,7 @@ events = Table(
     ),
     Index("ix_events_mode", "mode", "occurred_at", "id", sqlite_where=SHOWN, postgresql_where=SHOWN),
     Index("ix_events_visitor_id", "visitor_id", "occurred_at", "id"),
+    Index("ix_events_shared", "mode", "id", sqlite_where=NAMES_TWO, postgresql_where=NAMES_TWO),
 )  # fmt: skip
 
 # Both hashes are keyed (``Lookup.content``): without the key nobody tries out whom an event was about.

@@ -1,5 +1,6 @@
 """Reads a request's body: no larger than it may be, of a type we know, unpacked with care, and a JSON object."""
 
+import re
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -16,6 +17,15 @@ _INSTEAD: Mapping[type[Any], str] = {
     list: " A list of events goes to /api/v1/batch, as events.",
     str: " It is a text: was it made JSON twice, or quoted by a shell?",
 }
+_QUOTES = " Names and texts stand in double quotes, which a shell may have taken away."
+_LOOKS_LIKE = (
+    (re.compile(rb"\[object "), " It is an object of JavaScript: send what JSON.stringify makes of it."),
+    (re.compile(rb"\s*(\[\s*'|\{\s*['\w])"), _QUOTES),
+    (re.compile(rb"'"), " It begins with a single quote: cmd of Windows knows double ones alone."),
+    (re.compile(rb"\s*\{.*\}[ \t\r]*\n\s*\{"), " Send one object; many events go to /api/v1/batch."),
+    (re.compile(rb"[\w.%\[\]-]+="), " It looks like a form."),
+)
+_NO_FORM = " This is a form, as curl sends it without -H 'Content-Type: application/json'."
 _PACKINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 
 
@@ -31,10 +41,16 @@ def read(request: Request, limit: int) -> dict[str, Any]:
         body = wire.read(data)
     except wire.Unreadable as problem:
         in_chunks = "HTTP_TRANSFER_ENCODING" in request.environ  # a broken one ends the body, and nobody says so
-        raise Refusal("invalid_json", _NO_CHUNK if in_chunks and not data else str(problem)) from None
+        raise Refusal("invalid_json", _NO_CHUNK if in_chunks and not data else f"{problem}{_hint(data)}") from None
     if not isinstance(body, dict):
         raise Refusal("invalid_json", f"The body must be a JSON object.{_INSTEAD.get(type(body), '')}")
     return body
+
+
+def _hint(data: bytes) -> str:
+    """What a body that can't be read looks like, by its beginning."""
+    beginning = data[:1000]
+    return next((hint for looks, hint in _LOOKS_LIKE if looks.match(beginning)), "")
 
 
 def _bytes(request: Request, limit: int) -> bytes:
@@ -77,7 +93,8 @@ def _is_packed(request: Request) -> bool:
         return False
     kind = request.mimetype
     if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise Refusal("unsupported_media_type", "The Content-Type must be application/json.")
+        more = _NO_FORM if kind == "application/x-www-form-urlencoded" else ""
+        raise Refusal("unsupported_media_type", f"The Content-Type must be application/json.{more}")
     packed = _PACKINGS.get(request.environ.get("HTTP_CONTENT_ENCODING", "").strip().lower())
     if packed is None:
         raise Refusal("unsupported_media_type", "The Content-Encoding must be gzip, or none.")

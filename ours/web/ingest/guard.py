@@ -1,5 +1,6 @@
 """Lets a request through to its work: is the body readable, whose key is it, and is the source within its limit?"""
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ours.services.accept import Caller
 
 LIMITS = "ours.ingest.limits"
+_ALONE = re.compile(r"[\w.-]+")
+_MORE = " What was sent is more than a key: it holds spaces, quotes, brackets or signs."
 Work = Callable[["Caller", dict[str, Any]], Response]
 
 
@@ -49,9 +52,10 @@ def serve(limit: int, work: Work) -> Response:
 
 def _caller(environ: Mapping[str, Any], body: Mapping[str, Any]) -> "Caller":
     """Who sends, and be it with a key that does not work any more."""
-    caller = ours().accept.known(_key(environ, body))
+    sent = _key(environ, body)
+    caller = ours().accept.known(sent)
     if caller is None:
-        raise _invalid_key()
+        raise _invalid_key("" if _ALONE.fullmatch(sent) else _MORE)
     return caller
 
 
@@ -83,8 +87,8 @@ def _count(caller: "Caller", refusal: Refusal) -> None:
     request_ctx.request.environ[SOURCE] = caller.source_id
 
 
-def _invalid_key() -> Refusal:
-    return _unauthorised("invalid_key", "This key is unknown, revoked or expired, or its source is deactivated.")
+def _invalid_key(more: str = "") -> Refusal:
+    return _unauthorised("invalid_key", f"This key is unknown, revoked or expired, or its source is deactivated.{more}")
 
 
 def _unauthorised(code: str, message: str) -> Refusal:

@@ -25,6 +25,11 @@ _KEYS = {"writekey", "apikey", "apisecret"}
 _SCHEMES = {"basic", "token", "key", "apikey"}  # what else stands there may be the key
 _HEADERS = ("Api-Key", "X-Write-Key", "X-Auth-Token")
 _BAGS = ("properties", "eventProperties")
+DOORS = {
+    "track": "A single event goes to /api/v1/track.",
+    "identify": "What is known of somebody, without an event, goes to /api/v1/identify.",
+    "batch": "A list of events goes to /api/v1/batch, as events.",
+}
 
 
 def person(key: str) -> str:
@@ -35,7 +40,10 @@ def person(key: str) -> str:
 def key(body: Mapping[str, Any]) -> str:
     """The field that a key was sent in, where it is not read; empty when there is none."""
     within = (bag for bag in _BAGS if isinstance(body.get(bag), dict) and body[bag].get("token"))
-    return next((name for name in body if _plain(name) in _KEYS), "") or next((f"{bag}.token" for bag in within), "")
+    rows = body.get("events")
+    in_a_row = isinstance(rows, list) and any(isinstance(row, dict) and row.get("token") for row in rows[:1])
+    unread = next((name for name in body if _plain(name) in _KEYS), "") or next((f"{bag}.token" for bag in within), "")
+    return unread or ("events.token" if in_a_row else "")
 
 
 def key_of_header(environ: Mapping[str, Any]) -> str:
@@ -52,6 +60,25 @@ def field(key: str, body: Mapping[str, Any], known: Set[str]) -> str:
     """Which of the ``known`` fields ``key`` was meant to be, and ``body`` lacks; empty when it looks like none."""
     name = _ALL.get(_plain(key), "")
     return name if name.partition(".")[0] in known and name not in body else ""
+
+
+def door(body: Mapping[str, Any]) -> str:
+    """Which of the ``DOORS`` this body was meant for; empty when that can't be told."""
+    meant_for = {door_of(key, value) for key, value in body.items()}
+    facts = (value for key, value in body.items() if _ALL.get(_plain(key)) == "userProperties")
+    return next((name for name in ("batch", "track") if name in meant_for), "") or (
+        "identify" if any(isinstance(value, dict) for value in facts) else ""
+    )
+
+
+def door_of(key: str, value: Any) -> str:
+    """Which of the ``DOORS`` takes this as the event, or the events, that it is; empty when it is none."""
+    match _ALL.get(_plain(key)), value:
+        case "events", list():
+            return "batch"
+        case "event", str():
+            return "track"
+    return ""
 
 
 def told(name: str) -> str:

@@ -1,7 +1,7 @@
 """The ingest contract. What these schemas say is what is validated, and what ``/api/v1/openapi`` publishes."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import EXCLUDE, Schema, ValidationError, validates_schema
 
@@ -25,11 +25,16 @@ Body = dict[str, Any]
 
 def _no_identify(name: str) -> None:
     if allow.reads_as_identify(name):
-        raise ValidationError("Must not be $identify: send that to /identify.")
+        raise ValidationError("Must not be $identify: send that to /api/v1/identify.")
 
 
 class Contract(Schema):
-    """A body whose unknown keys are ignored with a warning."""
+    """A body whose unknown keys are ignored with a warning. ``door`` is where it is sent to, ``essence`` the field
+    without which it was perhaps meant for another.
+    """
+
+    door: ClassVar[str]
+    essence: ClassVar[str]
 
     class Meta:
         unknown = EXCLUDE
@@ -64,10 +69,23 @@ class Contract(Schema):
             errors = flatten(error.messages_dict)
             named = {key: name for key, name in self._meant(body).items() if name in errors and key not in errors}
             errors |= {key: [meant.UNKNOWN.format(meant.told(name))] for key, name in named.items()}
+            errors = self._led(body, errors)
             raise Invalid(sentence(errors), errors) from None
         for key, name in self._meant(body).items():
-            reading.notices.add(key, "misnamed" if name else "unknown_field", meant.told(name))
+            door = meant.door_of(key, body[key])
+            if name or door in ("", self.door):
+                reading.notices.add(key, "misnamed" if name else "unknown_field", meant.told(name))
+            else:
+                reading.notices.add(key, "wrong_address", meant.DOORS[door])
         return {name: value for name, value in loaded.items() if value is not None}, reading.notices
+
+    def _led(self, body: Body, errors: dict[str, list[str]]) -> dict[str, list[str]]:
+        """The errors; of a body that was meant for another address, that one."""
+        door = meant.door(body)
+        if self.essence in body or self.essence not in errors or door in ("", self.door):
+            return errors
+        led = {self.essence: [f"{errors[self.essence][0]} {meant.DOORS[door]}"]}
+        return led if door == "batch" else errors | led
 
     def _meant(self, body: Body) -> dict[str, str]:
         """What each key that is not known was meant to be; empty where it looks like nothing."""
@@ -149,12 +167,14 @@ class Event(Person):
 class Track(Event):
     """The body of ``/track``."""
 
+    door, essence = "track", "event"
     token = Key("token", "The source's key, unless a header carries it.", longest=250)
 
 
 class Row(Event):
     """One row of ``/batch``."""
 
+    door, essence = "batch", "event"
     token = Anything("token", "Ignored: the batch carries the key.")
     distinct_id = Id("distinctId", "As in /track, but required.", longest=400, coerce=True, required=True)
 
@@ -162,6 +182,7 @@ class Row(Event):
 class Identify(Person):
     """The body of ``/identify``."""
 
+    door, essence = "identify", "userProperties"
     token = Key("token", "The source's key, unless a header carries it.", longest=250)
     user_properties = Properties(
         "userProperties",
@@ -181,6 +202,7 @@ class Identify(Person):
 class Batch(Contract):
     """The body of ``/batch``."""
 
+    door, essence = "batch", "events"
     token = Key("token", "The source's key, unless a header carries it.", longest=250)
     events = Rows("events", "The rows, each read by itself.", required=True)
 
@@ -204,7 +226,7 @@ def sentence(errors: dict[str, list[str]]) -> str:
         return f"{path}: {texts[0]}"
     others = {path: text for path, (text, *_) in errors.items() if text != NOBODY}
     nobody = [NOBODY] if len(others) < len(errors) else []
-    if len(nobody) + sum(text not in _HINTS for text in others.values()) == 1:
+    if sum(text not in _HINTS for text in others.values()) <= 1:
         return " ".join([*nobody, *(f"{path}: {text}" for path, text in others.items())])
     return f"{len(errors)} fields are wrong: {', '.join(errors)}."
 
