@@ -50,11 +50,11 @@ _UNFINISHED = "The restore of the backup of {} was interrupted. Run it once more
 
 
 class Ours:
-    """One installation, seen from one process. ``close`` when done."""
+    """One installation, seen from one process. ``close`` when done. ``patience``: as of ``Store``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, patience: float | None = None) -> None:
         self.settings = settings
-        self.store = Store(settings)
+        self.store = Store(settings, patience)
 
     def prepare(self) -> None:
         """Bring the database to the present shape.

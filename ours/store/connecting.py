@@ -1,7 +1,6 @@
 """Makes the pools of connections: what every connection is told when it is opened, and asked when it is used again."""
 
 import logging
-import math
 import re
 import select
 import sqlite3
@@ -12,6 +11,8 @@ from typing import Any
 
 from sqlalchemy import URL, Dialect, Engine, create_engine, event, exc
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from ours.store.silence import UNHURRIED, Silence
 
 _PRAGMAS = ("synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000", "temp_store=MEMORY",
             "cache_size=-16000", "secure_delete=ON", "journal_size_limit=268435456",
@@ -55,16 +56,19 @@ def to_file(file: Path) -> Engine:
     return engine
 
 
-def to_server(url: str, name: str) -> Engine:
+def to_server(url: str, name: str, patience: float | None = None) -> Engine:
     """Connections to PostgreSQL, which knows us by that ``name``.
+
+    ``patience``: for how many seconds an answer is waited for, unless the transaction is ``unhurried``.
 
     :raises ArgumentError, ValueError: when ``url`` can't be read as an address.
     """
     logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of while it ends, it raises, too
     engine = create_engine(url, **_POOL, connect_args={**_CONNECT, "application_name": name})
-    event.listen(engine, "do_connect", _connect_to_server)
+    silence = Silence(engine.dialect.loaded_dbapi, patience)
+    event.listen(engine, "do_connect", partial(_connect_to_server, silence))
     event.listen(engine, "checkin", _on_checkin)
-    event.listen(engine, "checkout", partial(_on_checkout, engine.dialect))
+    event.listen(engine, "checkout", partial(_on_checkout, engine.dialect, silence))
     return engine
 
 
@@ -77,14 +81,16 @@ def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _connect_to_server(dialect: Dialect, _record: Any, given: Any, named: Any) -> Any:
-    connection: Any = dialect.connect(*given, **named)
-    try:
-        _check_encoding(connection, dialect.loaded_dbapi)
-        _tell(connection.pgconn, dialect.loaded_dbapi)
-    except Exception:
-        connection.close()
-        raise
+def _connect_to_server(silence: Silence, dialect: Dialect, record: ConnectionPoolEntry, given: Any, named: Any) -> Any:
+    with silence.asking(_PATIENCE):
+        connection: Any = dialect.connect(*given, **named)
+        try:
+            _check_encoding(connection, dialect.loaded_dbapi)
+            _tell(connection.pgconn, dialect.loaded_dbapi)
+        except Exception:
+            connection.close()
+            raise
+    silence.bound(connection, record.info)
     return connection
 
 
@@ -119,13 +125,17 @@ def _answer(server: Any, driver: Any, ends: float) -> Any:
 
 def _on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["used_at"] = time.monotonic()
+    record.info.pop(UNHURRIED, None)
 
 
-def _on_checkout(dialect: Dialect, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+def _on_checkout(dialect: Dialect, silence: Silence, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
     """A connection that rested is asked whether it still lives; at each use, that would be a journey for nothing."""
-    if time.monotonic() - record.info.get("used_at", math.inf) < _REST:
+    used_at = record.info.get("used_at")
+    if used_at is None:
         return
     try:
-        dialect.do_ping(connection)
+        silence.check()
+        if time.monotonic() - used_at >= _REST:
+            dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error as error:
         raise exc.DisconnectionError from error

@@ -37,9 +37,12 @@ _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
 
 class Store:
-    """One database. ``read()`` and ``write()`` give a connection for one transaction."""
+    """One database. ``read()`` and ``write()`` give a connection for one transaction.
 
-    def __init__(self, settings: Settings) -> None:
+    ``patience``: for how many seconds PostgreSQL's answer is waited for; None: as long as it takes.
+    """
+
+    def __init__(self, settings: Settings, patience: float | None = None) -> None:
         self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings))
         path = settings.home / "ours.db"
         self.url = connecting.full(settings.database_url) or f"sqlite:///{path}"
@@ -51,13 +54,14 @@ class Store:
         self.turnstile = Turnstile(file.parent) if self.is_sqlite else None
         self._wal = Wal(file, self.turnstile) if self.turnstile else None
         self._whole: ContextVar[Connection | None] = ContextVar("whole", default=None)
+        self._patience = patience
 
     @once
     def engine(self) -> Engine:
         """:raises SettingsInvalid: when there can be no database where the settings say."""
         if self._file is None:
             try:
-                return connecting.to_server(self.url, self._name)
+                return connecting.to_server(self.url, self._name, self._patience)
             except (exc.ArgumentError, ValueError):
                 raise SettingsInvalid({self._setting: reaching.NO_ADDRESS}) from None
         if problem := reaching.problem_of(self._file):

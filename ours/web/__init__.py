@@ -10,11 +10,14 @@ from ours.web import admin, health, ingest, metrics, security, show
 from ours.web.app import App
 from ours.web.throttle import Throttle
 
+PATIENCE = 20.0
+"""Seconds within which the database has to answer: who asks us is answered within 30."""
+
 
 def create_app(ours: Ours | None = None) -> Flask:
     """The application for any WSGI server. Without ``ours`` it reads the environment and migrates the database."""
     if ours is None:
-        ours = Ours(load())
+        ours = Ours(load(), PATIENCE)
         ours.prepare()
         _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
     app = App("ours.web", template_folder=str(folder("templates")), static_folder="static")

@@ -12,7 +12,7 @@ from granian.http import HTTP1Settings
 from ours import log, processes
 from ours.bootstrap import Ours
 from ours.settings import Settings
-from ours.web import create_app, later
+from ours.web import PATIENCE, create_app, later
 from ours.web.arriving import MOST_WAITING, Arriving
 from ours.web.cutting import Connections
 from ours.web.ingest.views import LARGEST
@@ -45,7 +45,7 @@ def run(settings: Settings) -> None:
         """Called in granian's own worker process, which must not outlive us."""
         processes.bind_to_parent(parent)
         processes.keep_locks()  # before a plugin is imported
-        ours = Ours(settings)
+        ours = Ours(settings, PATIENCE)
         _ = ours.registry  # in the main thread: in that of a request, nothing would end a plugin that hangs
         _ = ours.accept  # who can have no threads for it is to end, and be started again
         app = create_app(ours)

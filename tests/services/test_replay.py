@@ -15,6 +15,7 @@ from ours.services.audit import Audit
 from ours.services.overview import Overview
 from ours.services.reconcile import Reconcile
 from ours.services.replay import Filter, PacedReplays, Replay, bulk, making
+from ours.store.queries.replay import FAILED
 from ours.store.tables import allowed, attempts, dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -281,6 +282,24 @@ def test_a_filter_chooses_by_all_that_it_names(place: Place, receiver: Receiver,
     assert (count(since=moment), count(until=moment)) == (1, 3)
     assert replay.many(Filter(since=moment, destination_id=two), actor="cli") == 1
     assert [row.replay_of for row in rows(place)][-1] == last.id
+
+
+@pytest.mark.parametrize("part", [1, 2, 20_000])
+def test_a_preview_counts_in_parts_so_that_little_is_sorted_at_once(
+    place: Place, receiver: Receiver, replay: Replay, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    monkeypatch.setattr("ours.store.queries.replay._PART", part)
+    one, two = place.webhook(receiver), place.webhook(receiver, name="Other")
+    made = rejected(place, 4)
+    put(place, made[1], state="stopped", reason="consent")
+    put(place, made[-1], state="delivered", reason=None)
+    place.track()
+    assert replay.preview(Filter()).states == {"rejected": 6, "stopped": 1}
+    assert sum(replay.preview(Filter(destination_id=id_)).count for id_ in (one, two)) == 7
+    assert replay.preview(Filter(states=frozenset({"delivered", "rejected"}))).states == {"rejected": 6, "delivered": 1}
+    found = [row.created_at for row in rows(place)]
+    preview = replay.preview(Filter(states=FAILED | {"delivered"}))
+    assert (preview.oldest, preview.newest) == (min(found), max(found))
 
 
 def test_a_preview_tells_what_may_arrive_twice(place: Place, receiver: Receiver, replay: Replay) -> None:

@@ -30,7 +30,7 @@ class Bulk:
     def preview(self, wanted: Filter) -> Preview:
         with self._store.read() as connection:
             known = gates.current(connection, self._registry)
-            groups = queries.groups(connection, wanted)
+            groups = [*queries.groups(connection, wanted)]
             usual = queries.usual_duration(connection) or _USUAL_MS
         states, barred, places, ruled, kept = Counter[str](), Counter[str](), Counter[int](), 0, 0
         for group in groups:

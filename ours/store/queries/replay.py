@@ -4,17 +4,21 @@ A pair is one event and one destination. Its dispatches are a chain, each repeat
 sees to it), and only the last of the chain may be repeated: so nothing is replayed twice by one wish.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from operator import eq, ge, lt
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, case, func, or_, select, update
 
 from ours.core.retry import TERMINAL
-from ours.store.tables import attempts, dispatches, events
+from ours.store.tables import attempts, destinations, dispatches, events
 from ours.store.tables.dispatches import TROUBLE
 
+Conditions = tuple[ColumnElement[bool] | TextClause, ...]
+_PART = 20_000
+"""So many rows are grouped at a time."""
 FAILED = frozenset({"rejected", "exhausted", "stopped", "held"})
 _d, _e, _later = dispatches.c, events.c, dispatches.alias("later")
 # Whatever became of it: what a forgotten visitor's event carried is gone, and what was abandoned before anybody knew
@@ -118,16 +122,36 @@ def page(
     return list(connection.scalars(query.where(_d.id <= upto).order_by(_d.id).limit(limit)))
 
 
-def groups(connection: Connection, wanted: Filter) -> Sequence[Any]:
-    """All that match, counted by what decides whether and how they may go."""
+def groups(connection: Connection, wanted: Filter) -> Iterator[Any]:
+    """All that match, counted by what decides whether and how they may go. A group may come several times, each with a
+    part: what is sorted to be grouped is kept in memory, and what is asked at once is waited for."""
     kinds = (_d.destination_id, _d.mode, _d.state, _REASON, _e.name, _e.kind, _e.source_id)
     figures = (func.count().label("count"), func.min(_d.created_at).label("oldest"),
                func.max(_d.created_at).label("newest"))  # fmt: skip
-    query = select(*kinds, *figures).join(events, _e.id == _d.event_id)
-    query = query.where(*_chosen(wanted))
-    if wanted.states <= FAILED:
-        query = query.where(TROUBLE)
-    return connection.execute(query.group_by(*kinds)).all()
+    query = select(*kinds, *figures).join(events, _e.id == _d.event_id).where(*_chosen(wanted)).group_by(*kinds)
+    for lane in _lanes(connection, wanted):
+        for part in _parts(connection, lane):
+            yield from connection.execute(query.where(*lane, *part))
+    if others := wanted.states - FAILED:
+        for part in _parts(connection, ()):
+            yield from connection.execute(query.where(_d.state.in_(others), *part))
+
+
+def _lanes(connection: Connection, wanted: Filter) -> Iterator[Conditions]:
+    """As of ``page``: what lies together in the index of trouble."""
+    ids = [wanted.destination_id] if wanted.destination_id else connection.scalars(select(destinations.c.id)).all()
+    for state, place in product(sorted(wanted.states & FAILED), ids):
+        yield TROUBLE, _d.state == state, _d.destination_id == place
+
+
+def _parts(connection: Connection, lane: Conditions) -> Iterator[Conditions]:
+    """Stretches of ids with ``_PART`` rows of the lane each, and what is behind the last."""
+    rest: Conditions = ()
+    query = select(_d.id).where(*lane).order_by(_d.id).offset(_PART - 1).limit(1)
+    while upto := connection.scalar(query.where(*rest)):
+        yield *rest, _d.id <= upto
+        rest = (_d.id > upto,)
+    yield rest
 
 
 def usual_duration(connection: Connection, tries: int = 200) -> float | None:

@@ -2,6 +2,8 @@
 
 from sqlalchemy import Connection, text
 
+from ours.store.silence import UNHURRIED
+
 _UNHURRIED = text(
     "SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN"
     " ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')"
@@ -22,6 +24,7 @@ def steady(connection: Connection) -> None:
 
 def unhurried(connection: Connection) -> None:
     """It lasts as long as the data are large, or waits for what they come from and go to: the server ends it neither
-    for a pause nor for the time that it takes, whatever our role is given."""
+    for a pause nor for the time that it takes, whatever our role is given; nor do we."""
     if connection.dialect.name == "postgresql":
+        connection.info[UNHURRIED] = True
         connection.execute(_UNHURRIED)
