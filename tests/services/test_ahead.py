@@ -2,6 +2,8 @@
 
 import threading
 import time
+from functools import partial
+from itertools import count
 from typing import Any
 
 import pytest
@@ -116,6 +118,19 @@ def test_what_does_not_answer_that_fast_is_not_taken_ahead(
     place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ours.services.deliver.room._MOMENT", 0.000_001)
+    owe(place, receiver)
+    place.deliver.drain(threading.Event(), 30)
+    assert place.states() == {"delivered": MANY}
+    assert max(seen) <= IN_FLIGHT
+
+
+def test_slow_answers_that_come_together_do_not_look_like_quick_ones(
+    place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken ahead of them would be handed back, and be owed after all that came later."""
+    monkeypatch.setattr("ours.services.deliver.room._MOMENT", 0.03)
+    monkeypatch.setattr("ours.services.deliver.room.monotonic", partial(next, count(step=0.001)))
+    receiver.answer(delay=0.1)
     owe(place, receiver)
     place.deliver.drain(threading.Event(), 30)
     assert place.states() == {"delivered": MANY}

@@ -48,8 +48,11 @@ class Room:
         self.idle = self.throttled = False
 
     def note(self, finished: Sequence[Finished]) -> None:
-        """What ended since the last look: how fast destinations answer that are well."""
-        ended = Counter(one.destination_id for one in finished)
+        """What ended since the last look: how fast destinations answer that are well.
+
+        What took longer than a moment does not count: where many begin together, their answers come together, too.
+        """
+        ended = Counter(one.destination_id for one in finished if one.attempt.duration_ms <= _MOMENT * 1000)
         for destination_id in {one.destination_id for one in finished if one.tells_of_failure}:
             del ended[destination_id]
         before, self._looked = self._looked, monotonic()
