@@ -194,7 +194,7 @@ def test_a_worker_that_is_to_end_hands_back_what_it_took_ahead(
 def test_what_was_taken_ahead_is_handed_back_when_its_turn_does_not_come_soon(
     place: Place, receiver: Receiver, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However often something lands: its rules are not asked again."""
+    """However often something lands."""
     monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_WAIT", 60)
     monkeypatch.setattr("ours.services.deliver.carrier._LONGEST_QUEUE", 0.1)
     hang_until_handed_back(place, receiver)
