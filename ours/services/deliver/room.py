@@ -132,9 +132,7 @@ class Room:
 
     def _ahead(self, target: Target) -> int:
         """How many it answers in a moment: with so many in hand, a look at the database serves more deliveries."""
-        if not target.may_run_ahead or self._targets.breaker(target.id).state != "closed":
-            return 0
-        return int(self._pace.get(target.id, 0) * _MOMENT)
+        return int(self._pace.get(target.id, 0) * _MOMENT) if target.may_run_ahead else 0
 
     def _rests(self, destination_id: int, now: int) -> bool:
         """Whether it has no tokens, or another worker was at it a moment ago. A clock set back ends the rest."""
