@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from ours import clock
-from ours.errors import Busy
+from ours.errors import Busy, Unsealable
 from ours.plugin import Batching
 from ours.services.deliver import outbox
 from ours.services.deliver.carrier import Carrier
@@ -56,9 +56,10 @@ def sent(judge: Judge) -> list[str]:
     return [item["of"] for batch in judge.batches for item in batch]
 
 
-def test_who_withdraws_while_an_event_waits_for_company_is_heard(place: Place, judge: Judge) -> None:
+@pytest.mark.parametrize("covers", ["*", "infrastructure"])
+def test_who_withdraws_while_an_event_waits_for_company_is_heard(place: Place, judge: Judge, covers: str) -> None:
     batching(place, judge)
-    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    Governance(place.store).add(Rule(name="Consent", covers=[covers], logic=REJECTED), actor="cli")
     have_wait(place, "jane", "joe")
     place.identify(user_id="jane", user_properties=WITHDRAWN)
     route_all(place)
@@ -161,14 +162,15 @@ def test_a_worker_that_hung_sends_nothing_of_who_was_forgotten_meanwhile(place: 
         assert connection.scalar(sa.select(sa.func.count()).select_from(attempts)) == 1
 
 
+@pytest.mark.parametrize("error", [Busy("The database is away."), Unsealable("Another key.", "key_missing")])
 def test_what_nobody_can_be_asked_about_is_handed_back(
-    place: Place, judge: Judge, monkeypatch: pytest.MonkeyPatch
+    place: Place, judge: Judge, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batching(place, judge)
+    batching(place, judge, max_items=3, linger=60)
     have_wait(place, "jane", "joe")
 
     def away(*_: object) -> None:
-        raise Busy("The database is away.")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr("ours.services.deliver.asking.forgetting.held_by", away)
