@@ -37,7 +37,9 @@ def test_five_faults_of_a_plugin_in_a_row_pause_and_one_that_worked_starts_anew(
 
 def test_ten_failures_in_a_row_open_it_for_thirty_seconds() -> None:
     assert fold(["failed"] * (IN_A_ROW - 1)).state == "closed"
-    assert fold(["failed"] * IN_A_ROW) == Breaker("open", IN_A_ROW, until=NOW + 30_000)
+    opened = fold(["failed"] * IN_A_ROW)
+    assert opened == Breaker("open", IN_A_ROW, until=NOW + 30_000)
+    assert opened.why == "10 tries in a row"
 
 
 @pytest.mark.parametrize("between", ["worked", "refused"])
@@ -48,7 +50,9 @@ def test_an_answer_in_between_starts_the_count_anew(between: Verdict) -> None:
 def test_mostly_failing_opens_it_without_ten_in_a_row() -> None:
     opened = after(CLOSED, "failed", NOW, mostly_failing=True)
     assert opened == Breaker("open", 1, until=NOW + FIRST_PAUSE)
-    assert opened.why == "at least half of its tries within a minute"
+    late = after(Breaker(failures=IN_A_ROW - 2), "failed", NOW, mostly_failing=True)
+    assert late.state == "open"
+    assert opened.why == late.why == "at least half of its tries within a minute"
 
 
 def test_so_opened_its_pause_doubles_once_ten_failed_in_a_row() -> None:
@@ -119,7 +123,10 @@ def test_open_is_exactly_the_state_with_a_moment_and_its_pause_is_bounded(verdic
         (Retry("dns_failed", "Nobody there."), "failed"),
         (Unknown("timeout", "Who knows."), "failed"),
         (Unknown("worker_stopped", "We went."), None),
+        (Unknown("lease_lost", "It went."), None),
         (Rejected("ssrf_refused", "Private."), None),
+        (Rejected("invalid_request", "No such scheme."), None),
+        (Unknown("response_too_large", "Too long."), None),
         (Retry("out_of_files", "Ours are too many."), None),
         (Rejected("build_failed", "A bug."), "build_failed"),
         (Rejected("send_failed", "A bug."), "send_failed"),

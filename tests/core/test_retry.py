@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.retry import MOST_SPARED, OPEN, SCHEDULE, TERMINAL, Decision, decide, sunk
+from ours.core.retry import MOST_SPARED, OPEN, SCHEDULE, STATES, TERMINAL, Decision, decide, has_ended, sunk
 from ours.plugin.types import (
     Delivered,
     Duplicate,
@@ -64,6 +64,34 @@ def test_a_wait_lies_within_the_schedule_and_is_the_same_each_time(attempt: int,
     assert decision == after(Retry("http_503"), attempt, id_=id_)
 
 
+def waits(attempt: int, schedule: tuple[float, ...]) -> list[int]:
+    """What a thousand dispatches wait after that try, in milliseconds."""
+    made = (
+        decide(Retry("busy"), attempt=attempt, now=NOW, dispatch_id=str(number), dedupes=False, mode="live",
+               schedule=schedule)
+        for number in range(1_000)
+    )  # fmt: skip
+    return [one.due_at - NOW for one in made if one.due_at is not None]
+
+
+@pytest.mark.parametrize(("attempt", "longest"), [(1, 10_000), (2, 50_000), (3, 20_000)])
+def test_waits_are_spread_over_all_of_their_place_in_the_schedule(attempt: int, longest: int) -> None:
+    found = sorted(waits(attempt, (10.0, 50.0, 20.0)))
+    assert len(found) == 1_000
+    assert found[0] < 0.02 * longest
+    assert 0.45 * longest < found[500] < 0.55 * longest
+    assert 0.98 * longest < found[-1] <= longest
+
+
+def test_a_dispatch_is_not_early_each_time() -> None:
+    first, second = waits(1, (100.0, 100.0)), waits(2, (100.0, 100.0))
+    assert sum(abs(one - other) < 1_000 for one, other in zip(first, second, strict=True)) < 50
+
+
+def test_what_is_tried_again_is_never_due_at_once() -> None:
+    assert set(waits(1, (0.0005,))) == {1}
+
+
 def test_dispatches_that_failed_together_do_not_come_back_together() -> None:
     assert len({after(Retry("http_503"), 4, id_=str(number)).due_at for number in range(100)}) > 90
 
@@ -74,9 +102,12 @@ def test_the_try_after_the_last_wait_is_the_last() -> None:
     assert after(Unknown("timeout"), len(SCHEDULE) + 1, dedupes=True) == Decision("exhausted", "timeout")
 
 
-@given(st.floats(0.001, 24 * 3600), st.integers(1, len(SCHEDULE)))
-def test_a_wait_that_the_destination_asked_for_is_kept_to_the_millisecond(seconds: float, attempt: int) -> None:
-    assert after(Retry("http_429", after=seconds), attempt).due_at == NOW + math.ceil(seconds * 1000)
+@given(st.floats(0.001, 24 * 3600), st.integers(1, len(SCHEDULE)), st.booleans())
+def test_a_wait_that_the_destination_asked_for_is_kept_to_the_millisecond(
+    seconds: float, attempt: int, throttle: bool
+) -> None:
+    asked_for = Retry("http_429", after=seconds, throttle=throttle)
+    assert after(asked_for, attempt).due_at == NOW + math.ceil(seconds * 1000)
 
 
 def test_a_throttled_try_is_spared_a_hundred_times_and_a_slow_destination_is_not() -> None:
@@ -140,6 +171,13 @@ def test_what_is_no_outcome_is_a_bug() -> None:
 
 def test_a_test_dispatch_ends_sunk() -> None:
     assert sunk() == Decision("sunk", "test_mode")
+
+
+def test_what_ended_or_waits_for_a_person_alone_has_ended() -> None:
+    assert [state for state in STATES if has_ended(state, None)] == [one for one in STATES if one in TERMINAL]
+    assert has_ended("held", "ambiguous")
+    assert not has_ended("held", "paused")
+    assert not has_ended("retrying", "ambiguous")
 
 
 def test_every_state_is_either_open_or_terminal() -> None:

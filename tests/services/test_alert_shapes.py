@@ -1,5 +1,7 @@
 """What chats and pagers are posted: as their documentation wants it, whatever the names of things are."""
 
+import json
+
 import pytest
 
 from ours.core.concerns import News
@@ -46,6 +48,12 @@ def test_a_workflow_of_teams_gets_a_card(host: str) -> None:
     lines = [block["text"] for block in attachment["content"]["body"]]
     assert [line.partition("“")[0] for line in lines] == ["", "Resolved: "]
     assert "](https" not in lines[0]
+
+
+def test_a_card_for_teams_is_no_larger_than_they_take() -> None:
+    """When the network is down, each destination has its alert."""
+    document = only("https://x.logic.azure.com/workflows/x", *(MANY * 4)).document
+    assert len(json.dumps(document)) <= 28 * 1024
 
 
 def test_a_pager_gets_one_event_for_each_and_its_end_has_the_same_key() -> None:

@@ -8,9 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from ours import clock
-from ours.errors import Busy
+from ours.errors import Busy, Unsealable
 from ours.plugin import Batching
 from ours.services.deliver import outbox
+from ours.services.deliver.carrier import Carrier
 from ours.services.rules import Governance, Rule
 from ours.services.visitors import Visitors, forgetting
 from ours.store.tables import attempts, dispatches
@@ -55,9 +56,10 @@ def sent(judge: Judge) -> list[str]:
     return [item["of"] for batch in judge.batches for item in batch]
 
 
-def test_who_withdraws_while_an_event_waits_for_company_is_heard(place: Place, judge: Judge) -> None:
+@pytest.mark.parametrize("covers", ["*", "infrastructure"])
+def test_who_withdraws_while_an_event_waits_for_company_is_heard(place: Place, judge: Judge, covers: str) -> None:
     batching(place, judge)
-    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    Governance(place.store).add(Rule(name="Consent", covers=[covers], logic=REJECTED), actor="cli")
     have_wait(place, "jane", "joe")
     place.identify(user_id="jane", user_properties=WITHDRAWN)
     route_all(place)
@@ -76,6 +78,46 @@ def test_a_rule_that_comes_while_events_wait_for_company_is_heard(place: Place, 
     have_wait(place, "jim")
     place.deliver.drain(threading.Event(), 20)
     assert sent(judge) == ["joe", "jim"]
+
+
+def test_each_is_asked_about_however_fresh_the_others_of_its_batch_are(
+    place: Place, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where it waited for a token, and they did not."""
+    monkeypatch.setattr(outbox, "_FRESH", clock.HOUR)
+    batching(place, judge)
+    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    have_wait(place, "joe", "jane")
+    (waiting,) = place.deliver._outbox._batches._bins.values()
+    waiting.tries[1].started_at -= 2 * clock.HOUR
+    place.identify(user_id="jane", user_properties=WITHDRAWN)
+    route_all(place)
+    have_wait(place, "jim")
+    place.deliver.drain(threading.Event(), 20)
+    assert sent(judge) == ["joe", "jim"]
+
+
+def test_who_withdraws_while_a_batch_waits_for_another_to_land_is_heard(
+    place: Place, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing may be left of what waited, and yet the next has its turn."""
+    lists = batching(place, judge, max_items=6, linger=0)
+    place.destinations.update(lists, limits={"max_in_flight": 1}, actor="cli")
+    Governance(place.store).add(Rule(name="Consent", covers=["*"], logic=REJECTED), actor="cli")
+    for number, user_id in enumerate(("joe", "jane", "jack", "jill", "jim")):
+        place.track(user_id=user_id, event_properties={"of": user_id, "group": str(number - number // 3)})
+    route_all(place)
+    place.deliver._begin(place.deliver._turn(claim=True))
+    with monkeypatch.context() as patched:
+        patched.setattr(Carrier, "answers", lambda *_: [])
+        place.deliver._outbox.collect(0)
+    for user_id in ("jane", "jill"):
+        place.identify(user_id=user_id, user_properties=WITHDRAWN)
+    route_all(place)
+    place.deliver.drain(threading.Event(), 20)
+    assert sent(judge) == ["joe", "jack", "jim"]
+    assert [state for state, *_ in states(place)] == ["delivered", "stopped", "delivered", "stopped", "delivered"]
+    assert place.difference() == 0
 
 
 def test_nothing_is_sent_of_whom_to_forget_was_asked_while_it_waited(
@@ -120,14 +162,15 @@ def test_a_worker_that_hung_sends_nothing_of_who_was_forgotten_meanwhile(place: 
         assert connection.scalar(sa.select(sa.func.count()).select_from(attempts)) == 1
 
 
+@pytest.mark.parametrize("error", [Busy("The database is away."), Unsealable("Another key.", "key_missing")])
 def test_what_nobody_can_be_asked_about_is_handed_back(
-    place: Place, judge: Judge, monkeypatch: pytest.MonkeyPatch
+    place: Place, judge: Judge, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batching(place, judge)
+    batching(place, judge, max_items=3, linger=60)
     have_wait(place, "jane", "joe")
 
     def away(*_: object) -> None:
-        raise Busy("The database is away.")
+        raise error
 
     with monkeypatch.context() as patched:
         patched.setattr("ours.services.deliver.asking.forgetting.held_by", away)

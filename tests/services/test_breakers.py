@@ -107,6 +107,30 @@ def test_while_a_probe_is_in_hand_there_is_no_second_one(told: Place, now: Trave
     assert only(told).breaker.state == "closed"
 
 
+def let_all_be_due(place: Place) -> None:
+    """As if nobody had held them yet."""
+    with place.store.write() as connection:
+        free = {"state": "pending", "reason": None, "due_at": clock.now_ms()}
+        connection.execute(sa.update(dispatches).where(dispatches.c.state != "delivered").values(free))
+
+
+def test_what_nobody_held_yet_is_no_second_probe(told: Place, now: Traveller) -> None:
+    break_down(told)
+    now.shift(30)
+    sweep_of(told).run()
+    let_all_be_due(told)
+    die(told)
+    assert told.states() == {"sending": 1, "pending": 14}
+
+
+def test_what_nobody_held_yet_is_not_tried_while_it_is_open(told: Place, now: Traveller) -> None:
+    break_down(told)
+    now.shift(1)
+    let_all_be_due(told)
+    deliver(told)
+    assert len(Scripted.sent) == 10
+
+
 def test_events_that_come_while_it_is_open_wait_with_the_others(told: Place, now: Traveller) -> None:
     break_down(told, more=0)
     told.track()

@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from ours import clock
 from ours.core.retry import TROUBLED
-from ours.plugin import Rejected
-from ours.services.overview import Overview
+from ours.plugin import Rejected, Retry
+from ours.services.overview import Overview, masks
 from ours.services.replay import Filter
 from ours.store.queries import reading_trouble
 from ours.store.tables import attempts, dispatches
@@ -113,3 +113,33 @@ def test_however_many_a_plugin_had_words_for_as_many_questions_are_asked(place: 
         assert said == {one.attempt.message for one in tries} == {f"Plan {number} is odd." for number in range(so_many)}
         asked.append(len(counted))
     assert asked[0] == asked[1]
+
+
+def test_of_many_tries_those_that_are_shown_are_opened_and_nothing_is_masked_that_is_not_shown(
+    place: Place, overview: Overview, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli").id
+    Scripted.outcomes.extend([Retry("busy", "Later.")] * 6 + [Rejected("odd_plan", "The plan is odd.")])
+    place.track()
+    place.work()
+    for _ in range(6):
+        with place.store.write() as connection:
+            connection.execute(sa.update(dispatches).values(due_at=clock.now_ms()))
+        place.work()
+    opened, open_json = list[str](), place.store.sealer.open_json
+
+    def noted(sealed: bytes, place_of_it: str) -> object:
+        opened.append(place_of_it)
+        return open_json(sealed, place_of_it)
+
+    monkeypatch.setattr(place.store.sealer, "open_json", noted)
+    monkeypatch.setattr(masks, "message", None)
+    [row] = overview.trouble(Filter(states=frozenset(TROUBLED))).rows
+    assert (row.attempts, row.why.words) == (7, "The plan is odd.")
+    assert [one for one in opened if one.startswith("attempts:")] == [f"attempts:{row.id}:7"]
+    opened.clear()
+    tries = overview.failed_tries(hook, 3)
+    assert [one.attempt.message for one in tries] == ["The plan is odd.", "Later.", "Later."]
+    assert sorted(one for one in opened if one.startswith("attempts:")) == [
+        f"attempts:{row.id}:{number}" for number in (5, 6, 7)
+    ]

@@ -18,7 +18,7 @@ from ours.transport import Bell, Transport
 
 _LONGEST_WAIT, _LONGEST_QUEUE = 0.25, 1.0
 """Seconds. What was claimed ahead waits for so long while nothing lands for which it would be its turn, and for so long
-in any case: its rules are not asked again."""
+in any case: after that, each would have to be asked again by itself."""
 
 
 class Carrier:
@@ -56,7 +56,13 @@ class Carrier:
             if self._flying_to[parcel.target.id] >= parcel.target.most_requests:
                 self._have_wait(parcel)
             else:
-                self._begin(parcel)
+                self.begin(parcel)
+
+    def begin(self, parcel: Parcel) -> None:
+        """Whatever else is on its way."""
+        self._flying[parcel.tag] = parcel
+        self._flying_to[parcel.target.id] += 1
+        self._leaving.append(parcel)
 
     def leave(self) -> None:
         leaving, self._leaving = self._leaving, []
@@ -84,12 +90,13 @@ class Carrier:
             self._flying_to[parcel.target.id] -= 1
         return parcel
 
-    def begin_next(self, target: Target) -> None:
-        """What waits for a parcel of that destination to land is on its way."""
+    def next_of(self, target: Target) -> Parcel | None:
+        """What waited longest for a parcel of that destination to land, if one more of it may be on its way."""
         queue = self._queues.get(target.id)
-        while queue and self._flying_to[target.id] < target.most_requests:
-            self._begin(queue.popleft()[1])
-            self._moved[target.id] = monotonic()
+        if not queue or self._flying_to[target.id] >= target.most_requests:
+            return None
+        self._moved[target.id] = monotonic()
+        return queue.popleft()[1]
 
     def stranded(self) -> list[Try]:
         """Let nothing wait any more that was claimed ahead where that takes long; what did."""
@@ -132,11 +139,6 @@ class Carrier:
         if not queue:
             self._moved[parcel.target.id] = now
         queue.append((now, parcel))
-
-    def _begin(self, parcel: Parcel) -> None:
-        self._flying[parcel.tag] = parcel
-        self._flying_to[parcel.target.id] += 1
-        self._leaving.append(parcel)
 
     def _hand_over(self, parcel: Parcel) -> None:
         """Where test mode and live mode part: the sink keeps the request, or it is sent."""

@@ -113,7 +113,7 @@ class Outbox:
         for done in self._carrier.sent(timeout):
             if parcel := self._carrier.land(done.tag):
                 self._conclude(parcel, reading.sent(parcel, done.said))
-                self._carrier.begin_next(parcel.target)
+                self._send_next(parcel.target)
         patience = 0 if self._in_hand.finished else timeout
         ends = perf_counter() + _GATHERING
         while answers := self._carrier.answers(patience, None if self._in_hand.finished else bell):
@@ -158,13 +158,23 @@ class Outbox:
         self._carrier.close()
 
     def _send(self, parcels: Sequence[Parcel]) -> None:
-        """They leave when ``collect`` is called next."""
+        """They leave when ``collect`` is called next, or when it is their turn."""
+        self._carrier.take(self._ready(parcels))
+
+    def _send_next(self, target: Target) -> None:
+        """One of that destination's landed: whose turn it is now leaves, if it still may."""
+        while parcel := self._carrier.next_of(target):
+            for ready in self._ready([parcel]):
+                self._carrier.begin(ready)
+
+    def _ready(self, parcels: Sequence[Parcel]) -> list[Parcel]:
+        """What of these may leave now, with its requests."""
         now = clock.now_ms()
-        late = [one for parcel in parcels if now - parcel.tries[0].started_at > _FRESH for one in parcel.tries]
+        late = [one for parcel in parcels for one in parcel.tries if now - one.started_at > _FRESH]
         if late:
             said = self._again(late)
             parcels = [left for parcel in parcels if (left := self._left_of(parcel, said))]
-        self._carrier.take([one for one in parcels if self._has_request(one)])
+        return [one for one in parcels if one.request or self._has_request(one)]
 
     def _left_of(self, parcel: Parcel, said: Said) -> Parcel | None:
         """What of a parcel may leave, though some time went by since that was asked."""
@@ -233,7 +243,7 @@ class Outbox:
                 heard.append((parcel, self._read(parcel, answer), answer))
         for parcel, outcomes, answer in heard:
             self._conclude(parcel, outcomes, answer)
-            self._carrier.begin_next(parcel.target)  # only now, for it may have asked for a rest
+            self._send_next(parcel.target)  # only now, for it may have asked for a rest
 
     def _hear_last(self, answers: Sequence[Answer]) -> None:
         for answer in answers:

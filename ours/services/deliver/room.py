@@ -48,8 +48,11 @@ class Room:
         self.idle = self.throttled = False
 
     def note(self, finished: Sequence[Finished]) -> None:
-        """What ended since the last look: how fast destinations answer that are well."""
-        ended = Counter(one.destination_id for one in finished)
+        """What ended since the last look: how fast destinations answer that are well.
+
+        What took longer than a moment does not count: where many begin together, their answers come together, too.
+        """
+        ended = Counter(one.destination_id for one in finished if one.attempt.duration_ms <= _MOMENT * 1000)
         for destination_id in {one.destination_id for one in finished if one.tells_of_failure}:
             del ended[destination_id]
         before, self._looked = self._looked, monotonic()
@@ -129,9 +132,7 @@ class Room:
 
     def _ahead(self, target: Target) -> int:
         """How many it answers in a moment: with so many in hand, a look at the database serves more deliveries."""
-        if not target.may_run_ahead or self._targets.breaker(target.id).state != "closed":
-            return 0
-        return int(self._pace.get(target.id, 0) * _MOMENT)
+        return int(self._pace.get(target.id, 0) * _MOMENT) if target.may_run_ahead else 0
 
     def _rests(self, destination_id: int, now: int) -> bool:
         """Whether it has no tokens, or another worker was at it a moment ago. A clock set back ends the rest."""

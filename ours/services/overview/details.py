@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -27,10 +28,11 @@ class _Whose(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """A dispatch of which the attempts are wanted: with the row of its event."""
+    """A try that is wanted, with the row of its event."""
 
     event: Any
     dispatch_id: str
+    number: int
     destination_id: int
 
 
@@ -63,14 +65,17 @@ class Details:
             clear=self._hidden is None,
         )
 
-    def tries(self, wanted: Sequence[Wanted]) -> Mapping[str, Sequence[Attempt]]:
-        """By dispatch, its attempts, and nothing else of its event."""
+    def tries(self, wanted: Sequence[Wanted]) -> Mapping[tuple[str, int], Attempt]:
+        """By dispatch and number, those that are there; without what was exchanged, for to mask that takes long."""
         roots = self._roots([one.event for one in wanted]) if self._hidden is not None else {}
-        kept, found = self._kept([one.dispatch_id for one in wanted]), dict[str, Sequence[Attempt]]()
+        ids, numbers = [one.dispatch_id for one in wanted], {one.number for one in wanted}
+        kept = reading_dispatches.attempts_of(self._connection, ids, numbers) if wanted else ()
+        rows, found = {(row.dispatch_id, row.number): row for row in kept}, dict[tuple[str, int], Attempt]()
         for one in wanted:
-            if self._hidden is not None:
-                self._look_at(one.event, roots)
-            found[one.dispatch_id] = self._attempts(kept[one.dispatch_id], one.destination_id)
+            if row := rows.get((one.dispatch_id, one.number)):
+                if self._hidden is not None:
+                    self._look_at(one.event, roots)
+                found[row.dispatch_id, row.number] = self._attempt(row, None, one.destination_id, exchanged=False)
         return found
 
     def _roots(self, events: Sequence[Any]) -> Mapping[str, Any]:
@@ -155,32 +160,31 @@ class Details:
         return kept
 
     def _attempts(self, kept: Sequence[Any], destination_id: int) -> list[Attempt]:
-        found: list[Attempt] = []
-        for row in kept:
-            ended = found[-1].started_at + found[-1].duration_ms if found else None
-            exchange, masker, unopened = self._exchange(row, destination_id)
-            if self._veil and not unopened:  # who it is about is unknown, so nothing of theirs could be masked
-                exchange, unopened = {"timing": exchange.get("timing")}, self._veil
-            hidden = self._hidden and self._hidden.over(exchange.get("person"))
-            found.append(
-                Attempt(
-                    number=row.number,
-                    started_at=row.started_at,
-                    duration_ms=row.duration_ms,
-                    since_last_ms=max(row.started_at - ended, 0) if ended is not None else None,
-                    outcome=row.outcome,
-                    code=row.code,
-                    status=row.status,
-                    plugin_version=row.plugin_version,
-                    config_version=row.config_version,
-                    request=masks.message(exchange.get("request"), masker, hidden),
-                    response=masks.message(exchange.get("response"), masker, hidden),
-                    message=_told(masker.text(exchange.get("message") or ""), hidden),
-                    timing=exchange.get("timing") or {},
-                    unopened=unopened,
-                )
-            )
-        return found
+        return [self._attempt(row, before, destination_id) for before, row in pairwise([None, *kept])]
+
+    def _attempt(self, row: Any, before: Any | None, destination_id: int, *, exchanged: bool = True) -> Attempt:
+        """``exchanged``: with the request and its answer."""
+        ended = before.started_at + before.duration_ms if before else None
+        exchange, masker, unopened = self._exchange(row, destination_id)
+        if self._veil and not unopened:  # who it is about is unknown, so nothing of theirs could be masked
+            exchange, unopened = {"timing": exchange.get("timing")}, self._veil
+        hidden = self._hidden and self._hidden.over(exchange.get("person"))
+        return Attempt(
+            number=row.number,
+            started_at=row.started_at,
+            duration_ms=row.duration_ms,
+            since_last_ms=max(row.started_at - ended, 0) if ended is not None else None,
+            outcome=row.outcome,
+            code=row.code,
+            status=row.status,
+            plugin_version=row.plugin_version,
+            config_version=row.config_version,
+            request=masks.message(exchange.get("request"), masker, hidden) if exchanged else None,
+            response=masks.message(exchange.get("response"), masker, hidden) if exchanged else None,
+            message=_told(masker.text(exchange.get("message") or ""), hidden),
+            timing=exchange.get("timing") or {},
+            unopened=unopened,
+        )
 
 
 def dispatch(row: Any, tries: Sequence[Attempt], replayed_by: str | None) -> Dispatch:

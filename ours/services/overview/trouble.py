@@ -79,14 +79,17 @@ def failed_tries(
     """The latest of a destination, the latest first; what is personal is masked for everybody."""
     rows = queries.failed_tries(connection, destination_id, most)
     events = _events_of(connection, rows)
-    wanted = [Wanted(events[row.event_id], row.dispatch_id, destination_id) for row in rows if row.event_id in events]
+    wanted = [
+        Wanted(events[row.event_id], row.dispatch_id, row.number, destination_id)
+        for row in rows
+        if row.event_id in events
+    ]
     tries = Details(connection, sealer, maskers, clear=False).tries(wanted)
-    found = []
-    for row in rows:
-        if event := events.get(row.event_id):
-            attempt = next(one for one in tries[row.dispatch_id] if one.number == row.number)
-            found.append(FailedTry(row.dispatch_id, event.id, event.name, event.mode, attempt, describe(attempt.code)))
-    return found
+    return [
+        FailedTry(one.dispatch_id, one.event.id, one.event.name, one.event.mode, attempt, describe(attempt.code))
+        for one in wanted
+        if (attempt := tries.get((one.dispatch_id, one.number)))
+    ]
 
 
 def page(
@@ -131,10 +134,14 @@ def _said(connection: Connection, sealer: Sealer, maskers: Maskers, rows: Sequen
     """By dispatch, what the plugin said at its last try, where only that tells why."""
     telling = [row for row in rows if row.attempts and tells_little(row.reason)]
     events = _events_of(connection, telling)
-    wanted = [Wanted(events[row.event_id], row.id, row.destination_id) for row in telling if row.event_id in events]
+    wanted = [
+        Wanted(events[row.event_id], row.id, row.attempts, row.destination_id)
+        for row in telling
+        if row.event_id in events
+    ]
     tries = Details(connection, sealer, maskers, clear=False).tries(wanted)
-    last = ((row, tries[row.id][-1]) for row in telling if tries.get(row.id))
-    return {row.id: attempt.message for row, attempt in last if attempt.code == row.reason}
+    last = ((row, tries.get((row.id, row.attempts))) for row in telling)
+    return {row.id: attempt.message for row, attempt in last if attempt and attempt.code == row.reason}
 
 
 def _events_of(connection: Connection, rows: Sequence[Any]) -> Mapping[str, Any]:

@@ -1,6 +1,6 @@
 """Reads dispatches and their attempts for screens."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -32,11 +32,16 @@ def one(connection: Connection, dispatch_id: str) -> Any | None:
     return connection.execute(_whole().where(_d.id == dispatch_id)).one_or_none()
 
 
-def attempts_of(connection: Connection, dispatch_ids: Sequence[str]) -> Sequence[Any]:
-    """All attempts of these dispatches, each dispatch's in their order."""
+def attempts_of(
+    connection: Connection, dispatch_ids: Sequence[str], numbers: Collection[int] | None = None
+) -> Sequence[Any]:
+    """The attempts of these dispatches, each dispatch's in their order: all, or those of these ``numbers``."""
     order = (attempts.c.dispatch_id, attempts.c.number)
-    parts = (select(attempts).where(order[0].in_(part)).order_by(*order) for part in batched(dispatch_ids, MOST))
-    return [row for query in parts for row in connection.execute(query)]
+    query = select(attempts).order_by(*order)
+    if numbers is not None:
+        query = query.where(order[1].in_(numbers))
+    parts = (query.where(order[0].in_(part)) for part in batched(dispatch_ids, MOST))
+    return [row for one in parts for row in connection.execute(one)]
 
 
 def _whole() -> Any:
