@@ -140,7 +140,7 @@ def test_slow_answers_that_come_together_do_not_look_like_quick_ones(
     """What was taken ahead of them would be handed back, and be owed after all that came later."""
     monkeypatch.setattr("ours.services.deliver.room._MOMENT", 0.03)
     monkeypatch.setattr("ours.services.deliver.room.monotonic", partial(next, count(step=0.001)))
-    receiver.answer(delay=0.1)
+    receiver.answer(delay=0.2)
     owe(place, receiver)
     place.deliver.drain(threading.Event(), 30)
     assert place.states() == {"delivered": MANY}
