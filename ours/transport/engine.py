@@ -23,6 +23,8 @@ _FOR_EACH_MORE = 1024
 """Bytes of an answer for each event but the first: vendors that take many say of each what became of it."""
 _CONNECT_TIMEOUT = 10.0
 """Seconds. libcurl's clock goes on while a plugin's call holds us up: what it may take has to fit in here."""
+_DEAF, _EVER = 1.0, 86_400.0
+"""Seconds. After so long without listening, what came meanwhile is read before it is asked what took too long."""
 
 
 class Bell(Protocol):
@@ -58,6 +60,7 @@ class Transport:
         self.network = Way(self._guard.permits, proxy)
         self._limits = Limits(connect_timeout, total_timeout, max_response, authorities, proxy)
         self._loop = Loop()
+        self._heard = math.inf  # when we listened last, while something is in flight
         self._landed = math.inf  # when the last one did, while connections may be open
         self._spare: list[Exchange] = []
         self._flying: dict[str, Exchange] = {}
@@ -86,6 +89,8 @@ class Transport:
             return
         exchange = self._spare.pop() if self._spare else self._new_exchange()
         exchange.load(tag, request, checked, self._limits.max_response + (events - 1) * _FOR_EACH_MORE, once=once)
+        if not self._flying:
+            self._heard = time.monotonic()
         self._flying[tag] = exchange
         self._loop.add(exchange.handle)
 
@@ -96,21 +101,35 @@ class Transport:
         With nothing in flight it returns an empty list at once. Connections are closed when that was so for a while.
         """
         end, rang = time.monotonic() + timeout, False
+        if self._flying and time.monotonic() - self._heard > _DEAF:
+            self._hear_first()
         self._loop.listen(bell.descriptor() if bell and self._flying else None)
         while self._flying and not rang:
             if self._loop.turn(0.0 if self._answers else max(end - time.monotonic(), 0.0)) and bell:
                 rang = bell.heard()
                 self._loop.listen(bell.descriptor())
-            for handle, code, detail in self._loop.finished():
-                exchange = self._by_handle[handle]
-                self._answers.append(exchange.finish(code, detail))
-                self._land(exchange)
+            self._take_finished()
             if self._answers or time.monotonic() >= end:
                 break
+        self._heard = time.monotonic()
         if not self._flying:
             self._close_idle()
         answers, self._answers = self._answers, []
         return answers
+
+    def _hear_first(self) -> None:
+        """Read what came while nobody listened: libcurl asks first whether it is too late for that."""
+        for seconds in ((_EVER, _EVER), (self._limits.connect_timeout, self._limits.total_timeout)):
+            for exchange in self._flying.values():
+                exchange.may_take(*seconds)
+            self._loop.look()
+        self._take_finished()
+
+    def _take_finished(self) -> None:
+        for handle, code, detail in self._loop.finished():
+            exchange = self._by_handle[handle]
+            self._answers.append(exchange.finish(code, detail))
+            self._land(exchange)
 
     def abandon(self, tag: str) -> None:
         """Drop a request: its connection is closed and no answer comes. A tag that is not in flight is ignored."""

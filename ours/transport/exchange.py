@@ -50,6 +50,7 @@ class Exchange:
         self.handle = pycurl.Curl()
         for option, value in self._fixed_options(limits):
             self.handle.setopt(option, value)
+        self.may_take(limits.connect_timeout, limits.total_timeout)
 
     def load(
         self, tag: str, request: requests.PreparedRequest, outgoing: Outgoing, room: int, *, once: bool = False
@@ -77,6 +78,11 @@ class Exchange:
         setopt(pycurl.HTTPHEADER, outgoing.headers)
         if outgoing.body is not None:
             setopt(pycurl.POSTFIELDS, outgoing.body)
+
+    def may_take(self, connecting: float, all_of_it: float) -> None:
+        """Seconds since it was submitted."""
+        self.handle.setopt(pycurl.CONNECTTIMEOUT_MS, round(connecting * 1000))
+        self.handle.setopt(pycurl.TIMEOUT_MS, round(all_of_it * 1000))
 
     def finish(self, code: int, detail: str) -> Answer:
         """The answer, now that libcurl is done with result ``code`` (0 is success)."""
@@ -141,8 +147,6 @@ class Exchange:
             (pycurl.PATH_AS_IS, 1),
             (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
             (pycurl.USERAGENT, f"ours/{ours.__version__}"),
-            (pycurl.CONNECTTIMEOUT_MS, round(limits.connect_timeout * 1000)),
-            (pycurl.TIMEOUT_MS, round(limits.total_timeout * 1000)),
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.CAINFO, limits.authorities),

@@ -21,6 +21,7 @@ class Loop:
         self._poll = select.poll()
         self._due: float | None = None
         self._bell: int | None = None
+        self._watched: set[int] = set()
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._set_timer)
@@ -58,6 +59,11 @@ class Loop:
             self._multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
         return rang
 
+    def look(self) -> None:
+        """Let every socket make progress, ready or not, and what is overdue end."""
+        for descriptor in tuple(self._watched):
+            self._multi.socket_action(descriptor, 0)
+
     def finished(self) -> Iterator[tuple[pycurl.Curl, int, str]]:
         """Handles that are done, each with libcurl's result (0 is success) and what libcurl says of it."""
         _, succeeded, failed = self._multi.info_read()
@@ -68,8 +74,10 @@ class Loop:
     def _watch(self, wanted: int, descriptor: int, _multi: object, _kept: object) -> None:
         if wanted == pycurl.POLL_REMOVE:
             self._poll.unregister(descriptor)
+            self._watched.discard(descriptor)
         else:
             self._poll.register(descriptor, _EVENTS[wanted])
+            self._watched.add(descriptor)
 
     def _set_timer(self, milliseconds: int) -> None:
         self._due = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000
