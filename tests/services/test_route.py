@@ -3,7 +3,7 @@
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -131,6 +131,8 @@ def test_a_router_that_stands_still_keeps_nobody_from_routing_and_writes_nothing
     monkeypatch.setattr(identity, "resolve", stand_still)
     with pytest.raises(Busy):
         place.route.run()
+    with suppress(Busy):  # the server may be ending another session of it at this moment
+        rows(place, events.c.id)
     assert rows(place, events.c.visitor_id) == rows(place, visitors.c.id)
     assert place.route.run() == 0
 
