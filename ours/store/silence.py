@@ -50,6 +50,8 @@ class Silence:
 
     def bound(self, connection: Any, info: dict[Any, Any]) -> None:
         """Let it wait for each answer no longer than it should; then it is closed."""
+        if self._patience is None:
+            return
         wait: Callable[..., Any] = connection.wait
 
         def wait_for_long_at_most(generator: Any, *given: Any, **named: Any) -> Any:

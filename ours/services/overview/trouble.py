@@ -78,12 +78,7 @@ def failed_tries(
 ) -> list[FailedTry]:
     """The latest of a destination, the latest first; what is personal is masked for everybody."""
     rows = queries.failed_tries(connection, destination_id, most)
-    events = _events_of(connection, rows)
-    wanted = [
-        Wanted(events[row.event_id], row.dispatch_id, row.number, destination_id)
-        for row in rows
-        if row.event_id in events
-    ]
+    wanted = _wanted(connection, [(row.event_id, row.dispatch_id, row.number, destination_id) for row in rows])
     tries = Details(connection, sealer, maskers, clear=False).tries(wanted)
     return [
         FailedTry(one.dispatch_id, one.event.id, one.event.name, one.event.mode, attempt, describe(attempt.code))
@@ -133,17 +128,14 @@ def page(
 def _said(connection: Connection, sealer: Sealer, maskers: Maskers, rows: Sequence[Any]) -> Mapping[str, str]:
     """By dispatch, what the plugin said at its last try, where only that tells why."""
     telling = [row for row in rows if row.attempts and tells_little(row.reason)]
-    events = _events_of(connection, telling)
-    wanted = [
-        Wanted(events[row.event_id], row.id, row.attempts, row.destination_id)
-        for row in telling
-        if row.event_id in events
-    ]
+    wanted = _wanted(connection, [(row.event_id, row.id, row.attempts, row.destination_id) for row in telling])
     tries = Details(connection, sealer, maskers, clear=False).tries(wanted)
     last = ((row, tries.get((row.id, row.attempts))) for row in telling)
     return {row.id: attempt.message for row, attempt in last if attempt and attempt.code == row.reason}
 
 
-def _events_of(connection: Connection, rows: Sequence[Any]) -> Mapping[str, Any]:
-    ids = {row.event_id for row in rows}
-    return {one.id: one for one in reading_events.some(connection, list(ids))} if ids else {}
+def _wanted(connection: Connection, tries: Sequence[tuple[str, str, int, int]]) -> list[Wanted]:
+    """Those whose events are there, of these: the ids of event and dispatch, the number, and the destination's id."""
+    ids = {one[0] for one in tries}
+    events = {one.id: one for one in reading_events.some(connection, list(ids))} if ids else {}
+    return [Wanted(events[one[0]], *one[1:]) for one in tries if one[0] in events]
