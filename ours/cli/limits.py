@@ -16,7 +16,7 @@ _CLEAR = "none"
 
 limit_options = options(
     click.option("--max-in-flight", metavar="N",
-                 help="Tries under way at once, over all workers; none: 64, of each worker if it answers at once."),
+                 help="Tries under way at once, over all workers; by default 64 of each."),
     click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
     click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
                  help="The longest wait after each failed try; none: the usual ten, 29 hours at most."),

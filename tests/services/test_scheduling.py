@@ -78,6 +78,15 @@ def test_what_a_dead_worker_holds_counts_until_its_lease_is_over(place: Place) -
         assert place.states() == {"sending": 2, "delivered": 3}
 
 
+def test_by_default_what_another_worker_holds_takes_nobodys_place(place: Place, receiver: Receiver) -> None:
+    place.webhook(receiver)
+    fill(place, 100)
+    die(place)
+    assert place.states() == {"sending": 64, "pending": 36}
+    deliver(place)
+    assert place.states() == {"sending": 64, "delivered": 36}
+
+
 def test_all_workers_together_keep_to_the_rate_and_reach_it(place: Place, receiver: Receiver) -> None:
     place.webhook(receiver, limits={"rate_limit": 20})
     fill(place, 25)

@@ -101,16 +101,17 @@ class Room:
     def _claim(self, connection: Connection, target: Target, most: int, lease: Lease) -> list[Claimed]:
         limits = target.limits
         if not (limits.capped or limits.rate_limit or self._targets.breaker(target.id).state != "closed"):
-            return _take(connection, target.id, most, self._cap(target), lease)
+            return _take(connection, target.id, most, lease)
         row = destinations.locked(connection, target.id, skip=True)
         if row is None:
             self._resting[target.id] = lease.now + _LOCKED_WAIT
             return []
         cap = 1 if row.breaker == "half_open" else self._cap(target)
+        room = min(most, cap - dispatches.in_hand(connection, target.id, lease.since))
         if not limits.rate_limit:
-            return _take(connection, target.id, most, cap, lease)
+            return _take(connection, target.id, room, lease)
         bucket = _bucket(row, limits.rate_limit, lease.now)
-        claimed = _take(connection, target.id, min(most, bucket.whole), cap, lease)
+        claimed = _take(connection, target.id, min(room, bucket.whole), lease)
         left = bucket.without(len(claimed))
         destinations.change(connection, target.id, {"rate_tokens": left.tokens, "rate_at": left.at})
         if not left.whole:
@@ -144,12 +145,11 @@ class Room:
         return True
 
 
-def _take(connection: Connection, destination_id: int, most: int, cap: int, lease: Lease) -> list[Claimed]:
-    room = min(most, cap - dispatches.in_hand(connection, destination_id, lease.since)) if most > 0 else 0
-    if room <= 0:
+def _take(connection: Connection, destination_id: int, most: int, lease: Lease) -> list[Claimed]:
+    if most <= 0:
         return []
     return dispatches.claim(
-        connection, destination_id, room, holder=lease.holder, now=lease.now, until=lease.until
+        connection, destination_id, most, holder=lease.holder, now=lease.now, until=lease.until
     )  # fmt: skip
 
 

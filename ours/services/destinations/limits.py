@@ -18,8 +18,7 @@ _DAY = 86_400
 class Limits:
     """What holds for a destination, defaults filled in. Rates are a second; None: no limit.
 
-    ``capped``: somebody set ``max_in_flight``, so it holds exactly. The default is a safeguard, which workers on
-    PostgreSQL that claim at the very same moment may exceed for the length of a try.
+    ``capped``: somebody set ``max_in_flight``, so it holds for all workers together. The default is each worker's own.
     """
 
     max_in_flight: int = IN_FLIGHT
