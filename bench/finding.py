@@ -80,8 +80,15 @@ def interleave(contenders: Sequence[Contender], rounds: int, say: Callable[[str]
             figures = contender.measure()
             found[contender.name].append(figures)
             name, value = next(iter(figures.items()))
-            say(f"round {number + 1}/{rounds}  {contender.name}: {value:,.4g} {name}")
+            say(f"round {number + 1}/{rounds}  {contender.name}: {readable(value)} {name}")
     return [Row(name, measured) for name, measured in found.items()]
+
+
+def readable(value: float) -> str:
+    """As it is read by people, in tables too."""
+    if value == int(value) or value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
 
 
 def compare(text: str, one: Row, other: Row, target: float, *, most: bool = False) -> Ratio:

@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.finding import Finding, Plan, Ratio, Row
+from bench.finding import Finding, Plan, Ratio, Row, readable
 from bench.load.press import generator
 
 BEGIN = "<!-- figures: written by `python -m bench --write` -->"
@@ -87,8 +87,8 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     heads = ["", names[0], *(["range"] if several else []), *names[1:]]
     lines = []
     for row in rows:
-        main, *others = (_number(row.medians[name]) for name in names)
-        spread = [f"{_number(min(row.main))}–{_number(max(row.main))}"] if several else []
+        main, *others = (readable(row.medians[name]) for name in names)
+        spread = [f"{readable(min(row.main))}–{readable(max(row.main))}"] if several else []
         lines.append([row.name, main, *spread, *others])
     return heads, lines
 
@@ -96,13 +96,7 @@ def _cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
 def _sentence(ratio: Ratio) -> str:
     word = "at most" if ratio.most else "at least"
     verdict = "met" if ratio.met else "missed"
-    return f"{ratio.text}: {_number(ratio.value)} (target {word} {_number(ratio.target)}, {verdict})"
-
-
-def _number(value: float) -> str:
-    if value == int(value) or value >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}"
+    return f"{ratio.text}: {readable(ratio.value)} (target {word} {readable(ratio.target)}, {verdict})"
 
 
 def _work(finding: Finding) -> dict[str, Any]:
