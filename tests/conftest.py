@@ -5,8 +5,8 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from hypothesis import settings as hypothesis
 
 from ours import log
+from ours.registry import finding, trial
 from ours.settings import Settings, load
 from ours.store import Store, migrate
 from ours.store.tables import metadata
@@ -25,6 +26,7 @@ from tests.receiver import Receiver
 ENGINES = ["sqlite", "postgresql"]
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that only tests use
 _numbers = itertools.count()
+_tried: dict[str, trial.Trial] = {}
 _ALTERED = """
     SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema'))
         OR ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN
@@ -67,6 +69,20 @@ def _calm(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("OURS_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("ours.services.passwords.PasswordHasher", _quick_hasher)
     log.configure("WARNING", "text")
+
+
+@pytest.fixture(autouse=True)
+def _plugins_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The house's own plugins, and the list of what is installed, are the same for all tests of this process."""
+    monkeypatch.setattr("ours.registry.registry.attempt", _attempt)
+    monkeypatch.setattr("ours.registry.registry.installed", _installed)
+
+
+@pytest.fixture
+def plugins_tried_anew(_plugins_tried_once: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at each start."""
+    monkeypatch.setattr("ours.registry.registry.attempt", trial.attempt)
+    monkeypatch.setattr("ours.registry.registry.installed", finding.installed)
 
 
 @pytest.fixture
@@ -132,13 +148,12 @@ def _databases() -> list[str]:
 
 
 @pytest.fixture
-def make_database_url(tmp_path: Path, request: pytest.FixtureRequest, _databases: list[str]) -> Callable[[str], str]:
-    """An empty, migrated database of the kind asked for; its address (empty for SQLite in ``make_settings``' home)."""
+def make_database_url(tmp_path: Path, request: pytest.FixtureRequest, _databases: list[str]) -> Callable[..., str]:
+    """An empty, migrated database of the kind asked for; its address (empty for SQLite, which lies in ``home``)."""
     free = iter(_databases.copy())
 
-    def make(kind: str) -> str:
+    def make(kind: str, home: Path = tmp_path / "home") -> str:
         if kind == "sqlite":
-            home = tmp_path / "home"
             home.mkdir(mode=0o700, exist_ok=True)
             shutil.copy(request.getfixturevalue("_template_file"), home / "ours.db")
             return ""
@@ -174,6 +189,20 @@ def store(
 def receiver() -> Iterator[Receiver]:
     with Receiver() as opened:
         yield opened
+
+
+def _attempt(candidate: finding.Candidate) -> trial.Trial:
+    if candidate.origin != "built-in":
+        return trial.attempt(candidate)
+    if candidate.where not in _tried:
+        _tried[candidate.where] = trial.attempt(candidate)
+    plugins, refusals = _tried[candidate.where]
+    return [*plugins], [*refusals]
+
+
+@cache
+def _installed() -> Sequence[finding.Candidate]:
+    return [*finding.installed()]
 
 
 def _empty(address: str) -> bool:

@@ -33,6 +33,7 @@ def patience() -> float:
 def _patient(patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is under way is heard in one go, and counts as quick, however busy the machine is."""
     monkeypatch.setattr("ours.services.deliver.room._MOMENT", 60)
+    monkeypatch.setattr("ours.services.deliver.room._QUICK", 60_000)
     wait = Transport.wait
 
     def patient(self: Transport, timeout: float, bell: Bell | None = None) -> list[Answer]:
@@ -139,6 +140,7 @@ def test_slow_answers_that_come_together_do_not_look_like_quick_ones(
 ) -> None:
     """What was taken ahead of them would be handed back, and be owed after all that came later."""
     monkeypatch.setattr("ours.services.deliver.room._MOMENT", 0.03)
+    monkeypatch.setattr("ours.services.deliver.room._QUICK", 100)
     monkeypatch.setattr("ours.services.deliver.room.monotonic", partial(next, count(step=0.001)))
     receiver.answer(delay=0.2)
     owe(place, receiver)

@@ -72,13 +72,13 @@ Open = Callable[[str], Ours]
 
 @pytest.fixture
 def open_(
-    make_settings: Callable[..., Settings], make_database_url: Callable[[str], str], tmp_path: Any
+    make_settings: Callable[..., Settings], make_database_url: Callable[..., str], tmp_path: Path
 ) -> Iterator[Open]:
     opened: list[Ours] = []
 
     def make(kind: str) -> Ours:
-        url = make_database_url(kind) if kind == "postgresql" else ""
-        opened.append(Ours(make_settings(home=tmp_path / f"home{len(opened)}", database_url=url)))
+        home = tmp_path / f"home{len(opened)}"
+        opened.append(Ours(make_settings(home=home, database_url=make_database_url(kind, home))))
         opened[-1].prepare()
         return opened[-1]
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from ours import ids
 from ours.errors import Busy
 from ours.services.overview import Overview
 from ours.services.visitors import Visitors, forgetting
@@ -130,8 +131,17 @@ def losing(*_: Any) -> int:
     raise Busy("The database went away.")
 
 
+def many_of_one(place: Place) -> None:
+    """While there are few, PostgreSQL takes the one index as soon as the other."""
+    with place.store.write() as connection:
+        [row, *_] = connection.execute(sa.select(events).where(events.c.notes.is_(None))).mappings()
+        connection.execute(sa.insert(events), [{**row, "id": ids.new_id()} for _ in range(500)])
+        connection.exec_driver_sql("ANALYZE")
+
+
 def test_only_events_that_name_two_are_looked_through(place: Place, visitors: Visitors, receiver: Receiver) -> None:
     both_in_one(place, receiver, SHARED[0])
+    many_of_one(place)
     jane = the_one(visitors, "jane")
     with statements(place) as asked:
         visitors.forget(jane, actor="cli")

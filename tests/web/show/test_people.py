@@ -80,6 +80,7 @@ def test_the_audit_log_says_who_did_what_and_goes_back(admin: Browser, here: Our
     assert "source 1<" in admin.page(older[1])
 
 
+@pytest.mark.usefixtures("plugins_tried_anew")
 def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line_and_worries_nobody(
     here: Ours, editor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
