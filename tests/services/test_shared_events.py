@@ -29,6 +29,7 @@ SHARED: list[dict[str, Any]] = [
     {"user_id": None, "external_id": "joe-1", "user_properties": {"phone_number": "0015550100199"}},
     {"user_id": None, "external_id": "joe-1", "user_properties": {"external_id": "jane-1"}},
     {"external_id": "joe-2", "user_id": "joe", "email_sha256": "0" * 64, "user_properties": {"email": EMAIL}},
+    {"user_id": "joe", "email_sha256": "0" * 64, "user_properties": {"email": EMAIL}},
 ]  # fmt: skip
 
 
