@@ -192,6 +192,10 @@ REASONS = {
         "The event's email belongs to a visitor with another externalId, and stays there.",
         "Check whether two people share this email.",
     ),
+    "identifier_conflict:second_email": Reason(
+        "The event names two emails; no visitor was looked up by that in userProperties, which is kept as a property.",
+        "Check whether both are this person's.",
+    ),
     "identifier_conflict:phone": Reason(
         "The event's phone number belongs to a visitor with another externalId, and stays there.",
         "Check whether two people share this phone number.",

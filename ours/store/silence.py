@@ -1,7 +1,8 @@
 """A PostgreSQL that lives and says nothing: its processes are stopped, or its disk does not answer.
 
-Nothing in between notices, for the kernel there still answers ours. So whoever waits for it gives up, and then one asks
-again whether it is back, while the others are told at once: else all who may wait would wait, and answer nobody.
+Nothing in between notices, for the kernel there still answers ours. So whoever waits for it gives up. A statement may
+just take long; but once nobody is let in either, one asks again whether it is back, while the others are told at once:
+else all who may wait would wait, and answer nobody.
 """
 
 import threading
@@ -59,7 +60,6 @@ class Silence:
             try:
                 return wait(generator, *given, **{"timeout": patience, **named})
             except self._driver.errors._WaitTimeout:  # noqa: SLF001 - it has no other name
-                self._lasts = True
                 connection.close()
                 raise self._said(f"it said nothing for {patience:g} s") from None
 

@@ -232,6 +232,16 @@ def test_what_is_no_email_address_in_the_properties_makes_strangers_nobody_s_twi
     assert shelf.holders == {}
 
 
+def test_a_second_email_in_the_properties_names_nobody_and_is_told(shelf: Shelf) -> None:
+    jane = route(shelf, user_id="jane", external_id="crm-1", email_sha256=JANE)
+    joe = route(
+        shelf, user_id="joe", email_sha256=hashed("joe@example.com"), user_properties={"email": "Jane@example.com"}
+    )
+    assert joe == Resolution(joe.visitor_id, ["identifier_conflict:second_email"])
+    assert joe.visitor_id != jane.visitor_id
+    assert route(shelf, user_id="jane", email_sha256=JANE, user_properties={"email": " jane@example.com"}).notes == []
+
+
 def test_a_chain_of_mergers_in_one_batch_ends_flat(shelf: Shelf) -> None:
     shelf.run([facts(user_id="c"), facts(user_id="b"), facts(user_id="a", event_id="0" * 32)])
     phone = {"phone_number": "15550100000"}

@@ -74,6 +74,19 @@ def test_however_many_land_it_does_not_wait_for_more_than_a_second(some: Carrier
     assert stranded(some) == "ghi"
 
 
+def test_what_comes_later_gives_what_waits_no_more_time(some: Carrier, at: SimpleNamespace) -> None:
+    place = target()
+    take(some, place, "ab")
+    at.now = 0.2
+    take(some, place, "c")
+    at.now = 0.26
+    assert stranded(some) == "bc"
+
+
+def test_an_answer_to_none_of_ours_lands_nothing(some: Carrier) -> None:
+    assert some.land("stranger") is None
+
+
 def test_what_waits_anew_has_its_own_time(some: Carrier, at: SimpleNamespace) -> None:
     place = target()
     take(some, place, "ab")

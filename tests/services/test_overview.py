@@ -21,7 +21,7 @@ from ours.services.overview.masks import Cover, Maskers
 from ours.services.replay import Filter
 from ours.services.visitors import finding
 from ours.store import binding
-from ours.store.queries import reading_events, reading_figures, reading_trouble
+from ours.store.queries import reading_events, reading_figures, reading_trouble, replay
 from ours.store.queries.reading_events import Narrowed, page
 from ours.store.tables import attempts, destinations
 from tests.receiver import Receiver
@@ -262,7 +262,7 @@ def test_destinations_without_trouble_are_asked_for_no_more_and_of_many_with_it_
 def test_what_did_not_arrive_is_found_by_its_index_alone(place: Place, receiver: Receiver, wanted: Filter) -> None:
     place.webhook(receiver)
     with statements(place) as asked, place.store.read() as connection:
-        reading_trouble.lanes(connection, wanted)
+        replay.lanes(connection, wanted)
         lanes = [(1, state) for state in wanted.states]
         reading_trouble.page(connection, wanted, "f" * 32, 50, lanes)
         reading_trouble.reasons(connection, wanted, 10, lanes)

@@ -19,6 +19,7 @@ from ours.store.queries.replay import FAILED
 from ours.store.tables import allowed, attempts, dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
+from tests.services.plans import statements
 
 
 @pytest.fixture
@@ -300,6 +301,28 @@ def test_a_preview_counts_in_parts_so_that_little_is_sorted_at_once(
     found = [row.created_at for row in rows(place)]
     preview = replay.preview(Filter(states=FAILED | {"delivered"}))
     assert (preview.oldest, preview.newest) == (min(found), max(found))
+
+
+def test_destinations_that_are_well_are_asked_nothing(place: Place, receiver: Receiver, replay: Replay) -> None:
+    """They may be hundreds."""
+    place.webhook(receiver)
+    rejected(place)
+
+    def asked() -> tuple[int, int, int]:
+        paced, figures = PacedReplays(place.store, place.registry), []
+        for some in (Filter(), Filter(states=frozenset({"delivered", "rejected"}))):
+            with statements(place) as found:
+                replay.preview(some)
+            figures.append(len(found))
+        paced.start(Filter(reason="other"), actor="cli")
+        with statements(place) as found:
+            paced.tick()
+        return (*figures, len(found))
+
+    before = asked()
+    for number in range(10):
+        place.webhook(receiver, f"Other {number}", events=[])
+    assert asked() == before
 
 
 def test_a_preview_tells_what_may_arrive_twice(place: Place, receiver: Receiver, replay: Replay) -> None:

@@ -10,6 +10,7 @@ from ours import ids
 from ours.errors import Busy
 from ours.services.overview import Overview
 from ours.services.visitors import Visitors, forgetting
+from ours.store import tables
 from ours.store.queries import visitors as queries
 from ours.store.tables import attempts, events
 from tests.receiver import Receiver
@@ -30,6 +31,7 @@ SHARED: list[dict[str, Any]] = [
     {"user_id": None, "external_id": "joe-1", "user_properties": {"phone_number": "0015550100199"}},
     {"user_id": None, "external_id": "joe-1", "user_properties": {"external_id": "jane-1"}},
     {"external_id": "joe-2", "user_id": "joe", "email_sha256": "0" * 64, "user_properties": {"email": EMAIL}},
+    {"user_id": "joe", "email_sha256": "0" * 64, "user_properties": {"email": EMAIL}},
 ]  # fmt: skip
 
 
@@ -111,6 +113,38 @@ def test_what_names_somebody_else_or_stands_in_the_other_mode_stays(
     (jane,) = (one.id for one in visitors.find("jane", "userId", actor="cli") if one.mode == "live")
     assert visitors.forget(jane, actor="cli").events == 1
     assert all(carried(place, event_id)[2] for event_id in kept)
+
+
+def test_what_cant_be_opened_holds_up_no_forgetting_and_stays(
+    place: Place, visitors: Visitors, receiver: Receiver
+) -> None:
+    """A seal that is broken, of an event and of a profile."""
+    event_id = both_in_one(place, receiver, SHARED[0])
+    place.track("Broken", user_id="ann", external_id="ann-1")
+    place.work()
+    broken = place.track("Broken", user_id="ann", email_sha256=SHA256).event_id
+    other = place.track("Whole", user_id="ann", email_sha256=SHA256).event_id
+    place.work()
+    ann = the_one(visitors, "ann")
+    with place.store.write() as connection:
+        connection.execute(sa.update(events).where(events.c.id == broken).values(payload=b"broken"))
+        connection.execute(sa.update(tables.visitors).where(tables.visitors.c.id == ann).values(profile=b"broken"))
+    assert visitors.forget(the_one(visitors, "jane"), actor="cli").events == 3
+    assert carried(place, event_id)[0] is carried(place, other)[0] is None
+    with place.store.read() as connection:
+        assert connection.scalar(sa.select(events.c.visitor_id).where(events.c.id == broken)) == ann
+
+
+def test_what_is_the_others_own_stays_in_their_profile(place: Place, visitors: Visitors, receiver: Receiver) -> None:
+    place.track(**JANE)
+    place.track(**JOE)
+    place.work()
+    own = {"phone_number": "+1 555 010 0777", "email": EMAIL}
+    place.track("Shared", user_id="joe", email_sha256=SHA256, user_properties=own)
+    place.work()
+    visitors.forget(the_one(visitors, "jane"), actor="cli")
+    kept = known(place, the_one(visitors, "joe"))["properties"]
+    assert kept == {"first_name": "Joe", "phone_number": own["phone_number"]}
 
 
 def test_a_forgetting_that_had_to_be_done_twice_tells_of_them_in_the_end(

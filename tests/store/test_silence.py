@@ -5,6 +5,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import psycopg
 import pytest
@@ -67,6 +69,20 @@ def test_what_lasts_as_long_as_the_data_are_large_is_waited_for(impatient: Store
         connection.execute(_LONG)
     with pytest.raises(Busy), impatient.read() as connection:
         connection.execute(_LONG)
+
+
+def test_a_statement_that_takes_too_long_keeps_nobody_else_out() -> None:
+    def wait(*_: object, timeout: float) -> None:
+        raise psycopg.errors._WaitTimeout(f"{timeout}")
+
+    closed: list[None] = []
+    connection: Any = SimpleNamespace(wait=wait, close=lambda: closed.append(None))
+    silence = Silence(psycopg, 0.2)
+    silence.bound(connection, {})
+    with pytest.raises(psycopg.OperationalError, match=r"it said nothing for 0\.2 s"):
+        connection.wait("SELECT pg_sleep(0.6)")
+    assert closed
+    silence.check()
 
 
 def test_while_one_asks_whether_it_is_back_the_others_are_told_at_once() -> None:

@@ -75,10 +75,13 @@ def overlooked(facts: Facts) -> list[str]:
     """Notes on what reads like an identifier and names nobody."""
     properties, notes = facts.user_properties, []
     second, email, phone = _text(properties.get("external_id")), properties.get("email"), properties.get("phone_number")
+    address = emails.normalise(email)
     if facts.external_id and second and second != facts.external_id:
         notes.append("identifier_ignored:external")
-    if email not in (None, "") and emails.normalise(email) is None:
+    if email not in (None, "") and address is None:
         notes.append("identifier_ignored:email")
+    if facts.email_sha256 and address and emails.hashed(address) != facts.email_sha256:
+        notes.append("identifier_conflict:second_email")
     if phone not in (None, "") and phones.normalise(phone) is None:
         notes.append("identifier_ignored:phone")
     return notes

@@ -13,7 +13,7 @@ from ours.services.overview.views import Attempt
 from ours.store import Sealer
 from ours.store.queries import reading_events
 from ours.store.queries import reading_trouble as queries
-from ours.store.queries.replay import Filter
+from ours.store.queries.replay import Filter, lanes
 
 MOST_COUNTED = 1_000
 """Of each destination in each state; fewer where those are many, so that not more than ``_IN_ALL`` are."""
@@ -92,11 +92,10 @@ def page(
 ) -> Trouble:
     """What is personal in the plugins' own words is masked for everybody."""
     names = reading_events.destination_names(connection)
-    inhabited = queries.lanes(connection, wanted)
+    inhabited = lanes(connection, wanted)
     most = max(min(MOST_COUNTED, _IN_ALL // max(len(inhabited), 1)), _FEWEST)
     counted = queries.reasons(connection, wanted, most, inhabited)
-    lanes = {(row.destination_id, row.state) for row in counted}
-    found = queries.page(connection, wanted, before, limit + 1, lanes)
+    found = queries.page(connection, wanted, before, limit + 1, {(row.destination_id, row.state) for row in counted})
     said = _said(connection, sealer, maskers, found[:limit])
     rows = [
         Stuck(

@@ -4,11 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import product
 
 from sqlalchemy import Connection
 
 from ours import clock
 from ours.core.governance import PREFIX
+from ours.core.retry import TROUBLED
 from ours.registry import Registry
 from ours.services import audit, gates
 from ours.services.actors import Who
@@ -16,6 +18,7 @@ from ours.services.replay import deciding, making
 from ours.services.replay.views import Filter, Preview
 from ours.store import Store
 from ours.store.queries import replay as queries
+from ours.store.queries.replay import Lane
 
 CHUNK = 500
 _AT_ONCE = 64
@@ -87,13 +90,18 @@ class Bulk:
         By the clock it need not: some may have been made while one was ahead.
         """
         with self._store.read() as connection:
-            known = gates.current(connection, self._registry)
-        for place in known if upto else ():
-            if wanted.destination_id in {None, place}:
-                for state in sorted(wanted.states):
-                    yield from self._lane(wanted, (place, state), upto)
+            lanes = self.lanes(connection, wanted)
+        for lane in lanes if upto else ():
+            yield from self._lane(wanted, lane, upto)
 
-    def _lane(self, wanted: Filter, lane: tuple[int, str], upto: str) -> Iterator[list[str]]:
+    def lanes(self, connection: Connection, wanted: Filter) -> list[Lane]:
+        """Those to look in, in their order. What was removed is owed nothing."""
+        known = gates.current(connection, self._registry).keys()
+        places = known if wanted.destination_id is None else known & {wanted.destination_id}
+        troubled = {lane for lane in queries.lanes(connection, wanted) if lane[0] in known}
+        return sorted(troubled | {*product(places, wanted.states.difference(TROUBLED))})
+
+    def _lane(self, wanted: Filter, lane: Lane, upto: str) -> Iterator[list[str]]:
         ids: list[str] = []
         while True:
             with self._store.read() as connection:

@@ -15,7 +15,7 @@ from ours.core import subjects
 from ours.core.deeds import Verb
 from ours.errors import Invalid, NotFound
 from ours.registry import Registry
-from ours.services import audit, gates
+from ours.services import audit
 from ours.services.actors import Who, name_of, needs
 from ours.services.replay.bulk import CHUNK, Bulk, told
 from ours.services.replay.views import Filter
@@ -143,16 +143,12 @@ class PacedReplays:
         self, connection: Connection, wanted: Filter, place: Place | None, upto: str | None
     ) -> tuple[Sequence[str], Place | None]:
         """The next ids after ``place``, in lanes of destination and state, and the place after them."""
-        for destination_id in sorted(gates.current(connection, self._registry)) if upto else ():
-            for state in sorted(wanted.states):
-                lane = (destination_id, state)
-                passed = place is not None and lane < place[:2]
-                if passed or wanted.destination_id not in {None, destination_id}:
-                    continue
+        for lane in self._bulk.lanes(connection, wanted) if upto else ():
+            if place is None or lane >= place[:2]:
                 after = place[2] if place is not None and lane == place[:2] else None
                 ids = matching.page(connection, wanted, lane, (after, upto or ""), CHUNK)
                 if ids:
-                    return ids, (destination_id, state, ids[-1])
+                    return ids, (*lane, ids[-1])
         return [], place
 
 

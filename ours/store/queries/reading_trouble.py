@@ -12,11 +12,10 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, or_, 
 from ours import ids
 from ours.core.retry import TROUBLED
 from ours.store.hand import Prepared
-from ours.store.queries.replay import Filter, is_last
-from ours.store.tables import attempts, destinations, dispatches, events
+from ours.store.queries.replay import Filter, Lane, is_last
+from ours.store.tables import attempts, dispatches, events
 from ours.store.tables.dispatches import TROUBLE
 
-Lane = tuple[int, str]
 _Writing = Callable[[tuple[str, ...], bool], Prepared]
 _a, _d, _e = attempts.c, dispatches.c, events.c
 _LISTED = (_d.id, _d.event_id, _d.destination_id, _d.mode, _d.state, _d.reason, _d.attempts, _d.due_at, _d.created_at,
@@ -44,13 +43,6 @@ def page(
     found = sorted((row.id for row in rows), reverse=True)[:limit]
     query = select(*_LISTED).join(events, _e.id == _d.event_id).where(_d.id.in_(found))
     return connection.execute(query.order_by(_d.id.desc())).all()
-
-
-def lanes(connection: Connection, wanted: Filter) -> list[Lane]:
-    """Those in which anything lies. Most are empty where there are many destinations, and are asked for no more."""
-    place = wanted.destination_id
-    found = connection.execute(_INHABITED if place is None else _INHABITED.where(destinations.c.id == place))
-    return [(row.id, state) for row in found for state in TROUBLED if state in wanted.states and getattr(row, state)]
 
 
 def reasons(connection: Connection, wanted: Filter, most: int, lanes: Iterable[Lane]) -> Sequence[Any]:
@@ -84,13 +76,6 @@ _LATELY = Prepared(
     .order_by(_tries.c.started_at.desc())
     .limit(bindparam("most"))
 )
-_INHABITED = select(
-    destinations.c.id,
-    *(
-        select(_d.id).where(TROUBLE, _d.destination_id == destinations.c.id, _d.state == state).exists().label(state)
-        for state in TROUBLED
-    ),
-).order_by(destinations.c.id)
 _end = select(_d.id).where(TROUBLE, _d.destination_id == bindparam("place"), _d.state == bindparam("state"))
 _OLDEST = Prepared(_end.order_by(_d.id).limit(bindparam("most")))
 _YOUNGEST = Prepared(_end.order_by(_d.id.desc()).limit(bindparam("most")))

@@ -6,17 +6,18 @@ sees to it), and only the last of the chain may be repeated: so nothing is repla
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
 from operator import eq, ge, lt
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, TextClause, and_, case, func, or_, select, update
 
-from ours.core.retry import TERMINAL
+from ours.core.retry import TERMINAL, TROUBLED
 from ours.store.tables import attempts, destinations, dispatches, events
 from ours.store.tables.dispatches import TROUBLE
 
 Conditions = tuple[ColumnElement[bool] | TextClause, ...]
+Lane = tuple[int, str]
+"""A destination and a state."""
 _PART = 20_000
 """So many rows are grouped at a time."""
 FAILED = frozenset({"rejected", "exhausted", "stopped", "held"})
@@ -109,13 +110,28 @@ def newest(connection: Connection) -> str | None:
     return connection.scalar(select(_d.id).order_by(_d.id.desc()).limit(1))
 
 
-def page(
-    connection: Connection, wanted: Filter, lane: tuple[int, str], between: tuple[str | None, str], limit: int
-) -> list[str]:
-    """The next ids of one lane, a destination and a state: they lie together in the index of trouble."""
+_INHABITED = select(
+    destinations.c.id,
+    *(
+        select(_d.id).where(TROUBLE, _d.destination_id == destinations.c.id, _d.state == state).exists().label(state)
+        for state in TROUBLED
+    ),
+).order_by(destinations.c.id)
+
+
+def lanes(connection: Connection, wanted: Filter) -> list[Lane]:
+    """Those of trouble in which anything lies. Most are empty where there are many destinations, and are asked for no
+    more."""
+    place = wanted.destination_id
+    found = connection.execute(_INHABITED if place is None else _INHABITED.where(destinations.c.id == place))
+    return [(row.id, state) for row in found for state in TROUBLED if state in wanted.states and getattr(row, state)]
+
+
+def page(connection: Connection, wanted: Filter, lane: Lane, between: tuple[str | None, str], limit: int) -> list[str]:
+    """The next ids of one lane: those of trouble lie together in its index."""
     (destination_id, state), (after, upto) = lane, between
     query = select(_d.id).where(_d.destination_id == destination_id, _d.state == state, *_chosen(wanted))
-    if state in FAILED:
+    if state in TROUBLED:
         query = query.where(TROUBLE)
     if after is not None:
         query = query.where(_d.id > after)
@@ -129,19 +145,13 @@ def groups(connection: Connection, wanted: Filter) -> Iterator[Any]:
     figures = (func.count().label("count"), func.min(_d.created_at).label("oldest"),
                func.max(_d.created_at).label("newest"))  # fmt: skip
     query = select(*kinds, *figures).join(events, _e.id == _d.event_id).where(*_chosen(wanted)).group_by(*kinds)
-    for lane in _lanes(connection, wanted):
+    for place, state in lanes(connection, wanted):
+        lane = TROUBLE, _d.destination_id == place, _d.state == state
         for part in _parts(connection, lane):
             yield from connection.execute(query.where(*lane, *part))
-    if others := wanted.states - FAILED:
+    if others := wanted.states.difference(TROUBLED):
         for part in _parts(connection, ()):
             yield from connection.execute(query.where(_d.state.in_(others), *part))
-
-
-def _lanes(connection: Connection, wanted: Filter) -> Iterator[Conditions]:
-    """As of ``page``: what lies together in the index of trouble."""
-    ids = [wanted.destination_id] if wanted.destination_id else connection.scalars(select(destinations.c.id)).all()
-    for state, place in product(sorted(wanted.states & FAILED), ids):
-        yield TROUBLE, _d.state == state, _d.destination_id == place
 
 
 def _parts(connection: Connection, lane: Conditions) -> Iterator[Conditions]:
