@@ -127,6 +127,8 @@ def _lead(ours: Ours, stop: threading.Event, leads: threading.Event) -> bool:
     with ours.store.alone("scheduler") as active:
         if active:
             leads.set()
+        else:
+            ours.sweep.stand_by()
         ends = time.monotonic() + _TERM_SECONDS
         while active and not stop.is_set() and time.monotonic() < ends:
             _do_duties(ours, stop)
@@ -136,7 +138,7 @@ def _lead(ours: Ours, stop: threading.Event, leads: threading.Event) -> bool:
 
 def _do_duties(ours: Ours, stop: threading.Event) -> None:
     """Sweep every second; while the queue is away, do the stations' work here."""
-    _attempt(ours.sweep.run)
+    _attempt(ours.sweep.tick)
     _attempt(ours.paced_replays.tick)
     _attempt(ours.counting.tick)
     if ours.queue.reachable():

@@ -30,6 +30,10 @@ _LOOK_REST, _LOOK_SHARE = 10.0, 20
 """Seconds between two looks for what others wrote down in the future; and how many times as long as one took."""
 _UNCLAIMED = clock.MINUTE
 """So long is what waits for a plugin that is not here left to others: while they are restarted, some may have it."""
+_PAUSE = LEASE - 5 * clock.SECOND
+"""Who renews its leases every five seconds loses none to a shorter pause."""
+_CHANCE = 10.0
+"""Seconds after a pause in which who lives renews its leases."""
 _MOST_LOST = 5
 """So many workers may end with one dispatch in hand: it may be what ends them."""
 _LOST = Unknown("lease_lost", "The worker that had it in hand ended before it could record an answer.")
@@ -43,6 +47,8 @@ class Sweep:
         self._jumps = clock.Jumps()
         self._set_back = True  # for all that is known at the start
         self._look_due = 0.0
+        self._looked: int | None = None
+        self._spares_until: float | None = None
         self._tried_damaged = False
         self._seen_aside = events.FIRST_ASIDE
 
@@ -51,9 +57,30 @@ class Sweep:
 
         :raises Busy: when the database is away, or the clock is wrong.
         """
+        self._run(spare=False)
+
+    def tick(self) -> None:
+        """The same, once a second. After a pause, whoever was in it too is given the time to renew what it has in hand.
+
+        The machine slept, the clock was set forward, or nobody could write: the database said nothing, or somebody had
+        locked the dispatches. The answers are with the holders, and would be worth nothing.
+
+        :raises Busy: as ``run`` does.
+        """
+        self._run(spare=True)
+
+    def stand_by(self) -> None:
+        """To be called once a second while another process sweeps: who takes over then notices a pause, too.
+
+        :raises Busy: when the database is away.
+        """
+        with self._store.read() as connection:
+            self._looked = moments.common(connection, clock.now_ms())
+
+    def _run(self, *, spare: bool) -> None:
         self._store.check_clock()
         self._mend_moments()
-        self.free_lost()
+        self.free_lost(spare=spare)
         self._try_broken()
         backlog.settle_strays(self._store)
         self._hold_missing_plugins()
@@ -100,16 +127,18 @@ class Sweep:
                 dispatches.pull_back(connection, ids, now, common + LEASE)
         return bool(ids)
 
-    def free_lost(self) -> int:
+    def free_lost(self, *, spare: bool = False) -> int:
         """A lease that ran out: its holder died between claiming and recording, so nobody knows whether it was sent.
 
-        Answers how many it was; there may be more.
+        Answers how many it was; there may be more. ``spare``: none for a while after a pause.
         """
         now = clock.now_ms()
         with self._store.read() as connection:
+            dispatches.be_let_in(connection)
             common = moments.common(connection, now)
-            if not dispatches.lost(connection, common, 1):
-                return 0
+            found = dispatches.lost(connection, common, 1)
+        if (spare and self._spares(common)) or not found:
+            return 0
         with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
             rows = dispatches.lost(connection, common, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
@@ -120,6 +149,17 @@ class Sweep:
         if rows:
             _logger.warning("leases_lost", count=len(rows))
         return len(rows)
+
+    def _spares(self, now: int) -> bool:
+        """``now`` by the clock that leases go by."""
+        passed, pause = time.monotonic(), now - (now if self._looked is None else self._looked)
+        if self._spares_until is None and pause > _PAUSE:
+            self._spares_until = passed + _CHANCE
+            _logger.warning("leases_spared", paused_seconds=round(pause / clock.SECOND))
+        elif self._spares_until is not None and passed >= self._spares_until:
+            self._spares_until = None
+        self._looked = now
+        return self._spares_until is not None
 
     def _settled(self, row: Row[Any], now: int, losses: int) -> Settled:
         if losses >= _MOST_LOST:

@@ -21,7 +21,8 @@ from ours.store.queries.partitions import KEYS
 
 T = TypeVar("T")
 _TRIES, _PAUSE = 20, 1.0
-_TIMED_OUT = "55P03"
+_IN_THE_WAY = "55P03", "40P01"
+"""SQLSTATE: a lock was waited for, for as long as anybody should; two waited for each other."""
 _CHECK = "ours_until"
 _INDEXES = text(
     "SELECT index.relname AS name, pg_get_indexdef(index.oid) AS made, conname, pg_get_constraintdef(c.oid) AS key"
@@ -134,7 +135,7 @@ def patiently(work: Callable[[], T]) -> T:
         try:
             return work()
         except Busy as error:
-            if getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) != _TIMED_OUT:
+            if getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) not in _IN_THE_WAY:
                 raise
             time.sleep(_PAUSE)
     raise Busy(

@@ -6,11 +6,14 @@ from typing import Any
 from sqlalchemy import Connection, inspect, text
 
 from ours.errors import Invalid
+from ours.store.divide import patiently
 from ours.store.engine import Store
 from ours.store.queries import snapshot
 
 _FOLDER = Path(__file__).parent / "migrations"
 _LOCK = 0x6F757273  # "ours"
+_BRIEFLY = "2s"
+"""A vacuum that runs by itself gives way to who waits for a second."""
 _LEFT_OUT = (
     "A newer version of ours has migrated the database, and keeps there what this one does not know of and would leave"
     " out. Do it with that version, though this one serves."
@@ -18,6 +21,7 @@ _LEFT_OUT = (
 
 
 def upgrade(store: Store, revision: str = "head") -> None:
+    """:raises Busy: when others hold a table for long; then all is as it was."""
     _run(store, "upgrade", revision)
 
 
@@ -83,10 +87,23 @@ def _run(store: Store, verb: str, *args: Any, **options: Any) -> None:
 
     config = Config(attributes={})
     config.set_main_option("script_location", str(_FOLDER))
-    with store.write() as connection:
-        snapshot.unhurried(connection)
-        if connection.dialect.name == "postgresql":  # several processes may start at once; SQLite's take turns anyway
-            connection.execute(text("SET LOCAL lock_timeout = 0"))  # whoever comes second waits, however long it takes
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        config.attributes["connection"] = connection
-        getattr(command, verb)(config, *args, **options)
+
+    def once() -> None:
+        with store.write() as connection:
+            snapshot.unhurried(connection)
+            if connection.dialect.name == "postgresql":
+                _come_first(connection)
+            config.attributes["connection"] = connection
+            getattr(command, verb)(config, *args, **options)
+
+    patiently(once)
+
+
+def _come_first(connection: Connection) -> None:
+    """Several processes may start at once: whoever comes second waits, however long it takes. SQLite's take turns.
+
+    A table that somebody reads for long is waited for briefly, for all others wait behind us.
+    """
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_BRIEFLY}'"))

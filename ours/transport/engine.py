@@ -101,17 +101,19 @@ class Transport:
         With nothing in flight it returns an empty list at once. Connections are closed when that was so for a while.
         """
         end, rang = time.monotonic() + timeout, False
-        if self._flying and time.monotonic() - self._heard > _DEAF:
-            self._hear_first()
         self._loop.listen(bell.descriptor() if bell and self._flying else None)
         while self._flying and not rang:
-            if self._loop.turn(0.0 if self._answers else max(end - time.monotonic(), 0.0)) and bell:
+            ready = self._loop.sleep(0.0 if self._answers else max(end - time.monotonic(), 0.0))
+            if time.monotonic() - self._heard > _DEAF:
+                self._hear_first()
+                ready = ()
+            if self._loop.turn(ready) and bell:
                 rang = bell.heard()
                 self._loop.listen(bell.descriptor())
             self._take_finished()
-            if self._answers or time.monotonic() >= end:
+            self._heard = time.monotonic()
+            if self._answers or self._heard >= end:
                 break
-        self._heard = time.monotonic()
         if not self._flying:
             self._close_idle()
         answers, self._answers = self._answers, []

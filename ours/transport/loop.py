@@ -2,7 +2,7 @@
 
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pycurl
 
@@ -31,7 +31,7 @@ class Loop:
         self.close = self._multi.close
 
     def listen(self, bell: int | None) -> None:
-        """Have ``turn`` return, too, when this descriptor can be read; None ends that."""
+        """Have ``sleep`` end, too, when this descriptor can be read; None ends that."""
         if bell != self._bell:
             if self._bell is not None:
                 self._poll.unregister(self._bell)
@@ -39,15 +39,16 @@ class Loop:
                 self._poll.register(bell, select.POLLIN)
             self._bell = bell
 
-    def turn(self, timeout: float) -> bool:
-        """Let every socket that becomes ready within ``timeout`` seconds make progress; return after the first lot.
-
-        Whether the bell rang.
-        """
-        rang = False
+    def sleep(self, timeout: float) -> Sequence[tuple[int, int]]:
+        """Until a socket is ready or a timer is due, for ``timeout`` seconds at most; what ``turn`` is to be given."""
         if self._due is not None:
             timeout = min(timeout, max(self._due - time.monotonic(), 0.0))
-        for descriptor, events in self._poll.poll(timeout * 1000):
+        return self._poll.poll(timeout * 1000)
+
+    def turn(self, ready: Sequence[tuple[int, int]]) -> bool:
+        """Let every socket that is ready make progress, and what is overdue end. Whether the bell rang."""
+        rang = False
+        for descriptor, events in ready:
             if descriptor == self._bell:
                 rang = True
                 continue

@@ -146,7 +146,7 @@ def test_a_database_that_is_away_is_not_said_at_every_turn(
 
     monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.01)
     monkeypatch.setattr(worker, "_seldom", log.Seldom())
-    monkeypatch.setattr(Sweep, "run", fail)
+    monkeypatch.setattr(Sweep, "tick", fail)
     worker.run(settings, "scheduler")
     said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     assert [(one["event"], one["times"]) for one in said] == [("duty_postponed", 1)]

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 
 from ours import clock
 from ours.core.breaker import Breaker
+from ours.errors import Busy
 from ours.plugin import Delivery, Destination, Mapped, Request
 from ours.queue import Queue
 from ours.registry import Registry
@@ -402,6 +403,78 @@ def test_what_a_worker_recorded_while_the_sweep_looked_stays(
         sweep.run()
     assert place.states() == {"delivered": 1}
     assert [one["outcome"] for one in tries(place)] == ["delivered"]
+
+
+@pytest.fixture
+def asleep(
+    place: Place, receiver: Receiver, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[time_machine.Traveller]:
+    """A worker whose request is answered, and the sweep, were asleep for as long as a lease lasts."""
+    monkeypatch.setattr("ours.services.sweep._CHANCE", 0)
+    with time_machine.travel(clock.now_ms() / 1000, tick=False) as traveller:
+        place.webhook(receiver)
+        place.track()
+        place.route.run()
+        place.deliver._begin(place.deliver._turn(claim=True))
+        while not place.deliver._in_hand.finished:
+            place.deliver._outbox.collect(1)
+        sweep.tick()
+        traveller.shift(LEASE / 1000 + 1)
+        yield traveller
+
+
+@pytest.mark.usefixtures("asleep")
+def test_who_was_asleep_with_the_sweep_keeps_what_it_has_in_hand(place: Place, sweep: Sweep) -> None:
+    sweep.tick()
+    assert place.states() == {"sending": 1}
+    place.deliver._turn(claim=False)
+    sweep.tick()
+    assert place.states() == {"delivered": 1}
+
+
+@pytest.mark.usefixtures("asleep")
+def test_who_does_not_wake_up_again_loses_it_all_the_same(place: Place, sweep: Sweep) -> None:
+    for _ in range(2):
+        sweep.tick()
+    assert place.states() == {"retrying": 1}
+
+
+def test_where_each_round_of_the_sweep_takes_long_what_is_lost_is_freed_still(
+    place: Place, sweep: Sweep, asleep: time_machine.Traveller
+) -> None:
+    sweep.tick()
+    asleep.shift(LEASE / 1000 + 1)
+    sweep.tick()
+    assert place.states() == {"retrying": 1}
+
+
+def test_who_only_stood_by_frees_at_once_what_is_lost(
+    place: Place, sweep: Sweep, asleep: time_machine.Traveller
+) -> None:
+    del asleep
+    sweep.stand_by()
+    sweep.tick()
+    assert place.states() == {"retrying": 1}
+
+
+def _refused(work: Callable[[], None]) -> None:
+    with pytest.raises(Busy, match="another session keeps a lock"):
+        work()
+
+
+def test_nothing_is_called_lost_while_nobody_could_have_recorded_it(
+    place: Place, sweep: Sweep, asleep: time_machine.Traveller
+) -> None:
+    del asleep
+    if place.store.is_sqlite:
+        pytest.skip("there, who writes has all of the database")
+    with place.store.read() as holder:
+        holder.execute(sa.text("LOCK TABLE dispatches IN SHARE MODE"))  # an index is made, say
+        sweeping = threading.Thread(target=_refused, args=(sweep.run,))
+        sweeping.start()
+        sweeping.join(1)
+    sweeping.join()
+    assert place.states() == {"sending": 1}
 
 
 def test_an_ambiguous_try_is_held_where_the_destination_does_not_dedupe(

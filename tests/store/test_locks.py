@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from ours.errors import Busy
 from ours.settings import Settings
-from ours.store import Store, migrate
+from ours.store import Store, divide, migrate
 from ours.store.queries import server, snapshot
 
 MakeSettings = Callable[..., Settings]
@@ -89,3 +89,42 @@ def test_who_comes_while_another_process_migrates_waits_for_it(store: Store) -> 
         assert second.is_alive()
     second.join()
     assert not failed
+
+
+@pytest.fixture
+def old_store(store: Store) -> Store:
+    """One whose next migrations alter the alerts, and need them for themselves."""
+    migrate.downgrade(store, "0012")
+    return store
+
+
+def test_a_migration_lets_nobody_wait_behind_it_while_somebody_reads_for_long(
+    old_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "_BRIEFLY", "50ms")
+    read = text("SELECT count(*) FROM alerts")
+    with old_store.read() as reader:
+        reader.execute(read)
+        upgrade = threading.Thread(target=migrate.upgrade, args=(old_store,))
+        upgrade.start()
+        time.sleep(0.5)
+        with old_store.read() as other:
+            other.execute(read)
+        assert upgrade.is_alive()
+    upgrade.join()
+    assert migrate.is_current(old_store)
+
+
+def test_a_migration_gives_up_and_leaves_all_as_it_was_where_somebody_reads_on(
+    old_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "_BRIEFLY", "50ms")
+    monkeypatch.setattr(divide, "_TRIES", 2)
+    monkeypatch.setattr(divide, "_PAUSE", 0)
+    with old_store.read() as reader:
+        reader.execute(text("SELECT count(*) FROM alerts"))
+        with pytest.raises(Busy, match="a backup perhaps"):
+            migrate.upgrade(old_store)
+    assert not migrate.is_current(old_store)
+    migrate.upgrade(old_store)
+    assert migrate.is_current(old_store)

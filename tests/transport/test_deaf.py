@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import requests
 
@@ -29,6 +30,33 @@ def test_what_was_answered_meanwhile_is_no_time_out(impatient: Transport, prepar
         impatient.submit(tag, prepare(receiver.url))
     answers = after_a_sleep(impatient, 1.5)
     assert [one.response and one.response.status_code for one in answers.values()] == [202, 202]
+
+
+class SleepsOnce:
+    """A process that is stopped while it waits for its sockets."""
+
+    def __init__(self, poll: Any, seconds: float) -> None:
+        self._poll, self._seconds = poll, seconds
+
+    def poll(self, milliseconds: float) -> Any:
+        seconds, self._seconds = self._seconds, 0.0
+        time.sleep(seconds)
+        return self._poll.poll(milliseconds)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._poll, name)
+
+
+def test_nor_is_it_where_the_sleep_came_while_it_was_waited_for(
+    impatient: Transport, prepare: Prepare, receiver: Receiver
+) -> None:
+    receiver.answer(202, delay=0.2)
+    for tag in ("a", "b"):
+        impatient.submit(tag, prepare(receiver.url))
+    assert impatient.wait(0.1) == []
+    impatient._loop._poll = SleepsOnce(impatient._loop._poll, 1.5)  # type: ignore[assignment]
+    answers = [*impatient.wait(0.1), *impatient.wait(0.1)]
+    assert [one.response and one.response.status_code for one in answers] == [202, 202]
 
 
 def test_what_was_not_is_one_at_once(impatient: Transport, prepare: Prepare, receiver: Receiver) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, not_, or_, select, text, update
 
 from ours.errors import DAMAGED
 from ours.store import bulk
@@ -274,6 +274,12 @@ def losses(connection: Connection, ids: Sequence[str], code: str) -> dict[str, i
 def end_leases(connection: Connection) -> None:
     """Whoever has anything in hand is not here: the database was put back from elsewhere."""
     connection.execute(update(dispatches).where(_d.state == "sending").values(lease_until=0))
+
+
+def be_let_in(connection: Connection) -> None:
+    """Fails at once where PostgreSQL would have somebody wait who records a dispatch."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("LOCK TABLE dispatches IN ROW EXCLUSIVE MODE NOWAIT"))
 
 
 def lost(connection: Connection, now: int, limit: int, *, steady: bool = False) -> Sequence[Any]:
