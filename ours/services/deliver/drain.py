@@ -18,7 +18,7 @@ from ours.services.deliver.asking import Asking
 from ours.services.deliver.crashes import Crashes
 from ours.services.deliver.health import Health
 from ours.services.deliver.in_hand import InHand, Told
-from ours.services.deliver.letters import Sealed
+from ours.services.deliver.letters import Letter, Sealed
 from ours.services.deliver.outbox import Outbox
 from ours.services.deliver.records import Finished
 from ours.services.deliver.room import Lease, Room
@@ -196,7 +196,11 @@ class Deliver:
     def _begin(self, sealed: Sealed) -> None:
         now = clock.now_ms()
         written, self._in_hand.held = letters.write(sealed, self._store.sealer, self._targets.shut)
-        self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
+        self._outbox.add([self._begun(one, now) for one in written])
+
+    def _begun(self, letter: Letter, now: int) -> Try:
+        target = self._targets[letter.claimed.destination_id]
+        return Try.begun(letter, target, now, probes=self._targets.breaker(target.id).state == "half_open")
 
 
 def _kept(connection: Connection, finished: Sequence[Finished], *, all_settled: bool) -> list[NewAttempt]:
