@@ -27,11 +27,10 @@ _LONGEST_WAIT = 1_000
 
 
 class Lease(NamedTuple):
-    """Who takes dispatches in hand, and for how long (milliseconds): ``since`` and ``until`` by the common clock."""
+    """Who takes dispatches in hand, and for how long (milliseconds, by the common clock)."""
 
     holder: str
     now: int
-    since: int
     until: int
 
 
@@ -145,7 +144,7 @@ class Room:
 
 
 def _take(connection: Connection, destination_id: int, most: int, cap: int, lease: Lease) -> list[Claimed]:
-    room = min(most, cap - dispatches.in_hand(connection, destination_id, lease.since)) if most > 0 else 0
+    room = min(most, cap - dispatches.in_hand(connection, destination_id, lease.now)) if most > 0 else 0
     if room <= 0:
         return []
     return dispatches.claim(
