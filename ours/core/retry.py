@@ -30,7 +30,8 @@ TERMINAL: frozenset[State] = frozenset({"delivered", "rejected", "exhausted", "s
 SCHEDULE = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0, 18000.0, 36000.0, 36000.0)
 """The longest wait in seconds after the first, second, … try: eleven tries, over at most 29 hours, half on average."""
 MOST_SPARED = 100
-"""So many tries may leave a dispatch's schedule untouched; one that is always told to slow down ends some day, too."""
+"""So many tries may leave a dispatch's schedule untouched; one that is always told to slow down, or that is
+the probe of a destination that stays down, ends some day, too."""
 _SENT: frozenset[State] = frozenset({"delivered", "retrying", "exhausted"})
 
 
@@ -56,10 +57,12 @@ def decide(
     mode: Mode,
     schedule: Sequence[float] = SCHEDULE,
     spared: int = 0,
+    probe: bool = False,
 ) -> Decision:
     """What follows from the outcome of try number ``attempt`` (from 1), which ended at ``now`` (milliseconds).
 
-    ``spared`` tries are not counted in ``attempt``. One that came too fast for the destination is spared, too.
+    ``spared`` tries are not counted in ``attempt``. One that came too fast for the destination is spared, too; so is a
+    ``probe``, which was to show for all others whether the destination is back.
 
     :raises AssertionError: when a test dispatch would be said to have been sent, or ``outcome`` is none. Both are bugs.
     """
@@ -75,11 +78,14 @@ def decide(
         case Retry(code, throttle=True) if asked(outcome) and spared < MOST_SPARED:
             wait = asked(outcome) or 0
             decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000), spared=True)
-        case Retry(code) | Unauthorized(code) | Unknown(code) if attempt > len(schedule):
-            decision = Decision("exhausted", tidy(code) or "gave_up")
         case Retry(code) | Unauthorized(code) | Unknown(code):
-            wait = asked(outcome) or _jittered(schedule[attempt - 1], f"{dispatch_id}:{attempt}")
-            decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000))
+            spare = probe and spared < MOST_SPARED
+            if attempt > len(schedule) and not spare:
+                decision = Decision("exhausted", tidy(code) or "gave_up")
+            else:
+                longest = schedule[min(attempt, len(schedule)) - 1]
+                wait = asked(outcome) or _jittered(longest, f"{dispatch_id}:{attempt}")
+                decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000), spared=spare)
         case other:
             assert_never(other)
     if mode == "test" and decision.state in _SENT:

@@ -24,7 +24,7 @@ from ours.services import caution, tally
 from ours.services.partitions import rows_until
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import ledger, partitions
+from ours.store.queries import ledger, moments, partitions
 from ours.store.queries import retention as queries
 from ours.store.queries.retention import Aged, Tried
 
@@ -82,20 +82,21 @@ class Retention:
             [self._expire_held, self._attempts, self._test_events, self._live_events, self._orphans,
              *(partial(self._oldest, what, days) for what, days in plain.items())]
         )  # fmt: skip
-        now = clock.now_ms()
-        self._look(now)
+        now = self._look()
         while duties and time.monotonic() < ends and not self._stop.is_set():
             duty = duties.popleft()
             if duty(now):
                 duties.append(duty)
         return not duties
 
-    def _look(self, now: int) -> None:
-        """How much comes in just now."""
+    def _look(self) -> int:
+        """How much comes in just now; and when that is."""
         with self._store.read() as connection:
+            now = moments.earlier(connection, clock.now_ms())
             came, tried = queries.came_since(connection, now - _LOOK_BACK)
         for what, count in (("events", came), ("orphans", came), ("attempts", tried)):
             self._clearing[what].begin(count * clock.SECOND / _LOOK_BACK, time.monotonic())
+        return now
 
     def _expire_held(self, now: int) -> bool:
         with self._chunk("held") as (connection, most):

@@ -30,7 +30,7 @@ from ours.services import gates, owing
 from ours.services.opening import event_of, facts_of, visitor_of
 from ours.services.rules.rulebook import Rulebook
 from ours.store import Store, binding
-from ours.store.queries import dispatches, events, visitors
+from ours.store.queries import dispatches, events, moments, visitors
 from ours.store.queries.events import Routed
 
 _logger = log.get("route")
@@ -120,7 +120,7 @@ class Route:
         sealed = self._sealed(book)
         with self._store.write(durable=False) as connection:
             self._save(connection, book, sealed)
-            self._write_down(connection, resolved, clock.now_ms())
+            self._write_down(connection, resolved, moments.common(connection, clock.now_ms()))
             events.set_aside(connection, unopened)
         if unopened:
             _logger.warning("unopened", events=len(unopened), reasons=dict(Counter(unopened.values())))

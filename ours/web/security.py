@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, request, session
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, login_user
 from flask_wtf.csrf import CSRFProtect
+from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from ours import clock
 from ours.errors import NotFound
@@ -20,6 +21,8 @@ from ours.web.ingest.answers import Answer
 _SESSION_SECONDS = 12 * 3600
 LARGEST_FORM = 1024 * 1024
 _SEEN_EVERY = 20 * clock.SECOND
+APART = 5 * clock.MINUTE
+"""So far may the clocks of two web servers be apart: who signed in at the one is known to the other."""
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -104,8 +107,24 @@ def _add_headers(response: Response) -> Response:
     return response
 
 
+class _Signer(TimestampSigner):
+    """Takes what was signed a little ahead of our clock, which the library's own takes for expired."""
+
+    def unsign(self, signed_value: Any, max_age: int | None = None, return_timestamp: bool = False) -> Any:
+        value, signed = super().unsign(signed_value, return_timestamp=True)
+        age = self.get_timestamp() - signed.timestamp()
+        if max_age is not None and not -APART // clock.SECOND <= age <= max_age:
+            raise SignatureExpired("The session was signed too long ago, or ahead of our clock.", value, signed)
+        return (value, signed) if return_timestamp else value
+
+
 class _Sessions(SecureCookieSessionInterface):
     """A cookie that travels over TLS alone when the request did; none at all for backends, who carry a key."""
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
+        if serializer := super().get_signing_serializer(app):
+            serializer.signer = _Signer
+        return serializer
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return None if request.path.startswith("/api/") else super().open_session(app, request)

@@ -183,3 +183,14 @@ def test_what_ended_or_waits_for_a_person_alone_has_ended() -> None:
 def test_every_state_is_either_open_or_terminal() -> None:
     assert not OPEN & TERMINAL
     assert len(OPEN | TERMINAL) == 9
+
+
+@pytest.mark.parametrize(
+    ("spared", "state"), [(0, "retrying"), (MOST_SPARED - 1, "retrying"), (MOST_SPARED, "exhausted")]
+)
+def test_a_probe_is_spared_though_all_tries_are_used_up(spared: int, state: str) -> None:
+    decision = decide(
+        Retry("http_503"), attempt=len(SCHEDULE) + 1, now=0, dispatch_id="d", dedupes=True, mode="live", spared=spared,
+        probe=True,
+    )  # fmt: skip
+    assert (decision.state, decision.spared) == (state, state == "retrying")

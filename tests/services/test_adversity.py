@@ -1,5 +1,6 @@
 """A full disk, a read-only database, a database that is away, a clock that is set: waited for, never lost."""
 
+import math
 import os
 import shutil
 import tempfile
@@ -289,19 +290,21 @@ def test_leases_last_as_long_as_they_should_though_clocks_are_apart(
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
-def test_what_a_machine_wrote_whose_clock_is_ahead_waits_for_nobody(
+def test_what_somebody_wrote_whose_clock_was_ahead_waits_for_nobody(
     place: Place, receiver: Receiver, its_own_clock: Callable[[int], None]
 ) -> None:
     """It may be gone: then nobody's clock is ever set back."""
     place.webhook(receiver)
     sweep = sweep_of(place)
     sweep.run()
-    with time_machine.travel(clock.now_ms() / 1000 + HOUR, tick=False):
-        place.track()
-        route_all(place)
-        die(place)
-        place.track()
-        route_all(place)
+    place.track()
+    route_all(place)
+    die(place)
+    place.track()
+    route_all(place)
+    with place.store.write() as connection:
+        moments_ = (dispatches.c.due_at, dispatches.c.lease_until, dispatches.c.updated_at)
+        connection.execute(sa.update(dispatches).values({one: one + 1000 * HOUR for one in moments_}))
     deliver(place)
     assert receiver.requests == []
     sweep._look_due = 0
@@ -312,6 +315,27 @@ def test_what_a_machine_wrote_whose_clock_is_ahead_waits_for_nobody(
     sweep.run()
     with time_machine.travel(clock.now_ms() / 1000 + 6):
         assert_all_is_delivered(place, receiver, 2)
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize(("router", "worker"), [(20, 0), (HOUR, 0), (-HOUR, 0), (0, -20), (0, -HOUR), (0, HOUR)])
+def test_nothing_is_late_because_the_clocks_of_two_machines_are_apart(
+    place: Place, receiver: Receiver, its_own_clock: Callable[[int], None], router: int, worker: int
+) -> None:
+    place.webhook(receiver)
+    place.track()
+    with time_machine.travel(clock.now_ms() / 1000 + router):
+        route_all(place)
+    receiver.answer(503, times=1, headers={"Retry-After": "60"})
+    with time_machine.travel(clock.now_ms() / 1000 + worker):
+        deliver(place)
+        assert len(receiver.requests) == 1
+        assert place.states() == {"retrying": 1}
+        deliver(place)
+        assert len(receiver.requests) == 1
+        its_own_clock(61_000)
+        place.deliver._compared = -math.inf
+        assert_all_is_delivered(place, receiver, 1)
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
@@ -371,6 +395,20 @@ def test_a_process_that_starts_with_a_clock_a_year_ahead_deletes_nothing_for_an_
         monkeypatch.setattr("ours.services.retention.time.monotonic", lambda: time.perf_counter() + HOUR + 1)
         again.tick()  # an hour later the clock is taken at its word
         assert stored(place) == 0
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.usefixtures("its_own_clock")
+def test_a_scheduler_whose_clock_alone_is_a_year_ahead_deletes_nothing_for_ever(
+    place: Place, receiver: Receiver
+) -> None:
+    """Others are right, so nobody's clock leaps, and after its hour it would delete what they keep."""
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    with time_machine.travel(clock.now_ms() / 1000 + 365 * 24 * HOUR):
+        assert Retention(place.store, place.settings).run()
+    assert stored(place) == 1
 
 
 def test_a_process_that_was_never_there_before_goes_by_the_newest_event(place: Place) -> None:

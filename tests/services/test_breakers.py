@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from time_machine import Traveller
 
 from ours import clock, log
+from ours.core.retry import MOST_SPARED, SCHEDULE
 from ours.plugin import Delivered, Retry, Unauthorized
 from ours.services.audit import Audit
 from ours.services.destinations import Destination, backlog
@@ -280,3 +281,30 @@ def test_a_breaker_opened_by_one_worker_stops_the_other(told: Place, now: Travel
     other = Deliver(told.store, told.registry, told.settings)
     assert other._turn(claim=True).claimed == ()
     other.close()
+
+
+def test_a_probe_that_fails_uses_up_no_try(told: Place, now: Traveller) -> None:
+    """It is the oldest that probes, each time: an outage of two hours would else end it, and then the next."""
+    break_down(told)
+    for _ in range(30):
+        Scripted.outcomes.append(FAILS)
+        now.shift(600)
+        step(told)
+        step(told)
+    assert len(Scripted.sent) == 40
+    assert held(told) == {"breaker_open": 15}
+    Scripted.outcomes.clear()
+    now.shift(600)
+    step(told)
+    step(told)
+    assert told.states() == {"delivered": 15}
+
+
+def test_one_that_probes_for_ever_ends_some_day(told: Place, now: Traveller) -> None:
+    break_down(told, more=0)
+    for _ in range(MOST_SPARED + len(SCHEDULE) + 1):
+        Scripted.outcomes.append(FAILS)
+        now.shift(600)
+        step(told)
+        step(told)
+    assert told.states() == {"exhausted": 1, "held": 9}

@@ -20,6 +20,7 @@ from ours.services.partitions import Partitions, days
 from ours.services.reconcile import Reconcile
 from ours.services.retention import Retention
 from ours.store import divide, migrate
+from ours.store.queries import moments
 from ours.store.queries import partitions as queries
 from ours.store.tables import attempts, dispatches, events, metadata
 from tests.conftest import ENGINES
@@ -305,6 +306,20 @@ def test_a_process_that_starts_with_a_clock_far_ahead_drops_nothing_for_an_hour(
     place.work()
     now.shift(200 * DAY)
     Partitions(place.store, place.settings).tick()
+    assert "events_past" in names(place, "events")
+
+
+def test_a_scheduler_whose_clock_alone_is_far_ahead_drops_nothing(
+    place: Place, partitions: Partitions, now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    partitions.divide()
+    place.track()
+    place.work()
+    there = clock.now_ms()
+    monkeypatch.setattr(moments, "now", lambda _: there)
+    now.shift(200 * DAY)
+    partitions._next_drop = 0
+    partitions.run()
     assert "events_past" in names(place, "events")
 
 

@@ -247,7 +247,7 @@ def test_nothing_is_claimed_of_a_destination_that_was_paused_a_moment_ago(place:
         rows.change(connection, hook, {"status": "paused"})
     assert wanted == {hook: 64}
     with place.store.write() as connection:
-        assert room.claim(connection, wanted, Lease("somebody", now, now, now + 1000)) == []
+        assert room.claim(connection, wanted, Lease("somebody", now, now + 1000)) == []
     assert place.states() == {"pending": 3}
 
 

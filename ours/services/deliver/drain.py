@@ -18,7 +18,7 @@ from ours.services.deliver.asking import Asking
 from ours.services.deliver.crashes import Crashes
 from ours.services.deliver.health import Health
 from ours.services.deliver.in_hand import InHand, Told
-from ours.services.deliver.letters import Sealed
+from ours.services.deliver.letters import Letter, Sealed
 from ours.services.deliver.outbox import Outbox
 from ours.services.deliver.records import Finished
 from ours.services.deliver.room import Lease, Room
@@ -116,7 +116,7 @@ class Deliver:
 
     def _new_outbox(self) -> Outbox:
         transport = Transport(self._settings.allow_networks, proxy=self._settings.proxy)
-        return Outbox(self._in_hand, transport, self._store.sealer.seal_json, self._asking.again)
+        return Outbox(self._in_hand, transport, self._store.sealer.seal_json, self._asking.again, self._now)
 
     def _end_of_shift(self) -> None:
         """Claim nothing more, wait a little for what is under way, and call the rest what it is: unknown."""
@@ -130,22 +130,22 @@ class Deliver:
 
     def _turn(self, *, claim: bool) -> Sealed:
         """One transaction: record what ended, give back, renew what goes on, claim what fits. None without need."""
-        now = clock.now_ms()
         renew = bool(self._in_hand.ids) and time.monotonic() - self._renewed > _RENEW_SECONDS
         told = self._in_hand.told()
         self._room.note(told.finished)
         needed = any(told) or renew
-        wanted = self._wanted(now) if claim and not needed else {}
+        wanted = self._wanted() if claim and not needed else {}
         if not (needed or wanted):
             return Sealed()
         with self._store.write(wait=False) as connection:
+            self._compare(connection)
+            now = self._now()
             self._write_down(connection, told, now)
-            since = self._common(connection, now)
             if renew:
-                dispatches.renew(connection, self._in_hand.ids, holder=self.holder, until=since + LEASE)
+                dispatches.renew(connection, self._in_hand.ids, holder=self.holder, until=now + LEASE)
             if claim and needed:
                 wanted = self._look(connection, now)
-            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, since, since + LEASE))
+            claimed = self._room.claim(connection, wanted, Lease(self.holder, now, now + LEASE))
             sealed = letters.find(connection, claimed)
         self._in_hand.wrote(told)
         if told.held:
@@ -154,11 +154,14 @@ class Deliver:
             self._renewed = time.monotonic()
         return sealed
 
-    def _common(self, connection: Connection, now: int) -> int:
-        """Others look at our leases, so these go by a clock that is theirs, too; compared now and then."""
+    def _now(self) -> int:
+        """What is due, and until when, others look at, too: so it goes by a clock that all of them share."""
+        return clock.now_ms() + self._apart
+
+    def _compare(self, connection: Connection) -> None:
         if time.monotonic() - self._compared > _COMPARE_SECONDS:
-            self._apart, self._compared = moments.common(connection, now) - now, time.monotonic()
-        return now + self._apart
+            own = clock.now_ms()
+            self._apart, self._compared = moments.common(connection, own) - own, time.monotonic()
 
     def _wait_for_disk(self) -> None:
         """Requests are built while it takes the claims, and leave afterwards. If it did not take them, none leaves."""
@@ -182,10 +185,11 @@ class Deliver:
         dispatches.record(connection, _kept(connection, finished, all_settled=mine == len(finished)))
         self._health.learn(connection, finished, now, self._outbox.builds)
 
-    def _wanted(self, now: int) -> dict[int, int]:
+    def _wanted(self) -> dict[int, int]:
         """A look that keeps no other process from writing."""
         with self._store.read() as connection:
-            return self._look(connection, now)
+            self._compare(connection)
+            return self._look(connection, self._now())
 
     def _look(self, connection: Connection, now: int) -> dict[int, int]:
         """What is to be claimed. What we have for those that told another worker to wait is handed back."""
@@ -194,9 +198,13 @@ class Deliver:
         return self._room.wanted(connection, now, self._in_hand.busy)
 
     def _begin(self, sealed: Sealed) -> None:
-        now = clock.now_ms()
+        now = self._now()
         written, self._in_hand.held = letters.write(sealed, self._store.sealer, self._targets.shut)
-        self._outbox.add([Try.begun(one, self._targets[one.claimed.destination_id], now) for one in written])
+        self._outbox.add([self._begun(one, now) for one in written])
+
+    def _begun(self, letter: Letter, now: int) -> Try:
+        target = self._targets[letter.claimed.destination_id]
+        return Try.begun(letter, target, now, probes=self._targets.breaker(target.id).state == "half_open")
 
 
 def _kept(connection: Connection, finished: Sequence[Finished], *, all_settled: bool) -> list[NewAttempt]:

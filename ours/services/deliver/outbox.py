@@ -42,9 +42,15 @@ class Outbox:
     """
 
     def __init__(
-        self, in_hand: InHand, transport: Transport, seal: Seal, again: Callable[[Sequence[Try]], Said]
+        self,
+        in_hand: InHand,
+        transport: Transport,
+        seal: Seal,
+        again: Callable[[Sequence[Try]], Said],
+        now: Callable[[], int],
     ) -> None:
         self._in_hand = in_hand
+        self._now = now
         self._seal = seal
         self._again = again
         self._tokens = Tokens(transport)
@@ -83,7 +89,7 @@ class Outbox:
         return outcome is None
 
     def _start(self, many: Sequence[Try]) -> None:
-        parcels, now = [], clock.now_ms()
+        parcels, now = [], self._now()
         for one in many:
             batching = one.target.plugin.batching
             if self._barred.bars(one.target.id, one.target.plugin.slug):
@@ -169,7 +175,7 @@ class Outbox:
 
     def _ready(self, parcels: Sequence[Parcel]) -> list[Parcel]:
         """What of these may leave now, with its requests."""
-        now = clock.now_ms()
+        now = self._now()
         late = [one for parcel in parcels for one in parcel.tries if now - one.started_at > _FRESH]
         if late:
             said = self._again(late)
@@ -255,7 +261,7 @@ class Outbox:
         if self._has_no_time_for(target):
             self._unheard.append(answer)
             return
-        self._asked(target, self._tokens.take, answer, clock.now_ms())
+        self._asked(target, self._tokens.take, answer, self._now())
 
     def _is_too_late_for(self, answer: Answer) -> bool:
         parcel = self._carrier.flying_as(answer.tag)
@@ -277,7 +283,7 @@ class Outbox:
         return outcomes
 
     def _conclude(self, parcel: Parcel, outcomes: Sequence[Outcome | None], answer: Answer | None = None) -> None:
-        written = records.write_up(parcel, outcomes, clock.now_ms(), self._seal, answer)
+        written = records.write_up(parcel, outcomes, self._now(), self._seal, answer)
         self._in_hand.finished += written
         if answer is None:
             self._note_what_fails(parcel, outcomes)

@@ -99,6 +99,7 @@ def _decision(one: Try, outcome: Outcome | None, now: int) -> Decision | None:
         mode="live" if one.live else "test",
         schedule=one.target.limits.retry_schedule,
         spared=one.spared,
+        probe=one.probes,
     )
 
 

@@ -27,11 +27,10 @@ _LONGEST_WAIT = 1_000
 
 
 class Lease(NamedTuple):
-    """Who takes dispatches in hand, and for how long (milliseconds): ``since`` and ``until`` by the common clock."""
+    """Who takes dispatches in hand, and for how long (milliseconds, by the common clock)."""
 
     holder: str
     now: int
-    since: int
     until: int
 
 
@@ -107,7 +106,7 @@ class Room:
             self._resting[target.id] = lease.now + _LOCKED_WAIT
             return []
         cap = 1 if row.breaker == "half_open" else self._cap(target)
-        room = min(most, cap - dispatches.in_hand(connection, target.id, lease.since))
+        room = min(most, cap - dispatches.in_hand(connection, target.id, lease.now))
         if not limits.rate_limit:
             return _take(connection, target.id, room, lease)
         bucket = _bucket(row, limits.rate_limit, lease.now)

@@ -31,6 +31,8 @@ class Try:
     ``number`` grows, and ``spared`` with it, each time it has to be sent again at once. A test event does not travel
     in batches: its request shows it alone.
 
+    ``probes``: it shows whether a destination that failed is back.
+
     ``token`` is the access token that it needs; ``renewed``: it has its second one. ``item`` and ``body`` are its part
     of a batching destination's request, ``group`` says with whom it may travel.
     """
@@ -43,6 +45,7 @@ class Try:
     started_at: int
     number: int
     spared: int
+    probes: bool = False
     token: SecretValue | None = None
     renewed: bool = False
     build_ms: int = 0
@@ -52,10 +55,11 @@ class Try:
     released: Released | None = None
 
     @classmethod
-    def begun(cls, letter: Letter, target: Target, now: int) -> "Try":
+    def begun(cls, letter: Letter, target: Target, now: int, *, probes: bool = False) -> "Try":
         claimed = letter.claimed
         live = claimed.mode == "live"
-        return cls(claimed.id, live, live and target.batches, letter, target, now, claimed.attempt, claimed.spared)
+        batched = live and target.batches
+        return cls(claimed.id, live, batched, letter, target, now, claimed.attempt, claimed.spared, probes)
 
     def stays(self, outcome: Outcome | None) -> bool:
         """Whether it stays in hand, for the outcome is no fault of its own and the next try begins at once."""

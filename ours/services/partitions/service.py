@@ -12,6 +12,7 @@ from ours.services import caution
 from ours.services.partitions import days
 from ours.settings import Settings
 from ours.store import Store, divide
+from ours.store.queries import moments
 from ours.store.queries import partitions as queries
 from ours.store.queries.partitions import KEYS, Part
 
@@ -126,7 +127,9 @@ class Partitions:
             self._drop()
 
     def _drop(self) -> None:
-        now, kept = clock.now_ms(), self._settings
+        kept = self._settings
+        with self._store.read() as connection:
+            now = moments.earlier(connection, clock.now_ms())
         before = now - kept.keep_attempts_days * clock.DAY
         for part in self._over("attempts", before):
             days.drop_attempts(self._store, part, before)

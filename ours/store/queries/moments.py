@@ -20,6 +20,11 @@ def common(connection: Connection, own: int) -> int:
     return own if connection.dialect.name == "sqlite" else now(connection)
 
 
+def earlier(connection: Connection, own: int) -> int:
+    """The earlier of the two clocks, for whoever deletes by age: one that is ahead alone deletes nothing."""
+    return min(own, common(connection, own))
+
+
 def first_event(connection: Connection) -> int | None:
     """When the oldest event that is still kept was received."""
     return connection.scalar(select(events.c.received_at).order_by(events.c.id).limit(1))

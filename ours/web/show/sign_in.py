@@ -12,7 +12,7 @@ from ours.services.passwords import SHORTEST
 from ours.services.people import HalfWay, Person, TooManyCodes, wrong_code
 from ours.web.current import ours
 from ours.web.known import known_as, make_known
-from ours.web.security import begin_session
+from ours.web.security import APART, begin_session
 from ours.web.show.back import UNSAVED, local_path
 from ours.web.show.door import page, person
 from ours.web.throttle import throttle
@@ -65,7 +65,7 @@ def _recovered(found: Person) -> str:
 def _half_way() -> HalfWay | None:
     person_id, number, since = session.get("half_way") or (0, 0, 0)
     half = HalfWay(person_id, number)
-    return half if 0 <= clock.now_ms() - since <= _HALF_WAY and ours().people.awaits_code(half) else None
+    return half if -APART <= clock.now_ms() - since <= _HALF_WAY and ours().people.awaits_code(half) else None
 
 
 def _come_in(found: Person, told: str = "") -> ResponseReturnValue:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import time_machine
 from flask import Flask
 
 from ours import clock
@@ -62,6 +63,14 @@ def test_no_session_lives_longer_than_twelve_hours(editor: Browser, later: Clock
         assert editor.get("/events").status_code == 200
         later.ahead += 29 * MINUTE
     assert editor.get("/events").status_code == 302
+
+
+@pytest.mark.parametrize(("behind", "status"), [(2 * 60, 200), (4 * 60, 200), (6 * 60, 302), (86_400, 302)])
+def test_who_signed_in_is_known_to_a_server_whose_clock_is_a_little_behind(
+    editor: Browser, behind: int, status: int
+) -> None:
+    with time_machine.travel(clock.now_ms() / 1000 - behind):
+        assert editor.get("/events").status_code == status
 
 
 def test_what_was_in_the_browser_before_signing_in_is_gone_after(stranger: Browser, here: Ours) -> None:
