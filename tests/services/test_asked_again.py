@@ -46,6 +46,15 @@ def have_wait(place: Place, *user_ids: str) -> None:
     place.deliver._begin(place.deliver._turn(claim=True))
 
 
+def whom_it_asks_about(place: Place, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The dispatches that are asked about again from now on."""
+    asked, again = list[str](), place.deliver._outbox._again
+    monkeypatch.setattr(
+        place.deliver._outbox, "_again", lambda many: asked.extend(one.id for one in many) or again(many)
+    )
+    return asked
+
+
 def states(place: Place) -> list[tuple[str, str | None, int]]:
     columns = dispatches.c.state, dispatches.c.reason, dispatches.c.attempts
     with place.store.read() as connection:
@@ -90,11 +99,22 @@ def test_each_is_asked_about_however_fresh_the_others_of_its_batch_are(
     have_wait(place, "joe", "jane")
     (waiting,) = place.deliver._outbox._batches._bins.values()
     waiting.tries[1].started_at -= 2 * clock.HOUR
+    asked = whom_it_asks_about(place, monkeypatch)
     place.identify(user_id="jane", user_properties=WITHDRAWN)
     route_all(place)
     have_wait(place, "jim")
     place.deliver.drain(threading.Event(), 20)
     assert sent(judge) == ["joe", "jim"]
+    assert asked == [waiting.tries[1].id]
+
+
+def test_of_what_is_fresh_nobody_is_asked(place: Place, judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "_FRESH", clock.HOUR)
+    batching(place, judge)
+    monkeypatch.delattr(place.deliver._outbox, "_again")
+    have_wait(place, "joe", "jane", "jim")
+    place.deliver.drain(threading.Event(), 20)
+    assert sent(judge) == ["joe", "jane", "jim"]
 
 
 def test_who_withdraws_while_a_batch_waits_for_another_to_land_is_heard(

@@ -1,6 +1,8 @@
 """An event may name two people. When either is forgotten, nothing of them stays in it, nor in what the other keeps."""
 
 import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -9,7 +11,8 @@ import sqlalchemy as sa
 from ours import ids
 from ours.errors import Busy
 from ours.services.overview import Overview
-from ours.services.visitors import Visitors, forgetting
+from ours.services.visitors import Visitors, forgetting, sharing
+from ours.services.visitors.forgetting import Forgetting
 from ours.store import tables
 from ours.store.queries import visitors as queries
 from ours.store.tables import attempts, events
@@ -113,6 +116,48 @@ def test_what_names_somebody_else_or_stands_in_the_other_mode_stays(
     (jane,) = (one.id for one in visitors.find("jane", "userId", actor="cli") if one.mode == "live")
     assert visitors.forget(jane, actor="cli").events == 1
     assert all(carried(place, event_id)[2] for event_id in kept)
+
+
+def before_the_router_stands_still(monkeypatch: pytest.MonkeyPatch, do: Callable[[], object]) -> None:
+    still = Forgetting._router_still
+
+    @contextmanager
+    def entered(forgetting: Forgetting) -> Iterator[None]:
+        do()
+        with still(forgetting):
+            yield
+
+    monkeypatch.setattr(Forgetting, "_router_still", entered)
+
+
+def test_they_are_looked_through_before_the_router_stands_still(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They may be a million, and whatever comes waits for that."""
+    both_in_one(place, receiver, SHARED[0])
+    done: list[str] = []
+    look = sharing.facts_of
+    monkeypatch.setattr(sharing, "_SLACK", -1)
+    monkeypatch.setattr(sharing, "facts_of", lambda row, sealer: done.append("looked") or look(row, sealer))
+    before_the_router_stands_still(monkeypatch, lambda: done.append("still"))
+    assert visitors.forget(the_one(visitors, "jane"), actor="cli").events == 2
+    assert done == ["looked", "still"]
+
+
+@pytest.mark.parametrize("said", [{"user_id": "joe"}, {"user_id": "jane"}])
+def test_what_is_routed_meanwhile_is_found_too(
+    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
+) -> None:
+    """An event of another that names them; or one of theirs by which another's of before does."""
+    other = "jane@second.example"
+    second = {"email_sha256": "0" * 64, "user_properties": {"email": other}}
+    before = both_in_one(place, receiver, {"user_id": "joe"} | second)
+    told = {"email_sha256": SHA256} if said["user_id"] == "joe" else {"user_properties": {"email": other}}
+    made: list[str] = []
+    before_the_router_stands_still(monkeypatch, lambda: made.append(place.track("Late", **said, **told).event_id))
+    visitors.forget(the_one(visitors, "jane"), actor="cli")
+    assert carried(place, made[0])[0] is None
+    assert (carried(place, before)[0] is None) == (said["user_id"] == "jane")
 
 
 def test_what_cant_be_opened_holds_up_no_forgetting_and_stays(

@@ -44,7 +44,8 @@ def _contains(value: str) -> Test:
     def test(found: Any) -> Answer:
         if isinstance(found, list):
             return any(values.text(entry) == wanted for entry in found)
-        return wanted in (values.text(found) or "") if values.text(found) is not None else False
+        text = values.text(found)
+        return text is not None and wanted in text
 
     return test
 

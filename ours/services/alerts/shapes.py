@@ -1,7 +1,9 @@
 """What a webhook is posted: its host says whose it is, and so in which shape it wants its alerts."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -9,6 +11,8 @@ from ours import clock
 from ours.core import concerns
 from ours.core.concerns import News
 
+_CARD = 27_000
+"""Bytes, a letter that is not ASCII taking six."""
 _BREAKS = str.maketrans({"@": "@\N{WORD JOINER}"})
 _SLACKS = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"}) | _BREAKS
 
@@ -50,12 +54,13 @@ def _discord(url: str, news: Sequence[News]) -> Iterator[Post]:
 
 def _teams(url: str, news: Sequence[News]) -> Iterator[Post]:
     """A card, as a workflow “When a Teams webhook request is received” wants it. With its frame it takes 28 KB."""
-    lines = _inert(news, _BREAKS)[:14_000].split("\n")
+    blocks = [{"type": "TextBlock", "text": line, "wrap": True} for line in _inert(news, _BREAKS).split("\n")]
+    sizes = accumulate(len(json.dumps(block)) + 2 for block in blocks)
     card = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",
         "version": "1.4",
-        "body": [{"type": "TextBlock", "text": line, "wrap": True} for line in lines],
+        "body": [block for block, size in zip(blocks, sizes, strict=True) if size <= _CARD],
     }
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
     yield Post(url, {"type": "message", "attachments": [attachment]})

@@ -107,8 +107,9 @@ def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
 @dataclass(slots=True)
 class _Taken:
     """What was taken so far. ``remembered``: the visitors that stand in the lists, ``emptied``: their events that hold
-    nothing any more."""
+    nothing any more; ``search``: for what others' events hold of them."""
 
+    search: sharing.Search
     remembered: set[str] = field(default_factory=set)
     emptied: set[str] = field(default_factory=set)
     attempts: int = 0
@@ -134,10 +135,13 @@ class Forgetting:
 
         :raises Busy: when a worker keeps something of theirs in hand for too long; what was begun goes on next time.
         """
-        taken = _Taken()
+        taken = self._begun()
         with self._store.read() as connection:
-            family, event_ids = _all_of(connection, visitors.roots(connection, [visitor_id]).get(visitor_id))
+            root = visitors.roots(connection, [visitor_id]).get(visitor_id)
+            family = reading_events.merged_into(connection, root.id) if root else ()
+            event_ids = queries.events_of(connection, family)
         self._take(family, event_ids, taken)  # so that nobody's events wait for as long as this may take
+        taken.search.go_on(root, family)
         with self._router_still():
             return self._forget(visitor_id, actor, taken)
 
@@ -148,11 +152,14 @@ class Forgetting:
             with self._store.write() as connection:
                 queries.remember(connection, dict(part))
         with self._router_still():
-            return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor, _Taken()))]
+            return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor, self._begun()))]
 
     def left(self) -> list[str]:
         """Who was forgotten and is here all the same: a backup brought them back, or it was not finished."""
         return self._returned(self._known())
+
+    def _begun(self) -> _Taken:
+        return _Taken(sharing.Search(self._store))
 
     def _known(self) -> dict[str, int]:
         """Who was forgotten, and when, by the list in the database and the one beside it."""
@@ -182,7 +189,7 @@ class Forgetting:
             twins = self._twins(connection, root.mode, family) if root else []
         if root is None:
             return None
-        sharing.claim(self._store, root, family)
+        taken.search.claim(root, family)
         with self._store.read() as connection:
             event_ids = queries.events_of(connection, family)
         self._take(family, event_ids, taken)
@@ -259,12 +266,6 @@ class Forgetting:
     def _unrouted(self, upto: str) -> bool:
         with self._store.read() as connection:
             return queries.any_unrouted(connection, upto)
-
-
-def _all_of(connection: Connection, root: Any) -> tuple[Sequence[str], Sequence[str]]:
-    """The visitors that ``root`` is, and their events; neither when it is nobody."""
-    family = reading_events.merged_into(connection, root.id) if root else ()
-    return family, queries.events_of(connection, family)
 
 
 def _unname(connection: Connection, event_ids: Sequence[str]) -> None:

@@ -8,39 +8,63 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from ours import clock
 from ours.core import identity
 from ours.core.identity import Facts
 from ours.errors import Unsealable
 from ours.services.opening import facts_of
 from ours.store import Store, binding
+from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
 from ours.store.queries import visitors
 
 _CHUNK = 200
 _PROPERTIES: Final[Mapping[str, str]] = {"email": "email", "phone": "phone_number"}
 _BEFORE_ALL = "0" * 32
+_SLACK = clock.MINUTE
+"""So far may the clocks of two machines be apart."""
 
 
-def claim(store: Store, root: Any, family: Sequence[str]) -> None:
-    """Make those events ``root``'s that name one of the ``family`` and are somebody else's. Who they were taken from
-    keeps no email and no phone number of the family as a property either.
+class Search:
+    """Looks for the events of others that name one of a family, which may take long where many events name two.
 
-    While the router stands still, for it writes profiles whole.
+    ``go_on`` looks through what was routed since it was called last; through all, when the family has other names now.
     """
-    with store.read() as connection:
-        held = {row.hash for row in queries.identifiers_of(connection, family)}
-    theirs, after = set(family), _BEFORE_ALL
-    while held:
-        with store.read() as connection:
-            found = queries.shared(connection, root.mode, after, _CHUNK)
-        if not found:
-            return
-        after = found[-1].id
-        mine = [row for row in found if row.visitor_id not in theirs and _names(store, row, held)]
-        if mine:
-            with store.write() as connection:
-                _clean(store, connection, {row.visitor_id for row in mine}, held)
-                queries.give(connection, [row.id for row in mine], root.id)
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._held: set[str] = set()
+        self._since = 0
+        self._owners: dict[str, str] = {}
+
+    def go_on(self, root: Any, family: Sequence[str]) -> None:
+        now = clock.now_ms()
+        with self._store.read() as connection:
+            held = {row.hash for row in queries.identifiers_of(connection, family)}
+        if held != self._held:
+            self._held, self._since, self._owners = held, 0, {}
+        found = self._next(root.mode, _BEFORE_ALL) if held else ()
+        while found:
+            mine = (row for row in found if row.visitor_id not in family and _names(self._store, row, held))
+            self._owners |= {row.id: row.visitor_id for row in mine}
+            found = self._next(root.mode, found[-1].id)
+        self._since = now - _SLACK
+
+    def claim(self, root: Any, family: Sequence[str]) -> None:
+        """Make those events ``root``'s. Who they were taken from keeps no email and no phone number of the family as a
+        property either.
+
+        While the router stands still, for it writes profiles whole.
+        """
+        self.go_on(root, family)
+        for part in batched(self._owners.items(), _CHUNK):
+            with self._store.write() as connection:
+                _clean(self._store, connection, {owner for _, owner in part}, self._held)
+                queries.give(connection, [event_id for event_id, _ in part], root.id)
+
+    def _next(self, mode: str, after: str) -> Sequence[Any]:
+        with self._store.read() as connection:
+            return queries.shared(connection, mode, after, self._since, _CHUNK)
 
 
 def _names(store: Store, row: Any, held: set[str]) -> bool:

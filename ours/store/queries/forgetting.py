@@ -37,16 +37,17 @@ def events_of(connection: Connection, family: Sequence[str]) -> list[str]:
     return sorted(one for query in parts for one in connection.scalars(query))
 
 
-def shared(connection: Connection, mode: str, after: str, limit: int) -> Sequence[Any]:
-    """The next events of this mode that name two people, by their ids."""
+def shared(connection: Connection, mode: str, after: str, since: int, limit: int) -> Sequence[Any]:
+    """The next events of this mode that name two people and were routed since that moment, by their ids."""
     query = select(_e.id, _e.mode, _e.received_at, _e.visitor_id, _e.payload)
-    query = query.where(NAMES_TWO, _e.mode == mode, _e.id > after, _e.visitor_id.is_not(None))
+    query = query.where(NAMES_TWO, _e.mode == mode, _e.id > after, _e.visitor_id.is_not(None), _e.routed_at >= since)
     return connection.execute(query.order_by(_e.id).limit(limit)).all()
 
 
 def give(connection: Connection, event_ids: Sequence[str], visitor_id: str) -> None:
-    """Let these events be this visitor's."""
-    connection.execute(update(events).where(_e.id.in_(event_ids)).values(visitor_id=visitor_id))
+    """Let these events be this visitor's; nobody's stay so."""
+    theirs = update(events).where(_e.id.in_(event_ids), _e.visitor_id.is_not(None))
+    connection.execute(theirs.values(visitor_id=visitor_id))
 
 
 def write_profile(connection: Connection, visitor_id: str, sealed: bytes) -> None:

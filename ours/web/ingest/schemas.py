@@ -82,7 +82,7 @@ class Contract(Schema):
     def _led(self, body: Body, errors: dict[str, list[str]]) -> dict[str, list[str]]:
         """The errors; of a body that was meant for another address, that one."""
         door = meant.door(body)
-        if self.essence in body or self.essence not in errors or door in ("", self.door):
+        if self.essence in body or door in ("", self.door):
             return errors
         led = {self.essence: [f"{errors[self.essence][0]} {meant.DOORS[door]}"]}
         return led if door == "batch" else errors | led

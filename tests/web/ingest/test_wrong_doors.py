@@ -26,6 +26,7 @@ IDENTIFY = "What is known of somebody, without an event, goes to /api/v1/identif
         ("batch", FACTS, f"events: Must be sent. {IDENTIFY}"),
         ("batch", EVENT, f"events: Must be sent. {TRACK}"),
         ("identify", EVENT, f"userProperties: Must be sent. {TRACK}"),
+        ("track", {"userId": "u", "eventProperties": {"a": 1}}, "event: Must be sent."),
     ],
 )
 def test_a_body_that_was_meant_for_another_address_is_told_which(
@@ -83,6 +84,11 @@ def test_a_key_with_something_around_it_is_told_so(client: FlaskClient, key: str
 def test_a_key_that_stands_in_the_rows_alone_is_told_so(client: FlaskClient) -> None:
     answer = client.post("/api/v1/batch", json={"events": [EVENT | {"distinctId": "1", "token": LIVE}]})
     assert answer.get_json()["error"].startswith("No key was sent. events.token is not read. ")
+
+
+def test_where_no_row_has_one_either_nothing_is_said_of_them(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/batch", json={"events": [EVENT | {"distinctId": "1"}]})
+    assert answer.get_json()["error"].startswith("No key was sent. Send it as ")
 
 
 @pytest.mark.parametrize(
