@@ -34,6 +34,7 @@ _PAUSE = LEASE - 5 * clock.SECOND
 """Who renews its leases every five seconds loses none to a shorter pause."""
 _CHANCE = 10.0
 """Seconds after a pause in which who lives renews its leases."""
+_NEVER = 0
 _MOST_LOST = 5
 """So many workers may end with one dispatch in hand: it may be what ends them."""
 _LOST = Unknown("lease_lost", "The worker that had it in hand ended before it could record an answer.")
@@ -139,6 +140,7 @@ class Sweep:
             found = dispatches.lost(connection, common, 1)
         if (spare and self._spares(common)) or not found:
             return 0
+        looked, self._looked = self._looked, _NEVER  # if this can't be written, nobody could renew a lease
         with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
             rows = dispatches.lost(connection, common, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
@@ -146,6 +148,7 @@ class Sweep:
                 settled = self._settled(row, now, before.get(row.id, 0) + 1)
                 dispatches.settle(connection, [settled], holder=row.lease, now=now)
             dispatches.record(connection, [self._attempt(row, now) for row in rows])
+        self._looked = looked
         if rows:
             _logger.warning("leases_lost", count=len(rows))
         return len(rows)

@@ -107,13 +107,19 @@ class Store:
 
     @contextmanager
     def write(
-        self, *, durable: bool = True, wait: bool = True, announce: Callable[[], None] | None = None
+        self,
+        *,
+        durable: bool = True,
+        wait: bool = True,
+        large: bool = False,
+        announce: Callable[[], None] | None = None,
     ) -> Iterator[Connection]:
         """A transaction that commits at the end. On SQLite, writers of all processes take turns.
 
         ``announce`` is called when others can read it (not within ``whole``). Then the disk is waited for, outside of
         the turn, but not where ``durable`` is false: such a transaction outlives every process; a power failure may
         undo it, but never without all that was committed later. Without ``wait``, ``flushed`` waits for the disk.
+        ``large``: it makes indexes of what is there.
 
         :raises Busy: when the database can't be reached or can't be written, or the clock is wrong.
         """
@@ -122,6 +128,8 @@ class Store:
             return
         self.check_clock()
         with self._refusing("written"), self._connected() as connection:
+            if large and self.is_sqlite:
+                _sort_on_disk(connection)
             with self.turn():
                 self._begin(connection, "BEGIN IMMEDIATE", durable)
                 with connection.begin():
@@ -145,12 +153,14 @@ class Store:
             self._wal.flushed()
 
     @contextmanager
-    def whole(self) -> Iterator[None]:
+    def whole(self, *, large: bool = False) -> Iterator[None]:
         """All that this thread reads and writes while the block lasts is one transaction: all of it holds, or nothing.
+
+        ``large`` as of ``write``.
 
         :raises Busy: as ``write`` does.
         """
-        with self.write() as connection, self._all_on(connection):
+        with self.write(large=large) as connection, self._all_on(connection):
             yield
 
     @property
@@ -292,6 +302,15 @@ class Store:
         if self._wal and self.turnstile:
             self._wal.close()
             self.turnstile.close()
+
+
+def _sort_on_disk(connection: Connection) -> None:
+    """For an index SQLite sorts all rows, and would in memory: a few million take more than there may be.
+
+    Nobody is given this connection afterwards.
+    """
+    connection.detach()
+    connection.connection.execute("PRAGMA temp_store = FILE")
 
 
 def _state(error: Exception) -> str:

@@ -23,6 +23,7 @@ from ours.services.deliver.drain import LEASE
 from ours.services.deliver.targets import Targets
 from ours.services.destinations import backlog
 from ours.services.sweep import Sweep
+from ours.store import Store
 from ours.store.queries import destinations as queries
 from ours.store.queries import dispatches as life
 from ours.store.tables import attempts, dispatches
@@ -455,6 +456,25 @@ def test_who_only_stood_by_frees_at_once_what_is_lost(
     sweep.stand_by()
     sweep.tick()
     assert place.states() == {"retrying": 1}
+
+
+@pytest.mark.usefixtures("asleep")
+def test_who_could_not_write_either_is_given_the_time_once_it_can(
+    place: Place, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep.stand_by()
+    with monkeypatch.context() as full:
+        full.setattr(Store, "write", _no_space)
+        with pytest.raises(Busy):
+            sweep.tick()
+    sweep.tick()
+    place.deliver._turn(claim=False)
+    sweep.tick()
+    assert place.states() == {"delivered": 1}
+
+
+def _no_space(_: Store, **__: Any) -> None:
+    raise Busy("The database can't be written just now.")
 
 
 def _refused(work: Callable[[], None]) -> None:

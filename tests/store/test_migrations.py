@@ -33,6 +33,21 @@ def test_every_migration_walks_down_and_up_again(store: Store) -> None:
     assert migrate.is_current(store)
 
 
+def test_what_sqlite_sorts_for_an_index_it_sorts_on_disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In memory it takes some 200 bytes a row."""
+    if not store.is_sqlite:
+        pytest.skip("PostgreSQL does by itself")
+    asked = sa.text("PRAGMA temp_store")
+    seen: list[int] = []
+    monkeypatch.setattr(
+        "alembic.command.upgrade", lambda config, _: seen.append(config.attributes["connection"].scalar(asked))
+    )
+    migrate.upgrade(store)
+    with store.read() as connection:
+        seen.append(int(connection.scalar(asked) or 0))
+    assert seen == [1, 2]
+
+
 def test_vacuum_comes_early_to_what_waits_and_leaves_no_index_out(store: Store) -> None:
     """Else each look for what is next walks past all that was routed or sent since."""
     if store.is_sqlite:

@@ -151,7 +151,7 @@ def _put(store: Store, head: Head, sections: Iterable[Section], then: Then = lam
     if head.revision > migrate.head():
         raise Invalid("It was made by a newer version of ours. Update first.")
     migrate.move(store, head.revision)
-    with store.whole():
+    with store.whole(large=True):
         counts = _load(store, head, sections)
         migrate.upgrade(store)
         then(store, head)
