@@ -63,6 +63,7 @@ class Transport:
         self._heard = math.inf  # when we listened last, while something is in flight
         self._landed = math.inf  # when the last one did, while connections may be open
         self._spare: list[Exchange] = []
+        self._sockets: dict[int, int] = {}
         self._flying: dict[str, Exchange] = {}
         self._by_handle: dict[pycurl.Curl, Exchange] = {}
         self._answers: list[Answer] = []
@@ -128,8 +129,13 @@ class Transport:
         self._take_finished()
 
     def _take_finished(self) -> None:
-        for handle, code, detail in self._loop.finished():
+        for handle, code, detail in list(self._loop.finished()):
             exchange = self._by_handle[handle]
+            if exchange.found_dead:
+                self._loop.remove(handle)
+                exchange.anew()
+                self._loop.add(handle)
+                continue
             self._answers.append(exchange.finish(code, detail))
             self._land(exchange)
 
@@ -166,7 +172,7 @@ class Transport:
             self._loop = Loop()
 
     def _new_exchange(self) -> Exchange:
-        exchange = Exchange(self._guard, self._limits)
+        exchange = Exchange(self._guard, self._limits, self._sockets)
         self._by_handle[exchange.handle] = exchange
         return exchange
 

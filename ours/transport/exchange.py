@@ -12,12 +12,13 @@ import requests
 
 import ours
 from ours.core.answer import Answer, Failure, Timing
-from ours.transport import failures
+from ours.transport import closing, failures
 from ours.transport.answers import CappedResponse
 from ours.transport.guard import Guard
 from ours.transport.outgoing import Outgoing
 
 IDLE_SECONDS = 30  # a connection that was idle for longer is not used again: the other side may have forgotten it
+_LIFETIME_SECONDS = 300  # then its host's name is looked up anew, which may lead elsewhere by then
 _IDLE_SECONDS_OF_ONCE = 1  # receivers close what rests, and what they close at this very moment is not sent again
 _NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE}
 # All else that fails before sending may do so for want of a file: a name's look-up, the check of a certificate.
@@ -36,10 +37,16 @@ class Limits:
 
 
 class Exchange:
-    """Libcurl calls ``_open``, ``_before_sending`` and ``_write``; what they return makes it go on or give up."""
+    """``sockets``: by its port on this side, the descriptor of each connection of the transport. ``found_dead``:
+    nothing was sent, for the other side had closed the connection that was to be used again.
 
-    def __init__(self, guard: Guard, limits: Limits) -> None:
+    Libcurl calls ``_open``, ``_before_sending`` and ``_write``; what they return makes it go on or give up."""
+
+    def __init__(self, guard: Guard, limits: Limits, sockets: dict[int, int]) -> None:
         self.tag = ""
+        self._sockets = sockets
+        self._opened: list[int] = []
+        self.found_dead = False
         self._guard = guard
         self._room = 0
         self._kind: tuple[str, str, bool] | None = None
@@ -63,9 +70,9 @@ class Exchange:
         self._lines.clear()
         self._chunks.clear()
         self._refused.clear()
-        self._body_bytes = self._sendings = 0
-        self._truncated = self._opened = self._starved = False
+        self._begin()
         setopt = self.handle.setopt
+        setopt(pycurl.FRESH_CONNECT, 0)
         kind = (outgoing.method, outgoing.url, outgoing.body is None)
         if kind != self._kind:  # else it is all as the request before left it
             self._kind = kind
@@ -78,6 +85,16 @@ class Exchange:
         setopt(pycurl.HTTPHEADER, outgoing.headers)
         if outgoing.body is not None:
             setopt(pycurl.POSTFIELDS, outgoing.body)
+
+    def _begin(self) -> None:
+        self._opened.clear()
+        self._body_bytes = self._sendings = 0
+        self._truncated = self._starved = self.found_dead = False
+
+    def anew(self) -> None:
+        """Make the handle ready to send the same on a connection that nobody has used."""
+        self._begin()
+        self.handle.setopt(pycurl.FRESH_CONNECT, 1)
 
     def may_take(self, connecting: float, all_of_it: float) -> None:
         """Seconds since it was submitted."""
@@ -118,16 +135,25 @@ class Exchange:
         if not self._by_proxy and not self._guard.permits(host):
             self._refused.append(host)
             return pycurl.SOCKET_BAD
-        self._opened = True
         try:
-            return socket.socket(address.family, address.socktype, address.protocol).detach()
+            self._opened.append(socket.socket(address.family, address.socktype, address.protocol).detach())
         except OSError as error:  # libcurl reports that it could not connect
+            self._opened.append(-1)
             self._starved = error.errno in _NO_FILE_LEFT
             return pycurl.SOCKET_BAD
+        return self._opened[-1]
 
-    def _before_sending(self, *_addresses: object) -> int:
+    def _before_sending(self, _to: str, _from: str, _port: int, port: int) -> int:
         """Libcurl sends again, up to five times, when connections used before turn out to be dead. Once is enough; and
-        where the receiver can't tell a repeat, that is for somebody else to decide, for it may have been taken."""
+        where the receiver can't tell a repeat, that is for somebody else to decide, for it may have been taken.
+
+        Libcurl looks but once a second which of those at rest the other side has closed; we look at this one now.
+        """
+        if self._opened:
+            self._sockets.update((port, one) for one in self._opened if closing.port_of(one) == port)
+        elif self._once and closing.is_closed(self._sockets.get(port, -1), port):
+            self.found_dead = True
+            return pycurl.PREREQFUNC_ABORT
         self._sendings += 1
         return pycurl.PREREQFUNC_OK if self._sendings <= (1 if self._once else 2) else pycurl.PREREQFUNC_ABORT
 
@@ -150,6 +176,7 @@ class Exchange:
             (pycurl.SSL_VERIFYPEER, 1),
             (pycurl.SSL_VERIFYHOST, 2),
             (pycurl.CAINFO, limits.authorities),
+            (pycurl.MAXLIFETIME_CONN, _LIFETIME_SECONDS),
             (pycurl.OPENSOCKETFUNCTION, self._open),
             (pycurl.PREREQFUNCTION, self._before_sending),
             (pycurl.HEADERFUNCTION, self._lines.append),  # libcurl itself caps them, at 300 KiB

@@ -10,6 +10,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_login import LoginManager, login_user
 from flask_wtf.csrf import CSRFProtect
 from itsdangerous import SignatureExpired, TimestampSigner, URLSafeTimedSerializer
+from werkzeug.http import http_date
 
 from ours import clock
 from ours.errors import NotFound
@@ -101,6 +102,8 @@ def _is_named(host: str, names: Sequence[str]) -> bool:
 def _add_headers(response: Response) -> Response:
     """The ingest API's answers have their own."""
     if not isinstance(response, Answer):
+        # Browsers count a cookie's end by it, and the server's own stands still once the clock was ahead.
+        response.headers["Date"] = http_date(clock.now_ms() // clock.SECOND)
         response.headers.extend(_FOR_MACHINES if request.blueprint == "admin" else HEADERS)
     if request.is_secure:
         response.headers.extend(_TLS_ONLY)

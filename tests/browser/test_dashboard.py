@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from ours import clock
 from ours.bootstrap import Ours
@@ -120,6 +120,32 @@ def test_a_moment_is_typed_as_it_is_shown_and_stands_in_utc_in_the_address(page:
     page.goto("/events?from=2020-01-01T00:00&to=2020-01-01T12:30")
     assert page.get_by_label("Until before (UTC+").input_value() == "2020-01-01T13:30"
     expect(page.locator(".empty")).to_contain_text("01 Jan 2020, 13:30:00 UTC+1")
+
+
+def test_a_moment_of_the_hour_that_comes_twice_stays_what_it_is(page: Page) -> None:
+    """In Berlin the clocks went from 03:00 to 02:00 at 01:00 UTC."""
+    page.goto("/events?from=2026-10-25T01:30&to=2026-07-01T00:00")
+    assert page.get_by_label("From (UTC+1)").input_value() == "2026-10-25T02:30"
+    assert page.get_by_label("Until before (UTC+2)").input_value() == "2026-07-01T02:00"
+    page.get_by_label("Until before").fill("2026-12-01T00:00")
+    expect(page.get_by_label("Until before (UTC+1)")).to_be_visible()
+    page.get_by_role("button", name="Filter", exact=True).click()
+    page.wait_for_url("**to=2026-11-30T23*")
+    assert "from=2026-10-25T01:30" in page.url
+
+
+def test_where_the_clocks_were_changed_among_a_tables_times_each_says_its_zone(page: Page) -> None:
+    moments = iter(["2026-10-25T01:30:00.000Z", "2026-10-25T00:30:00.000Z"])
+
+    def change(route: Route) -> None:
+        answer = route.fetch()
+        body = re.sub(r'<time datetime="[^"]+"', lambda _: f'<time datetime="{next(moments)}"', answer.text(), count=2)
+        route.fulfill(response=answer, body=body)
+
+    page.route("**/events", change)
+    page.goto("/events")
+    times = [one.inner_text() for one in page.locator("tbody time").all()[:2]]
+    assert [one.split(" ", 2)[-1] for one in times] == ["02:30:00 UTC+1", "02:30:00 UTC+2"]
 
 
 def test_a_key_is_copied_with_one_click(page: Page, seeded: Seeded, ours: Ours) -> None:

@@ -175,6 +175,18 @@ def test_volumes_of_the_last_day_are_summed_by_mode(sources: Sources, store: Sto
     assert seen.last_seen_at == minute
 
 
+def test_what_came_while_a_clock_was_ahead_is_not_of_the_last_day(sources: Sources, store: Store) -> None:
+    made = sources.add("Shop", actor="cli")
+    key = sources.keys(made.source.id)[0]
+    with time_machine.travel(NOON / 1000, tick=False):
+        for at in (NOON - clock.HOUR, NOON + 30 * clock.DAY):
+            with store.write() as connection:
+                volumes.add(connection, {volumes.Cell(at, made.source.id, key.mode, "received"): 1})
+                volumes.note_use(connection, [key.id], at)
+        seen = sources.get(made.source.id)
+        assert (seen.last_seen_at, getattr(seen, key.mode)) == (NOON - clock.HOUR, Volume(1, 0, 0))
+
+
 def test_last_seen_is_the_newest_trace_of_use(sources: Sources, store: Store) -> None:
     made = sources.add("Shop", actor="cli")
     assert made.source.last_seen_at is None

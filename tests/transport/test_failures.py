@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -168,6 +169,19 @@ def test_what_may_be_sent_once_alone_is_not_sent_again_on_another_connection(
     assert len(receiver.requests) == 2
     transport.submit("once", prepare(receiver.url), once=True)
     assert transport.wait(10)[0].failure is None
+
+
+@pytest.mark.parametrize("wait", [0.05, 1.1])
+def test_what_may_be_sent_once_alone_is_not_sent_on_a_connection_that_was_closed_while_it_rested(
+    receiver: Receiver, transport: Transport, prepare: Prepare, wait: float
+) -> None:
+    for number in range(1, 4):
+        receiver.answer(drop=True)
+        transport.submit("once", prepare(receiver.url), once=True)
+        (answer,) = transport.wait(10)
+        assert answer.failure is None
+        assert len(receiver.requests) == receiver.connections == number
+        time.sleep(wait)
 
 
 def test_a_request_is_sent_twice_at_most(

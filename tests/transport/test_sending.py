@@ -10,7 +10,7 @@ import requests
 
 import ours
 from ours.core.answer import Answer
-from ours.transport import Transport, engine
+from ours.transport import Transport, engine, exchange
 from tests.receiver import Receiver
 
 Send = Callable[..., Answer]
@@ -97,6 +97,20 @@ def test_connections_are_used_again(receiver: Receiver, send: Send) -> None:
     answers = [send(receiver.url) for _ in range(20)]
     assert receiver.connections == 1
     assert [answer.failure for answer in answers] == [None] * 20
+
+
+def test_a_connection_that_is_never_idle_is_not_kept_for_ever(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, make_transport: Callable[..., Transport], prepare: Prepare
+) -> None:
+    """Its host's name may lead elsewhere by now."""
+    monkeypatch.setattr(exchange, "_LIFETIME_SECONDS", 1)
+    transport = make_transport()
+    transport.submit("a", prepare(receiver.url))
+    gather(transport)
+    time.sleep(2.1)
+    transport.submit("a", prepare(receiver.url))
+    gather(transport)
+    assert receiver.connections == 2
 
 
 def test_connections_that_are_not_used_again_are_closed_though_nothing_is_sent(

@@ -52,7 +52,7 @@ class Sources:
         """All that are not deleted, the oldest first."""
         with self._store.read() as connection:
             volumes = _volumes(connection)
-            return [_source(row, volumes) for row in queries.current(connection)]
+            return [_source(row, volumes) for row in queries.current(connection, clock.now_ms())]
 
     def names(self) -> Sequence[naming.Named]:
         """As ``list``, where no more than their names is asked for."""
@@ -189,7 +189,7 @@ def _names(connection: Connection) -> list[naming.Named]:
 
 
 def _row(connection: Connection, source_id: int) -> Any:
-    row = queries.one(connection, source_id)
+    row = queries.one(connection, source_id, clock.now_ms())
     if row is None:
         raise NotFound(f"There is no source {source_id}. `ours source list` shows those there are.")
     return row
@@ -203,7 +203,8 @@ def _alive(connection: Connection, source_id: int) -> Any:
 
 
 def _volumes(connection: Connection) -> dict[tuple[int, str], Volume]:
-    rows = queries.volumes_since(connection, clock.now_ms() - clock.DAY)
+    now = clock.now_ms()
+    rows = queries.volumes_between(connection, now - clock.DAY, now)
     return {(row.source_id, row.mode): Volume(int(row.received), int(row.duplicate), int(row.rejected)) for row in rows}
 
 

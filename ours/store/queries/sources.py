@@ -69,29 +69,31 @@ def names(connection: Connection) -> Sequence[Any]:
     return _NAMES.all(connection)
 
 
-def current(connection: Connection) -> Sequence[Any]:
-    """All that are not deleted, with ``minute`` and ``used_at``: the newest traces of use."""
-    return connection.execute(_seen().where(_THERE).order_by(sources.c.id)).all()
+def current(connection: Connection, now: int) -> Sequence[Any]:
+    """All that are not deleted, with ``minute`` and ``used_at``: the newest traces of use by ``now``."""
+    return connection.execute(_seen(now).where(_THERE).order_by(sources.c.id)).all()
 
 
-def one(connection: Connection, source_id: int) -> Any | None:
+def one(connection: Connection, source_id: int, now: int) -> Any | None:
     """As ``current`` has it, deleted or not."""
-    return connection.execute(_seen().where(sources.c.id == source_id)).one_or_none()
+    return connection.execute(_seen(now).where(sources.c.id == source_id)).one_or_none()
 
 
-def _seen() -> Select[Any]:
-    return select(sources, _newest(volumes.c.minute).label("minute"), _newest(keys.c.last_used_at).label("used_at"))
+def _seen(now: int) -> Select[Any]:
+    newest = {"minute": volumes.c.minute, "used_at": keys.c.last_used_at}
+    return select(sources, *(_newest(moment, now).label(name) for name, moment in newest.items()))
 
 
-def _newest(moment: Any) -> ScalarSelect[Any]:
-    of_source = select(func.max(moment)).where(moment.table.c.source_id == sources.c.id)
+def _newest(moment: Any, now: int) -> ScalarSelect[Any]:
+    """What lies ahead was written while a clock was."""
+    of_source = select(func.max(moment)).where(moment.table.c.source_id == sources.c.id, moment <= now)
     return of_source.correlate(sources).scalar_subquery()
 
 
-def volumes_since(connection: Connection, since: int) -> Sequence[Any]:
+def volumes_between(connection: Connection, since: int, until: int) -> Sequence[Any]:
     """Sums of received, duplicate and rejected by source and mode."""
     figures = [func.sum(volumes.c[name]).label(name) for name in ("received", "duplicate", "rejected")]
-    query = select(volumes.c.source_id, volumes.c.mode, *figures).where(volumes.c.minute >= since)
+    query = select(volumes.c.source_id, volumes.c.mode, *figures).where(volumes.c.minute.between(since, until))
     return connection.execute(query.group_by(volumes.c.source_id, volumes.c.mode)).all()
 
 

@@ -8,12 +8,14 @@ from flask import flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
+from ours import clock
 from ours.core import subjects
 from ours.services.overview import Event, read_cursor
-from ours.services.overview.views import STATES
+from ours.services.overview.views import STATES, Page
 from ours.web.current import ours
 from ours.web.show.door import may, page, person
 from ours.web.show.event_filters import MOST_EVENTS, asked
+from ours.web.show.typed import as_typed
 
 _ROWS = 50
 _READING = "reading"
@@ -88,7 +90,19 @@ def _rows() -> dict[str, object]:
     wanted = asked()
     cursor = read_cursor(request.args.get("after"), newer=True) or read_cursor(request.args.get("before"))
     found = ours().overview.recent_events(wanted.filters, cursor, _ROWS)
-    return {"page": found, "asked": wanted, "seen": _digest(found), "first": cursor is None and not found.newer}
+    first = cursor is None and not found.newer
+    return {
+        "page": found, "asked": wanted, "seen": _digest(found), "first": first,
+        "before_ahead": _before_ahead(found) if first and wanted.filters.until is None else None,
+    }  # fmt: skip
+
+
+def _before_ahead(found: Page) -> str | None:
+    """Where the newest have yet to occur, for a clock was ahead: a moment between now and then, as an address says it.
+    What comes would else be seen on no first page until then."""
+    now = clock.now_ms()
+    newest = found.rows[0].occurred_at if found.rows else now
+    return as_typed(clock.iso((now + newest) // 2)) if newest > now + clock.MINUTE else None
 
 
 @page("/events/<event_id>", "viewer")

@@ -13,23 +13,29 @@ function zoneAt(moment) {
   return zone.replace("GMT", "UTC").replace(/[+-]0$/, "");
 }
 
+function zonesOf(table) {
+  return [...new Set([...table.querySelectorAll("time[datetime]")].map((time) => zoneAt(new Date(time.dateTime))))];
+}
+
+// In a table whose head names one zone, it is every time's. Where the clocks were changed among them, each says its own.
 function showLocalTimes(root) {
+  const told = new Set([...root.querySelectorAll("table:has([data-zone])")].filter((table) => zonesOf(table).length < 2));
   for (const element of root.querySelectorAll("time[datetime]:not([title])")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     element.title = element.dateTime.replace("T", " ").replace("Z", " UTC");
     const format = moment.getFullYear() === new Date().getFullYear() ? thisYear : anyYear;
-    const told = element.closest("table")?.querySelector("[data-zone]");
-    element.textContent = told ? format.format(moment) : `${format.format(moment)} ${zoneAt(moment)}`;
+    element.textContent = told.has(element.closest("table")) ? format.format(moment) : `${format.format(moment)} ${zoneAt(moment)}`;
   }
 }
 
-// Where the clocks were changed among a table's times, it has two zones.
+// Beside a field, the zone is that of what is typed there: in summer it may be another than now.
 function showZones(root) {
   for (const element of root.querySelectorAll("[data-zone]")) {
     const table = element.closest("table");
-    const times = [...(table?.querySelectorAll("time[datetime]") ?? [])].map((time) => new Date(time.dateTime));
-    element.textContent = [...new Set((times.length ? times : [new Date()]).map(zoneAt))].join(" / ");
+    const input = element.closest("label")?.querySelector("input");
+    const moment = input?.value ? new Date(`${utcOf(input)}Z`) : new Date();
+    element.textContent = (table && zonesOf(table).join(" / ")) || zoneAt(moment);
     if (table) table.dataset.zoned = element.textContent;
   }
 }
@@ -43,13 +49,19 @@ function takeLocalMoments(root) {
     if (Number.isNaN(moment.getTime())) continue;
     const local = new Date(moment.getTime() - moment.getTimezoneOffset() * 60_000);
     input.value = local.toISOString().slice(0, input.defaultValue.length);
+    input.dataset.local = input.value;
   }
+}
+
+// What is left as it was stays what it was: of an hour that comes twice, what is typed means the first.
+function utcOf(input) {
+  if (input.value === input.dataset.local) return input.defaultValue;
+  return new Date(input.value).toISOString().slice(0, input.value.length);
 }
 
 document.addEventListener("formdata", (event) => {
   for (const input of event.target.querySelectorAll("input[data-local]")) {
-    const moment = new Date(input.value);
-    if (input.value) event.formData.set(input.name, moment.toISOString().slice(0, input.value.length));
+    if (input.value) event.formData.set(input.name, utcOf(input));
   }
 });
 
@@ -166,6 +178,7 @@ function saySignedOut(form) {
 
 document.addEventListener("input", (event) => {
   if (event.target.dataset.narrows) narrow(event.target);
+  if ("local" in event.target.dataset) showZones(event.target.closest("label"));
 });
 
 // No refresh while nobody looks, while paused, or where it would take away what the reader is at: text that is being
@@ -214,9 +227,9 @@ function keepAsItIs(root) {
 
 function enhance(root) {
   keepAsItIs(root);
+  takeLocalMoments(root);
   showLocalTimes(root);
   showZones(root);
-  takeLocalMoments(root);
   showCopyButtons(root);
   for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
 }

@@ -36,6 +36,21 @@ def test_events_stand_in_the_order_they_occurred_and_test_ones_say_so(editor: Br
     assert page.count('class="test-tag"') == page.count('<tr class="is-test">') == 1
 
 
+def test_what_has_yet_to_occur_can_be_left_out(editor: Browser, send: Send) -> None:
+    """A clock was a month ahead for a while: what comes would be on no first page for as long."""
+    now = clock.now_ms()
+    send("Ahead", occurred_at=now + 30 * clock.DAY)
+    send("Now", occurred_at=now)
+    page = editor.page("/events?mode=live")
+    assert _names(page) == ["Ahead", "Now"]
+    link = re.search(r'<a href="([^"]+)">Leave them out', page)
+    assert link
+    page = editor.page(unescape(link[1]))
+    assert _names(page) == ["Now"]
+    assert "mode=live" in link[1]
+    assert "Leave them out" not in page + editor.page("/events?name=Now")
+
+
 def test_filters_narrow_and_stay_in_the_form_and_in_the_address_of_the_next_page(editor: Browser, send: Send) -> None:
     for number in range(60):
         send("Purchase", "test" if number % 2 else "live", occurred_at=clock.now_ms() - number)

@@ -73,6 +73,12 @@ def test_who_signed_in_is_known_to_a_server_whose_clock_is_a_little_behind(
         assert editor.get("/events").status_code == status
 
 
+def test_an_answer_says_when_it_was_given(stranger: Browser) -> None:
+    """Browsers count a cookie's end by it, and the web server's own stands still once the clock was ahead."""
+    with time_machine.travel(1_798_761_600, tick=False):
+        assert stranger.get("/sign-in").headers["Date"] == "Fri, 01 Jan 2027 00:00:00 GMT"
+
+
 def test_what_was_in_the_browser_before_signing_in_is_gone_after(stranger: Browser, here: Ours) -> None:
     person, given = here.people.add("ada@example.com", "viewer", actor="cli")
     here.people.change_password(person.id, given, PASSWORD)
