@@ -354,6 +354,7 @@ def test_a_clock_that_leaps_is_told_before_anything_is_deleted_by_it(
     assert "set it right before then" in said(receiver)[0]["text"]
     now.shift(-400 * DAY)
     alerts.run()
+    assert stages(receiver) == ["opened"]  # it lasts no more, so it is not told anew
     now.shift(61)
     alerts.run()
     assert alerts.list() == []

@@ -24,9 +24,11 @@ def closed_since(connection: Connection, moment: int) -> list[tuple[str, str]]:
 
 
 def due(connection: Connection, now: int, farthest: int) -> Sequence[Any]:
-    """Those that are to be told now. One due after ``farthest`` was put off by a clock that has been set back since."""
+    """Those that are to be told now; what is well again is not before it is over. One due after ``farthest`` was put
+    off by a clock that has been set back since."""
     which = or_(_a.due_at <= now, _a.due_at > farthest)
-    return connection.execute(select(alerts).where(DUE, which).order_by(_a.id)).all()
+    stands = or_(_a.well_at.is_(None), _a.closed_at.is_not(None))
+    return connection.execute(select(alerts).where(DUE, which, stands).order_by(_a.id)).all()
 
 
 def last_told(connection: Connection) -> int | None:
