@@ -94,38 +94,32 @@ class Sweep:
         """Poke every station that has work waiting: what a lost poke left behind is found here."""
         with self._store.read() as connection:
             unrouted = events.any_unrouted(connection)
-            due = dispatches.with_work(connection, clock.now_ms())
+            due = dispatches.with_work(connection, moments.common(connection, clock.now_ms()))
         if unrouted:
             self._queue.poke("route")
         if due:
             self._queue.poke("deliver")
 
     def _mend_moments(self) -> None:
-        """The clock was set back: what was written in what is now the future would wait until then, so it is moved."""
+        """What was written in what is now the future would wait until then, so it is moved: the clock was set back, or
+        another machine's is ahead, or was when it wrote."""
         self._set_back |= self._jumps.since_last() < -_SLACK
-        while self._set_back:
-            self._set_back = self._pull_back("clock_was_set_back", clock.now_ms())
         begun = time.monotonic()
-        if not self._store.is_sqlite and begun >= self._look_due:
-            self._mend_for_others()
+        if self._set_back or (not self._store.is_sqlite and begun >= self._look_due):
+            while self._pull_back("clock_was_set_back" if self._set_back else "a_clock_is_ahead"):
+                pass
+            self._set_back = False
             took = time.monotonic() - begun
             self._look_due = begun + max(_LOOK_REST, _LOOK_SHARE * took)
 
-    def _mend_for_others(self) -> None:
-        """Another machine's clock is ahead, or was when it wrote: the database's own says so. Ours may be behind it."""
+    def _pull_back(self, why: str) -> bool:
         with self._store.read() as connection:
-            now = max(clock.now_ms(), moments.common(connection, 0))
-        while self._pull_back("a_clock_is_ahead", now):
-            pass
-
-    def _pull_back(self, why: str, now: int) -> bool:
-        with self._store.read() as connection:
+            now = moments.common(connection, clock.now_ms())
             ids = dispatches.ahead(connection, now + _SLACK, _BATCH)
-            common = moments.common(connection, now)
         if ids:
             _logger.warning(why, dispatches=len(ids))
             with self._store.write() as connection:
-                dispatches.pull_back(connection, ids, now, common + LEASE)
+                dispatches.pull_back(connection, ids, now, now + LEASE)
         return bool(ids)
 
     def free_lost(self, *, spare: bool = False) -> int:
@@ -133,16 +127,15 @@ class Sweep:
 
         Answers how many it was; there may be more. ``spare``: none for a while after a pause.
         """
-        now = clock.now_ms()
         with self._store.read() as connection:
             dispatches.be_let_in(connection)
-            common = moments.common(connection, now)
-            found = dispatches.lost(connection, common, 1)
-        if (spare and self._spares(common)) or not found:
+            now = moments.common(connection, clock.now_ms())
+            found = dispatches.lost(connection, now, 1)
+        if (spare and self._spares(now)) or not found:
             return 0
         looked, self._looked = self._looked, _NEVER  # if this can't be written, nobody could renew a lease
         with self._store.write() as connection:  # looked at again: a holder that hung may have recorded meanwhile
-            rows = dispatches.lost(connection, common, _BATCH, steady=True)
+            rows = dispatches.lost(connection, now, _BATCH, steady=True)
             before = dispatches.losses(connection, [row.id for row in rows], _LOST.code)
             for row in rows:
                 settled = self._settled(row, now, before.get(row.id, 0) + 1)
@@ -198,8 +191,8 @@ class Sweep:
 
     def _hold_missing_plugins(self) -> None:
         """A plugin is not there any more: what waits for it, and nobody took, is held until it is back."""
-        moment = clock.now_ms() - _UNCLAIMED
         with self._store.read() as connection:
+            moment = moments.common(connection, clock.now_ms()) - _UNCLAIMED
             on = [row for row in destinations.to_route(connection) if row.status == "on"]
             missing = [row.id for row in on if self._registry.plugin(row.slug) is None]
             overdue = [one for one in missing if waiting.is_overdue(connection, one, moment)]
@@ -260,15 +253,16 @@ class Sweep:
         """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""
         with self._store.read() as connection:
             found = [row for row in destinations.with_open_breaker(connection) if self._registry.plugin(row.slug)]
+            now = moments.common(connection, clock.now_ms())
         for row in found:
-            if row.breaker == "half_open" or backlog.breaker_of(row).may_be_tried(clock.now_ms()):
+            if row.breaker == "half_open" or backlog.breaker_of(row).may_be_tried(now):
                 with self._store.write() as connection:
                     _let_one_go(connection, destinations.locked(connection, row.id))
 
 
 def _let_one_go(connection: Connection, row: Any) -> None:
     breaker = backlog.breaker_of(row)
-    if breaker.may_be_tried(clock.now_ms()):
+    if breaker.may_be_tried(moments.common(connection, clock.now_ms())):
         breaker = breaker.half_opened()
         destinations.change(connection, row.id, backlog.breaker_columns(breaker))
         _logger.info("breaker_half_open", destination=row.id, name=row.name)

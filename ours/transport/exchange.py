@@ -151,7 +151,7 @@ class Exchange:
         """
         if self._opened:
             self._sockets.update((port, one) for one in self._opened if closing.port_of(one) == port)
-        elif self._once and closing.is_closed(self._sockets.get(port, -1), port):
+        elif self._once and not self._sendings and closing.is_closed(self._sockets.get(port, -1), port):
             self.found_dead = True
             return pycurl.PREREQFUNC_ABORT
         self._sendings += 1

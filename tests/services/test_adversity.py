@@ -16,16 +16,18 @@ import sqlalchemy as sa
 import time_machine
 
 from ours import clock
+from ours.core.breaker import Breaker
 from ours.errors import Busy
 from ours.plugin import Retry
 from ours.services.deliver import Deliver, drain, letters
+from ours.services.destinations import backlog
 from ours.services.retention import Retention
 from ours.services.sweep import Sweep
 from ours.settings import Settings
 from ours.store import Store, migrate
-from ours.store.queries import moments
+from ours.store.queries import destinations, moments
 from ours.store.queries.moments import now as of_the_database
-from ours.store.tables import dispatches, events
+from ours.store.tables import attempts, dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.conftest import place as make_place
@@ -313,8 +315,9 @@ def test_what_somebody_wrote_whose_clock_was_ahead_waits_for_nobody(
     assert len(receiver.requests) == 1
     its_own_clock(16_000)
     sweep.run()
-    with time_machine.travel(clock.now_ms() / 1000 + 6):
-        assert_all_is_delivered(place, receiver, 2)
+    its_own_clock(22_000)
+    place.deliver._compared = -math.inf
+    assert_all_is_delivered(place, receiver, 2)
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
@@ -339,8 +342,9 @@ def test_nothing_is_late_because_the_clocks_of_two_machines_are_apart(
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize("sweeper", [-HOUR, HOUR])
 @pytest.mark.usefixtures("its_own_clock")
-def test_a_sweep_whose_own_clock_is_behind_hurries_no_retry_of_others(place: Place) -> None:
+def test_a_sweep_whose_own_clock_is_wrong_hurries_no_retry_of_others(place: Place, sweeper: int) -> None:
     scripted(place).destinations.add("scripted", "S", {}, events=["*"], actor="cli")
     Scripted.outcomes.append(Retry("http_503", "Later.", 40.0))
     place.track()
@@ -349,11 +353,62 @@ def test_a_sweep_whose_own_clock_is_behind_hurries_no_retry_of_others(place: Pla
     query = sa.select(dispatches.c.due_at)
     with place.store.read() as connection:
         due = connection.scalar(query)
-    sweep = sweep_of(place)
-    with time_machine.travel(clock.now_ms() / 1000 - HOUR):
-        sweep._mend_for_others()
+    with time_machine.travel(clock.now_ms() / 1000 + sweeper):
+        sweep_of(place).run()
     with place.store.read() as connection:
         assert connection.scalar(query) == due
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize("sweeper", [-HOUR, HOUR])
+def test_what_a_sweep_lets_go_whose_own_clock_is_wrong_waits_no_longer_for_that(
+    place: Place, receiver: Receiver, its_own_clock: Callable[[int], None], sweeper: int
+) -> None:
+    """What a worker died with, what waits for its retry, and what the breaker held."""
+    place.webhook(receiver)
+    place.track()
+    route_all(place)
+    die(place)
+    its_own_clock(16_000)
+    poked = Mock()
+    sweep = Sweep(place.store, place.registry, poked)
+    with time_machine.travel(clock.now_ms() / 1000 + sweeper):
+        sweep.run()
+    with place.store.read() as connection:
+        assert (connection.scalar(sa.select(attempts.c.duration_ms)) or 0) in range(60_000)
+    its_own_clock(22_000)
+    with time_machine.travel(clock.now_ms() / 1000 + sweeper):
+        sweep.poke()
+    poked.poke.assert_called_once_with("deliver")
+    assert_all_is_delivered(place, receiver, 1)
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize("machine", [-HOUR, 20, HOUR])
+@pytest.mark.usefixtures("its_own_clock")
+def test_what_somebody_lets_go_on_whose_clock_is_wrong_goes_at_once(
+    place: Place, receiver: Receiver, machine: int
+) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.pause(hook, actor="cli")
+    place.track()
+    route_all(place)
+    sweep_of(place).run()
+    with time_machine.travel(clock.now_ms() / 1000 + machine):
+        place.destinations.resume(hook, actor="cli")
+    assert_all_is_delivered(place, receiver, 1)
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.usefixtures("its_own_clock")
+def test_an_open_breaker_is_tried_when_its_pause_is_over_by_the_clock_of_all(place: Place, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    with place.store.write() as connection:
+        until = moments.now(connection) + 60_000
+        destinations.change(connection, hook, backlog.breaker_columns(Breaker("open", 10, 0, until)))
+    with time_machine.travel(clock.now_ms() / 1000 + 120):
+        sweep_of(place).run()
+    assert place.destinations.get(hook).breaker.state == "open"
 
 
 def test_the_clock_set_forward_frees_leases_early_and_loses_nothing(place: Place, receiver: Receiver) -> None:

@@ -78,8 +78,11 @@ def test_what_a_dead_worker_holds_counts_until_its_lease_is_over(place: Place) -
         assert place.states() == {"sending": 2, "delivered": 3}
 
 
-def test_by_default_what_another_worker_holds_takes_nobodys_place(place: Place, receiver: Receiver) -> None:
-    place.webhook(receiver)
+@pytest.mark.parametrize("limits", [{}, {"rate_limit": 1000}])
+def test_by_default_what_another_worker_holds_takes_nobodys_place(
+    place: Place, receiver: Receiver, limits: dict[str, Any]
+) -> None:
+    place.webhook(receiver, limits=limits)
     fill(place, 100)
     die(place)
     assert place.states() == {"sending": 64, "pending": 36}

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import time_machine
 
-from ours import ids
+from ours import clock, ids
 from ours.errors import Busy
 from ours.services.overview import Overview
 from ours.services.visitors import Visitors, forgetting, sharing
 from ours.services.visitors.forgetting import Forgetting
 from ours.store import tables
+from ours.store.queries import moments
 from ours.store.queries import visitors as queries
+from ours.store.queries.moments import now as of_the_database
 from ours.store.tables import attempts, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
@@ -145,17 +148,28 @@ def test_they_are_looked_through_before_the_router_stands_still(
 
 
 @pytest.mark.parametrize("said", [{"user_id": "joe"}, {"user_id": "jane"}])
+@pytest.mark.parametrize("ahead", [0, 3600])
 def test_what_is_routed_meanwhile_is_found_too(
-    place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any]
+    place: Place,
+    visitors: Visitors,
+    receiver: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    said: dict[str, Any],
+    ahead: int,
 ) -> None:
-    """An event of another that names them; or one of theirs by which another's of before does."""
+    """An event of another that names them; or one of theirs by which another's of before does.
+
+    ``ahead``: by so many seconds is the clock where they are forgotten, and not the database's.
+    """
+    monkeypatch.setattr(moments, "now", of_the_database)
     other = "jane@second.example"
     second = {"email_sha256": "0" * 64, "user_properties": {"email": other}}
     before = both_in_one(place, receiver, {"user_id": "joe"} | second)
     told = {"email_sha256": SHA256} if said["user_id"] == "joe" else {"user_properties": {"email": other}}
     made: list[str] = []
     before_the_router_stands_still(monkeypatch, lambda: made.append(place.track("Late", **said, **told).event_id))
-    visitors.forget(the_one(visitors, "jane"), actor="cli")
+    with time_machine.travel(clock.now_ms() / 1000 + ahead):
+        visitors.forget(the_one(visitors, "jane"), actor="cli")
     assert carried(place, made[0])[0] is None
     assert (carried(place, before)[0] is None) == (said["user_id"] == "jane")
 

@@ -184,6 +184,27 @@ def test_what_may_be_sent_once_alone_is_not_sent_on_a_connection_that_was_closed
         time.sleep(wait)
 
 
+def test_what_was_sent_once_is_not_sent_again_where_those_at_rest_were_closed_meanwhile(
+    receiver: Receiver, transport: Transport, prepare: Prepare
+) -> None:
+    """Libcurl itself tries another of them then."""
+    receiver.answer(delay=0.1)
+    for number in range(3):
+        transport.submit(str(number), prepare(receiver.url))
+    while transport.in_flight:
+        transport.wait(1)
+    receiver.answer(hang=True, times=1)
+    transport.submit("once", prepare(receiver.url), once=True)
+    assert transport.wait(0.1) == []
+    receiver.wait_for(4)
+    for connection in list(receiver._open):
+        connection.shutdown(socket.SHUT_RDWR)
+    (answer,) = transport.wait(10)
+    assert answer.failure is not None
+    assert answer.failure.arrived
+    assert len(receiver.requests) == 4
+
+
 def test_a_request_is_sent_twice_at_most(
     receiver: Receiver, transport: Transport, prepare: Prepare, fail: Fail
 ) -> None:

@@ -15,7 +15,7 @@ from ours.services.deliver.exchange import exchange
 from ours.services.deliver.health import Health
 from ours.services.deliver.targets import Targets
 from ours.store import Store, binding
-from ours.store.queries import destinations, dispatches
+from ours.store.queries import destinations, dispatches, moments
 from ours.store.queries.dispatches import NewAttempt, Settled
 
 _VERDICTS: dict[str, Verdict] = {"read": "read_failed", "read_batch": "read_failed", "send": "send_failed"}
@@ -44,9 +44,10 @@ class Crashes:
                 _logger.error("worker_crashed", cause=words.cause, place=place)
 
     def _blame(self, words: LastWords, verb: str, destination: str, dispatch: str) -> None:
-        now, destination_id = clock.now_ms(), int(destination)
+        destination_id = int(destination)
         verdict = _VERDICTS.get(verb, "build_failed")
         with self._store.write() as connection:
+            now = moments.common(connection, clock.now_ms())
             row = destinations.locked(connection, destination_id)
             place = lastwords.place_in(words.frames, self._targets.home(row.slug) if row else None)
             mode = self._reject(connection, words, verb, dispatch, place, now) if verb in _UNSENT else "live"

@@ -105,8 +105,10 @@ class Room:
         if row is None:
             self._resting[target.id] = lease.now + _LOCKED_WAIT
             return []
-        cap = 1 if row.breaker == "half_open" else self._cap(target)
-        room = min(most, cap - dispatches.in_hand(connection, target.id, lease.now))
+        room = most
+        if limits.capped or row.breaker == "half_open":
+            cap = 1 if row.breaker == "half_open" else self._cap(target)
+            room = min(most, cap - dispatches.in_hand(connection, target.id, lease.now))
         if not limits.rate_limit:
             return _take(connection, target.id, room, lease)
         bucket = _bucket(row, limits.rate_limit, lease.now)

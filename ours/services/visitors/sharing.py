@@ -16,13 +16,13 @@ from ours.services.opening import facts_of
 from ours.store import Store, binding
 from ours.store.chunks import batched
 from ours.store.queries import forgetting as queries
-from ours.store.queries import visitors
+from ours.store.queries import moments, visitors
 
 _CHUNK = 200
 _PROPERTIES: Final[Mapping[str, str]] = {"email": "email", "phone": "phone_number"}
 _BEFORE_ALL = "0" * 32
 _SLACK = clock.MINUTE
-"""So far may the clocks of two machines be apart."""
+"""So long may what was routed be on its way into the database."""
 
 
 class Search:
@@ -38,8 +38,8 @@ class Search:
         self._owners: dict[str, str] = {}
 
     def go_on(self, root: Any, family: Sequence[str]) -> None:
-        now = clock.now_ms()
         with self._store.read() as connection:
+            now = moments.common(connection, clock.now_ms())
             held = {row.hash for row in queries.identifiers_of(connection, family)}
         if held != self._held:
             self._held, self._since, self._owners = held, 0, {}
