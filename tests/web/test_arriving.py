@@ -135,8 +135,8 @@ SILENT = [
 
 
 @pytest.mark.parametrize("sent", SILENT, ids=["announced", "chunked"])
-def test_hundreds_of_silent_senders_keep_nobody_waiting(port: int, connect: Any, sent: bytes) -> None:
-    for _ in range(200):
+def test_many_silent_senders_keep_nobody_waiting(port: int, connect: Any, sent: bytes) -> None:
+    for _ in range(MOST // 4):  # those of a test before may still be open
         connect(sent)
     for body in (b"x" * 500, None, b"x" * 90_000, b"y"):
         status, text, seconds = ask(port, "/other", body)
