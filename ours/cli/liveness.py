@@ -66,8 +66,8 @@ def scheduler(ours: Ours) -> Iterator[Finding]:
     """It notes that it is at work every ten seconds."""
     with ours.store.read() as connection:
         seen = counters.noted(connection, SCHEDULER)
-        begun = moments.first_event(connection)
-    silent = now_ms() - (seen or begun or now_ms())
+        begun, now = moments.first_event(connection), moments.common(connection, now_ms())
+    silent = now - (seen or begun or now)
     if silent > _LONGEST_SILENCE:
         yield Finding(
             "scheduler", "warn", f"No scheduler has been at work for {silent // SECOND} s: what is lost is not found,"

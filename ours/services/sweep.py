@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row
 
 from ours import clock, log
 from ours.core import retry
-from ours.errors import DAMAGED, UNROUTABLE, key_missing
+from ours.errors import DAMAGED, UNROUTABLE, Busy, key_missing
 from ours.plugin import Unknown
 from ours.queue import Queue
 from ours.registry import Registry
@@ -127,10 +127,15 @@ class Sweep:
 
         Answers how many it was; there may be more. ``spare``: none for a while after a pause.
         """
-        with self._store.read() as connection:
-            dispatches.be_let_in(connection)
-            now = moments.common(connection, clock.now_ms())
-            found = dispatches.lost(connection, now, 1)
+        try:
+            with self._store.read() as connection:
+                dispatches.be_let_in(connection)
+                now = moments.common(connection, clock.now_ms())
+                found = dispatches.lost(connection, now, 1)
+        except Busy:
+            if self._spares_until is not None:
+                self._spares_until = time.monotonic() + _CHANCE
+            raise
         if (spare and self._spares(now)) or not found:
             return 0
         looked, self._looked = self._looked, _NEVER  # if this can't be written, nobody could renew a lease

@@ -342,6 +342,23 @@ def test_nothing_is_late_because_the_clocks_of_two_machines_are_apart(
 
 
 @pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize("jump", [-HOUR, HOUR])
+@pytest.mark.usefixtures("its_own_clock")
+def test_a_lease_is_as_long_as_it_should_be_the_moment_after_the_workers_clock_was_set(
+    place: Place, receiver: Receiver, jump: int
+) -> None:
+    place.webhook(receiver)
+    place.deliver._turn(claim=True)
+    place.track()
+    route_all(place)
+    with time_machine.travel(clock.now_ms() / 1000 + jump):
+        place.deliver._turn(claim=True)
+    with place.store.read() as connection:
+        lasts = (connection.scalar(sa.select(dispatches.c.lease_until)) or 0) - moments.now(connection)
+    assert 0 < lasts <= drain.LEASE
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
 @pytest.mark.parametrize("sweeper", [-HOUR, HOUR])
 @pytest.mark.usefixtures("its_own_clock")
 def test_a_sweep_whose_own_clock_is_wrong_hurries_no_retry_of_others(place: Place, sweeper: int) -> None:

@@ -35,6 +35,7 @@ from ours.services.retention import Retention
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.settings import Settings
+from ours.store.queries import moments
 from ours.store.queries.destinations import LONGEST_REST, let_rest
 from ours.store.queries.replay import Filter
 from ours.store.tables import destinations, dispatches, keys
@@ -800,6 +801,22 @@ def test_what_waits_for_a_retry_or_behind_one_or_was_paused_is_not_late(
         route_all(place)
         deliver(place)
     assert place.states() == {"retrying": 1, "pending": 1, "held": 2}
+    now.shift(600)
+    alerts = alerts_of()
+    alerts.run()
+    assert list(alerts.list()) == []
+
+
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+def test_nothing_is_late_by_a_clock_that_is_ahead_of_the_databases(
+    place: Place, alerts_of: Callable[..., Alerts], now: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = scripted(place)
+    place.destinations.add("scripted", "Hook", {}, events=["*"], actor="cli")
+    place.track()
+    route_all(place)
+    there = clock.now_ms()
+    monkeypatch.setattr(moments, "now", lambda _: there)
     now.shift(600)
     alerts = alerts_of()
     alerts.run()

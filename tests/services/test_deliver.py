@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import pytest
 import sqlalchemy as sa
@@ -470,6 +471,22 @@ def test_who_could_not_write_either_is_given_the_time_once_it_can(
     sweep.tick()
     place.deliver._turn(claim=False)
     sweep.tick()
+    assert place.states() == {"delivered": 1}
+
+
+@pytest.mark.usefixtures("asleep")
+def test_who_could_not_renew_within_the_time_that_was_given_is_given_it_anew(
+    place: Place, sweep: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One index after the other is made, say."""
+    sweep.tick()
+    monkeypatch.setattr("ours.services.sweep._CHANCE", 10)
+    with monkeypatch.context() as locked:
+        locked.setattr(life, "be_let_in", Mock(side_effect=Busy("Another session keeps a lock.")))
+        with pytest.raises(Busy):
+            sweep.tick()
+    sweep.tick()
+    place.deliver._turn(claim=False)
     assert place.states() == {"delivered": 1}
 
 

@@ -85,6 +85,30 @@ def test_what_is_open_and_how_long_it_has_been_due(place: Place, receiver: Recei
     assert now["breaker_state", f"{hook} Hook"].value == 0
 
 
+@pytest.mark.parametrize("engine_kind", ["postgresql"])
+@pytest.mark.parametrize("apart", [-600, 600])
+def test_a_web_server_whose_clock_is_wrong_shows_the_same(
+    place: Place, receiver: Receiver, metrics: Any, monkeypatch: pytest.MonkeyPatch, apart: int
+) -> None:
+    hook = f"{place.webhook(receiver)} Hook"
+    place.track()
+    place.work()
+    place.track()
+    while place.route.run():
+        pass
+    Counting(place.store).tick()
+    there = clock.now_ms()
+    monkeypatch.setattr(moments, "now", lambda _: there)
+    before = metrics()
+    with time_machine.travel(time.time() + apart, tick=False):
+        now = metrics()
+    ages = ("dispatches_due_age_seconds", hook), ("scheduler_age_seconds",)
+    assert [now[age].value for age in ages] == [before[age].value for age in ages]
+    assert {key: one.value for key, one in now.items() if key[0].endswith("_total")} == {
+        key: one.value for key, one in before.items() if key[0].endswith("_total")
+    }
+
+
 def test_counting_on_changes_no_figure_and_each_is_counted_once(place: Place, receiver: Receiver, metrics: Any) -> None:
     place.webhook(receiver)
     for _ in range(3):

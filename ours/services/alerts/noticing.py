@@ -20,7 +20,7 @@ from ours.services.opening import unopened
 from ours.settings import Settings
 from ours.store import Store
 from ours.store.queries import alerts as queries
-from ours.store.queries import counters, destinations, dispatches, events, sources, tokens
+from ours.store.queries import counters, destinations, dispatches, events, moments, sources, tokens
 from ours.store.queries.reading_events import destination_names
 
 _MB = 1024 * 1024
@@ -41,7 +41,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_expiring(connection, settings.keep_held_days),
             *_ending(connection, clock.now_ms()),
             *_backlog(connection, settings.max_backlog),
-            *_late(connection, clock.now_ms()),
+            *_late(connection, moments.common(connection, clock.now_ms())),
             *_clock(connection, clock.now_ms()),
             *_conservation(watched(connection)),
             *_unopened(connection),

@@ -33,6 +33,8 @@ from ours.transport import Bell, Transport
 LEASE = 15 * clock.SECOND
 _RENEW_SECONDS = 5.0
 _COMPARE_SECONDS = 1.0
+_JUMP = 100
+"""Milliseconds. A clock that was set by more is compared at once: by it, leases would be over, or last long."""
 _TICK = 0.01
 _LAST_WAIT = 3.0
 _logger = log.get("deliver")
@@ -58,6 +60,7 @@ class Deliver:
         self._outbox = self._new_outbox()
         self._renewed = 0.0
         self._apart, self._compared = 0, -math.inf
+        self._jumps = clock.Jumps()
 
     @property
     def in_flight(self) -> int:
@@ -159,7 +162,8 @@ class Deliver:
         return clock.now_ms() + self._apart
 
     def _compare(self, connection: Connection) -> None:
-        if time.monotonic() - self._compared > _COMPARE_SECONDS:
+        jumped = abs(self._jumps.since_last()) > _JUMP
+        if jumped or time.monotonic() - self._compared > _COMPARE_SECONDS:
             own = clock.now_ms()
             self._apart, self._compared = moments.common(connection, own) - own, time.monotonic()
 

@@ -176,7 +176,7 @@ class Outbox:
     def _ready(self, parcels: Sequence[Parcel]) -> list[Parcel]:
         """What of these may leave now, with its requests."""
         now = self._now()
-        late = [one for parcel in parcels for one in parcel.tries if now - one.started_at > _FRESH]
+        late = [one for parcel in parcels for one in parcel.tries if not 0 <= now - one.started_at <= _FRESH]
         if late:
             said = self._again(late)
             parcels = [left for parcel in parcels if (left := self._left_of(parcel, said))]

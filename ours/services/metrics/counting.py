@@ -28,7 +28,7 @@ class Counting:
             return
         self._next_beat = time.monotonic() + _BEAT
         with self._store.write() as connection:
-            counters.note(connection, SCHEDULER, clock.now_ms())
+            counters.note(connection, SCHEDULER, moments.common(connection, clock.now_ms()))
         with self._store.alone("counting") as mine:
             if mine:
                 self.count_on()

@@ -21,7 +21,7 @@ from ours.services.overview import struck
 from ours.services.unavailable import Unavailable
 from ours.settings import Settings
 from ours.store import Store
-from ours.store.queries import counters, events, reading_figures, snapshot, sources
+from ours.store.queries import counters, events, moments, reading_figures, snapshot, sources
 from ours.store.queries.counters import BOUNDS, Counted
 
 _FRESH, _STALE = 5.0, 60.0
@@ -102,7 +102,7 @@ class Metrics:
             return [_AWAY]
 
     def _from_rows(self, connection: Connection) -> Iterator[Sample]:
-        now = clock.now_ms()
+        now = moments.common(connection, clock.now_ms())
         tail = counters.between(connection, counters.noted(connection, COUNTED), now)
         counted = [*counters.kept(connection), *tail]
         places = reading_figures.oldest_due(connection)

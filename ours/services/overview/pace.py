@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from ours import clock
-from ours.store.queries import events
+from ours.store.queries import events, moments
 from ours.store.queries import reading_pace as queries
 
 MOST_TRIES = 2_000
@@ -35,7 +35,7 @@ class Pace:
 
 
 def pace(connection: Connection) -> Pace:
-    now = clock.now_ms()
+    now = moments.common(connection, clock.now_ms())
     took: defaultdict[int, list[int]] = defaultdict(list)
     for row in queries.latest_tries(connection, now - clock.HOUR, MOST_TRIES):
         took[row.destination_id].append(row.duration_ms)
