@@ -19,7 +19,7 @@ run: $(READY)  ## set everything up and serve
 	@exec $(BIN)/ours serve
 
 test: $(READY_DEV)  ## set everything up and run the tests
-	$(BIN)/python -m pytest -n 3 --dist worksteal -m "not long"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
 test-long: $(READY_DEV)  ## what takes half a minute, or is a dear variant: the vendor's clients, a rolling restart, more kills, the wheel
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m long
