@@ -66,7 +66,7 @@ def scheduler(ours: Ours) -> Iterator[Finding]:
     """It notes that it is at work every ten seconds."""
     with ours.store.read() as connection:
         seen = counters.noted(connection, SCHEDULER)
-        begun, now = moments.first_event(connection), moments.common(connection, now_ms())
+        begun, now = moments.first_event(connection), moments.common(connection)
     silent = now - (seen or begun or now)
     if silent > _LONGEST_SILENCE:
         yield Finding(

@@ -92,7 +92,7 @@ class Retention:
     def _look(self) -> int:
         """How much comes in just now; and when that is."""
         with self._store.read() as connection:
-            now = moments.earlier(connection, clock.now_ms())
+            now = moments.earlier(connection)
             came, tried = queries.came_since(connection, now - _LOOK_BACK)
         for what, count in (("events", came), ("orphans", came), ("attempts", tried)):
             self._clearing[what].begin(count * clock.SECOND / _LOOK_BACK, time.monotonic())

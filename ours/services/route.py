@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import orjson
 from sqlalchemy import Connection, Row
 
-from ours import clock, log
+from ours import log
 from ours.core import governance, identity
 from ours.core.governance import Rule
 from ours.core.identity import Book, Facts, Record
@@ -120,7 +120,7 @@ class Route:
         sealed = self._sealed(book)
         with self._store.write(durable=False) as connection:
             self._save(connection, book, sealed)
-            self._write_down(connection, resolved, moments.common(connection, clock.now_ms()))
+            self._write_down(connection, resolved, moments.common(connection))
             events.set_aside(connection, unopened)
         if unopened:
             _logger.warning("unopened", events=len(unopened), reasons=dict(Counter(unopened.values())))

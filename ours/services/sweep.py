@@ -76,7 +76,7 @@ class Sweep:
         :raises Busy: when the database is away.
         """
         with self._store.read() as connection:
-            self._looked = moments.common(connection, clock.now_ms())
+            self._looked = moments.common(connection)
 
     def _run(self, *, spare: bool) -> None:
         self._store.check_clock()
@@ -94,7 +94,7 @@ class Sweep:
         """Poke every station that has work waiting: what a lost poke left behind is found here."""
         with self._store.read() as connection:
             unrouted = events.any_unrouted(connection)
-            due = dispatches.with_work(connection, moments.common(connection, clock.now_ms()))
+            due = dispatches.with_work(connection, moments.common(connection))
         if unrouted:
             self._queue.poke("route")
         if due:
@@ -114,7 +114,7 @@ class Sweep:
 
     def _pull_back(self, why: str) -> bool:
         with self._store.read() as connection:
-            now = moments.common(connection, clock.now_ms())
+            now = moments.common(connection)
             ids = dispatches.ahead(connection, now + _SLACK, _BATCH)
         if ids:
             _logger.warning(why, dispatches=len(ids))
@@ -130,7 +130,7 @@ class Sweep:
         try:
             with self._store.read() as connection:
                 dispatches.be_let_in(connection)
-                now = moments.common(connection, clock.now_ms())
+                now = moments.common(connection)
                 found = dispatches.lost(connection, now, 1)
         except Busy:
             if self._spares_until is not None:
@@ -197,7 +197,7 @@ class Sweep:
     def _hold_missing_plugins(self) -> None:
         """A plugin is not there any more: what waits for it, and nobody took, is held until it is back."""
         with self._store.read() as connection:
-            moment = moments.common(connection, clock.now_ms()) - _UNCLAIMED
+            moment = moments.common(connection) - _UNCLAIMED
             on = [row for row in destinations.to_route(connection) if row.status == "on"]
             missing = [row.id for row in on if self._registry.plugin(row.slug) is None]
             overdue = [one for one in missing if waiting.is_overdue(connection, one, moment)]
@@ -258,7 +258,7 @@ class Sweep:
         """A breaker whose pause is over is half open: one live dispatch after the other is let go, until one works."""
         with self._store.read() as connection:
             found = [row for row in destinations.with_open_breaker(connection) if self._registry.plugin(row.slug)]
-            now = moments.common(connection, clock.now_ms())
+            now = moments.common(connection)
         for row in found:
             if row.breaker == "half_open" or backlog.breaker_of(row).may_be_tried(now):
                 with self._store.write() as connection:
@@ -267,7 +267,7 @@ class Sweep:
 
 def _let_one_go(connection: Connection, row: Any) -> None:
     breaker = backlog.breaker_of(row)
-    if breaker.may_be_tried(moments.common(connection, clock.now_ms())):
+    if breaker.may_be_tried(moments.common(connection)):
         breaker = breaker.half_opened()
         destinations.change(connection, row.id, backlog.breaker_columns(breaker))
         _logger.info("breaker_half_open", destination=row.id, name=row.name)

@@ -41,7 +41,7 @@ def notice(store: Store, registry: Registry, settings: Settings) -> list[Concern
             *_expiring(connection, settings.keep_held_days),
             *_ending(connection, clock.now_ms()),
             *_backlog(connection, settings.max_backlog),
-            *_late(connection, moments.common(connection, clock.now_ms())),
+            *_late(connection, moments.common(connection)),
             *_clock(connection, clock.now_ms()),
             *_conservation(watched(connection)),
             *_unopened(connection),

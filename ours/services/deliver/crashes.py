@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from ours import clock, lastwords, log
+from ours import lastwords, log
 from ours.core.breaker import Verdict
 from ours.lastwords import LastWords
 from ours.services.deliver.exchange import exchange
@@ -47,7 +47,7 @@ class Crashes:
         destination_id = int(destination)
         verdict = _VERDICTS.get(verb, "build_failed")
         with self._store.write() as connection:
-            now = moments.common(connection, clock.now_ms())
+            now = moments.common(connection)
             row = destinations.locked(connection, destination_id)
             place = lastwords.place_in(words.frames, self._targets.home(row.slug) if row else None)
             mode = self._reject(connection, words, verb, dispatch, place, now) if verb in _UNSENT else "live"

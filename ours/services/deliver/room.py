@@ -105,14 +105,14 @@ class Room:
         if row is None:
             self._resting[target.id] = lease.now + _LOCKED_WAIT
             return []
-        room = most
-        if limits.capped or row.breaker == "half_open":
-            cap = 1 if row.breaker == "half_open" else self._cap(target)
-            room = min(most, cap - dispatches.in_hand(connection, target.id, lease.now))
+        probes = row.breaker == "half_open"
+        if probes or limits.capped:
+            cap = 1 if probes else self._cap(target)
+            most = min(most, cap - dispatches.in_hand(connection, target.id, lease.now))
         if not limits.rate_limit:
-            return _take(connection, target.id, room, lease)
+            return _take(connection, target.id, most, lease)
         bucket = _bucket(row, limits.rate_limit, lease.now)
-        claimed = _take(connection, target.id, min(room, bucket.whole), lease)
+        claimed = _take(connection, target.id, min(most, bucket.whole), lease)
         left = bucket.without(len(claimed))
         destinations.change(connection, target.id, {"rate_tokens": left.tokens, "rate_at": left.at})
         if not left.whole:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock
 from ours.core import pacing
 from ours.core.breaker import CLOSED, Breaker
 from ours.errors import Busy
@@ -25,7 +24,7 @@ MISSING = "plugin_missing"
 
 def settle(connection: Connection, row: Any) -> int:
     """Move a part of what waits for a destination to where it belongs; how many that was."""
-    now = moments.common(connection, clock.now_ms())
+    now = moments.common(connection)
     if row.status in {"off", "removed"}:
         return queries.stop(connection, row.id, f"destination_{row.status}", now, PART)
     if row.status == "paused":
@@ -63,7 +62,7 @@ def hold_overdue(store: Store, destination_id: int, moment: int) -> None:
         with store.write() as connection:
             row = destinations.locked(connection, destination_id)
             on = row is not None and row.status == "on"
-            now = moments.common(connection, clock.now_ms())
+            now = moments.common(connection)
             if not on or not queries.hold(connection, destination_id, MISSING, now, PART, due_before=moment):
                 return
 
@@ -87,7 +86,7 @@ def count(connection: Connection, destination_id: int, status: str) -> int:
 
 def release(connection: Connection, row: Any, reason: str) -> int:
     """Let a part of what is held for ``reason`` go on, at the destination's drain rate if it has one; how many."""
-    now = moments.common(connection, clock.now_ms())
+    now = moments.common(connection)
     start = max(now, row.drained_until or 0) if row.drain_rate else now
     dues = partial(pacing.spread, rate=row.drain_rate, start=start)
     freed = queries.release(connection, row.id, reason, dues, now=now, limit=PART)
@@ -99,7 +98,7 @@ def release(connection: Connection, row: Any, reason: str) -> int:
 
 def probe(connection: Connection, row: Any) -> None:
     """For a half-open breaker: let one live dispatch go, and the test ones, which the destination never sees."""
-    now = moments.common(connection, clock.now_ms())
+    now = moments.common(connection)
     ahead = partial(pacing.spread, rate=None, start=now - 1)  # or a probe that fails would keep them held
     queries.release(connection, row.id, OPEN, ahead, now=now, limit=PART, mode="test")
     dues = partial(pacing.spread, rate=None, start=now)

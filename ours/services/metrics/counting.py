@@ -28,7 +28,7 @@ class Counting:
             return
         self._next_beat = time.monotonic() + _BEAT
         with self._store.write() as connection:
-            counters.note(connection, SCHEDULER, moments.common(connection, clock.now_ms()))
+            counters.note(connection, SCHEDULER, moments.common(connection))
         with self._store.alone("counting") as mine:
             if mine:
                 self.count_on()
@@ -47,7 +47,7 @@ class Counting:
         """
         with self._store.read() as connection:
             was = counters.noted(connection, COUNTED)
-            now = moments.common(connection, clock.now_ms())
+            now = moments.common(connection)
             over = _minute(now - LAG)
             start, end = _next(connection, was, over) if was <= now else (_minute(now), _minute(now))
             if end <= was <= now:

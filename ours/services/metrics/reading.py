@@ -102,7 +102,7 @@ class Metrics:
             return [_AWAY]
 
     def _from_rows(self, connection: Connection) -> Iterator[Sample]:
-        now = moments.common(connection, clock.now_ms())
+        now = moments.common(connection)
         tail = counters.between(connection, counters.noted(connection, COUNTED), now)
         counted = [*counters.kept(connection), *tail]
         places = reading_figures.oldest_due(connection)

@@ -35,7 +35,7 @@ class Pace:
 
 
 def pace(connection: Connection) -> Pace:
-    now = moments.common(connection, clock.now_ms())
+    now = moments.common(connection)
     took: defaultdict[int, list[int]] = defaultdict(list)
     for row in queries.latest_tries(connection, now - clock.HOUR, MOST_TRIES):
         took[row.destination_id].append(row.duration_ms)

@@ -129,7 +129,7 @@ class Partitions:
     def _drop(self) -> None:
         kept = self._settings
         with self._store.read() as connection:
-            now = moments.earlier(connection, clock.now_ms())
+            now = moments.earlier(connection)
         before = now - kept.keep_attempts_days * clock.DAY
         for part in self._over("attempts", before):
             days.drop_attempts(self._store, part, before)

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from ours import clock, ids
+from ours import ids
 from ours.core import ranges
 from ours.core.routing import Planned
 from ours.services import owing
@@ -21,7 +21,7 @@ def repeat(
 
     ``after``: an id that is smaller than all of theirs, for who walks as far as that one and no further.
     """
-    now = moments.common(connection, clock.now_ms())
+    now = moments.common(connection)
     made = [
         owing.dispatch(planned, old.event_id, old.mode, now)._replace(
             id=ids.new_id(after), replay_of=old.id, delivery_id=None if fresh_id else old.delivery_id or old.id
@@ -43,6 +43,6 @@ def first(connection: Connection, event: Any, planned: Planned) -> str:
     owed = event.owed if planned.destination_id in refused else event.owed + 1
     still = ranges.write(refused - {planned.destination_id}) or None
     queries.amend(connection, event.id, owed, still)
-    made = owing.dispatch(planned, event.id, event.mode, moments.common(connection, clock.now_ms()))
+    made = owing.dispatch(planned, event.id, event.mode, moments.common(connection))
     dispatches.insert_many(connection, [made])
     return made.id

@@ -39,7 +39,7 @@ class Search:
 
     def go_on(self, root: Any, family: Sequence[str]) -> None:
         with self._store.read() as connection:
-            now = moments.common(connection, clock.now_ms())
+            now = moments.common(connection)
             held = {row.hash for row in queries.identifiers_of(connection, family)}
         if held != self._held:
             self._held, self._since, self._owners = held, 0, {}

@@ -2,6 +2,7 @@
 
 from sqlalchemy import Connection, select, text
 
+from ours import clock
 from ours.store.tables import events
 
 _NOW = {
@@ -15,14 +16,14 @@ def now(connection: Connection) -> int:
     return int(connection.scalar(text(_NOW[connection.dialect.name])) or 0)
 
 
-def common(connection: Connection, own: int) -> int:
-    """The moment by a clock that all processes share: the database's. On SQLite they share ``own``, their machine's."""
-    return own if connection.dialect.name == "sqlite" else now(connection)
+def common(connection: Connection) -> int:
+    """The moment by a clock that all processes share: the database's. On SQLite they share their machine's."""
+    return clock.now_ms() if connection.dialect.name == "sqlite" else now(connection)
 
 
-def earlier(connection: Connection, own: int) -> int:
-    """The earlier of the two clocks, for whoever deletes by age: one that is ahead alone deletes nothing."""
-    return min(own, common(connection, own))
+def earlier(connection: Connection) -> int:
+    """By the earlier of the two clocks, for whoever deletes by age: one that is ahead alone deletes nothing."""
+    return min(clock.now_ms(), common(connection))
 
 
 def first_event(connection: Connection) -> int | None:
