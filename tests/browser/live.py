@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 from werkzeug.serving import make_server
+from werkzeug.wsgi import ClosingIterator
 
 from ours.bootstrap import Ours
 from ours.web import create_app
@@ -37,7 +38,7 @@ def _closing(app: Flask) -> "WSGIApplication":
     """This server closes no file that it sends to a browser that has gone."""
 
     def whole(environ: "WSGIEnvironment", start_response: "StartResponse") -> list[bytes]:
-        with closing(app(environ, start_response)) as pieces:
+        with closing(ClosingIterator(app(environ, start_response))) as pieces:
             return [b"".join(pieces)]
 
     return whole
