@@ -141,7 +141,7 @@ def _purchase(order: str) -> Incoming:
         occurred_at=clock.now_ms(),
         distinct_id=order,
         external_id="customer-7",
-        email_sha256="5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8",
+        email_sha256="b5fc85e55755f9e0d030a10ab4429b6b2944855f9a0d60077fe832becbc41d72",
         event_properties={"order": order, "amount": 99.99, "currency": "EUR", "items": items, "gift": False},
         user_properties={"first_name": "Ada", "email": "ada@example.com", "custom_properties": {"plan": "premium"}},
         default_properties={
