@@ -15,6 +15,7 @@ from sqlalchemy import Connection, text
 
 from ours import ids
 from ours.errors import Busy
+from ours.store import failing
 from ours.store.engine import Store
 from ours.store.queries import partitions, snapshot
 from ours.store.queries.partitions import KEYS
@@ -135,7 +136,7 @@ def patiently(work: Callable[[], T]) -> T:
         try:
             return work()
         except Busy as error:
-            if getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) not in _IN_THE_WAY:
+            if failing.state(error.__cause__) not in _IN_THE_WAY:
                 raise
             time.sleep(_PAUSE)
     raise Busy(

@@ -9,11 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, exc, insert, select
 
-from ours import clock, processes
+from ours import clock
 from ours.errors import Busy, SettingsInvalid
 from ours.once import once
 from ours.settings import Settings, present_keys
-from ours.store import alone, binding, connecting, reaching
+from ours.store import alone, binding, connecting, failing, reaching
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
@@ -22,16 +22,6 @@ from ours.store.wal import Wal
 _LOOKUP_KEY = "lookup_key"
 _SEALED_KEY = select(keepsakes.c.sealed).where(keepsakes.c.name == _LOOKUP_KEY)
 _LOOKUP_BINDING = binding.keepsake(_LOOKUP_KEY)
-_DENIED, _LOCKED = "42501", "55P03"
-"""SQLSTATE: our role lacks a right; a lock was waited for, for as long as anybody should."""
-_NOT_NOW = "25006", "25P03", "25P04", _DENIED
-"""SQLSTATE: the server takes no writes (a standby, or it was told so); it ended us for a pause in a transaction, or for
-a transaction that took too long."""
-_WHY = {
-    _DENIED: ": our role there lacks a right",
-    _LOCKED: ": another session keeps a lock on it, and `ours doctor` says which",
-}
-_CANT_OPEN = "unable to open database file"
 _WRONG_CLOCK = "This machine's clock shows a time before 2025. Set it."
 _NO_WAIT_THERE = "SET LOCAL synchronous_commit = off"
 
@@ -82,7 +72,7 @@ class Store:
             with self.engine.connect() as connection:
                 lent = not self.is_sqlite and alone.is_lent(connection)
         except Exception as error:
-            said = cause(error)
+            said = failing.cause(error)
             if self._is_passing(error):
                 raise Busy(f"The database can't be reached ({said}). {reaching.remedy(said)}") from error
             if not isinstance(error, exc.DBAPIError):
@@ -193,19 +183,16 @@ class Store:
         except Exception as error:
             if not self._is_passing(error):
                 raise
-            why = _WHY.get(_state(error), "")
-            raise Busy(f"The database can't be {done} just now{why}.", cause=cause(error)) from error
+            said = f"The database can't be {done} just now{failing.why(error)}."
+            raise Busy(said, cause=failing.cause(error)) from error
 
     def _is_passing(self, error: Exception) -> bool:
         """Whether it says that the database can't be used just now."""
-        return isinstance(error, self._failures) or _state(error) in _NOT_NOW
+        return isinstance(error, self._failures) or failing.is_told_by_state(error)
 
     @once
     def _failures(self) -> tuple[type[Exception], ...]:
-        """What SQLAlchemy, or the driver beneath it, raises when the database can't be used just now."""
-        driver: Any = self.engine.dialect.loaded_dbapi
-        raised = exc.TimeoutError, exc.OperationalError, driver.OperationalError
-        return raised if self.is_sqlite else (*raised, *map(driver.errors.lookup, _NOT_NOW))
+        return failing.kinds(self.engine)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -311,17 +298,3 @@ def _sort_on_disk(connection: Connection) -> None:
     """
     connection.detach()
     connection.connection.execute("PRAGMA temp_store = FILE")
-
-
-def _state(error: Exception) -> str:
-    """PostgreSQL's code for what failed; empty for what has none."""
-    return getattr(getattr(error, "orig", error), "sqlstate", None) or ""
-
-
-def cause(error: Exception) -> str:
-    """What the driver said, in one line."""
-    original = getattr(error, "orig", None) or error
-    said = str(original).splitlines()[0] if str(original) else type(original).__name__
-    if said == _CANT_OPEN and processes.is_out_of_files():
-        return f"{said}: this process has as many files open as it may, see `ulimit -n`"
-    return said

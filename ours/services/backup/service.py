@@ -18,7 +18,7 @@ from ours.services.backup.form import Head, Seal, Section
 from ours.services.metrics.counting import SCHEDULER
 from ours.services.overview import figures
 from ours.store import Store, binding, migrate
-from ours.store.engine import cause
+from ours.store.failing import cause
 from ours.store.queries import counters, dispatches, people, snapshot, whole
 
 _logger = log.get("backup")
