@@ -75,16 +75,14 @@ def decide(
             decision = Decision("rejected", tidy(code) or "rejected")
         case Unknown() if not dedupes:
             decision = Decision("held", "ambiguous")
-        case Retry(code, throttle=True) if asked(outcome) and spared < MOST_SPARED:
-            wait = asked(outcome) or 0
-            decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000), spared=True)
         case Retry(code) | Unauthorized(code) | Unknown(code):
-            spare = probe and spared < MOST_SPARED
+            told = asked(outcome)
+            slowed = told is not None and isinstance(outcome, Retry) and outcome.throttle
+            spare = (probe or slowed) and spared < MOST_SPARED
             if attempt > len(schedule) and not spare:
                 decision = Decision("exhausted", tidy(code) or "gave_up")
             else:
-                longest = schedule[min(attempt, len(schedule)) - 1]
-                wait = asked(outcome) or _jittered(longest, f"{dispatch_id}:{attempt}")
+                wait = told or _jittered(schedule[min(attempt, len(schedule)) - 1], f"{dispatch_id}:{attempt}")
                 decision = Decision("retrying", tidy(code) or "try_again", now + math.ceil(wait * 1000), spared=spare)
         case other:
             assert_never(other)
