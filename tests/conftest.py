@@ -21,6 +21,7 @@ from ours.settings import Settings, load
 from ours.store import Store, migrate
 from ours.store.tables import metadata
 from tests.certificates import certificate, tls  # noqa: F401 - fixtures
+from tests.compiled import create_engine
 from tests.receiver import Receiver
 
 ENGINES = ["sqlite", "postgresql"]
@@ -76,6 +77,11 @@ def _plugins_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The house's own plugins, and the list of what is installed, are the same for all tests of this process."""
     monkeypatch.setattr("ours.registry.registry.attempt", _attempt)
     monkeypatch.setattr("ours.registry.registry.installed", _installed)
+
+
+@pytest.fixture(autouse=True)
+def _statements_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ours.store.connecting.create_engine", create_engine)
 
 
 @pytest.fixture
