@@ -332,6 +332,34 @@ def test_nobody_elses_events_wait_while_somebody_with_many_is_forgotten(
     assert left.visitor_id == the_one(visitors, "somebody else")
 
 
+def test_what_comes_of_theirs_while_they_are_emptied_is_emptied_before_the_router_stands_still(
+    place: Place, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who sends much sends much in the minutes that this takes; the last of it is left."""
+    empty, still, left, sizes = forgetting.Forgetting._empty, forgetting.Forgetting._router_still, [], [3, 2, 2, 2]
+
+    def meanwhile(self: Any, *how: Any) -> None:
+        empty(self, *how)
+        for _ in range(sizes.pop(0) if sizes else 0):
+            place.track(**JANE)
+        while place.route.run():
+            pass
+
+    def looked(self: Any) -> Any:
+        left.append(len(rows(place.store, sa.select(events.c.id).where(events.c.visitor_id.is_not(None)))))
+        return still(self)
+
+    monkeypatch.setattr(forgetting, "_CHUNK", 10)
+    monkeypatch.setattr(forgetting, "_FEW", 1)
+    monkeypatch.setattr(forgetting.Forgetting, "_empty", meanwhile)
+    monkeypatch.setattr(forgetting.Forgetting, "_router_still", looked)
+    for _ in range(4):
+        place.track(**JANE)
+    place.work()
+    assert visitors.forget(the_one(visitors), actor=ADMIN).events == 13
+    assert left == [2]
+
+
 @pytest.mark.parametrize("again", [False, True])
 def test_of_what_was_known_to_be_theirs_nothing_is_left_to_do_while_the_router_stands_still(
     place: Place, visitors: Visitors, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, again: bool

@@ -31,7 +31,7 @@ from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
 VERB: Final = "forget"
-_CHUNK = 200
+_CHUNK = _FEW = 200
 _PATIENCE = 45.0
 _TICK = 0.05
 _LIST = "forgotten.log"
@@ -163,7 +163,7 @@ class Forgetting:
         """
         begun = self._begun()
         root, family = self._family(visitor_id)
-        self._take(family, begun)  # so that nobody's events wait for as long as this may take
+        self._take_most(family, begun)
         begun.search.go_on(root, family)
         with self._router_still():
             return self._forget(visitor_id, actor, begun)
@@ -176,7 +176,7 @@ class Forgetting:
                 queries.remember(connection, dict(part))
         returned = {one: self._begun() for one in self._returned(known)}
         for one, begun in returned.items():
-            self._take(self._family(one)[1], begun)
+            self._take_most(self._family(one)[1], begun)
         with self._router_still():
             receipts = [self._forget(one, actor, begun) for one, begun in returned.items()]
         return [one for one in receipts if one]
@@ -202,8 +202,17 @@ class Forgetting:
             known[one] = max(at, known.get(one, 0))
         return known
 
-    def _take(self, family: Sequence[str], begun: _Begun) -> None:
-        """Remember them, and leave nothing in their events, nor by which anybody could tell whose they were."""
+    def _take_most(self, family: Sequence[str], begun: _Begun) -> None:
+        """So that nobody's events wait for as long as this may take; again, for what came of theirs meanwhile, until
+        that is little, or no less than before."""
+        before = self._take(family, begun)
+        while before > _FEW and (more := self._take(family, begun)) < before:
+            before = more
+
+    def _take(self, family: Sequence[str], begun: _Begun) -> int:
+        """Remember them, and leave nothing in their events, nor by which anybody could tell whose they were. How many
+        events.
+        """
         now = clock.now_ms()
         self._remember([one for one in family if one not in begun.remembered], now)
         begun.remembered.update(family)
@@ -214,6 +223,7 @@ class Forgetting:
                 queries.stop(connection, part, now)
         for part in batched(event_ids, _CHUNK):
             self._empty(family[0], part, now)
+        return len(event_ids)
 
     def _forget(self, visitor_id: str, actor: Who, begun: _Begun) -> Receipt | None:
         root, family = self._family(visitor_id)
