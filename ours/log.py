@@ -13,6 +13,7 @@ import structlog
 
 _MASK = "••••"
 _SELDOM_SECONDS = 10.0
+_CALM_SECONDS = 60.0
 _MOST_SUBJECTS = 1_000
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
 # It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
@@ -156,3 +157,35 @@ class Seldom:
             return 0
         self._left[subject] = left - 1
         return self._untold.pop(subject, 1)
+
+
+class Spell:
+    """For what fails over and over for as long as something is away: each thing is said once, and when all is over."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._times: Counter[str] = Counter()
+        self._began = self._last = 0.0
+
+    def is_new(self, subject: str) -> bool:
+        """It failed: whether that was not said yet."""
+        with self._lock:
+            self._last = time.monotonic()
+            if not self._times:
+                self._began = self._last
+            if len(self._times) > _MOST_SUBJECTS:
+                self._times.clear()
+            self._times[subject] += 1
+            return self._times[subject] == 1
+
+    def over(self) -> dict[str, int] | None:
+        """Something went well: for how many ``seconds`` it failed, and how many ``times``, if nothing has for a minute.
+
+        Not before: while the disk is full, what has nothing to write goes well.
+        """
+        with self._lock:
+            if not self._times or time.monotonic() - self._last < _CALM_SECONDS:
+                return None
+            told = {"seconds": round(self._last - self._began), "times": self._times.total()}
+            self._times.clear()
+            return told

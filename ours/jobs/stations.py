@@ -15,7 +15,7 @@ from ours.bootstrap import Ours
 from ours.errors import Busy
 
 _logger = log.get("jobs")
-_seldom = log.Seldom()
+_spell = log.Spell()
 _JOB_LIFE = 30.0
 _LINGER = 1.0
 _stop = threading.Event()
@@ -78,6 +78,8 @@ def _drain(station: str, work: Callable[[float], None]) -> None:
     try:
         while not _stop.is_set() and (left := ends - time.monotonic()) > 0:
             work(left)
+            if told := _spell.over():
+                _logger.warning("station_resumed", station=station, **told)
             queue.bell(station).wait(_LINGER)
     except Busy as error:
         _say_interrupted(station, error)
@@ -89,5 +91,5 @@ def _drain(station: str, work: Callable[[float], None]) -> None:
 
 
 def _say_interrupted(station: str, error: Busy) -> None:
-    if times := _seldom.times(str(error)):
-        _logger.warning("station_interrupted", station=station, error=str(error), times=times)
+    if _spell.is_new(str(error)):
+        _logger.warning("station_interrupted", station=station, error=str(error))

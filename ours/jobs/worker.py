@@ -21,7 +21,7 @@ from ours.jobs.orders import Order
 from ours.settings import Settings
 
 _logger = log.get("worker")
-_seldom = log.Seldom()
+_seldom, _spell = log.Seldom(), log.Spell()
 _SWEEP_SECONDS = 1.0
 _STAND_IN_SECONDS = 3.0
 _WATCH_SECONDS = 5.0
@@ -172,13 +172,17 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
 
 def _attempt(work: Any, *args: Any, **options: Any) -> Any:
-    """Run one duty; a database that is away is a line in the log now and then, and the next round tries again."""
+    """Run one duty; while the database is away that is said once, and each round tries again."""
     try:
-        return work(*args, **options)
+        done = work(*args, **options)
     except Busy as error:
-        if times := _seldom.times(str(error)):
-            _logger.warning("duty_postponed", error=str(error), times=times)
+        if _spell.is_new(str(error)):
+            _logger.warning("duty_postponed", error=str(error))
     except Exception as error:
         if times := _seldom.times(repr(error)):
             _logger.exception("duty_failed", times=times)
+    else:
+        if told := _spell.over():
+            _logger.warning("duties_resumed", **told)
+        return done
     return None

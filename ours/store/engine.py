@@ -153,6 +153,19 @@ class Store:
         with self.write(large=large) as connection, self._all_on(connection):
             yield
 
+    @contextmanager
+    def trial(self) -> Iterator[Connection]:
+        """As ``write(large=True)``. Within ``whole``, what fails leaves all that was written before as it is.
+
+        :raises Busy: as ``write`` does.
+        """
+        if whole := self._whole.get():
+            with self._refusing("written"), whole.begin_nested():
+                yield whole
+        else:
+            with self.write(large=True) as connection:
+                yield connection
+
     @property
     def within_whole(self) -> bool:
         """Whether what this thread writes now belongs to a larger transaction."""

@@ -89,7 +89,7 @@ def _run(store: Store, verb: str, *args: Any, **options: Any) -> None:
     config.set_main_option("script_location", str(_FOLDER))
 
     def once() -> None:
-        with store.write(large=True) as connection:
+        with store.trial() as connection:
             snapshot.unhurried(connection)
             if connection.dialect.name == "postgresql":
                 _come_first(connection)

@@ -145,11 +145,39 @@ def test_a_database_that_is_away_is_not_said_at_every_turn(
         raise Busy("The database can't be read just now.")
 
     monkeypatch.setattr(worker, "_SWEEP_SECONDS", 0.01)
-    monkeypatch.setattr(worker, "_seldom", log.Seldom())
+    monkeypatch.setattr(worker, "_spell", log.Spell())
     monkeypatch.setattr(Sweep, "tick", fail)
     worker.run(settings, "scheduler")
     said = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
-    assert [(one["event"], one["times"]) for one in said] == [("duty_postponed", 1)]
+    assert [one["event"] for one in said] == ["duty_postponed"]
+
+
+def test_what_is_postponed_is_said_once_and_when_it_is_over(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not again and again, though it takes hours, and though some duties have nothing to write meanwhile."""
+    now = [100.0]
+
+    def fail() -> None:
+        raise Busy("The disk is full.")
+
+    log.configure("WARNING", "json")
+    monkeypatch.setattr(worker, "_spell", log.Spell())
+    monkeypatch.setattr("ours.log.time.monotonic", lambda: now[0])
+    for _ in range(100):
+        worker._attempt(fail)
+        now[0] += 5
+        assert worker._attempt(int, "7") == 7
+    (said,) = capsys.readouterr().err.splitlines()
+    assert json.loads(said)["event"] == "duty_postponed"
+    now[0] += 60
+    for _ in range(2):
+        worker._attempt(int)
+    (said,) = capsys.readouterr().err.splitlines()
+    assert {"event": "duties_resumed", "seconds": 495, "times": 100}.items() <= json.loads(said).items()
+    worker._attempt(fail)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    log.configure("WARNING", "text")
 
 
 def test_what_is_said_seldom_says_how_often_it_was(monkeypatch: pytest.MonkeyPatch) -> None:

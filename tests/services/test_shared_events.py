@@ -212,10 +212,10 @@ def test_a_forgetting_that_had_to_be_done_twice_tells_of_them_in_the_end(
     event_id = both_in_one(place, receiver, SHARED[0])
     jane = the_one(visitors, "jane")
     with monkeypatch.context() as meanwhile:
-        meanwhile.setattr(forgetting.queries, "stopped", losing)
+        meanwhile.setattr(forgetting.queries, "remove", losing)
         with pytest.raises(Busy):
             visitors.forget(jane, actor="cli")
-    assert carried(place, event_id) == (jane, "visitor_forgotten", {})
+    assert carried(place, event_id) == (None, "visitor_forgotten", {})
     receipt = visitors.forget(jane, actor="cli")
     assert (receipt.events, [one.delivered for one in receipt.destinations]) == (2, [2])
 

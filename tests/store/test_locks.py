@@ -10,7 +10,7 @@ from sqlalchemy import text
 from ours.errors import Busy
 from ours.settings import Settings
 from ours.store import Store, divide, migrate
-from ours.store.queries import server, snapshot
+from ours.store.queries import counters, server, snapshot
 
 MakeSettings = Callable[..., Settings]
 
@@ -128,3 +128,19 @@ def test_a_migration_gives_up_and_leaves_all_as_it_was_where_somebody_reads_on(
     assert not migrate.is_current(old_store)
     migrate.upgrade(old_store)
     assert migrate.is_current(old_store)
+
+
+def test_a_migration_within_a_restore_is_tried_again_and_undoes_nothing_of_it(
+    old_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate, "_BRIEFLY", "50ms")
+    with old_store.read() as reader:
+        reader.execute(text("SELECT count(*) FROM alerts"))
+        threading.Timer(0.5, reader.rollback).start()
+        with old_store.whole(large=True):
+            with old_store.write() as connection:
+                counters.note(connection, "kept", 7)
+            migrate.upgrade(old_store)
+    assert migrate.is_current(old_store)
+    with old_store.read() as connection:
+        assert counters.noted(connection, "kept") == 7

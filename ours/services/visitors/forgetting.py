@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+import orjson
 from sqlalchemy import Connection
 
 from ours import clock, ids
@@ -30,7 +31,7 @@ from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
 
 VERB: Final = "forget"
-_CHUNK = 200
+_CHUNK = _FEW = 200
 _PATIENCE = 45.0
 _TICK = 0.05
 _LIST = "forgotten.log"
@@ -54,7 +55,7 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What was taken away, by whom, and where it had gone before; ``id`` is that of the audit log's entry. What a
-    forgetting before, that had to give up, had begun is counted with it, apart from the attempts that it deleted.
+    forgetting before, that had to give up, had taken is counted with it.
 
     ``twins``: visitors of the other mode that the same names name, who are still here. ``scrubbed``: no trace is left
     in SQLite's files either.
@@ -106,22 +107,47 @@ def receipt_of(entry: audit.Entry, here: Iterable[str]) -> Receipt | None:
 
 @dataclass(slots=True)
 class _Taken:
-    """What was taken so far. ``remembered``: the visitors that stand in the lists, ``emptied``: their events that hold
-    nothing any more; ``search``: for what others' events hold of them."""
+    """What was taken from a visitor's events so far. It is kept with who was forgotten, and grows with each part of the
+    events, so that whoever goes on with a forgetting that had to give up counts all of them.
+    """
 
-    search: sharing.Search
-    remembered: set[str] = field(default_factory=set)
-    emptied: set[str] = field(default_factory=set)
+    events: int = 0
     attempts: int = 0
     stopped: int = 0
     places: dict[int, Place] = field(default_factory=dict)
 
-    def note(self, rows: Iterable[Any]) -> None:
-        for row in rows:
-            name = row.name or f"destination {row.destination_id}"
-            before = self.places.get(row.destination_id, Place(row.destination_id, name, 0, 0, 0))
-            delivered, tried = before.delivered + int(row.delivered), before.tried + int(row.tried)
-            self.places[before.id] = Place(before.id, name, delivered, tried, max(before.last_at, row.last))
+    @classmethod
+    def read(cls, texts: Iterable[str]) -> "_Taken":
+        whole = cls()
+        for told in map(orjson.loads, texts):
+            whole.add(told["events"], told["attempts"], told["stopped"], [Place(**one) for one in told["destinations"]])
+        return whole
+
+    def add(self, events: int, attempts: int, stopped: int, places: Iterable[Place]) -> None:
+        self.events += events
+        self.attempts += attempts
+        self.stopped += stopped
+        for one in places:
+            before = self.places.get(one.id, replace(one, delivered=0, tried=0))
+            self.places[one.id] = Place(one.id, one.name, before.delivered + one.delivered, before.tried + one.tried,
+                                        max(before.last_at, one.last_at))  # fmt: skip
+
+    @property
+    def document(self) -> dict[str, Any]:
+        counts = {"events": self.events, "attempts": self.attempts, "stopped": self.stopped}
+        return counts | {"destinations": [asdict(self.places[one]) for one in sorted(self.places)]}
+
+    @property
+    def text(self) -> str:
+        return orjson.dumps(self.document).decode()
+
+
+@dataclass(slots=True)
+class _Begun:
+    """``remembered``: the visitors that stand in the lists; ``search``: for what others' events hold of them."""
+
+    search: sharing.Search
+    remembered: set[str] = field(default_factory=set)
 
 
 class Forgetting:
@@ -135,15 +161,12 @@ class Forgetting:
 
         :raises Busy: when a worker keeps something of theirs in hand for too long; what was begun goes on next time.
         """
-        taken = self._begun()
-        with self._store.read() as connection:
-            root = visitors.roots(connection, [visitor_id]).get(visitor_id)
-            family = reading_events.merged_into(connection, root.id) if root else ()
-            event_ids = queries.events_of(connection, family)
-        self._take(family, event_ids, taken)  # so that nobody's events wait for as long as this may take
-        taken.search.go_on(root, family)
+        begun = self._begun()
+        root, family = self._family(visitor_id)
+        self._take_most(family, begun)
+        begun.search.go_on(root, family)
         with self._router_still():
-            return self._forget(visitor_id, actor, taken)
+            return self._forget(visitor_id, actor, begun)
 
     def again(self, actor: Who) -> list[Receipt]:
         """Forget again whom a backup brought back, by the list in the database and the one beside it."""
@@ -151,15 +174,25 @@ class Forgetting:
         for part in batched(list(known.items()), _CHUNK):
             with self._store.write() as connection:
                 queries.remember(connection, dict(part))
+        returned = {one: self._begun() for one in self._returned(known)}
+        for one, begun in returned.items():
+            self._take_most(self._family(one)[1], begun)
         with self._router_still():
-            return [receipt for one in self._returned(known) if (receipt := self._forget(one, actor, self._begun()))]
+            receipts = [self._forget(one, actor, begun) for one, begun in returned.items()]
+        return [one for one in receipts if one]
 
     def left(self) -> list[str]:
         """Who was forgotten and is here all the same: a backup brought them back, or it was not finished."""
         return self._returned(self._known())
 
-    def _begun(self) -> _Taken:
-        return _Taken(sharing.Search(self._store))
+    def _begun(self) -> _Begun:
+        return _Begun(sharing.Search(self._store))
+
+    def _family(self, visitor_id: str) -> tuple[Any, Sequence[str]]:
+        """Whose id it is, None when nobody's; and the ids of all that they are, their own first."""
+        with self._store.read() as connection:
+            root = visitors.roots(connection, [visitor_id]).get(visitor_id)
+            return root, reading_events.merged_into(connection, root.id) if root else ()
 
     def _known(self) -> dict[str, int]:
         """Who was forgotten, and when, by the list in the database and the one beside it."""
@@ -169,40 +202,42 @@ class Forgetting:
             known[one] = max(at, known.get(one, 0))
         return known
 
-    def _take(self, family: Sequence[str], event_ids: Iterable[str], taken: _Taken) -> None:
-        """Remember them, and leave nothing in their events, apart from what was ``taken`` before."""
-        now, ends = clock.now_ms(), time.monotonic() + _PATIENCE
-        self._remember([one for one in family if one not in taken.remembered], now)
-        taken.remembered.update(family)
-        left = [one for one in event_ids if one not in taken.emptied]
-        for part in batched(left, _CHUNK):  # all of it, before anything is waited for
-            with self._store.write() as connection:
-                queries.stop(connection, part, now)
-        for part in batched(left, _CHUNK):
-            taken.attempts += self._empty(part, now, ends)
-        taken.emptied.update(left)
+    def _take_most(self, family: Sequence[str], begun: _Begun) -> None:
+        """So that nobody's events wait for as long as this may take; again, for what came of theirs meanwhile, until
+        that is little, or no less than before."""
+        before = self._take(family, begun)
+        while before > _FEW and (more := self._take(family, begun)) < before:
+            before = more
 
-    def _forget(self, visitor_id: str, actor: Who, taken: _Taken) -> Receipt | None:
-        with self._store.read() as connection:
-            root = visitors.roots(connection, [visitor_id]).get(visitor_id)
-            family = reading_events.merged_into(connection, root.id) if root else ()
-            twins = self._twins(connection, root.mode, family) if root else []
-        if root is None:
-            return None
-        taken.search.claim(root, family)
+    def _take(self, family: Sequence[str], begun: _Begun) -> int:
+        """Remember them, and leave nothing in their events, nor by which anybody could tell whose they were. How many
+        events.
+        """
+        now = clock.now_ms()
+        self._remember([one for one in family if one not in begun.remembered], now)
+        begun.remembered.update(family)
         with self._store.read() as connection:
             event_ids = queries.events_of(connection, family)
-        self._take(family, event_ids, taken)
-        for part in batched(event_ids, _CHUNK):  # not before: who has to do it again finds, and counts, all of them
+        for part in batched(event_ids, _CHUNK):  # all of it, before anything is waited for
             with self._store.write() as connection:
-                taken.stopped += queries.stopped(connection, part)
-                taken.note(queries.places(connection, part))
-                _unname(connection, part)
+                queries.stop(connection, part, now)
+        for part in batched(event_ids, _CHUNK):
+            self._empty(family[0], part, now)
+        return len(event_ids)
+
+    def _forget(self, visitor_id: str, actor: Who, begun: _Begun) -> Receipt | None:
+        root, family = self._family(visitor_id)
+        if root is None:
+            return None
+        begun.search.claim(root, family)
+        self._take(family, begun)
+        with self._store.read() as connection:
+            twins = self._twins(connection, root.mode, family)
         with self._store.write() as connection:
-            held = queries.remove(connection, family)
-            told = {"mode": root.mode, "visitors": len(family), "identifiers": held, "events": len(event_ids),
-                    "attempts": taken.attempts, "stopped": taken.stopped, "twins": twins,
-                    "destinations": [asdict(taken.places[one]) for one in sorted(taken.places)]}  # fmt: skip
+            told = {"mode": root.mode, "visitors": len(family), "twins": twins}
+            told |= _Taken.read(queries.taken(connection, family)).document
+            queries.take(connection, family, None)
+            told["identifiers"] = queries.remove(connection, family)
             entry_id = audit.record(connection, actor, VERB, subjects.visitor(root.id), told)
             entry = audit.one(connection, entry_id)
         receipt = receipt_of(entry, twins) if entry else None
@@ -212,17 +247,23 @@ class Forgetting:
         opened = (try_profile(self._store.sealer, row)[0] for row in visitors.by_id(connection, family))
         return finding.twins(connection, self._store.lookup, mode, opened)
 
-    def _empty(self, event_ids: Sequence[str], now: int, ends: float) -> int:
-        """Stop what waits for these events and, once no worker has anything of them in hand, empty them. The attempts
-        that went with them.
+    def _empty(self, visitor_id: str, event_ids: Sequence[str], now: int) -> None:
+        """Stop what waits for these events and, once no worker has anything of them in hand, empty them and cut their
+        link to the visitor.
         """
         empty = {one: self._store.sealer.seal_json({}, binding.event(one)) for one in event_ids}
+        ends = time.monotonic() + _PATIENCE
         while True:
             with self._store.write() as connection:
-                queries.hold(connection, event_ids)
-                queries.stop(connection, event_ids, now)
-                if not queries.in_hand(connection, event_ids):
-                    return queries.wipe(connection, empty, now)
+                taken = _Taken.read(queries.taken(connection, [visitor_id]))
+                theirs = queries.hold(connection, event_ids)
+                if not theirs:
+                    return
+                queries.stop(connection, theirs, now)
+                if not queries.in_hand(connection, theirs):
+                    taken.add(len(theirs), *_wipe(connection, {one: empty[one] for one in theirs}, now))
+                    queries.take(connection, [visitor_id], taken.text)
+                    return
             _wait(ends)
 
     def _returned(self, known: Mapping[str, int]) -> list[str]:
@@ -268,12 +309,19 @@ class Forgetting:
             return queries.any_unrouted(connection, upto)
 
 
-def _unname(connection: Connection, event_ids: Sequence[str]) -> None:
-    """Leave nothing at these events by which anybody could tell whose they were."""
+def _wipe(connection: Connection, empty: Mapping[str, bytes], now: int) -> tuple[int, int, list[Place]]:
+    """How many attempts went with these events, how many dispatches were stopped, and where the others had gone."""
+    event_ids = list(empty)
+    stopped, rows = queries.stopped(connection, event_ids), queries.places(connection, event_ids)
     told = [one for one in queries.reasons(connection, event_ids) if may_name(one)]
     if told:
         queries.erase_reasons(connection, event_ids, told, ERASED)
-    queries.unlink(connection, event_ids)
+    return queries.wipe(connection, empty, now), stopped, [_place(row) for row in rows]
+
+
+def _place(row: Any) -> Place:
+    name = row.name or f"destination {row.destination_id}"
+    return Place(row.destination_id, name, int(row.delivered), int(row.tried), row.last)
 
 
 def _wait(ends: float) -> None:

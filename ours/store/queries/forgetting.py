@@ -18,7 +18,7 @@ NOTE = "visitor_forgotten"
 _WIPE = (
     update(events)
     .where(_e.id == bindparam("key"))
-    .values(payload=bindparam("empty"), notes=NOTE, forgotten_at=bindparam("now"))
+    .values(payload=bindparam("empty"), notes=NOTE, forgotten_at=bindparam("now"), visitor_id=None)
 )
 
 
@@ -54,9 +54,11 @@ def write_profile(connection: Connection, visitor_id: str, sealed: bytes) -> Non
     connection.execute(update(visitors).where(visitors.c.id == visitor_id).values(profile=sealed))
 
 
-def hold(connection: Connection, event_ids: Sequence[str]) -> None:
-    """Nobody replays one of these before the transaction ends, and then they see that it was forgotten."""
-    connection.execute(select(_e.id).where(_e.id.in_(event_ids)).order_by(_e.id).with_for_update()).all()
+def hold(connection: Connection, event_ids: Sequence[str]) -> Sequence[str]:
+    """Those of these that are still somebody's. Nobody replays one before the transaction ends, and then they see that
+    it was forgotten."""
+    theirs = select(_e.id).where(_e.id.in_(event_ids), _e.visitor_id.is_not(None))
+    return connection.scalars(theirs.order_by(_e.id).with_for_update()).all()
 
 
 def stop(connection: Connection, event_ids: Sequence[str], now: int) -> None:
@@ -93,11 +95,13 @@ def stopped(connection: Connection, event_ids: Sequence[str]) -> int:
     return connection.scalar(query) or 0
 
 
-def wipe(connection: Connection, empty: dict[str, bytes], now: int) -> int:
-    """Leave of these events that they were, whose, and where they went; ``empty`` is each one's new payload. The
-    attempts.
+def wipe(connection: Connection, empty: Mapping[str, bytes], now: int) -> int:
+    """Leave of these events that they were, and where they went; ``empty`` is each one's new payload. How many attempts
+    went with them.
     """
     ids = list(empty)
+    ordered = update(dispatches).where(_d.event_id.in_(ids), _d.lane.is_not(None))
+    connection.execute(ordered.values(lane=None))
     theirs = select(_d.id).where(_d.event_id.in_(ids))
     gone = connection.execute(delete(attempts).where(attempts.c.dispatch_id.in_(theirs))).rowcount
     connection.execute(update(seen).where(seen.c.event_id.in_(ids)).values(content=seen.c.event_id))
@@ -117,11 +121,17 @@ def erase_reasons(connection: Connection, event_ids: Sequence[str], told: Sequen
     connection.execute(theirs.values(reason=instead))
 
 
-def unlink(connection: Connection, event_ids: Sequence[str]) -> None:
-    """Nobody can tell any more whose these events were."""
-    ordered = update(dispatches).where(_d.event_id.in_(event_ids), _d.lane.is_not(None))
-    connection.execute(ordered.values(lane=None))
-    connection.execute(update(events).where(_e.id.in_(event_ids)).values(visitor_id=None))
+def taken(connection: Connection, family: Sequence[str]) -> list[str]:
+    """What was taken of these visitors' events so far; nobody else adds to it before the transaction ends."""
+    query = select(forgotten.c.taken).where(forgotten.c.taken.is_not(None)).with_for_update()
+    parts = (query.where(forgotten.c.visitor_id.in_(part)) for part in batched(family, _CHUNK))
+    return [one for query in parts for one in connection.scalars(query)]
+
+
+def take(connection: Connection, family: Sequence[str], text: str | None) -> None:
+    """Keep what was taken of these visitors' events so far."""
+    for part in batched(family, _CHUNK):
+        connection.execute(update(forgotten).where(forgotten.c.visitor_id.in_(part)).values(taken=text))
 
 
 def remove(connection: Connection, family: Sequence[str]) -> int:
@@ -141,7 +151,10 @@ def remember(connection: Connection, moments: Mapping[str, int]) -> None:
 
 def remembered(connection: Connection) -> dict[str, int]:
     """Everybody who was forgotten, and when."""
-    return {row.visitor_id: row.forgotten_at for row in connection.execute(select(forgotten))}
+    return {
+        row.visitor_id: row.forgotten_at
+        for row in connection.execute(select(forgotten.c.visitor_id, forgotten.c.forgotten_at))
+    }
 
 
 def standing(connection: Connection, visitor_id: str) -> Any | None:

@@ -1,6 +1,6 @@
 """Visitors, the identifiers that name them, and who was forgotten."""
 
-from sqlalchemy import CheckConstraint, Column, LargeBinary, String, Table
+from sqlalchemy import CheckConstraint, Column, LargeBinary, String, Table, Text
 
 from ours.store.tables.types import Id, Moment, metadata
 
@@ -34,5 +34,6 @@ forgotten = Table(
     metadata,
     Column("visitor_id", Id, primary_key=True, comment="A keyed hash: it names nobody by itself"),
     Column("forgotten_at", Moment, nullable=False),
+    Column("taken", Text, comment="JSON: what was taken of their events so far; null: not begun, or done"),
     sqlite_with_rowid=False,
 )
