@@ -189,6 +189,11 @@ def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
     assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)
 
 
+def test_nginx_passes_the_port_on_that_a_form_was_sent_to() -> None:
+    """Who is asked for on another port than 443 under a name alone takes every form for another site's."""
+    assert set(re.findall(r"proxy_set_header (?:X-Forwarded-)?Host (\S+);", TEXTS["nginx.conf"])) == {"$http_host"}
+
+
 def test_what_nginx_answers_itself_can_be_read_by_a_callers_program() -> None:
     conf = TEXTS["nginx.conf"]
     told = {int(status): json.loads(body) for status, body in re.findall(r"return (\d+) '(.+)';", conf)}
