@@ -112,6 +112,10 @@ def test_caddy_counts_no_body_that_we_may_have_answered_already() -> None:
     assert re.findall(r"^\s*(?:request_body|max_size)\b", TEXTS["Caddyfile"], re.M) == []
 
 
+def test_caddy_makes_no_second_try_for_which_it_has_no_body_left() -> None:
+    assert re.findall(r"^\s*lb_try\w*", TEXTS["Caddyfile"], re.M) == []
+
+
 def test_caddy_is_told_to_drop_what_nginx_drops_by_itself() -> None:
     assert {"-X_*", "-X-Forwarded_*"} <= {*re.findall(r"^\s*header_up (\S+)", TEXTS["Caddyfile"], re.M)}
 
