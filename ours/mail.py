@@ -47,8 +47,10 @@ class Mailer:
         except smtplib.SMTPRecipientsRefused as error:
             said = sorted({_code(*answer) for answer in error.recipients.values()})
             return f"The mail server refused each address: it answered {', '.join(said)}."
+        except _NoPassword as error:
+            return str(error)
         except (OSError, smtplib.SMTPException) as error:
-            return f"The mail server can't be used ({type(error).__name__})."
+            return _why(error)
         if refused:  # the others have it, and would get it again
             _logger.error("recipients_refused", refused=len(refused), of=len(self._recipients))
         return None
@@ -83,7 +85,10 @@ class Mailer:
 
     def _sign_in(self, server: smtplib.SMTP, *, encrypted: bool) -> None:
         if not encrypted:
-            raise smtplib.SMTPNotSupportedError("No password goes over a connection that is not encrypted.")
+            raise _NoPassword("The mail server offers no encryption, so it is given no password. See OURS_SMTP_URL.")
+        server.ehlo_or_helo_if_needed()
+        if not server.has_extn("auth"):
+            raise _NoPassword("The mail server takes no password here. Leave it out of OURS_SMTP_URL.")
         server.login(self._user, self._password)
 
     def _message(self, subject: str, text: str, about: Sequence[str]) -> EmailMessage:
@@ -99,6 +104,25 @@ class Mailer:
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(text, cte="quoted-printable")  # a server may take no eight bits
         return message
+
+
+class _NoPassword(Exception):
+    """There is a password, and no way to give it; the text says why."""
+
+
+_WHY: tuple[tuple[type[BaseException], str], ...] = (
+    (ssl.SSLCertVerificationError, "The mail server's certificate is not good for the name in OURS_SMTP_URL"),
+    (ssl.SSLError, "No secure connection to the mail server. Port 465 mostly wants smtps://, and 587 smtp://"),
+    (TimeoutError, "The mail server did not answer in time"),
+    (socket.gaierror, "The mail server has no address. Check how it is spelt in OURS_SMTP_URL"),
+    (ConnectionRefusedError, "No mail server listens where OURS_SMTP_URL says"),
+)
+
+
+def _why(error: Exception) -> str:
+    cause = error.__context__ if isinstance(error, smtplib.SMTPServerDisconnected) else error
+    sentence = next((words for kind, words in _WHY if isinstance(cause, kind)), "The mail server can't be used")
+    return f"{sentence} ({type(cause or error).__name__})."
 
 
 def _code(code: int, said: bytes | str) -> str:

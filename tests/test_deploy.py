@@ -112,6 +112,10 @@ def test_caddy_counts_no_body_that_we_may_have_answered_already() -> None:
     assert re.findall(r"^\s*(?:request_body|max_size)\b", TEXTS["Caddyfile"], re.M) == []
 
 
+def test_caddy_makes_no_second_try_for_which_it_has_no_body_left() -> None:
+    assert re.findall(r"^\s*lb_try\w*", TEXTS["Caddyfile"], re.M) == []
+
+
 def test_caddy_is_told_to_drop_what_nginx_drops_by_itself() -> None:
     assert {"-X_*", "-X-Forwarded_*"} <= {*re.findall(r"^\s*header_up (\S+)", TEXTS["Caddyfile"], re.M)}
 
@@ -187,6 +191,11 @@ def listens(port: int) -> bool:
 
 def test_nginx_is_told_in_words_that_the_one_of_debian_12_knows() -> None:
     assert not re.search(r"^\s*http2 on;", TEXTS["nginx.conf"], re.M)
+
+
+def test_nginx_passes_the_port_on_that_a_form_was_sent_to() -> None:
+    """Who is asked for on another port than 443 under a name alone takes every form for another site's."""
+    assert set(re.findall(r"proxy_set_header (?:X-Forwarded-)?Host (\S+);", TEXTS["nginx.conf"])) == {"$http_host"}
 
 
 def test_what_nginx_answers_itself_can_be_read_by_a_callers_program() -> None:

@@ -105,7 +105,9 @@ class SettingsSchema(Schema):
     min_free_mb = _count("Free disk space (MB) in the data folder below which new events are answered 503.", 200)
     max_batch_rows = _count("Rows that one `/batch` request may carry.", 1000, 1)
     max_batch_bytes = _count("Bytes that one `/batch` body may have, unpacked.", 5 * 1024 * 1024, 1)
-    trusted_proxies = _count("How many reverse proxies stand in front and set `X-Forwarded-*`.", 0)
+    trusted_proxies = _count(
+        "How many reverse proxies stand in front, one behind another, and set or pass on `X-Forwarded-*`.", 0
+    )
     metrics_token = _text(
         "What a monitor must send to read `/metrics`, as `Authorization: Bearer …`. Empty: only this machine may ask.",
         "",

@@ -127,6 +127,8 @@ class Exchange:
             return failures.refused(self._refused)
         if self._starved or (code not in _SAYS_OF_THEM and _no_file_left()):
             return failures.out_of_files()
+        if self._by_proxy:
+            return failures.before_the_proxy(code, detail, self.handle.getinfo(pycurl.HTTP_CONNECTCODE))
         return failures.before_sending(code, detail)
 
     def _open(self, _purpose: int, address: Any) -> int:
@@ -149,6 +151,7 @@ class Exchange:
 
         Libcurl looks but once a second which of those at rest the other side has closed; we look at this one now.
         """
+        self._lines.clear()  # what a proxy said is no part of the answer
         if self._opened:
             self._sockets.update((port, one) for one in self._opened if closing.port_of(one) == port)
         elif self._once and not self._sendings and closing.is_closed(self._sockets.get(port, -1), port):

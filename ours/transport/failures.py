@@ -17,6 +17,12 @@ _TLS = {
     pycurl.E_SSL_CERTPROBLEM,
     pycurl.E_SSL_INVALIDCERTSTATUS,
 }
+_REFUSED = 300
+_PROXY_REFUSED = {
+    403: "The proxy in OURS_PROXY refuses to connect to the destination. Allow it there.",
+    407: "The proxy in OURS_PROXY asks for a password, and Ours has none to give. Have it know Ours by its address.",
+}
+_PROXY_FAILED = "The proxy in OURS_PROXY did not reach the destination. Check the address; the proxy's log says more."
 _TOO_LARGE_ANSWER = (
     "response_too_large",
     "The answer has more headers than can be read; the request may have been taken.",
@@ -27,6 +33,19 @@ def before_sending(code: int, detail: str) -> Failure:
     """The failure of a request of which not one byte was sent. ``code`` and ``detail`` are libcurl's."""
     word, sentence = _before(code)
     return Failure(word, _with(sentence, detail), arrived=False)
+
+
+def before_the_proxy(code: int, detail: str, said: int) -> Failure:
+    """The same where all goes through a proxy, which answered ``said`` to CONNECT; 0: nothing."""
+    if said >= _REFUSED:
+        sentence = _PROXY_REFUSED.get(said, _PROXY_FAILED)
+    elif code == pycurl.E_COULDNT_RESOLVE_PROXY:
+        sentence = "The proxy in OURS_PROXY has no address. Check how it is spelt."
+    elif code == pycurl.E_COULDNT_CONNECT:
+        sentence = "No connection to the proxy in OURS_PROXY. Check that it runs."
+    else:
+        return before_sending(code, detail)
+    return Failure("connect_failed", _with(sentence, detail), arrived=False)
 
 
 def after_sending(code: int, detail: str, lines: list[bytes]) -> Failure:

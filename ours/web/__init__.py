@@ -1,13 +1,13 @@
 """The web door: a Flask app that backends post to (``ingest``), people look at (``show``), programs use (``admin``)."""
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ours.bootstrap import Ours
 from ours.resources import folder
 from ours.settings import load
 from ours.web import admin, health, ingest, metrics, security, show
 from ours.web.app import App
+from ours.web.forwarded import Forwarded
 from ours.web.throttle import Throttle
 
 PATIENCE = 20.0
@@ -25,8 +25,7 @@ def create_app(ours: Ours | None = None) -> Flask:
     app.extensions["ours"] = ours
     app.extensions["throttle"] = Throttle()
     if ours.settings.trusted_proxies:
-        count = ours.settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+        app.wsgi_app = Forwarded(app.wsgi_app, ours.settings.trusted_proxies)  # type: ignore[method-assign]
     security.init_app(app)
     for room in (health, ingest, metrics, admin, show):
         app.register_blueprint(room.blueprint)

@@ -74,7 +74,7 @@ class Arriving:
         named = given, request_id.of(environ)
         environ["wsgi.input"] = body = Body(environ["wsgi.input"], _length(environ), named, self)
         try:
-            self._run(given, environ)
+            self._run(_Answering(given, body), environ)
         except Late:
             return
         if body.asked_for or "HTTP_EXPECT" not in environ:
@@ -178,9 +178,32 @@ class _Seat:
         self._count(-1)
 
 
+_CLOSE = "Connection", "close"
 _TOO_LATE = Refusal(
-    "request_timeout", "The body did not arrive in time. Send it again, at once.", headers={"Connection": "close"}
+    "request_timeout", "The body did not arrive in time. Send it again, at once.", headers=dict([_CLOSE])
 )
+
+
+class _Answering:
+    """Stands before granian's object for an answer. One that is given before the body was read ends the connection.
+
+    HAProxy (2.6) gives up a body that its caller gave up, and uses the connection again all the same: what it sends
+    next, for somebody else, would be taken for the rest of that body.
+    """
+
+    __slots__ = ("_answer", "_body")
+
+    def __init__(self, answer: Any, body: Body) -> None:
+        self._answer, self._body = answer, body
+
+    def response_bytes(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self._answer.response_bytes(status, self._with_end(headers), body)
+
+    def response_iter(self, status: int, headers: list[tuple[str, str]], parts: Any) -> None:
+        self._answer.response_iter(status, self._with_end(headers), parts)
+
+    def _with_end(self, headers: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [*headers, _CLOSE] if self._body.unread else headers
 
 
 def _has_body(environ: Environ) -> bool:

@@ -55,6 +55,11 @@ class Body:
         """Whether the application read from it: only then do those send it who wait for ``100 Continue``."""
         return self._since is not None
 
+    @property
+    def unread(self) -> bool:
+        """Whether the sender may have more of it to send."""
+        return self._unread
+
     def read(self, size: int = -1) -> bytes:
         """So many bytes, or all; fewer only at the end.
 

@@ -42,6 +42,7 @@ from ours.store.tables import destinations, dispatches, keys
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.scripted import Scripted, deliver, die, route_all, scripted, sweep_of
+from tests.whole.conftest import free_port
 
 DAY = 24 * 3600
 
@@ -605,6 +606,9 @@ def test_a_clock_that_leaps_while_the_database_is_away_is_told_when_it_is_back(
     assert f"Deletion rests until {ends}." in alert.words
 
 
+NO_NAME = "The mail server's certificate is not good for the name in OURS_SMTP_URL (SSLCertVerificationError)."
+
+
 def test_a_mail_server_has_to_prove_its_name(
     alerts_of: Callable[..., Alerts], certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -615,15 +619,55 @@ def test_a_mail_server_has_to_prove_its_name(
     server.start()
     try:
         alerts = alerts_of(smtp_url=f"smtps://127.0.0.1:{server.port}", alert_email=("a@example.com",))
-        assert alerts.test()[0].problem == "The mail server can't be used (SSLCertVerificationError)."
+        assert alerts.test()[0].problem == NO_NAME
         trusting = ssl.create_default_context(cafile=str(certificate))
         monkeypatch.setattr(ssl, "create_default_context", lambda: trusting)
         assert alerts.test()[0].problem is None
         elsewhere = alerts_of(smtp_url=f"smtps://localhost:{server.port}", alert_email=("a@example.com",))
-        assert elsewhere.test()[0].problem == "The mail server can't be used (SSLCertVerificationError)."
+        assert elsewhere.test()[0].problem == NO_NAME
     finally:
         server.stop()
     assert len(box.mails) == 1
+
+
+def test_a_password_that_cant_be_given_is_said_to_be_that(
+    alerts_of: Callable[..., Alerts], certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: trusting)
+    for context, said in ((None, "offers no encryption"), (tls, "takes no password")):
+        server = Controller(Mailbox(), hostname="127.0.0.1", port=0, ssl_context=context)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            server.port = free.getsockname()[1]
+        server.start()
+        scheme = "smtps" if context else "smtp"
+        url = f"{scheme}://ours:secret@127.0.0.1:{server.port}"
+        try:
+            problem = alerts_of(smtp_url=url, alert_email=("a@example.com",)).test()[0].problem
+        finally:
+            server.stop()
+        assert said in str(problem)
+        assert "secret" not in str(problem)
+
+
+def test_what_keeps_a_mail_server_from_being_used_is_said_in_words(
+    alerts_of: Callable[..., Alerts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mails, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        said = [
+            alerts_of(smtp_url=url, alert_email=("a@example.com",)).test()[0].problem
+            for url in (
+                f"smtp://127.0.0.1:{silent.getsockname()[1]}",
+                f"smtp://127.0.0.1:{free_port()}",
+                "smtp://nowhere.invalid:25",
+            )
+        ]
+    assert said == [
+        "The mail server did not answer in time (TimeoutError).",
+        "No mail server listens where OURS_SMTP_URL says (ConnectionRefusedError).",
+        "The mail server has no address. Check how it is spelt in OURS_SMTP_URL (gaierror).",
+    ]
 
 
 def test_a_mail_server_that_never_comes_to_an_end_is_cut_off(

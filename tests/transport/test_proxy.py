@@ -2,8 +2,11 @@
 
 import ipaddress
 import socket
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
 
@@ -16,11 +19,11 @@ Send = Callable[..., Answer]
 
 
 class Proxy:
-    """Takes CONNECT and refuses it with a status, or passes nothing on at all; notes what it was asked."""
+    """Answers CONNECT with a status, and may lead ``to`` a port of this machine; notes what it was asked."""
 
-    def __init__(self, status: bytes) -> None:
+    def __init__(self, status: bytes, to: int | None = None) -> None:
         self.asked: list[bytes] = []
-        self._status = status
+        self._status, self._to = status, to
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -33,17 +36,31 @@ class Proxy:
                 return
             with connection:
                 self.asked.append(connection.recv(65_536).split(b"\r\n")[0])
-                connection.sendall(b"HTTP/1.1 " + self._status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                connection.sendall(b"HTTP/1.1 " + self._status + b"\r\n" + (_END if self._to is None else b"\r\n"))
+                if self._to is not None:
+                    self._lead(connection, self._to)
+
+    def _lead(self, connection: socket.socket, port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as there:
+            back = threading.Thread(target=_copy, args=(there, connection))
+            back.start()
+            _copy(connection, there)
+            back.join()
 
     def close(self) -> None:
         self._listener.close()
 
 
-@pytest.fixture
-def refusing() -> Iterator[Proxy]:
-    proxy = Proxy(b"403 Forbidden")
-    yield proxy
-    proxy.close()
+_END = b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+def _copy(of: socket.socket, to: socket.socket) -> None:
+    with suppress(OSError):
+        while data := of.recv(65_536):
+            to.sendall(data)
+    for end in (of, to):
+        with suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
 
 
 def test_all_goes_through_the_proxy_and_the_name_is_its_to_look_up(
@@ -57,13 +74,58 @@ def test_all_goes_through_the_proxy_and_the_name_is_its_to_look_up(
     assert receiver.requests[0].path == "http://hooks.example.com/in?x=1"
 
 
+@pytest.mark.parametrize(
+    ("status", "remedy"), [(b"403 Forbidden", "Allow"), (b"407 Who?", "password"), (b"503 Off", "")]
+)
 def test_a_proxy_that_will_not_connect_is_a_failure_before_anything_was_sent(
-    refusing: Proxy, make_transport: Callable[..., Transport], send: Send
+    make_transport: Callable[..., Transport], send: Send, status: bytes, remedy: str
 ) -> None:
-    failure = send("https://hooks.example.com/", over=make_transport(allow_networks=(), proxy=refusing.url)).failure
+    with closing(Proxy(status)) as refusing:
+        failure = send("https://hooks.example.com/", over=make_transport(allow_networks=(), proxy=refusing.url)).failure
     assert refusing.asked == [b"CONNECT hooks.example.com:443 HTTP/1.1"]
     assert failure is not None
     assert (failure.code, failure.arrived) == ("connect_failed", False)
+    assert failure.message.startswith("The proxy in OURS_PROXY ")
+    assert remedy in failure.message
+    assert f"response {status[:3].decode()}" in failure.message
+
+
+@pytest.mark.parametrize(
+    ("proxy", "sentence"),
+    [
+        ("127.0.0.1:1", "No connection to the proxy in OURS_PROXY."),
+        ("nowhere.invalid:3128", "The proxy in OURS_PROXY has no address."),
+    ],
+)
+def test_a_proxy_that_is_away_is_not_taken_for_the_destination(
+    make_transport: Callable[..., Transport], send: Send, proxy: str, sentence: str
+) -> None:
+    over = make_transport(allow_networks=(), proxy=f"http://{proxy}")
+    for address in ("http://hooks.example.com/", "https://hooks.example.com/"):
+        failure = send(address, over=over).failure
+        assert failure is not None
+        assert (failure.code, failure.arrived) == ("connect_failed", False)
+        assert failure.message.startswith(sentence)
+
+
+def test_what_a_proxy_said_is_not_the_destinations_answer(
+    make_transport: Callable[..., Transport],
+    send: Send,
+    tls: ssl.SSLContext,
+    certificate: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with Receiver(tls=tls) as receiver, closing(Proxy(b"200 Connection established", to=receiver.port)) as proxy:
+        over = make_transport(proxy=proxy.url, total_timeout=1.5)
+        receiver.answer(path="/silent", hang=True)
+        receiver.answer(path="/broken", reset=True)
+        for path, code in (("/silent", "timeout"), ("/broken", "connection_lost")):
+            failure = send(f"https://127.0.0.1:{receiver.port}{path}", over=over).failure
+            assert failure is not None
+            assert (failure.code, failure.arrived) == (code, True)
+            assert "begun to answer" not in failure.message
+        assert send(f"https://127.0.0.1:{receiver.port}/", over=over).failure is None
 
 
 @pytest.mark.parametrize(
