@@ -216,6 +216,7 @@ def test_an_email_keeps_its_initials_and_its_top_level_domain(address: str, show
         ("url", "https://a.example/x?last_name=Doe&utm_source=mail", "https://a.example/x?last_name=D•••&utm_source=mail"),
         ("url", "https://a.example/u/jane%40example.com/x", "https://a.example/u/j•••@e•••.com/x"),
         ("url", "https://a.example/?token=abc", f"https://a.example/?token={MASK}"),
+        ("url", "https://jane:secret@a.example/x", f"https://{MASK}@a.example/x"),
         ("url", "/go?next=https%3A%2F%2Fa.example%2F%3Femail%3Djane%2540example.com",
          "/go?next=https://a.example/?email=j•••@e•••.com"),
         ("body", "email=jane%40example.com&plan=pro", "email=j•••@e•••.com&plan=pro"),
