@@ -167,6 +167,7 @@ def test_an_email_keeps_its_initials_and_its_top_level_domain(address: str, show
         ("userName2", "ada", "a•••"),
         ("firstname", "Ada", "A•••"),
         ("product_name", "Shoe", "Shoe"),
+        ("product__name", "Shoe", "Shoe"),
         ("products", [{"name": "Shoe"}], [{"name": "Shoe"}]),
         ("items[0].name", "Shoe", "Shoe"),
         ("campaignName", "Spring", "Spring"),

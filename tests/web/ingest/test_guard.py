@@ -153,6 +153,9 @@ def test_a_body_whose_first_chunk_is_broken_is_not_called_empty(client: FlaskCli
     answer = client.post("/api/v1/track", data=b"", environ_overrides=broken)
     assert told(answer) == (400, "invalid_json")
     assert "its first chunk can't be read" in answer.get_json()["error"]
+    broken |= {"wsgi.input": io.BytesIO(b"[object Object]"), "wsgi.input_terminated": True}
+    answer = client.post("/api/v1/track", environ_overrides=broken)
+    assert "JSON.stringify" in answer.get_json()["error"]
 
 
 def test_a_key_as_basic_authorization_is_told_where_it_goes(client: FlaskClient) -> None:
