@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ours.core.emails import hashed
-from ours.core.identity import Facts, Record, Resolution
+from ours.core.identity import Facts, Record, Resolution, consent
+from ours.core.identity.consent import Said
 from tests.core.shelf import Shelf
 
 JANE = hashlib.sha256(b"jane@example.com").hexdigest()
@@ -329,6 +330,23 @@ def test_a_null_where_nothing_was_said_is_no_word_about_consent(shelf: Shelf) ->
     route(shelf, email_sha256=JANE, user_properties=NO_ADS)
     route(shelf, user_id="web", user_properties={"consent": None})
     assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == NO_ADS
+
+
+@pytest.mark.parametrize(
+    "said", [Said({"x": []}, "01"), Said({"x": []}, "01", sure=False), Said(None, "01"), Said(None)]
+)
+def test_a_consent_is_read_from_the_profile_as_it_was_put_there(said: Said) -> None:
+    profile: dict[str, Any] = {"properties": {"city": "Leeds"}}
+    for _ in range(2):
+        consent.put(profile, said)
+        assert consent.of(profile) == said
+    consent.put(profile, Said(None))
+    assert profile == {"properties": {"city": "Leeds"}}
+
+
+def test_a_category_has_so_many_characters_and_no_more() -> None:
+    news = {"rejected_categories": ["x" * 2_000, "x" * 2_001]}
+    assert consent.rejecting({}, news) == {"rejected_categories": ["x" * 2_000]}
 
 
 def test_where_nobody_knows_which_consent_came_last_both_rejections_count(shelf: Shelf) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ours.core.redact import MASK, Masker, Person, cut_url, mask_email, mask_headers, mask_url, mask_value
+from ours.core.redact import MASK, Masker, Person, cut_url, mask_email, mask_headers, mask_url, mask_value, texts_in
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=4, max_size=24)
 DISGUISES = {
@@ -103,6 +103,10 @@ def test_a_url_is_shown_without_what_says_secret(url: str, shown: str) -> None:
 )
 def test_a_url_is_cut_behind_its_server(url: str, shown: str) -> None:
     assert cut_url(url) == shown
+
+
+def test_of_settings_that_nobody_knows_every_text_is_taken_for_a_secret() -> None:
+    assert texts_in({"url": "a", "headers": {"X": "b"}, "more": ["c", {"d": "e"}], "n": 5}) == ["a", "b", "c", "e"]
 
 
 def test_a_masker_goes_by_name_and_by_value() -> None:
