@@ -225,6 +225,7 @@ def test_an_email_keeps_its_initials_and_its_top_level_domain(address: str, show
         ("url", "/go?next=https%3A%2F%2Fa.example%2F%3Femail%3Djane%2540example.com",
          "/go?next=https://a.example/?email=j•••@e•••.com"),
         ("body", "email=jane%40example.com&plan=pro", "email=j•••@e•••.com&plan=pro"),
+        ("body", "last_name=Doe&plan=pro", "last_name=D•••&plan=pro"),
         ("when", "2026-11-26T14:30:00.000+00:00", "2026-11-26T14:30:00.000+00:00"),
         ("day", "01-02-2026 14:30", "01-02-2026 14:30"),
         ("fbp", "fb.1.1754874909594.1234567890", "fb.1.1754874909594.1234567890"),
