@@ -344,6 +344,11 @@ def test_a_consent_is_read_from_the_profile_as_it_was_put_there(said: Said) -> N
     assert profile == {"properties": {"city": "Leeds"}}
 
 
+def test_who_said_nothing_takes_no_mixed_consent_from_the_other() -> None:
+    mixed, nothing = Said({"rejected_categories": ["ads"]}, "02", sure=False), Said(None, "01")
+    assert consent.said_last(mixed, nothing) == consent.said_last(nothing, mixed) == mixed
+
+
 def test_a_category_has_so_many_characters_and_no_more() -> None:
     news = {"rejected_categories": ["x" * 2_000, "x" * 2_001]}
     assert consent.rejecting({}, news) == {"rejected_categories": ["x" * 2_000]}

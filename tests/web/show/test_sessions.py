@@ -89,6 +89,9 @@ def test_what_was_in_the_browser_before_signing_in_is_gone_after(stranger: Brows
     with stranger.client.session_transaction() as session:
         assert "planted" not in session
         assert session.get("csrf_token") != old
+    cookie = stranger.client.get_cookie("ours_session")
+    assert cookie
+    assert cookie.expires  # it outlives the browser
 
 
 def test_a_cookie_that_was_changed_or_signed_by_another_is_nobodys(app: Flask, here: Ours, editor: Browser) -> None:
