@@ -350,7 +350,7 @@ def test_who_said_nothing_takes_no_mixed_consent_from_the_other() -> None:
 
 
 def test_a_category_has_so_many_characters_and_no_more() -> None:
-    news = {"rejected_categories": ["x" * 2_000, "x" * 2_001]}
+    news = {"rejected_categories": ["x" * 2_000, "x" * 2_001, 5, None]}
     assert consent.rejecting({}, news) == {"rejected_categories": ["x" * 2_000]}
 
 

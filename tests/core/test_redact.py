@@ -49,7 +49,7 @@ def test_a_secret_inside_basic_credentials_is_masked_wherever_it_begins(before: 
 def test_what_is_no_secret_stays() -> None:
     masker = Masker(["s3cr3t-value", "", "1", "abc"])
     assert masker.text("1 abc and s3cr3t") == "1 abc and s3cr3t"
-    assert Masker([]).text("plain") == "plain"
+    assert (Masker([]).text("plain"), Masker([]).beginning("plain", 3)) == ("plain", "pla")
 
 
 def test_of_two_secrets_the_longer_is_masked_whole() -> None:
@@ -264,6 +264,10 @@ def test_what_is_known_of_a_person_is_masked_under_any_name(text: str, shown: st
     assert person.value("plan", "gold") == "gold"
 
 
+def test_what_names_nobody_alone_is_not_known_of_a_person() -> None:
+    assert Person({"first_name": "A", "zip": 7}).value("title", "A line of 7") == "A line of 7"
+
+
 _WORDS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x2000), min_size=5, max_size=12)
 _PADS = st.text(" .,;:!?/&=%#()[]<>'\"-_@+0a", max_size=12)
 
@@ -329,6 +333,7 @@ def test_a_beginning_shows_no_half_of_a_secret(most: int, parts: list[str]) -> N
         ("https://x.example/u/amFuZUBjYW5hcnkuZXhhbXBsZQ/edit", "https://x.example/u/•••/edit"),
         ("https://x.example/#d=eyJlbWFpbCI6ImphbmVAY2FuYXJ5LmV4YW1wbGUifQ", "https://x.example/#d=•••"),
         ("ewogImUiOiAiamFuZUBjYW5hcnkuZXhhbXBsZSIKfQ==", "•••"),  # JSON over several lines
+        ("ChNqYW5lQGNhbmFyeS5leGFtcGxlEAE=", "•••"),  # a protocol buffer
     ],
 )
 def test_an_email_with_another_at_sign_or_in_base64_is_seen(text: str, shown: str) -> None:

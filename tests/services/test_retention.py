@@ -199,6 +199,19 @@ def test_what_is_held_for_too_long_is_stopped(
     assert balance(place).difference == 0
 
 
+def test_of_much_that_is_held_for_too_long_all_is_stopped_at_once(
+    place: Place, receiver: Receiver, keep: Retention, now: time_machine.Traveller
+) -> None:
+    place.destinations.pause(place.webhook(receiver), actor="cli")
+    for _ in range(3):
+        place.track()
+    place.work()
+    now.shift(31 * DAY)
+    keep._clearing["held"].rows = 1
+    assert keep.run(60)
+    assert place.states() == {"stopped": 3}
+
+
 def test_volumes_and_audit_go_last(place: Place, keep: Retention, now: time_machine.Traveller) -> None:
     place.track()
     with place.store.write() as connection:

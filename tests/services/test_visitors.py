@@ -517,6 +517,7 @@ def test_the_same_person_in_the_other_mode_is_named(place: Place, visitors: Visi
     assert visitors.show(twin, actor=VIEWER).mode == "test"
     receipt = visitors.forget(live, actor=ADMIN)
     assert list(receipt.twins) == [twin]
+    assert visitors.receipt(receipt.id, actor=VIEWER) == receipt
     assert list(visitors.forget(twin, actor=ADMIN).twins) == []
     assert list(visitors.receipt(receipt.id, actor=VIEWER).twins) == []
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ours.errors import KeyMissing, Unsealable
+from ours.errors import Damaged, KeyMissing, Unsealable
 from ours.store import Lookup, Sealer, Store, key_hash, sealing
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -29,6 +29,12 @@ def test_after_rotation_old_values_open_and_new_ones_use_the_new_key() -> None:
     assert rotated.open(sealed, "p") == b"x"
     assert not rotated.is_current(sealed)
     assert rotated.is_current(rotated.seal(b"x", "p"))
+
+
+@pytest.mark.parametrize("damaged", [b"", b"\x01", b"\x02" + b"k" * 60])
+def test_what_no_release_sealed_is_damaged(damaged: bytes) -> None:
+    with pytest.raises(Damaged):
+        Sealer((OLD,)).open(damaged, "p")
 
 
 def test_a_key_that_left_the_ring_is_named_as_the_reason() -> None:
