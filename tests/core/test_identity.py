@@ -345,7 +345,8 @@ def test_a_consent_is_read_from_the_profile_as_it_was_put_there(said: Said) -> N
 
 
 def test_who_said_nothing_takes_no_mixed_consent_from_the_other() -> None:
-    mixed, nothing = Said({"rejected_categories": ["ads"]}, "02", sure=False), Said(None, "01")
+    said = {"rejected_categories": ["ads"], "accepted_categories": ["email"]}
+    mixed, nothing = Said(said, "02", sure=False), Said(None, "01")
     assert consent.said_last(mixed, nothing) == consent.said_last(nothing, mixed) == mixed
 
 

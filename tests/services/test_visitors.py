@@ -111,6 +111,16 @@ def test_a_viewer_sees_masks_and_an_editor_who_sees_clear_is_written_down(place:
     assert (entry.actor, entry.verb, entry.subject) == ("ed@example.com", "read", f"visitor {masked.id}")
 
 
+def test_of_an_identifier_whose_place_another_took_nothing_is_shown(place: Place, visitors: Visitors) -> None:
+    for email in ("a" * 64, "b" * 64):
+        place.track(user_id="u1", email_sha256=email)
+    place.work()
+    shown = visitors.show(the_one(visitors, "u1"), actor="cli").identifiers
+    assert [(one.kind, one.value) for one in sorted(shown, key=lambda one: one.attached_at)] == [
+        ("email", None), ("email", "bbbbbbbb…"),
+    ]  # fmt: skip
+
+
 def test_only_an_admin_exports_and_forgets(place: Place, visitors: Visitors) -> None:
     place.track(**JANE)
     place.work()
