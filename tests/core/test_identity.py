@@ -344,6 +344,13 @@ def test_a_consent_is_read_from_the_profile_as_it_was_put_there(said: Said) -> N
     assert profile == {"properties": {"city": "Leeds"}}
 
 
+def test_what_comes_out_of_turn_is_not_all_that_was_said() -> None:
+    late, early = Said({"rejected_categories": ["ads"]}, "02"), Said({"rejected_categories": ["email"]}, "01")
+    both = Said({"rejected_categories": ["ads", "email"]}, "02", sure=False)
+    assert consent.heard(late, early) == both
+    assert consent.heard(early, late) == late
+
+
 def test_who_said_nothing_takes_no_mixed_consent_from_the_other() -> None:
     said = {"rejected_categories": ["ads"], "accepted_categories": ["email"]}
     mixed, nothing = Said(said, "02", sure=False), Said(None, "01")

@@ -218,6 +218,7 @@ def test_a_request_is_sent_twice_at_most(
     receiver.answer(raw=b"")
     failure = fail(receiver.url)
     assert (failure.code, failure.arrived) == ("connection_lost", True)
+    assert "sent twice" in failure.message
     assert len(receiver.requests) == 5 + 2
 
 
