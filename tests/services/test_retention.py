@@ -385,11 +385,11 @@ def test_between_two_runs_it_rests(place: Place, keep: Retention, monkeypatch: p
 
 
 def test_while_some_is_left_it_does_not_rest(keep: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = []
-    monkeypatch.setattr(keep, "run", lambda **_: bool(runs.append(1)))
-    keep.tick()
-    keep.tick()
-    assert runs == [1, 1]
+    runs, stop = [], threading.Event()
+    monkeypatch.setattr(keep, "run", lambda **how: bool(runs.append(how["stop"])))
+    keep.tick(stop)
+    keep.tick(stop)
+    assert runs == [stop, stop]
 
 
 def test_only_one_process_at_a_time_deletes(
