@@ -57,8 +57,7 @@ def _date(seconds: int) -> str:
 
 @lru_cache(256)
 def _encoding(content_type: str | None) -> str | None:
-    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict({"content-type": content_type} if content_type else {})
-    return get_encoding_from_headers(headers)
+    return get_encoding_from_headers(CaseInsensitiveDict({"content-type": content_type or ""}))
 
 
 def _written(headers: Iterable[str]) -> Written:

@@ -48,7 +48,6 @@ class Exchange:
         self._opened: list[int] = []
         self.found_dead = False
         self._guard = guard
-        self._room = 0
         self._kind: tuple[str, str, bool] | None = None
         self._by_proxy = bool(limits.proxy)  # then the address is the proxy's, which the operator chose
         self._lines: list[bytes] = []
@@ -164,7 +163,7 @@ class Exchange:
         left = self._room - self._body_bytes
         self._body_bytes += len(chunk)
         self._truncated = len(chunk) > left
-        self._chunks.append(chunk[:left] if self._truncated else chunk)
+        self._chunks.append(chunk[:left])
         return 0 if self._truncated else None
 
     def _fixed_options(self, limits: Limits) -> list[tuple[int, Any]]:

@@ -60,7 +60,7 @@ def _lines(headers: CaseInsensitiveDict[str]) -> list[bytes]:
     """Headers in libcurl's spelling: ``Name;`` is one without a value, ``Name:`` keeps libcurl from adding its own."""
     try:
         return _written(plain(headers))
-    except (TypeError, AttributeError):  # not all of them are texts
+    except TypeError:  # not all of them are texts
         return _written(in_text(headers))
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ours.core.emails import hashed
-from ours.core.identity import Facts, Record, Resolution
+from ours.core.identity import Facts, Record, Resolution, consent
+from ours.core.identity.consent import Said
 from tests.core.shelf import Shelf
 
 JANE = hashlib.sha256(b"jane@example.com").hexdigest()
@@ -329,6 +330,36 @@ def test_a_null_where_nothing_was_said_is_no_word_about_consent(shelf: Shelf) ->
     route(shelf, email_sha256=JANE, user_properties=NO_ADS)
     route(shelf, user_id="web", user_properties={"consent": None})
     assert owner(shelf, user_id="web", email_sha256=JANE).profile["properties"] == NO_ADS
+
+
+@pytest.mark.parametrize(
+    "said", [Said({"x": []}, "01"), Said({"x": []}, "01", sure=False), Said(None, "01"), Said(None)]
+)
+def test_a_consent_is_read_from_the_profile_as_it_was_put_there(said: Said) -> None:
+    profile: dict[str, Any] = {"properties": {"city": "Leeds"}}
+    for _ in range(2):
+        consent.put(profile, said)
+        assert consent.of(profile) == said
+    consent.put(profile, Said(None))
+    assert profile == {"properties": {"city": "Leeds"}}
+
+
+def test_what_comes_out_of_turn_is_not_all_that_was_said() -> None:
+    late, early = Said({"rejected_categories": ["ads"]}, "02"), Said({"rejected_categories": ["email"]}, "01")
+    both = Said({"rejected_categories": ["ads", "email"]}, "02", sure=False)
+    assert consent.heard(late, early) == both
+    assert consent.heard(early, late) == late
+
+
+def test_who_said_nothing_takes_no_mixed_consent_from_the_other() -> None:
+    said = {"rejected_categories": ["ads"], "accepted_categories": ["email"]}
+    mixed, nothing = Said(said, "02", sure=False), Said(None, "01")
+    assert consent.said_last(mixed, nothing) == consent.said_last(nothing, mixed) == mixed
+
+
+def test_a_category_has_so_many_characters_and_no_more() -> None:
+    news = {"rejected_categories": ["x" * 2_000, "x" * 2_001, 5, None]}
+    assert consent.rejecting({}, news) == {"rejected_categories": ["x" * 2_000]}
 
 
 def test_where_nobody_knows_which_consent_came_last_both_rejections_count(shelf: Shelf) -> None:

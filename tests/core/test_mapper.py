@@ -81,8 +81,10 @@ def test_rows_are_written_as_they_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "row", [{"map": "x", "modification": "Rot13"}, {"map": "x", "modify": "Hash"}, {"map": 5}, "x" * 10_001]
-)
+    "row",
+    [{"map": "x", "modification": "Rot13"}, {"map": "x", "modification": None}, {"map": "x", "modify": "Hash"},
+     {"map": 5}, "x" * 10_001],
+)  # fmt: skip
 def test_a_row_that_can_not_be_read_is_refused(row: Any) -> None:
     with pytest.raises(MappingInvalid) as refused:
         compile_mapping({"good": "{{event.id}}", "bad": row, "worse": "{{x}}"})

@@ -7,10 +7,10 @@ from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ours.core.redact import MASK, Masker, Person, cut_url, mask_email, mask_headers, mask_url, mask_value
+from ours.core.redact import MASK, Masker, Person, cut_url, mask_email, mask_headers, mask_url, mask_value, texts_in
 
 SECRETS = st.text(st.characters(codec="utf-8", exclude_characters="|"), min_size=4, max_size=24)
 DISGUISES = {
@@ -27,6 +27,7 @@ DISGUISES = {
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 @given(secret=SECRETS)
+@example(secret="all of it/ü+")
 def test_a_secret_is_masked_in_every_disguise(disguise: str, secret: str) -> None:
     text = f"|{DISGUISES[disguise](secret)}|"
     masker = Masker([secret])
@@ -48,7 +49,7 @@ def test_a_secret_inside_basic_credentials_is_masked_wherever_it_begins(before: 
 def test_what_is_no_secret_stays() -> None:
     masker = Masker(["s3cr3t-value", "", "1", "abc"])
     assert masker.text("1 abc and s3cr3t") == "1 abc and s3cr3t"
-    assert Masker([]).text("plain") == "plain"
+    assert (Masker([]).text("plain"), Masker([]).beginning("plain", 3)) == ("plain", "pla")
 
 
 def test_of_two_secrets_the_longer_is_masked_whole() -> None:
@@ -103,6 +104,10 @@ def test_a_url_is_shown_without_what_says_secret(url: str, shown: str) -> None:
 )
 def test_a_url_is_cut_behind_its_server(url: str, shown: str) -> None:
     assert cut_url(url) == shown
+
+
+def test_of_settings_that_nobody_knows_every_text_is_taken_for_a_secret() -> None:
+    assert texts_in({"url": "a", "headers": {"X": "b"}, "more": ["c", {"d": "e"}], "n": 5}) == ["a", "b", "c", "e"]
 
 
 def test_a_masker_goes_by_name_and_by_value() -> None:
@@ -167,6 +172,7 @@ def test_an_email_keeps_its_initials_and_its_top_level_domain(address: str, show
         ("userName2", "ada", "a•••"),
         ("firstname", "Ada", "A•••"),
         ("product_name", "Shoe", "Shoe"),
+        ("product__name", "Shoe", "Shoe"),
         ("products", [{"name": "Shoe"}], [{"name": "Shoe"}]),
         ("items[0].name", "Shoe", "Shoe"),
         ("campaignName", "Spring", "Spring"),
@@ -216,9 +222,11 @@ def test_an_email_keeps_its_initials_and_its_top_level_domain(address: str, show
         ("url", "https://a.example/x?last_name=Doe&utm_source=mail", "https://a.example/x?last_name=D•••&utm_source=mail"),
         ("url", "https://a.example/u/jane%40example.com/x", "https://a.example/u/j•••@e•••.com/x"),
         ("url", "https://a.example/?token=abc", f"https://a.example/?token={MASK}"),
+        ("url", "https://jane:secret@a.example/x", f"https://{MASK}@a.example/x"),
         ("url", "/go?next=https%3A%2F%2Fa.example%2F%3Femail%3Djane%2540example.com",
          "/go?next=https://a.example/?email=j•••@e•••.com"),
         ("body", "email=jane%40example.com&plan=pro", "email=j•••@e•••.com&plan=pro"),
+        ("body", "last_name=Doe&plan=pro", "last_name=D•••&plan=pro"),
         ("when", "2026-11-26T14:30:00.000+00:00", "2026-11-26T14:30:00.000+00:00"),
         ("day", "01-02-2026 14:30", "01-02-2026 14:30"),
         ("fbp", "fb.1.1754874909594.1234567890", "fb.1.1754874909594.1234567890"),
@@ -254,6 +262,10 @@ def test_what_is_known_of_a_person_is_masked_under_any_name(text: str, shown: st
     assert person.value("total", 12345) == "•••"
     assert person.value("total", 12346) == 12346
     assert person.value("plan", "gold") == "gold"
+
+
+def test_what_names_nobody_alone_is_not_known_of_a_person() -> None:
+    assert Person({"first_name": "A", "zip": 7}).value("title", "A line of 7") == "A line of 7"
 
 
 _WORDS = st.text(st.characters(categories=["Lu", "Ll"], max_codepoint=0x2000), min_size=5, max_size=12)
@@ -321,6 +333,7 @@ def test_a_beginning_shows_no_half_of_a_secret(most: int, parts: list[str]) -> N
         ("https://x.example/u/amFuZUBjYW5hcnkuZXhhbXBsZQ/edit", "https://x.example/u/•••/edit"),
         ("https://x.example/#d=eyJlbWFpbCI6ImphbmVAY2FuYXJ5LmV4YW1wbGUifQ", "https://x.example/#d=•••"),
         ("ewogImUiOiAiamFuZUBjYW5hcnkuZXhhbXBsZSIKfQ==", "•••"),  # JSON over several lines
+        ("ChNqYW5lQGNhbmFyeS5leGFtcGxlEAE=", "•••"),  # a protocol buffer
     ],
 )
 def test_an_email_with_another_at_sign_or_in_base64_is_seen(text: str, shown: str) -> None:

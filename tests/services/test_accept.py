@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ours import clock
 from ours.core import bags
-from ours.core.incoming import Incoming
+from ours.core.incoming import Incoming, Notice
 from ours.errors import Busy
 from ours.services.accept import Accept, Caller
 from ours.services.sources import Sources
@@ -139,6 +139,13 @@ def test_a_repeat_with_another_time_differs_and_one_without_is_as_good_as_the_fi
         ],
     )
     assert (same.differs, other.differs, later.differs) == (False, True, False)
+
+
+def test_what_we_said_to_it_makes_no_difference(accept: Accept) -> None:
+    warned = purchase(distinct_id="o1", time=1_000, warnings=(Notice("time", "clamped", "It was too old."),))
+    for item in (warned, purchase(distinct_id="o1", time=1_000)):
+        (receipt,) = accept.accept(Caller(1, 1, "live"), [item])
+    assert (receipt.duplicate, receipt.differs) == (True, False)
 
 
 def test_what_the_caller_sent_is_unreadable_on_disk(store: Store, accept: Accept) -> None:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import time_machine
 
 from ours.bootstrap import Ours
-from ours.errors import Forbidden
+from ours.errors import Forbidden, Invalid
 from ours.services.actors import RANKS, Actor, Need, check
 from ours.settings import Settings
 
@@ -79,3 +80,27 @@ def test_a_name_alone_proves_nothing(who: Any) -> None:
 def test_the_command_line_may_everything_and_a_right_scope_lets_a_token_pass() -> None:
     check("cli", Need("admin", None))
     check(Actor("token 1", "editor", frozenset({"sources:write"})), Need("editor", "sources:write"))
+
+
+@pytest.mark.parametrize(
+    ("scopes", "days", "said"),
+    [([], 1, "at least one scope"), (["balance:read"], 0, "1 to 366"), (["balance:read"], 367, "1 to 366")],
+)
+def test_a_token_that_may_nothing_or_lives_for_ever_is_refused(
+    here: Ours, scopes: list[str], days: int, said: str
+) -> None:
+    with pytest.raises(Invalid, match=said):
+        here.tokens.add("CI", scopes, days, actor="cli")
+    assert here.tokens.add("CI", ["balance:read"], 366, actor="cli")
+
+
+def test_a_token_works_until_it_is_revoked_which_is_written_down_once(here: Ours) -> None:
+    ada = Actor("ada@example.com", "admin")
+    made, text = here.tokens.add("CI", ["balance:read"], 1, actor=ada)
+    assert here.tokens.left_by(ada.name) == [made]
+    with time_machine.travel((made.expires_at + 1) / 1000, tick=False):
+        assert (here.tokens.left_by(ada.name), here.tokens.authenticate(text)) == ([], None)
+    for _ in range(2):
+        here.tokens.revoke(made.id, actor=ada)
+    assert (here.tokens.left_by(ada.name), here.tokens.authenticate(text)) == ([], None)
+    assert [entry.verb for entry in here.audit.list(2)] == ["revoke", "add"]

@@ -275,6 +275,15 @@ def test_a_destination_that_paused_itself_is_not_resumed(ours: Ours) -> None:
     assert ours.configuration.export()["destinations"]["Hook"]["status"] == "on"
 
 
+def test_a_destination_that_a_person_paused_is_resumed(ours: Ours) -> None:
+    plan(ours, FILE).make("cli")
+    ours.destinations.pause(1, actor="cli")
+    resumed = plan(ours, FILE)
+    assert lines(resumed) == ["change Hook: status: paused → on"]
+    resumed.make("cli")
+    assert ours.destinations.get(1).status == "on"
+
+
 def test_the_file_that_the_docs_show_can_be_applied(ours: Ours) -> None:
     page = Path(__file__).resolve().parents[2] / "docs" / "deploy.md"
     shown = re.search(r"```yaml\n(ours: 1.*?)```", page.read_text(), re.DOTALL)

@@ -1,9 +1,11 @@
 """The continuous check: what it finds is kept, it goes on where it was, and it takes back what is mended."""
 
+from types import SimpleNamespace
+
 import pytest
 import sqlalchemy as sa
 
-from ours.services import reconcile
+from ours.services import conservation, reconcile
 from ours.services.conservation import Conservation
 from ours.services.reconcile import Fault
 from ours.store.tables import dispatches
@@ -87,6 +89,14 @@ def test_a_fault_is_shown_until_a_whole_walk_finds_it_no_more(
             with place.store.write() as connection:
                 connection.execute(sa.insert(dispatches).values(row._asdict()))
     assert shown == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(("took", "due"), [(0.0, 60.0), (2.0, 62.0), (5.0, 105.0)])
+def test_a_check_that_takes_long_is_followed_by_a_rest_many_times_as_long(
+    monkeypatch: pytest.MonkeyPatch, took: float, due: float
+) -> None:
+    monkeypatch.setattr(conservation, "time", SimpleNamespace(monotonic=iter([1_000.0, 1_000.0 + took]).__next__))
+    assert conservation._timed(lambda: None, 60.0) == 1_000.0 + due
 
 
 def test_it_rests_between_checks_and_only_one_process_does_it(place: Place, ids: list[str]) -> None:

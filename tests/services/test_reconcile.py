@@ -10,7 +10,7 @@ from ours.services import reconcile
 from ours.services.reconcile import Fault, Reconcile
 from ours.store import Store
 from ours.store.queries import snapshot
-from ours.store.tables import audit, dispatches, events
+from ours.store.tables import audit, destinations, dispatches, events
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 
@@ -77,6 +77,14 @@ def test_a_destination_that_was_removed_before_is_not_blamed(place: Place, ids: 
     assert routed is not None
     delete(place, event_id, 2)
     assert check(place) == [Fault(event_id, 2, "missing")]
+
+
+def test_a_destination_that_was_removed_after_is_still_owed(place: Place, ids: list[str]) -> None:
+    delete(place, ids[1], 2)
+    place.destinations.remove(2, actor="cli")
+    with place.store.write() as connection:
+        connection.execute(sa.update(destinations).values(updated_at=destinations.c.updated_at + 1_000))
+    assert check(place) == [Fault(ids[1], 2, "missing")]
 
 
 def test_a_pair_that_stands_twice_is_named_even_where_another_is_missing(place: Place, ids: list[str]) -> None:

@@ -199,6 +199,19 @@ def test_what_is_held_for_too_long_is_stopped(
     assert balance(place).difference == 0
 
 
+def test_of_much_that_is_held_for_too_long_all_is_stopped_at_once(
+    place: Place, receiver: Receiver, keep: Retention, now: time_machine.Traveller
+) -> None:
+    place.destinations.pause(place.webhook(receiver), actor="cli")
+    for _ in range(3):
+        place.track()
+    place.work()
+    now.shift(31 * DAY)
+    keep._clearing["held"].rows = 1
+    assert keep.run(60)
+    assert place.states() == {"stopped": 3}
+
+
 def test_volumes_and_audit_go_last(place: Place, keep: Retention, now: time_machine.Traveller) -> None:
     place.track()
     with place.store.write() as connection:
@@ -372,11 +385,11 @@ def test_between_two_runs_it_rests(place: Place, keep: Retention, monkeypatch: p
 
 
 def test_while_some_is_left_it_does_not_rest(keep: Retention, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = []
-    monkeypatch.setattr(keep, "run", lambda **_: bool(runs.append(1)))
-    keep.tick()
-    keep.tick()
-    assert runs == [1, 1]
+    runs, stop = [], threading.Event()
+    monkeypatch.setattr(keep, "run", lambda **how: bool(runs.append(how["stop"])))
+    keep.tick(stop)
+    keep.tick(stop)
+    assert runs == [stop, stop]
 
 
 def test_only_one_process_at_a_time_deletes(

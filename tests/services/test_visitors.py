@@ -111,6 +111,16 @@ def test_a_viewer_sees_masks_and_an_editor_who_sees_clear_is_written_down(place:
     assert (entry.actor, entry.verb, entry.subject) == ("ed@example.com", "read", f"visitor {masked.id}")
 
 
+def test_of_an_identifier_whose_place_another_took_nothing_is_shown(place: Place, visitors: Visitors) -> None:
+    for email in ("a" * 64, "b" * 64):
+        place.track(user_id="u1", email_sha256=email)
+    place.work()
+    shown = visitors.show(the_one(visitors, "u1"), actor="cli").identifiers
+    assert [(one.kind, one.value) for one in sorted(shown, key=lambda one: one.attached_at)] == [
+        ("email", None), ("email", "bbbbbbbb…"),
+    ]  # fmt: skip
+
+
 def test_only_an_admin_exports_and_forgets(place: Place, visitors: Visitors) -> None:
     place.track(**JANE)
     place.work()
@@ -137,7 +147,9 @@ def test_an_export_holds_all_that_is_kept(place: Place, visitors: Visitors, rece
     assert second["eventProperties"] == JANE["event_properties"]
     assert second["dispatches"][0]["attempts"][0]["request"]["url"].startswith(receiver.url)
     assert len(document["visitors"]) == 2
-    assert {"canary-user"} <= {one["visitorId"] for one in document["visitors"]}
+    names = {"visitorId": "canary-user", "externalId": "canary-external", "emailSha256": EMAIL, "phone": "15550100199"}
+    told = {name: one[name] for one in document["visitors"] for name in names if name in one}
+    assert told == names
     assert Audit(place.store).list(1)[0].verb == "export"
 
 
@@ -618,6 +630,7 @@ def test_the_same_person_in_the_other_mode_is_named(place: Place, visitors: Visi
     assert visitors.show(twin, actor=VIEWER).mode == "test"
     receipt = visitors.forget(live, actor=ADMIN)
     assert list(receipt.twins) == [twin]
+    assert visitors.receipt(receipt.id, actor=VIEWER) == receipt
     assert list(visitors.forget(twin, actor=ADMIN).twins) == []
     assert list(visitors.receipt(receipt.id, actor=VIEWER).twins) == []
 

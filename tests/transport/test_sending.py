@@ -125,6 +125,19 @@ def test_connections_that_are_not_used_again_are_closed_though_nothing_is_sent(
     assert send(receiver.url).response is not None
 
 
+def test_while_something_is_in_flight_no_connection_is_closed(
+    receiver: Receiver, transport: Transport, prepare: Prepare, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send(receiver.url)
+    monkeypatch.setattr(engine, "IDLE_SECONDS", 0)
+    receiver.answer(delay=0.1)
+    transport.submit("late", prepare(receiver.url))
+    assert transport.wait(0) == []
+    (answer,) = transport.wait(5)
+    assert answer.failure is None
+    assert answer.timing.connect_ms < answer.timing.total_ms
+
+
 def test_two_hundred_requests_are_in_flight_at_once(receiver: Receiver, transport: Transport, prepare: Prepare) -> None:
     receiver.answer(delay=0.3)
     for number in range(200):

@@ -115,10 +115,10 @@ def _encoded(run: str, known: Known, judge: Judge, depth: int) -> str:
     bare = run.rstrip("=")
     try:
         said = urlsafe_b64decode(bare.replace("+", "-") + "=" * (-len(bare) % 4))
-        text = " ".join(said.decode().split()) if b"@" in said else ""
+        text = said.decode() if b"@" in said else ""
     except ValueError:
         return run
-    return HIDDEN if text.isprintable() and mask_text(text, known, judge, depth - 1) != text else run
+    return HIDDEN if mask_text(text, known, judge, depth - 1) != text else run
 
 
 def _address(piece: str, known: Known, judge: Judge, depth: int) -> str:
@@ -169,7 +169,7 @@ def parts_of_name(text: str) -> Iterator[tuple[str, ...]]:
 def parts_of_number(text: str) -> Iterator[tuple[str, ...]]:
     """A phone number's digits in one word, with and without what stands before them in another country."""
     digits = "".join(mark for mark in text if mark.isdigit()).lstrip("0")
-    rests = (digits[start:].lstrip("0") for start in range(min(len(digits), 20)))
+    rests = (digits[start:] for start in range(min(len(digits), 20)))
     yield from ((rest,) for rest in rests if len(rest) > _SHORT_NUMBER)
 
 

@@ -64,7 +64,7 @@ def _key(environ: Mapping[str, Any], body: Mapping[str, Any]) -> str:
     token = body.get("token")
     if type(token) is str and "HTTP_AUTHORIZATION" not in environ and "HTTP_X_API_KEY" not in environ:
         return token.strip() or _no_key(environ, body)
-    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    scheme, _, bearer = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     places = [token, environ.get("HTTP_X_API_KEY"), bearer if scheme.lower() == "bearer" else None]
     if not all(isinstance(place, str | None) for place in places):
         raise _unauthorised("invalid_key", "The token must be text.")

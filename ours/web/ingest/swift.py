@@ -29,9 +29,7 @@ class Swift:
 
     def __init__(self, schema: Schema, sound: Callable[[dict[str, Any]], bool]) -> None:
         self._sound = sound
-        self._readers: dict[str, tuple[str, Read, bool]] = {}
-        for name, field in schema.fields.items():
-            self._readers[field.data_key or name] = name, _checked(field), field.required
+        self._readers = {field.data_key or name: (name, _checked(field)) for name, field in schema.fields.items()}
         self._required = {name for name, field in schema.fields.items() if field.required}
 
     def read(self, body: Mapping[str, Any], now: int) -> dict[str, Any] | None:
@@ -39,11 +37,9 @@ class Swift:
         reading, values, readers = Reading(now), dict[str, Any](), self._readers
         try:
             for key, value in body.items():
-                name, read, required = readers[key]
+                name, read = readers[key]
                 if value is not None:
                     values[name] = read(value, reading)
-                elif required:
-                    return None
         except (Doubt, KeyError, Invalid, ValidationError):
             return None
         if reading.notices.all() or not values.keys() >= self._required or not self._sound(values):

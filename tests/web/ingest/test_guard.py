@@ -153,6 +153,16 @@ def test_a_body_whose_first_chunk_is_broken_is_not_called_empty(client: FlaskCli
     answer = client.post("/api/v1/track", data=b"", environ_overrides=broken)
     assert told(answer) == (400, "invalid_json")
     assert "its first chunk can't be read" in answer.get_json()["error"]
+    broken |= {"wsgi.input": io.BytesIO(b"[object Object]"), "wsgi.input_terminated": True}
+    answer = client.post("/api/v1/track", environ_overrides=broken)
+    assert "JSON.stringify" in answer.get_json()["error"]
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)])
+def test_a_body_in_chunks_that_is_one_byte_too_large_is_not_cut(client: FlaskClient, more: int, status: int) -> None:
+    sent = {"wsgi.input": io.BytesIO(GOOD.ljust(MEBIBYTE + more)), "wsgi.input_terminated": True}
+    in_chunks = {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": ""}
+    assert client.post("/api/v1/track", environ_overrides=sent | in_chunks).status_code == status
 
 
 def test_a_key_as_basic_authorization_is_told_where_it_goes(client: FlaskClient) -> None:

@@ -89,6 +89,16 @@ def test_what_was_in_the_browser_before_signing_in_is_gone_after(stranger: Brows
     with stranger.client.session_transaction() as session:
         assert "planted" not in session
         assert session.get("csrf_token") != old
+    cookie = stranger.client.get_cookie("ours_session")
+    assert cookie
+    assert cookie.expires  # it outlives the browser
+
+
+def test_a_form_that_stood_open_for_hours_is_taken(editor: Browser) -> None:
+    token = _token(editor.page("/sources"))
+    with time_machine.travel(clock.now_ms() / 1000 + 5 * 3600):
+        editor.client.post("/sources/add", data={"csrf_token": token, "name": "Typed slowly"})
+        assert "Typed slowly" in editor.page("/sources")
 
 
 def test_a_cookie_that_was_changed_or_signed_by_another_is_nobodys(app: Flask, here: Ours, editor: Browser) -> None:
