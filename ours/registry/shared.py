@@ -2,35 +2,34 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 _ROOMS = {"base64", "builtins", "datetime", "hashlib", "hmac", "http", "json", "marshmallow", "os", "ours", "requests",
           "select", "socket", "ssl", "threading", "time", "urllib", "urllib3"}  # fmt: skip
+Doors = Mapping[str, tuple[Any, str, object]]
+"""Each by its full name: what it is an attribute of, by which name, and itself."""
 
 
-def doors() -> Mapping[str, object]:
-    """Each function, class and method of those modules that are loaded, by its full name."""
-    return dict(_doors())
+def doors() -> Doors:
+    """Each function, class and method of those modules that are loaded."""
+    return {f"{name}.{key}": (owner, key, door) for name, owner, key, door in _doors()}
 
 
-def replaced(before: Mapping[str, object]) -> str | None:
-    """The name of the first that is another than ``before``."""
-    now = doors()
-    return next((name for name, door in before.items() if now.get(name) is not door), None)
+def put_back(before: Doors) -> str | None:
+    """All is as it was ``before``; the name of the first that was another, if one was."""
+    taken = [name for name, (owner, key, door) in before.items() if vars(owner).get(key) is not door]
+    for name in taken:
+        owner, key, door = before[name]
+        setattr(owner, key, door)
+    return taken[0] if taken else None
 
 
-def _doors() -> Iterator[tuple[str, object]]:
+def _doors() -> Iterator[tuple[str, Any, str, object]]:
     for name, module in tuple(sys.modules.items()):
         if name.partition(".")[0] in _ROOMS:
             for key, value in tuple(vars(module).items()):
-                if isinstance(value, type):
-                    yield f"{name}.{key}", value
-                    if value.__module__ == name:
-                        yield from _methods(f"{name}.{key}", value)
-                elif callable(value):
-                    yield f"{name}.{key}", value
-
-
-def _methods(name: str, kind: type) -> Iterator[tuple[str, object]]:
-    for key, value in tuple(vars(kind).items()):
-        if callable(value) or isinstance(value, property | classmethod):
-            yield f"{name}.{key}", value
+                if callable(value):
+                    yield name, module, key, value
+                if isinstance(value, type) and value.__module__ == name:
+                    yield from ((f"{name}.{key}", value, own, door) for own, door in tuple(vars(value).items())
+                                if callable(door) or isinstance(door, property | classmethod))  # fmt: skip
