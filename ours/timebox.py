@@ -87,17 +87,27 @@ def limited(call: Callable[[], T]) -> T:
     :raises TooLong: when it does not end within ``SECONDS``.
     """
     if threading.get_ident() != _Watch.thread:
-        return call()
+        return in_one_process(call)
     _Watch.call += 1
     _Watch.running = True
     try:
         try:
-            return call()
+            return in_one_process(call)
         finally:
             _Watch.running = False
     except TooLong:  # it may have come just when the call ended
         _Watch.running = False
         raise
+
+
+def in_one_process(call: Callable[[], T]) -> T:
+    """What ``call`` gives. A child that it forked ends where the call does: our work is its parent's alone."""
+    process = os.getpid()
+    try:
+        return call()
+    finally:
+        if os.getpid() != process:
+            _EXIT(0)
 
 
 def limited_anywhere(call: Callable[[], T], who: object) -> T:
@@ -125,7 +135,7 @@ _left: dict[object, threading.Thread] = {}
 
 def _answer(said: Future[T], call: Callable[[], T]) -> None:
     try:
-        said.set_result(call())
+        said.set_result(in_one_process(call))
     except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
         said.set_exception(error)
 

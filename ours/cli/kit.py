@@ -2,9 +2,10 @@
 
 import gzip
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +107,7 @@ def checked(many: Sequence[Loaded], given: Mapping[str, Any], *, secrets_in_url:
 
 def _checked(one: Loaded, given: Mapping[str, Any], secrets_in_url: bool) -> Document:
     try:
-        with redirect_stdout(sys.stderr):
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             checks = [check._asdict() for check in run(type(one.plugin), given, secrets_in_url=secrets_in_url)]
     except ValidationError as error:
         raise _settings_wrong(error) from None

@@ -1,11 +1,14 @@
 """What ``ours plugin new`` writes: a plugin that works as it is, and its test."""
 
+import keyword
 import re
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
 from ours.cli.files import new_file
 from ours.errors import Invalid
+from ours.registry import load_built_in, taken_by
 
 _READABLE = 0o666  # as far as the umask lets
 _SLUG = re.compile(r"[a-z][a-z0-9_-]{0,59}")
@@ -74,11 +77,17 @@ def test_a_purchase_is_sent_as_the_receiver_wants_it():
 def write(slug: str, folder: Path) -> list[Path]:
     """Write ``SLUG.py`` and ``test_SLUG.py`` into ``folder``, with _ for each - of the slug.
 
-    :raises Invalid: when the name can't be a slug that begins with a letter, or a file is there already.
+    :raises Invalid: when the name can't be a slug that begins with a letter, or is taken, or a file is there already.
     """
     if not _SLUG.fullmatch(slug):
         raise Invalid(f"\"{slug}\" can't be a plugin's name: use lower-case letters, digits, - and _, a letter first.")
     module = slug.replace("-", "_")
+    if keyword.iskeyword(module) or module == "conftest" or find_spec(module):
+        raise Invalid(
+            f'"{slug}" means something to Python already: a file {module}.py would stand in its way. Choose another.'
+        )
+    if holder := load_built_in().get(slug):
+        raise Invalid(taken_by(holder))
     words = module.replace("_", " ").split()
     kind, label = "".join(word.title() for word in words), " ".join(words).capitalize()
     host = slug.replace("_", "-").strip("-")

@@ -72,6 +72,8 @@ def _load(origin: Origin, file: Path) -> ModuleType:
     module_name = re.sub(r"\W", "_", f"_ours_{file.resolve()}")
     if origin == "built-in" and module_name in sys.modules:
         return sys.modules[module_name]  # the house's own files do not change while it runs
+    if file.parent.is_dir() and not file.exists():
+        raise ImportError(f"the folder {file.parent} has no {file.name}: name the plugin's own file")
     spec = spec_from_file_location(module_name, file)
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} is no Python file")

@@ -16,8 +16,8 @@ from ours.errors import in_words
 from ours.plugin import Destination
 from ours.plugin.checking import faults
 from ours.plugin.spec import HOOK, PROJECT, Spec
-from ours.plugin.tracing import place_of
-from ours.registry import extras
+from ours.plugin.tracing import line_of, place_of
+from ours.registry import extras, shared
 from ours.registry.finding import Candidate
 
 _LONGEST = 500
@@ -50,7 +50,12 @@ def attempt(candidate: Candidate) -> Trial:
     What does not end in time is refused; what it prints goes to stderr, for stdout may be somebody's document.
     """
     with timebox.armed(), redirect_stdout(sys.stderr), _no_thread_that_outlives_us():
-        return _attempt(candidate)
+        before: shared.Doors = {} if candidate.origin == "built-in" else shared.doors()
+        tried = _attempt(candidate)
+        if taken := shared.put_back(before):
+            reason = f"It replaced {taken}, which all plugins share with Ours. Leave it, and use one of your own."
+            return [], [Refusal(candidate.name, reason)]
+        return tried
 
 
 @contextmanager
@@ -168,7 +173,8 @@ def _reason(error: BaseException, moment: str) -> str:
                 " __init__.py."
             )
     told = " ".join(traceback.format_exception_only(error)[-1].split())[:_LONGEST]
-    return f"It raised an error {moment}: {told.rstrip('.')}."
+    line = line_of(error)
+    return f"It raised an error {moment}: {told.rstrip('.')}{f' ({line})' if line else ''}."
 
 
 def _lacking(error: BaseException) -> str | None:

@@ -86,6 +86,38 @@ def test_a_new_plugin_overwrites_nothing_and_has_a_python_name(terminal: Termina
     assert "can't be a plugin's name" in terminal.json("plugin", "new", "Crm-Bot", status=1)["error"]
 
 
+@pytest.mark.parametrize("name", ["class", "json", "requests", "ours", "conftest"])
+def test_a_new_plugin_takes_no_name_that_python_has_a_use_for(terminal: Terminal, tmp_path: Path, name: str) -> None:
+    """`from class import Class` is no Python, and a json.py beside a test stands in for the real one."""
+    refused = terminal.json("plugin", "new", name, "--into", str(tmp_path / "mine"), status=1)["error"]
+    assert (
+        refused
+        == f'"{name}" means something to Python already: a file {name}.py would stand in its way. Choose another.'
+    )
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_new_plugin_takes_no_slug_of_another(terminal: Terminal, tmp_path: Path) -> None:
+    refused = terminal.json("plugin", "new", "webhook", "--into", str(tmp_path), status=1)["error"]
+    assert "is taken by the built-in" in refused
+
+
+def test_what_a_plugin_prints_is_not_strewn_over_what_the_check_says(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "loud.py").write_text(
+        BROKEN.replace("return Request", 'print("\\x1b[31mloud")\n        return Request')
+    )
+    told = terminal.run("plugin", "check", str(tmp_path / "loud.py")).output
+    assert told.splitlines()[0] == "broken"
+    assert "[31m" not in told
+
+
+def test_a_folder_that_is_no_package_is_told_what_it_lacks(terminal: Terminal, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "chat.py").touch()
+    document = terminal.json("plugin", "check", str(tmp_path / "mine"), status=1)
+    assert "has no __init__.py" in document["setAside"][0]["reason"]
+
+
 def test_a_check_says_what_is_wrong_and_ends_with_status_1(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(BROKEN)
     document = terminal.json("plugin", "check", str(tmp_path / "broken.py"), status=1)

@@ -38,6 +38,7 @@ from ours.plugin import (
     Token,
     by_status,
     fields,
+    read_object,
     to_json,
 )
 from ours.plugin.testing import DestinationContract
@@ -46,6 +47,17 @@ from ours.plugin.testing.purity import pure
 SETTINGS = {"token": "tok-123456"}
 URL = "https://a.example/"
 _HUGE = bytes(50_000_001)
+
+
+def _circle() -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    made["a"] = [made]
+    return made
+
+
+def _code_of(response: Response) -> Rejected:
+    error = read_object(response).get("error") or {}
+    return Rejected(str((error if isinstance(error, dict | str) else {}).get("code", "bad")), "No.")  # type: ignore[union-attr]
 
 
 def remembering() -> Any:
@@ -366,6 +378,18 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
     "batching that is none": (batching(batching=Batching(max_items=0)), "Its batching must be a Batching"),
     "an item that is no JSON": (
         batching(item=lambda *_: {"a": [{1}]}), 'item returned what can\'t be sent: item["a"][0] is {1}, which'
+    ),
+    "a circle": (
+        posting(data=lambda _: None, json=lambda _: _circle()),
+        'build returned a request that can\'t be sent: json["a"][0] holds itself.',
+    ),
+    "no method": (
+        type("Aimless", (Sound,), {"build": lambda _, one: Request(url=URL, json={"id": one.id})}),
+        "build returned a request without a method, such as POST.",
+    ),
+    "an error of a 422 taken for granted": (
+        reading(lambda response: by_status(response) if response.status_code != 422 else _code_of(response)),
+        "AttributeError: 'str' object has no attribute 'get'",
     ),
     "NaN in JSON": (
         posting(data=lambda _: None, json=lambda _: {"a": [1, float("nan")]}),

@@ -56,7 +56,8 @@ ENDS = {
                      "It closed a file that is not its own while it was tried."),
     "crashes_as_it_is_made": (PLUGIN.replace('label = "Mine"', 'label = "Mine"\n    def __init__(self): os.abort()')
                               + "import os", "It ended the process (SIGABRT) while it was tried (crashes_as"),
-    "only_raises": ("1 / 0", "It raised an error while it was imported: ZeroDivisionError: division by zero."),
+    "replaces_json": (PLUGIN + "import json\njson.dumps = lambda *_, **__: '{}'", "It replaced json.dumps, which all"),
+    "only_raises": ("1 / 0", "It raised an error while it was imported: ZeroDivisionError: division by zero (only_"),
 }  # fmt: skip
 Loading = Callable[..., "tuple[list[str], dict[str, str], str]"]
 

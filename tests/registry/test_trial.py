@@ -37,12 +37,24 @@ def register_destinations():
 MODULES = {
     "raises at import": (
         "x = 1\n1 / 0",
-        "It raised an error while it was imported: ZeroDivisionError: division by zero.",
+        "It raised an error while it was imported: ZeroDivisionError: division by zero (mine.py, line 2: 1 / 0).",
     ),
     "exits at import": ("import sys\nsys.exit(3)", "It tried to end the process (SystemExit) while it was imported."),
     "exits at import past everybody": (
         "import os\nos._exit(0)",
         "It tried to end the process (SystemExit) while it was imported.",
+    ),
+    "replaces what all share": (
+        "import json\njson.dumps = lambda *_, **__: '{}'",
+        "It replaced json.dumps, which all plugins share with Ours.",
+    ),
+    "replaces a method of what all share": (
+        "import requests\nrequests.Session.send = lambda *_, **__: None",
+        "It replaced requests.sessions.Session.send, which all plugins share with Ours.",
+    ),
+    "trusts every certificate": (
+        "import ssl\nssl._create_default_https_context = ssl._create_unverified_context",
+        "It replaced ssl._create_default_https_context, which all plugins share with Ours.",
     ),
     "is no Python": ("x = 1\ndef oops(:\n", "mine.py is not valid Python: line 2, invalid syntax."),
     "lacks a module": ("import no_such_stripe.api", "It needs the module no_such_stripe, which is not installed."),

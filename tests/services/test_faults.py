@@ -1,9 +1,12 @@
 """What a plugin raises is told with its place, to the log and to whoever reads the attempt, and with no data."""
 
 import os
+import signal
 import sys
+import time
 from asyncio import CancelledError
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -180,6 +183,49 @@ def test_what_is_no_exception_either_costs_its_own_event_alone(
         became = {one[0]: one[1:] for one in connection.execute(sa.select(row.destination_id, row.state, row.reason))}
     code = {"read": "ambiguous", "send": "send_failed"}.get(verb, "build_failed")
     assert became == {1: ("held" if verb == "read" else "rejected", code), 2: ("delivered", None)}
+
+
+def ended(child: int) -> bool:
+    """Whether that process is gone, soon; if not, it is now."""
+    for _ in range(200):
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return True
+        time.sleep(0.05)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return False
+
+
+@pytest.mark.parametrize("verb", ["build", "read", "send"])
+@pytest.mark.parametrize("child", ["returns", "raises", "exits"])
+def test_a_process_that_a_plugin_forks_does_none_of_the_workers_work(
+    place: Place, receiver: Receiver, verb: str, child: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Else it claims and delivers what its parent does, once more, to all destinations."""
+    parent, children = os.getpid(), []
+    kind = Sending if verb == "send" else Faulty
+    as_it_is = getattr(kind, verb)
+
+    def forks(*given: Any) -> Any:
+        if made := os.fork():
+            children.append(made)
+        elif child == "raises":
+            raise ValueError
+        elif child == "exits":
+            os._exit(0)
+        return as_it_is(*given)
+
+    monkeypatch.setattr(kind, verb, forks)
+    add(place, receiver, kind)
+    place.track()
+    place.work()
+    if os.getpid() != parent:
+        (tmp_path / "went-on").touch()
+        os._exit(0)
+    assert [ended(one) for one in children] == [True]
+    assert not (tmp_path / "went-on").exists()
+    assert place.states() == {"delivered": 1}
+    assert len(receiver.requests) == (verb != "send")
 
 
 def test_what_never_reached_the_plugin_has_no_place(

@@ -26,7 +26,7 @@ BODIES = [
     b"\xff\xfe\x00", b"\xef\xbb\xbf{}", b"[" * 5_000,
 ]  # fmt: skip
 _MOST = 50_000_000
-_TELLING = (200, 207, 400, 401, 429, 503)
+_TELLING = (200, 207, 400, 401, 409, 422, 429, 503)
 _PLAIN = (b"", b"{}", b"<html><body>Bad Gateway</body></html>")
 ANSWERS = [*((status, body) for status in STATUSES for body in _PLAIN),
            *((status, body) for status in _TELLING for body in BODIES if body not in _PLAIN)]  # fmt: skip
@@ -48,6 +48,7 @@ def answer(status: int, body: bytes = b"", headers: Mapping[str, str] | None = N
 def prepared(request: Request) -> PreparedRequest:
     """The request as it is sent, but for ``auth``, which may look at the clock to sign."""
     plain = vars(request) | {"auth": None}
+    expect(bool(request.method), f"{running() or 'build'} returned a request without a method, such as POST.")
     try:
         return Request(**plain).prepare()
     except Exception as error:
@@ -55,20 +56,22 @@ def prepared(request: Request) -> PreparedRequest:
         raise AssertionError(f"{running() or 'build'} returned a request that can't be sent: {wrong}.") from error
 
 
-def no_json(value: Any, place: str) -> str | None:
+def no_json(value: Any, place: str, around: tuple[Any, ...] = ()) -> str | None:
     """``'json["value"] is nan, …'``: the first part of ``value`` that JSON can't carry, and where it lies."""
     match value:
         case float() if not math.isfinite(value):
             return f"{place} is {value}, which JSON has no word for"
         case None | str() | int() | float():
             return None
+        case dict() | list() | tuple() if any(value is one for one in around):
+            return f"{place} holds itself"
         case dict():
             parts = [(part, f"{place}[{json.dumps(str(name))}]") for name, part in value.items()]
         case list() | tuple():
             parts = [(part, f"{place}[{number}]") for number, part in enumerate(value)]
         case _:
             return f"{place} is {value!r}, which is no JSON"
-    return next((wrong for part, inner in parts if (wrong := no_json(part, inner))), None)
+    return next((wrong for part, inner in parts if (wrong := no_json(part, inner, (*around, value)))), None)
 
 
 def text_of(built: Request | Rejected | Skipped) -> str:

@@ -7,6 +7,7 @@ from time import monotonic
 
 from requests import Request
 
+from ours import timebox
 from ours.core.answer import Answer
 from ours.plugin import Network
 from ours.pool import Done, Pool
@@ -158,4 +159,4 @@ def _send(parcel: Parcel, made: Request, network: Network) -> object:
     def send() -> object:
         return reading.listed(target.plugin.send(made, target.settings, network))
 
-    return faults.owned("send", target.id, parcel.about, send)
+    return faults.owned("send", target.id, parcel.about, partial(timebox.in_one_process, send))

@@ -10,6 +10,8 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from ours.bootstrap import Ours
+from ours.plugin import Delivery, Destination, Schema, Skipped, fields, validate
+from ours.registry import Loaded, Registry
 from ours.store.queries import destinations
 from tests.web.show.conftest import Browser
 
@@ -26,6 +28,31 @@ def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
         assert part in page
     assert "checked" not in page  # which events may leave is the operator's to say
     assert '<span class="none">Nothing leaves for this destination' in page
+
+
+class Asking(Destination):
+    slug, label = "asking", "Asking"
+
+    class Settings(Schema):
+        region = fields.String(required=True, validate=validate.OneOf(["eu", "us"]))
+        plan = fields.String(validate=validate.OneOf(["a", "b"]))
+        names = fields.Dict(load_default=dict, metadata={"label": "Names"})
+
+    def build(self, delivery: Delivery) -> Skipped:
+        return Skipped("not_mine")
+
+
+def test_a_choice_is_the_operators_and_what_must_be_json_says_so(editor: Browser, here: Ours) -> None:
+    vars(here.registry).update(vars(Registry([Loaded("asking", Asking(), "drop-in", "asking.py")])))
+    page = unescape(editor.page("/destinations/add/asking"))
+    for name, more in (("region", " required"), ("plan", "")):
+        assert f'<select id="settings.{name}" name="settings.{name}"{more}><option value=""></option><option' in page
+    assert 'Names <span class="help">as JSON</span>' in page
+    assert """placeholder="{"one": "value"} or ["one", "two"]\"""" in page
+    form = {"name": "A", "choice": "all", "settings.plan": "", "settings.names": ""}
+    assert "Missing data" in editor.post("/destinations/add/asking", **form, **{"settings.region": ""}).text
+    editor.post("/destinations/add/asking", **form, **{"settings.region": "us"})
+    assert [one.name for one in here.destinations.list()] == ["A"]
 
 
 def test_a_tab_says_what_is_added_in_it(editor: Browser) -> None:
