@@ -30,6 +30,7 @@ YES: dict[str, Any] = {
     "mixpanel": {"code": 200, "num_records_imported": COUNT, "status": "OK"},
     "pinterest": {"num_events_processed": COUNT, "events": [{"status": "processed"}] * COUNT},
     "posthog": {"status": "Ok"},
+    "snapchat": {"status": "VALID", "reason": "Events have been processed successfully."},
     "tiktok": {"code": 0, "message": "OK", "request_id": "1"},
 }
 WHO = "jane@example.com"
@@ -92,6 +93,7 @@ OTHER_YES: list[tuple[str, int, bytes]] = [
     ("pinterest", 200, b'{"num_events_received": 1, "num_events_processed": 1}'),
     ("posthog", 200, b'{"status": 1}'),
     ("posthog", 204, b""),
+    ("snapchat", 200, b'{"status": "VALID", "test_event": true, "event_logs": []}'),
     ("tiktok", 200, b'{"code": 0, "message": "OK", "data": {}}'),
 ]
 """As their docs, their source or those who send them a lot have it, too."""
