@@ -1,6 +1,5 @@
 """Pinterest ads, by the Conversions API."""
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -35,6 +34,7 @@ from ours.plugin.values import (
     amount,
     currency,
     granted,
+    known_name,
     objected,
     present,
     read_all,
@@ -152,8 +152,7 @@ class Pinterest(Destination):
         access_token = usual.key("Conversion token", "Ads Manager, Conversions, Generate token.")
         action_source = fields.String(load_default="web", validate=validate.OneOf(SOURCES), metadata={
             "label": "Action source", "help": "Where the events happen, unless the mapping says it."})  # fmt: skip
-        own_events = fields.String(load_default="", metadata={
-            "label": "Own events", "help": "Further names, with commas. Reports may not show them."})  # fmt: skip
+        own_events = usual.own_events()
         url_detail = usual.url_detail()
         external_id_key = usual.external_id_key("Pinterest")
         phone_region = usual.phone_region()
@@ -171,7 +170,7 @@ class Pinterest(Destination):
             return custom
         denied = any(granted(given.get(name)) is False for name in CONSENTS)
         event = {
-            "event_name": event_name(given.get("event_name"), settings["own_events"]),
+            "event_name": known_name(given.get("event_name"), EVENTS, SAME, settings["own_events"]),
             "action_source": text(given.get("action_source")) or settings["action_source"],
             "event_time": delivery.event.occurred_at // 1000,
             "event_id": text(given.get("event_id")) or delivery.id,
@@ -199,17 +198,6 @@ class Pinterest(Destination):
         outcome = by_api_status(response)
         told_all = answer.get("num_events_processed") == len(items)
         return outcome if told_all or not isinstance(outcome, Delivered) else NOT_TOLD
-
-
-def event_name(value: Any, own: str) -> str | None:
-    """As Pinterest spells it, or as the settings do; None for one that neither knows."""
-    known = SAME | {snake(one): one.strip() for one in own.split(",")} | {name: name for name in EVENTS}
-    return known.get(snake(value))
-
-
-def snake(value: Any) -> str:
-    """``"AddToCart"`` and ``"Add to cart"`` → ``"add_to_cart"``."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|[^A-Za-z0-9]+", "_", text(value) or "").strip("_").lower()
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,7 +112,7 @@ def google_email(value: Any) -> str | None:
 
 
 def stripped_email(value: Any) -> str | None:
-    """No dots and no ``+suffix`` in front of the ``@``, whatever the domain: Reddit, Microsoft."""
+    """No dots and no ``+suffix`` in front of the ``@``, whatever the domain: Microsoft."""
     text = email(value)
     return _stripped(text) if text else None
 

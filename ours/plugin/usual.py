@@ -28,6 +28,12 @@ def endpoint(default: str, vendor: str) -> Endpoint:
     return Endpoint(load_default=default, metadata={"label": "Endpoint", "help": told})
 
 
+def own_events() -> fields.String:
+    """Names beyond those that the vendor knows, for ``values.known_name``."""
+    return fields.String(load_default="", metadata={
+        "label": "Own events", "help": "Further names, with commas. Reports may not show them."})  # fmt: skip
+
+
 def url_detail() -> fields.String:
     """What ``values.address`` leaves of a page's address."""
     return fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -105,6 +105,19 @@ def objected(value: Any) -> bool:
     """Whether somebody opted out. What can't be read counts as yes: an objection must not be lost by its spelling."""
     said = _agreed(value)
     return value not in (None, "") if said is None else said
+
+
+def snake(value: Any) -> str:
+    """``"AddToCart"`` and ``"Add to cart"`` → ``"add_to_cart"``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|[\W_]+", "_", text(value) or "").strip("_").lower()
+
+
+def known_name(value: Any, names: Iterable[str], same: Mapping[str, str], own: str = "") -> str | None:
+    """Which of a vendor's ``names`` it is in another spelling; else which of those in ``own``, with commas; else what
+    ``same`` makes of it in snake case: ``{"order_completed": "PURCHASE"}``. None for one that none of them knows."""
+    known = {**same, **{snake(one): one.strip() for one in own.split(",")}, **{snake(name): name for name in names}}
+    written = snake(value)
+    return known.get(written) if written else None
 
 
 def word(value: Any) -> str:

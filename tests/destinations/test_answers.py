@@ -30,6 +30,8 @@ YES: dict[str, Any] = {
     "mixpanel": {"code": 200, "num_records_imported": COUNT, "status": "OK"},
     "pinterest": {"num_events_processed": COUNT, "events": [{"status": "processed"}] * COUNT},
     "posthog": {"status": "Ok"},
+    "reddit": {"data": {"message": f"Successfully processed {COUNT} conversion events."}},
+    "snapchat": {"status": "VALID", "reason": "Events have been processed successfully."},
     "tiktok": {"code": 0, "message": "OK", "request_id": "1"},
 }
 WHO = "jane@example.com"
@@ -65,7 +67,8 @@ def told(indices: list[Any]) -> bytes:
         "failed_records": [{"index": one, "message": WHO, "field": "f"} for one in indices],
         "errors": [{"batch_index": one, "message": WHO, "reason": "invalid", "field": "f"} for one in indices],
         "events_with_invalid_fields": {"time": indices}, "silenced_events": indices, "throttled_events": indices,
-        "error": {"message": WHO, "details": [
+        "error": {"message": WHO, "fields": [{"field": f"$.data.events[{one}].x", "message": WHO} for one in indices],
+                  "details": [
             *({"index": one, "errorCode": "E", "propertyName": "p"} for one in indices),
             {"fieldViolations": [{"field": f"events[{one}].x", "reason": "BAD"} for one in indices]}]},
         "message": " ".join(f"Index: {one}, ERROR :: /a/b Batch.{one}.x: {WHO}" for one in indices), "code": 40002,
@@ -92,6 +95,8 @@ OTHER_YES: list[tuple[str, int, bytes]] = [
     ("pinterest", 200, b'{"num_events_received": 1, "num_events_processed": 1}'),
     ("posthog", 200, b'{"status": 1}'),
     ("posthog", 204, b""),
+    ("reddit", 200, b'{"data": {"message": "Successfully processed 1 conversion events.", "invalid_events": []}}'),
+    ("snapchat", 200, b'{"status": "VALID", "test_event": true, "event_logs": []}'),
     ("tiktok", 200, b'{"code": 0, "message": "OK", "data": {}}'),
 ]
 """As their docs, their source or those who send them a lot have it, too."""

@@ -161,9 +161,47 @@ def test_a_name_of_a_vendors_becomes_a_part_of_a_code(raw: Any, written: str) ->
     assert values.word(raw) == written
 
 
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        ("AddToCart", "add_to_cart"),
+        (" Add to cart! ", "add_to_cart"),
+        ("ADD_CART", "add_cart"),
+        ("Prüfung", "prüfung"),
+        (None, ""),
+        ([], ""),
+    ],
+)
+def test_a_name_in_snake_case(raw: Any, written: str) -> None:
+    assert values.snake(raw) == written
+
+
+@pytest.mark.parametrize(
+    ("raw", "own", "name"),
+    [
+        ("AddCart", "", "ADD_CART"),
+        ("Order Completed", "", "PURCHASE"),
+        ("order completed", "Order Completed", "Order Completed"),
+        ("add_cart", "Add Cart", "ADD_CART"),
+        ("booked", "Called, Booked!", "Booked!"),
+        ("Called, Booked!", "Called, Booked!", None),
+        ("Oncology", "", None),
+        ("", "", None),
+        ("*", "*", None),
+        ("予約", "診断, 予約", "予約"),
+        ("診断", "予約", None),
+        (None, "Called", None),
+    ],
+)
+def test_a_vendors_name_goes_before_ones_own_and_that_before_what_means_the_same(
+    raw: Any, own: str, name: str | None
+) -> None:
+    assert values.known_name(raw, {"ADD_CART", "PURCHASE"}, {"order_completed": "PURCHASE"}, own) == name
+
+
 @pytest.mark.parametrize("read", [
     values.text, values.number, values.whole, values.amount, values.texts, values.currency, values.granted,
-    values.objected, values.address, values.word,
+    values.objected, values.address, values.word, values.snake,
     lambda value: values.rows([{"sku": value, "price": value}], LINE),
 ])  # fmt: skip
 def test_nothing_that_a_caller_may_send_breaks_a_reading(read: Any) -> None:

@@ -23,6 +23,8 @@ from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.plugin.testing.doubles.pinterest import PinterestDouble
 from ours.plugin.testing.doubles.posthog import PostHogDouble
+from ours.plugin.testing.doubles.reddit import RedditDouble
+from ours.plugin.testing.doubles.snapchat import SnapchatDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
@@ -714,3 +716,146 @@ def test_pinterest_throttles_and_refuses_a_token_and_no_event_is_lost(place: Pla
     again(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
+
+
+def test_snapchat_takes_a_batch_of_hashed_purchases_and_no_other_name(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SnapchatDouble())
+    add(place, "snapchat", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.track("Oncology", user_id="u1", distinct_id="unknown", user_properties=WHO)
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    verdicts = [("rejected", "unknown_event_name"), ("stopped", "no_conversion")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, *verdicts]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abc")
+    assert len(vendor.calls) == 1
+    assert not any(secret in vendor.calls[0].body for secret in (b"jane@example.com", b"192.0.2.7", b"coupon"))
+
+
+@pytest.mark.parametrize("refusing", [400, 200])
+def test_snapchat_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(
+    place: Place, stack: ExitStack, refusing: int
+) -> None:
+    vendor = stack.enter_context(SnapchatDouble(unwanted="c", refusing=refusing))
+    add(place, "snapchat", vendor)
+    for distinct_id in "abcde":
+        buy(place, distinct_id)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 4, ("rejected", "snapchat_invalid_event")]
+    assert sorted(event["event_id"] for event in vendor.kept) == list("abde")
+
+
+def test_snapchat_refuses_each_event_and_all_are_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SnapchatDouble(now=1.0))
+    add(place, "snapchat", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.work()
+    assert list(ended(place).values()) == [("rejected", "snapchat_invalid_event")] * 3
+    assert vendor.kept == []
+
+
+def test_snapchat_answers_and_the_answer_gets_lost_so_a_person_decides(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SnapchatDouble())
+    add(place, "snapchat", vendor)
+    vendor.then(Answer(200, b"{"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {("held", "ambiguous")}
+    assert len(vendor.calls) == 1
+
+
+def test_snapchat_checks_a_test_and_counts_none(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SnapchatDouble())
+    add(place, "snapchat", vendor, test_mode="true")
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.test_kept), vendor.kept, len(vendor.calls)) == (2, [], 2)
+
+
+def test_snapchat_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SnapchatDouble(token="another"))
+    add(place, "snapchat", vendor, access_token="the-old-one")
+    vendor.then(Answer(429))
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"access_token": "another"}, turns=7)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_reddit_takes_a_batch_of_hashed_purchases_and_drops_a_repeat(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble())
+    add(place, "reddit", vendor, own_events="Booked")
+    for distinct_id in ("a", "b", "a"):
+        buy(place, distinct_id)
+    place.track("Booked", user_id="u1", distinct_id="own", user_properties=WHO)
+    place.track("Oncology", user_id="u1", distinct_id="unknown", user_properties=WHO)
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    verdicts = [("rejected", "unknown_event_name"), ("stopped", "no_conversion")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, *verdicts]
+    assert sorted(event["metadata"]["conversion_id"] for event in vendor.kept) == ["a", "b", "own"]
+    assert len(vendor.calls) == 1
+    assert not any(secret in vendor.calls[0].body for secret in (b"jane@example.com", b"192.0.2.7", b"coupon"))
+
+
+@pytest.mark.parametrize(("naming", "calls"), [(True, 2), (False, 5)])
+def test_reddit_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(
+    place: Place, stack: ExitStack, naming: bool, calls: int
+) -> None:
+    vendor = stack.enter_context(RedditDouble(now=clock.now_ms() + 2 * clock.DAY, naming=naming))
+    add(place, "reddit", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    buy(place, "old", occurred_at=clock.now_ms() - 6 * clock.DAY)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, ("rejected", "http_400")]
+    assert sorted(event["metadata"]["conversion_id"] for event in vendor.kept) == list("abc")
+    assert len(vendor.calls) == calls
+
+
+def test_reddit_refuses_each_event_and_all_are_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble(now=1))
+    add(place, "reddit", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.work()
+    assert list(ended(place).values()) == [("rejected", "http_400")] * 3
+    assert vendor.kept == []
+
+
+def test_reddit_takes_nothing_twice_after_an_answer_that_got_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble())
+    add(place, "reddit", vendor)
+    buy(place, "a")
+    buy(place, "b")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(event["metadata"]["conversion_id"] for event in vendor.kept) == ["a", "b"]
+    assert len(vendor.calls) == 2
+
+
+def test_reddit_shows_a_test_one_event_a_request_and_counts_none(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble())
+    add(place, "reddit", vendor, test_id="t2_test")
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.test_kept), vendor.kept, len(vendor.calls)) == (2, [], 2)
+
+
+def test_reddit_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble(token="another"))
+    add(place, "reddit", vendor, access_token="the-old-one")
+    vendor.then(Answer(429))
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"access_token": "another"}, turns=7)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
