@@ -24,6 +24,7 @@ YES: dict[str, Any] = {
     "amplitude": {"code": 200, "events_ingested": COUNT},
     "customerio": {},
     "google_data_manager": {"requestId": "r-1"},
+    "klaviyo": {"data": {"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}},
     "linkedin": {"elements": [{"status": 201}] * COUNT},
     "meta": {"events_received": COUNT, "messages": [], "fbtrace_id": "A"},
     "microsoft_uet": {"eventsReceived": COUNT},
@@ -84,6 +85,7 @@ def all_answers() -> Iterator[Response]:
 OTHER_YES: list[tuple[str, int, bytes]] = [
     ("customerio", 200, b""),
     ("google_data_manager", 200, b"{}"),
+    ("klaviyo", 202, b""),
     ("linkedin", 200, b'{"elements": [{"status": 201, "id": "", "location": "/conversionEvents/"}]}'),
     ("microsoft_uet", 200, b'{"eventsReceived": 1, "traceId": "t"}'),
     ("mixpanel", 200, b'{"code": 200, "status": "Ok", "num_records_imported": 1}'),
@@ -120,6 +122,8 @@ def test_a_2xx_that_is_not_the_vendors_yes_delivers_nothing(slug: str, status: i
     bodies = [one for one in [*PAGES, *NO_OBJECTS] if (slug, one) != ("mixpanel", b"1")]
     if slug != "customerio":  # whose yes is an empty object
         bodies += [b"", *(json.dumps(one).encode() for one in ERRORS)]
+    if (slug, status) == ("klaviyo", 202):  # which says so of an event, with nothing in it
+        bodies.remove(b"")
     for body in bodies:
         said = outcomes(BUILT_IN[slug], answer(status, body))
         assert not any(isinstance(one, Delivered) for one in said), (body[:100], said)
@@ -168,7 +172,7 @@ def test_whoever_is_blamed_oddly_nobody_is_taken_for_delivered_that_was_named(sl
         said = outcomes(plugin, answer(status, told(indices)))
         assert len(said) == (COUNT if plugin.batching else 1)
         assert not all(isinstance(one, Delivered) for one in said), (status, said)
-        assert not any(isinstance(said[one], Delivered) for one in named), (status, said)
+        assert not any(isinstance(said[one], Delivered) for one in named if one < len(said)), (status, said)
 
 
 @pytest.mark.parametrize("slug", [*VENDORS, "webhook"])
