@@ -22,6 +22,7 @@ SAYS_NOTHING = {"ga4"}
 COUNT = 3
 YES: dict[str, Any] = {
     "amplitude": {"code": 200, "events_ingested": COUNT},
+    "braze": {"message": "success", "events_processed": COUNT},
     "customerio": {},
     "google_data_manager": {"requestId": "r-1"},
     "klaviyo": {"data": {"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}},
@@ -83,6 +84,9 @@ def all_answers() -> Iterator[Response]:
 
 
 OTHER_YES: list[tuple[str, int, bytes]] = [
+    ("braze", 200, b'{"message": "success"}'),
+    ("braze", 201, b'{"message": "success", "events_processed": 1, "errors": []}'),
+    ("braze", 202, b'{"message": "queued"}'),
     ("customerio", 200, b""),
     ("google_data_manager", 200, b"{}"),
     ("klaviyo", 202, b""),
