@@ -19,7 +19,7 @@ _PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(?>(<\?xml[^>]{0,200}>|<!--.{0,1000}?-->)\s*)*<(!doctype html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
-_RESETS = ("RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
+_RESETS = ("X-RateLimit-Retry-After", "RateLimit-Reset", "X-RateLimit-Reset", "X-Rate-Limit-Reset")
 _EPOCH = 1e9  # A reset that is larger is a moment, in seconds; beyond a thousand times that, in milliseconds.
 AFTER_CEILING = 24 * 3600.0
 _HOUR, _YEAR = 3600.0, 365 * 24 * 3600.0
@@ -116,7 +116,8 @@ def retry_after(response: Response) -> float | None:
 def rate_limit_after(response: Response) -> float | None:
     """Seconds until we may go on after a 429: ``Retry-After``, or else when the vendor says that its limit is reset.
 
-    ``RateLimit-Reset`` and ``X-RateLimit-Reset`` are read as seconds to wait, or as a moment. At most 24 hours.
+    ``X-RateLimit-Retry-After``, ``RateLimit-Reset`` and ``X-RateLimit-Reset`` are read as seconds to wait, or as a
+    moment. At most 24 hours.
     """
     asked = retry_after(response)
     if asked is not None:

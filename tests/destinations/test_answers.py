@@ -22,8 +22,10 @@ SAYS_NOTHING = {"ga4"}
 COUNT = 3
 YES: dict[str, Any] = {
     "amplitude": {"code": 200, "events_ingested": COUNT},
+    "braze": {"message": "success", "events_processed": COUNT},
     "customerio": {},
     "google_data_manager": {"requestId": "r-1"},
+    "klaviyo": {"data": {"type": "profile", "id": "01GDDKASAP8TKDDA2GRZDSVP4H"}},
     "linkedin": {"elements": [{"status": 201}] * COUNT},
     "meta": {"events_received": COUNT, "messages": [], "fbtrace_id": "A"},
     "microsoft_uet": {"eventsReceived": COUNT},
@@ -85,8 +87,12 @@ def all_answers() -> Iterator[Response]:
 
 
 OTHER_YES: list[tuple[str, int, bytes]] = [
+    ("braze", 200, b'{"message": "success"}'),
+    ("braze", 201, b'{"message": "success", "events_processed": 1, "errors": []}'),
+    ("braze", 202, b'{"message": "queued"}'),
     ("customerio", 200, b""),
     ("google_data_manager", 200, b"{}"),
+    ("klaviyo", 202, b""),
     ("linkedin", 200, b'{"elements": [{"status": 201, "id": "", "location": "/conversionEvents/"}]}'),
     ("microsoft_uet", 200, b'{"eventsReceived": 1, "traceId": "t"}'),
     ("mixpanel", 200, b'{"code": 200, "status": "Ok", "num_records_imported": 1}'),
@@ -125,6 +131,8 @@ def test_a_2xx_that_is_not_the_vendors_yes_delivers_nothing(slug: str, status: i
     bodies = [one for one in [*PAGES, *NO_OBJECTS] if (slug, one) != ("mixpanel", b"1")]
     if slug != "customerio":  # whose yes is an empty object
         bodies += [b"", *(json.dumps(one).encode() for one in ERRORS)]
+    if (slug, status) == ("klaviyo", 202):  # which says so of an event, with nothing in it
+        bodies.remove(b"")
     for body in bodies:
         said = outcomes(BUILT_IN[slug], answer(status, body))
         assert not any(isinstance(one, Delivered) for one in said), (body[:100], said)
@@ -173,7 +181,7 @@ def test_whoever_is_blamed_oddly_nobody_is_taken_for_delivered_that_was_named(sl
         said = outcomes(plugin, answer(status, told(indices)))
         assert len(said) == (COUNT if plugin.batching else 1)
         assert not all(isinstance(one, Delivered) for one in said), (status, said)
-        assert not any(isinstance(said[one], Delivered) for one in named), (status, said)
+        assert not any(isinstance(said[one], Delivered) for one in named if one < len(said)), (status, said)
 
 
 @pytest.mark.parametrize("slug", [*VENDORS, "webhook"])

@@ -153,6 +153,7 @@ def test_a_retry_after_date_without_a_date_of_the_answer_is_ignored() -> None:
     [
         ({"Retry-After": "7", "RateLimit-Reset": "60"}, 7.0),
         ({"RateLimit-Reset": "60"}, 60.0),
+        ({"X-Ratelimit-Retry-After": "7", "X-RateLimit-Reset": "1795435230", "Date": SENT}, 7.0),
         ({"X-RateLimit-Reset": "0.5"}, 0.5),
         ({"X-RateLimit-Reset": "1795435230", "Date": SENT}, 30.0),
         ({"X-RateLimit-Reset": "1795435230000", "Date": SENT}, 30.0),

@@ -14,9 +14,11 @@ from destinations.pinterest import EVENTS
 from ours import clock
 from ours.plugin.testing.doubles import Answer, Double
 from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
+from ours.plugin.testing.doubles.braze import BrazeDouble
 from ours.plugin.testing.doubles.customerio import CustomerIODouble
 from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
+from ours.plugin.testing.doubles.klaviyo import KlaviyoDouble
 from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
@@ -354,6 +356,138 @@ def test_customer_io_learns_of_a_person_what_is_mapped(place: Place, stack: Exit
     place.work()
     assert set(ended(place).values()) == {DONE}
     told = {"company": "Example GmbH", "email": "jane@example.com", "unsubscribed": True}
+    assert vendor.people == {"customer-7": told}
+
+
+def test_klaviyo_takes_the_good_and_says_what_is_wrong_with_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(KlaviyoDouble())
+    add(place, "klaviyo", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id, external_id="customer-7")
+    buy(place, "nobody", user_id="u2", user_properties={})
+    buy(place, "local", user_id="u3", user_properties={"email": "jane@localhost"})
+    buy(place, "dear", event_properties={"value": "a lot"})
+    buy(place, "test", mode="test")
+    place.work()
+    wrong = [("rejected", "invalid_email"), ("rejected", "invalid_value"), ("rejected", "no_identifier")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, *wrong, ("sunk", "test_mode")]
+    assert [event["unique_id"] for event in vendor.kept] == list("abc")
+    assert [event["value"] for event in vendor.kept] == [9.5] * 3
+    assert vendor.profiles == [{"email": "jane@example.com", "external_id": "customer-7"}]
+    assert len(vendor.calls) == 4
+
+
+def test_klaviyo_records_nothing_twice_after_a_throttle_and_an_answer_that_got_lost(
+    place: Place, stack: ExitStack
+) -> None:
+    vendor = stack.enter_context(KlaviyoDouble())
+    add(place, "klaviyo", vendor)
+    vendor.then(Answer(429, {"errors": [{"code": "throttled"}]}))
+    buy(place, "a")
+    place.work()
+    again(place)
+    vendor.then(Answer(202, b"<html>Sign in</html>"))
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"retrying"}
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
+    assert vendor.calls[0].body == vendor.calls[3].body
+
+
+def test_klaviyo_refuses_a_key_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(KlaviyoDouble(key="pk_another"))
+    add(place, "klaviyo", vendor, private_key="pk_the-old-one")
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"private_key": "pk_another"}, turns=6)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_klaviyo_learns_of_a_person_what_is_mapped_and_the_latest_of_it(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(KlaviyoDouble())
+    mapping = {"profile.organization": "{{visitor.company_name}}", "phone": "{{visitor.phone_number}}"}
+    place.destinations.add(
+        "klaviyo", "K", vendor.settings, events=["$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    vendor.then(Answer(503))
+    for company in ("Old GmbH", "Example GmbH"):
+        known = {"company_name": company, "email": "Jane@example.com", "phone_number": "+33 1 99 00 12 34"}
+        place.identify(external_id="customer-7", user_properties=known | {"city": "Lyon"})
+    place.work()
+    again(place)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    who = {"email": "jane@example.com", "phone_number": "+33199001234", "external_id": "customer-7"}
+    assert vendor.profiles == [{**who, "organization": "Example GmbH"}]
+
+
+def test_braze_takes_the_good_and_names_the_bad_each_in_its_list(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BrazeDouble())
+    mapping = {"product_id": "{{event.event_properties.product}}", "story": "{{event.event_properties.story}}"}
+    given = {"events": ["*", "$identify"], "mapping": mapping, "agreement": "signed", "actor": "cli"}
+    place.destinations.add("braze", "B", vendor.settings, **given)
+    for distinct_id in "ab":
+        buy(place, distinct_id, external_id="customer-7")
+    buy(place, "bought", event_properties={"product": "Shoe", "value": 9.5, "currency": "EUR"})
+    buy(place, "priceless", event_properties={"product": "Shoe"})
+    buy(place, "nobody", user_id="u2", user_properties={})
+    place.identify(user_id="u3", external_id="customer-8", user_properties={"email": "joe@example.com"})
+    buy(place, "test", mode="test")
+    vendor.then(Answer(201, {"message": "success", "errors": [{"type": "No.", "input_array": "events", "index": 1}]}))
+    place.work()
+    wrong = [("rejected", "no_identifier"), ("rejected", "no_value"), ("rejected", "refused"), ("sunk", "test_mode")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 3, *wrong]
+    [call] = vendor.calls
+    assert {kind: len(objects) for kind, objects in call.json.items()} == {"events": 2, "purchases": 1, "attributes": 1}
+    assert call.json["purchases"][0]["price"] == 9.5
+
+
+def test_braze_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BrazeDouble())
+    add(place, "braze", vendor)
+    for number in range(76):
+        buy(place, f"{number}", external_id="customer-7")
+    vendor.then(Answer(400, {"message": "Max Input Length Exceeded"}), Answer(400, {
+        "message": "No.", "errors": [{"type": "No.", "input_array": "events", "index": 0}]}))  # fmt: skip
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 75, ("rejected", "refused")]
+    assert len(vendor.kept) == 75
+
+
+def test_braze_drops_no_repeat_so_a_person_decides_when_an_answer_gets_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BrazeDouble())
+    add(place, "braze", vendor)
+    vendor.then(Answer(201, b"{"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {("held", "ambiguous")}
+    assert len(vendor.calls) == 1
+
+
+def test_braze_throttles_and_refuses_a_key_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BrazeDouble(key="another"))
+    add(place, "braze", vendor, api_key="the-old-one")
+    vendor.then(Answer(429, {"message": "Rate limited"}, {"X-Ratelimit-Retry-After": "0"}))
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"api_key": "another"}, turns=7)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_braze_learns_of_a_person_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BrazeDouble())
+    mapping = {"attribute.company": "{{visitor.company_name}}", "marketing_consent": "{{visitor.consent.marketing}}"}
+    place.destinations.add(
+        "braze", "B", vendor.settings, events=["$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    known = {"company_name": "Example GmbH", "email": "Jane@example.com", "consent": {"marketing": False}}
+    place.identify(external_id="customer-7", user_properties=known | {"city": "Lyon"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    no = {"email_subscribe": "unsubscribed", "push_subscribe": "unsubscribed"}
+    told = {"external_id": "customer-7", "email": "jane@example.com", "company": "Example GmbH", **no}
     assert vendor.people == {"customer-7": told}
 
 
