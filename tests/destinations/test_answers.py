@@ -24,6 +24,7 @@ YES: dict[str, Any] = {
     "amplitude": {"code": 200, "events_ingested": COUNT},
     "customerio": {},
     "google_data_manager": {"requestId": "r-1"},
+    "hubspot": {"status": "COMPLETE", "results": [{}] * COUNT},
     "linkedin": {"elements": [{"status": 201}] * COUNT},
     "meta": {"events_received": COUNT, "messages": [], "fbtrace_id": "A"},
     "microsoft_uet": {"eventsReceived": COUNT},
@@ -84,6 +85,7 @@ def all_answers() -> Iterator[Response]:
 OTHER_YES: list[tuple[str, int, bytes]] = [
     ("customerio", 200, b""),
     ("google_data_manager", 200, b"{}"),
+    ("hubspot", 200, b'{"status": "COMPLETE", "results": [{"id": "1", "new": true}]}'),
     ("linkedin", 200, b'{"elements": [{"status": 201, "id": "", "location": "/conversionEvents/"}]}'),
     ("microsoft_uet", 200, b'{"eventsReceived": 1, "traceId": "t"}'),
     ("mixpanel", 200, b'{"code": 200, "status": "Ok", "num_records_imported": 1}'),

@@ -17,6 +17,7 @@ from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
 from ours.plugin.testing.doubles.customerio import CustomerIODouble
 from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
+from ours.plugin.testing.doubles.hubspot import HubSpotDouble
 from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
 from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
@@ -714,3 +715,87 @@ def test_pinterest_throttles_and_refuses_a_token_and_no_event_is_lost(place: Pla
     again(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
+
+
+def test_hubspot_learns_of_a_contact_what_is_mapped_and_what_they_do(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    mapping = {"contact.company": "{{visitor.company_name}}"}
+    place.destinations.add(
+        "hubspot", "H", vendor.settings, events=["*", "$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    place.identify(user_id="u1", user_properties={**WHO, "company_name": "Example GmbH"})
+    buy(place, "a")
+    buy(place, "b")
+    place.identify(user_id="u1", user_properties={"company_name": "Example AG"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(len(call.json["inputs"]) for call in vendor.calls) == [1, 2]
+    assert vendor.contacts == {"jane@example.com": {"email": "jane@example.com", "company": "Example AG"}}
+    assert [event["eventName"] for event in vendor.kept] == ["pe1234567_purchase"] * 2
+    assert all(event["properties"] == {} for event in vendor.kept)
+
+
+def test_hubspot_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble(defined={"purchase"}))
+    add(place, "hubspot", vendor)
+    for number in range(5):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    place.track("Undefined", user_id="u9", distinct_id="9", user_properties={"email": "9@example.com"})
+    place.track("Purchase", user_id="u8", distinct_id="8")
+    place.work()
+    verdicts = [("rejected", "no_identifier"), ("rejected", "object_not_found")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, *verdicts]
+    assert sorted(event["email"] for event in vendor.kept) == [f"{number}@example.com" for number in range(5)]
+
+
+def test_hubspot_keeps_the_good_contacts_and_names_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble(known=()))
+    mapping = {"contact.plan": "{{visitor.custom_properties.plan}}"}
+    place.destinations.add(
+        "hubspot", "H", vendor.settings, events=["$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    for name, more in (("jane", {}), ("mary", {"custom_properties": {"plan": "gold"}})):
+        place.identify(user_id=name, user_properties={"email": f"{name}@example.com", **more})
+    place.identify(user_id="local", user_properties={"email": "jane@localhost"})
+    place.work()
+    wrong = [("rejected", "invalid_email"), ("rejected", "property_doesnt_exist")]
+    assert sorted(ended(place).values(), key=str) == [DONE, *wrong]
+    assert (len(vendor.calls), list(vendor.contacts)) == (1, ["jane@example.com"])
+
+
+def test_hubspot_takes_nothing_twice_after_a_throttle_and_an_answer_that_got_lost(
+    place: Place, stack: ExitStack
+) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    add(place, "hubspot", vendor)
+    vendor.then(Answer(429, {"category": "RATE_LIMITS"}, {"Retry-After": "0"}), Answer(423))
+    buy(place, "a")
+    place.work()
+    again(place)
+    again(place)
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
+    assert vendor.calls[2].body == vendor.calls[3].body
+
+
+def test_hubspot_refuses_a_token_and_goes_on_with_another(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    add(place, "hubspot", vendor, access_token="wrong")
+    for number in range(6):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    pause_and_mend(place, vendor, vendor.settings, 6)
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.kept) == 6
+
+
+def test_hubspot_is_sent_nothing_of_a_test(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    add(place, "hubspot", vendor)
+    buy(place, "a", mode="test")
+    place.identify(mode="test", user_id="u1", user_properties=WHO)
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"sunk"}
+    assert vendor.calls == []
