@@ -85,11 +85,15 @@ def _properties(dice: Random, name: str) -> dict[str, Any]:
 
 
 def _ids(visitor: int) -> dict[str, str]:
-    return {"externalId": f"customer-{visitor + 1}", "email": f"customer-{visitor + 1}@example.com"}
+    return {"externalId": f"customer-{visitor + 1}", "email": _email(visitor)}
+
+
+def _email(visitor: int) -> str:
+    return f"customer-{visitor + 1}@example.com"
 
 
 def _person(visitor: int) -> dict[str, Any]:
     first, last = _NAMES[visitor % len(_NAMES)].split()
     city, country = _CITIES[visitor % len(_CITIES)]
-    custom = {"plan": _PLANS[visitor % len(_PLANS)]}
-    return {"first_name": first, "last_name": last, "city": city, "country": country, "custom_properties": custom}
+    known = {"email": _email(visitor), "first_name": first, "last_name": last, "city": city, "country": country}
+    return known | {"custom_properties": {"plan": _PLANS[visitor % len(_PLANS)]}}

@@ -18,6 +18,8 @@ from ours.plugin.testing.doubles.braze import BrazeDouble
 from ours.plugin.testing.doubles.customerio import CustomerIODouble
 from ours.plugin.testing.doubles.ga4 import GA4Double
 from ours.plugin.testing.doubles.google_data_manager import GoogleDataManagerDouble
+from ours.plugin.testing.doubles.hubspot import HubSpotDouble
+from ours.plugin.testing.doubles.iterable import IterableDouble
 from ours.plugin.testing.doubles.klaviyo import KlaviyoDouble
 from ours.plugin.testing.doubles.linkedin import LinkedInDouble
 from ours.plugin.testing.doubles.meta import MetaDouble
@@ -968,6 +970,64 @@ def test_reddit_takes_nothing_twice_after_an_answer_that_got_lost(place: Place, 
     buy(place, "b")
     place.work()
     assert set(ended(place).values()) == {DONE}
+
+
+def test_hubspot_learns_of_a_contact_what_is_mapped_and_what_they_do(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    mapping = {"contact.company": "{{visitor.company_name}}"}
+    place.destinations.add(
+        "hubspot", "H", vendor.settings, events=["*", "$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    place.identify(user_id="u1", user_properties={**WHO, "company_name": "Example GmbH"})
+    buy(place, "a")
+    buy(place, "b")
+    place.identify(user_id="u1", user_properties={"company_name": "Example AG"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(len(call.json["inputs"]) for call in vendor.calls) == [1, 2]
+    assert vendor.contacts == {"jane@example.com": {"email": "jane@example.com", "company": "Example AG"}}
+    assert [event["eventName"] for event in vendor.kept] == ["pe1234567_purchase"] * 2
+    assert all(event["properties"] == {} for event in vendor.kept)
+
+
+def test_hubspot_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble(defined={"purchase"}))
+    add(place, "hubspot", vendor)
+    for number in range(5):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    place.track("Undefined", user_id="u9", distinct_id="9", user_properties={"email": "9@example.com"})
+    place.track("Purchase", user_id="u8", distinct_id="8")
+    place.work()
+    verdicts = [("rejected", "no_identifier"), ("rejected", "object_not_found")]
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, *verdicts]
+    assert sorted(event["email"] for event in vendor.kept) == [f"{number}@example.com" for number in range(5)]
+
+
+def test_hubspot_keeps_the_good_contacts_and_names_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble(known=()))
+    mapping = {"contact.plan": "{{visitor.custom_properties.plan}}"}
+    place.destinations.add(
+        "hubspot", "H", vendor.settings, events=["$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    for name, more in (("jane", {}), ("mary", {"custom_properties": {"plan": "gold"}})):
+        place.identify(user_id=name, user_properties={"email": f"{name}@example.com", **more})
+    place.identify(user_id="local", user_properties={"email": "jane@localhost"})
+    place.work()
+    wrong = [("rejected", "invalid_email"), ("rejected", "property_doesnt_exist")]
+    assert sorted(ended(place).values(), key=str) == [DONE, *wrong]
+    assert (len(vendor.calls), list(vendor.contacts)) == (1, ["jane@example.com"])
+
+
+def test_hubspot_takes_nothing_twice_after_a_throttle_and_an_answer_that_got_lost(
+    place: Place, stack: ExitStack
+) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    add(place, "hubspot", vendor)
+    vendor.then(Answer(429, {"category": "RATE_LIMITS"}, {"Retry-After": "0"}), Answer(423))
+    buy(place, "a")
+    place.work()
+    again(place)
+    again(place)
     with place.store.write() as connection:
         connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
     place.work()
@@ -993,3 +1053,123 @@ def test_reddit_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place,
     buy(place, "a")
     pause_and_mend(place, vendor, {"access_token": "another"}, turns=7)
     assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+    assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
+    assert vendor.calls[2].body == vendor.calls[3].body
+
+
+def test_hubspot_refuses_a_token_and_goes_on_with_another(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    add(place, "hubspot", vendor, access_token="wrong")
+    for number in range(6):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    pause_and_mend(place, vendor, vendor.settings, 6)
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.kept) == 6
+
+
+def test_hubspot_is_sent_nothing_of_a_test(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(HubSpotDouble())
+    add(place, "hubspot", vendor)
+    buy(place, "a", mode="test")
+    place.identify(mode="test", user_id="u1", user_properties=WHO)
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"sunk"}
+    assert vendor.calls == []
+
+
+def test_iterable_takes_the_good_and_names_the_bad(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(IterableDouble(disallowed=["Secret"], forgotten=["gone@example.com"]))
+    add(place, "iterable", vendor)
+    for name in ("jane", "mary", "gone"):
+        buy(place, name, user_id=name, user_properties={"email": f"{name}@example.com"})
+    buy(place, "local", user_id="local", user_properties={"email": "jane@localhost"})
+    buy(place, "nobody", user_id="nobody", user_properties={})
+    place.track("Secret", user_id="u5", distinct_id="5", user_properties={"email": "5@example.com"})
+    place.work()
+    reasons = ["disallowed_event", "forgotten", "invalid_identifier", "no_email"]
+    assert sorted(ended(place).values(), key=str) == [DONE, DONE, *(("rejected", one) for one in reasons)]
+    assert [len(call.json["events"]) for call in vendor.calls] == [5]
+    assert [event["email"] for event in vendor.kept] == ["jane@example.com", "mary@example.com"]
+    assert vendor.kept[0]["dataFields"] == {"value": 9.5, "currency": "EUR"}
+
+
+def test_iterable_learns_of_a_person_what_is_mapped(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(IterableDouble())
+    given = {**vendor.settings, "known_by": "user_id"}
+    mapping = {"user.company": "{{visitor.company_name}}"}
+    place.destinations.add(
+        "iterable", "I", given, events=["*", "$identify"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    place.identify(external_id="customer-7", user_properties={**WHO, "company_name": "Example GmbH"})
+    buy(place, "a", user_id=None, external_id="customer-7")
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert vendor.people == {"customer-7": {"company": "Example GmbH", "email": "jane@example.com"}}
+    assert [event["userId"] for event in vendor.kept] == ["customer-7"]
+
+
+def test_iterable_does_not_know_somebody_yet_and_the_event_waits(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(IterableDouble(strict=True))
+    add(place, "iterable", vendor)
+    buy(place, "a")
+    place.work()
+    assert set(ended(place).values()) == {("retrying", "not_found")}
+    place.identify(user_id="u1", user_properties=WHO)
+    place.work()
+    again(place)
+    assert set(ended(place).values()) == {DONE}
+
+
+def test_iterable_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(IterableDouble())
+    mapping = {"campaign_id": "{{event.event_properties.campaign}}", "properties": "{{event.event_properties}}"}
+    place.destinations.add(
+        "iterable", "I", vendor.settings, events=["*"], mapping=mapping, agreement="signed", actor="cli"
+    )
+    vendor.then(Answer(400, {"code": "RequestFieldsTypesMismatched", "msg": "size"}))
+    for number in range(5):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert [len(call.json["events"]) for call in vendor.calls] == [5, 3, 2]
+    vendor.then(Answer(400, {"code": "RequestFieldsTypesMismatched", "msg": "size"}))
+    buy(place, "odd")
+    place.work()
+    assert ("rejected", "request_fields_types_mismatched") in ended(place).values()
+
+
+def test_iterable_keeps_nothing_twice_after_a_throttle_and_an_answer_that_got_lost(
+    place: Place, stack: ExitStack
+) -> None:
+    vendor = stack.enter_context(IterableDouble())
+    add(place, "iterable", vendor)
+    vendor.then(Answer(429, {"code": "RateLimitExceeded", "msg": "Too many."}))
+    buy(place, "a")
+    place.work()
+    again(place)
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
+    assert vendor.calls[0].body == vendor.calls[2].body
+
+
+def test_iterable_refuses_a_key_and_goes_on_with_another(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(IterableDouble())
+    add(place, "iterable", vendor, api_key="wrong")
+    for number in range(6):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    pause_and_mend(place, vendor, vendor.settings, 6)
+    assert set(ended(place).values()) == {DONE}
+    assert len(vendor.kept) == 6
+
+
+def test_iterable_is_sent_nothing_of_a_test(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(IterableDouble())
+    add(place, "iterable", vendor)
+    buy(place, "a", mode="test")
+    place.identify(mode="test", user_id="u1", user_properties=WHO)
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"sunk"}
+    assert vendor.calls == []
