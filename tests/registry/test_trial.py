@@ -180,6 +180,14 @@ def test_a_thread_that_a_plugin_starts_while_it_is_loaded_keeps_no_process(tried
     assert not threading.current_thread().daemon
 
 
+def test_a_plugin_is_not_blamed_for_what_a_module_chooses_when_it_is_used_first(
+    tried: Callable[[str], Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urllib3.util.wait.wait_for_socket", lambda *_, **__: True)
+    call = "from urllib3.util import wait\nwait.wait_for_socket = wait.poll_wait_for_socket\n"
+    assert tried(call + HOOK + "return [Good]").get("good") is not None
+
+
 @pytest.mark.parametrize(("fault", "reason"), CLASSES.items(), ids=CLASSES)
 def test_a_wrong_class_is_set_aside_and_spoils_no_other(
     fault: str, reason: str, tried: Callable[[str], Registry]
