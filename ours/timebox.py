@@ -101,8 +101,9 @@ def limited(call: Callable[[], T]) -> T:
 
 
 def in_one_process(call: Callable[[], T]) -> T:
-    """What ``call`` gives. A child that it forked ends where the call does: our work is its parent's alone. To who waits
-    for it, one that raised has failed.
+    """What ``call`` gives. A child that it forked ends where the call does: our work is its parent's alone.
+
+    To whoever waits for it, one that raised has failed.
     """
     process, failed = os.getpid(), True
     try:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 _ROOMS = {"base64", "builtins", "datetime", "hashlib", "hmac", "http", "json", "marshmallow", "os", "ours", "requests",
@@ -29,7 +30,7 @@ def put_back(before: Doors) -> str | None:
 
 def _doors() -> Iterator[tuple[str, Any, str, object]]:
     for name, module in tuple(sys.modules.items()):
-        if name.partition(".")[0] in _ROOMS:
+        if name.partition(".")[0] in _ROOMS and isinstance(module, ModuleType):  # None: somebody hides it
             for key, value in tuple(vars(module).items()):
                 if callable(value):
                     yield name, module, key, value

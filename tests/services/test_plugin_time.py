@@ -222,7 +222,7 @@ def test_a_child_that_a_plugin_forks_may_end_as_it_likes(monkeypatch: pytest.Mon
 def test_to_its_parent_a_child_that_raised_has_failed(code: str, status: int) -> None:
     def fork() -> int:
         if not (child := os.fork()):
-            exec(code)  # noqa: S102
+            exec(code)
             return 0
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

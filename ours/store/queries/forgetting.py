@@ -146,7 +146,7 @@ def remove(connection: Connection, family: Sequence[str]) -> int:
 def remember(connection: Connection, moments: Mapping[str, int]) -> None:
     """When each visitor was forgotten, by id."""
     ending = bulk.overwrite(("visitor_id",), ("forgotten_at",))
-    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), list(moments.items()), ending)
+    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), sorted(moments.items()), ending)
 
 
 def remembered(connection: Connection) -> dict[str, int]:
