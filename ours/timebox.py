@@ -101,13 +101,18 @@ def limited(call: Callable[[], T]) -> T:
 
 
 def in_one_process(call: Callable[[], T]) -> T:
-    """What ``call`` gives. A child that it forked ends where the call does: our work is its parent's alone."""
-    process = os.getpid()
+    """What ``call`` gives. A child that it forked ends where the call does: our work is its parent's alone.
+
+    To whoever waits for it, one that raised has failed.
+    """
+    process, failed = os.getpid(), True
     try:
-        return call()
+        given = call()
+        failed = False
     finally:
         if os.getpid() != process:
-            _EXIT(0)
+            _EXIT(int(failed))
+    return given
 
 
 def limited_anywhere(call: Callable[[], T], who: object) -> T:

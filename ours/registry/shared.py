@@ -2,17 +2,21 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from types import ModuleType
 from typing import Any
 
 _ROOMS = {"base64", "builtins", "datetime", "hashlib", "hmac", "http", "json", "marshmallow", "os", "ours", "requests",
           "select", "socket", "ssl", "threading", "time", "urllib", "urllib3"}  # fmt: skip
+_CHOSEN_LATE = "urllib3.util.wait.wait_for_socket"
+"""It puts another of its own in its place when it is called first: by whoever uses a connection twice."""
 Doors = Mapping[str, tuple[Any, str, object]]
 """Each by its full name: what it is an attribute of, by which name, and itself."""
 
 
 def doors() -> Doors:
     """Each function, class and method of those modules that are loaded."""
-    return {f"{name}.{key}": (owner, key, door) for name, owner, key, door in _doors()}
+    named = ((f"{name}.{key}", owner, key, door) for name, owner, key, door in _doors())
+    return {name: (owner, key, door) for name, owner, key, door in named if not name.endswith(_CHOSEN_LATE)}
 
 
 def put_back(before: Doors) -> str | None:
@@ -26,7 +30,7 @@ def put_back(before: Doors) -> str | None:
 
 def _doors() -> Iterator[tuple[str, Any, str, object]]:
     for name, module in tuple(sys.modules.items()):
-        if name.partition(".")[0] in _ROOMS:
+        if name.partition(".")[0] in _ROOMS and isinstance(module, ModuleType):  # None: somebody hides it
             for key, value in tuple(vars(module).items()):
                 if callable(value):
                     yield name, module, key, value

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -178,6 +179,23 @@ def test_a_thread_that_a_plugin_starts_while_it_is_loaded_keeps_no_process(tried
     sys.modules[type(loaded.plugin).__module__].end.set()
     assert started.daemon
     assert not threading.current_thread().daemon
+
+
+def test_a_plugin_is_not_blamed_for_what_a_module_chooses_when_it_is_used_first(
+    tried: Callable[[str], Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("urllib3.util.wait.wait_for_socket", lambda *_, **__: True)
+    call = "from urllib3.util import wait\nwait.wait_for_socket = wait.poll_wait_for_socket\n"
+    assert tried(call + HOOK + "return [Good]").get("good") is not None
+
+
+def test_a_module_that_a_plugin_hides_from_all_stands_in_no_others_way(
+    tried: Callable[[str], Registry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "urllib3.contrib.pyopenssl", Mock())
+    hide = "import sys\nsys.modules['urllib3.contrib.pyopenssl'] = None\n"
+    registry = tried(hide + HOOK + "return [Good]")
+    assert registry.get("neighbour") is not None
 
 
 @pytest.mark.parametrize(("fault", "reason"), CLASSES.items(), ids=CLASSES)

@@ -218,6 +218,17 @@ def test_a_child_that_a_plugin_forks_may_end_as_it_likes(monkeypatch: pytest.Mon
         assert timebox.limited(fork) == 7
 
 
+@pytest.mark.parametrize(("code", "status"), [("pass", 0), ("1 / 0", 1)])
+def test_to_its_parent_a_child_that_raised_has_failed(code: str, status: int) -> None:
+    def fork() -> int:
+        if not (child := os.fork()):
+            exec(code)
+            return 0
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    assert timebox.in_one_process(fork) == status
+
+
 def test_one_that_always_hangs_is_paused_and_the_others_go_on(dawdling: Place, receiver: Receiver) -> None:
     add(dawdling, receiver)
     dawdling.webhook(receiver)

@@ -14,9 +14,11 @@ from ours.services.audit import Audit
 from ours.services.backup import Backup
 from ours.services.lockout import Lockout
 from ours.services.people import People
+from ours.services.route import Route
 from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.services.visitors import Visitors
+from ours.services.visitors.forgetting import Forgetting
 from ours.store import Store, key_hash
 from ours.store.queries import dispatches, sources, whole
 from ours.store.tables import dispatches as dispatches_table
@@ -74,6 +76,28 @@ def test_what_was_revoked_removed_or_forgotten_in_the_old_database_stays_so(
     assert {"forget", "revoke", "end_sessions", "set_role"} <= set(verbs)
     assert moved.difference == 0
     assert People(other).add("next@example.com", "viewer", actor="cli")[0].id == later.id + 1
+
+
+@pytest.mark.parametrize("engine_kind", ["sqlite"])
+def test_what_a_forgetting_that_died_in_the_old_database_had_taken_is_counted_once(
+    place: Place, make_empty: MakeStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.track()
+    place.route.run()
+    Backup(place.store).write(file)
+
+    def die(*_: object) -> None:
+        raise Busy("The database went away.")
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(Forgetting, "_router_still", die)
+        with pytest.raises(Busy):
+            Visitors(place.store, place.route, place.settings.home).forget(_visitor(place), actor="cli")
+    other = make_empty("sqlite")
+    Backup(other).restore(file, place.store)
+    route = Route(other, place.registry)
+    (receipt,) = Visitors(other, route, place.settings.home).reapply_forgotten(actor="cli")
+    assert receipt.events == 1
 
 
 @pytest.mark.parametrize("engine_kind", ["sqlite"])

@@ -7,15 +7,15 @@ from sqlalchemy import Connection
 
 from ours.errors import Invalid
 from ours.store import Store, migrate
-from ours.store.queries import destinations, people, snapshot, sources, tokens, whole
-from ours.store.tables import audit, forgotten, second_factors
+from ours.store.queries import destinations, forgetting, people, snapshot, sources, tokens, whole
+from ours.store.tables import audit, second_factors
 from ours.store.tables import keys as keys_table
 from ours.store.tables import people as people_table
 from ours.store.tables import sources as sources_table
 from ours.store.tables import tokens as tokens_table
 
 _WHOSE = (keys_table, tokens_table, people_table, second_factors)
-_KEPT = (sources_table, forgotten, audit)
+_KEPT = (sources_table, audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,7 @@ def take_over(store: Store, old: Store) -> None:
             whole.clear(connection, [table.name])
         for table in _KEPT:
             whole.put(connection, table, whole.rows(before, table))
+        forgetting.remember(connection, forgetting.remembered(before))  # what was taken there, the backup brought back
         for table in _WHOSE:
             whole.put(connection, table, whole.rows(before, table))
         whole.set_sequences(connection, _highest(whole.sequences(connection), whole.sequences(before)))

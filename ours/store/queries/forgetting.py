@@ -123,9 +123,9 @@ def erase_reasons(connection: Connection, event_ids: Sequence[str], told: Sequen
 
 def taken(connection: Connection, family: Sequence[str]) -> list[str]:
     """What was taken of these visitors' events so far; nobody else adds to it before the transaction ends."""
-    query = select(forgotten.c.taken).where(forgotten.c.taken.is_not(None)).with_for_update()
-    parts = (query.where(forgotten.c.visitor_id.in_(part)) for part in batched(family, _CHUNK))
-    return [one for query in parts for one in connection.scalars(query)]
+    query = select(forgotten.c.taken).order_by(forgotten.c.visitor_id).with_for_update()
+    parts = (query.where(forgotten.c.visitor_id.in_(part)) for part in batched(sorted(family), _CHUNK))
+    return [one for query in parts for one in connection.scalars(query) if one]
 
 
 def take(connection: Connection, family: Sequence[str], text: str | None) -> None:
@@ -146,7 +146,7 @@ def remove(connection: Connection, family: Sequence[str]) -> int:
 def remember(connection: Connection, moments: Mapping[str, int]) -> None:
     """When each visitor was forgotten, by id."""
     ending = bulk.overwrite(("visitor_id",), ("forgotten_at",))
-    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), list(moments.items()), ending)
+    bulk.insert(connection, "forgotten", ("visitor_id", "forgotten_at"), sorted(moments.items()), ending)
 
 
 def remembered(connection: Connection) -> dict[str, int]:
