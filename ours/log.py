@@ -1,6 +1,7 @@
 """Structured logs. People and secrets never enter them: callers pass ids and codes, and a filter masks what slips."""
 
 import logging
+import math
 import re
 import sys
 import threading
@@ -14,6 +15,7 @@ import structlog
 _MASK = "••••"
 _SELDOM_SECONDS = 10.0
 _CALM_SECONDS = 60.0
+_AGAIN_SECONDS = 600.0
 _MOST_SUBJECTS = 1_000
 _SECRET_NAMES = re.compile(r"token|secret|password|authorization|api_?key|cookie|email|phone", re.IGNORECASE)
 # It begins where a word does, or a long text without blanks would be looked through once for each of its letters.
@@ -160,23 +162,27 @@ class Seldom:
 
 
 class Spell:
-    """For what fails over and over for as long as something is away: each thing is said once, and when all is over."""
+    """For what fails over and over for as long as something is away: each thing is said once, again after ten minutes,
+    and when all is over."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._times: Counter[str] = Counter()
+        self._said: dict[str, float] = {}
+        self._times = 0
         self._began = self._last = 0.0
 
-    def is_new(self, subject: str) -> bool:
-        """It failed: whether that was not said yet."""
+    def is_due(self, subject: str) -> bool:
+        """It failed: whether that is to be said."""
         with self._lock:
-            self._last = time.monotonic()
-            if not self._times:
+            self._last, self._times = time.monotonic(), self._times + 1
+            if not self._said:
                 self._began = self._last
-            if len(self._times) > _MOST_SUBJECTS:
-                self._times.clear()
-            self._times[subject] += 1
-            return self._times[subject] == 1
+            if self._last - self._said.get(subject, -math.inf) < _AGAIN_SECONDS:
+                return False
+            if len(self._said) > _MOST_SUBJECTS:
+                self._said.clear()
+            self._said[subject] = self._last
+            return True
 
     def over(self) -> dict[str, int] | None:
         """Something went well: for how many ``seconds`` it failed, and how many ``times``, if nothing has for a minute.
@@ -184,8 +190,9 @@ class Spell:
         Not before: while the disk is full, what has nothing to write goes well.
         """
         with self._lock:
-            if not self._times or time.monotonic() - self._last < _CALM_SECONDS:
+            if not self._said or time.monotonic() - self._last < _CALM_SECONDS:
                 return None
-            told = {"seconds": round(self._last - self._began), "times": self._times.total()}
-            self._times.clear()
+            told = {"seconds": round(self._last - self._began), "times": self._times}
+            self._said.clear()
+            self._times = 0
             return told

@@ -91,5 +91,5 @@ def _drain(station: str, work: Callable[[float], None]) -> None:
 
 
 def _say_interrupted(station: str, error: Busy) -> None:
-    if _spell.is_new(str(error)):
+    if _spell.is_due(str(error)):
         _logger.warning("station_interrupted", station=station, error=str(error))

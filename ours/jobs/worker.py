@@ -172,11 +172,11 @@ def _stop_on_signals(stop: threading.Event) -> None:
 
 
 def _attempt(work: Any, *args: Any, **options: Any) -> Any:
-    """Run one duty; while the database is away that is said once, and each round tries again."""
+    """Run one duty; while the database is away that is said now and then, and each round tries again."""
     try:
         done = work(*args, **options)
     except Busy as error:
-        if _spell.is_new(str(error)):
+        if _spell.is_due(str(error)):
             _logger.warning("duty_postponed", error=str(error))
     except Exception as error:
         if times := _seldom.times(repr(error)):
