@@ -2,8 +2,9 @@
 
 import keyword
 import re
+import sys
 from contextlib import ExitStack
-from importlib.util import find_spec
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 from ours.cli.files import new_file
@@ -11,6 +12,7 @@ from ours.errors import Invalid
 from ours.registry import load_built_in, taken_by
 
 _READABLE = 0o666  # as far as the umask lets
+_OURS = "app", "conftest", "destinations", "ours", "plugins"
 _SLUG = re.compile(r"[a-z][a-z0-9_-]{0,59}")
 
 _PLUGIN = '''"""Sends events to {label}."""
@@ -82,7 +84,7 @@ def write(slug: str, folder: Path) -> list[Path]:
     if not _SLUG.fullmatch(slug):
         raise Invalid(f"\"{slug}\" can't be a plugin's name: use lower-case letters, digits, - and _, a letter first.")
     module = slug.replace("-", "_")
-    if keyword.iskeyword(module) or module == "conftest" or find_spec(module):
+    if keyword.iskeyword(module) or module in {*sys.stdlib_module_names, *packages_distributions(), *_OURS}:
         raise Invalid(
             f'"{slug}" means something to Python already: a file {module}.py would stand in its way. Choose another.'
         )

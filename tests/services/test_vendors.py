@@ -970,6 +970,31 @@ def test_reddit_takes_nothing_twice_after_an_answer_that_got_lost(place: Place, 
     buy(place, "b")
     place.work()
     assert set(ended(place).values()) == {DONE}
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert sorted(event["metadata"]["conversion_id"] for event in vendor.kept) == ["a", "b"]
+    assert len(vendor.calls) == 2
+
+
+def test_reddit_shows_a_test_one_event_a_request_and_counts_none(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble())
+    add(place, "reddit", vendor, test_id="t2_test")
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.test_kept), vendor.kept, len(vendor.calls)) == (2, [], 2)
+
+
+def test_reddit_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RedditDouble(token="another"))
+    add(place, "reddit", vendor, access_token="the-old-one")
+    vendor.then(Answer(429))
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"access_token": "another"}, turns=7)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
 
 
 def test_hubspot_learns_of_a_contact_what_is_mapped_and_what_they_do(place: Place, stack: ExitStack) -> None:
@@ -1032,27 +1057,6 @@ def test_hubspot_takes_nothing_twice_after_a_throttle_and_an_answer_that_got_los
         connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
     place.work()
     assert set(ended(place).values()) == {DONE}
-    assert sorted(event["metadata"]["conversion_id"] for event in vendor.kept) == ["a", "b"]
-    assert len(vendor.calls) == 2
-
-
-def test_reddit_shows_a_test_one_event_a_request_and_counts_none(place: Place, stack: ExitStack) -> None:
-    vendor = stack.enter_context(RedditDouble())
-    add(place, "reddit", vendor, test_id="t2_test")
-    for distinct_id in "ab":
-        buy(place, distinct_id)
-    place.work()
-    assert set(ended(place).values()) == {DONE}
-    assert (len(vendor.test_kept), vendor.kept, len(vendor.calls)) == (2, [], 2)
-
-
-def test_reddit_throttles_and_refuses_a_token_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
-    vendor = stack.enter_context(RedditDouble(token="another"))
-    add(place, "reddit", vendor, access_token="the-old-one")
-    vendor.then(Answer(429))
-    buy(place, "a")
-    pause_and_mend(place, vendor, {"access_token": "another"}, turns=7)
-    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
     assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
     assert vendor.calls[2].body == vendor.calls[3].body
 
