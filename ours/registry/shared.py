@@ -16,7 +16,7 @@ Doors = Mapping[str, tuple[Any, str, object]]
 def doors() -> Doors:
     """Each function, class and method of those modules that are loaded."""
     named = ((f"{name}.{key}", owner, key, door) for name, owner, key, door in _doors())
-    return {name: (owner, key, door) for name, owner, key, door in named if not name.endswith(_CHOSEN_LATE)}
+    return {name: (owner, key, door) for name, owner, key, door in named if name != _CHOSEN_LATE}
 
 
 def put_back(before: Doors) -> str | None:
@@ -29,11 +29,19 @@ def put_back(before: Doors) -> str | None:
 
 
 def _doors() -> Iterator[tuple[str, Any, str, object]]:
+    for module, name in _modules().items():
+        for key, value in tuple(vars(module).items()):
+            if callable(value):
+                yield name, module, key, value
+            if isinstance(value, type) and value.__module__ == name:
+                yield from ((f"{name}.{key}", value, own, door) for own, door in tuple(vars(value).items())
+                            if callable(door) or isinstance(door, property | classmethod))  # fmt: skip
+
+
+def _modules() -> Mapping[ModuleType, str]:
+    """By the first of its names: `requests` has another for each module of urllib3."""
+    loaded: dict[ModuleType, str] = {}
     for name, module in tuple(sys.modules.items()):
         if name.partition(".")[0] in _ROOMS and isinstance(module, ModuleType):  # None: somebody hides it
-            for key, value in tuple(vars(module).items()):
-                if callable(value):
-                    yield name, module, key, value
-                if isinstance(value, type) and value.__module__ == name:
-                    yield from ((f"{name}.{key}", value, own, door) for own, door in tuple(vars(value).items())
-                                if callable(door) or isinstance(door, property | classmethod))  # fmt: skip
+            loaded.setdefault(module, name)
+    return loaded
