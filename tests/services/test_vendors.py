@@ -73,6 +73,13 @@ def ended(place: Place) -> dict[str, tuple[str, str | None]]:
     return {f"{number}": (state, reason) for number, (_, state, reason) in enumerate(rows)}
 
 
+def unheard(place: Place) -> None:
+    """As if no answer had come: all of it is sent again."""
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
+    place.work()
+
+
 def again(place: Place) -> None:
     """What waits for its time is due."""
     with place.store.write() as connection:
@@ -188,9 +195,7 @@ def test_mixpanel_imports_nothing_twice_after_an_answer_that_got_lost(place: Pla
     add(place, "mixpanel", vendor)
     buy(place, "a")
     place.work()
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
     assert vendor.calls[0].body == vendor.calls[1].body
 
@@ -254,9 +259,7 @@ def test_amplitude_takes_nothing_twice_and_learns_what_is_mapped(place: Place, s
     buy(place, "a")
     place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
     place.work()
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
     assert vendor.users == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
@@ -285,9 +288,7 @@ def test_posthog_throttles_and_nothing_is_there_twice(place: Place, stack: ExitS
     buy(place, "a")
     place.work()
     again(place)
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
     assert vendor.calls[0].body == vendor.calls[2].body
@@ -339,9 +340,7 @@ def test_customer_io_takes_nothing_twice_after_a_throttle_and_an_answer_that_got
     buy(place, "a", external_id="customer-7")
     place.work()
     again(place)
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
     assert vendor.calls[0].body == vendor.calls[2].body
@@ -389,9 +388,7 @@ def test_klaviyo_records_nothing_twice_after_a_throttle_and_an_answer_that_got_l
     place.work()
     again(place)
     vendor.then(Answer(202, b"<html>Sign in</html>"))
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert {state for state, _ in ended(place).values()} == {"retrying"}
     again(place)
     assert set(ended(place).values()) == {DONE}
@@ -698,9 +695,7 @@ def test_microsoft_counts_nothing_twice_after_an_answer_that_got_lost(place: Pla
     add(place, "microsoft_uet", vendor)
     buy(place, "a")
     place.work()
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (2, 1)
 
@@ -767,9 +762,7 @@ def test_tiktok_counts_nothing_twice_after_an_answer_that_got_lost_or_was_partly
         buy(place, distinct_id)
     place.work()
     assert set(ended(place).values()) == {DONE}
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert sorted(event["event_id"] for event in vendor.kept) == ["a", "b"]
     assert len(vendor.calls) == 4
@@ -970,9 +963,7 @@ def test_reddit_takes_nothing_twice_after_an_answer_that_got_lost(place: Place, 
     buy(place, "b")
     place.work()
     assert set(ended(place).values()) == {DONE}
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert sorted(event["metadata"]["conversion_id"] for event in vendor.kept) == ["a", "b"]
     assert len(vendor.calls) == 2
@@ -1053,9 +1044,7 @@ def test_hubspot_takes_nothing_twice_after_a_throttle_and_an_answer_that_got_los
     place.work()
     again(place)
     again(place)
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (4, 1)
     assert vendor.calls[2].body == vendor.calls[3].body
@@ -1151,9 +1140,7 @@ def test_iterable_keeps_nothing_twice_after_a_throttle_and_an_answer_that_got_lo
     buy(place, "a")
     place.work()
     again(place)
-    with place.store.write() as connection:
-        connection.execute(sa.update(dispatches).values(state="retrying", due_at=1))
-    place.work()
+    unheard(place)
     assert set(ended(place).values()) == {DONE}
     assert (len(vendor.calls), len(vendor.kept)) == (3, 1)
     assert vendor.calls[0].body == vendor.calls[2].body
