@@ -20,7 +20,8 @@ from ours.services.opening import try_profile
 from ours.services.route import Route
 from ours.services.visitors import exporting, finding
 from ours.services.visitors.finding import Found
-from ours.services.visitors.forgetting import Forgetting, Receipt, receipt_of
+from ours.services.visitors.forgetting import Forgetting
+from ours.services.visitors.receipts import Receipt, receipt_of
 from ours.store import Store
 from ours.store.queries import forgetting as queries
 from ours.store.queries import reading_events, visitors
