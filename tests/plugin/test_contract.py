@@ -408,6 +408,10 @@ WRONG: dict[str, tuple[type[Destination], str]] = {
         posting(data=lambda one: f"{one.event.event_properties.get('value')} {one.event.user_id}".encode()),
         "event.event_properties (map {{event.event_properties.value}}), delivery.event.user_id (map {{event.user_id}})",
     ),
+    "a moment of the machine's own zone": (
+        posting(data=lambda one: str(dt.datetime.fromtimestamp(one.event.occurred_at / 1000)).encode()),
+        "The request says another time on a machine in another zone: name the zone",
+    ),
     "a file written aside": (posting(data=lambda one: wrote(one)), "build wrote a file. It must be pure"),
     "a name looked up": (posting(data=lambda one: looked_up(one)), "build looked up a host's address."),
     "no outcome of sending": (sending(lambda *_: True), "send returned True, which is no outcome: return Delivered()"),

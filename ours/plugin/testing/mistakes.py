@@ -14,7 +14,8 @@ from ours.plugin.destination import Destination
 from ours.plugin.mapped import ONE_BRACE, Mapped
 from ours.plugin.settings import describe_settings
 from ours.plugin.testing.examined import Examined
-from ours.plugin.testing.exchange import Log, expect, prepared
+from ours.plugin.testing.exchange import Log, expect, prepared, text_of
+from ours.plugin.testing.purity import standing
 from ours.plugin.testing.samples import PERSONAL, UNSENT_BAGS, UNSENT_IDS
 from ours.plugin.testing.watching import forget, watched
 from ours.plugin.types import Event, Rejected
@@ -23,6 +24,7 @@ _ALIKE, _ALMOST_THE_SAME = 0.85, 0.9
 _CREDENTIAL = re.compile(
     r"(^|_)(token|secret|password|passwd|passphrase|credentials?|api_?key|(private|secret|signing|auth)_key)$|^key$"
 )
+_FAR_APART = "UTC0", "AHEAD-9:30"
 _EMPTY = {*UNSENT_IDS, *UNSENT_BAGS}
 _PLACES = {"user_id": "event.user_id", "external_id": "event.external_id", "email_sha256": "event.email",
            "event_properties": "event.event_properties.value", "user_properties": "visitor.email",
@@ -55,6 +57,17 @@ class MistakeChecks(Examined):
             told = [f"delivery.event.{name} (map {{{{{_PLACES[name]}}}}})" for name in sorted(bare.asked_for)]
             expect(not told, f"It reads what is empty in a delivery: {', '.join(told)}. Map a field, and read that from"
                              " delivery.fields.")  # fmt: skip
+
+    def test_build_tells_the_time_of_no_place(self) -> None:
+        """A moment without a zone is read as the machine's own, and leaves wrong from each that is not in London."""
+        for delivery in self._deliveries():
+            plugin, sent = watched(self.destination), list[str]()
+            for zone in _FAR_APART:
+                with suppress(Exception), standing(zone):  # told by the other tests
+                    sent.append(text_of(plugin.build(delivery)))
+            forget()
+            expect(len({*sent}) < 2, "The request says another time on a machine in another zone: name the zone, as in"
+                                     " datetime.fromtimestamp(seconds, UTC).")  # fmt: skip
 
     def test_something_of_what_build_is_handed_becomes_a_request(self) -> None:
         """What is asked for in vain, and caught, would reject every event there is. One that skips has its reasons."""

@@ -82,3 +82,14 @@ def pure(plugin: type) -> Iterator[None]:
                 if id(value) in replaced:
                     stack.enter_context(mock.patch.object(room, name, replaced[id(value)]))
         yield
+
+
+@contextmanager
+def standing(zone: str) -> Iterator[None]:
+    """Within, the machine stands in ``zone``, in the words of ``TZ``."""
+    try:
+        with mock.patch.dict("os.environ", TZ=zone):
+            time.tzset()
+            yield
+    finally:
+        time.tzset()
