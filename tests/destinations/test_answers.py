@@ -22,6 +22,7 @@ SAYS_NOTHING = {"ga4"}
 COUNT = 3
 YES: dict[str, Any] = {
     "amplitude": {"code": 200, "events_ingested": COUNT},
+    "bigquery": {"kind": "bigquery#tableDataInsertAllResponse"},
     "braze": {"message": "success", "events_processed": COUNT},
     "customerio": {},
     "google_data_manager": {"requestId": "r-1"},
@@ -70,6 +71,7 @@ def told(indices: list[Any]) -> bytes:
     return json.dumps({
         "failed_records": [{"index": one, "message": WHO, "field": "f"} for one in indices],
         "errors": [{"batch_index": one, "message": WHO, "reason": "invalid", "field": "f"} for one in indices],
+        "insertErrors": [{"index": one, "errors": [{"reason": "invalid", "message": WHO}]} for one in indices],
         "events_with_invalid_fields": {"time": indices}, "silenced_events": indices, "throttled_events": indices,
         "error": {"message": WHO, "fields": [{"field": f"$.data.events[{one}].x", "message": WHO} for one in indices],
                   "details": [
@@ -89,6 +91,7 @@ def all_answers() -> Iterator[Response]:
 
 
 OTHER_YES: list[tuple[str, int, bytes]] = [
+    ("bigquery", 200, b'{"kind": "bigquery#tableDataInsertAllResponse", "insertErrors": []}'),
     ("braze", 200, b'{"message": "success"}'),
     ("braze", 201, b'{"message": "success", "events_processed": 1, "errors": []}'),
     ("braze", 202, b'{"message": "queued"}'),
