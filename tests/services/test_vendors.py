@@ -29,6 +29,8 @@ from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.plugin.testing.doubles.pinterest import PinterestDouble
 from ours.plugin.testing.doubles.posthog import PostHogDouble
 from ours.plugin.testing.doubles.reddit import RedditDouble
+from ours.plugin.testing.doubles.rudderstack import RudderStackDouble
+from ours.plugin.testing.doubles.segment import SegmentDouble
 from ours.plugin.testing.doubles.snapchat import SnapchatDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
 from ours.store.tables import dispatches
@@ -704,6 +706,95 @@ def test_bigquery_splits_what_is_too_large_together() -> None:
         path = "/bigquery/v2/projects/my-project/datasets/my_dataset/tables/events/insertAll"
         call = Call("POST", path, {}, {"Authorization": "Bearer token-1"}, b"x" * 10_485_761, None)
         assert vendor.take(call).status == 413
+
+
+@pytest.mark.parametrize(
+    ("slug", "double", "kept"), [("segment", SegmentDouble, 2), ("rudderstack", RudderStackDouble, 4)]
+)
+def test_segment_takes_each_event_once_and_both_learn_what_is_mapped(
+    place: Place, stack: ExitStack, slug: str, double: type[SegmentDouble | RudderStackDouble], kept: int
+) -> None:
+    vendor = stack.enter_context(double())
+    given = {"events": ["*", "$identify"], "mapping": {"traits.company": "{{visitor.company_name}}"}, "actor": "cli"}
+    place.destinations.add(slug, "S", vendor.settings, **given)
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    unheard(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, kept)
+    assert vendor.people == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
+    assert all(b"jane" not in call.body for call in vendor.calls)
+
+
+class PickySegment(SegmentDouble):
+    def answer(self, call: Call) -> Answer:
+        return Answer(400, {"success": False}) if b"unwanted" in call.body else super().answer(call)
+
+
+def test_segment_refuses_all_for_one_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PickySegment())
+    add(place, "segment", vendor)
+    for order in ("1", "2", "unwanted", "4", "5"):
+        buy(place, order, event_properties={"order_id": order})
+    buy(place, "unread", event_properties={"value": "9,50"})
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [*[DONE] * 4, ("rejected", "http_400"), ("rejected", "invalid_value")]
+    assert sorted(event["properties"]["order_id"] for event in vendor.kept) == ["1", "2", "4", "5"]
+
+
+def test_segment_throttles_and_the_events_wait_and_arrive(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SegmentDouble())
+    add(place, "segment", vendor)
+    vendor.then(Answer(429, b""))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_rudderstack_takes_events_and_says_no_to_a_key(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RudderStackDouble(key="another"))
+    add(place, "rudderstack", vendor, write_key="the-old-one")
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"write_key": "another"}, turns=6)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_rudderstack_whose_source_is_off_costs_no_event(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RudderStackDouble())
+    add(place, "rudderstack", vendor)
+    vendor.disabled = True
+    buy(place, "a")
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"retrying"}
+    vendor.disabled = False
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_rudderstack_that_gave_an_answer_of_somebody_else_is_not_asked_twice(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RudderStackDouble())
+    add(place, "rudderstack", vendor)
+    vendor.then(Answer(200, b"{}"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert {state for state, _ in ended(place).values()} == {"held"}
+    assert len(vendor.calls) == 1
+
+
+@pytest.mark.parametrize(("slug", "double"), [("segment", SegmentDouble), ("rudderstack", RudderStackDouble)])
+def test_segment_and_rudderstack_hear_nothing_of_a_test_event(
+    place: Place, stack: ExitStack, slug: str, double: type[Double]
+) -> None:
+    vendor = stack.enter_context(double())
+    add(place, slug, vendor)
+    buy(place, "a", mode="test")
+    place.work()
+    assert (set(ended(place).values()), vendor.calls) == ({("sunk", "test_mode")}, [])
 
 
 def test_linkedin_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:
