@@ -36,6 +36,7 @@ YES: dict[str, Any] = {
     "pinterest": {"num_events_processed": COUNT, "events": [{"status": "processed"}] * COUNT},
     "posthog": {"status": "Ok"},
     "reddit": {"data": {"message": f"Successfully processed {COUNT} conversion events."}},
+    "pubsub": {"messageIds": ["7"] * COUNT},
     "rudderstack": "OK",
     "segment": {"success": True},
     "snapchat": {"status": "VALID", "reason": "Events have been processed successfully."},

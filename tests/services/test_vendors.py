@@ -28,6 +28,7 @@ from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.plugin.testing.doubles.pinterest import PinterestDouble
 from ours.plugin.testing.doubles.posthog import PostHogDouble
+from ours.plugin.testing.doubles.pubsub import PubSubDouble
 from ours.plugin.testing.doubles.reddit import RedditDouble
 from ours.plugin.testing.doubles.rudderstack import RudderStackDouble
 from ours.plugin.testing.doubles.segment import SegmentDouble
@@ -792,6 +793,56 @@ def test_segment_and_rudderstack_hear_nothing_of_a_test_event(
 ) -> None:
     vendor = stack.enter_context(double())
     add(place, slug, vendor)
+    buy(place, "a", mode="test")
+    place.work()
+    assert (set(ended(place).values()), vendor.calls) == ({("sunk", "test_mode")}, [])
+
+
+def test_pubsub_publishes_each_event_and_a_repeat_has_the_same_id(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor)
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert [call.path.rpartition("/")[2] for call in vendor.calls] == ["token", "events:publish"]
+    assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b"]
+    assert {one["attributes"]["type"] for one in vendor.kept} == {"Purchase"}
+    assert "jane" not in str(vendor.kept)
+    unheard(place)
+    assert (len(vendor.kept), len({one["attributes"]["id"] for one in vendor.kept})) == (4, 2)
+
+
+def test_pubsub_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble(unwanted='"unwanted"'))
+    add(place, "pubsub", vendor)
+    for distinct_id in ("a", "b", "unwanted", "d", "e"):
+        buy(place, distinct_id)
+    place.track("é" * 1000, user_id="u1", distinct_id="long")
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("rejected", "INVALID_ARGUMENT")]
+    assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b", "d", "e", "long"]
+
+
+def test_pubsub_refuses_a_topic_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor, topic="another")
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"topic": "events"}, turns=6)
+    vendor.revoked = True
+    buy(place, "b")
+    place.work()
+    vendor.then(Answer(429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}))
+    buy(place, "c")
+    place.work()
+    again(place)
+    assert sorted(state for state, _ in ended(place).values()) == ["delivered", "delivered", "retrying"]
+    assert len(vendor.kept) == 2
+
+
+def test_pubsub_hears_nothing_of_a_test_event(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor)
     buy(place, "a", mode="test")
     place.work()
     assert (set(ended(place).values()), vendor.calls) == ({("sunk", "test_mode")}, [])
