@@ -29,8 +29,9 @@ def find(slug: str) -> type[Double]:
             f'There is no double of "{slug}". There are {", ".join(names())}. The one of webhook takes what any plugin'
             " posts; docs/plugins.md says how to write another."
         )
-    room = vars(import_module(f"{doubles.__name__}.{slug}"))
-    return next(one for one in room.values() if isinstance(one, type) and issubclass(one, Double) and one is not Double)
+    room = import_module(f"{doubles.__name__}.{slug}")
+    own = (one for one in vars(room).values() if isinstance(one, type) and one.__module__ == room.__name__)
+    return next(one for one in own if issubclass(one, Double))
 
 
 def listening(kind: type[Double], port: int) -> Double:

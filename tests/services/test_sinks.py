@@ -18,7 +18,7 @@ from moto.server import ThreadedMotoServer
 
 from ours.services.deliver import Deliver
 from ours.settings import Settings
-from ours.store.tables import attempts
+from ours.store.tables import attempts, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 
@@ -81,6 +81,29 @@ def test_events_of_an_hour_become_one_object_and_test_events_none(place: Place, 
     assert len({json.loads(line)["id"] for line in lines}) == 5
 
 
+def test_events_become_records_of_a_stream_and_test_events_none(place: Place, bucket: Any) -> None:
+    endpoint = bucket.meta.client.meta.endpoint_url
+    keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
+    client = boto3.session.Session(region_name="us-east-1", **keys).client("kinesis", endpoint_url=endpoint)
+    given = {"stream": "my-events", "endpoint": endpoint, **KEYS}
+    place.destinations.add("kinesis", "Stream", given, events=["*"], actor="cli")
+    for _ in range(5):
+        place.track("A")
+    place.work()
+    assert (place.states(), said(place)[0]) == ({"retrying": 5}, "ResourceNotFoundException")
+    place.track("A", "test")
+    client.create_stream(StreamName="my-events", ShardCount=1)
+    with place.store.write() as connection:
+        connection.execute(sa.update(dispatches).where(dispatches.c.state == "retrying").values(due_at=1))
+    place.work()
+    assert place.states() == {"delivered": 5, "sunk": 1}
+    shard = client.get_shard_iterator(
+        StreamName="my-events", ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+    )
+    found = client.get_records(ShardIterator=shard["ShardIterator"])["Records"]
+    assert len({json.loads(one["Data"])["id"] for one in found}) == 5
+
+
 class HangsUp(socketserver.TCPServer):
     """Takes connections, counts them, and closes each."""
 
@@ -107,6 +130,8 @@ def hangs_up() -> Iterator[HangsUp]:
 def settings_at(slug: str, host: str, port: int) -> dict[str, Any]:
     if slug == "s3":
         return {"bucket": "my-events", "endpoint": f"http://{host}:{port}", **KEYS}
+    if slug == "kinesis":
+        return {"stream": "my-events", "endpoint": f"http://{host}:{port}", **KEYS}
     return {"host": host, "port": port, "database": "warehouse", "user": "ours", "sslmode": "disable"}
 
 
@@ -119,7 +144,7 @@ def said(place: Place) -> tuple[str, str]:
     return row.code or "", kept["message"]
 
 
-@pytest.mark.parametrize("slug", ["postgres", "s3"])
+@pytest.mark.parametrize("slug", ["kinesis", "postgres", "s3"])
 def test_what_sends_by_itself_reaches_no_network_that_is_not_open_to_it(
     place: Place, receiver: Receiver, make_settings: Callable[..., Settings], slug: str
 ) -> None:
@@ -136,7 +161,7 @@ def test_what_sends_by_itself_reaches_no_network_that_is_not_open_to_it(
     assert receiver.connections == 0
 
 
-@pytest.mark.parametrize("slug", ["postgres", "s3"])
+@pytest.mark.parametrize("slug", ["kinesis", "postgres", "s3"])
 def test_a_name_that_means_something_else_the_second_time_leads_nowhere(
     place: Place, hangs_up: HangsUp, monkeypatch: pytest.MonkeyPatch, slug: str
 ) -> None:

@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from destinations.pinterest import EVENTS
 from ours import clock
-from ours.plugin.testing.doubles import Answer, Double
+from ours.plugin.testing.doubles import Answer, Call, Double
 from ours.plugin.testing.doubles.amplitude import AmplitudeDouble
+from ours.plugin.testing.doubles.bigquery import BigQueryDouble
 from ours.plugin.testing.doubles.braze import BrazeDouble
 from ours.plugin.testing.doubles.customerio import CustomerIODouble
 from ours.plugin.testing.doubles.ga4 import GA4Double
@@ -27,7 +28,10 @@ from ours.plugin.testing.doubles.microsoft_uet import MicrosoftUETDouble
 from ours.plugin.testing.doubles.mixpanel import MixpanelDouble
 from ours.plugin.testing.doubles.pinterest import PinterestDouble
 from ours.plugin.testing.doubles.posthog import PostHogDouble
+from ours.plugin.testing.doubles.pubsub import PubSubDouble
 from ours.plugin.testing.doubles.reddit import RedditDouble
+from ours.plugin.testing.doubles.rudderstack import RudderStackDouble
+from ours.plugin.testing.doubles.segment import SegmentDouble
 from ours.plugin.testing.doubles.snapchat import SnapchatDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
 from ours.store.tables import dispatches
@@ -602,6 +606,246 @@ def test_google_ads_refuses_a_key_or_a_quota_and_no_event_is_lost(place: Place, 
     again(place)
     again(place)
     assert set(ended(place).values()) == {DONE}
+
+
+def test_bigquery_stores_each_event_as_a_row_and_none_twice(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BigQueryDouble())
+    add(place, "bigquery", vendor)
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.work()
+    unheard(place)
+    assert set(ended(place).values()) == {DONE}
+    assert [call.path.rpartition("/")[2] for call in vendor.calls] == ["token", "insertAll", "insertAll"]
+    assert sorted(row["data"]["distinctId"] for row in vendor.kept) == list("abc")
+    assert {row["type"] for row in vendor.kept} == {"Purchase"}
+    assert all(b"jane" not in call.body for call in vendor.calls)
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_bigquery_rejects_the_row_that_is_wrong_and_stores_the_others(
+    place: Place, stack: ExitStack, strict: bool
+) -> None:
+    vendor = stack.enter_context(BigQueryDouble(strict=strict))
+    add(place, "bigquery", vendor)
+    said = [{"reason": "stopped", "location": "", "message": ""}] * 3
+    said[1] = {"reason": "invalid", "location": "data", "message": "jane@example.com is no JSON"}
+    named = range(3) if strict else [1]
+    told = {"insertErrors": [{"index": index, "errors": [said[index]]} for index in named]}
+    token = {"access_token": "token-0", "expires_in": 3599}
+    vendor.then(Answer(200, token), Answer(200, {"kind": "bigquery#tableDataInsertAllResponse"} | told))
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [DONE, DONE, ("rejected", "invalid")]
+    assert len(vendor.kept) == (2 if strict else 0)
+
+
+def test_bigquery_whose_table_lacks_a_column_pauses_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BigQueryDouble())
+    add(place, "bigquery", vendor)
+    del vendor.columns["data"]
+    for distinct_id in "abc":
+        buy(place, distinct_id)
+    for _ in range(6):
+        place.work()
+        again(place)
+    [destination] = place.destinations.list()
+    assert (destination.status, vendor.kept) == ("paused", [])
+    vendor.columns["data"] = "JSON"
+    place.destinations.resume(destination.id, actor="cli")
+    place.work()
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 3)
+
+
+@pytest.mark.parametrize("changed", [{"tenant": "STRING"}, {"occurred_at": "INT64"}])
+def test_bigquery_whose_table_asks_for_more_rejects_no_event(
+    place: Place, stack: ExitStack, changed: dict[str, str]
+) -> None:
+    vendor = stack.enter_context(BigQueryDouble())
+    add(place, "bigquery", vendor)
+    before = dict(vendor.columns)
+    vendor.columns |= changed
+    buy(place, "a")
+    buy(place, "b")
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"retrying"}
+    vendor.columns = before
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 2)
+
+
+def test_bigquery_refuses_a_table_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BigQueryDouble())
+    add(place, "bigquery", vendor, dataset="another")
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"dataset": "my_dataset"}, turns=6)
+    vendor.revoked = True
+    buy(place, "b")
+    place.work()
+    quota = {"error": {"code": 403, "errors": [{"reason": "quotaExceeded"}], "message": "Exceeded quota"}}
+    vendor.then(Answer(403, quota))
+    buy(place, "c")
+    place.work()
+    again(place)
+    assert sorted(state for state, _ in ended(place).values()) == ["delivered", "delivered", "retrying"]
+    assert len(vendor.kept) == 2
+
+
+def test_bigquery_hears_nothing_of_a_test_event(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(BigQueryDouble())
+    add(place, "bigquery", vendor)
+    buy(place, "a", mode="test")
+    place.work()
+    assert (set(ended(place).values()), vendor.calls) == ({("sunk", "test_mode")}, [])
+
+
+def test_bigquery_splits_what_is_too_large_together() -> None:
+    with BigQueryDouble() as vendor:
+        vendor.tokens = 1
+        path = "/bigquery/v2/projects/my-project/datasets/my_dataset/tables/events/insertAll"
+        call = Call("POST", path, {}, {"Authorization": "Bearer token-1"}, b"x" * 10_485_761, None)
+        assert vendor.take(call).status == 413
+
+
+@pytest.mark.parametrize(
+    ("slug", "double", "kept"), [("segment", SegmentDouble, 2), ("rudderstack", RudderStackDouble, 4)]
+)
+def test_segment_takes_each_event_once_and_both_learn_what_is_mapped(
+    place: Place, stack: ExitStack, slug: str, double: type[SegmentDouble | RudderStackDouble], kept: int
+) -> None:
+    vendor = stack.enter_context(double())
+    given = {"events": ["*", "$identify"], "mapping": {"traits.company": "{{visitor.company_name}}"}, "actor": "cli"}
+    place.destinations.add(slug, "S", vendor.settings, **given)
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.identify(user_id="u1", user_properties={"company_name": "Example GmbH", "email": "jane@example.com"})
+    place.work()
+    unheard(place)
+    assert set(ended(place).values()) == {DONE}
+    assert (len(vendor.calls), len(vendor.kept)) == (2, kept)
+    assert vendor.people == {hashlib.sha256(b"u1").hexdigest(): {"company": "Example GmbH"}}
+    assert all(b"jane" not in call.body for call in vendor.calls)
+
+
+class PickySegment(SegmentDouble):
+    def answer(self, call: Call) -> Answer:
+        return Answer(400, {"success": False}) if b"unwanted" in call.body else super().answer(call)
+
+
+def test_segment_refuses_all_for_one_and_takes_the_others(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PickySegment())
+    add(place, "segment", vendor)
+    for order in ("1", "2", "unwanted", "4", "5"):
+        buy(place, order, event_properties={"order_id": order})
+    buy(place, "unread", event_properties={"value": "9,50"})
+    place.work()
+    states = sorted(ended(place).values(), key=str)
+    assert states == [*[DONE] * 4, ("rejected", "http_400"), ("rejected", "invalid_value")]
+    assert sorted(event["properties"]["order_id"] for event in vendor.kept) == ["1", "2", "4", "5"]
+
+
+def test_segment_throttles_and_the_events_wait_and_arrive(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(SegmentDouble())
+    add(place, "segment", vendor)
+    vendor.then(Answer(429, b""))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_rudderstack_takes_events_and_says_no_to_a_key(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RudderStackDouble(key="another"))
+    add(place, "rudderstack", vendor, write_key="the-old-one")
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"write_key": "another"}, turns=6)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_rudderstack_whose_source_is_off_costs_no_event(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RudderStackDouble())
+    add(place, "rudderstack", vendor)
+    vendor.disabled = True
+    buy(place, "a")
+    place.work()
+    assert {state for state, _ in ended(place).values()} == {"retrying"}
+    vendor.disabled = False
+    again(place)
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+
+
+def test_rudderstack_that_gave_an_answer_of_somebody_else_is_not_asked_twice(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(RudderStackDouble())
+    add(place, "rudderstack", vendor)
+    vendor.then(Answer(200, b"{}"))
+    buy(place, "a")
+    place.work()
+    again(place)
+    assert {state for state, _ in ended(place).values()} == {"held"}
+    assert len(vendor.calls) == 1
+
+
+@pytest.mark.parametrize(("slug", "double"), [("segment", SegmentDouble), ("rudderstack", RudderStackDouble)])
+def test_segment_and_rudderstack_hear_nothing_of_a_test_event(
+    place: Place, stack: ExitStack, slug: str, double: type[Double]
+) -> None:
+    vendor = stack.enter_context(double())
+    add(place, slug, vendor)
+    buy(place, "a", mode="test")
+    place.work()
+    assert (set(ended(place).values()), vendor.calls) == ({("sunk", "test_mode")}, [])
+
+
+def test_pubsub_publishes_each_event_and_a_repeat_has_the_same_id(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor)
+    for distinct_id in "ab":
+        buy(place, distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert [call.path.rpartition("/")[2] for call in vendor.calls] == ["token", "events:publish"]
+    assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b"]
+    assert {one["attributes"]["type"] for one in vendor.kept} == {"Purchase"}
+    assert "jane" not in str(vendor.kept)
+    unheard(place)
+    assert (len(vendor.kept), len({one["attributes"]["id"] for one in vendor.kept})) == (4, 2)
+
+
+def test_pubsub_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble(unwanted='"unwanted"'))
+    add(place, "pubsub", vendor)
+    for distinct_id in ("a", "b", "unwanted", "d", "e"):
+        buy(place, distinct_id)
+    place.track("é" * 1000, user_id="u1", distinct_id="long")
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("rejected", "INVALID_ARGUMENT")]
+    assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b", "d", "e", "long"]
+
+
+def test_pubsub_refuses_a_topic_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor, topic="another")
+    buy(place, "a")
+    pause_and_mend(place, vendor, {"topic": "events"}, turns=6)
+    vendor.revoked = True
+    buy(place, "b")
+    place.work()
+    vendor.then(Answer(429, {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED"}}))
+    buy(place, "c")
+    place.work()
+    again(place)
+    assert sorted(state for state, _ in ended(place).values()) == ["delivered", "delivered", "retrying"]
+    assert len(vendor.kept) == 2
+
+
+def test_pubsub_hears_nothing_of_a_test_event(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor)
+    buy(place, "a", mode="test")
+    place.work()
+    assert (set(ended(place).values()), vendor.calls) == ({("sunk", "test_mode")}, [])
 
 
 def test_linkedin_names_the_wrong_event_and_takes_the_others(place: Place, stack: ExitStack) -> None:

@@ -1,20 +1,13 @@
 """Google's Data Manager: a token for a signed claim, then the whole request or none of it, the wrong events named."""
 
-import base64
-import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
-from typing import Any
-from urllib.parse import parse_qs
+from typing import Any, ClassVar
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from ours.plugin.testing.doubles.server import Answer, Call, Double
+from ours.plugin.testing.accounts import GoogleDouble
+from ours.plugin.testing.doubles.server import Answer, Call
 
 _PATH = re.compile(r"/v\d+/events:ingest")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -24,15 +17,13 @@ _MOST = 2000
 _TYPES = "type.googleapis.com/google.rpc."
 
 
-class GoogleDataManagerDouble(Double):
-    """``kept`` are the events that it took, repeats dropped; ``tokens`` how many it gave. ``revoked``: the last one is
-    good no more."""
+class GoogleDataManagerDouble(GoogleDouble):
+    """``kept`` are the events that it took, repeats dropped."""
+
+    scopes: ClassVar = {"datamanager"}
 
     def __init__(self, port: int = 0, *, private: rsa.RSAPrivateKey | None = None) -> None:
-        super().__init__(port)
-        self.tokens = 0
-        self.revoked = False
-        self._private = private or _private_key()
+        super().__init__(port, private=private)
         self._seen: set[str] = set()
 
     @property
@@ -40,40 +31,14 @@ class GoogleDataManagerDouble(Double):
         return {"endpoint": self.url, "service_account": self.key, "account_id": "1234567890",
                 "conversion_action_id": "987654321"}  # fmt: skip
 
-    @property
-    def key(self) -> str:
-        """A service account's, whose token address is this server."""
-        pem = self._private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-        parts = {"type": "service_account", "client_email": "ours@example.iam.gserviceaccount.com"}
-        return json.dumps(parts | {"private_key": pem, "token_uri": f"{self.url}/token"})
-
     def answer(self, call: Call) -> Answer:
         if call.path == "/token":
-            return self._token(call)
+            return self.token(call)
         if not _PATH.fullmatch(call.path):
             return Answer(404, b"<html>Not Found</html>")
-        if self.revoked or call.headers.get("Authorization") != f"Bearer token-{self.tokens}":
+        if not self.let_in(call):
             return _error(401, "UNAUTHENTICATED", "ACCESS_TOKEN_EXPIRED")
         return self._ingest(call.json if isinstance(call.json, dict) else {})
-
-    def _token(self, call: Call) -> Answer:
-        form = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}
-        claim = self._claim(form.get("assertion", ""))
-        if claim.get("aud") != f"{self.url}/token" or "datamanager" not in str(claim.get("scope")):
-            return Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT."})
-        self.tokens += 1
-        self.revoked = False
-        return Answer(200, {"access_token": f"token-{self.tokens}", "expires_in": 3599, "token_type": "Bearer"})
-
-    def _claim(self, assertion: str) -> Mapping[str, Any]:
-        """What a JSON Web Token says; nothing when it was not signed with the key."""
-        said, _, signature = assertion.rpartition(".")
-        try:
-            self._private.public_key().verify(_decoded(signature), said.encode(), PKCS1v15(), SHA256())
-            claim: Mapping[str, Any] = json.loads(_decoded(said.partition(".")[2]))
-        except (InvalidSignature, ValueError):
-            return {}
-        return claim
 
     def _ingest(self, body: Mapping[str, Any]) -> Answer:
         events = body.get("events") or []
@@ -117,13 +82,3 @@ def _error(status: int, word: str, reason: str, violations: list[Mapping[str, st
     if violations:
         details = [{"@type": f"{_TYPES}BadRequest", "fieldViolations": violations}]
     return Answer(status, {"error": {"code": status, "status": word, "message": "Refused.", "details": details}})
-
-
-@cache
-def _private_key() -> rsa.RSAPrivateKey:
-    """One for all doubles of a process: making one takes a while."""
-    return rsa.generate_private_key(65537, 2048)
-
-
-def _decoded(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))

@@ -1,0 +1,224 @@
+"""Records in a data stream of Amazon Kinesis."""
+
+import base64
+import json
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from marshmallow import validates_schema
+from requests import RequestException
+
+from ours.plugin import (
+    EVENT_MAPPING,
+    Batching,
+    Delivered,
+    Delivery,
+    Destination,
+    Endpoint,
+    Network,
+    Outcome,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    Schema,
+    Secret,
+    Split,
+    Unauthorized,
+    Unknown,
+    ValidationError,
+    by_api_answer,
+    by_api_code,
+    envelope,
+    fields,
+    hookimpl,
+    read_object,
+    to_json,
+    unanswered,
+    validate,
+)
+from ours.plugin.values import text
+
+SERVICE, TARGET = "kinesis", "Kinesis_20131202.PutRecords"
+LONGEST_KEY = 256
+TOO_FAST = re.compile(
+    "ProvisionedThroughputExceededException|LimitExceededException|KMSThrottlingException|Throttling(Exception)?"
+)
+FOR_NOW = {"InternalFailure", "InternalFailureException", "ServiceUnavailable", "ServiceUnavailableException"}
+CONFIGURED_WRONG = re.compile(
+    r"ResourceNotFoundException|AccessDenied\w*|UnrecognizedClientException|InvalidSignatureException"
+    r"|IncompleteSignature\w*|MissingAuthenticationToken\w*|ExpiredToken\w*|InvalidClientTokenId|SignatureDoesNotMatch"
+    r"|OptInRequired|NotAuthorized\w*|UnknownOperationException|KMS\w+"
+)
+CODE = re.compile(r"[A-Za-z]{2,60}")
+LOOK_AT = "Look at stream, region, endpoint, keys and their rights, and at this machine's clock."
+TIMEOUT = 12.0
+"""Seconds to connect, and for the answer."""
+
+
+class Kinesis(Destination):
+    """Each event is one record: `{"id", "type", "timestamp", "data"}` as a line of JSON, and `data` holds the fields of
+    the mapping. The stream must exist. Requests are shown as they are before the records are encoded.
+
+    The partition key is the `userId` of the mapping, so that all of a visitor is in one shard; where none is mapped, it
+    is the delivery's id, which spreads them evenly. Kinesis keeps no order among records that come together.
+
+    `id` is the delivery's, the same at every try. Kinesis keeps a record that was sent twice, as it may also hand out
+    one record twice: whoever reads them drops an `id` that was seen.
+
+    It works with boto3: `ours plugin list` has the line that installs it. Without keys, the machine's own credentials
+    are used (an instance's role, the AWS variables and files). They need `kinesis:PutRecords` and nothing else; on a
+    stream that is encrypted with a key of your own also `kms:GenerateDataKey`. Where the machine gets credentials of
+    its own from is not looked at: no setting here names it.
+
+    Up to 500 records go into one request, each with its own verdict.
+
+    | answer | what follows |
+    |---|---|
+    | 200, a record with its `SequenceNumber` | delivered, with that number |
+    | 200, a record with an `ErrorCode`: its shard is too busy, or failed | this one is tried again |
+    | 2xx with anything else, or none | nobody knows: tried again, with the same `id` |
+    | `ProvisionedThroughputExceededException`, `LimitExceededException`, throttling, 429 \
+| the destination rests; tried again |
+    | `InternalFailure`, `ServiceUnavailable`, 408, 5xx | tried again |
+    | no such stream, `AccessDeniedException`, wrong or expired keys, a key of KMS, this machine's clock; 401–405, \
+407, 410, 421, a redirect; what Kinesis does not say, such as a page | after five in a row, it pauses |
+    | `ValidationException`, `InvalidArgumentException`, 413, all else | sent in smaller parts, and rejected alone |
+
+    Amazon's own words are not kept: they may quote the record. Proven against a server that speaks Kinesis; not yet run
+    against the vendor.
+    """
+
+    slug = "kinesis"
+    label = "Amazon Kinesis"
+    summary = "Puts each event as a record into a data stream of Amazon Kinesis."
+    dedupes = True
+    needs = ("boto3",)
+    batching = Batching(max_items=500, max_bytes=4_500_000)
+    agreement = (
+        "Amazon signs a business associate agreement for its cloud: accept it, and see that it names Kinesis, before"
+        " health data leaves."
+    )
+    default_mapping = EVENT_MAPPING
+
+    class Settings(Schema):
+        stream = fields.String(required=True, validate=validate.Regexp(
+            r"[a-zA-Z0-9_.-]{1,128}\Z", error="Must be a stream's name, not its ARN."), metadata={
+            "label": "Stream", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
+        region = fields.String(load_default="us-east-1", validate=validate.Regexp(
+            r"[a-z0-9][a-z0-9-]{0,62}\Z", error="Must be a region's short name, such as eu-west-1."), metadata={
+            "label": "Region", "help": "Of the stream."})  # fmt: skip
+        endpoint = Endpoint(metadata={
+            "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
+        access_key_id = fields.String(metadata={
+            "label": "Access key id", "help": "Without it, the machine's own credentials are used."})  # fmt: skip
+        secret_access_key = Secret(metadata={"label": "Secret access key", "help": "The one that goes with the id."})
+
+        @validates_schema
+        def check_keys(self, data: Mapping[str, Any], **_: Any) -> None:
+            """Half a pair would mean the machine's own credentials: another one's, and maybe another one's stream."""
+            missing = [name for name in ("access_key_id", "secret_access_key") if not data.get(name)]
+            if len(missing) == 1:
+                raise ValidationError("Give both keys, or none for the machine's own credentials.", missing[0])
+
+    def item(self, delivery: Delivery) -> Any:
+        key = text(delivery.fields.get("userId")) or delivery.id
+        return {"PartitionKey": key[:LONGEST_KEY], "Data": {"id": delivery.id} | envelope(delivery)}
+
+    def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
+        host = settings.get("endpoint") or f"https://{SERVICE}.{settings['region']}.amazonaws.com"
+        headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET}
+        body = to_json({"StreamName": settings["stream"], "Records": list(items)})
+        return Request("POST", f"{host.rstrip('/')}/", headers=headers, data=body)
+
+    def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome | Sequence[Outcome]:
+        from botocore.exceptions import BotoCoreError
+
+        told = json.loads(request.data)
+        records = [{**one, "Data": encoded(one["Data"])} for one in told["Records"]]
+        whole = Request(request.method, request.url, headers=request.headers, data=to_json(told | {"Records": records}))
+        try:
+            ready = signed(whole, settings)
+        except BotoCoreError as error:
+            return Retry("no_credentials", f"This machine's credentials can't be had now: {type(error).__name__}.")
+        if ready is None:
+            return Unauthorized("no_credentials", "No keys are set, and this machine has no credentials of its own.")
+        try:
+            with network.session(TIMEOUT) as session:
+                response = session.send(ready.prepare())
+        except RequestException as error:
+            return unanswered(error)
+        return verdicts(response, len(records))
+
+
+def encoded(value: Any) -> str:
+    """As a line, so that lines stay apart where a reader puts records one behind the other."""
+    return base64.b64encode(to_json(value) + b"\n").decode()
+
+
+def signed(request: Request, settings: Mapping[str, Any]) -> Request | None:
+    """The same with what lets it in; None where there is nothing to sign with.
+
+    :raises BotoCoreError: when the machine's own credentials could not be fetched.
+    """
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+    from botocore.credentials import Credentials
+
+    key_id, secret = settings.get("access_key_id"), settings.get("secret_access_key")
+    own = None if key_id and secret else _machines_own()
+    if key_id and secret:
+        credentials = Credentials(key_id, secret.reveal())
+    elif own is not None:
+        credentials = own.get_frozen_credentials()
+    else:
+        return None
+    made = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.data)
+    SigV4Auth(credentials, SERVICE, settings["region"]).add_auth(made)
+    return Request(request.method, request.url, headers=dict(made.headers.items()), data=request.data)
+
+
+@lru_cache(1)
+def _machines_own() -> Any:
+    """They renew themselves where they expire."""
+    from botocore.session import Session
+
+    return Session().get_credentials()
+
+
+def verdicts(response: Response, count: int) -> Outcome | Sequence[Outcome]:
+    answer = read_object(response)
+    if 200 <= response.status_code < 300:
+        records = answer.get("Records")
+        fits = isinstance(records, list) and len(records) == count and all(isinstance(one, Mapping) for one in records)
+        outcome = by_api_answer(response, taken=fits)
+        return [of_record(one) for one in records or []] if isinstance(outcome, Delivered) else outcome
+    named = str(answer.get("__type")).rpartition("#")[2] if answer.get("__type") else ""
+    code = named if CODE.fullmatch(named) else f"http_{response.status_code}"
+    said = f"Kinesis answered {code} ({response.status_code})."
+    if TOO_FAST.fullmatch(code):
+        return Retry(code, said, throttle=True)
+    if code in FOR_NOW:
+        return Retry(code, said)
+    outcome = by_api_code(response, code, said)
+    stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
+    if CONFIGURED_WRONG.fullmatch(code) or stranger or isinstance(outcome, Unauthorized):
+        return Unauthorized(code, f"{said} {LOOK_AT}")
+    if isinstance(outcome, Rejected) and count > 1:
+        return Split(code, "Kinesis refused the whole request, and named no record.")
+    return outcome
+
+
+def of_record(record: Mapping[str, Any]) -> Outcome:
+    if error := record.get("ErrorCode"):
+        code = str(error) if CODE.fullmatch(str(error)) else "refused"
+        return Retry(code, f"Kinesis did not take this record: {code}.")
+    number = text(record.get("SequenceNumber"))
+    return Delivered(number) if number else Unknown("no_number", "Kinesis says nothing of this record.")
+
+
+@hookimpl
+def register_destinations() -> list[type[Destination]]:
+    return [Kinesis]

@@ -1,0 +1,158 @@
+"""Messages in a topic of Google Pub/Sub, published by its REST API."""
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ours.plugin import (
+    EVENT_MAPPING,
+    Batching,
+    Delivered,
+    Delivery,
+    Destination,
+    Outcome,
+    Rejected,
+    Request,
+    Response,
+    Retry,
+    Schema,
+    Secret,
+    Split,
+    Unauthorized,
+    by_api_answer,
+    by_api_code,
+    envelope,
+    fields,
+    hookimpl,
+    rate_limit_after,
+    read_object,
+    retry_after,
+    to_json,
+    usual,
+    validate,
+)
+from ours.plugin.google import is_service_account, service_account_request
+
+SCOPE = "https://www.googleapis.com/auth/pubsub"
+LONGEST = 1024
+"""Bytes that the value of an attribute may have."""
+TOO_FAST = "RESOURCE_EXHAUSTED"
+FOR_NOW = {"ABORTED", "BAD_GATEWAY", "CANCELLED", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "UNKNOWN"}
+CONFIGURED_WRONG = {"FAILED_PRECONDITION", "NOT_FOUND", "PERMISSION_DENIED", "UNAUTHENTICATED"}
+REST = 60.0
+"""Seconds after a quota was used up, where Google does not say how many: quotas are by the minute."""
+STATUS = re.compile(r"[A-Z][A-Z_]{1,40}")
+LOOK_AT = "Look at project and topic, at what the service account may do, and at the project's billing."
+
+
+class PubSub(Destination):
+    """Each event is one message. Make the topic first, and let the service account publish to it:
+
+    ```sh
+    gcloud pubsub topics create events
+    gcloud pubsub topics add-iam-policy-binding events --role=roles/pubsub.publisher \\
+        --member=serviceAccount:ours@my-project.iam.gserviceaccount.com
+    ```
+
+    | of a message | what it is |
+    |---|---|
+    | data | `{"id", "type", "timestamp", "data"}` as JSON; `data` holds the fields of the mapping |
+    | attribute `id` | the delivery's: the same at every try |
+    | attribute `type` | the event's name, to filter by: `attributes.type = "Order Completed"`; not there for one of \
+more than 1,024 bytes |
+
+    Pub/Sub keeps a message that was published twice, as it may also hand out one message twice: whoever reads them
+    drops an `id` that was seen. Messages have no ordering key, and come in no order.
+
+    Up to 1,000 messages go into one request, which Pub/Sub takes or refuses as a whole: one that does not fit the
+    topic's schema is found by halves and rejected, and the others are published.
+
+    | answer | what follows |
+    |---|---|
+    | 200 with a `messageId` for each | delivered, with that id |
+    | 2xx with anything else | nobody knows: tried again, with the same `id` |
+    | RESOURCE_EXHAUSTED, 429 | the destination rests, a minute where Google does not say how long |
+    | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, ABORTED, CANCELLED, 5xx | tried again |
+    | NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION (billing, a key of KMS, a region), 401–405, \
+407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | INVALID_ARGUMENT, 413, all else | sent in smaller parts, and rejected alone |
+
+    Google's own words are not kept: they may quote the message. Not yet run against the vendor.
+    """
+
+    slug = "pubsub"
+    label = "Google Pub/Sub"
+    summary = "Publishes each event as a message to a topic of Google Pub/Sub."
+    dedupes = True
+    batching = Batching(max_items=1000, max_bytes=9_000_000)
+    agreement = (
+        "Google signs a business associate agreement for Google Cloud: accept it, and see that it names Pub/Sub,"
+        " before health data leaves."
+    )
+    default_mapping = EVENT_MAPPING
+
+    class Settings(Schema):
+        service_account = Secret(required=True, validate=is_service_account, metadata={
+            "label": "Service account key", "help": "The whole JSON file, as Google Cloud gave it."})  # fmt: skip
+        project_id = fields.String(required=True, validate=validate.Regexp(
+            r"[a-z0-9.-]{1,60}(:[a-z0-9-]{1,60})?\Z", error="Must be a project's id, such as my-project-1234."),
+            metadata={"label": "Project", "example": "my-project-1234", "help": "Its id, not its name."})  # fmt: skip
+        topic = fields.String(load_default="events", validate=validate.Regexp(
+            re.compile(r"(?!goog)[A-Za-z][\w.~-]{2,254}\Z", re.ASCII),
+            error="Must be the topic's own name: a letter, then letters, digits and . _ ~ -, and not goog…."),
+            metadata={"label": "Topic", "help": "Its name, without the project."})  # fmt: skip
+        api_version = usual.api_version("v1")
+        endpoint = usual.endpoint("https://pubsub.googleapis.com", "Google")
+
+    def token_request(self, settings: Mapping[str, Any], now: int) -> Request:
+        return service_account_request(settings["service_account"], SCOPE, now)
+
+    def item(self, delivery: Delivery) -> Any:
+        name = delivery.event.name
+        attributes = {"id": delivery.id} | ({"type": name} if len(name.encode()) <= LONGEST else {})
+        told = {"id": delivery.id} | envelope(delivery)
+        return {"attributes": attributes, "data": base64.b64encode(to_json(told)).decode()}
+
+    def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
+        place = f"projects/{settings['project_id']}/topics/{settings['topic']}"
+        url = f"{settings['endpoint'].rstrip('/')}/{settings['api_version']}/{place}:publish"
+        body = to_json({"messages": list(items)})
+        return Request("POST", url, headers={"Content-Type": "application/json"}, data=body)
+
+    def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
+        answer = read_object(response)
+        ids, error = answer.get("messageIds"), answer.get("error")
+        if response.status_code >= 300 and isinstance(error, Mapping):
+            return smaller(refusal(error, response), len(items))
+        named = isinstance(ids, list) and len(ids) == len(items) and all(one and isinstance(one, str) for one in ids)
+        outcome = by_api_answer(response, taken=named and not error)
+        if isinstance(outcome, Delivered) and isinstance(ids, list):
+            return [Delivered(one) for one in ids]
+        return smaller(outcome, len(items))
+
+
+def refusal(error: Mapping[str, Any], response: Response) -> Outcome:
+    """By Google's own status; nothing was published."""
+    status = str(error.get("status"))
+    reason = status if STATUS.fullmatch(status) else f"http_{response.status_code}"
+    said = f"Google answered {reason} ({response.status_code})."
+    if reason == TOO_FAST or response.status_code == 429:
+        return Retry(reason, said, rate_limit_after(response) or REST, throttle=True)
+    if reason in FOR_NOW:
+        return Retry(reason, said, retry_after(response))
+    outcome = by_api_code(response, reason, said)
+    if reason in CONFIGURED_WRONG or isinstance(outcome, Unauthorized):
+        return Unauthorized(reason, f"{said} {LOOK_AT}")
+    return outcome
+
+
+def smaller(outcome: Outcome, count: int) -> Outcome:
+    if isinstance(outcome, Rejected) and count > 1:
+        return Split(outcome.code, "Google refused the whole request, and named no message.")
+    return outcome
+
+
+@hookimpl
+def register_destinations() -> list[type[Destination]]:
+    return [PubSub]
