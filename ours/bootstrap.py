@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from ours.services.visitors import Visitors
 
 
+_NOTHING_YET = (
+    "A restore, or a copy, was interrupted here before anything was in. Do it once more, or begin in another database."
+)
 _UNFINISHED = "The restore of the backup of {} was interrupted. Run it once more: `ours restore` with the same file."
 
 
@@ -71,7 +74,8 @@ class Ours:
         """:raises Invalid: when a restore was interrupted: whom it was to forget again is still here."""
         with self.store.read() as connection:
             if moment := whole.unfinished(connection):
-                raise Invalid(_UNFINISHED.format(clock.iso(moment)))
+                is_in = moment > whole.NOTHING_YET
+                raise Invalid(_UNFINISHED.format(clock.iso(moment)) if is_in else _NOTHING_YET)
 
     def is_served(self) -> bool:
         """Whether a server or a worker runs on this database."""

@@ -37,6 +37,19 @@ def test_the_first_start_makes_a_closed_folder_and_one_lasting_key(tmp_path: Pat
     assert (home / "secret.key").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.parametrize("given", [{}, {"OURS_DATABASE_URL": "sqlite:///{}/other.db"}])
+def test_a_key_that_is_gone_is_not_made_anew_beside_what_it_sealed(tmp_path: Path, given: dict[str, str]) -> None:
+    """A command would seal with it, and whoever puts the old one back would throw it away."""
+    environ = {"OURS_HOME": str(tmp_path)} | {name: value.format(tmp_path) for name, value in given.items()}
+    (key,) = settings.load(environ).secret_keys
+    (tmp_path / ("other.db" if given else "ours.db")).touch()
+    assert settings.load(environ).secret_keys == (key,)
+    (tmp_path / "secret.key").unlink()
+    with pytest.raises(SettingsInvalid, match="Put that file back"):
+        settings.load(environ)
+    assert not (tmp_path / "secret.key").exists()
+
+
 def test_no_secret_stands_in_what_is_printed_of_them(tmp_path: Path) -> None:
     given = {
         "OURS_SECRET_KEYS": "Y2FuYXJ5LWNhbmFyeS1jYW5hcnktY2FuYXJ5LWNhbmE=",

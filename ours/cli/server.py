@@ -40,17 +40,22 @@ def worker(shell: Shell, station: str) -> None:
 
 
 def _check(shell: Shell) -> None:
-    """Refuse settings that name no database, and one that is half restored. One that is away just now is waited for."""
+    """Refuse settings that name no database, and one that is half restored or that other secret keys have sealed.
+
+    One that is away just now is waited for."""
     from contextlib import closing
 
     from ours import log
     from ours.bootstrap import Ours
     from ours.errors import Busy
+    from ours.store import migrate
 
     log.configure(shell.settings.log_level, shell.settings.log_format)
     with closing(Ours(shell.settings)) as ours:
         try:
             ours.store.reach()
             ours.refuse_unfinished()
+            if not migrate.is_empty(ours.store):
+                ours.store.vouch()
         except Busy as error:
             log.get("cli").warning("database_waited_for", error=str(error))

@@ -124,6 +124,7 @@ def _tend(ours: Ours, stop: threading.Event) -> None:
 
 def _lead(ours: Ours, stop: threading.Event, leads: threading.Event) -> bool:
     """For a term, do what one process of the whole installation does; answers whether we were the one."""
+    ours.store.vouch()  # who may not write is not to keep others from it
     with ours.store.alone("scheduler") as active:
         if active:
             leads.set()

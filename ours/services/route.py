@@ -74,7 +74,9 @@ class Route:
         its key is back. 0 when another process is at it.
 
         :raises Busy: when the database is away.
+        :raises Unsealable: when our secret keys are not this database's.
         """
+        self._store.vouch()
         try:
             return self._alone(partial(events.unrouted, limit=limit))
         except Busy:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +27,15 @@ def load(environ: Mapping[str, str] | None = None, *, begin: bool = True) -> Set
         problems = {PREFIX + str(name).upper(): " ".join(texts) for name, texts in error.messages_dict.items()}
         raise SettingsInvalid(problems) from None
     home: Path = values["home"]
+    settings = Settings(**values, given=frozenset(name for name, value in given.items() if value != ""))
     try:
         if begin:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if begin or has_own_keys(home):
-            values["secret_keys"] = values["secret_keys"] or own_keys(home)
+        if not settings.secret_keys and (begin or has_own_keys(home)):
+            settings = replace(settings, secret_keys=own_keys(home, settings.database_file))
     except OSError as error:
         raise SettingsInvalid({"OURS_HOME": f"{home} can't be used: {error.strerror}."}) from None
-    return Settings(**values, given=frozenset(name for name, value in given.items() if value != ""))
+    return settings
 
 
 def unknown(environ: Mapping[str, str] | None = None) -> list[str]:

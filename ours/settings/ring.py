@@ -15,19 +15,26 @@ from ours.settings.kinds import Keys
 from ours.settings.values import Settings
 
 _FILE = "secret.key"
+_GONE = (
+    "There is no {}, and {} is there, sealed with other keys than would be made now. Put that file back, or set"
+    " OURS_SECRET_KEYS as the server has it: without its keys nothing that is stored can be opened."
+)
 
 
 def has_own_keys(home: Path) -> bool:
     return (home / _FILE).exists()
 
 
-def own_keys(home: Path) -> tuple[bytes, ...]:
+def own_keys(home: Path, database: Path | None) -> tuple[bytes, ...]:
     """The ring kept in the data folder, newest first; made once, by whichever process is first.
 
-    :raises SettingsInvalid: when the file holds no keys.
+    :param database: SQLite's file, if there is to be one: where it is there already, it was sealed with other keys.
+    :raises SettingsInvalid: when the file holds no keys, or is gone.
     """
     path = home / _FILE
     if not path.exists():
+        if database and database.exists():
+            raise SettingsInvalid({"OURS_HOME": _GONE.format(path, database)})
         fresh = _written(home, [secrets.token_bytes(32)])
         with suppress(FileExistsError):
             os.link(fresh, path)

@@ -33,7 +33,8 @@ class Store:
     """
 
     def __init__(self, settings: Settings, patience: float | None = None) -> None:
-        self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings))
+        self.sealer = Sealer(settings.secret_keys, lambda: present_keys(settings), self.vouch)
+        self._vouched = False
         path = settings.home / "ours.db"
         self.url = connecting.full(settings.database_url) or f"sqlite:///{path}"
         self._setting = "OURS_DATABASE_URL" if settings.database_url else "OURS_HOME"
@@ -280,10 +281,24 @@ class Store:
             sealed = self._make_lookup_key()
         return Lookup(self.sealer.open(sealed, _LOOKUP_BINDING))
 
-    def check_keys(self, connection: Connection) -> None:
-        """:raises Unsealable: when our secret keys don't open what is stored."""
-        if sealed := connection.scalar(_SEALED_KEY):
+    def vouch(self) -> None:
+        """See, once, that this database and our secret keys belong together. Nothing is sealed before.
+
+        :raises Unsealable: when they do not: what we would seal, those whose it is could not open.
+        """
+        if not self._vouched:
+            with self.read() as connection:
+                self._vouched = self.check_keys(connection)
+
+    def check_keys(self, connection: Connection) -> bool:
+        """Whether there is anything yet that tells.
+
+        :raises Unsealable: when our secret keys don't open what is stored.
+        """
+        sealed = connection.scalar(_SEALED_KEY)
+        if sealed:
             self.sealer.open(sealed, _LOOKUP_BINDING)
+        return bool(sealed)
 
     def _make_lookup_key(self) -> bytes:
         sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_BINDING)

@@ -38,8 +38,12 @@ class Sealer:
     authenticated, so that a value moved to another row does not open.
     """
 
-    def __init__(self, ring: Ring, again: Callable[[], Ring] | None = None) -> None:
-        """:param again: reads the ring once more, when a value turns up that was sealed with a key added since."""
+    def __init__(
+        self, ring: Ring, again: Callable[[], Ring] | None = None, check: Callable[[], object] = lambda: None
+    ) -> None:
+        """:param again: reads the ring once more, when a value turns up that was sealed with a key added since.
+        :param check: raises when nothing may be sealed with this ring."""
+        self._check = check
         self._boxes = _boxes(ring)
         self._again = again
         self._read_at = -math.inf
@@ -47,6 +51,7 @@ class Sealer:
         self._nonces = _Nonces()
 
     def seal(self, plain: bytes, bound: str) -> bytes:
+        self._check()
         nonce = self._nonces.next()
         return self._head + nonce + self._box.encrypt(nonce, plain, bound.encode())
 

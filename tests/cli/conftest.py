@@ -41,6 +41,7 @@ class Terminal:
 @pytest.fixture
 def terminal(make_database_url: Callable[[str], str]) -> Terminal:
     """Every verb finds a migrated SQLite database in OURS_HOME."""
+    load()  # the secret keys are made before the database is
     make_database_url("sqlite")
     return Terminal()
 

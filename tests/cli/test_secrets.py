@@ -4,6 +4,9 @@ import base64
 import hashlib
 import os
 
+import pytest
+
+from ours.bootstrap import Ours
 from ours.settings import load
 from tests.cli.conftest import Terminal
 
@@ -33,3 +36,18 @@ def test_a_new_key_is_added_used_and_the_old_one_let_go(terminal: Terminal) -> N
 def test_keys_of_the_environment_are_the_operators(terminal: Terminal, monkeypatch: object) -> None:
     monkeypatch.setenv("OURS_SECRET_KEYS", base64.urlsafe_b64encode(bytes(32)).decode())  # type: ignore[attr-defined]
     assert "OURS_SECRET_KEYS" in terminal.json("secrets", "new", status=1)["error"]
+
+
+def test_no_process_begins_on_a_database_that_other_keys_have_sealed(
+    terminal: Terminal, ours: Ours, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _ = ours.store.lookup
+    monkeypatch.setattr("ours.jobs.worker.run", lambda *_: None)
+    monkeypatch.setattr("ours.web.serve.run", lambda *_: None)
+    verbs = [["web"], ["worker", "route"], ["worker", "deliver"], ["worker", "scheduler"]]
+    assert [terminal.run(*verb).exit_code for verb in verbs] == [0] * 4
+    monkeypatch.setenv("OURS_SECRET_KEYS", base64.urlsafe_b64encode(bytes(range(32))).decode())
+    for verb in verbs:
+        said = terminal.run(*verb)
+        assert said.exit_code == 1
+        assert f"its secret key {ours.settings.sealing_key_id} is not in OURS_SECRET_KEYS" in said.stderr

@@ -104,6 +104,20 @@ def test_what_came_after_its_start_and_what_it_made_itself_is_left_alone(
     assert repeated(place) == sorted(old)
 
 
+def test_it_never_says_that_it_made_more_than_it_will(place: Place, receiver: Receiver, replays: PacedReplays) -> None:
+    """What was still under way when it began may match by the time it comes to it."""
+    place.webhook(receiver)
+    first, second = rejected(place, 2)
+    put(place, second, state="held", reason="destination_paused")
+    begun = replays.start(REJECTED, actor="cli")
+    assert (begun.matching, begun.goal) == (1, 1)
+    put(place, second, state="rejected", reason="http_400")
+    finish(replays)
+    (done,) = replays.list()
+    assert (done.made, done.goal, done.passed_over) == (2, 2, 0)
+    assert repeated(place) == sorted([first, second])
+
+
 def test_many_that_may_not_go_are_walked_past(place: Place, receiver: Receiver, replays: PacedReplays) -> None:
     barred, open_ = place.webhook(receiver, "Barred"), place.webhook(receiver, "Open")
     rejected(place, 30)

@@ -164,6 +164,29 @@ def test_one_that_was_interrupted_is_finished_by_the_same_backup_alone(
         assert whole.unfinished(connection) == 0
 
 
+@pytest.mark.parametrize("kind", ENGINES)
+def test_tables_whose_rows_were_not_put_in_are_no_new_installation(
+    place: Place, kind: str, make_empty: MakeStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that began there would answer every caller 401, and no restore could be put in any more."""
+    place.track()
+    Backup(place.store).write(file)
+    here = Ours(place.settings)
+    here.store = make_empty(kind)
+
+    def killed(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, "load", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Backup(here.store).restore(file)
+    with pytest.raises(Invalid, match="before anything was in"):
+        here.prepare()
+    Backup(here.store).restore(file)
+    here.prepare()
+
+
 def test_what_was_being_sent_is_in_nobodys_hand_after_a_restore(
     place: Place, make_empty: MakeStore, file: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import os
 import secrets as randomness
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from ours import clock, processes
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
-from ours.errors import Forbidden, Invalid, Unsealable
+from ours.errors import Forbidden, Invalid, KeyMissing, Unsealable
 from ours.services import secrets as service
 from ours.services.actors import Actor
 from ours.services.people import codes
@@ -63,8 +64,6 @@ def fill(here: Ours, receiver: Receiver, count: int = 5) -> list[str]:
 
 
 def work(here: Ours) -> None:
-    import threading
-
     while here.route.run():
         pass
     here.deliver.drain(threading.Event(), 20)
@@ -196,9 +195,9 @@ def test_only_an_admin_changes_keys(open_with: Callable[[str], Ours]) -> None:
 def test_the_ring_of_the_data_folder_gets_a_new_key_first(
     make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
 ) -> None:
-    make_database_url("sqlite")
     home = make_settings().home
     (old,) = load({"OURS_HOME": str(home)}).secret_keys
+    make_database_url("sqlite")
     here = Ours(load({"OURS_HOME": str(home)}))
     here.secrets.add_key(actor="cli")
     here.close()
@@ -211,9 +210,9 @@ def test_of_two_who_add_a_key_at_once_none_takes_the_others_away(
     make_database_url: Callable[[str], str], make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that starts in between would seal with a key that is nowhere any more."""
-    make_database_url("sqlite")
     home = make_settings().home
     load({"OURS_HOME": str(home)})
+    make_database_url("sqlite")
     here, there = (Ours(load({"OURS_HOME": str(home)})) for _ in range(2))
     write = ring._written
 
@@ -236,9 +235,10 @@ def test_of_two_who_add_a_key_at_once_none_takes_the_others_away(
 def test_a_process_that_began_before_the_new_key_reads_what_it_sealed(
     make_database_url: Callable[[str], str], make_settings: Callable[..., Settings]
 ) -> None:
-    make_database_url("sqlite")
     environment = {"OURS_HOME": str(make_settings().home)}
-    running = Ours(load(environment))
+    settings = load(environment)
+    make_database_url("sqlite")
+    running = Ours(settings)
     key = running.sources.add("Shop", actor="cli").live_key
     other = Ours(load(environment))
     other.secrets.add_key(actor="cli")
@@ -325,3 +325,28 @@ def test_no_key_is_said_to_be_needless_while_a_newer_version_may_have_sealed_wit
         here.secrets.status()
     with pytest.raises(Invalid, match="newer version of ours has migrated"):
         here.secrets.rotate(actor="cli")
+
+
+def test_who_has_the_keys_of_another_installation_seals_routes_and_holds_nothing(
+    open_with: Callable[[str], Ours], receiver: Receiver
+) -> None:
+    """What it sealed nobody could open, and what it met it would set aside, or hold."""
+    here, other = open_with(KEY), open_with(NEW)
+    hook = {"url": receiver.url}
+    here.destinations.add("webhook", "Hook", hook, events=["*"], actor="cli")
+    caller = here.accept.authenticate(here.sources.add("Shop", actor="cli").live_key)
+    assert caller
+    for name in ("routed", "unrouted"):
+        here.accept.accept(caller, [Incoming(name=name, occurred_at=clock.now_ms(), user_id="u1")])
+        assert name == "unrouted" or here.route.run() == 1
+    for wrong in (
+        lambda: other.sources.add("Strange", actor="cli"),
+        lambda: other.destinations.add("webhook", "Strange", hook, events=["*"], actor="cli"),
+        other.route.run,
+        lambda: other.deliver.drain(threading.Event(), 0.1),
+    ):
+        with pytest.raises(KeyMissing):
+            wrong()
+    assert [one.name for one in here.sources.list()] == ["Shop"]
+    work(here)
+    assert here.overview.balance().delivered == 2

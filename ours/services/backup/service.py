@@ -1,7 +1,7 @@
 """Takes an installation out of its database, and puts it into an empty one: all of it, or nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -84,12 +84,15 @@ class Backup:
         :raises Invalid: when the backup is damaged or the database is not empty; then nothing was put in.
         :raises Unsealable: when our secret keys don't open what is in it; then too.
         """
-        moved = self.check(path, self._unseal, sealed=sealed)
         with self._store.read() as connection:
             begun = whole.unfinished(connection)
-        if begun not in {0, moved.at}:
+            is_in = begun > whole.NOTHING_YET
+            if not is_in:
+                _check_empty(connection)
+        moved = self.check(path, self._unseal, sealed=sealed)
+        if is_in and begun != moved.at:
             raise Invalid(f"A restore was interrupted here: finish it with the backup of {clock.iso(begun)} first.")
-        if not begun:
+        if not is_in:
             with form.reading(path, self._unseal, sealed=sealed) as read, _taking(path):
                 _put(self._store, read.head, read.sections, partial(_arrive, old=old))
         for one in self._again:
@@ -145,21 +148,32 @@ def _sections(connection: Connection) -> Iterator[Section]:
 def _put(store: Store, head: Head, sections: Iterable[Section], then: Then = lambda _store, _head: None) -> Counts:
     """All rows in one transaction, into tables of the shape that they were taken from, and all that follows from it."""
     with store.read() as connection:
-        if filled := [name for name in whole.filled(connection) if name not in _WORTHLESS]:
-            raise Invalid(f"That database is not empty ({', '.join(filled)} hold rows). Choose an empty one.")
+        _check_empty(connection)
     migrate.check_known(store)
     if head.revision > migrate.head():
         raise Invalid("It was made by a newer version of ours. Update first.")
     migrate.move(store, head.revision)
-    with store.whole(large=True):
-        counts = _load(store, head, sections)
-        migrate.upgrade(store)
-        then(store, head)
-        with store.write() as connection:
-            counters.forget(connection, SCHEDULER)  # nobody is at work here yet
-            detail = {"taken_at": clock.iso(head.at), "rows": sum(counts.values())}
-            audit.record(connection, "cli", "restore", _SUBJECT, detail)
+    with store.write() as connection:  # until the rows are in, nobody takes the tables for a new installation's
+        whole.begin(connection, whole.NOTHING_YET)
+    try:
+        with store.whole(large=True):
+            counts = _load(store, head, sections)
+            migrate.upgrade(store)
+            then(store, head)
+            with store.write() as connection:
+                counters.forget(connection, SCHEDULER)  # nobody is at work here yet
+                detail = {"taken_at": clock.iso(head.at), "rows": sum(counts.values())}
+                audit.record(connection, "cli", "restore", _SUBJECT, detail)
+    except Exception:
+        with suppress(Busy), store.write() as connection:
+            whole.finish(connection)
+        raise
     return counts
+
+
+def _check_empty(connection: Connection) -> None:
+    if filled := [name for name in whole.filled(connection) if name not in _WORTHLESS]:
+        raise Invalid(f"That database is not empty ({', '.join(filled)} hold rows). Choose an empty one.")
 
 
 def _arrive(store: Store, head: Head, *, old: Store | None) -> None:

@@ -77,7 +77,9 @@ class Deliver:
         rings when something may have become due, so that it is not left until the next look.
 
         :raises Busy: when the database is away; what was learned by then is recorded at the next call.
+        :raises Unsealable: when our secret keys are not this database's.
         """
+        self._store.vouch()
         with timebox.armed():
             try:
                 self._drain(stop, time.monotonic() + seconds, bell, claim=claim)

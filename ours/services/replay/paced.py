@@ -51,13 +51,14 @@ class Paced:
 
     @property
     def goal(self) -> int:
-        """How many it will have made in the end, unless something changes meanwhile."""
-        return self.matching if self.most is None else min(self.matching, self.most)
+        """How many it will have made in the end, unless something changes meanwhile: some match only once it runs."""
+        known = self.matching if self.most is None else min(self.matching, self.most)
+        return max(known, self.made)
 
     @property
     def passed_over(self) -> int:
         """Of one that is done, how many it did not make: another replay did, or they may not go any more."""
-        return max(self.goal - self.made, 0) if self.state == "done" else 0
+        return self.goal - self.made if self.state == "done" else 0
 
 
 class PacedReplays:

@@ -12,6 +12,8 @@ from ours.store.tables import metadata
 
 _CHUNK = 500
 _RESTORE = "restore"
+NOTHING_YET = 1
+"""What ``unfinished`` answers when it was interrupted before any row was in."""
 _OTHERS = text(
     "SELECT substr(application_name, 6) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name ~ '^ours\\M' AND pid <> pg_backend_pid()"
@@ -36,18 +38,23 @@ def rows(connection: Connection, of: Table) -> Iterator[Sequence[Any]]:
 
 
 def unfinished(connection: Connection) -> int:
-    """Of which moment the backup is whose restore was not finished; 0: none."""
+    """Of which moment the backup is whose restore was not finished; 0: none; ``NOTHING_YET``."""
     there = inspect(connection).has_table(counters_table.name)
     return counters.noted(connection, _RESTORE) if there else 0
 
 
 def begin(connection: Connection, moment: int) -> None:
-    """Note that what is put in is not all that a restore does; ``finish`` takes it back."""
-    counters.note(connection, _RESTORE, moment)
+    """Note that what is put in is not all that a restore does; ``finish`` takes it back.
+
+    The tables of an old version may know of no such notes.
+    """
+    if inspect(connection).has_table(counters_table.name):
+        counters.note(connection, _RESTORE, moment)
 
 
 def finish(connection: Connection) -> None:
-    counters.forget(connection, _RESTORE)
+    if inspect(connection).has_table(counters_table.name):
+        counters.forget(connection, _RESTORE)
 
 
 def count(connection: Connection, name: str) -> int:
