@@ -151,7 +151,7 @@ class Webhook(Destination):
         method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT", "GET"]), metadata={
             "label": "Method", "help": "POST, unless the receiver insists on another."})  # fmt: skip
         template = fields.String(validate=body_template, metadata={
-            "label": "Body template",
+            "label": "Body template", "long": True,
             "help": 'A JSON object with `{{type}}`, `{{data.value}}` and the like in it.'
             " Without it, the body is Ours' own."})  # fmt: skip
 

@@ -13,6 +13,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
+from ours.services.destinations.config import Config, newly_exposed
 from ours.services.destinations.mapping import withheld
 from ours.services.preview import Report
 from ours.web.current import ours
@@ -131,9 +132,10 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
 def _form(
     plugin: Plugin, typed: forms.Typed, errors: Any, found: Destination | None = None, report: Report | None = None
 ) -> str:
-    infos = describe_settings(plugin)
+    infos, fresh = describe_settings(plugin), Config(name="", settings={}, events=(), mapping={})
     return render_template(
         "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found, report=report,
+        exposed=() if found else newly_exposed(plugin, None, fresh),
         sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
         **mapping_form.of_plugin(plugin),
     )  # fmt: skip
