@@ -209,6 +209,34 @@ def test_one_that_paused_itself_says_why_in_words_and_what_to_do(editor: Browser
     assert "What is held goes by itself, once, when it is resumed." in page
 
 
+def test_one_that_fails_says_so_beside_that_it_is_on(editor: Browser, here: Ours) -> None:
+    _add(editor)
+    pages = ("/destinations", "/destinations/1")
+    assert not any("failing</span>" in editor.page(path) for path in pages)
+    with here.store.write() as connection:
+        destinations.change(connection, 1, {"breaker": "open", "breaker_failures": 12})
+    for path in pages:
+        assert '<span class="state warn">failing</span>' in editor.page(path)
+    editor.post("/destinations/1/pause")
+    assert not any("failing</span>" in editor.page(path) for path in pages)
+
+
+def test_what_would_leave_is_shown_before_it_is_turned_on(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    _add(editor, choice="these", names="Purchase")
+    editor.post("/destinations/1/off")
+    send("Purchase")
+    send("Lead")
+    work()
+    assert '<a class="button" href="/destinations/1/on">Turn on</a>' in editor.page("/destinations/1")
+    page = editor.page("/destinations/1/on")
+    assert "What would leave, by the latest events" in page
+    assert re.search(r"<dt>would newly be sent</dt><dd>1</dd>", page)
+    assert here.destinations.get(1).status == "off"
+    assert "What would leave" not in editor.page("/destinations/1/off")
+
+
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
     _add(editor)
     send()
