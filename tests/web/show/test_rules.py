@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -184,7 +185,11 @@ def test_a_rule_is_tried_saved_and_found_on_the_event(
     event_id = send("HIV test booked", **consent)
     work()
     assert "The governance rule “Consent” stopped it." in editor.page(f"/events/{event_id}/explain")
-    assert "rejected_categories Contains advertising" in editor.page("/governance")
+    listed = editor.page("/governance")
+    assert "rejected_categories Contains advertising" in listed
+    stopped = re.search(r'<a href="([^"]*)" aria-label="What Consent stopped">', listed)
+    assert stopped
+    assert f"/events/{event_id}" in editor.page(unescape(stopped[1]))
     rule_id = here.governance.list()[0].id
     post(editor, f"/governance/rule/remove?id={rule_id}")
     assert here.governance.list() == []
