@@ -156,6 +156,8 @@ def test_a_secret_that_a_refused_form_does_not_keep_is_asked_for_again(editor: B
 def test_what_is_written_in_lines_has_lines_to_write_in(editor: Browser, here: Ours) -> None:
     body = '{\r\n  "what": "{{type}}"\r\n}'
     assert '<textarea id="settings.template"' in editor.page("/destinations/add/webhook")
+    refused = _add(editor, **{"settings.template": body.replace(":", "")})
+    assert "It is none from line 2, column 10." in refused.text
     _add(editor, **{"settings.template": body})
     assert here.destinations.get(1).settings_shown["template"] == body
     assert unescape(editor.page("/destinations/1/edit")).count('"what": "{{type}}"') == 1

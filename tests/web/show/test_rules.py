@@ -95,8 +95,9 @@ def test_what_is_wrong_is_said_beside_it(editor: Browser, here: Ours, hook: Rece
     answer = post(editor, "/destinations/1/mapping", *rows(("plan", "{{visitor.pln}}", "None")), ("do", "save"))
     assert answer.status_code == 400
     assert "visitor.pln" in answer.get_data(as_text=True)
-    answer = post(editor, "/destinations/1/mapping/case", ("name", "Odd"), ("logic", "{"), ("do", "save"))
-    assert (answer.status_code, "no JSON" in answer.get_data(as_text=True)) == (400, True)
+    for logic, said in (('{\n  "AND": }', "This is no JSON from line 2, column 10."), ("[" * 100_000, "too deeply")):
+        answer = post(editor, "/destinations/1/mapping/case", ("name", "Odd"), ("logic", logic), ("do", "save"))
+        assert (answer.status_code, said in answer.get_data(as_text=True)) == (400, True)
     answer = post(editor, "/governance/rule", ("name", "Odd"), ("do", "save"))
     assert answer.status_code == 400
     assert here.governance.list() == []
