@@ -188,7 +188,7 @@ def test_a_rule_is_tried_saved_and_found_on_the_event(
     assert "The governance rule “Consent” stopped it." in editor.page(f"/events/{event_id}/explain")
     listed = editor.page("/governance")
     assert "rejected_categories Contains advertising" in listed
-    stopped = re.search(r'<a href="([^"]*)" aria-label="What Consent stopped">', listed)
+    stopped = re.search(r'<a href="([^"]*)" aria-label="What it stopped, for Consent">', listed)
     assert stopped
     assert f"/events/{event_id}" in editor.page(unescape(stopped[1]))
     rule_id = here.governance.list()[0].id
