@@ -55,12 +55,17 @@ def signing_key(secret: str) -> bytes:
 
 def body_template(text: str) -> None:
     """:raises ValidationError: when it is no JSON object, or names what there never is."""
+    where = ""
     try:
         template = json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         template = None
+        if isinstance(error, json.JSONDecodeError):
+            where = f" It is none from line {error.lineno}, column {error.colno}."
     if not isinstance(template, dict):
-        raise ValidationError('Must be a JSON object, such as {"what": "{{type}}", "amount": "{{data.value}}"}.')
+        raise ValidationError(
+            'Must be a JSON object, such as {"what": "{{type}}", "amount": "{{data.value}}"}.' + where
+        )
     for place in ANY_PLACE.findall(text):
         if not MEANT.fullmatch(place):
             known = "{{id}}, {{type}}, {{timestamp}}, {{data}} and {{data.FIELD}}, a field of the mapping"
@@ -151,7 +156,7 @@ class Webhook(Destination):
         method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT", "GET"]), metadata={
             "label": "Method", "help": "POST, unless the receiver insists on another."})  # fmt: skip
         template = fields.String(validate=body_template, metadata={
-            "label": "Body template",
+            "label": "Body template", "long": True,
             "help": 'A JSON object with `{{type}}`, `{{data.value}}` and the like in it.'
             " Without it, the body is Ours' own."})  # fmt: skip
 

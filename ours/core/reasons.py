@@ -252,6 +252,7 @@ _FAMILIES = {
 
 _PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{ABANDONED}{UNROUTABLE}",
              f"{PREFIX}NAME")  # fmt: skip
+_PLUGINS_WORDS = "These are the plugin's words. If it is to arrive, change the mapping or the settings, then replay."
 _ENDS = {DAMAGED: "it was damaged", UNROUTABLE: "it could not be routed"}
 
 
@@ -269,7 +270,7 @@ def as_told(code: str | None, message: str) -> Reason:
     known = describe(code)
     if not message or not tells_little(code):
         return known
-    return Reason(message, known.remedy if code == NO_WORD else "These are the plugin's words: see its page.")
+    return Reason(message, known.remedy if code == NO_WORD else _PLUGINS_WORDS)
 
 
 def tells_little(code: str | None) -> bool:

@@ -29,7 +29,7 @@ _KINDS: tuple[tuple[type[fields.Field[Any]], Kind], ...] = (
 class SettingInfo:
     """One setting, as a person is asked for it. ``choices`` is empty where anything may be said.
 
-    ``address``: it says to which server the secrets go.
+    ``address``: it says to which server the secrets go. ``long``: a text of several lines.
     """
 
     name: str
@@ -42,6 +42,7 @@ class SettingInfo:
     choices: tuple[Any, ...] = ()
     example: str = ""
     address: bool = False
+    long: bool = False
 
 
 def describe_settings(plugin: Destination | type[Destination]) -> list[SettingInfo]:
@@ -121,4 +122,5 @@ def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:
         choices=choices,
         example=str(field.metadata.get("example") or ""),
         address=kind == "url" or bool(field.metadata.get("address")),
+        long=bool(field.metadata.get("long")),
     )

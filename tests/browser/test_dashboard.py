@@ -371,6 +371,13 @@ def test_all_that_is_typed_above_the_events_counts_at_one_click(page: Page) -> N
     assert "customer-7" not in page.url
 
 
+def test_names_that_are_typed_are_those_that_may_leave(page: Page) -> None:
+    page.goto("/destinations/add/webhook")
+    page.get_by_label("All events").check()
+    page.get_by_label("Names, one a line").fill("Lead")
+    expect(page.get_by_label("These")).to_be_checked()
+
+
 def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: Seeded) -> None:
     page.goto(f"/destinations/{seeded.destination_id}/mapping")
     before = ours.destinations.get(seeded.destination_id).mapping

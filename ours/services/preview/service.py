@@ -72,6 +72,16 @@ class Preview:
         pair = (self._side(destination_id, before, rules), self._side(destination_id, after, rules))
         return self._report([(before.name, *pair)], latest)
 
+    def turning_on(self, destination_id: int, *, latest: int = samples.LATEST) -> Report:
+        """What would leave for one that is off if it were on, told by the latest events. These stay here all the same.
+
+        :raises Invalid: when nothing could be built.
+        """
+        config = self._destinations.config(destination_id)
+        on = self._side(destination_id, config, core_rules(self._governance.list()))
+        off = replace(on, gate=on.gate._replace(status="off"))
+        return self._report([(config.name, off, on)], latest)
+
     def plugin(
         self,
         destination_id: int,

@@ -36,8 +36,11 @@ class Conditions:
         if self.written.strip():
             try:
                 return json.loads(self.written)
-            except ValueError:
-                raise Invalid.at("logic", "This is no JSON.") from None
+            except json.JSONDecodeError as error:
+                where = f"This is no JSON from line {error.lineno}, column {error.colno}."
+                raise Invalid.at("logic", where) from None
+            except RecursionError:
+                raise Invalid.at("logic", "This is nested too deeply.") from None
         if not all(row.property for row in self.rows):
             raise Invalid.at("logic", _OF_NOTHING)
         parts = [{"condition": row._asdict()} for row in self.rows]

@@ -100,6 +100,10 @@ def read(form: MultiDict[str, str], infos: Sequence[SettingInfo]) -> Typed:
     )
 
 
-def _value(form: MultiDict[str, str], info: SettingInfo) -> str | bool:
-    text = form.get(f"settings.{info.name}", "")
-    return text == "on" if info.kind == "boolean" else text
+def _value(form: MultiDict[str, str], info: SettingInfo) -> str | bool | None:
+    """None: what is set is to go."""
+    text = form.get(f"settings.{info.name}")
+    emptied = info.kind == "headers" and text is not None and not text.strip()
+    if emptied or (not text and f"remove.{info.name}" in form):
+        return None
+    return text == "on" if info.kind == "boolean" else text or ""

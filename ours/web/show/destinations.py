@@ -9,10 +9,11 @@ from ours import clock
 from ours.core.agreements import AGREEMENTS, CATEGORIES
 from ours.core.reasons import describe
 from ours.core.retry import TROUBLED
-from ours.errors import Invalid
+from ours.errors import Invalid, OursError
 from ours.plugin import Destination as Plugin
 from ours.plugin import describe_settings
 from ours.services.destinations import Destination
+from ours.services.destinations.config import Config, newly_exposed
 from ours.services.destinations.mapping import withheld
 from ours.services.preview import Report
 from ours.web.current import ours
@@ -115,7 +116,10 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     health = ours().overview.waiting(destination_id)
     unsaid = verb == "remove" and bool(health.open or health.held) and "pending" not in request.form
     if request.method == "GET" or unsaid:
-        page = render_template("destinations/confirm.html", destination=found, verb=change, health=health)
+        report = _follows(found) if change.shown else None
+        page = render_template(
+            "destinations/confirm.html", destination=found, verb=change, health=health, report=report
+        )
         return page, 400 if request.method == "POST" else 200
     if verb == "remove" and request.form.get("pending") == "deliver-first":
         ours().destinations.remove(destination_id, actor=person().actor, deliver_first=True)
@@ -128,12 +132,21 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     return redirect(url_for("show.destination", destination_id=destination_id))
 
 
+def _follows(found: Destination) -> Report | None:
+    """What would leave for one that is off if it were on; None where nothing can be built."""
+    try:
+        return ours().preview.turning_on(found.id)
+    except OursError:
+        return None
+
+
 def _form(
     plugin: Plugin, typed: forms.Typed, errors: Any, found: Destination | None = None, report: Report | None = None
 ) -> str:
-    infos = describe_settings(plugin)
+    infos, fresh = describe_settings(plugin), Config(name="", settings={}, events=(), mapping={})
     return render_template(
         "destinations/form.html", plugin=plugin, infos=infos, typed=typed, errors=errors, found=found, report=report,
+        exposed=() if found else newly_exposed(plugin, None, fresh),
         sources=ours().sources.list(), categories=CATEGORIES, agreements=AGREEMENTS,
         **mapping_form.of_plugin(plugin),
     )  # fmt: skip

@@ -22,6 +22,7 @@ _READING = "reading"
 _NOBODY = (
     "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
     " A distinctId is looked for under the names that the latest events have: for an older one, say which Event."
+    " What stands in an event's properties is found under More filters: order_id=1234."
 )
 _TOO = 'Below is what the visitor did who is named so. It is a distinctId, too: <a href="{}">see what came with it</a>.'
 _MORE = f"Only the newest {MOST_EVENTS} that came with this distinctId are found. For another, say which Event."

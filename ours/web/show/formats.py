@@ -18,7 +18,8 @@ from ours.web.show.door import blueprint, may
 _TONES = {
     "delivered": "good", "duplicate": "good", "active": "good", "on": "good",
     "pending": "busy", "sending": "busy",
-    "retrying": "warn", "retry": "warn", "held": "warn", "paused": "warn", "unknown": "warn",
+    "retrying": "warn", "retry": "warn", "held": "warn", "paused": "warn", "failing": "warn",
+    "unknown": "warn",
     "rejected": "bad", "exhausted": "bad",
     "sunk": "test",
     "stopped": "faint",

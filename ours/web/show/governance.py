@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from ours.core.agreements import CATEGORIES
 from ours.core.deeds import Verb
-from ours.core.governance import EVERY
+from ours.core.governance import EVERY, PREFIX
 from ours.core.logic import OPERATORS
 from ours.errors import Invalid, NotFound
 from ours.services.preview import Report
@@ -25,7 +25,11 @@ from ours.web.show.typed import placed, read_number
 def governance() -> str:
     names = {one.id: one.name for one in ours().destinations.names()}
     return render_template(
-        "rules/governance.html", rules=ours().governance.list(), names=names, doubts=ours().check.run(500)
+        "rules/governance.html",
+        rules=ours().governance.list(),
+        names=names,
+        doubts=ours().check.run(500),
+        prefix=PREFIX,
     )
 
 

@@ -8,11 +8,14 @@ from ours.services.sources import working_key
 from ours.web.current import ours
 from ours.web.show.door import person
 
+_AGENT = "Mozilla/5.0 (X11; Linux x86_64)"
 _NO_KEY = "A test event goes in by a source's test key, and no active source has one. Add a source first."
 
 
 def send_test_event(name: str) -> Receipt:
     """Accept a test event of that name; it goes to all destinations, and nowhere for real.
+
+    It is an invented visitor's and has what vendors ask for: what plugins build of it is to be seen, not what it lacks.
 
     :raises Invalid: when there is no name, or no test key to send it with.
     """
@@ -23,7 +26,10 @@ def send_test_event(name: str) -> Receipt:
         name=name,
         occurred_at=clock.now_ms(),
         external_id="test-visitor",
-        event_properties={"sent_from": "dashboard"},
+        event_properties={"sent_from": "dashboard", "order_id": "test-order", "value": 99.99, "currency": "EUR"},
+        user_properties={"first_name": "Test", "last_name": "Visitor", "email": "test-visitor@example.com"},
+        default_properties={"current_url": "https://shop.example.com/checkout", "user_agent": _AGENT},
+        identity_context={"ip": "203.0.113.7", "userAgent": _AGENT},
     )
     return ours().accept.accept(_caller(), [item])[0]
 

@@ -9,7 +9,8 @@ from ours.services.sources import Sources
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """Something to do. ``words`` say what it will do; ``grave`` is what stops something and wants a second look."""
+    """Something to do. ``words`` say what it will do; ``grave`` is what stops something and wants a second look;
+    ``shown`` is what wants a look at what would follow."""
 
     name: str
     label: str
@@ -17,6 +18,7 @@ class Verb:
     done: str
     act: Callable[..., object]
     grave: bool = False
+    shown: bool = False
 
 
 def _by_name(*verbs: Verb) -> Mapping[str, Verb]:
@@ -100,6 +102,7 @@ DESTINATION = _by_name(
         ("What comes is delivered. What was stopped stays stopped.",),
         "is on.",
         Destinations.turn_on,
+        shown=True,
     ),
     Verb(
         "remove",

@@ -178,6 +178,7 @@ function saySignedOut(form) {
 
 document.addEventListener("input", (event) => {
   if (event.target.dataset.narrows) narrow(event.target);
+  if (event.target.dataset.chooses) document.querySelector(event.target.dataset.chooses).checked = true;
   if ("local" in event.target.dataset) showZones(event.target.closest("label"));
 });
 

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from ours.bootstrap import Ours
+from ours.cli import double
 from ours.plugin import Delivery, Destination, Schema, Skipped, fields, validate
 from ours.registry import Loaded, Registry
 from ours.store.queries import destinations
@@ -104,8 +105,10 @@ def test_what_was_typed_stays_in_the_form_and_each_fault_stands_beside_its_field
     assert 'value="no address"' in page
     assert 'id="settings.url-wrong"' in page
     assert 'value="{{"' in page
+    assert '<li><a href="#settings.url">Address</a></li>' in page
     answer = _add(editor, map_field="plan", map_template="{{")
     assert '<p class="wrong"><code>plan</code>' in answer.text
+    assert '<li><a href="#map">Mapping</a></li>' in answer.text
 
 
 def test_mapping_rows_are_kept_and_empty_ones_left_out(editor: Browser, here: Ours) -> None:
@@ -127,6 +130,37 @@ def test_a_secret_left_empty_stays_and_is_never_shown(editor: Browser, here: Our
     found = here.destinations.get(1)
     assert found.name == "Renamed"
     assert found.settings_shown["secret"] == "••••"
+
+
+def test_a_secret_says_whether_it_is_set_and_one_that_may_be_missing_can_be_removed(
+    editor: Browser, here: Ours
+) -> None:
+    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    _add(editor, **{"settings.secret": secret, "settings.headers": "X-Team: shop"})
+    page = editor.page("/destinations/1/edit")
+    assert [re.search(f'name="settings.{name}" type="password"[^>]*placeholder="([^"]*)"', page)[1]  # type: ignore[index]
+            for name in ("secret", "previous_secret")] == ["set; unchanged when left empty", "not set"]  # fmt: skip
+    assert ('name="remove.secret"' in page, 'name="remove.previous_secret"' in page) == (True, False)
+    editor.post("/destinations/1/edit", **FORM | {"remove.secret": "on", "settings.headers": " "})
+    assert set(here.destinations.get(1).settings_shown) == {"url", "method"}
+
+
+def test_a_secret_that_a_refused_form_does_not_keep_is_asked_for_again(editor: Browser) -> None:
+    page = _add(editor, **{"settings.url": "no address", "settings.previous_secret": "whsec_AAAA"}).text
+    assert "whsec_AAAA" not in page
+    field = page.split('id="settings.previous_secret"')[1].split("</div>")[0]
+    assert "Type it again before you save" in field
+    assert page.count("Type it again before you save") == 1
+
+
+def test_what_is_written_in_lines_has_lines_to_write_in(editor: Browser, here: Ours) -> None:
+    body = '{\r\n  "what": "{{type}}"\r\n}'
+    assert '<textarea id="settings.template"' in editor.page("/destinations/add/webhook")
+    refused = _add(editor, **{"settings.template": body.replace(":", "")})
+    assert "It is none from line 2, column 10." in refused.text
+    _add(editor, **{"settings.template": body})
+    assert here.destinations.get(1).settings_shown["template"] == body
+    assert unescape(editor.page("/destinations/1/edit")).count('"what": "{{type}}"') == 1
 
 
 def test_editing_begins_with_what_stands(editor: Browser) -> None:
@@ -177,6 +211,34 @@ def test_one_that_paused_itself_says_why_in_words_and_what_to_do(editor: Browser
     assert "What is held goes by itself, once, when it is resumed." in page
 
 
+def test_one_that_fails_says_so_beside_that_it_is_on(editor: Browser, here: Ours) -> None:
+    _add(editor)
+    pages = ("/destinations", "/destinations/1")
+    assert not any("failing</span>" in editor.page(path) for path in pages)
+    with here.store.write() as connection:
+        destinations.change(connection, 1, {"breaker": "open", "breaker_failures": 12})
+    for path in pages:
+        assert '<span class="state warn">failing</span>' in editor.page(path)
+    editor.post("/destinations/1/pause")
+    assert not any("failing</span>" in editor.page(path) for path in pages)
+
+
+def test_what_would_leave_is_shown_before_it_is_turned_on(
+    editor: Browser, here: Ours, send: Callable[..., str], work: Callable[[], None]
+) -> None:
+    _add(editor, choice="these", names="Purchase")
+    editor.post("/destinations/1/off")
+    send("Purchase")
+    send("Lead")
+    work()
+    assert '<a class="button" href="/destinations/1/on">Turn on</a>' in editor.page("/destinations/1")
+    page = editor.page("/destinations/1/on")
+    assert "What would leave, by the latest events" in page
+    assert re.search(r"<dt>would newly be sent</dt><dd>1</dd>", page)
+    assert here.destinations.get(1).status == "off"
+    assert "What would leave" not in editor.page("/destinations/1/off")
+
+
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
     _add(editor)
     send()
@@ -207,6 +269,22 @@ def test_a_test_event_goes_the_whole_road_and_nowhere_for_real(
     assert not list(folder.glob("*")) if folder.exists() else True
 
 
+@pytest.mark.parametrize("slug", [slug for slug in double.names() if slug != "webhook"])
+def test_the_test_event_that_a_page_offers_makes_a_request_for_every_vendor(
+    editor: Browser, here: Ours, work: Callable[[], None], slug: str
+) -> None:
+    here.sources.add("Shop", actor="cli")
+    with double.find(slug)() as vendor:
+        settings = {f"settings.{name}": value for name, value in vendor.settings.items()}
+        editor.post(f"/destinations/add/{slug}", name="V", choice="all", agreement="self-hosted", **settings)
+        offered = re.search(r'<input id="event"[^>]* value="([^"]*)"', editor.page("/destinations/1"))
+        assert offered
+        editor.post("/destinations/1/test", event=offered[1])
+        work()
+    [row] = here.overview.recent_events().rows
+    assert [mark.state for mark in row.dispatches] == ["sunk"]
+
+
 def test_a_test_event_without_a_source_or_a_name_is_refused_in_a_sentence(editor: Browser, here: Ours) -> None:
     _add(editor)
     assert "no active source has one. Add a source first." in editor.post("/destinations/1/test", event="Try").text
@@ -233,6 +311,9 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
 
 
 def test_a_crm_is_added_by_somebodys_word_or_an_agreement(editor: Browser, here: Ours) -> None:
+    asks = {slug: 'name="override"' in editor.page(f"/destinations/add/{slug}") for slug in ("customerio", "meta")}
+    assert asks == {"customerio": True, "meta": False}
+    assert "<code>id, email</code> out in clear" in editor.page("/destinations/add/customerio")
     form = {"name": "CRM", "settings.site_id": "a-site", "settings.api_key": "a-key", "choice": "all"}
     asked = editor.post("/destinations/add/customerio", **form)
     assert (asked.status_code, 'name="override"' in asked.get_data(as_text=True)) == (400, True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -94,8 +95,9 @@ def test_what_is_wrong_is_said_beside_it(editor: Browser, here: Ours, hook: Rece
     answer = post(editor, "/destinations/1/mapping", *rows(("plan", "{{visitor.pln}}", "None")), ("do", "save"))
     assert answer.status_code == 400
     assert "visitor.pln" in answer.get_data(as_text=True)
-    answer = post(editor, "/destinations/1/mapping/case", ("name", "Odd"), ("logic", "{"), ("do", "save"))
-    assert (answer.status_code, "no JSON" in answer.get_data(as_text=True)) == (400, True)
+    for logic, said in (('{\n  "AND": }', "This is no JSON from line 2, column 10."), ("[" * 100_000, "too deeply")):
+        answer = post(editor, "/destinations/1/mapping/case", ("name", "Odd"), ("logic", logic), ("do", "save"))
+        assert (answer.status_code, said in answer.get_data(as_text=True)) == (400, True)
     answer = post(editor, "/governance/rule", ("name", "Odd"), ("do", "save"))
     assert answer.status_code == 400
     assert here.governance.list() == []
@@ -184,7 +186,11 @@ def test_a_rule_is_tried_saved_and_found_on_the_event(
     event_id = send("HIV test booked", **consent)
     work()
     assert "The governance rule “Consent” stopped it." in editor.page(f"/events/{event_id}/explain")
-    assert "rejected_categories Contains advertising" in editor.page("/governance")
+    listed = editor.page("/governance")
+    assert "rejected_categories Contains advertising" in listed
+    stopped = re.search(r'<a href="([^"]*)" aria-label="What it stopped, for Consent">', listed)
+    assert stopped
+    assert f"/events/{event_id}" in editor.page(unescape(stopped[1]))
     rule_id = here.governance.list()[0].id
     post(editor, f"/governance/rule/remove?id={rule_id}")
     assert here.governance.list() == []
