@@ -13,6 +13,9 @@ $(warning .venv was made by another Python than $(PYTHON), and is used as it is:
 endif
 endif
 
+# Images set it, and then each process of a test run would compile all of us again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-long check lint types contracts format bench chaos lock screenshots wheel clean
 
 run: $(READY)  ## set everything up and serve

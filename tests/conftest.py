@@ -1,5 +1,6 @@
 """Fixtures that every room's tests share: a store on each database, settings of their own, a calm environment."""
 
+import gc
 import itertools
 import os
 import shutil
@@ -60,6 +61,11 @@ _quick_hasher = partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism
 # A law does not break because the machine is busy.
 hypothesis.register_profile("calm", deadline=None)
 hypothesis.load_profile("calm")
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays until the end: to look through it for garbage again and again finds none."""
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -43,7 +43,8 @@ def faults(kind: object) -> list[str]:
 
 def own_verbs(kind: type[Destination]) -> list[str]:
     """Those that the class writes itself."""
-    return [verb for verb in VERBS if inspect.getattr_static(kind, verb) is not vars(Destination)[verb]]
+    known = {name: value for one in reversed(kind.__mro__) for name, value in vars(one).items() if name in VERBS}
+    return [verb for verb in VERBS if known[verb] is not vars(Destination)[verb]]
 
 
 def _verbs_wrong(kind: type[Destination]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What a plugin must not replace: the functions of modules by which Ours, and every other plugin, works."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -9,33 +9,39 @@ _ROOMS = {"base64", "builtins", "datetime", "hashlib", "hmac", "http", "json", "
           "select", "socket", "ssl", "threading", "time", "urllib", "urllib3"}  # fmt: skip
 _CHOSEN_LATE = "urllib3.util.wait.wait_for_socket"
 """It puts another of its own in its place when it is called first: by whoever uses a connection twice."""
-Doors = Mapping[str, tuple[Any, str, object]]
-"""Each by its full name: what it is an attribute of, by which name, and itself."""
+Doors = Sequence[tuple[str, Any, Mapping[str, object]]]
+"""Each module and class with its full name, and all that it holds: its doors are the functions among that."""
 
 
 def doors() -> Doors:
-    """Each function, class and method of those modules that are loaded."""
-    named = ((f"{name}.{key}", owner, key, door) for name, owner, key, door in _doors())
-    return {name: (owner, key, door) for name, owner, key, door in named if name != _CHOSEN_LATE}
+    """Of those modules that are loaded, and of their own classes."""
+    return [(name, owner, dict(vars(owner))) for name, owner in _owners()]
 
 
 def put_back(before: Doors) -> str | None:
     """All is as it was ``before``; the name of the first that was another, if one was."""
-    taken = [name for name, (owner, key, door) in before.items() if vars(owner).get(key) is not door]
-    for name in taken:
-        owner, key, door = before[name]
+    taken = [
+        (f"{name}.{key}", owner, key, door)
+        for name, owner, held in before
+        for now in (vars(owner),)
+        for key, door in held.items()
+        if now.get(key) is not door and _is_a_door(door) and f"{name}.{key}" != _CHOSEN_LATE
+    ]
+    for _, owner, key, door in taken:
         setattr(owner, key, door)
-    return taken[0] if taken else None
+    return taken[0][0] if taken else None
 
 
-def _doors() -> Iterator[tuple[str, Any, str, object]]:
+def _is_a_door(value: object) -> bool:
+    return callable(value) or isinstance(value, property | classmethod)
+
+
+def _owners() -> Iterator[tuple[str, Any]]:
     for module, name in _modules().items():
+        yield name, module
         for key, value in tuple(vars(module).items()):
-            if callable(value):
-                yield name, module, key, value
             if isinstance(value, type) and value.__module__ == name:
-                yield from ((f"{name}.{key}", value, own, door) for own, door in tuple(vars(value).items())
-                            if callable(door) or isinstance(door, property | classmethod))  # fmt: skip
+                yield f"{name}.{key}", value
 
 
 def _modules() -> Mapping[ModuleType, str]:

@@ -50,7 +50,7 @@ def attempt(candidate: Candidate) -> Trial:
     What does not end in time is refused; what it prints goes to stderr, for stdout may be somebody's document.
     """
     with timebox.armed(), redirect_stdout(sys.stderr), _no_thread_that_outlives_us():
-        before: shared.Doors = {} if candidate.origin == "built-in" else shared.doors()
+        before: shared.Doors = () if candidate.origin == "built-in" else shared.doors()
         tried = _attempt(candidate)
         if taken := shared.put_back(before):
             reason = f"It replaced {taken}, which all plugins share with Ours. Leave it, and use one of your own."

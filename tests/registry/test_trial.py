@@ -1,15 +1,18 @@
 """Every way in which a plugin can fail sets it aside, alone, with a sentence that helps its author."""
 
+import json
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import requests
 
 from ours import timebox
-from ours.registry import Registry, load
+from ours.registry import Registry, load, shared
 from ours.settings import Settings
 
 CLASS = """
@@ -160,6 +163,19 @@ def test_a_plugin_that(text: str, reason: str, tried: Callable[[str], Registry])
     assert reason in verdict.reason
     assert "\n" not in verdict.reason
     assert registry.get("neighbour") is not None
+
+
+@pytest.mark.parametrize(
+    ("owner", "key", "name"),
+    [(json, "dumps", "json.dumps"), (requests.Session, "send", "requests.sessions.Session.send"),
+     (requests.Response, "ok", "requests.models.Response.ok")],
+)  # fmt: skip
+def test_what_all_share_is_put_back(owner: Any, key: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, before = vars(owner)[key], shared.doors()
+    monkeypatch.setattr(owner, key, None)
+    assert shared.put_back(before) == name
+    assert vars(owner)[key] is real
+    assert shared.put_back(before) is None
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="an earlier Python reads an annotation where it stands")

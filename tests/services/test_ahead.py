@@ -13,13 +13,14 @@ from ours import clock
 from ours.core.answer import Answer
 from ours.core.incoming import Incoming
 from ours.plugin import Delivery, Destination
-from ours.services.destinations.limits import IN_FLIGHT
 from ours.store.tables import dispatches
 from ours.transport import Bell, Transport
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.scripted import route_all
 
+IN_FLIGHT = 16
+"""A quarter of what may be under way where nobody set it: the rules are the same, and the requests are fewer."""
 MANY = 6 * IN_FLIGHT
 
 
@@ -32,6 +33,7 @@ def patience() -> float:
 @pytest.fixture(autouse=True)
 def _patient(patience: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """All that is under way is heard in one go, and counts as quick, however busy the machine is."""
+    monkeypatch.setattr("ours.services.destinations.limits.IN_FLIGHT", IN_FLIGHT)
     monkeypatch.setattr("ours.services.deliver.room._MOMENT", 60)
     monkeypatch.setattr("ours.services.deliver.room._QUICK", 60_000)
     wait = Transport.wait

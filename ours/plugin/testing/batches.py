@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from itertools import chain, islice
 from typing import Any
 
 from requests import Request, Response
@@ -94,8 +95,8 @@ class BatchChecks(Examined):
         batching = self.destination.batching
         if batching is None:
             return
-        deliveries = [*self._deliveries(), *self._hostile_deliveries()]
-        found = [item for one in deliveries if not isinstance(item := self._item(one), Skipped | Rejected)]
+        asked = map(self._item, chain(self._deliveries(), self._hostile_deliveries()))
+        found = [*islice((item for item in asked if not isinstance(item, Skipped | Rejected)), most)]
         items = _limited(found * (batching.max_items // max(len(found), 1) + 1), batching, most)
         if items:
             yield items

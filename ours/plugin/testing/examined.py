@@ -9,6 +9,8 @@ from ours.plugin.testing.hostile import hostile_bags, hostile_values
 from ours.plugin.testing.samples import SAMPLES, sample_delivery, sample_event
 from ours.plugin.types import Delivery
 
+_BAGS = tuple(hostile_bags())
+
 
 class Examined:
     destination: ClassVar[type[Destination]]
@@ -27,7 +29,7 @@ class Examined:
 
     def _hostile_deliveries(self) -> Iterator[Delivery]:
         settings, mapping = self._loaded(), self.destination.default_mapping
-        for bag in hostile_bags():
+        for bag in _BAGS:
             event = sample_event(event_properties=bag, user_properties=bag)
             yield sample_delivery(event=event, mapping=mapping, settings=settings)
         for value in hostile_values():

@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -114,7 +114,7 @@ def _facts(visitor: Visitor) -> dict[str, Any]:
 def _variables(event: Event) -> dict[str, Any]:
     """What a template may name of an event; a test compares it with the real mapping."""
     context = event.identity_context
-    return asdict(event) | {
+    return {one.name: getattr(event, one.name) for one in fields(event)} | {
         "event": event.name,
         "user_id": event.user_id or event.id,
         "email": event.email_sha256,
@@ -136,7 +136,7 @@ def _modified(row: str | Mapped, known: Mapping[str, Any]) -> Any:
 
 def _filled(template: str, known: Mapping[str, Any]) -> Any:
     if whole := _VARIABLE.fullmatch(template):
-        return _at(whole[1], known)
+        return deepcopy(_at(whole[1], known))
     return _VARIABLE.sub(lambda place: _as_text(_at(place[1], known)), template) or None
 
 

@@ -99,17 +99,17 @@ def _call(kind: type[Destination], verb: str, call: Callable[..., Any], *words: 
         forget()
         raise Fault(stuck)
     _Now.kind, _Now.verb, _Now.handed, _Now.done = kind, verb, words, []
-    home, threads, before = home_of(kind.__module__), set(threading.enumerate()), process.shared()
+    threads, before = set(threading.enumerate()), process.shared()
     try:
         with timebox.armed(), redirect_stdout(sys.stderr), sealed():
             said, seconds = _timed(partial(call, *words), again=verb != "send")
     except timebox.TooLong as error:
-        said = f"{verb} had not ended after {timebox.SECONDS:.0f} seconds ({line_of(error, home)})."
+        said = f"{verb} had not ended after {timebox.SECONDS:.0f} seconds ({line_of(error, home_of(kind.__module__))})."
         _Now.stuck[kind, verb] = said
         raise Fault(said) from None
     except (SystemExit, GeneratorExit, CancelledError) as error:
         did = "tried to end the process" if isinstance(error, SystemExit) else f"raised {type(error).__name__}"
-        raise Fault(f"{verb} {did} ({line_of(error, home)}).") from None
+        raise Fault(f"{verb} {did} ({line_of(error, home_of(kind.__module__))}).") from None
     except Exception as error:
         if told := given():
             error.add_note(f"{verb} was handed {told[0]}.")
