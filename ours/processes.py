@@ -59,8 +59,8 @@ def keep_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def allow_files() -> None:
-    """Let this process have as many files and connections open as the system allows.
+def allow_files() -> int:
+    """Let this process have as many files and connections open as the system allows; how many these are.
 
     What a shell gives is often less, and a worker for many destinations uses it up.
     """
@@ -69,6 +69,8 @@ def allow_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):  # macOS allows less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft if soft != resource.RLIM_INFINITY else wanted
 
 
 def open_streams() -> None:
