@@ -176,7 +176,7 @@ def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
 
     ``note`` is for whoever asks meanwhile; on a full disk there is none.
 
-    :raises SettingsInvalid: when it can't be written: a folder that is read-only, or somebody else's.
+    :raises SettingsInvalid: when it can't be written, as in a read-only folder or somebody else's, or can't be locked.
     """
     try:
         handle = lock_file(path)
@@ -191,6 +191,10 @@ def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
         raise AlreadyRunning(
             f"{what} already runs on {path.parent}. Stop it first, or set another OURS_HOME."
         ) from None
+    except OSError as error:
+        handle.close()
+        said = f"{path} can't be locked ({error.strerror}). Choose a folder on a disk of this machine."
+        raise SettingsInvalid({"OURS_HOME": said}) from None
     with suppress(OSError):
         os.ftruncate(handle.fileno(), 0)
         os.write(handle.fileno(), note.encode())
