@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. Both need only Python 3.11 or later and make.
+# Two commands: `make run` and `make test`. Both need only Python 3.11 to 3.14 and make.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.run-ready
@@ -68,7 +68,7 @@ $(BIN)/pip:
 	$(PYTHON) -m venv .venv
 
 # What of locks/ some Python has no wheel for, pip compiles.
-HINT = echo "Ours was tried on Python 3.11 to 3.14. Another may need a compiler: see docs/deploy.md, or \`make clean\` and take one of these by PYTHON=python3.14." >&2; exit 1
+HINT = echo "Ours was tried on Python 3.11 to 3.14. Another may need a compiler: see Which Pythons in docs/deploy.md, or \`make clean\` and take one of these by PYTHON=python3.14." >&2; exit 1
 
 $(READY): $(BIN)/pip locks/run.txt pyproject.toml
 	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/run.txt || { $(HINT); }
