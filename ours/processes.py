@@ -1,6 +1,5 @@
 """What processes need from the operating system: to die with their parent, and a lock that dies with them."""
 
-import ctypes
 import errno
 import fcntl
 import gc
@@ -36,6 +35,8 @@ class AlreadyRunning(OursError):
 def bind_to_parent(parent: int) -> None:
     """Make this process end when process ``parent`` does, however that one ends (kill -9 too)."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_watch_parent, args=(parent,), name="parent-watch", daemon=True).start()
@@ -46,6 +47,8 @@ def bind_to_parent(parent: int) -> None:
 def show_name(name: str) -> None:
     """Let ``ps`` and ``top`` show this process as ``ours:NAME``, where that can be had."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None).prctl(_PR_SET_NAME, f"ours:{name}".encode()[:15], 0, 0, 0)
 
 
@@ -75,7 +78,7 @@ def allow_files() -> int:
 
 def open_streams() -> None:
     """Put the void where stdin, stdout or stderr is closed: else the next file or connection took its number, and got
-    what others print."""
+    what others print. Nothing that opens a library (ctypes does) may be imported before."""
     while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(handle, True)
     os.close(handle)
