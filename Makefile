@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. Both need only Python 3.11 or later and make.
+# Two commands: `make run` and `make test`. Both need only Python 3.11 to 3.14 and make.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.run-ready
@@ -70,13 +70,18 @@ $(BIN)/pip:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ours needs Python 3.11 or later; set PYTHON=python3.x")'
 	$(PYTHON) -m venv .venv
 
+# What of locks/ some Python has no wheel for, pip compiles.
+HINT = echo "Ours was tried on Python 3.11 to 3.14. Another may need a compiler: see Which Pythons in docs/deploy.md, or \`make clean\` and take one of these by PYTHON=python3.14." >&2; exit 1
+
 $(READY): $(BIN)/pip locks/run.txt pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/run.txt
+	@echo "Installing what locks/run.txt names, which takes a minute or so."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/run.txt || { $(HINT); }
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(READY_DEV): $(BIN)/pip locks/dev.txt locks/client-2.1.txt pyproject.toml
-	$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/dev.txt
+	@echo "Installing what locks/dev.txt names, which takes a minute or so."
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r locks/dev.txt || { $(HINT); }
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@rm -rf $(CLIENT)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes --target $(CLIENT) -r locks/client-2.1.txt \

@@ -1,6 +1,5 @@
 """What processes need from the operating system: to die with their parent, and a lock that dies with them."""
 
-import ctypes
 import errno
 import fcntl
 import gc
@@ -36,6 +35,8 @@ class AlreadyRunning(OursError):
 def bind_to_parent(parent: int) -> None:
     """Make this process end when process ``parent`` does, however that one ends (kill -9 too)."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     else:
         threading.Thread(target=_watch_parent, args=(parent,), name="parent-watch", daemon=True).start()
@@ -46,6 +47,8 @@ def bind_to_parent(parent: int) -> None:
 def show_name(name: str) -> None:
     """Let ``ps`` and ``top`` show this process as ``ours:NAME``, where that can be had."""
     if sys.platform == "linux":
+        import ctypes
+
         ctypes.CDLL(None).prctl(_PR_SET_NAME, f"ours:{name}".encode()[:15], 0, 0, 0)
 
 
@@ -59,8 +62,8 @@ def keep_memory() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
-def allow_files() -> None:
-    """Let this process have as many files and connections open as the system allows.
+def allow_files() -> int:
+    """Let this process have as many files and connections open as the system allows; how many these are.
 
     What a shell gives is often less, and a worker for many destinations uses it up.
     """
@@ -69,11 +72,13 @@ def allow_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(OSError, ValueError):  # macOS allows less than it says
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            return wanted
+    return soft if soft != resource.RLIM_INFINITY else wanted
 
 
 def open_streams() -> None:
     """Put the void where stdin, stdout or stderr is closed: else the next file or connection took its number, and got
-    what others print."""
+    what others print. Nothing that opens a library (ctypes does) may be imported before."""
     while (handle := os.open(os.devnull, os.O_RDWR)) <= _STDERR:
         os.set_inheritable(handle, True)
     os.close(handle)
@@ -174,7 +179,7 @@ def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
 
     ``note`` is for whoever asks meanwhile; on a full disk there is none.
 
-    :raises SettingsInvalid: when it can't be written: a folder that is read-only, or somebody else's.
+    :raises SettingsInvalid: when it can't be written, as in a read-only folder or somebody else's, or can't be locked.
     """
     try:
         handle = lock_file(path)
@@ -189,6 +194,10 @@ def exclusive(path: Path, what: str, note: str = "") -> IO[bytes]:
         raise AlreadyRunning(
             f"{what} already runs on {path.parent}. Stop it first, or set another OURS_HOME."
         ) from None
+    except OSError as error:
+        handle.close()
+        said = f"{path} can't be locked ({error.strerror}). Choose a folder on a disk of this machine."
+        raise SettingsInvalid({"OURS_HOME": said}) from None
     with suppress(OSError):
         os.ftruncate(handle.fileno(), 0)
         os.write(handle.fileno(), note.encode())

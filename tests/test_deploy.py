@@ -222,6 +222,18 @@ def test_a_set_up_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
     assert " -m venv .venv" in told
 
 
+def test_make_says_which_pythons_are_tried_where_a_library_can_not_be_installed(tmp_path: Path) -> None:
+    for name in ("locks/run.txt", "pyproject.toml", ".venv/bin/pip", ".venv/bin/python"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    words = ["make", "-f", str(ROOT / "Makefile"), "run"]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said.returncode != 0
+    assert "tried on Python 3.11 to 3.14" in said.stderr
+    assert "tried on Python" not in said.stdout
+
+
 def test_every_alert_rule_fires_when_it_should_and_not_when_all_is_well() -> None:
     promtool = shutil.which("promtool")
     if promtool is None:

@@ -116,6 +116,15 @@ def test_what_a_child_forks_and_leaves_behind_keeps_nobody_from_starting_anew(tm
         left.kill()
 
 
+def test_a_data_folder_whose_file_system_has_no_locks_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(processes.fcntl, "flock", none)
+    with pytest.raises(SettingsInvalid, match=r"serve\.lock can't be locked \(No locks available\)"):
+        processes.exclusive(tmp_path / "serve.lock", "It")
+
+
 def test_what_a_plugin_forks_at_its_import_keeps_nobody_from_starting_anew(
     make_settings: Callable[..., Settings], tmp_path: Path
 ) -> None:

@@ -19,6 +19,7 @@ from ours.web.ingest.views import LARGEST
 
 _DRAIN_SECONDS = 4
 _MOST_AT_ONCE = 1024  # most of them wait for the disk, which holds no thread
+_OTHER_FILES = 128  # the database's, the log, what a page reads
 
 
 def answers(settings: Settings) -> bool:
@@ -31,6 +32,12 @@ def answers(settings: Settings) -> bool:
     return True
 
 
+def most_at_once() -> int:
+    """How many connections this process holds: no more than leave files for the rest, or nobody was let in or cut."""
+    files = processes.allow_files()
+    return min(_MOST_AT_ONCE, max(files - _OTHER_FILES, files // 2))
+
+
 def run(settings: Settings) -> None:
     """Serve until SIGTERM. A second web process on one SQLite file is refused."""
     log.configure(settings.log_level, settings.log_format)
@@ -38,7 +45,7 @@ def run(settings: Settings) -> None:
     if settings.embedded_database:
         lock = processes.exclusive(settings.home / "web.lock", "A web server", settings.sealing_key_id)
     parent = os.getpid()
-    threads = settings.web_threads
+    threads, most = settings.web_threads, most_at_once()
     multiprocessing.set_start_method("fork", force=True)  # what is imported is shared with granian's worker
 
     def load(_target: str) -> Flask:
@@ -50,7 +57,7 @@ def run(settings: Settings) -> None:
         _ = ours.accept  # who can have no threads for it is to end, and be started again
         app = create_app(ours)
         largest = max(LARGEST, settings.max_batch_bytes)
-        connections = Connections(settings.port, _MOST_AT_ONCE, settings.keep_alive_seconds)
+        connections = Connections(settings.port, most, settings.keep_alive_seconds)
         later.allow(lambda run: Arriving(run, threads=threads, largest=largest, connections=connections))
         processes.keep_memory()
         return app
@@ -64,7 +71,7 @@ def run(settings: Settings) -> None:
         blocking_threads=threads + MOST_WAITING,  # ``Arriving`` lets as many work as there are for that
         blocking_threads_idle_timeout=600,
         backlog=2048,
-        backpressure=_MOST_AT_ONCE,
+        backpressure=most,
         http1_settings=HTTP1Settings(header_read_timeout=settings.keep_alive_seconds * 1000),
         respawn_failed_workers=True,
         respawn_interval=0.1,

@@ -115,6 +115,19 @@ def test_hundreds_of_silent_senders_keep_nobody_waiting(standing: Server) -> Non
             assert requests.get(f"{standing.url}/sign-in", timeout=5).status_code == 200
 
 
+@pytest.mark.long
+def test_connections_that_rest_leave_room_for_others_where_few_files_may_be_open(
+    make_server: Callable[..., Server],
+) -> None:
+    few = ("sh", "-c", 'ulimit -n 256; exec "$@"', "sh", sys.executable, "-m", "ours")
+    server = make_server(verb="web", command=few)
+    with ExitStack() as resting:
+        for _ in range(300):
+            connection = resting.enter_context(socket.create_connection((server.host, server.port)))
+            connection.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
+        until(server.ready)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_a_signal_ends_all_of_it_within_five_seconds(server: Server, number: signal.Signals) -> None:
     server.track("Purchase")
