@@ -1,6 +1,7 @@
 """What an author is told of a plugin that fails the contract: line, input, one mistake once, and advice that fits."""
 
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -307,3 +308,23 @@ def test_send_is_run_where_nothing_can_be_reached_or_written(checked: Checked, s
 )
 def test_a_send_that_lets_refusals_pass_or_says_retry_is_sound(checked: Checked, send: str) -> None:
     assert checked(body=SENDING + send) == []
+
+
+LATE = """
+import sys, threading
+from ours.plugin.testing.watching import sealed
+
+class Late:
+    audit = sys.audit
+    def __del__(self):
+        self.audit("open", "/x", None, 0)
+
+with sealed():
+    pass
+threading.late = Late()
+"""
+
+
+def test_a_process_that_asked_the_kit_ends_in_silence() -> None:
+    ended = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""

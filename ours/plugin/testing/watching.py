@@ -183,9 +183,13 @@ def _audit(event: str, words: tuple[Any, ...]) -> None:
 
 
 def _hook() -> None:
-    """An audit hook can't be taken away: there is one, and it looks away unless something is sealed."""
+    """An audit hook can't be taken away: there is one, and it looks away unless something is sealed.
+
+    It is asked to the end of the process, when what modules name is gone.
+    """
     if not _hooked:
-        sys.addaudithook(_audit)
+        now = _Now
+        sys.addaudithook(lambda event, words: _audit(event, words) if now.thread else None)
         _hooked.append(True)
 
 
