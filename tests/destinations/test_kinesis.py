@@ -4,10 +4,12 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError, CredentialRetrievalError
 from moto.server import ThreadedMotoServer
 
 from destinations import kinesis
@@ -73,6 +75,13 @@ def test_an_event_of_nobody_is_spread_by_its_id(user: Any) -> None:
     assert len(item(fields={"userId": "x" * 400})["PartitionKey"]) == 256
 
 
+@pytest.mark.parametrize(
+    ("user", "key"), [("é" * 200, "é" * 128), ("😀" * 100, "😀" * 64), ("x" + "é" * 200, "x" + "é" * 127)]
+)
+def test_a_key_has_no_more_than_kinesis_takes_however_it_counts(user: str, key: str) -> None:
+    assert item(fields={"userId": user})["PartitionKey"] == key
+
+
 def test_records_arrive_in_a_stream(endpoint: str) -> None:
     keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
     client = boto3.session.Session(region_name="eu-west-1", **keys).client("kinesis", endpoint_url=endpoint)
@@ -113,13 +122,59 @@ def test_a_machine_without_credentials_asks_for_a_person(monkeypatch: pytest.Mon
     assert (type(said), said.code, receiver.requests) == (Unauthorized, "no_credentials", [])
 
 
+class Failing:
+    """Credentials of the machine that can't be had."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def get_frozen_credentials(self) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "jane"}}, "AssumeRole"), Unauthorized),
+        (CredentialRetrievalError(provider="x", error_msg="jane"), Retry),
+        (RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."), Retry),
+    ],
+)
+def test_credentials_that_can_not_be_had_cost_no_event(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver, error: Exception, kind: type
+) -> None:
+    monkeypatch.setattr(kinesis, "_machines_own", lambda: Failing(error))
+    said = put({"stream": "my-events", "endpoint": receiver.url})
+    assert (type(said), said.code, receiver.requests) == (kind, "no_credentials", [])
+    assert "jane" not in said.message
+
+
+def test_credentials_that_come_later_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    kinesis._session.cache_clear()
+    assert kinesis._machines_own() is None
+    file.write_text("[default]\naws_access_key_id = AKIA-later\naws_secret_access_key = x\n")
+    assert kinesis._machines_own().access_key == "AKIA-later"
+    kinesis._session.cache_clear()
+
+
 @pytest.mark.parametrize("given", ["access_key_id", "secret_access_key"])
 def test_half_a_pair_of_keys_does_not_mean_the_machines_own_credentials(given: str) -> None:
     with pytest.raises(ValidationError, match="Give both keys"):
         load_settings(Kinesis, {"stream": "my-events", given: "x"})
 
 
-@pytest.mark.parametrize("wrong", [{"stream": "arn:aws:kinesis:eu-west-1:1:stream/a"}, {"region": "EU-WEST-1"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stream": "arn:aws:kinesis:eu-west-1:1:stream/a"}, {"region": "EU-WEST-1"},
+        {"access_key_id": "AKIA\u200b7"}, {"access_key_id": "AK\nIA"},
+    ],
+)  # fmt: skip
 def test_what_is_no_stream_is_told_where_it_is_typed(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         load_settings(Kinesis, GIVEN | wrong)
@@ -167,6 +222,10 @@ def test_records_that_are_not_one_for_each_leave_all_unknown(records: list[Any])
         (400, b'{"__type": "ProvisionedThroughputExceededException", "message": "Rate exceeded"}', Retry),
         (400, b'{"__type": "com.amazonaws.kinesis.v20131202#LimitExceededException"}', Retry),
         (400, b'{"__type": "KMSThrottlingException"}', Retry),
+        (400, b'{"__type": "TooManyRequestsException"}', Retry),
+        (400, b'{"__type": "RequestTimeoutException"}', Retry),
+        (400, b'{"__type": "ResourceInUseException"}', Retry),
+        (400, b'{"__type": "RequestExpired"}', Unauthorized),
         (400, b'{"__type": "KMSAccessDeniedException"}', Unauthorized),
         (400, b'{"__type": "ResourceNotFoundException"}', Unauthorized),
         (400, b'{"__type": "AccessDeniedException"}', Unauthorized),
@@ -191,6 +250,11 @@ def test_a_refusal_of_the_whole_request_goes_by_its_code(status: int, body: byte
     assert "jane" not in repr(said)
     alone = verdicts(answer(status, body), 1)
     assert isinstance(alone, Rejected if kind is Split else kind)
+
+
+def test_who_was_too_fast_rests() -> None:
+    said: Any = verdicts(answer(400, b'{"__type": "ThrottlingException"}'), 2)
+    assert (said.after, said.throttle) == (5.0, True)
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 407, 408, 410, 425, 429, 500, 502, 503, 504])
