@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import pytest
+import requests
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -31,7 +32,7 @@ from ours.plugin.testing.doubles.posthog import PostHogDouble
 from ours.plugin.testing.doubles.pubsub import PubSubDouble
 from ours.plugin.testing.doubles.reddit import RedditDouble
 from ours.plugin.testing.doubles.rudderstack import RudderStackDouble
-from ours.plugin.testing.doubles.segment import SegmentDouble
+from ours.plugin.testing.doubles.segment import SegmentDouble, basic
 from ours.plugin.testing.doubles.snapchat import SnapchatDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
 from ours.store.tables import dispatches
@@ -707,6 +708,14 @@ def test_bigquery_splits_what_is_too_large_together() -> None:
         path = "/bigquery/v2/projects/my-project/datasets/my_dataset/tables/events/insertAll"
         call = Call("POST", path, {}, {"Authorization": "Bearer token-1"}, b"x" * 10_485_761, None)
         assert vendor.take(call).status == 413
+
+
+@pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION"])
+def test_a_double_lets_in_whoever_writes_the_header_in_another_case(name: str) -> None:
+    with RudderStackDouble() as vendor:
+        events = {"batch": [{"userId": "u1", "type": "track"}]}
+        said = requests.post(f"{vendor.url}/v1/batch", json=events, headers={name: basic("a-write-key")}, timeout=5)
+    assert (said.status_code, len(vendor.kept)) == (200, 1)
 
 
 @pytest.mark.parametrize(
