@@ -25,7 +25,6 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Split,
     Unauthorized,
     Unknown,
     ValidationError,
@@ -100,7 +99,7 @@ seconds |
     summary = "Puts each event as a record into a data stream of Amazon Kinesis."
     dedupes = True
     needs = ("boto3",)
-    batching = Batching(max_items=500, max_bytes=4_500_000)
+    batching = Batching(max_items=500, max_bytes=4_500_000, atomic=True)
     agreement = (
         "Amazon signs a business associate agreement for its cloud: accept it, and see that it names Kinesis, before"
         " health data leaves."
@@ -222,8 +221,6 @@ def verdicts(response: Response, count: int) -> Outcome | Sequence[Outcome]:
     stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
     if CONFIGURED_WRONG.fullmatch(code) or stranger or isinstance(outcome, Unauthorized):
         return Unauthorized(code, f"{said} {LOOK_AT}")
-    if isinstance(outcome, Rejected) and count > 1:
-        return Split(code, "Kinesis refused the whole request, and named no record.")
     return outcome
 
 

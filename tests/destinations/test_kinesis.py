@@ -20,7 +20,6 @@ from ours.plugin import (
     NetworkRefused,
     Rejected,
     Retry,
-    Split,
     Unauthorized,
     Unknown,
     ValidationError,
@@ -232,13 +231,13 @@ def test_records_that_are_not_one_for_each_leave_all_unknown(records: list[Any])
         (400, b'{"__type": "UnrecognizedClientException"}', Unauthorized),
         (400, b'{"__type": "InvalidSignatureException"}', Unauthorized),
         (400, b'{"__type": "ExpiredTokenException"}', Unauthorized),
-        (400, b'{"__type": "ValidationException", "message": "jane@example.com"}', Split),
-        (400, b'{"__type": "InvalidArgumentException"}', Split),
+        (400, b'{"__type": "ValidationException", "message": "jane@example.com"}', Rejected),
+        (400, b'{"__type": "InvalidArgumentException"}', Rejected),
         (400, b"<html>Bad Request</html>", Unauthorized),
         (403, b"<html>Forbidden</html>", Unauthorized),
         (200, b"<html>Sign in</html>", Unauthorized),
         (200, b"", Unknown),
-        (413, b"", Split),
+        (413, b"", Rejected),
         (429, b"", Retry),
         (500, b'{"__type": "InternalFailure"}', Retry),
         (503, b"<html>", Retry),
@@ -248,8 +247,11 @@ def test_a_refusal_of_the_whole_request_goes_by_its_code(status: int, body: byte
     said = verdicts(answer(status, body), 2)
     assert isinstance(said, kind)
     assert "jane" not in repr(said)
-    alone = verdicts(answer(status, body), 1)
-    assert isinstance(alone, Rejected if kind is Split else kind)
+
+
+def test_a_refusal_of_the_whole_request_is_searched_for_the_record_that_is_wrong() -> None:
+    assert Kinesis.batching
+    assert Kinesis.batching.atomic
 
 
 def test_who_was_too_fast_rests() -> None:
