@@ -35,6 +35,7 @@ from ours.plugin.testing.doubles.rudderstack import RudderStackDouble
 from ours.plugin.testing.doubles.segment import SegmentDouble, basic
 from ours.plugin.testing.doubles.snapchat import SnapchatDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
+from ours.services.overview import Overview
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
 
@@ -831,6 +832,24 @@ def test_pubsub_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, 
     place.work()
     assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("rejected", "INVALID_ARGUMENT")]
     assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b", "d", "e", "long"]
+
+
+class OddPubSub(PubSubDouble):
+    def answer(self, call: Call) -> Answer:
+        said = super().answer(call)
+        return Answer(200, b'{"messageIds": ["7\\ud800"]}') if call.path.endswith(":publish") else said
+
+
+def test_a_vendors_word_that_is_no_text_is_kept_as_far_as_it_can_be(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(OddPubSub())
+    add(place, "pubsub", vendor)
+    buy(place, "a")
+    place.work()
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+    with place.store.read() as connection:
+        [[found]] = connection.execute(sa.select(dispatches.c.id)).all()
+    [tried] = Overview(place.store, place.registry).dispatch_json(found)["attempts"]
+    assert tried["message"] == "7?"
 
 
 def test_pubsub_refuses_a_topic_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
