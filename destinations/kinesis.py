@@ -135,7 +135,9 @@ seconds |
         }
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
-        host = settings.get("endpoint") or f"https://{SERVICE}.{settings['region']}.amazonaws.com"
+        region = settings["region"]
+        amazons = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        host = settings.get("endpoint") or f"https://{SERVICE}.{region}.{amazons}"
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET}
         body = to_json({"StreamName": settings["stream"], "Records": list(items)})
         return Request("POST", f"{host.rstrip('/')}/", headers=headers, data=body)

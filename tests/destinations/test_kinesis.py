@@ -9,6 +9,9 @@ from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 from moto.server import ThreadedMotoServer
 
@@ -113,6 +116,33 @@ def test_a_request_is_signed_for_the_stream_that_it_goes_to(receiver: Receiver) 
     )
     assert given["x-amz-target"] == "Kinesis_20131202.PutRecords"
     assert json.loads(came.body)["StreamName"] == "my-events"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/gateway/", "/a/../b//c"])
+@pytest.mark.parametrize("token", [None, "a/token+of=="])
+def test_the_signature_is_that_of_what_arrives(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver, path: str, token: str | None
+) -> None:
+    own = Credentials("AKIA-own", "a/secret", token)
+    monkeypatch.setattr(kinesis, "_machines_own", lambda: own)
+    put({"stream": "my-events", "endpoint": f"{receiver.url}{path}", "region": "eu-west-1"})
+    [came] = receiver.requests
+    given = {name.lower(): value for name, value in came.headers.items()}
+    signed = given["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    assert ("x-amz-security-token" in signed) is bool(token)
+    whole = AWSRequest(
+        "POST", f"http://{given['host']}{came.path}", headers={name: given[name] for name in signed}, data=came.body
+    )
+    whole.context["timestamp"] = given["x-amz-date"]
+    check = SigV4Auth(own, "kinesis", "eu-west-1")
+    signature = check.signature(check.string_to_sign(whole, check.canonical_request(whole)), whole)
+    assert given["authorization"].endswith(f"Signature={signature}")
+
+
+def test_china_has_a_domain_of_its_own() -> None:
+    for region, host in {"cn-north-1": "amazonaws.com.cn", "us-gov-west-1": "amazonaws.com"}.items():
+        request = Kinesis().pack([item()], load_settings(Kinesis, GIVEN | {"region": region}))
+        assert request.url == f"https://kinesis.{region}.{host}/"
 
 
 def test_a_machine_without_credentials_asks_for_a_person(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
