@@ -20,8 +20,7 @@ def blocks(language: str, page: Path) -> list[str]:
 def test_the_line_of_a_destinations_page_adds_it_but_for_what_is_to_be_filled_in(
     terminal: Terminal, page: Path
 ) -> None:
-    (block,) = blocks("sh", page)
-    (line,) = LINE.findall(block)
+    (line,) = LINE.findall("".join(blocks("sh", page)))
     words = shlex.split(line)
     left = {word.partition("=")[0] for word in words if word.endswith("=…")}
     result = terminal.run(*words)
