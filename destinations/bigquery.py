@@ -17,7 +17,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Secret,
     Split,
     Unauthorized,
     Unknown,
@@ -28,22 +27,25 @@ from ours.plugin import (
     hookimpl,
     rate_limit_after,
     read_object,
+    refused_whole,
     retry_after,
     to_json,
     usual,
     validate,
 )
-from ours.plugin.google import is_service_account, service_account_request
+from ours.plugin.google import service_account_request
 from ours.plugin.values import text
 
 SCOPE = "https://www.googleapis.com/auth/bigquery.insertdata"
 KIND = "bigquery#tableDataInsertAllResponse"
 ALWAYS_FINE = {"id", "type", "occurred_at"}
 """Columns that get two texts and a moment of every event: what does not fit there is the table."""
+NO_ROWS_FAULT = re.compile(r"no such field|missing required field|this field: \w* ?is not a record", re.IGNORECASE)
+"""So begins what BigQuery says to a row of a table that would take none. Further on, it may quote the row."""
 THE_TABLES_FAULT = re.compile(
-    "no such field|missing required field|is not a record|has no schema|table of type|streaming insert", re.IGNORECASE
+    "has no schema|table of type|streaming insert|invalid (project|dataset|table) id", re.IGNORECASE
 )
-"""What BigQuery says, to a row or to a request, of a table that would take none."""
+"""What it says of one to a request."""
 TOO_FAST = {"rateLimitExceeded", "quotaExceeded", "RESOURCE_EXHAUSTED"}
 FOR_NOW = {"backendError", "internalError", "tableUnavailable", "timeout"}
 STOPPED = "stopped"
@@ -124,11 +126,8 @@ delivered |
     default_mapping = EVENT_MAPPING
 
     class Settings(Schema):
-        service_account = Secret(required=True, validate=is_service_account, metadata={
-            "label": "Service account key", "help": "The whole JSON file, as Google Cloud gave it."})  # fmt: skip
-        project_id = fields.String(required=True, validate=validate.Regexp(
-            r"[a-z0-9.-]{1,60}(:[a-z0-9-]{1,60})?\Z", error="Must be a project's id, such as my-project-1234."),
-            metadata={"label": "Project", "example": "my-project-1234", "help": "Its id, not its name."})  # fmt: skip
+        service_account = usual.service_account()
+        project_id = usual.google_project()
         dataset = fields.String(required=True, validate=validate.Regexp(
             re.compile(r"\w{1,1024}\Z", re.ASCII), error="Must be letters, digits and underscores."), metadata={
             "label": "Dataset", "example": "my_dataset", "help": "Its name, without the project."})  # fmt: skip
@@ -160,7 +159,7 @@ delivered |
         if not taken and isinstance(error, Mapping):
             return refusal(error, response, len(items))
         outcome = by_api_answer(response, taken=answer.get("kind") == KIND and not wrong and not error)
-        return smaller(outcome, len(items))
+        return refused_whole(outcome, len(items), "BigQuery")
 
 
 def by_row(told: Sequence[Any], count: int) -> Outcome | Sequence[Outcome]:
@@ -187,7 +186,7 @@ def of_row(errors: Any) -> Outcome:
     words = f"BigQuery refused {column or 'the row'}: {reason}."
     if reason in FOR_NOW:
         return Retry(reason, words)
-    if column in ALWAYS_FINE or THE_TABLES_FAULT.search(str(said.get("message"))):
+    if column in ALWAYS_FINE or NO_ROWS_FAULT.match(str(said.get("message"))):
         return Unauthorized("table_differs", f"{words} Its columns are others than docs/destinations/bigquery.md says.")
     return Rejected(reason, words, column or None)
 
@@ -205,7 +204,7 @@ def refusal(error: Mapping[str, Any], response: Response, count: int) -> Outcome
     outcome = by_api_code(response, reason, said)
     if isinstance(outcome, Unauthorized):
         return Unauthorized(reason, f"{said} {LOOK_AT}")
-    return smaller(outcome, count)
+    return refused_whole(outcome, count, "BigQuery")
 
 
 def reason_of(error: Mapping[str, Any]) -> str | None:
@@ -213,12 +212,6 @@ def reason_of(error: Mapping[str, Any]) -> str | None:
     listed = error.get("errors")
     first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], Mapping) else {}
     return code(first.get("reason")) or code(error.get("status"))
-
-
-def smaller(outcome: Outcome, count: int) -> Outcome:
-    if isinstance(outcome, Rejected) and count > 1:
-        return Split(outcome.code, "BigQuery refused the whole request, and named no row.")
-    return outcome
 
 
 def code(value: Any) -> str | None:

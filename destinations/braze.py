@@ -16,7 +16,6 @@ from ours.plugin import (
     Response,
     Schema,
     Skipped,
-    Split,
     Unknown,
     by_api_answer,
     fields,
@@ -24,6 +23,7 @@ from ours.plugin import (
     iso,
     read_object,
     refused_together,
+    refused_whole,
     to_json,
     usual,
     validate,
@@ -187,9 +187,9 @@ decides |
             return verdicts(said, places, named, vague=any(place is None for place, _ in blames))
         if status == 400 and named:
             return refused_together(named, len(items), "Braze")
-        if isinstance(outcome, Rejected) and len(items) > 1:
-            return Split(outcome.code, "Braze refused the whole request, and named none of the events.")
-        return Rejected(outcome.code, text(message) or outcome.message) if isinstance(outcome, Rejected) else outcome
+        if isinstance(outcome, Rejected):
+            outcome = Rejected(outcome.code, text(message) or outcome.message)
+        return refused_whole(outcome, len(items), "Braze")
 
 
 def person(given: Mapping[str, Any], region: str | None) -> dict[str, str]:

@@ -20,8 +20,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Secret,
-    Split,
     Unauthorized,
     by_api_answer,
     by_api_code,
@@ -32,12 +30,13 @@ from ours.plugin import (
     read_json,
     read_object,
     refused_together,
+    refused_whole,
     retry_after,
     to_json,
     usual,
     validate,
 )
-from ours.plugin.google import is_service_account, service_account_request
+from ours.plugin.google import service_account_request
 from ours.plugin.identifiers import country_code, google_email, google_name, hashed, phone
 from ours.plugin.values import currency, granted, is_unread, number, present, text
 
@@ -123,8 +122,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401–405, 407, 410, 421
     }
 
     class Settings(Schema):
-        service_account = Secret(required=True, validate=is_service_account, metadata={
-            "label": "Service account key", "help": "The whole JSON file, as Google Cloud gave it."})  # fmt: skip
+        service_account = usual.service_account()
         account_id = fields.String(required=True, validate=validate.Regexp(r"\d{10}\Z", error="Must be ten digits."),
             metadata={"label": "Google Ads account", "example": "1234567890",
             "help": "The conversion customer's id, without hyphens."})  # fmt: skip
@@ -189,9 +187,9 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401–405, 407, 410, 421
             return verdicts_of(error, response, len(items))
         named = text(answer.get("requestId"))
         outcome = by_api_answer(response, taken=bool(named) or read_json(response) == {})  # so after a mere validation
-        if isinstance(outcome, Rejected) and len(items) > 1:
-            return Split(outcome.code, "Google refused the whole request, and named none of the events.")
-        return Delivered(named or "") if isinstance(outcome, Delivered) else outcome
+        if isinstance(outcome, Delivered):
+            return Delivered(named or "")
+        return refused_whole(outcome, len(items), "Google")
 
 
 def identifiers(given: Mapping[str, Any], region: str | None) -> list[dict[str, Any]]:
@@ -226,7 +224,7 @@ def verdicts_of(error: Mapping[str, Any], response: Response, count: int) -> Out
     named = dict(violations(details, count))
     if named and count > 1:
         return refused_together(named, count, "Google")
-    return named.get(0) or (Split(reason, said) if count > 1 else outcome)
+    return named.get(0) or refused_whole(outcome, count, "Google")
 
 
 def violations(details: Sequence[Mapping[str, Any]], count: int) -> Iterator[tuple[int, Rejected]]:

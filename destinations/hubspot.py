@@ -17,7 +17,6 @@ from ours.plugin import (
     Response,
     Retry,
     Schema,
-    Split,
     Unauthorized,
     Unknown,
     by_api_answer,
@@ -25,6 +24,7 @@ from ours.plugin import (
     hookimpl,
     iso,
     read_object,
+    refused_whole,
     retry_after,
     to_json,
     usual,
@@ -149,7 +149,7 @@ is empty clears nothing |
             outcome = by_api_answer(response, taken=isinstance(said.get("results"), list))
             if isinstance(outcome, Delivered):
                 return told_of_each(said, items)
-        return refusal(response, said, outcome, alone=len(items) == 1)
+        return refusal(response, said, outcome, len(items))
 
 
 def events_path(version: str) -> str:
@@ -258,7 +258,7 @@ def blamed(errors: Any) -> Iterator[tuple[str, Outcome]]:
             yield trace, Retry("rate_limits", reason(error), TEN_SECONDS, throttle=True) if busy else rejected(error)
 
 
-def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, *, alone: bool) -> Outcome:
+def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, count: int) -> Outcome:
     """Of a request that was refused as a whole. A 404 may be one event's fault, where HubSpot says so."""
     status = response.status_code
     if status in BUSY:
@@ -269,8 +269,7 @@ def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, *, al
     if status == 403 and isinstance(outcome, Unauthorized):
         return Unauthorized("http_403", "HubSpot refused it: has the token its scopes, and the account custom events?")
     if isinstance(outcome, Rejected) or (status == 404 and category(said) in ITS_FAULT):
-        wrong = rejected(said, f"http_{status}")
-        return wrong if alone else Split(wrong.code, "HubSpot refused the whole request.")
+        return refused_whole(rejected(said, f"http_{status}"), count, "HubSpot")
     return outcome
 
 

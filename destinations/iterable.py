@@ -24,6 +24,7 @@ from ours.plugin import (
     fields,
     hookimpl,
     read_object,
+    refused_whole,
     retry_after,
     to_json,
     usual,
@@ -155,7 +156,7 @@ class Iterable(Destination):
         outcome = by_api_answer(response, taken=told)
         if isinstance(outcome, Delivered):
             return by_person(said, items)
-        return refusal(response, said, outcome, alone=len(items) == 1)
+        return refusal(response, said, outcome, len(items))
 
 
 def person(given: Mapping[str, Any], known_by: str) -> dict[str, str] | Rejected:
@@ -230,7 +231,7 @@ def lowered(texts: Sequence[Any]) -> set[str]:
     return {one.lower() for one in texts if isinstance(one, str)}
 
 
-def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, *, alone: bool) -> Outcome:
+def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, count: int) -> Outcome:
     """Of a request that was refused as a whole, by the code that Iterable gives."""
     code = text(said.get("code")) or ""
     word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", code).lower() if CODE.fullmatch(code) else ""
@@ -241,8 +242,7 @@ def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, *, al
         return outcome
     if code in PASSES:
         return Retry(word, message, retry_after(response), throttle=code == "RateLimitExceeded")
-    wrong = Rejected(word or outcome.code, message)
-    return wrong if alone else Split(wrong.code, "Iterable refused the whole request.")
+    return refused_whole(Rejected(word or outcome.code, message), count, "Iterable")
 
 
 @hookimpl

@@ -25,7 +25,6 @@ from ours.plugin import (
     Retry,
     Schema,
     Secret,
-    Split,
     Unauthorized,
     Unknown,
     ValidationError,
@@ -43,19 +42,23 @@ from ours.plugin.values import text
 
 SERVICE, TARGET = "kinesis", "Kinesis_20131202.PutRecords"
 LONGEST_KEY = 256
+"""Bytes, of what Kinesis calls characters."""
 TOO_FAST = re.compile(
     "ProvisionedThroughputExceededException|LimitExceededException|KMSThrottlingException|Throttling(Exception)?"
+    "|RequestLimitExceeded|RequestThrottled(Exception)?|TooManyRequestsException"
 )
-FOR_NOW = {"InternalFailure", "InternalFailureException", "ServiceUnavailable", "ServiceUnavailableException"}
+FOR_NOW = re.compile(r"(InternalFailure|ServiceUnavailable|RequestTimeout|ResourceInUse)(Exception)?")
 CONFIGURED_WRONG = re.compile(
     r"ResourceNotFoundException|AccessDenied\w*|UnrecognizedClientException|InvalidSignatureException"
     r"|IncompleteSignature\w*|MissingAuthenticationToken\w*|ExpiredToken\w*|InvalidClientTokenId|SignatureDoesNotMatch"
-    r"|OptInRequired|NotAuthorized\w*|UnknownOperationException|KMS\w+"
+    r"|RequestExpired|RequestTimeTooSkewed|OptInRequired|NotAuthorized\w*|UnknownOperationException|KMS\w+"
 )
 CODE = re.compile(r"[A-Za-z]{2,60}")
 LOOK_AT = "Look at stream, region, endpoint, keys and their rights, and at this machine's clock."
 TIMEOUT = 12.0
 """Seconds to connect, and for the answer."""
+REST = 5.0
+"""Seconds after we were too fast: Kinesis counts by the second, and does not say how long to wait."""
 
 
 class Kinesis(Destination):
@@ -80,9 +83,9 @@ class Kinesis(Destination):
     | 200, a record with its `SequenceNumber` | delivered, with that number |
     | 200, a record with an `ErrorCode`: its shard is too busy, or failed | this one is tried again |
     | 2xx with anything else, or none | nobody knows: tried again, with the same `id` |
-    | `ProvisionedThroughputExceededException`, `LimitExceededException`, throttling, 429 \
-| the destination rests; tried again |
-    | `InternalFailure`, `ServiceUnavailable`, 408, 5xx | tried again |
+    | `ProvisionedThroughputExceededException`, `LimitExceededException`, throttling | the destination rests for five \
+seconds |
+    | `InternalFailure`, `ServiceUnavailable`, `RequestTimeout`, `ResourceInUseException`, 408, 429, 5xx | tried again |
     | no such stream, `AccessDeniedException`, wrong or expired keys, a key of KMS, this machine's clock; 401–405, \
 407, 410, 421, a redirect; what Kinesis does not say, such as a page | after five in a row, it pauses |
     | `ValidationException`, `InvalidArgumentException`, 413, all else | sent in smaller parts, and rejected alone |
@@ -96,7 +99,7 @@ class Kinesis(Destination):
     summary = "Puts each event as a record into a data stream of Amazon Kinesis."
     dedupes = True
     needs = ("boto3",)
-    batching = Batching(max_items=500, max_bytes=4_500_000)
+    batching = Batching(max_items=500, max_bytes=4_500_000, atomic=True)
     agreement = (
         "Amazon signs a business associate agreement for its cloud: accept it, and see that it names Kinesis, before"
         " health data leaves."
@@ -112,7 +115,8 @@ class Kinesis(Destination):
             "label": "Region", "help": "Of the stream."})  # fmt: skip
         endpoint = Endpoint(metadata={
             "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
-        access_key_id = fields.String(metadata={
+        access_key_id = fields.String(validate=validate.Regexp(
+            r"[!-~]+\Z", error="Must be the id alone: nothing but letters, digits and plain signs."), metadata={
             "label": "Access key id", "help": "Without it, the machine's own credentials are used."})  # fmt: skip
         secret_access_key = Secret(metadata={"label": "Secret access key", "help": "The one that goes with the id."})
 
@@ -125,23 +129,30 @@ class Kinesis(Destination):
 
     def item(self, delivery: Delivery) -> Any:
         key = text(delivery.fields.get("userId")) or delivery.id
-        return {"PartitionKey": key[:LONGEST_KEY], "Data": {"id": delivery.id} | envelope(delivery)}
+        return {
+            "PartitionKey": key.encode()[:LONGEST_KEY].decode(errors="ignore"),
+            "Data": {"id": delivery.id} | envelope(delivery),
+        }
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
-        host = settings.get("endpoint") or f"https://{SERVICE}.{settings['region']}.amazonaws.com"
+        region = settings["region"]
+        amazons = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+        host = settings.get("endpoint") or f"https://{SERVICE}.{region}.{amazons}"
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET}
         body = to_json({"StreamName": settings["stream"], "Records": list(items)})
         return Request("POST", f"{host.rstrip('/')}/", headers=headers, data=body)
 
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome | Sequence[Outcome]:
-        from botocore.exceptions import BotoCoreError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         told = json.loads(request.data)
         records = [{**one, "Data": encoded(one["Data"])} for one in told["Records"]]
         whole = Request(request.method, request.url, headers=request.headers, data=to_json(told | {"Records": records}))
         try:
             ready = signed(whole, settings)
-        except BotoCoreError as error:
+        except ClientError:
+            return Unauthorized("no_credentials", f"Amazon gives this machine no credentials of its own. {LOOK_AT}")
+        except (BotoCoreError, RuntimeError) as error:
             return Retry("no_credentials", f"This machine's credentials can't be had now: {type(error).__name__}.")
         if ready is None:
             return Unauthorized("no_credentials", "No keys are set, and this machine has no credentials of its own.")
@@ -162,6 +173,8 @@ def signed(request: Request, settings: Mapping[str, Any]) -> Request | None:
     """The same with what lets it in; None where there is nothing to sign with.
 
     :raises BotoCoreError: when the machine's own credentials could not be fetched.
+    :raises ClientError: when Amazon refused to give any, for a role say.
+    :raises RuntimeError: when those that were fetched have expired already.
     """
     from botocore.auth import SigV4Auth
     from botocore.awsrequest import AWSRequest
@@ -180,12 +193,16 @@ def signed(request: Request, settings: Mapping[str, Any]) -> Request | None:
     return Request(request.method, request.url, headers=dict(made.headers.items()), data=request.data)
 
 
-@lru_cache(1)
 def _machines_own() -> Any:
-    """They renew themselves where they expire."""
+    """They renew themselves where they expire, and are looked for again where there were none."""
+    return _session().get_credentials()
+
+
+@lru_cache(1)
+def _session() -> Any:
     from botocore.session import Session
 
-    return Session().get_credentials()
+    return Session()
 
 
 def verdicts(response: Response, count: int) -> Outcome | Sequence[Outcome]:
@@ -199,15 +216,13 @@ def verdicts(response: Response, count: int) -> Outcome | Sequence[Outcome]:
     code = named if CODE.fullmatch(named) else f"http_{response.status_code}"
     said = f"Kinesis answered {code} ({response.status_code})."
     if TOO_FAST.fullmatch(code):
-        return Retry(code, said, throttle=True)
-    if code in FOR_NOW:
+        return Retry(code, said, REST, throttle=True)
+    if FOR_NOW.fullmatch(code):
         return Retry(code, said)
     outcome = by_api_code(response, code, said)
     stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
     if CONFIGURED_WRONG.fullmatch(code) or stranger or isinstance(outcome, Unauthorized):
         return Unauthorized(code, f"{said} {LOOK_AT}")
-    if isinstance(outcome, Rejected) and count > 1:
-        return Split(code, "Kinesis refused the whole request, and named no record.")
     return outcome
 
 

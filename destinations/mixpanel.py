@@ -19,12 +19,12 @@ from ours.plugin import (
     Response,
     Schema,
     Skipped,
-    Split,
     Unknown,
     by_api_answer,
     hookimpl,
     read_json,
     read_object,
+    refused_whole,
     to_json,
     usual,
 )
@@ -126,9 +126,7 @@ class Mixpanel(Destination):
         outcome = by_api_answer(response, taken=status in TAKEN and not answer.get("error"))
         if isinstance(outcome, Unknown) and (answer.get("error") or status == REFUSED):
             outcome = Rejected("refused", str(answer.get("error") or "Mixpanel refused it, and did not say why."))
-        if isinstance(outcome, Rejected) and len(items) > 1:
-            return Split(outcome.code, "Mixpanel refused the whole request, and named none of the events.")
-        return outcome
+        return refused_whole(outcome, len(items), "Mixpanel")
 
 
 def occurrence(delivery: Delivery, person: str) -> Any:

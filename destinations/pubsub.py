@@ -12,13 +12,10 @@ from ours.plugin import (
     Delivery,
     Destination,
     Outcome,
-    Rejected,
     Request,
     Response,
     Retry,
     Schema,
-    Secret,
-    Split,
     Unauthorized,
     by_api_answer,
     by_api_code,
@@ -32,7 +29,7 @@ from ours.plugin import (
     usual,
     validate,
 )
-from ours.plugin.google import is_service_account, service_account_request
+from ours.plugin.google import service_account_request
 
 SCOPE = "https://www.googleapis.com/auth/pubsub"
 LONGEST = 1024
@@ -85,7 +82,7 @@ more than 1,024 bytes |
     label = "Google Pub/Sub"
     summary = "Publishes each event as a message to a topic of Google Pub/Sub."
     dedupes = True
-    batching = Batching(max_items=1000, max_bytes=9_000_000)
+    batching = Batching(max_items=1000, max_bytes=9_000_000, atomic=True)
     agreement = (
         "Google signs a business associate agreement for Google Cloud: accept it, and see that it names Pub/Sub,"
         " before health data leaves."
@@ -93,11 +90,8 @@ more than 1,024 bytes |
     default_mapping = EVENT_MAPPING
 
     class Settings(Schema):
-        service_account = Secret(required=True, validate=is_service_account, metadata={
-            "label": "Service account key", "help": "The whole JSON file, as Google Cloud gave it."})  # fmt: skip
-        project_id = fields.String(required=True, validate=validate.Regexp(
-            r"[a-z0-9.-]{1,60}(:[a-z0-9-]{1,60})?\Z", error="Must be a project's id, such as my-project-1234."),
-            metadata={"label": "Project", "example": "my-project-1234", "help": "Its id, not its name."})  # fmt: skip
+        service_account = usual.service_account()
+        project_id = usual.google_project()
         topic = fields.String(load_default="events", validate=validate.Regexp(
             re.compile(r"(?!goog)[A-Za-z][\w.~-]{2,254}\Z", re.ASCII),
             error="Must be the topic's own name: a letter, then letters, digits and . _ ~ -, and not goog…."),
@@ -124,12 +118,12 @@ more than 1,024 bytes |
         answer = read_object(response)
         ids, error = answer.get("messageIds"), answer.get("error")
         if response.status_code >= 300 and isinstance(error, Mapping):
-            return smaller(refusal(error, response), len(items))
+            return refusal(error, response)
         named = isinstance(ids, list) and len(ids) == len(items) and all(one and isinstance(one, str) for one in ids)
         outcome = by_api_answer(response, taken=named and not error)
         if isinstance(outcome, Delivered) and isinstance(ids, list):
             return [Delivered(one) for one in ids]
-        return smaller(outcome, len(items))
+        return outcome
 
 
 def refusal(error: Mapping[str, Any], response: Response) -> Outcome:
@@ -144,12 +138,6 @@ def refusal(error: Mapping[str, Any], response: Response) -> Outcome:
     outcome = by_api_code(response, reason, said)
     if reason in CONFIGURED_WRONG or isinstance(outcome, Unauthorized):
         return Unauthorized(reason, f"{said} {LOOK_AT}")
-    return outcome
-
-
-def smaller(outcome: Outcome, count: int) -> Outcome:
-    if isinstance(outcome, Rejected) and count > 1:
-        return Split(outcome.code, "Google refused the whole request, and named no message.")
     return outcome
 
 

@@ -147,9 +147,13 @@ pauses |
                 Bucket=settings["bucket"], Key=key, Body=body, ContentType="application/gzip", **extra
             )
         except ClientError as error:
+            if error.operation_name != "PutObject":
+                return Unauthorized("no_credentials", f"Amazon gives this machine no credentials of its own. {LOOK_AT}")
             return verdict(error.response, request.data.count(b"\n"))
         except BotoCoreError as error:
             return unanswered(error)
+        except RuntimeError:
+            return Retry("no_credentials", "This machine's credentials were renewed, and have expired all the same.")
         except Elsewhere:
             return Unauthorized("redirect", f"It answered with a redirect, which is not followed. {LOOK_AT}")
         if not kept.get("ETag"):

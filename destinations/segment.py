@@ -16,7 +16,6 @@ from ours.plugin import (
     Response,
     Schema,
     Skipped,
-    Split,
     by_api_answer,
     hookimpl,
     iso,
@@ -90,11 +89,8 @@ class TrackingApi(Destination):
         key, headers = settings["write_key"].reveal(), {"Content-Type": "application/json"}
         return Request("POST", url, headers=headers, auth=(key, ""), data=to_json({"batch": list(items)}))
 
-    def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        outcome = by_api_answer(response, taken=self.says_yes(response))
-        if isinstance(outcome, Rejected) and len(items) > 1:
-            return Split(outcome.code, f"{self.label} refused the whole request, and named none of the events.")
-        return outcome
+    def read(self, response: Response) -> Outcome:
+        return by_api_answer(response, taken=self.says_yes(response))
 
     def identified(self, given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
         known = under(TRAITS, given)
@@ -140,7 +136,7 @@ class Segment(TrackingApi):
     label = "Segment"
     summary = "Sends events and what is known of people to Segment, which sends them on."
     dedupes = True
-    batching = Batching(max_items=1000, max_bytes=480_000)
+    batching = Batching(max_items=1000, max_bytes=480_000, atomic=True)
     largest = 32_000
     agreement = (
         "Segment signs a business associate agreement on some plans only: sign it before health data leaves. Whoever"
@@ -181,7 +177,8 @@ class RudderStack(TrackingApi):
     | 400, 413 | sent in smaller parts, and rejected alone |
     | 401: no such key; 404: the source is off, or there is none; 402, 403, 405, 407, 410, 421, a redirect, a web page \
 | after five in a row, it pauses |
-    | 429; 5xx | the destination rests; tried again |
+    | 429 | tried again; where RudderStack says when, the destination rests until then |
+    | 5xx | tried again |
 
     RudderStack checks what an event says later than it answers: see in the source's Live Events whether it was good.
     Not yet run against the vendor.
@@ -190,7 +187,7 @@ class RudderStack(TrackingApi):
     slug = "rudderstack"
     label = "RudderStack"
     summary = "Sends events and what is known of people to RudderStack, in its cloud or on a server of your own."
-    batching = Batching(max_items=1000, max_bytes=3_500_000)
+    batching = Batching(max_items=1000, max_bytes=3_500_000, atomic=True)
     largest = 3_500_000
     agreement = (
         "RudderStack signs a business associate agreement on some plans only: sign it before health data leaves. On a"

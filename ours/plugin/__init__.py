@@ -19,6 +19,7 @@ from ours.plugin.reading import (
     read_json,
     read_object,
     refused_together,
+    refused_whole,
     retry_after,
 )
 from ours.plugin.session import unanswered
@@ -95,6 +96,7 @@ __all__ = [
     "read_json",
     "read_object",
     "refused_together",
+    "refused_whole",
     "retry_after",
     "secrets_of",
     "sends_itself",

@@ -98,6 +98,14 @@ def refused_together(named: Mapping[int, Outcome], count: int, who: str) -> list
     return [named.get(index, rest) for index in range(count)]
 
 
+def refused_whole(outcome: Outcome, count: int, who: str) -> Outcome:
+    """Of a batch of ``count`` that ``who`` refused whole and named none: all go again in smaller parts; who is alone is
+    rejected, for ``outcome``. One that is no ``Rejected`` stays as it is."""
+    if isinstance(outcome, Rejected) and count > 1:
+        return Split(outcome.code, f"{who} refused the whole request, and named none of the events.")
+    return outcome
+
+
 def retry_after(response: Response) -> float | None:
     """Seconds that ``Retry-After`` asks for, in either of its forms, at most 24 hours; None when it can't be read."""
     raw = response.headers.get("Retry-After", "").strip()

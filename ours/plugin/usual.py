@@ -4,10 +4,12 @@ import re
 
 from marshmallow import fields, validate
 
+from ours.plugin.google import is_service_account
 from ours.plugin.identifiers import is_region
 from ours.plugin.inputs import Endpoint, Secret
 
 _VERSION = re.compile(r"v\d{1,3}(\.\d{1,2})?\w{0,10}\Z", re.ASCII)
+_PROJECT = re.compile(r"([a-z0-9.-]{1,60}:)?[a-z][a-z0-9-]{4,28}[a-z0-9]\Z|\d{6,20}\Z", re.ASCII)
 _ALONE = validate.Regexp(r"[\x21-\x7e]+\Z", error="Must be the key alone: nothing but letters, digits and plain signs.")
 
 
@@ -26,6 +28,19 @@ def endpoint(default: str, vendor: str) -> Endpoint:
     """The address of the API."""
     told = f"Another address than {vendor}'s own, such as a gateway of yours."
     return Endpoint(load_default=default, metadata={"label": "Endpoint", "help": told})
+
+
+def service_account() -> Secret:
+    """The key of an account at Google, for ``google.service_account_request``."""
+    told = "The whole JSON file, as Google Cloud gave it."
+    return Secret(required=True, validate=is_service_account, metadata={"label": "Service account key", "help": told})
+
+
+def google_project() -> fields.String:
+    """A project of Google Cloud, by its id or its number."""
+    fits = validate.Regexp(_PROJECT, error="Must be a project's id, such as my-project-1234.")
+    told = {"label": "Project", "example": "my-project-1234", "help": "Its id, not its name."}
+    return fields.String(required=True, validate=fits, metadata=told)
 
 
 def own_events() -> fields.String:

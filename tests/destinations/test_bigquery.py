@@ -91,6 +91,7 @@ def test_the_token_may_insert_and_do_nothing_else() -> None:
     [
         {"table": "my_dataset.events"}, {"table": "events$20261118"}, {"dataset": "my-dataset"},
         {"dataset": "p.d"}, {"project_id": "My Project"}, {"project_id": "a/b"}, {"service_account": "{}"},
+        {"project_id": "mine"}, {"project_id": "my-project-"},
     ],
 )  # fmt: skip
 def test_what_is_no_table_is_told_where_it_is_typed(wrong: dict[str, str]) -> None:
@@ -147,6 +148,12 @@ def test_a_table_that_differs_rejects_no_event(said: dict[str, str]) -> None:
     assert "docs/destinations/bigquery.md" in first.message  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize("words", ["no such field: a.", "This field: a is not a record.", "a table of type VIEW"])
+def test_what_a_row_says_is_no_word_of_the_table(words: str) -> None:
+    said = error("invalid", f'Cannot convert value to json (bad value): {{"note": "{words}"}}', "data")
+    assert isinstance(rows(1, {0: said})[0], Rejected)
+
+
 @pytest.mark.parametrize("reason", ["timeout", "backendError", "internalError"])
 def test_a_row_that_was_not_stored_in_time_is_tried_again(reason: str) -> None:
     assert [type(one) for one in rows(2, {1: error(reason)})] == [Delivered, Retry]
@@ -191,6 +198,7 @@ def refused(status: int, reason: str, message: str = "", word: str = "", **heade
         (413, "uploadTooLarge", "", Split, Rejected),
         (400, "invalid", "The destination table has no schema.", Unauthorized, Unauthorized),
         (400, "invalid", "Cannot add rows to a table of type VIEW.", Unauthorized, Unauthorized),
+        (400, "invalid", "Invalid project ID 'my-project'.", Unauthorized, Unauthorized),
         (403, "accessDenied", "Access Denied: Table p:d.t", Unauthorized, Unauthorized),
         (401, "authError", "", Unauthorized, Unauthorized),
         (404, "notFound", "Not found: Table p:d.t", Unauthorized, Unauthorized),

@@ -4,10 +4,15 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from botocore.exceptions import ClientError, CredentialRetrievalError
 from moto.server import ThreadedMotoServer
 
 from destinations import kinesis
@@ -18,7 +23,6 @@ from ours.plugin import (
     NetworkRefused,
     Rejected,
     Retry,
-    Split,
     Unauthorized,
     Unknown,
     ValidationError,
@@ -73,6 +77,13 @@ def test_an_event_of_nobody_is_spread_by_its_id(user: Any) -> None:
     assert len(item(fields={"userId": "x" * 400})["PartitionKey"]) == 256
 
 
+@pytest.mark.parametrize(
+    ("user", "key"), [("é" * 200, "é" * 128), ("😀" * 100, "😀" * 64), ("x" + "é" * 200, "x" + "é" * 127)]
+)
+def test_a_key_has_no_more_than_kinesis_takes_however_it_counts(user: str, key: str) -> None:
+    assert item(fields={"userId": user})["PartitionKey"] == key
+
+
 def test_records_arrive_in_a_stream(endpoint: str) -> None:
     keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
     client = boto3.session.Session(region_name="eu-west-1", **keys).client("kinesis", endpoint_url=endpoint)
@@ -107,10 +118,77 @@ def test_a_request_is_signed_for_the_stream_that_it_goes_to(receiver: Receiver) 
     assert json.loads(came.body)["StreamName"] == "my-events"
 
 
+@pytest.mark.parametrize("path", ["", "/", "/gateway/", "/a/../b//c"])
+@pytest.mark.parametrize("token", [None, "a/token+of=="])
+def test_the_signature_is_that_of_what_arrives(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver, path: str, token: str | None
+) -> None:
+    own = Credentials("AKIA-own", "a/secret", token)
+    monkeypatch.setattr(kinesis, "_machines_own", lambda: own)
+    put({"stream": "my-events", "endpoint": f"{receiver.url}{path}", "region": "eu-west-1"})
+    [came] = receiver.requests
+    given = {name.lower(): value for name, value in came.headers.items()}
+    signed = given["authorization"].partition("SignedHeaders=")[2].partition(",")[0].split(";")
+    assert ("x-amz-security-token" in signed) is bool(token)
+    whole = AWSRequest(
+        "POST", f"http://{given['host']}{came.path}", headers={name: given[name] for name in signed}, data=came.body
+    )
+    whole.context["timestamp"] = given["x-amz-date"]
+    check = SigV4Auth(own, "kinesis", "eu-west-1")
+    signature = check.signature(check.string_to_sign(whole, check.canonical_request(whole)), whole)
+    assert given["authorization"].endswith(f"Signature={signature}")
+
+
+def test_china_has_a_domain_of_its_own() -> None:
+    for region, host in {"cn-north-1": "amazonaws.com.cn", "us-gov-west-1": "amazonaws.com"}.items():
+        request = Kinesis().pack([item()], load_settings(Kinesis, GIVEN | {"region": region}))
+        assert request.url == f"https://kinesis.{region}.{host}/"
+
+
 def test_a_machine_without_credentials_asks_for_a_person(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     monkeypatch.setattr(kinesis, "_machines_own", lambda: None)
     said = put({"stream": "my-events", "endpoint": receiver.url})
     assert (type(said), said.code, receiver.requests) == (Unauthorized, "no_credentials", [])
+
+
+class Failing:
+    """Credentials of the machine that can't be had."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def get_frozen_credentials(self) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ClientError({"Error": {"Code": "AccessDenied", "Message": "jane"}}, "AssumeRole"), Unauthorized),
+        (CredentialRetrievalError(provider="x", error_msg="jane"), Retry),
+        (RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."), Retry),
+    ],
+)
+def test_credentials_that_can_not_be_had_cost_no_event(
+    monkeypatch: pytest.MonkeyPatch, receiver: Receiver, error: Exception, kind: type
+) -> None:
+    monkeypatch.setattr(kinesis, "_machines_own", lambda: Failing(error))
+    said = put({"stream": "my-events", "endpoint": receiver.url})
+    assert (type(said), said.code, receiver.requests) == (kind, "no_credentials", [])
+    assert "jane" not in said.message
+
+
+def test_credentials_that_come_later_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    kinesis._session.cache_clear()
+    assert kinesis._machines_own() is None
+    file.write_text("[default]\naws_access_key_id = AKIA-later\naws_secret_access_key = x\n")
+    assert kinesis._machines_own().access_key == "AKIA-later"
+    kinesis._session.cache_clear()
 
 
 @pytest.mark.parametrize("given", ["access_key_id", "secret_access_key"])
@@ -119,7 +197,13 @@ def test_half_a_pair_of_keys_does_not_mean_the_machines_own_credentials(given: s
         load_settings(Kinesis, {"stream": "my-events", given: "x"})
 
 
-@pytest.mark.parametrize("wrong", [{"stream": "arn:aws:kinesis:eu-west-1:1:stream/a"}, {"region": "EU-WEST-1"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"stream": "arn:aws:kinesis:eu-west-1:1:stream/a"}, {"region": "EU-WEST-1"},
+        {"access_key_id": "AKIA\u200b7"}, {"access_key_id": "AK\nIA"},
+    ],
+)  # fmt: skip
 def test_what_is_no_stream_is_told_where_it_is_typed(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         load_settings(Kinesis, GIVEN | wrong)
@@ -167,19 +251,23 @@ def test_records_that_are_not_one_for_each_leave_all_unknown(records: list[Any])
         (400, b'{"__type": "ProvisionedThroughputExceededException", "message": "Rate exceeded"}', Retry),
         (400, b'{"__type": "com.amazonaws.kinesis.v20131202#LimitExceededException"}', Retry),
         (400, b'{"__type": "KMSThrottlingException"}', Retry),
+        (400, b'{"__type": "TooManyRequestsException"}', Retry),
+        (400, b'{"__type": "RequestTimeoutException"}', Retry),
+        (400, b'{"__type": "ResourceInUseException"}', Retry),
+        (400, b'{"__type": "RequestExpired"}', Unauthorized),
         (400, b'{"__type": "KMSAccessDeniedException"}', Unauthorized),
         (400, b'{"__type": "ResourceNotFoundException"}', Unauthorized),
         (400, b'{"__type": "AccessDeniedException"}', Unauthorized),
         (400, b'{"__type": "UnrecognizedClientException"}', Unauthorized),
         (400, b'{"__type": "InvalidSignatureException"}', Unauthorized),
         (400, b'{"__type": "ExpiredTokenException"}', Unauthorized),
-        (400, b'{"__type": "ValidationException", "message": "jane@example.com"}', Split),
-        (400, b'{"__type": "InvalidArgumentException"}', Split),
+        (400, b'{"__type": "ValidationException", "message": "jane@example.com"}', Rejected),
+        (400, b'{"__type": "InvalidArgumentException"}', Rejected),
         (400, b"<html>Bad Request</html>", Unauthorized),
         (403, b"<html>Forbidden</html>", Unauthorized),
         (200, b"<html>Sign in</html>", Unauthorized),
         (200, b"", Unknown),
-        (413, b"", Split),
+        (413, b"", Rejected),
         (429, b"", Retry),
         (500, b'{"__type": "InternalFailure"}', Retry),
         (503, b"<html>", Retry),
@@ -189,8 +277,16 @@ def test_a_refusal_of_the_whole_request_goes_by_its_code(status: int, body: byte
     said = verdicts(answer(status, body), 2)
     assert isinstance(said, kind)
     assert "jane" not in repr(said)
-    alone = verdicts(answer(status, body), 1)
-    assert isinstance(alone, Rejected if kind is Split else kind)
+
+
+def test_a_refusal_of_the_whole_request_is_searched_for_the_record_that_is_wrong() -> None:
+    assert Kinesis.batching
+    assert Kinesis.batching.atomic
+
+
+def test_who_was_too_fast_rests() -> None:
+    said: Any = verdicts(answer(400, b'{"__type": "ThrottlingException"}'), 2)
+    assert (said.after, said.throttle) == (5.0, True)
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 407, 408, 410, 425, 429, 500, 502, 503, 504])

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from destinations.pubsub import PubSub
-from ours.plugin import Delivered, Rejected, Retry, Split, Unauthorized, Unknown, ValidationError, load_settings
+from ours.plugin import Delivered, Rejected, Retry, Unauthorized, Unknown, ValidationError, load_settings
 from ours.plugin.testing import DestinationContract
 from ours.plugin.testing.exchange import answer
 from ours.plugin.testing.samples import NOW
@@ -74,7 +74,7 @@ def test_the_token_is_for_pubsub() -> None:
     "wrong",
     [
         {"topic": "projects/p/topics/t"}, {"topic": "goog-events"}, {"topic": "ab"}, {"topic": "é-vents"},
-        {"topic": "a:publish"}, {"project_id": "My Project"}, {"service_account": "{}"},
+        {"topic": "a:publish"}, {"project_id": "My Project"}, {"project_id": "mine"}, {"service_account": "{}"},
     ],
 )  # fmt: skip
 def test_what_is_no_topic_is_told_where_it_is_typed(wrong: dict[str, str]) -> None:
@@ -105,8 +105,8 @@ def refused(status: int, word: str, message: str = "jane@example.com", **headers
 @pytest.mark.parametrize(
     ("status", "word", "many", "alone"),
     [
-        (400, "INVALID_ARGUMENT", Split, Rejected),
-        (413, "INVALID_ARGUMENT", Split, Rejected),
+        (400, "INVALID_ARGUMENT", Rejected, Rejected),
+        (413, "INVALID_ARGUMENT", Rejected, Rejected),
         (400, "FAILED_PRECONDITION", Unauthorized, Unauthorized),
         (403, "PERMISSION_DENIED", Unauthorized, Unauthorized),
         (401, "UNAUTHENTICATED", Unauthorized, Unauthorized),
@@ -137,6 +137,6 @@ def test_too_many_rest_as_long_as_google_asks_or_a_minute() -> None:
         assert (said.after, said.throttle) == (seconds, True)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(200, Unauthorized), (400, Split), (404, Unauthorized), (502, Retry)])
+@pytest.mark.parametrize(("status", "kind"), [(200, Unauthorized), (400, Rejected), (404, Unauthorized), (502, Retry)])
 def test_a_web_page_is_nobodys_answer(status: int, kind: type) -> None:
     assert isinstance(plugin.read_batch(answer(status, b"<html>Sign in</html>"), [{}, {}]), kind)

@@ -5,11 +5,14 @@ import json
 import socket
 from collections.abc import Iterator
 from typing import Any, ClassVar
+from unittest import mock
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
+from destinations import s3
 from destinations.s3 import S3, client_for, unanswered, verdict
 from ours.plugin import (
     Delivered,
@@ -206,6 +209,23 @@ def test_an_object_that_is_too_large_by_itself_is_final() -> None:
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken", "SignatureDoesNotMatch", "PermanentRedirect", "403"])
 def test_wrong_credentials_and_regions_ask_for_a_person(code: str) -> None:
     assert isinstance(verdict({"Error": {"Code": code}}), Unauthorized)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ClientError({"Error": {"Code": "ValidationError", "Message": "x"}}, "AssumeRole"), Unauthorized),
+        (RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."), Retry),
+    ],
+)
+def test_credentials_of_the_machine_that_can_not_be_had_cost_no_event(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: type
+) -> None:
+    client = mock.Mock(put_object=mock.Mock(side_effect=error))
+    monkeypatch.setattr(s3, "client_for", lambda *_: client)
+    values = load_settings(S3, {"bucket": "my-events"})
+    said: Any = S3().send(S3().pack([{"id": "1", "timestamp": "2026-11-18T11:06:35.000Z"}], values), values, OPEN)
+    assert (type(said), said.code) == (kind, "no_credentials")
 
 
 def test_no_credentials_at_all_ask_for_a_person() -> None:

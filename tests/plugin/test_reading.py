@@ -24,6 +24,7 @@ from ours.plugin import (
     read_json,
     read_object,
     refused_together,
+    refused_whole,
     retry_after,
 )
 from ours.plugin.testing.exchange import answer
@@ -220,3 +221,13 @@ def test_what_is_no_object_is_read_as_an_empty_one(body: bytes) -> None:
 def test_of_a_batch_refused_whole_those_that_are_named_are_told_and_the_others_go_again() -> None:
     bad, rest = Rejected("bad"), Split("refused_with_others", "Chat refused the request for another event in it.")
     assert refused_together({1: bad, 7: bad}, 3, "Chat") == [rest, bad, rest]
+
+
+def test_a_batch_of_which_none_is_named_goes_in_smaller_parts_and_one_alone_is_rejected() -> None:
+    bad = Rejected("no_address", "No address.")
+    assert refused_whole(bad, 1, "Chat") is bad
+    assert refused_whole(bad, 2, "Chat") == Split(
+        "no_address", "Chat refused the whole request, and named none of the events."
+    )
+    for other in (Delivered(), Unauthorized("http_401")):
+        assert refused_whole(other, 2, "Chat") is other

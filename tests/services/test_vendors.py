@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any, TypeVar
 
 import pytest
+import requests
 import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -31,9 +32,10 @@ from ours.plugin.testing.doubles.posthog import PostHogDouble
 from ours.plugin.testing.doubles.pubsub import PubSubDouble
 from ours.plugin.testing.doubles.reddit import RedditDouble
 from ours.plugin.testing.doubles.rudderstack import RudderStackDouble
-from ours.plugin.testing.doubles.segment import SegmentDouble
+from ours.plugin.testing.doubles.segment import SegmentDouble, basic
 from ours.plugin.testing.doubles.snapchat import SnapchatDouble
 from ours.plugin.testing.doubles.tiktok import TikTokDouble
+from ours.services.overview import Overview
 from ours.store.tables import dispatches
 from tests.services.conftest import Place
 
@@ -709,6 +711,14 @@ def test_bigquery_splits_what_is_too_large_together() -> None:
         assert vendor.take(call).status == 413
 
 
+@pytest.mark.parametrize("name", ["authorization", "AUTHORIZATION"])
+def test_a_double_lets_in_whoever_writes_the_header_in_another_case(name: str) -> None:
+    with RudderStackDouble() as vendor:
+        events = {"batch": [{"userId": "u1", "type": "track"}]}
+        said = requests.post(f"{vendor.url}/v1/batch", json=events, headers={name: basic("a-write-key")}, timeout=5)
+    assert (said.status_code, len(vendor.kept)) == (200, 1)
+
+
 @pytest.mark.parametrize(
     ("slug", "double", "kept"), [("segment", SegmentDouble, 2), ("rudderstack", RudderStackDouble, 4)]
 )
@@ -822,6 +832,24 @@ def test_pubsub_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, 
     place.work()
     assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("rejected", "INVALID_ARGUMENT")]
     assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b", "d", "e", "long"]
+
+
+class OddPubSub(PubSubDouble):
+    def answer(self, call: Call) -> Answer:
+        said = super().answer(call)
+        return Answer(200, b'{"messageIds": ["7\\ud800"]}') if call.path.endswith(":publish") else said
+
+
+def test_a_vendors_word_that_is_no_text_is_kept_as_far_as_it_can_be(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(OddPubSub())
+    add(place, "pubsub", vendor)
+    buy(place, "a")
+    place.work()
+    assert (set(ended(place).values()), len(vendor.kept)) == ({DONE}, 1)
+    with place.store.read() as connection:
+        [[found]] = connection.execute(sa.select(dispatches.c.id)).all()
+    [tried] = Overview(place.store, place.registry).dispatch_json(found)["attempts"]
+    assert tried["message"] == "7?"
 
 
 def test_pubsub_refuses_a_topic_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:

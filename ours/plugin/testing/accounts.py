@@ -38,8 +38,7 @@ class GoogleDouble(Double):
         return json.dumps(parts | {"private_key": pem, "token_uri": f"{self.url}/token"})
 
     def let_in(self, call: Call) -> bool:
-        given = {name.lower(): value for name, value in call.headers.items()}
-        return not self.revoked and given.get("authorization") == f"Bearer token-{self.tokens}"
+        return not self.revoked and call.headers.get("Authorization") == f"Bearer token-{self.tokens}"
 
     def token(self, call: Call) -> Answer:
         form = {name: values[0] for name, values in parse_qs(call.body.decode()).items()}

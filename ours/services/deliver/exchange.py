@@ -55,7 +55,8 @@ class Kept(NamedTuple):
             request = request | {"body": self.masker.beginning(_text(one.body), _KEPT), "together": self.items}
         queued = max(one.started_at - one.letter.claimed.created_at, 0)
         timing = {"queue_ms": queued, "build_ms": one.build_ms, "connect_ms": self.connect_ms, "total_ms": took}
-        kept = exchange(request, self.response, self.masker.beginning(message, _KEPT_OF_WORDS), timing)
+        words = _text(message.encode(errors="replace"))  # JSON has a way to write what is no text
+        kept = exchange(request, self.response, self.masker.beginning(words, _KEPT_OF_WORDS), timing)
         return kept | ({"person": person} if (person := _person(one)) else {})
 
 

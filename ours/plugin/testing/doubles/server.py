@@ -11,10 +11,12 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+from requests.structures import CaseInsensitiveDict
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request as it came. ``json`` is the body's, or None when it is none."""
+    """A request as it came. ``headers`` by their names in any case; ``json`` is the body's, or None when it is none."""
 
     method: str
     path: str
@@ -89,7 +91,8 @@ def _handler(double: Double) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             parts = urlsplit(self.path)
             plain = gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
-            call = Call(self.command, parts.path, dict(parse_qsl(parts.query)), dict(self.headers), plain, _json(plain))
+            headers = CaseInsensitiveDict(self.headers.items())
+            call = Call(self.command, parts.path, dict(parse_qsl(parts.query)), headers, plain, _json(plain))
             self._reply(double.take(call))
 
         def _reply(self, answer: Answer) -> None:

@@ -22,9 +22,8 @@ class WebhookDouble(Double):
         return {"url": f"{self.url}/hook", "secret": self._secret}
 
     def answer(self, call: Call) -> Answer:
-        headers = {name.lower(): value for name, value in call.headers.items()}
-        identity, moment = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-        signatures = headers.get("webhook-signature", "").split()
+        identity, moment = call.headers.get("webhook-id", ""), call.headers.get("webhook-timestamp", "")
+        signatures = call.headers.get("webhook-signature", "").split()
         if signatures and self._sign(identity, moment, call.body) not in signatures:
             return Answer(401, {"error": "The signature is not that of this secret."})
         if not identity or identity not in self._seen:
