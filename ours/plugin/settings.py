@@ -122,5 +122,5 @@ def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:
         choices=choices,
         example=str(field.metadata.get("example") or ""),
         address=kind == "url" or bool(field.metadata.get("address")),
-        long=bool(field.metadata.get("long")),
+        long=kind == "text" and bool(field.metadata.get("long")),
     )
