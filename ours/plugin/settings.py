@@ -92,7 +92,7 @@ def _parsed(value: Any) -> Any:
     """What is no JSON stays, for the setting itself to say what is wrong."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 

@@ -80,6 +80,10 @@ def test_a_forms_default_is_never_a_secret_nor_code() -> None:
     assert told["size"].default is None
 
 
+def test_what_is_nested_too_deeply_to_be_read_is_refused() -> None:
+    assert list(errors(inner="[" * 100_000)) == ["inner"]
+
+
 def test_a_secret_has_no_lines_to_be_read_in() -> None:
     """What has lines is shown as it stands, and what was typed is put into the page again."""
 
