@@ -75,9 +75,9 @@ def armed() -> Iterator[None]:
     finally:
         _put(doors)
         _Watch.thread = around
-        _SET_TIMER(signal.ITIMER_VIRTUAL, 0)
         _SET_TIMER(signal.ITIMER_REAL, 0)
         _SIGNAL(signal.SIGALRM, before)
+        _SET_TIMER(signal.ITIMER_VIRTUAL, 0)  # when nobody looks any more, who would set it again
         _SET_TIMER(signal.ITIMER_REAL, left)
 
 

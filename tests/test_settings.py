@@ -42,12 +42,18 @@ def test_a_key_that_is_gone_is_not_made_anew_beside_what_it_sealed(tmp_path: Pat
     """A command would seal with it, and whoever puts the old one back would throw it away."""
     environ = {"OURS_HOME": str(tmp_path)} | {name: value.format(tmp_path) for name, value in given.items()}
     (key,) = settings.load(environ).secret_keys
-    (tmp_path / ("other.db" if given else "ours.db")).touch()
+    (tmp_path / ("other.db" if given else "ours.db")).write_bytes(b"SQLite")
     assert settings.load(environ).secret_keys == (key,)
     (tmp_path / "secret.key").unlink()
     with pytest.raises(SettingsInvalid, match="Put that file back"):
         settings.load(environ)
     assert not (tmp_path / "secret.key").exists()
+
+
+def test_a_database_that_holds_nothing_was_sealed_by_nobody(tmp_path: Path) -> None:
+    """Whoever looks with `sqlite3` before the first start leaves such a file."""
+    (tmp_path / "ours.db").touch()
+    assert settings.load({"OURS_HOME": str(tmp_path)}).secret_keys
 
 
 def test_no_secret_stands_in_what_is_printed_of_them(tmp_path: Path) -> None:

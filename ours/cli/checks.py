@@ -86,8 +86,10 @@ def tables(ours: Ours) -> Iterator[Finding]:
     else:
         yield Finding("tables", "fail", "They are of another version.", "ours db upgrade")
     with ours.store.read() as connection:
-        if whole.unfinished(connection):
-            yield Finding("tables", "fail", "A restore was interrupted.", "ours restore, with the same file")
+        if moment := whole.unfinished(connection):
+            is_in = moment > whole.NOTHING_YET
+            remedy = "ours restore, with the same file" if is_in else "ours restore, or ours db copy, once more"
+            yield Finding("tables", "fail", "A restore was interrupted.", remedy)
 
 
 def past(ours: Ours) -> Iterator[Finding]:

@@ -92,7 +92,7 @@ def _parsed(value: Any) -> Any:
     """What is no JSON stays, for the setting itself to say what is wrong."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         return value
 
 
@@ -122,5 +122,5 @@ def _describe(name: str, field: fields.Field[Any]) -> SettingInfo:
         choices=choices,
         example=str(field.metadata.get("example") or ""),
         address=kind == "url" or bool(field.metadata.get("address")),
-        long=bool(field.metadata.get("long")),
+        long=kind == "text" and bool(field.metadata.get("long")),
     )

@@ -28,12 +28,12 @@ def has_own_keys(home: Path) -> bool:
 def own_keys(home: Path, database: Path | None) -> tuple[bytes, ...]:
     """The ring kept in the data folder, newest first; made once, by whichever process is first.
 
-    :param database: SQLite's file, if there is to be one: where it is there already, it was sealed with other keys.
+    :param database: SQLite's file, if there is to be one: what it holds already was sealed with other keys.
     :raises SettingsInvalid: when the file holds no keys, or is gone.
     """
     path = home / _FILE
     if not path.exists():
-        if database and database.exists():
+        if database and database.exists() and database.stat().st_size:
             raise SettingsInvalid({"OURS_HOME": _GONE.format(path, database)})
         fresh = _written(home, [secrets.token_bytes(32)])
         with suppress(FileExistsError):

@@ -14,6 +14,7 @@ from ours.errors import Busy, SettingsInvalid
 from ours.once import once
 from ours.settings import Settings, present_keys
 from ours.store import alone, binding, connecting, failing, reaching
+from ours.store.queries.sealed import first_sealed
 from ours.store.sealing import Lookup, Sealer
 from ours.store.tables import keepsakes
 from ours.store.turnstile import Turnstile
@@ -295,10 +296,10 @@ class Store:
 
         :raises Unsealable: when our secret keys don't open what is stored.
         """
-        sealed = connection.scalar(_SEALED_KEY)
-        if sealed:
-            self.sealer.open(sealed, _LOOKUP_BINDING)
-        return bool(sealed)
+        first = first_sealed(connection)
+        if first:
+            self.sealer.open(first.value, first.bound)
+        return first is not None
 
     def _make_lookup_key(self) -> bytes:
         sealed = self.sealer.seal(secrets.token_bytes(32), _LOOKUP_BINDING)

@@ -10,6 +10,7 @@ from ours import processes
 from ours.bootstrap import Ours
 from ours.errors import Busy
 from ours.settings import load
+from ours.store.queries import whole
 from tests.cli.conftest import Terminal
 
 
@@ -69,6 +70,13 @@ def test_nothing_runs_on_a_database_whose_restore_was_interrupted(
     def fail(_ours: Ours, _store: object) -> None:
         raise Busy("Something of this visitor is still in a worker's hand.")
 
+    def killed(*_: object) -> int:
+        raise SystemExit(9)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, "load", killed)
+        terminal.run("restore", str(file))
+    assert "ours restore, or ours db copy, once more" in terminal.run("doctor").stdout
     with monkeypatch.context() as patch:
         patch.setattr(Ours, "_forget_again", fail)
         terminal.json("restore", str(file), status=1)

@@ -80,6 +80,22 @@ def test_a_forms_default_is_never_a_secret_nor_code() -> None:
     assert told["size"].default is None
 
 
+def test_what_is_nested_too_deeply_to_be_read_is_refused() -> None:
+    assert list(errors(inner="[" * 100_000)) == ["inner"]
+
+
+def test_a_secret_has_no_lines_to_be_read_in() -> None:
+    """What has lines is shown as it stands, and what was typed is put into the page again."""
+
+    class Private(Rich):
+        class Settings(Schema):
+            key = Secret(metadata={"long": True})
+            body = fields.String(metadata={"long": True})
+            tree = fields.Nested(Inner, metadata={"long": True})
+
+    assert [one.name for one in describe_settings(Private) if one.long] == ["body"]
+
+
 def test_an_instance_is_described_like_its_class() -> None:
     assert describe_settings(Rich()) == describe_settings(Rich)
 

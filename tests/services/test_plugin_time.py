@@ -456,3 +456,23 @@ def test_ours_may_set_signals_in_whatever_way_python_has_for_it() -> None:
     with timebox.armed():
         before = signal.signal(signalnum=signal.SIGUSR1, handler=signal.SIG_IGN)
         assert signal.signal(signal.SIGUSR1, before) == signal.SIG_IGN
+
+
+def test_a_look_that_comes_as_the_last_ends_leaves_no_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That one would end the process, after so much computing that nobody knew why."""
+    set_timer, before = timebox._SET_TIMER, signal.signal(signal.SIGALRM, lambda *_: None)
+
+    def late(which: int, *given: float) -> object:
+        was = set_timer(which, *given)
+        if (which, *given) == (signal.ITIMER_VIRTUAL, 0):
+            signal.raise_signal(signal.SIGALRM)
+        return was
+
+    monkeypatch.setattr(timebox, "_SET_TIMER", late)
+    try:
+        with timebox.armed():
+            pass
+        assert signal.getitimer(signal.ITIMER_VIRTUAL) == (0.0, 0.0)
+    finally:
+        set_timer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGALRM, before)

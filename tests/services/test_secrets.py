@@ -160,9 +160,14 @@ def test_of_what_cannot_be_opened_nothing_is_kept_in_memory(
     third = base64.urlsafe_b64encode(randomness.token_bytes(32)).decode()
     kept: list[int] = []
 
-    def look(_name: str, _count: int) -> None:
-        kept.append(sum(issubclass(type(one), Unsealable) for one in gc.get_objects()))
+    def alive() -> int:
+        return sum(issubclass(type(one), Unsealable) for one in gc.get_objects())
 
+    def look(_name: str, _count: int) -> None:
+        kept.append(alive() - before)
+
+    gc.collect()
+    before = alive()  # other tests'
     with pytest.raises(Unsealable, match="were left as they are"):
         open_with(f"{NEW},{third}").secrets.rotate(look, actor="cli")
     assert max(kept) <= 1
@@ -350,3 +355,17 @@ def test_who_has_the_keys_of_another_installation_seals_routes_and_holds_nothing
     assert [one.name for one in here.sources.list()] == ["Shop"]
     work(here)
     assert here.overview.balance().delivered == 2
+
+
+@pytest.mark.parametrize("first", ["source", "destination"])
+def test_who_sealed_first_is_whose_the_database_is(open_with: Callable[[str], Ours], first: str) -> None:
+    """Before any event came, too: whoever only looked with other keys kept those out whose it is."""
+    here, other = open_with(KEY), open_with(NEW)
+    if first == "source":
+        here.sources.add("Shop", actor="cli")
+    else:
+        here.destinations.add("webhook", "Hook", {"url": "https://example.com"}, events=["*"], actor="cli")
+    for wrong in (other.store.vouch, lambda: other.store.lookup, lambda: other.sources.add("Strange", actor="cli")):
+        with pytest.raises(KeyMissing):
+            wrong()
+    assert here.store.lookup("live", "userId", "u1")

@@ -35,6 +35,8 @@ SHELVES: Sequence[Shelf] = (
           (attempts.c.dispatch_id, attempts.c.number), binding.attempt),
     Shelf("versions", versions.c.document, (versions.c.id,), (versions.c.id,), binding.version),
 )  # fmt: skip
+_AT_FIRST = 3
+"""So many of them are there in every version, and hold something before an event does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,12 @@ def page(connection: Connection, shelf: Shelf, after: Key | None, limit: int) ->
     wide = len(shelf.key)
     rows = connection.execute(query).all()
     return [Sealed(tuple(row[:wide]), shelf.bound(*row[wide:-1]), row[-1]) for row in rows]
+
+
+def first_sealed(connection: Connection) -> Sealed | None:
+    """What tells whose the database is: the key of its hashes, or what was sealed before there was an event."""
+    firsts = (page(connection, shelf, None, 1) for shelf in SHELVES[:_AT_FIRST])
+    return next((one for (one,) in filter(None, firsts) if one.value), None)  # a row's own may still have to be sealed
 
 
 def replace(connection: Connection, shelf: Shelf, pairs: Iterable[tuple[Sealed, bytes]]) -> int:

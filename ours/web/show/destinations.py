@@ -116,7 +116,7 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
     health = ours().overview.waiting(destination_id)
     unsaid = verb == "remove" and bool(health.open or health.held) and "pending" not in request.form
     if request.method == "GET" or unsaid:
-        report = _follows(found) if change.shown else None
+        report = _follows(found) if change.shown and found.status == "off" else None
         page = render_template(
             "destinations/confirm.html", destination=found, verb=change, health=health, report=report
         )

@@ -141,6 +141,9 @@ def test_a_secret_says_whether_it_is_set_and_one_that_may_be_missing_can_be_remo
     assert [re.search(f'name="settings.{name}" type="password"[^>]*placeholder="([^"]*)"', page)[1]  # type: ignore[index]
             for name in ("secret", "previous_secret")] == ["set; unchanged when left empty", "not set"]  # fmt: skip
     assert ('name="remove.secret"' in page, 'name="remove.previous_secret"' in page) == (True, False)
+    for again in ({"do": "preview"}, {"settings.url": "no address"}):
+        shown = editor.post("/destinations/1/edit", **FORM | {"remove.secret": "on"} | again).text
+        assert 'name="remove.secret" checked' in shown
     editor.post("/destinations/1/edit", **FORM | {"remove.secret": "on", "settings.headers": " "})
     assert set(here.destinations.get(1).settings_shown) == {"url", "method"}
 
@@ -237,6 +240,8 @@ def test_what_would_leave_is_shown_before_it_is_turned_on(
     assert re.search(r"<dt>would newly be sent</dt><dd>1</dd>", page)
     assert here.destinations.get(1).status == "off"
     assert "What would leave" not in editor.page("/destinations/1/off")
+    editor.post("/destinations/1/on")
+    assert "What would leave" not in editor.page("/destinations/1/on")
 
 
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
