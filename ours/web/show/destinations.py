@@ -36,7 +36,10 @@ def destinations() -> str:
 
 @page("/destinations/add", "editor")
 def catalogue() -> str:
-    return render_template("destinations/catalogue.html", loaded=by_label())
+    registry = ours().registry
+    return render_template(
+        "destinations/catalogue.html", loaded=by_label(), absent=registry.uninstalled + registry.set_aside
+    )
 
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])
