@@ -18,6 +18,7 @@ from weakref import WeakSet
 
 from ours.errors import OursError, SettingsInvalid
 
+NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE}
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _MOST_FILES = 65_536
@@ -96,6 +97,13 @@ def has_one_thread() -> bool:
         return threading.active_count() == 1
 
 
+def void(handle: int, *, inheritable: bool = True) -> None:
+    """Put the void in the place of ``handle``: what is written there is gone, and its number stays taken."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, handle, inheritable=inheritable)
+    os.close(nothing)
+
+
 def die_first() -> None:
     """Where memory runs out, the kernel is to end this process before all others."""
     with suppress(OSError):
@@ -107,7 +115,7 @@ def is_out_of_files() -> bool:
     try:
         os.close(os.open(os.devnull, os.O_RDONLY))
     except OSError as error:
-        return error.errno in {errno.EMFILE, errno.ENFILE}
+        return error.errno in NO_FILE_LEFT
     return False
 
 
@@ -164,11 +172,9 @@ def _let_go_of_locks() -> None:
     """By putting the void in their place: their numbers stay taken, for the files still belong to somebody here."""
     if not _keeping.is_set():
         return
-    void = os.open(os.devnull, os.O_WRONLY)
     for file in _lock_files:
         with suppress(OSError, ValueError):  # one that is closed
-            os.dup2(void, file.fileno(), inheritable=False)
-    os.close(void)
+            void(file.fileno(), inheritable=False)
 
 
 os.register_at_fork(after_in_child=_let_go_of_locks)

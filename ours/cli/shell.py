@@ -2,7 +2,6 @@
 
 import errno
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -159,15 +158,6 @@ def _choose_json(context: click.Context, _parameter: click.Parameter, chosen: bo
     context.ensure_object(Shell).as_json |= chosen
 
 
-def _drop_what_is_left() -> None:
-    """Of what could not be printed: at the end, Python would try once more, and end with a status of its own."""
-    with suppress(OSError, ValueError):  # it is no file
-        handle = sys.stdout.fileno()
-        void = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(void, handle)
-        os.close(void)
-
-
 class Guarded(click.Group):
     """Turns errors that a person can mend into one sentence and exit status 1."""
 
@@ -182,7 +172,10 @@ class Guarded(click.Group):
             if error.errno not in _FULL and not (error.filename and error.errno in _REFUSED):
                 raise
             if not error.filename:
-                _drop_what_is_left()
+                from ours import processes
+
+                with suppress(OSError, ValueError):  # it is no file
+                    processes.void(sys.stdout.fileno())  # or Python tries again at the end, with a status of its own
             said = _UNWRITTEN.format(error.filename or "What this prints", error.strerror)
             raise _failure(ctx, Invalid(said), as_json=False) from None
         except click.UsageError as error:

@@ -1,7 +1,5 @@
 """One libcurl handle and what the request in it has brought so far. It serves one request after another."""
 
-import errno
-import os
 import socket
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +9,7 @@ import pycurl
 import requests
 
 import ours
+from ours import processes
 from ours.core.answer import Answer, Failure, Timing
 from ours.transport import closing, failures
 from ours.transport.answers import CappedResponse
@@ -20,7 +19,6 @@ from ours.transport.outgoing import Outgoing
 IDLE_SECONDS = 30  # a connection that was idle for longer is not used again: the other side may have forgotten it
 _LIFETIME_SECONDS = 300  # then its host's name is looked up anew, which may lead elsewhere by then
 _IDLE_SECONDS_OF_ONCE = 1  # receivers close what rests, and what they close at this very moment is not sent again
-_NO_FILE_LEFT = {errno.EMFILE, errno.ENFILE}
 # All else that fails before sending may do so for want of a file: a name's look-up, the check of a certificate.
 _SAYS_OF_THEM = {pycurl.E_COULDNT_CONNECT, pycurl.E_OPERATION_TIMEDOUT}
 
@@ -124,7 +122,7 @@ class Exchange:
             return failures.after_sending(code, detail, self._lines)
         if self._refused and not self._opened:
             return failures.refused(self._refused)
-        if self._starved or (code not in _SAYS_OF_THEM and _no_file_left()):
+        if self._starved or (code not in _SAYS_OF_THEM and processes.is_out_of_files()):
             return failures.out_of_files()
         if self._by_proxy:
             return failures.before_the_proxy(code, detail, self.handle.getinfo(pycurl.HTTP_CONNECTCODE))
@@ -140,7 +138,7 @@ class Exchange:
             self._opened.append(socket.socket(address.family, address.socktype, address.protocol).detach())
         except OSError as error:  # libcurl reports that it could not connect
             self._opened.append(-1)
-            self._starved = error.errno in _NO_FILE_LEFT
+            self._starved = error.errno in processes.NO_FILE_LEFT
             return pycurl.SOCKET_BAD
         return self._opened[-1]
 
@@ -184,11 +182,3 @@ class Exchange:
             (pycurl.HEADERFUNCTION, self._lines.append),  # libcurl itself caps them, at 300 KiB
             (pycurl.WRITEFUNCTION, self._write),
         ]
-
-
-def _no_file_left() -> bool:
-    try:
-        os.close(os.open(os.devnull, os.O_RDONLY))
-    except OSError as error:
-        return error.errno in _NO_FILE_LEFT
-    return False
