@@ -74,8 +74,7 @@ class Ours:
         """:raises Invalid: when a restore was interrupted: whom it was to forget again is still here."""
         with self.store.read() as connection:
             if moment := whole.unfinished(connection):
-                is_in = moment > whole.NOTHING_YET
-                raise Invalid(_UNFINISHED.format(clock.iso(moment)) if is_in else _NOTHING_YET)
+                raise Invalid(_UNFINISHED.format(clock.iso(moment)) if whole.are_in(moment) else _NOTHING_YET)
 
     def is_served(self) -> bool:
         """Whether a server or a worker runs on this database."""

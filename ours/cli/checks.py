@@ -87,9 +87,8 @@ def tables(ours: Ours) -> Iterator[Finding]:
         yield Finding("tables", "fail", "They are of another version.", "ours db upgrade")
     with ours.store.read() as connection:
         if moment := whole.unfinished(connection):
-            is_in = moment > whole.NOTHING_YET
-            remedy = "ours restore, with the same file" if is_in else "ours restore, or ours db copy, once more"
-            yield Finding("tables", "fail", "A restore was interrupted.", remedy)
+            again = "with the same file" if whole.are_in(moment) else "or ours db copy, once more"
+            yield Finding("tables", "fail", "A restore was interrupted.", f"ours restore, {again}")
 
 
 def past(ours: Ours) -> Iterator[Finding]:

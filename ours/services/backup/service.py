@@ -86,13 +86,13 @@ class Backup:
         """
         with self._store.read() as connection:
             begun = whole.unfinished(connection)
-            is_in = begun > whole.NOTHING_YET
-            if not is_in:
+            are_in = whole.are_in(begun)
+            if not are_in:
                 _check_empty(connection)
         moved = self.check(path, self._unseal, sealed=sealed)
-        if is_in and begun != moved.at:
+        if are_in and begun != moved.at:
             raise Invalid(f"A restore was interrupted here: finish it with the backup of {clock.iso(begun)} first.")
-        if not is_in:
+        if not are_in:
             with form.reading(path, self._unseal, sealed=sealed) as read, _taking(path):
                 _put(self._store, read.head, read.sections, partial(_arrive, old=old))
         for one in self._again:
@@ -154,7 +154,7 @@ def _put(store: Store, head: Head, sections: Iterable[Section], then: Then = lam
         raise Invalid("It was made by a newer version of ours. Update first.")
     migrate.move(store, head.revision)
     with store.write() as connection:  # until the rows are in, nobody takes the tables for a new installation's
-        whole.begin(connection, whole.NOTHING_YET)
+        whole.begin(connection)
     try:
         with store.whole(large=True):
             counts = _load(store, head, sections)

@@ -12,8 +12,7 @@ from ours.store.tables import metadata
 
 _CHUNK = 500
 _RESTORE = "restore"
-NOTHING_YET = 1
-"""What ``unfinished`` answers when it was interrupted before any row was in."""
+_NOTHING_YET = 1
 _OTHERS = text(
     "SELECT substr(application_name, 6) FROM pg_stat_activity"
     " WHERE datname = current_database() AND application_name ~ '^ours\\M' AND pid <> pg_backend_pid()"
@@ -38,23 +37,31 @@ def rows(connection: Connection, of: Table) -> Iterator[Sequence[Any]]:
 
 
 def unfinished(connection: Connection) -> int:
-    """Of which moment the backup is whose restore was not finished; 0: none; ``NOTHING_YET``."""
-    there = inspect(connection).has_table(counters_table.name)
-    return counters.noted(connection, _RESTORE) if there else 0
+    """Of which moment the backup is whose restore was not finished, as far as its rows ``are_in``; 0: none."""
+    return counters.noted(connection, _RESTORE) if _keeps_notes(connection) else 0
 
 
-def begin(connection: Connection, moment: int) -> None:
-    """Note that what is put in is not all that a restore does; ``finish`` takes it back.
+def are_in(begun: int) -> bool:
+    """Whether the rows are there of what is ``unfinished``, so that only what follows is to be done."""
+    return begun > _NOTHING_YET
 
-    The tables of an old version may know of no such notes.
+
+def begin(connection: Connection, moment: int = _NOTHING_YET) -> None:
+    """Note that what is put in is not all that a restore does; ``finish`` takes it back. Without a moment, no row is in
+    yet.
     """
-    if inspect(connection).has_table(counters_table.name):
+    if _keeps_notes(connection):
         counters.note(connection, _RESTORE, moment)
 
 
 def finish(connection: Connection) -> None:
-    if inspect(connection).has_table(counters_table.name):
+    if _keeps_notes(connection):
         counters.forget(connection, _RESTORE)
+
+
+def _keeps_notes(connection: Connection) -> bool:
+    """The tables of an old version may know of none."""
+    return inspect(connection).has_table(counters_table.name)
 
 
 def count(connection: Connection, name: str) -> int:
