@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from marshmallow import validates_schema
 from requests import RequestException
 
 from ours.plugin import (
@@ -23,11 +22,10 @@ from ours.plugin import (
     Request,
     Response,
     Retry,
-    Schema,
     Secret,
     Unauthorized,
     Unknown,
-    ValidationError,
+    amazon,
     by_api_answer,
     by_api_code,
     envelope,
@@ -106,26 +104,17 @@ seconds |
     )
     default_mapping = EVENT_MAPPING
 
-    class Settings(Schema):
+    class Settings(amazon.BothOrNone):
         stream = fields.String(required=True, validate=validate.Regexp(
             r"[a-zA-Z0-9_.-]{1,128}\Z", error="Must be a stream's name, not its ARN."), metadata={
             "label": "Stream", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
-        region = fields.String(load_default="us-east-1", validate=validate.Regexp(
-            r"[a-z0-9][a-z0-9-]{0,62}\Z", error="Must be a region's short name, such as eu-west-1."), metadata={
-            "label": "Region", "help": "Of the stream."})  # fmt: skip
+        region = amazon.region("Of the stream.")
         endpoint = Endpoint(metadata={
             "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
         access_key_id = fields.String(validate=validate.Regexp(
             r"[!-~]+\Z", error="Must be the id alone: nothing but letters, digits and plain signs."), metadata={
             "label": "Access key id", "help": "Without it, the machine's own credentials are used."})  # fmt: skip
         secret_access_key = Secret(metadata={"label": "Secret access key", "help": "The one that goes with the id."})
-
-        @validates_schema
-        def check_keys(self, data: Mapping[str, Any], **_: Any) -> None:
-            """Half a pair would mean the machine's own credentials: another one's, and maybe another one's stream."""
-            missing = [name for name in ("access_key_id", "secret_access_key") if not data.get(name)]
-            if len(missing) == 1:
-                raise ValidationError("Give both keys, or none for the machine's own credentials.", missing[0])
 
     def item(self, delivery: Delivery) -> Any:
         key = text(delivery.fields.get("userId")) or delivery.id

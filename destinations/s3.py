@@ -9,8 +9,6 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from marshmallow import validates_schema
-
 from ours.plugin import (
     EVENT_MAPPING,
     Batching,
@@ -24,12 +22,11 @@ from ours.plugin import (
     Rejected,
     Request,
     Retry,
-    Schema,
     Secret,
     SecretValue,
     Split,
     Unauthorized,
-    ValidationError,
+    amazon,
     envelope,
     fields,
     hookimpl,
@@ -95,16 +92,14 @@ pauses |
     batching = Batching(max_items=10_000, max_bytes=16_000_000, linger=10.0)
     default_mapping = EVENT_MAPPING
 
-    class Settings(Schema):
+    class Settings(amazon.BothOrNone):
         bucket = fields.String(required=True, validate=validate.Regexp(
             r"[a-z0-9][a-z0-9._-]{1,61}[a-z0-9]\Z", error="Must be a bucket's name."), metadata={
             "label": "Bucket", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
         prefix = fields.String(load_default="ours", validate=validate.Regexp(
             r"[\w.=-]+(/[\w.=-]+)*\Z", re.ASCII, error="Must be letters, digits, . _ = - and / between."),
             metadata={"label": "Prefix", "help": "What the names of the objects begin with."})  # fmt: skip
-        region = fields.String(load_default="us-east-1", validate=validate.Regexp(
-            r"[a-z0-9][a-z0-9-]{0,62}\Z", error="Must be a region's short name, such as eu-west-1."), metadata={
-            "label": "Region", "help": "Of the bucket; `auto` for Cloudflare R2."})  # fmt: skip
+        region = amazon.region("Of the bucket; `auto` for Cloudflare R2.")
         endpoint = Endpoint(metadata={
             "label": "Endpoint", "help": "The address of another storage than Amazon's."})  # fmt: skip
         access_key_id = fields.String(metadata={
@@ -113,13 +108,6 @@ pauses |
         encryption = fields.String(validate=validate.OneOf(["AES256", "aws:kms"]), metadata={
             "label": "Encryption at rest",
             "help": "Asked for with each object; none: as the bucket says."})  # fmt: skip
-
-        @validates_schema
-        def check_keys(self, data: Mapping[str, Any], **_: Any) -> None:
-            """Half a pair would mean the machine's own credentials: another one's, and maybe another one's bucket."""
-            missing = [name for name in ("access_key_id", "secret_access_key") if not data.get(name)]
-            if len(missing) == 1:
-                raise ValidationError("Give both keys, or none for the machine's own credentials.", missing[0])
 
     def item(self, delivery: Delivery) -> Any:
         return {"id": delivery.id} | envelope(delivery)

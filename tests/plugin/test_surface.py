@@ -15,6 +15,7 @@ from ours.plugin import (
     Outcome,
     Token,
     Visitor,
+    amazon,
     google,
     identifiers,
     testing,
@@ -40,7 +41,7 @@ def surface() -> str:
             if inspect.isfunction(value) and not name.startswith("_"):
                 lines.append(f"{kind.__name__}.{name}({', '.join(inspect.signature(value).parameters)})")
     lines += [f"Destination.{name}" for name in sorted(inspect.get_annotations(Destination))]
-    for room in [identifiers, values, google, usual]:
+    for room in [identifiers, values, google, amazon, usual]:
         members = inspect.getmembers(room, lambda one, name=room.__name__: getattr(one, "__module__", "") == name)
         short = room.__name__.removeprefix("ours.plugin.")
         taken = {name: ", ".join(inspect.signature(one).parameters) for name, one in members if name[0] != "_"}
