@@ -61,7 +61,8 @@ unless you do |
 
 
 class TrackingApi(Destination):
-    """What both have in common: `POST /v1/batch`, all or nothing of a request."""
+    """What both have in common: `POST /v1/batch`, all or nothing of a request. Where they differ, each says it for
+    itself: `traits`, `consents` and `says_yes`."""
 
     category = "analytics"
     default_mapping = MAPPING
@@ -107,6 +108,7 @@ class TrackingApi(Destination):
         raise NotImplementedError
 
     def says_yes(self, response: Response) -> bool:
+        """Whether it says that it took all of them."""
         raise NotImplementedError
 
 
