@@ -27,7 +27,7 @@ def audit() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell, /, limit: int, **wanted: Any) -> None:
-    """The newest entries first."""
+    """List the audit log, newest entries first."""
     from ours.services.audit import Filter
 
     found = shell.ours.audit.list(limit, wanted=Filter(**wanted))

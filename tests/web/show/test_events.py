@@ -154,10 +154,10 @@ def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
     work()
     page = unescape(editor.page(f"/events/{event_id}"))
     assert "cart.items[0].sku" in page
-    assert "The destination had a fault of its own (status 503)." in page
+    assert "The destination had a server error (status 503)." in page
     assert '"error": "moving"' in page
     assert "The event is not on this destination's allow list." in page
-    assert "Add the event's name to the allow list" in page
+    assert "add the event's name to the allow list" in page
 
 
 def test_a_reason_that_several_destinations_have_without_a_try_is_said_once(
