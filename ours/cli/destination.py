@@ -192,7 +192,7 @@ def _more(shell: Shell, given: Mapping[str, Any]) -> dict[str, Any]:
 def _events(names: Sequence[str], none: bool) -> list[str] | None:
     """The allow list; None when nothing was said."""
     if names and none:
-        raise Invalid("--event and --no-events exclude each other. Give one of them.")
+        raise Invalid("Use either --event or --no-events, not both.")
     return [] if none else list(names) or None
 
 

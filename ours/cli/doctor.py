@@ -38,7 +38,7 @@ def _examine(shell: Shell) -> "Iterator[Finding]":
     except SettingsInvalid as error:
         yield from _wrong(error)
         return
-    yield Finding("settings", "ok", "All can be read.")
+    yield Finding("settings", "ok", "All are valid.")
     if shell.missing:
         said, _, mend = shell.missing.partition(". ")
         yield Finding("installation", "fail", f"{said}.", mend)

@@ -113,7 +113,7 @@ def _confirm(shell: Shell, found: "Sequence[Found]") -> None:
     from ours.errors import Invalid
 
     if not shell.can_ask:
-        raise Invalid("Nobody was forgotten. Say --yes to do it without being asked.")
+        raise Invalid("Nobody was forgotten. Use --yes to confirm without a prompt.")
     named = ", ".join(f"{one.mode} {one.id}" for one in found)
     click.confirm(f"Forget {named} for good?", abort=True, err=True)
 
@@ -127,7 +127,7 @@ def _found(shell: Shell, who: str, kind: str | None) -> "Sequence[Found]":
 
     found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
     if not found:
-        raise NotFound("Nobody of that name is here. They may have been forgotten, or never have been here.")
+        raise NotFound("No visitor has this identifier. They may have been forgotten, or never existed.")
     return found
 
 

@@ -231,7 +231,7 @@ _STATUSES = {
     ),
     407: Reason(
         "The proxy did not accept our credentials.",
-        "Correct the credentials in OURS_PROXY; it is retried automatically.",
+        "Let the proxy in OURS_PROXY allow Ours by its address; it is retried automatically.",
     ),
     408: Reason("The destination timed out while waiting for the request.", _WAITS),
     410: Reason("The destination's address no longer exists.", "Ask the receiver for the new address."),

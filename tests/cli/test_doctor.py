@@ -234,7 +234,7 @@ def test_a_scheduler_that_was_never_started(terminal: Terminal, ours: Ours) -> N
     assert "scheduler" not in found(terminal, "warn")
     with time_machine.travel(now_ms() / 1000 + HOUR / 1000, tick=True):
         ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=2, external_id="1")])
-        assert "no alert is told" in found(terminal, "warn")["scheduler"]
+        assert "no alerts are sent" in found(terminal, "warn")["scheduler"]
 
 
 def test_a_destination_that_answers_and_takes_nothing(terminal: Terminal, ours: Ours) -> None:

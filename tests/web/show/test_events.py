@@ -402,7 +402,7 @@ def test_who_reads_an_events_requests_alone_in_clear_is_written_down(
 def test_what_is_not_there_is_404_in_a_sentence(editor: Browser, path: str) -> None:
     answer = editor.get(path)
     assert answer.status_code == 404
-    assert "It may never have been here, or retention has deleted it." in answer.text
+    assert "It may never have existed, or retention has deleted it." in answer.text
 
 
 def test_events_are_found_by_where_their_dispatches_stand(
