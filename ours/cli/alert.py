@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def alert() -> None:
-    """What wants a person: noticed by the scheduler, told by webhook or e-mail."""
+    """Problems that need a person; sent by webhook or e-mail."""
 
 
 @alert.command("list")

@@ -14,7 +14,7 @@ from ours.core.deeds import VERBS
 
 @click.group()
 def audit() -> None:
-    """The record of who changed something, and of who read personal data."""
+    """Who changed something, and who read personal data."""
 
 
 @audit.command("list")

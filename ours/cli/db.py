@@ -7,7 +7,7 @@ from ours.cli.shell import Shell, json_option, pass_shell
 
 @click.group()
 def db() -> None:
-    """The database."""
+    """The database: upgrade, copy, partition."""
 
 
 @db.command()

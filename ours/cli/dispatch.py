@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def dispatch() -> None:
-    """Deliveries that events owe to destinations."""
+    """Deliveries of events to destinations."""
 
 
 @dispatch.command()

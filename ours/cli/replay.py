@@ -21,9 +21,9 @@ _fresh = click.option("--fresh-id", is_flag=True, help="Use a new id, so that no
 
 @click.group()
 def replay() -> None:
-    """Send again what ended. The old dispatch stays as it is; a new one names it.
+    """Send an ended dispatch again. The old dispatch stays as it is; a new one names it.
 
-    Receivers are told the old one's id, so that those that know it drop it. A test dispatch goes to the sink again.
+    It carries the old one's id, so that a receiver that has it already drops it. A test dispatch goes to the sink again.
     """
 
 

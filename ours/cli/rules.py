@@ -10,7 +10,7 @@ from ours.cli.shell import Column, Shell, json_option, pass_shell
 
 @click.group()
 def rules() -> None:
-    """What may be wrong with allow lists, rules and mappings."""
+    """Check allow lists, rules and mappings for mistakes."""
 
 
 @rules.command()

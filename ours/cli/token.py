@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def token() -> None:
-    """Tokens by which programs use the admin API."""
+    """Tokens for programs that use the admin API."""
 
 
 @token.command()

@@ -27,7 +27,7 @@ _KIND = click.option(
 
 @click.group()
 def visitor() -> None:
-    """Whom events are about: find, show, export, forget.
+    """Visitors: find, show, export, forget.
 
     WHO is a userId, an externalId, an email, a phone number or a visitor's hash; - reads it from standard input.
     """
