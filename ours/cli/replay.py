@@ -23,7 +23,8 @@ _fresh = click.option("--fresh-id", is_flag=True, help="Use a new id, so that no
 def replay() -> None:
     """Send an ended dispatch again. The old dispatch stays as it is; a new one names it.
 
-    It carries the old one's id, so that a receiver that has it already drops it. A test dispatch goes to the sink again.
+    It carries the old one's id, so that a receiver that has it already drops it. A test dispatch goes to the sink
+    again.
     """
 
 

@@ -212,7 +212,7 @@ def test_a_plugins_folder_that_is_not_there(
 
 def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, ours: Ours) -> None:
     Counting(ours.store).tick()
-    assert "at work" in found(terminal, "ok")["scheduler"]
+    assert "running" in found(terminal, "ok")["scheduler"]
     caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
     assert caller is not None
     ours.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="cli")
