@@ -95,6 +95,6 @@ def _said(errand: _Errand) -> object:
         case NetworkRefused() as refused:
             return Rejected("ssrf_refused", str(refused))
         case socket.gaierror():
-            return Retry("dns_failed", "The destination's host name has no address. Check how it is spelt.")
+            return Retry("dns_failed", "The destination's host name has no address (DNS). Check the spelling.")
         case error:
             return error

@@ -41,7 +41,7 @@ class _Lazy(Guarded):
 def cli() -> None:
     """Takes events from your backends and delivers them to destinations.
 
-    Settings come from OURS_ variables; see docs/settings.md. Every verb works while the server runs.
+    Settings come from OURS_ variables; see docs/settings.md. Every command works while the server runs.
     """
 
 

@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @click.group()
 def alert() -> None:
-    """What wants a person: noticed by the scheduler, told by webhook or e-mail."""
+    """Problems that need a person; sent by webhook or e-mail."""
 
 
 @alert.command("list")
-@click.option("--all", "closed", is_flag=True, help="The past ones too, the newest first.")
+@click.option("--all", "closed", is_flag=True, help="Past alerts too, newest first.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="With --all: at most so many."
 )
 @json_option
 @pass_shell
 def list_(shell: Shell, closed: bool, limit: int) -> None:
-    """The alerts that last, the oldest first."""
+    """List the open alerts, oldest first."""
     columns: dict[str, Column] = {
         "since": itemgetter("openedAt"),
         "state": itemgetter("state"),
@@ -43,7 +43,7 @@ def list_(shell: Shell, closed: bool, limit: int) -> None:
 @json_option
 @pass_shell
 def test(shell: Shell) -> None:
-    """Send a message by every channel that is set up. Ends with status 1 when one does not take it."""
+    """Send a test message through every channel that is set up. Exits with status 1 if one fails."""
     told = shell.ours.alerts.test()
     if not told:
         raise Invalid("No channel is set up. Set OURS_ALERT_WEBHOOK, or OURS_ALERT_EMAIL and OURS_SMTP_URL.")

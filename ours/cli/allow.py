@@ -19,11 +19,11 @@ def allow() -> None:
 
 
 @allow.command("list")
-@click.option("--unlisted", is_flag=True, help="Only names seen lately that no destination may have.")
+@click.option("--unlisted", is_flag=True, help="Only names that came lately and that no destination may have.")
 @json_option
 @pass_shell
 def list_(shell: Shell, unlisted: bool) -> None:
-    """Every event name that a list has or that came lately, and the destinations that may have it."""
+    """Show every event name that is on a list or came lately, and the destinations that may have it."""
     names = {one.id: one.name for one in shell.ours.destinations.list()}
     listed = shell.ours.allow.unlisted() if unlisted else shell.ours.allow.list()
     documents: list[Mapping[str, Any]] = [
@@ -51,7 +51,7 @@ def list_(shell: Shell, unlisted: bool) -> None:
 @json_option
 @pass_shell
 def add(shell: Shell, event: str, places: Sequence[str], why: str) -> None:
-    """Let the events of this name leave for these destinations too."""
+    """Allow events with this name to leave for these destinations too."""
     ids = [shell.ours.destinations.find(name).id for name in places]
     _show(shell, event, shell.ours.allow.add(event, ids, actor=ACTOR, why=why))
 
@@ -63,7 +63,7 @@ def add(shell: Shell, event: str, places: Sequence[str], why: str) -> None:
 @json_option
 @pass_shell
 def remove(shell: Shell, event: str, places: Sequence[str], why: str) -> None:
-    """Keep the events of this name from these destinations."""
+    """Take events with this name off these destinations' allow lists."""
     ids = [shell.ours.destinations.find(name).id for name in places]
     _show(shell, event, shell.ours.allow.remove(event, ids, actor=ACTOR, why=why))
 

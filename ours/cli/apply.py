@@ -15,13 +15,15 @@ _SIGNS = {"add": "+", "change": "~", "off": "-"}
 
 
 @click.command()
-@click.option("--references", is_flag=True, help="Secrets as ${NAME}, for another installation; else as !keep.")
+@click.option(
+    "--references", is_flag=True, help="Write secrets as ${NAME}, for another installation; by default as !keep."
+)
 @json_option
 @pass_shell
 def export(shell: Shell, references: bool) -> None:
-    """Print sources, destinations with all that is set of them, and governance as YAML.
+    """Print sources, destinations with their whole configuration, and governance as YAML.
 
-    No secret and no key is in it.
+    It contains no secrets and no keys.
     """
     from ours.services.apply import dump
 
@@ -45,9 +47,9 @@ def export(shell: Shell, references: bool) -> None:
 @json_option
 @pass_shell
 def apply(shell: Shell, /, file: IO[bytes], only_plan: bool, yes: bool, prune: bool, why: str) -> None:
-    """Make it as FILE says (see `ours export`; - reads stdin), all of it or nothing.
+    """Apply the configuration in FILE (see `ours export`; - reads stdin), all of it or nothing.
 
-    Shows the plan first; a second time changes nothing.
+    Shows the plan first. Applying it again changes nothing.
     """
     from ours.services.apply import load
     from ours.settings import variables

@@ -14,7 +14,7 @@ from ours.core.deeds import VERBS
 
 @click.group()
 def audit() -> None:
-    """The record of who changed something, and of who read personal data."""
+    """Who changed something, and who read personal data."""
 
 
 @audit.command("list")
@@ -27,7 +27,7 @@ def audit() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell, /, limit: int, **wanted: Any) -> None:
-    """The newest entries first."""
+    """List the audit log, newest entries first."""
     from ours.services.audit import Filter
 
     found = shell.ours.audit.list(limit, wanted=Filter(**wanted))

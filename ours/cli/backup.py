@@ -31,34 +31,35 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @json_option
 @pass_shell
 def backup(shell: Shell, file: Path) -> None:
-    """Write everything of one moment to FILE, while the server goes on.
+    """Write a consistent backup of everything to FILE, while the server runs.
 
-    The same form for SQLite and PostgreSQL. Secrets and personal data stay sealed in it; the secret keys that open them
-    are not in it, so keep those elsewhere.
+    The format is the same for SQLite and PostgreSQL. Secrets and personal data stay sealed in it; the
+    secret keys that open them are not in it, so keep those elsewhere.
     """
     shell.show(document(shell.ours.backup.write(file)) | {"bytes": file.stat().st_size})
 
 
 @click.command()
 @click.argument("file", type=_File)
-@click.option("--check", is_flag=True, help="Only read it from start to end: is it whole?")
+@click.option("--check", is_flag=True, help="Only read it from start to end, to check that it is complete.")
 @click.option(
     "--instead-of",
     metavar="OLD",
-    help="The OURS_HOME, or the database's address, that this takes the place of, if it can still be read.",
+    help="The OURS_HOME, or the database's address, that this replaces, if it can still be read.",
 )
-@click.option("--unsealed", is_flag=True, help="Take one that was made before backups were sealed.")
+@click.option("--unsealed", is_flag=True, help="Accept one that was made before backups were sealed.")
 @json_option
 @pass_shell
 def restore(shell: Shell, file: Path, check: bool, instead_of: str | None, unsealed: bool) -> None:
-    """Put a backup into an empty database: another OURS_HOME, or a new OURS_DATABASE_URL.
+    """Restore a backup into an empty database: another OURS_HOME, or a new OURS_DATABASE_URL.
 
-    All of it or nothing; one that was interrupted is finished by the same command. Needs the secret keys that it was
-    sealed with, and a version of ours that is not older. One that was changed since it was made is refused.
+    It restores everything or nothing; to finish an interrupted restore, run the same command again. It needs the
+    secret keys that sealed the backup, and the same version of ours or a newer one. A backup that was changed after
+    it was made is refused.
 
-    A backup is older than what was revoked since. With --instead-of OLD, sources with their keys, tokens and people
-    (with roles, passwords and sessions) are as they are in OLD; who was forgotten there stays so, and the audit log
-    goes on. Without it they are as they were then, which is shown by name, and all sessions end.
+    A backup does not know what was revoked since. With --instead-of OLD, sources with their keys, tokens and people
+    (with roles, passwords and sessions) are as they are in OLD; visitors forgotten there stay forgotten, and the
+    audit log continues. Without it they are as they were then, which is shown by name, and all sessions end.
     """
     from contextlib import ExitStack, closing
 

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--check", is_flag=True, help="Compare event by event, the newest 100,000; end with status 1 on a fault.")
+@click.option(
+    "--check",
+    is_flag=True,
+    help="Compare event by event, the newest 100,000; exit with status 1 if anything is missing or doubled.",
+)
 @click.option("--full", is_flag=True, help="With --check: all events.")
 @json_option
 @pass_shell
 def balance(shell: Shell, check: bool, full: bool) -> None:
-    """What was accepted, what that owes, and where it stands. The difference is 0."""
+    """Show what was accepted, what that owes, and the state of each dispatch. The difference is 0."""
     figures = shell.ours.overview.balance()
     document: dict[str, Any] = asdict(figures) | {"difference": figures.difference}
     document["watched"] = _watched(shell.ours.conservation.watched())

@@ -24,11 +24,11 @@ _DAY_HOURS = 24
 @json_option
 @pass_shell
 def bench(shell: Shell, seconds: float, connections: int) -> None:
-    """Measure what this machine carries: events a second, the time an answer takes, and what holds it back.
+    """Measure what this machine can carry: events per second, the time an answer takes, and what limits it.
 
-    A server of its own is started in a new folder on the same disk, with the embedded database and a destination that
-    writes to a file, and is removed again. Your installation is asked only how much it takes in a day. A server that
-    runs beside takes its share: what is measured is what is left.
+    It starts a server of its own in a new folder on the same disk, with the embedded database and a destination that
+    writes to a file, and removes it again. It only asks your installation how much it takes in a day. If another
+    server is running, you measure the capacity that is left.
     """
     from ours.cli.trial import measure
 

@@ -10,13 +10,17 @@ from ours.core.diffing import ABSENT, Difference
 if TYPE_CHECKING:
     from ours.services.preview import Report
 
-why_option = click.option("--why", default="", metavar="TEXT", help="Why; it is kept with the version.")
+why_option = click.option("--why", default="", metavar="TEXT", help="The reason; it is kept with the version.")
 override_option = click.option(
     "--override", default="", metavar="TEXT",
-    help="Let sensitive fields out though no agreement is signed, and say why; it is kept in the audit log.",
+    help="Let sensitive fields leave without a signed agreement, for this reason; it is kept in the audit log.",
 )  # fmt: skip
 latest_option = click.option(
-    "--latest", type=click.IntRange(1, 100_000), default=1000, show_default=True, help="How many of the latest events."
+    "--latest",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="How many of the latest events to use.",
 )
 
 

@@ -25,7 +25,7 @@ def environment(environ: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """Variables that look like settings and are none."""
     for name in unknown(environ):
         yield Finding(
-            "settings", "warn", f"{name} is no setting.", "See docs/settings.md for the names; remove this one."
+            "settings", "warn", f"{name} is not a setting.", "See docs/settings.md for the names; remove this one."
         )
 
 
@@ -54,7 +54,9 @@ def moment() -> Iterator[Finding]:
     """The clock shows a time that can be."""
     if is_wrong():
         said = f"It shows {iso(now_ms())}, before 2025. New events are refused, nothing is delivered."
-        yield Finding("clock", "fail", said, "Set it, and keep it right by NTP: all goes on by itself.")
+        yield Finding(
+            "clock", "fail", said, "Correct it, and synchronise it by NTP: everything then resumes automatically."
+        )
 
 
 def database(ours: Ours) -> Iterator[Finding]:
@@ -79,12 +81,15 @@ def database(ours: Ours) -> Iterator[Finding]:
 def tables(ours: Ours) -> Iterator[Finding]:
     if migrate.is_ahead(ours.store):
         yield Finding(
-            "tables", "warn", "A newer version of ours has migrated them; this one goes on.", "Update this machine too."
+            "tables",
+            "warn",
+            "A newer version of ours has migrated them; this one still works.",
+            "Update this machine too.",
         )
     elif migrate.is_current(ours.store):
-        yield Finding("tables", "ok", "They have the present shape.")
+        yield Finding("tables", "ok", "They have the current version.")
     else:
-        yield Finding("tables", "fail", "They are of another version.", "ours db upgrade")
+        yield Finding("tables", "fail", "They have another version.", "ours db upgrade")
     with ours.store.read() as connection:
         if moment := whole.unfinished(connection):
             again = "with the same file" if whole.are_in(moment) else "or ours db copy, once more"
@@ -98,7 +103,7 @@ def past(ours: Ours) -> Iterator[Finding]:
     if newest is not None and newest > now_ms() + MINUTE:
         yield Finding(
             "clock", "warn", "The newest event was received in the future.",
-            "If this machine's clock is behind, set it. If one was ahead when the event came, time will do."
+            "If this machine's clock is behind, set it. If one was ahead when the event came, this goes away with time."
         )  # fmt: skip
 
 
@@ -119,37 +124,37 @@ def secrets(ours: Ours) -> Iterator[Finding]:
             yield Finding("secret keys", "ok", "They open what is stored.")
     if ours.secrets.any_old():
         yield Finding(
-            "secret keys", "warn", "Some of what is stored is sealed with an older key.",
-            "ours secrets rotate, and then take the old key away."
+            "secret keys", "warn", "Some stored data is sealed with an older key.",
+            "ours secrets rotate, and then remove the old key."
         )  # fmt: skip
 
 
 def forgotten(ours: Ours) -> Iterator[Finding]:
     """Nobody is here who was forgotten: brought back by a tool of the database itself, or not done with."""
     if count := ours.visitors.left():
-        said = f"Visitors who were forgotten and are here: {count}. A backup brought them back, or it was not finished."
-        mend = "Unless somebody is at it just now: ours visitor forget --again, before you start the server."
+        said = f"Forgotten visitors who are here: {count}. A backup brought them back, or forgetting was not finished."
+        mend = "Unless somebody is forgetting them right now: ours visitor forget --again, before you start the server."
         yield Finding("forgotten", "fail", said, mend)
 
 
 def queue(ours: Ours) -> Iterator[Finding]:
     trouble = ours.queue.trouble()
     if not trouble:
-        yield Finding("queue", "ok", "It takes pokes.")
+        yield Finding("queue", "ok", "It accepts pokes.")
     elif ours.settings.embedded_queue:
-        yield Finding("queue", "warn", "The embedded queue does not run: the server is not running.", "ours serve")
+        yield Finding(
+            "queue", "warn", "The embedded queue is not running, because the server is not running.", "ours serve"
+        )
     else:
         said = f"It can't be used: {trouble}. Deliveries go on, more slowly."
-        mend = "Check OURS_REDIS_URL, and that it is no replica and has memory left."
+        mend = "Check OURS_REDIS_URL, and that it is not a replica and has memory left."
         yield Finding("queue", "warn", said, mend)
 
 
 def plugins(ours: Ours) -> Iterator[Finding]:
     yield Finding("plugins", "ok", f"{len(ours.registry.loaded)} loaded.")
     for one in ours.registry.set_aside:
-        yield Finding(
-            "plugins", "warn", f"{one.name} was set aside: {one.reason}", f"Mend {one.where} and start again."
-        )
+        yield Finding("plugins", "warn", f"{one.name} was set aside: {one.reason}", f"Fix {one.where} and restart.")
 
 
 def work(ours: Ours) -> Iterator[Finding]:
@@ -158,12 +163,12 @@ def work(ours: Ours) -> Iterator[Finding]:
         unrouted = events.count_unrouted(connection)
     balance, faults = ours.overview.balance(), ours.conservation.watched().faults
     if balance.difference:
-        yield Finding("balance", "fail", f"It is off by {balance.difference}: that is a fault of ours.", "Report it.")
+        yield Finding("balance", "fail", f"It is off by {balance.difference}: this is a bug in ours.", "Report it.")
     if faults:
-        mend = "`ours balance --check` names them as they are now. It is a fault of ours: report it."
+        mend = "`ours balance --check` lists them. This is a bug in ours: report it."
         yield Finding("balance", "fail", concerns.lost(len(faults)).words, mend)
     elif not balance.difference:
-        yield Finding("balance", "ok", "Every decision that is owed was made once.")
+        yield Finding("balance", "ok", "Every decision was made exactly once.")
     if unrouted > ours.settings.max_backlog // 10:
         yield Finding("backlog", "warn", f"{unrouted} events wait to be routed.", "Check that the route worker runs.")
     for state, count in (("held", balance.held), ("retrying", balance.retrying)):

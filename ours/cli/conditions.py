@@ -12,7 +12,7 @@ from ours.errors import Invalid
 condition_options = options(
     click.option("--when", multiple=True, metavar="'PATH OPERATOR VALUE'",
                  help="A condition, such as 'visitor.consent.rejected_categories Contains advertising'."),
-    click.option("--any", "any_", is_flag=True, help="One of several --when is enough; otherwise all must hold."),
+    click.option("--any", "any_", is_flag=True, help="One --when of several is enough; by default all must hold."),
     click.option("--logic", metavar="FILE", help="A JSON or YAML file with AND, OR and NOT; - for stdin."),
 )  # fmt: skip
 

@@ -7,14 +7,14 @@ from ours.cli.shell import Shell, json_option, pass_shell
 
 @click.group()
 def db() -> None:
-    """The database."""
+    """The database: upgrade, copy, partition."""
 
 
 @db.command()
 @json_option
 @pass_shell
 def upgrade(shell: Shell) -> None:
-    """Bring the database to the present shape (every other verb does so by itself)."""
+    """Upgrade the database to the current schema (every other command does this by itself)."""
     from ours.store import Store, migrate
 
     store = Store(shell.settings)
@@ -31,7 +31,9 @@ def upgrade(shell: Shell) -> None:
 
 @db.command()
 @click.argument("url")
-@click.option("--running", is_flag=True, help="Although a server runs: what it accepts meanwhile is not copied.")
+@click.option(
+    "--running", is_flag=True, help="Copy although a server is running: events it accepts meanwhile are not copied."
+)
 @json_option
 @pass_shell
 def copy(shell: Shell, url: str, running: bool) -> None:
@@ -64,10 +66,10 @@ def copy(shell: Shell, url: str, running: bool) -> None:
 @json_option
 @pass_shell
 def partition(shell: Shell, only_plan: bool, yes: bool) -> None:
-    """Divide events and attempts by day, so that what is old is dropped and not deleted (PostgreSQL only).
+    """Partition events and attempts by day, so that old data is dropped instead of deleted (PostgreSQL only).
 
-    The server may run: nothing is copied, and each table is locked for a moment. A second time it makes days that are
-    missing, and moves what lies outside of its day into it.
+    The server may keep running: nothing is copied, and each table is locked only for a moment. Run again, it adds
+    missing days, and moves rows that are outside their day.
     """
     from ours.cli import partitions
 

@@ -31,12 +31,12 @@ class DemoError(OursError):
 
 @click.command()
 @click.option("--events", "count", type=click.IntRange(1), default=200, show_default=True, help="How many to send.")
-@click.option("--rate", type=click.FloatRange(0), default=25, show_default=True, help="Events a second; 0: no limit.")
+@click.option("--rate", type=click.FloatRange(0), default=25, show_default=True, help="Events per second; 0: no limit.")
 @click.option("--mode", type=click.Choice(["live", "test"]), default="test", show_default=True,
-              help="Live events are delivered to your destinations as far as their allow lists say.")  # fmt: skip
+              help="Live events are delivered to your destinations if their allow lists permit it.")  # fmt: skip
 @click.option("--key", help=f'Send with this key, instead of one of the source "{_SOURCE}".')
 @click.option("--url", help="The server's address, if it is not this machine's.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed invents another stream.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes another stream.")
 @click.option("--doubles", is_flag=True,
               help="Run stand-ins of the vendors and of a webhook on this machine, and have the events delivered"
                    " to them. The server must run with OURS_ALLOW_NETWORKS=127.0.0.0/8.")  # fmt: skip
@@ -44,11 +44,11 @@ class DemoError(OursError):
 @pass_shell
 def demo(shell: Shell, count: int, rate: float, mode: str, key: str | None, url: str | None, seed: int,
          doubles: bool) -> None:  # fmt: skip
-    """Send an invented stream of events to the server, to look at.
+    """Send a stream of made-up events to the server.
 
-    With --doubles it is delivered too: to small servers that answer as the vendors do, refusals and all, so that no
-    account is needed and nothing leaves this machine. Their destinations hear the source "Demo" alone, and are off
-    again when it ends.
+    With --doubles they are delivered too, to small servers that answer as the vendors do, refusals included, so you
+    need no account and nothing leaves this machine. Their destinations listen only to the source "Demo", and are
+    switched off at the end.
     """
     address = (url or shell.settings.address).rstrip("/")
     if not doubles:

@@ -22,14 +22,14 @@ _choices = options(
     click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
                  help="One of the plugin's settings; a header is headers.NAME=VALUE, a list or an object JSON."),
     click.option("--event", "--events", "names", multiple=True, metavar="NAME",
-                 help="Allow the events of this name; may be repeated. '*' for all."),
-    click.option("--no-events", "none", is_flag=True, help="Allow no event yet: nothing leaves for it."),
+                 help="Allow events with this name; may be repeated. '*' for all."),
+    click.option("--no-events", "none", is_flag=True, help="Allow no events yet: nothing leaves for it."),
     click.option("--map", "mapping", type=Pair(), multiple=True, metavar="FIELD=TEMPLATE",
                  help="Map a field, over the plugin's own mapping; an empty template leaves the field out."),
-    click.option("--category", type=click.Choice(CATEGORIES), help="What kind of place it is; else its plugin's."),
-    click.option("--agreement", type=click.Choice(AGREEMENTS), help="What is agreed about personal data."),
+    click.option("--category", type=click.Choice(CATEGORIES), help="Its category; by default the plugin's."),
+    click.option("--agreement", type=click.Choice(AGREEMENTS), help="The agreement about personal data."),
     click.option("--source", "sources", multiple=True, metavar="NAME",
-                 help="Listen to this source alone; may be repeated. '*' for all."),
+                 help="Listen only to this source; may be repeated. '*' for all."),
     why_option,
     override_option,
 )  # fmt: skip
@@ -61,7 +61,7 @@ def add(
 ) -> None:
     """Add a destination. TYPE is a plugin's slug (`ours plugin list`).
 
-    Say which events may leave for it: --event '*' for all, --event NAME for each of these, or --no-events.
+    Say which events may leave for it: --event '*' for all, --event NAME for each one, or --no-events.
     """
     events = _events(names, none)
     if events is None:
@@ -85,7 +85,7 @@ def add(
 @json_option
 @pass_shell
 def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str], **given: Any) -> None:
-    """Change a destination; what is not given stays as it is. NAME is its name or id."""
+    """Change a destination; options that you leave out change nothing. NAME is its name or id."""
     found = shell.ours.destinations.find(name)
     settings = nested(given["settings"]) | dict.fromkeys(unset)
     changed = shell.ours.destinations.update(
@@ -107,7 +107,7 @@ def update(shell: Shell, /, name: str, new_name: str | None, unset: Sequence[str
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All destinations."""
+    """List all destinations."""
     columns: dict[str, Column] = {
         **{name: itemgetter(name) for name in ("id", "name", "type")},
         "status": _standing,
@@ -122,7 +122,7 @@ def list_(shell: Shell) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, name: str) -> None:
-    """One destination, be it removed; its secrets stay hidden. NAME is its name or id."""
+    """Show one destination, even a removed one; its secrets stay hidden. NAME is its name or id."""
     found = shell.ours.destinations.find(name, removed=True)
     health = shell.ours.overview.waiting(found.id)
     waiting = {"count": health.open + health.held, "oldest": iso(shell.ours.overview.oldest_waiting(found.id))}
@@ -139,10 +139,10 @@ def _status_verb(verb: str, method: str, text: str) -> None:
         shell.show(_brief(getattr(shell.ours.destinations, method)(found.id, actor=ACTOR)))
 
 
-_status_verb("pause", "pause", "Hold what waits for it and what comes.")
-_status_verb("resume", "resume", "After a pause: deliver what was held, and what comes.")
-_status_verb("off", "turn_off", "Stop what waits for it and what comes.")
-_status_verb("on", "turn_on", "Deliver what comes. What was stopped stays stopped.")
+_status_verb("pause", "pause", "Pause a destination: hold what waits for it, and everything new.")
+_status_verb("resume", "resume", "Resume a paused destination: deliver what was held, and everything new.")
+_status_verb("off", "turn_off", "Switch a destination off: stop what waits for it, and everything new.")
+_status_verb("on", "turn_on", "Switch a destination on. What was stopped stays stopped.")
 
 
 @destination.command()
@@ -150,14 +150,14 @@ _status_verb("on", "turn_on", "Deliver what comes. What was stopped stays stoppe
 @click.option(
     "--pending",
     type=click.Choice(["stop", "deliver-first"]),
-    help="What becomes of dispatches that wait or are held. Must be said when there are any.",
+    help="What to do with dispatches that wait or are held. Required if there are any.",
 )
 @json_option
 @pass_shell
 def remove(shell: Shell, name: str, pending: str | None) -> None:
-    """Remove it for good, and erase its settings.
+    """Remove a destination for good, and erase its settings.
 
-    With --pending deliver-first, it takes nothing new, and is removed as soon as what waits is delivered.
+    With --pending deliver-first, it accepts nothing new, and is removed once what waits is delivered.
     """
     found = shell.ours.destinations.find(name)
     health = shell.ours.overview.waiting(found.id)
@@ -192,7 +192,7 @@ def _more(shell: Shell, given: Mapping[str, Any]) -> dict[str, Any]:
 def _events(names: Sequence[str], none: bool) -> list[str] | None:
     """The allow list; None when nothing was said."""
     if names and none:
-        raise Invalid("--event and --no-events exclude each other. Give one of them.")
+        raise Invalid("Use either --event or --no-events, not both.")
     return [] if none else list(names) or None
 
 

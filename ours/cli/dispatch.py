@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def dispatch() -> None:
-    """Deliveries that events owe to destinations."""
+    """Deliveries of events to destinations."""
 
 
 @dispatch.command()
@@ -23,7 +23,7 @@ def dispatch() -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, id: str) -> None:
-    """One dispatch with each of its attempts. A test dispatch shows what would have been sent."""
+    """Show one dispatch with each of its attempts. A test dispatch shows what would have been sent."""
     document = shell.ours.overview.dispatch_json(id)
     shell.ours.audit.note_read(subjects.dispatch(id), actor=ACTOR)
     shell.show(document)
@@ -31,18 +31,20 @@ def show(shell: Shell, id: str) -> None:
 
 @dispatch.command()
 @click.argument("id", required=False)
-@click.option("--destination", metavar="NAME", help="Instead of an ID: all that is ambiguous of this destination.")
-@click.option("--since", type=Moment(), help="Of those, only what was made since then, or for so long: 90m, 24h, 7d.")
-@click.option("--until", type=Moment(), help="Only what was made before that moment.")
+@click.option("--destination", metavar="NAME", help="Instead of an ID: all ambiguous dispatches of this destination.")
+@click.option(
+    "--since", type=Moment(), help="Of those, only what was made since this time, or within this long: 90m, 24h, 7d."
+)
+@click.option("--until", type=Moment(), help="Only what was made before this time.")
 @click.option("--yes", is_flag=True, help="Do it, without asking.")
 @json_option
 @pass_shell
 def confirm(
     shell: Shell, /, id: str | None, destination: str | None, since: int | None, until: int | None, yes: bool
 ) -> None:
-    """Say of what is held as ambiguous that it arrived: you saw it at the destination. Nothing is sent.
+    """Confirm that an ambiguous dispatch arrived, because you found it at the destination. Nothing is sent.
 
-    A destination's are counted first, and you are asked; with --json, it asks for --yes.
+    For a destination, it shows how many first, and asks; with --json, it needs --yes.
     """
     from ours.services.replay import Filter
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_shell
 def doctor(shell: Shell) -> None:
-    """Look for what is wrong, and say how to mend it. Ends with status 1 when something is."""
+    """Check for problems, and say how to fix them. Exits with status 1 if there are any."""
     findings = [asdict(finding) for finding in _examine(shell)]
     columns: dict[str, Column] = {title: itemgetter(title) for title in ("status", "name")}
     columns["finding"] = lambda one: one["message"] + (f"\n→ {one['mend']}" if one["mend"] else "")
@@ -38,7 +38,7 @@ def _examine(shell: Shell) -> "Iterator[Finding]":
     except SettingsInvalid as error:
         yield from _wrong(error)
         return
-    yield Finding("settings", "ok", "All can be read.")
+    yield Finding("settings", "ok", "All are valid.")
     if shell.missing:
         said, _, mend = shell.missing.partition(". ")
         yield Finding("installation", "fail", f"{said}.", mend)

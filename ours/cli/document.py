@@ -8,12 +8,13 @@ from ours.cli import cli
 
 _HEAD = """# The command line
 
-Every verb works while the server runs, and against any `OURS_HOME` or `OURS_DATABASE_URL`. In a checkout, `ours` is
-`.venv/bin/ours`, and works on `data` in the folder that it is run in. `--json` prints one JSON document on stdout with
-stable keys; logs go to stderr. The exit status is 0; 1 for what ours refuses (one sentence on stderr, and with `--json`
-an object with `error`, `code` and perhaps `errors`); 2 for words that no verb understands.
+For operators and scripts. Every command works while the server runs, and on any `OURS_HOME` or `OURS_DATABASE_URL`.
+In a checkout, `ours` is `.venv/bin/ours`, and works on `data` in the current folder. `--json` prints one JSON document
+on stdout with stable keys; logs go to stderr. The exit status is 0 for success; 1 if ours refuses (one sentence on
+stderr, and with `--json` an object with `error`, `code` and perhaps `errors`); 2 for commands or options that do not
+exist.
 
-This page is made from the code (`python -m ours.cli.document > docs/cli.md`).
+This page is generated from the code (`python -m ours.cli.document > docs/cli.md`).
 """
 
 

@@ -21,7 +21,7 @@ def event() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell, limit: int) -> None:
-    """The latest events, by when they occurred."""
+    """List the latest events, by when they occurred."""
     columns: dict[str, Column] = {
         "occurred": itemgetter("occurredAt"),
         **{name: itemgetter(name) for name in ("mode", "event", "source", "id")},
@@ -36,7 +36,7 @@ def list_(shell: Shell, limit: int) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, id: str) -> None:
-    """One event with its dispatches, in clear. The audit log keeps that it was read."""
+    """Show one event with its dispatches, in clear. The audit log records that it was read."""
     document = shell.ours.overview.event_json(id)
     shell.ours.audit.note_read(subjects.event(id), actor=ACTOR)
     shell.show(document)

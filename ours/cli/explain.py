@@ -18,14 +18,14 @@ _SHOWN = ("id", "event", "mode", "source", "visitorId", "warnings", "notes")
 
 @click.command()
 @click.argument("id", required=False)
-@click.option("--field", "path", metavar="PATH", help="Where does this go? Such as visitor.email.")
+@click.option("--field", "path", metavar="PATH", help="A field, such as visitor.email: where does it go?")
 @json_option
 @pass_shell
 def explain(shell: Shell, id: str | None, path: str | None) -> None:
-    """The whole chain of a dispatch or an event, by its id: warnings, identity, rules, and the mapping row by row.
+    """Explain a dispatch or an event, by its id: warnings, identity, rules, and the mapping row by row.
 
-    With --field, every destination that a field leaves for. What names a person is masked; `ours dispatch show` has
-    the request and the answer as they were kept.
+    With --field, list every destination that a field leaves for. What identifies a person is masked; `ours dispatch
+    show` has the request and the answer as they were kept.
     """
     if (id is None) == (path is None):
         raise Invalid("Give the id of a dispatch or an event, or --field PATH.")

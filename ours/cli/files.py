@@ -22,7 +22,7 @@ def read_document(place: str) -> Any:
     except OSError as error:
         raise Invalid(f"{place} can't be read: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise Invalid(f"{place} is no text in UTF-8.") from None
+        raise Invalid(f"{place} is not UTF-8 text.") from None
     except documents.Unreadable as error:
         raise Invalid(f"{place} is neither JSON nor YAML: {error}.") from None
 
@@ -43,7 +43,7 @@ def new_file(path: Path, mode: int = 0o600) -> Iterator[IO[str]]:
             file.close()
             part.replace(path)
     except OSError as error:
-        raise Invalid(f"{path} can't be written: {error.strerror}. Nothing of it was kept.") from None
+        raise Invalid(f"{path} can't be written: {error.strerror}. The incomplete file was deleted.") from None
 
 
 @contextmanager

@@ -36,7 +36,7 @@ _what = options(
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All rules, in the order in which they are asked."""
+    """List all rules, in the order in which they are checked."""
     columns: dict[str, Column] = {
         "id": itemgetter("id"),
         "name": itemgetter("name"),
@@ -52,14 +52,14 @@ def list_(shell: Shell) -> None:
 @click.argument("name")
 @_what
 @condition_options
-@click.option("--off", is_flag=True, help="Not in force yet.")
+@click.option("--off", is_flag=True, help="Add it switched off.")
 @why_option
 @json_option
 @pass_shell
 def add(
     shell: Shell, /, name: str, covers: Sequence[str], note: str | None, off: bool, why: str, **conditions: Any
 ) -> None:
-    """Add a rule, asked last."""
+    """Add a rule, which is checked last."""
     from ours.services.rules import Rule
 
     logic = read_logic(conditions["when"], conditions["logic"], any_=conditions["any_"])
@@ -72,13 +72,13 @@ def add(
 @click.option("--name", "new_name", metavar="NAME", help="A new name.")
 @_what
 @condition_options
-@click.option("--on/--off", "enabled", default=None, help="In force, or not.")
-@click.option("--place", type=click.IntRange(1), help="Have it asked as the first (1), the second, …")
+@click.option("--on/--off", "enabled", default=None, help="Switch it on or off.")
+@click.option("--place", type=click.IntRange(1), help="Check it as the first (1), the second, …")
 @why_option
 @json_option
 @pass_shell
 def update(shell: Shell, /, name: str, new_name: str | None, place: int | None, why: str, **given: Any) -> None:
-    """Change a rule; what is not given stays. NAME is its name or id."""
+    """Change a rule; options that you leave out change nothing. NAME is its name or id."""
     found = shell.ours.governance.find(name).id or 0
     changes = {
         "name": new_name,
@@ -114,7 +114,7 @@ def remove(shell: Shell, name: str, why: str) -> None:
 @json_option
 @pass_shell
 def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
-    """Put the rules of a JSON or YAML file, a list, in place of all there are."""
+    """Replace all rules with those of a JSON or YAML file, which is a list."""
     from ours.services.rules.service import from_documents
 
     written = read_document(file)

@@ -27,7 +27,7 @@ def history() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell, of: str | None, limit: int) -> None:
-    """Versions, the newest first; of all, or of one."""
+    """List versions, newest first; of all, or of one."""
     subject = shell.ours.history.subject(of) if of else None
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("at", "of", "version", "by", "what", "why")}
     listed = [_document(one) for one in shell.ours.history.list(subject, limit)]
@@ -40,7 +40,7 @@ def list_(shell: Shell, of: str | None, limit: int) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, of: str, version: int) -> None:
-    """All that was set from a version on; secrets stay hidden."""
+    """Show the whole configuration of a version; secrets stay hidden."""
     found = shell.ours.history.show(shell.ours.history.subject(of), version)
     shell.show(_document(found) | {"set": found.document})
 
@@ -52,7 +52,7 @@ def show(shell: Shell, of: str, version: int) -> None:
 @json_option
 @pass_shell
 def diff(shell: Shell, of: str, older: int, newer: int | None) -> None:
-    """What changed between two versions, or since one."""
+    """Show what changed between two versions, or since one."""
     found = shell.ours.history.diff(shell.ours.history.subject(of), older, newer)
     columns: dict[str, Column] = {
         "path": itemgetter("path"),
@@ -71,7 +71,7 @@ def diff(shell: Shell, of: str, older: int, newer: int | None) -> None:
 @json_option
 @pass_shell
 def rollback(shell: Shell, of: str, version: int, why: str, override: str) -> None:
-    """Set all as a version has it; that is a new version, and acts at once."""
+    """Go back to a version. This makes a new version, and takes effect at once."""
     subject = shell.ours.history.subject(of)
     shell.show(_document(shell.ours.history.roll_back(subject, version, actor=ACTOR, why=why, override=override)))
 

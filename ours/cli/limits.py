@@ -16,11 +16,11 @@ _CLEAR = "none"
 
 limit_options = options(
     click.option("--max-in-flight", metavar="N",
-                 help="Tries under way at once, over all workers; by default 64 of each."),
-    click.option("--rate", "rate_limit", metavar="N", help="Tries a second, over all workers; none: no limit."),
+                 help="Tries at the same time, over all workers; by default 64 per worker."),
+    click.option("--rate", "rate_limit", metavar="N", help="Tries per second, over all workers; none: no limit."),
     click.option("--schedule", "retry_schedule", metavar="SECONDS,…",
                  help="The longest wait after each failed try; none: the usual ten, 29 hours at most."),
-    click.option("--drain-rate", metavar="N", help="Dispatches a second once it is resumed; none: all at once."),
+    click.option("--drain-rate", metavar="N", help="Dispatches per second after it is resumed; none: all at once."),
 )  # fmt: skip
 
 

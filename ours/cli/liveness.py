@@ -38,7 +38,7 @@ def locks(ours: Ours) -> Iterator[Finding]:
     for one in uncleaned:
         yield Finding(
             "vacuum", "warn",
-            f"{_session(one)} is in a transaction that has lasted {one.seconds:,} s. What was changed since can't be"
+            f"{_session(one)} has had a transaction open for {one.seconds:,} s. What was changed since can't be"
             " cleaned away: to find what is next to route and to send takes longer and longer.",
             f"A backup ends by itself. If nobody needs it: SELECT pg_terminate_backend({one.pid})",
         )  # fmt: skip
@@ -70,13 +70,13 @@ def scheduler(ours: Ours) -> Iterator[Finding]:
     silent = now - (seen or begun or now)
     if silent > _LONGEST_SILENCE:
         yield Finding(
-            "scheduler", "warn", f"No scheduler has been at work for {silent // SECOND} s: what is lost is not found,"
-            " and no alert is told.", "Start `ours serve`, or `ours worker scheduler`.",
+            "scheduler", "warn", f"No scheduler has worked for {silent // SECOND} s: lost work is not found,"
+            " and no alerts are sent.", "Start `ours serve`, or `ours worker scheduler`.",
         )  # fmt: skip
     elif not seen:
         return  # nothing ever ran here: what the queue says is enough
     else:
-        yield Finding("scheduler", "ok", "It is at work.")
+        yield Finding("scheduler", "ok", "It is running.")
 
 
 def waiting(ours: Ours) -> Iterator[Finding]:
@@ -112,12 +112,12 @@ def destinations(ours: Ours) -> Iterator[Finding]:
         elif one.unfit and one.status != "off":
             yield Finding(
                 "destinations", "fail", f"{one.name} holds all that it is owed. {one.unfit.words}",
-                f"Mend it: `ours destination update {one.id}`, or put its plugin back as it was, and restart.",
+                f"Fix it: `ours destination update {one.id}`, or put its plugin back as it was, and restart.",
             )  # fmt: skip
         elif one.paused_for:
             yield Finding(
                 "destinations", "warn", f"{one.name} paused itself ({one.paused_for}).",
-                f"Renew its credentials, or mend its settings or plugin, then `ours destination resume {one.id}`.",
+                f"Renew its credentials, or fix its settings or plugin, then `ours destination resume {one.id}`.",
             )  # fmt: skip
         elif one.breaker.state != "closed":
             yield Finding(
@@ -127,11 +127,11 @@ def destinations(ours: Ours) -> Iterator[Finding]:
         elif one.status == "on" and one.id in in_vain:
             yield Finding(
                 "destinations", "warn", f"{one.name} takes nothing: the last {in_vain[one.id]:,} were rejected.",
-                "See its last attempts on the dashboard, mend its mapping or settings, then `ours replay many`.",
+                "See its last attempts on the dashboard, fix its mapping or settings, then `ours replay many`.",
             )  # fmt: skip
 
 
 def alerts(ours: Ours) -> Iterator[Finding]:
     """Whoever is to be told of what is not well was told."""
     for problem in sorted({one.problem for one in ours.alerts.list() if one.problem}):
-        yield Finding("alerts", "warn", f"Some could not be told. {problem}", "Mend it, and try it: `ours alert test`.")
+        yield Finding("alerts", "warn", f"Some could not be sent. {problem}", "Fix it, and test it: `ours alert test`.")

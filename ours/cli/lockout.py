@@ -13,11 +13,11 @@ from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
 @json_option
 @pass_shell
 def lockout(shell: Shell, keys: bool, yes: bool) -> None:
-    """Revoke every token, end every session, and make every password useless.
+    """Revoke every token, end every session, and invalidate every password.
 
-    After a restore that brought back what was revoked since, or when somebody broke in. Give each person a new password
-    then (`ours person reset EMAIL`), each program a new token, and with --keys each source a new key (`ours source
-    rotate`). Shows first what would happen, and asks; with --json, it asks for --yes.
+    Use it after a restore that brought back what was revoked since, or after a break-in. Then give each person a new
+    password (`ours person reset EMAIL`), each program a new token, and with --keys each source a new key (`ours
+    source rotate`). Shows first what would happen, and asks; with --json, it needs --yes.
     """
     found = shell.ours.lockout.preview(with_keys=keys)
     if not (yes or shell.as_json):

@@ -27,8 +27,8 @@ _rows = options(
                  help="Map a field; an empty template leaves it out."),
     click.option("--modify", "modifications", type=Pair(), multiple=True, metavar="FIELD=NAME",
                  help="A modification for a field; `ours mapping modifications` lists them."),
-    click.option("--unmap", multiple=True, metavar="FIELD", help="Take back what was set for a field."),
-    click.option("--rename", metavar="NAME", help="The name that the event goes by; may be a template."),
+    click.option("--unmap", multiple=True, metavar="FIELD", help="Remove your mapping of a field."),
+    click.option("--rename", metavar="NAME", help="Rename the event; may be a template."),
     click.option("--file", metavar="FILE", help="A JSON or YAML file: field → template, or {map, modification}."),
 )  # fmt: skip
 
@@ -37,7 +37,7 @@ _rows = options(
 @json_option
 @pass_shell
 def modifications(shell: Shell) -> None:
-    """Every modification, and what it does."""
+    """List every modification, and what it does."""
     from ours.core.modifications import MODIFICATIONS
 
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("name", "description")}
@@ -50,7 +50,7 @@ def modifications(shell: Shell) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, destination: str) -> None:
-    """A destination's whole mapping: the plugin's rows, its own, and its conditional mappings."""
+    """Show a destination's whole mapping: the plugin's rows, its own, and its conditional mappings."""
     shell.show(_document(shell, shell.ours.destinations.find(destination)))
 
 
@@ -64,7 +64,7 @@ def show(shell: Shell, destination: str) -> None:
 @json_option
 @pass_shell
 def set_(shell: Shell, /, destination: str, preview: bool, latest: int, why: str, override: str, **rows: Any) -> None:
-    """Map fields, over the plugin's own mapping. A file replaces all that was set; options change single fields."""
+    """Map fields, over the plugin's own mapping. A file replaces the whole mapping; options change single fields."""
     found = shell.ours.destinations.find(destination)
     made = _mapped(found.mapping, rows)
     if preview:
@@ -81,8 +81,8 @@ def set_(shell: Shell, /, destination: str, preview: bool, latest: int, why: str
 @click.argument("name")
 @_rows
 @condition_options
-@click.option("--on/--off", "enabled", default=None, help="In force, or not.")
-@click.option("--place", type=click.IntRange(1), help="Have it asked as the first (1), the second, …")
+@click.option("--on/--off", "enabled", default=None, help="Switch it on or off.")
+@click.option("--place", type=click.IntRange(1), help="Check it as the first (1), the second, …")
 @click.option("--remove", is_flag=True, help="Remove it.")
 @why_option
 @override_option

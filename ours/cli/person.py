@@ -45,7 +45,7 @@ def reset(shell: Shell, email: str) -> None:
 @json_option
 @pass_shell
 def drop_second_factor(shell: Shell, email: str) -> None:
-    """Take a person's second factor away, whose authenticator is lost, and sign them out everywhere."""
+    """Remove the second factor of a person who lost their authenticator, and sign them out everywhere."""
     found = shell.ours.people.find(email)
     shell.show(_document(shell.ours.second_factors.remove(found.id, actor=ACTOR)))
 
@@ -64,7 +64,7 @@ def sign_out(shell: Shell, email: str) -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """Everybody."""
+    """List all people."""
     columns: dict[str, Column] = {
         **{name: itemgetter(name) for name in ("id", "email", "role")},
         "second factor": lambda one: "since " + one["secondFactorAt"] if one["secondFactorAt"] else "",
@@ -89,7 +89,7 @@ def role(shell: Shell, email: str, role: str) -> None:
 @json_option
 @pass_shell
 def remove(shell: Shell, email: str) -> None:
-    """Remove a person; they can't sign in any more."""
+    """Remove a person; they can no longer sign in."""
     found = shell.ours.people.find(email)
     shell.ours.people.remove(found.id, actor=ACTOR)
     shell.show({"id": found.id, "email": found.email, "removed": True})

@@ -24,7 +24,7 @@ def plugin() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All plugins: those loaded, those whose extra is not installed, and those set aside with the reason."""
+    """List all plugins: loaded, extra not installed, or set aside, with the reason."""
     from ours.registry import load
 
     registry = load(shell.settings)
@@ -39,11 +39,11 @@ def list_(shell: Shell) -> None:
 @plugin.command()
 @click.argument("name")
 @click.option("--into", "folder", type=click.Path(file_okay=False, path_type=Path), default=Path(), metavar="FOLDER",
-              help="Where to write them; none: here.")  # fmt: skip
+              help="Where to write them; by default here.")  # fmt: skip
 @json_option
 @pass_shell
 def new(shell: Shell, name: str, folder: Path) -> None:
-    """Write a plugin that works as it is, and its test. NAME becomes its slug."""
+    """Write a working plugin and its test. NAME becomes its slug."""
     from ours.cli import scaffold
 
     files = scaffold.write(name, folder)
@@ -55,17 +55,17 @@ def new(shell: Shell, name: str, folder: Path) -> None:
 
 
 _settings = click.option("--set", "settings", type=Pair(), multiple=True, metavar="KEY=VALUE",
-                         help="One of the plugin's settings; made up where it is required and not given.")  # fmt: skip
+                         help="One of the plugin's settings; required ones left out are made up.")  # fmt: skip
 
 
-_slug = click.option("--slug", help="Which destination, when the plugin brings several.")
+_slug = click.option("--slug", help="Which destination, if the plugin has several.")
 
 
 @plugin.command()
 @click.argument("plugin")
 @_slug
 @_settings
-@click.option("--secrets-in-url", is_flag=True, help="The receiver takes a secret nowhere else than in the address.")
+@click.option("--secrets-in-url", is_flag=True, help="The receiver takes a secret only in the address.")
 @json_option
 @pass_shell
 @click.pass_context
@@ -78,10 +78,10 @@ def check(
     settings: Sequence[tuple[str, str]],
     secrets_in_url: bool,
 ) -> None:
-    """Check a plugin as the kit's contract does; status 1 when something is wrong.
+    """Check a plugin as the kit's contract does; exits with status 1 if something is wrong.
 
-    PLUGIN is a file, a folder, or a slug. Nothing is sent and nothing written. Where it brings several destinations,
-    each takes the settings that it has.
+    PLUGIN is a file, a folder, or a slug. Nothing is sent or written. If it has several destinations, each gets the
+    settings that it knows.
     """
     from ours.cli import kit
 
@@ -106,7 +106,7 @@ def check(
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="A JSON file with an event as it is posted to /track or /identify; none: a sample.",
+    help="A JSON file with an event as posted to /track or /identify; by default a sample.",
 )
 @click.option(
     "--sample",
@@ -128,7 +128,7 @@ def check(
 @json_option
 @pass_shell
 def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str | None, **given: Any) -> None:
-    """Show the request that a plugin would make of an event, secrets masked. Nothing is sent.
+    """Show the request that a plugin would make from an event, with secrets masked. Nothing is sent.
 
     PLUGIN is a file, a folder, or a slug.
     """
@@ -146,9 +146,12 @@ def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str
 @plugin.command()
 @click.argument("name")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=0, help="Where to listen, on this machine; none: anywhere."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="The port to listen on, on this machine; none: any free one.",
 )
-@click.option("--calls", type=click.IntRange(1), help="Stop after so many requests; none: until it is interrupted.")
+@click.option("--calls", type=click.IntRange(1), help="Stop after this many requests; none: run until interrupted.")
 @json_option
 @pass_shell
 def double(shell: Shell, name: str, port: int, calls: int | None) -> None:

@@ -31,9 +31,10 @@ _FIELDS = {"settings", "events", "mapping", "cases", "sources", "category", "agr
 def preview(
     shell: Shell, /, destination: str, file: str | None, path: Path | None, event_id: str | None, latest: int
 ) -> None:
-    """Run the latest events through a destination as it is, and as it would be: which requests appear, vanish, change.
+    """Run the latest events through a destination as it is and as it would be: which requests appear, vanish or
+    change.
 
-    Credentials and what names a person are masked. For rules, see `ours governance set --preview`.
+    Credentials and whatever identifies a person are masked. For rules, see `ours governance set --preview`.
     """
     found = shell.ours.destinations.find(destination)
     given = _given(read_document(file)) if file else {}

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
 _STATES = click.Choice(["rejected", "exhausted", "stopped", "held", "delivered", "sunk"])
 
 
-_fresh = click.option("--fresh-id", is_flag=True, help="Tell receivers a new id, so that none takes it for a repeat.")
+_fresh = click.option("--fresh-id", is_flag=True, help="Use a new id, so that no receiver takes it for a repeat.")
 
 
 @click.group()
 def replay() -> None:
-    """Send again what ended. The old dispatch stays as it is; a new one names it.
+    """Send an ended dispatch again. The old dispatch stays as it is; a new one names it.
 
-    Receivers are told the old one's id, so that those that know it drop it. A test dispatch goes to the sink again.
+    It carries the old one's id, so that a receiver that has it already drops it. A test dispatch goes to the sink
+    again.
     """
 
 
@@ -40,12 +41,12 @@ def dispatch(shell: Shell, id: str, fresh_id: bool) -> None:
 
 @replay.command()
 @click.argument("id")
-@click.option("--to", metavar="NAME", help="Send it to this destination, where it has not been yet.")
+@click.option("--to", metavar="NAME", help="Send it to this destination, which did not get it before.")
 @_fresh
 @json_option
 @pass_shell
 def event(shell: Shell, id: str, to: str | None, fresh_id: bool) -> None:
-    """Replay all that ended of one event and was not delivered."""
+    """Replay all dispatches of one event that ended without being delivered."""
     if to is not None:
         made = [shell.ours.replay.event_to(id, shell.ours.destinations.find(to).id, actor=ACTOR)]
     else:
@@ -54,15 +55,15 @@ def event(shell: Shell, id: str, to: str | None, fresh_id: bool) -> None:
 
 
 _narrowing = options(
-    click.option("--destination", metavar="NAME", help="Its name or id; all destinations when left out."),
+    click.option("--destination", metavar="NAME", help="Its name or id; by default all destinations."),
     click.option("--state", "states", type=_STATES, multiple=True, required=True,
                  help="How they ended; may be repeated."),
     click.option("--reason", metavar="CODE", help="Only those with this reason, such as http_500."),
     click.option("--since", type=Moment(),
-                 help="Only those made since 2026-08-11T01:15:00Z, or for so long: 90m, 24h, 7d."),
-    click.option("--until", type=Moment(), help="Only those made before that moment."),
+                 help="Only those made since this time (2026-08-11T01:15:00Z), or within this long: 90m, 24h, 7d."),
+    click.option("--until", type=Moment(), help="Only those made before this time."),
     click.option("--mode", type=click.Choice(["live", "test"])),
-    click.option("--limit", type=click.IntRange(1), help="At most so many."),
+    click.option("--limit", type=click.IntRange(1), help="At most this many."),
     click.option("--yes", is_flag=True, help="Do it, without asking."),
 )  # fmt: skip
 """The options that say which dispatches."""
@@ -74,7 +75,7 @@ _narrowing = options(
 @json_option
 @pass_shell
 def many(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narrow: Any) -> None:
-    """Replay all that match, now. Shows first what would happen, and asks; with --json, it asks for --yes."""
+    """Replay all that match, now. Shows first what would happen, and asks; with --json, it needs --yes."""
     wanted = _filter(shell, narrow)
     preview, yes = _agreed(shell, wanted, yes)
     done = shell.ours.replay.many(wanted, actor=ACTOR, limit=limit, fresh_id=fresh_id) if yes else 0
@@ -87,7 +88,7 @@ def many(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narrow
 @json_option
 @pass_shell
 def start(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narrow: Any) -> None:
-    """Replay all that match, little by little. The scheduler does it: 500 a second at most, and you may pause it."""
+    """Replay all that match, gradually. The scheduler does it, at most 500 per second, and you can pause it."""
     wanted = _filter(shell, narrow)
     preview, yes = _agreed(shell, wanted, yes)
     begun = shell.ours.paced_replays.start(wanted, actor=ACTOR, limit=limit, fresh_id=fresh_id) if yes else None
@@ -98,7 +99,7 @@ def start(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narro
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """The replays that were started, the newest first, and how far they are."""
+    """List the replays that were started, newest first, and their progress."""
     columns: dict[str, Column] = {
         name: itemgetter(name) for name in ("id", "state", "made", "passedOver", "matching", "startedAt", "by")
     }
@@ -115,9 +116,9 @@ def _turn(verb: str, state: Literal["running", "paused", "cancelled"], text: str
         shell.show(_paced(shell.ours.paced_replays.turn(id, state, actor=ACTOR)))
 
 
-_turn("pause", "paused", "Make no more dispatches for now; those made go their way.")
-_turn("resume", "running", "Go on where it was.")
-_turn("cancel", "cancelled", "Make no more, for good.")
+_turn("pause", "paused", "Pause a replay: make no more dispatches for now; those already made go on.")
+_turn("resume", "running", "Resume a paused replay where it stopped.")
+_turn("cancel", "cancelled", "Cancel a replay: make no more dispatches, for good.")
 
 
 def _filter(shell: Shell, narrow: Mapping[str, Any]) -> "Filter":

@@ -10,7 +10,7 @@ from ours.cli.shell import Column, Shell, json_option, pass_shell
 
 @click.group()
 def rules() -> None:
-    """What may be wrong with allow lists, rules and mappings."""
+    """Check allow lists, rules and mappings for mistakes."""
 
 
 @rules.command()
@@ -18,7 +18,7 @@ def rules() -> None:
 @json_option
 @pass_shell
 def check(shell: Shell, latest: int) -> None:
-    """Paths in rules and mappings that led nowhere in all of the latest events: they may be misspelt."""
+    """List paths in rules and mappings that led nowhere in all of the latest events: they may be misspelt."""
     found = [{"place": one.place, "path": one.path, "events": one.events} for one in shell.ours.check.run(latest)]
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("place", "path", "events")}
     shell.show_all(found, columns, "Every path led somewhere, or there are no events yet to try them on.")

@@ -97,7 +97,7 @@ def write(slug: str, folder: Path) -> list[Path]:
     texts = {folder / f"{module}.py": _PLUGIN, folder / f"test_{module}.py": _TEST}
     for file in texts:
         if file.exists():
-            raise Invalid(f"{file} is there already. Choose another name, or another folder with --into.")
+            raise Invalid(f"{file} already exists. Choose another name, or another folder with --into.")
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as both:
         for file, text in texts.items():

@@ -28,7 +28,7 @@ def secrets() -> None:
 @json_option
 @pass_shell
 def status(shell: Shell) -> None:
-    """How much the newest key has sealed, and how much older ones."""
+    """Show how much is sealed with the newest key, and how much with older ones."""
     found = [asdict(one) for one in shell.ours.secrets.status()]
     columns: dict[str, Column] = {
         "what": itemgetter("name"),
@@ -42,7 +42,7 @@ def status(shell: Shell) -> None:
 @json_option
 @pass_shell
 def new(shell: Shell) -> None:
-    """Put a new key first in the data folder's ring (secret.key). Start every process again before you rotate."""
+    """Put a new key first in the data folder's ring (secret.key). Restart every process before you rotate."""
     shell.ours.secrets.add_key(actor=ACTOR)
     shell.show({"added": True, "next": "Start every process again, then: ours secrets rotate"})
 
@@ -51,9 +51,9 @@ def new(shell: Shell) -> None:
 @json_option
 @pass_shell
 def rotate(shell: Shell) -> None:
-    """Seal anew with the newest key, while the server runs. Interrupt it as you like, and do it again.
+    """Re-seal everything with the newest key, while the server runs. You can interrupt it, and run it again.
 
-    Refused while processes run that seal with another key: give them the newest, and start them again.
+    Refused while processes run that seal with another key: give them the newest, and restart them.
     """
     done = shell.ours.secrets.rotate(_counting(), actor=ACTOR)
     shell.show({"resealed": done})
@@ -61,16 +61,16 @@ def rotate(shell: Shell) -> None:
 
 @secrets.command()
 @click.argument("reason")
-@click.option("--undo", is_flag=True, help="Take it back: route the events, replay what was held.")
+@click.option("--undo", is_flag=True, help="Undo it: route the events, replay what was held.")
 @click.option("--yes", is_flag=True, help="Do it, without asking.")
 @json_option
 @pass_shell
 def abandon(shell: Shell, reason: str, undo: bool, yes: bool) -> None:
-    """End what waits because it can't be opened and never will be.
+    """Give up what waits because it can't be opened and never will be.
 
-    REASON is what `ours doctor` names: key_missing:ID, damaged or unroutable. What is held is stopped; events that were
-    set aside are delivered nowhere. Shows first what would happen, and asks; with --json, it asks for --yes. What is
-    older than OURS_KEEP_EVENTS_DAYS is then deleted soon, so that it can't be taken back.
+    REASON is what `ours doctor` names: key_missing:ID, damaged or unroutable. What is held is stopped; events that
+    were set aside are delivered nowhere. Shows first what would happen, and asks; with --json, it needs --yes. What
+    is older than OURS_KEEP_EVENTS_DAYS is then deleted soon, and can't be restored with --undo.
     """
     if undo:
         _take_back(shell, reason, yes)

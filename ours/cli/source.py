@@ -34,7 +34,7 @@ def add(shell: Shell, name: str) -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All sources, with what they sent in the last 24 hours."""
+    """List all sources, with what they sent in the last 24 hours."""
     columns: dict[str, Column] = {
         **{name: itemgetter(name) for name in ("id", "name", "status")},
         "last seen": itemgetter("lastSeenAt"),
@@ -53,7 +53,7 @@ def list_(shell: Shell) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, name: str | None) -> None:
-    """One source with its keys. NAME is its name or id; without it, the only one there is."""
+    """Show one source with its keys. NAME is its name or id; leave it out if there is only one."""
     from ours.core import subjects
     from ours.services.sources import working_key
 
@@ -70,7 +70,7 @@ def show(shell: Shell, name: str | None) -> None:
 @json_option
 @pass_shell
 def refusals(shell: Shell, name: str | None) -> None:
-    """Why events of a source were refused in the last 7 days. NAME is its name or id."""
+    """Show why events of a source were refused in the last 7 days. NAME is its name or id."""
     columns: dict[str, Column] = {
         "code": itemgetter("code"),
         "fields": lambda one: ", ".join(one["fields"]),
@@ -88,7 +88,7 @@ def refusals(shell: Shell, name: str | None) -> None:
 @json_option
 @pass_shell
 def activate(shell: Shell, name: str) -> None:
-    """Take events from a source again."""
+    """Accept events from a source again."""
     _show_status(shell, shell.ours.sources.activate(_find(shell, name).id, actor=ACTOR))
 
 
@@ -120,12 +120,12 @@ def delete(shell: Shell, name: str, yes: bool) -> None:
 @click.argument("name")
 @click.option("--mode", type=click.Choice(["live", "test"]), default="live", show_default=True)
 @click.option("--overlap", "seconds", type=Seconds(), metavar="LENGTH", default="1d", show_default=True,
-              help="For how long the old keys of that mode still work: 90m, 24h, 7d; 0: not at all.")  # fmt: skip
+              help="How long the old keys of that mode keep working: 90m, 24h, 7d; 0: not at all.")  # fmt: skip
 @click.option("--yes", is_flag=True, help="With --overlap 0, don't ask when an old key was used in the last 24 hours.")
 @json_option
 @pass_shell
 def rotate(shell: Shell, name: str, mode: str, seconds: int, yes: bool) -> None:
-    """Give a source a new key; the old one works for a while longer."""
+    """Give a source a new key; the old one keeps working for a while."""
     found = _find(shell, name)
     if not seconds:
         _confirm_keys(shell, [key for key in shell.ours.sources.keys(found.id) if key.mode == mode], yes)
@@ -148,7 +148,7 @@ def rotate(shell: Shell, name: str, mode: str, seconds: int, yes: bool) -> None:
 @json_option
 @pass_shell
 def revoke(shell: Shell, name: str, key: int, yes: bool) -> None:
-    """Refuse one key of a source for good. ID is the key's, as `ours source show` has it."""
+    """Revoke one key of a source for good. ID is the key's id, as `ours source show` prints it."""
     from ours.errors import NotFound
 
     found = _find(shell, name)
@@ -167,7 +167,7 @@ def revoke(shell: Shell, name: str, key: int, yes: bool) -> None:
 @json_option
 @pass_shell
 def limit(shell: Shell, name: str, requests: str) -> None:
-    """Take at most N requests a second from a source (a batch is one); `none` lifts the limit."""
+    """Accept at most N requests per second from a source (a batch is one); `none` removes the limit."""
     from ours.errors import Invalid
 
     if requests != "none" and not requests.isdecimal():

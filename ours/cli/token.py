@@ -14,17 +14,23 @@ if TYPE_CHECKING:
 
 @click.group()
 def token() -> None:
-    """Tokens by which programs use the admin API."""
+    """Tokens for programs that use the admin API."""
 
 
 @token.command()
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="What it may; give it once for each. See scopes.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    help="What it may do; repeat for each scope. See `ours token scopes`.",
+)
 @click.option("--days", type=int, default=90, show_default=True, help="How long it lives, 366 days at most.")
 @json_option
 @pass_shell
 def add(shell: Shell, name: str, scopes: tuple[str, ...], days: int) -> None:
-    """Make a token. Its text is printed this once and kept nowhere."""
+    """Make a token. It is printed only this once, and stored nowhere."""
     made, text = shell.ours.tokens.add(name, scopes, days, actor=ACTOR)
     shell.show({"token": text, **_document(made)})
 
@@ -33,7 +39,7 @@ def add(shell: Shell, name: str, scopes: tuple[str, ...], days: int) -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """All tokens that there ever were, the newest first."""
+    """List all tokens, past ones too, newest first."""
     columns: dict[str, Column] = {
         **{name: itemgetter(name) for name in ("id", "name", "status", "scopes")},
         "expires": itemgetter("expiresAt"),
@@ -47,7 +53,7 @@ def list_(shell: Shell) -> None:
 @json_option
 @pass_shell
 def revoke(shell: Shell, id: int) -> None:
-    """Refuse a token from now on."""
+    """Revoke a token."""
     shell.show(_document(shell.ours.tokens.revoke(id, actor=ACTOR)))
 
 
@@ -55,7 +61,7 @@ def revoke(shell: Shell, id: int) -> None:
 @json_option
 @pass_shell
 def scopes(shell: Shell) -> None:
-    """What a token may be allowed, and the role that a person would need for it."""
+    """List what a token may be allowed to do, and the role that a person would need for it."""
     from ours.services.tokens import SCOPES
 
     documents = [{"scope": name, "role": one.need.role, "allows": one.words} for name, one in SCOPES.items()]

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _KIND = click.option(
     "--kind",
     type=click.Choice(["userId", "externalId", "email", "phone", "visitor"]),
-    help="What WHO is; without it, whatever it may be.",
+    help="What kind of identifier WHO is; by default any.",
 )
 
 
 @click.group()
 def visitor() -> None:
-    """Whom events are about: find, show, export, forget.
+    """Visitors: find, show, export, forget.
 
     WHO is a userId, an externalId, an email, a phone number or a visitor's hash; - reads it from standard input.
     """
@@ -39,7 +39,7 @@ def visitor() -> None:
 @json_option
 @pass_shell
 def find(shell: Shell, who: str, kind: str | None) -> None:
-    """The visitors that WHO names, in live and in test mode. The audit log keeps that they were looked up."""
+    """Find the visitors with the identifier WHO, in live and in test mode. The audit log records the search."""
     found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
     documents = [{"id": one.id, "mode": one.mode, "foundBy": one.kind} for one in found]
     columns: dict[str, Column] = {name: itemgetter(key) for name, key in _FOUND.items()}
@@ -55,7 +55,7 @@ _FOUND = {"id": "id", "mode": "mode", "found by": "foundBy"}
 @json_option
 @pass_shell
 def show(shell: Shell, who: str, kind: str | None) -> None:
-    """What is known of a visitor, in clear. The audit log keeps that it was read."""
+    """Show what is known about a visitor, in clear. The audit log records that it was read."""
     documents = [_document(shell.ours.visitors.show(one, actor=ACTOR)) for one in _ids(shell, who, kind)]
     if shell.as_json:
         click.echo(dump(documents))
@@ -67,13 +67,13 @@ def show(shell: Shell, who: str, kind: str | None) -> None:
 @visitor.command()
 @click.argument("who")
 @_KIND
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file; made for you alone.")
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A new file, which only you can read.")
 @json_option
 @pass_shell
 def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> None:
-    """All that is kept about a visitor, as JSON: profile, events, and what was sent where.
+    """Export everything that is kept about a visitor, as JSON: profile, events, and what was sent where.
 
-    It is written while it is read. Exit status 1 says that it broke off: keep nothing of what was printed then.
+    Output is written as it is read. If the exit status is 1, the export broke off: discard what was printed.
     """
     found = _ids(shell, who, kind)
     documents = (shell.ours.visitors.export(visitor_id, actor=ACTOR) for visitor_id in found)
@@ -88,14 +88,14 @@ def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> Non
 @visitor.command()
 @click.argument("who", required=False)
 @_KIND
-@click.option("--again", is_flag=True, help="Forget again whom a restored backup brought back; no WHO.")
+@click.option("--again", is_flag=True, help="Forget again whoever a restored backup brought back; without WHO.")
 @click.option("--yes", is_flag=True, help="Do it, without asking.")
 @json_option
 @pass_shell
 def forget(shell: Shell, who: str | None, kind: str | None, again: bool, yes: bool) -> None:
-    """Forget a visitor for good: stop what waits, take away what is kept, and print a receipt.
+    """Forget a visitor for good: stop what waits, erase what is kept, and print a receipt.
 
-    Asks first; where nobody can be asked, and with --json, it asks for --yes.
+    Asks first; in a script, and with --json, it needs --yes.
     """
     if again == (who is not None):
         raise click.UsageError("Say WHO is to be forgotten, or --again.")
@@ -113,7 +113,7 @@ def _confirm(shell: Shell, found: "Sequence[Found]") -> None:
     from ours.errors import Invalid
 
     if not shell.can_ask:
-        raise Invalid("Nobody was forgotten. Say --yes to do it without being asked.")
+        raise Invalid("Nobody was forgotten. Use --yes to confirm without a prompt.")
     named = ", ".join(f"{one.mode} {one.id}" for one in found)
     click.confirm(f"Forget {named} for good?", abort=True, err=True)
 
@@ -127,7 +127,7 @@ def _found(shell: Shell, who: str, kind: str | None) -> "Sequence[Found]":
 
     found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
     if not found:
-        raise NotFound("Nobody of that name is here. They may have been forgotten, or never have been here.")
+        raise NotFound("No visitor has this identifier. They may have been forgotten, or never existed.")
     return found
 
 

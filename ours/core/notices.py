@@ -19,44 +19,44 @@ class Advice:
 
 WARNINGS: Mapping[str, Advice] = {
     "time_ignored": Advice(
-        "This is no moment, so the moment of arrival was used.",
+        "This is not a valid time, so the time of arrival was used.",
         "Send `time` as a positive number of milliseconds since 1970, or leave it out.",
     ),
     "time_in_future": Advice(
-        "This moment is more than 60 seconds ahead, so the moment of arrival was used.",
-        "Set the clock of the sending machine, and send milliseconds.",
+        "This time is more than 60 seconds in the future, so the time of arrival was used.",
+        "Correct the clock of the sending machine, and send milliseconds.",
     ),
     "time_too_old": Advice(
-        "This moment is more than 7 days ago, so exactly 7 days ago was used.",
-        "Send events within 7 days of their happening.",
+        "This time is more than 7 days ago, so exactly 7 days ago was used.",
+        "Send events within 7 days after they happen.",
     ),
     "time_in_seconds": Advice(
-        "This moment is more than 7 days ago, so exactly 7 days ago was used. It looks like seconds.",
+        "This time is more than 7 days ago, so exactly 7 days ago was used. It looks like seconds.",
         "Multiply by 1,000: `time` is in milliseconds.",
     ),
     "email_not_an_address": Advice(
-        "This is no email address. It was hashed as it is and used as an identifier.",
+        "This is not an email address. It was hashed as it is and used as an identifier.",
         "Send the address in clear, `name@example.com`; we hash it.",
     ),
     "phone_not_a_number": Advice(
-        "This is no phone number of 7 to 15 digits. It was kept, but does not help to find the visitor.",
+        "This is not a phone number of 7 to 15 digits. It was kept, but not used to find the visitor.",
         "Send the number with its country code, `+15550100000`.",
     ),
     "email_names_nobody": Advice(
-        "This is no email address. It was kept, but does not help to find the visitor.",
-        "Send the address in clear, `name@example.com`, or leave it out while you do not know it.",
+        "This is not an email address. It was kept, but not used to find the visitor.",
+        "Send the address in clear, `name@example.com`, or leave it out if you do not know it.",
     ),
     "unknown_field": Advice(
-        "This field is not known here and was ignored.",
-        "Correct its name, or move it into `eventProperties` or `custom_properties`.",
+        "This field is unknown and was ignored.",
+        "Correct its name, or move it to `eventProperties` or `custom_properties`.",
     ),
     "misnamed": Advice(
-        "This field is not known here and was ignored. Did you mean {}?",
+        "This field is unknown and was ignored. Did you mean {}?",
         "Send it under the name that the message gives.",
     ),
     "wrong_address": Advice(
-        "This is not read here and was ignored. {}",
-        "Send it to the address that the message names.",
+        "This endpoint does not read this field, so it was ignored. {}",
+        "Send it to the endpoint that the message names.",
     ),
     "renamed": Advice(
         "This was read as {}.",
@@ -71,19 +71,19 @@ WARNINGS: Mapping[str, Advice] = {
         "Send it once.",
     ),
     "empty_ignored": Advice(
-        "An empty text changes nothing here and was ignored.",
+        "An empty string changes nothing here and was ignored.",
         "Leave the field out, or send `null` to clear a known field.",
     ),
     "null_ignored": Advice(
-        "A null clears nothing here and was ignored.",
+        "null clears nothing here and was ignored.",
         "Leave it out.",
     ),
     "consent_not_a_list": Advice(
-        "This is no list of texts: a rule finds categories in texts alone.",
+        "This is not a list of strings, so rules find no categories in it.",
         'Send the categories as a list: `["advertising"]`.',
     ),
     "consent_of_flags": Advice(
-        "It was read as the list of what is true in it.",
+        "This was read as a list of the categories that are true.",
         'Send the categories as a list: `["advertising"]`.',
     ),
     "empty_key": Advice(
@@ -95,16 +95,16 @@ WARNINGS: Mapping[str, Advice] = {
         "Send shorter lists.",
     ),
     "number_as_text": Advice(
-        "This whole number lies beyond 2^53 and was kept as text, so that no digit is lost.",
+        "This integer is beyond 2^53 and was kept as text, so that no digit is lost.",
         "Send long numbers as text.",
     ),
     "duplicate_differs": Advice(
-        "An event with this name and distinctId came before with other content. The first one stands.",
-        "Give every event a `distinctId` of its own; send exactly the same body when you try again.",
+        "An event with this name and distinctId was received before with different content. The first one stands.",
+        "Give every event a `distinctId` of its own; when you retry, send exactly the same body.",
     ),
     "more_warnings": Advice(
         "There are {} more warnings that are not listed.",
-        "Mend what is listed; the rest will then show.",
+        "Fix what is listed, and the rest will show.",
     ),
 }
 

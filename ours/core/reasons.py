@@ -18,9 +18,9 @@ class Reason:
 
 
 _NOTHING = "Nothing needs doing."
-_WAITS = "It is tried again by itself; look at the destination if it keeps happening."
-_CREDENTIALS = "Renew the credentials in the settings, or check their rights; it is tried again by itself."
-_SLOWER = "It is tried again by itself when the destination said; set a rate limit if it keeps happening."
+_WAITS = "It is retried automatically; check the destination if this keeps happening."
+_CREDENTIALS = "Renew the credentials in the settings, or check their permissions; it is retried automatically."
+_SLOWER = "It is retried automatically at the time the destination gave; set a rate limit if this keeps happening."
 _WHAT = "The event, its visitor, or the destination's settings"
 NO_WORD = "no_word"
 ERASED = "reason_erased"
@@ -33,62 +33,65 @@ REASONS = {
     # Decided before a try
     "not_allowed": Reason(
         "The event is not on this destination's allow list.",
-        "Add the event's name to the allow list if it may leave for this destination; later events then go, and this"
-        " one from its page, or with `ours replay event ID --to NAME`.",
+        "If it may leave for this destination, add the event's name to the allow list. Later events are then sent; send"
+        " this one from its page, or with `ours replay event ID --to NAME`.",
     ),
     "source_not_heard": Reason(
         "The destination does not listen to the source that sent the event.",
-        "Let the destination listen to that source if its events may leave for it, then replay.",
+        "If that source's events may leave for this destination, let it listen to the source, then replay.",
     ),
     "field_missing": Reason(
         "The mapping gives no value for a field that the destination needs.",
-        "See the attempt's message for the field; map it, or have the backend send it, then replay.",
+        "The attempt's message names the field. Map it, or have the backend send it, then replay.",
     ),
-    "replayed": Reason("Nobody could say whether it arrived, so it was replayed; the replay takes over.", _NOTHING),
+    "replayed": Reason("It was not known whether it arrived, so it was replayed; the replay takes over.", _NOTHING),
     "destination_off": Reason("The destination was off.", "Turn it on, then replay the event if it should still go."),
     "destination_paused": Reason(
         "The destination is paused and keeps its backlog.",
-        "Resume the destination; if it paused itself, first mend what its page names.",
+        "Resume the destination. If it was paused automatically, first fix the problem that its page names.",
     ),
     "destination_removed": Reason("The destination was removed before the event could be delivered.", _NOTHING),
     "plugin_missing": Reason(
         "No plugin with this destination's slug is loaded.",
-        "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
+        "Install the plugin, or run `ours plugin list` to see why it was set aside. The backlog is kept until then.",
     ),
     DAMAGED: Reason(
         errors.unopened(_WHAT, DAMAGED),
-        "Find out who changed it, and put it right from a backup. It is tried again whenever the scheduler starts.",
+        "Find out who changed it, and restore it from a backup. It is tried again whenever the scheduler starts.",
     ),
     UNROUTABLE: Reason(
         errors.unopened("The event", UNROUTABLE),
-        "Report what the log says. It keeps nobody behind it waiting, and is tried again when the scheduler starts.",
+        "Report what the log says. Events behind it do not wait, and it is tried again when the scheduler starts.",
     ),
     "breaker_open": Reason(
-        "The destination fails, so it is left alone for a while; no try is used up.",
-        "It goes on by itself once one dispatch has got through; look at the destination if it keeps happening.",
+        "The destination keeps failing, so nothing is sent to it for a while; no try is used up.",
+        "It resumes automatically once one dispatch gets through; check the destination if this keeps happening.",
     ),
     "mapping_invalid": Reason(
-        "The destination's mapping can't be read, so what it is owed is held.",
-        "Its page, `ours destination show` and `ours doctor` name the field. Mend it: all goes on by itself.",
+        "The destination's mapping can't be read, so everything owed to it is held.",
+        "Its page, `ours destination show` and `ours doctor` name the field. Fix it, and delivery resumes"
+        " automatically.",
     ),
     "settings_invalid": Reason(
-        "The destination's settings do not fit what its plugin asks for, so what it is owed is held.",
-        "Its page, `ours destination show` and `ours doctor` name the setting. Mend it: all goes on by itself.",
+        "The destination's settings are not valid for its plugin, so everything owed to it is held.",
+        "Its page, `ours destination show` and `ours doctor` name the setting. Fix it, and delivery resumes"
+        " automatically.",
     ),
     "build_failed": Reason(
-        "The plugin failed while it built the request: a fault in the plugin; five in a row pause its destination.",
-        "Read the attempt's message, mend the plugin, resume the destination if it was paused, then replay.",
+        "The plugin failed while building the request. This is a bug in the plugin; five in a row pause its"
+        " destination.",
+        "Read the attempt's message, fix the plugin, resume the destination if it was paused, then replay.",
     ),
     "request_too_large": Reason(
         "The plugin built a request of more than 10 MiB for this event.",
-        "Let the mapping send less of the event, or mend the plugin, then replay.",
+        "Map less of the event, or fix the plugin, then replay.",
     ),
     "plugin_timeout": Reason(
-        "The plugin did not come back from a call in time; five times in a row pause its destination.",
-        "Read the attempt's message, mend the plugin, resume the destination, then replay.",
+        "A call of the plugin timed out; five in a row pause its destination.",
+        "Read the attempt's message, fix the plugin, resume the destination if it was paused, then replay.",
     ),
     "too_old": Reason(
-        "The event happened longer ago than this destination takes events.",
+        "The event is older than this destination accepts.",
         "Nothing can be done: the destination would refuse it, or count it on the wrong day.",
     ),
     "skipped": Reason("The plugin decided that this event is not for this destination.", _NOTHING),
@@ -96,163 +99,162 @@ REASONS = {
     "timeout": Reason("The destination did not answer in time.", _WAITS),
     "connect_failed": Reason("No connection to the destination could be made.", _WAITS),
     "out_of_files": Reason(
-        "Nothing was sent: this server had as many files and connections open as it may.",
-        "It is tried again by itself. Let the server open more (`ulimit -n`, `LimitNOFILE=`) if it keeps happening.",
+        "Nothing was sent: this server has reached its limit of open files and connections.",
+        "It is retried automatically. If this keeps happening, raise the limit (`ulimit -n`, `LimitNOFILE=`).",
     ),
     "dns_failed": Reason("The destination's host name could not be looked up.", "Check the host name in the settings."),
     "tls_failed": Reason(
-        "The destination's certificate was refused, or no secure connection could be agreed.",
+        "The TLS handshake failed: the destination's certificate was refused, or no common protocol was found.",
         "Check the destination's certificate and the host name in the settings.",
     ),
     "connection_lost": Reason("The connection broke before the answer was complete.", _WAITS),
     "ssrf_refused": Reason(
-        "The destination's address lies in a network that is not public, and such networks are closed to us.",
-        "If it is meant to, name the network in OURS_ALLOW_NETWORKS, then replay.",
+        "The destination's address is in a private network, which destinations may not reach by default.",
+        "If this is intended, add the network to OURS_ALLOW_NETWORKS, then replay.",
     ),
     "invalid_request": Reason(
-        "The request can't be sent: its address is no URL that we can use.",
+        "The request can't be sent: its address is not a valid URL.",
         "Check the address in the settings, then replay.",
     ),
     "response_too_large": Reason(
-        "The destination's answer had more headers than are read.",
-        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+        "The headers of the destination's answer were too large.",
+        "It is sent again if the destination drops repeats; otherwise check there whether it arrived.",
     ),
     "answer_cut": Reason(
-        "The destination's answer to many events was longer than what is read of one.",
-        "They go again in smaller parts where the destination tells repeats; otherwise see there what arrived.",
+        "The destination's answer to a batch was too long to be read to its end.",
+        "It is sent again in smaller parts if the destination drops repeats; otherwise check there what arrived.",
     ),
     "read_failed": Reason(
-        "The plugin failed while it read the answer: a fault in the plugin; five in a row pause its destination.",
-        "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
+        "The plugin failed while reading the answer. This is a bug in the plugin; five in a row pause its destination.",
+        "Read the attempt's message, fix the plugin, and check at the destination whether the event arrived.",
     ),
     "not_read": Reason(
-        "The plugin was not asked what the answer means, for its calls take too long.",
-        "Mend the plugin, and see in the destination whether the event arrived.",
+        "The plugin was not asked what the answer means, because its calls take too long.",
+        "Fix the plugin, and check at the destination whether the event arrived.",
     ),
     "send_failed": Reason(
-        "The plugin failed while it sent: a fault in the plugin; five in a row pause its destination.",
-        "Read the attempt's message, mend the plugin, and see in the destination whether the event arrived.",
+        "The plugin failed while sending. This is a bug in the plugin; five in a row pause its destination.",
+        "Read the attempt's message, fix the plugin, and check at the destination whether the event arrived.",
     ),
     "lease_lost": Reason(
-        "The worker ended while it was sending, so nobody heard the answer.",
-        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+        "The worker died while sending, so the answer was lost.",
+        "It is sent again if the destination drops repeats; otherwise check there whether it arrived.",
     ),
     "ends_workers": Reason(
-        "Five workers ended while they had it in hand, so it is tried no more.",
-        "See in the workers' log where they ended and mend the plugin, or whether memory ran out; then replay.",
+        "Five workers died while sending it, so it is not tried again.",
+        "The workers' log says where they died. Fix the plugin, or check whether memory ran out; then replay.",
     ),
     "worker_stopped": Reason(
         "The worker was stopped before the answer came.",
-        "It is sent again where the destination tells repeats; otherwise see there whether it arrived.",
+        "It is sent again if the destination drops repeats; otherwise check there whether it arrived.",
     ),
     # How it ended
     "ambiguous": Reason(
-        "Nobody can say whether it arrived, and the destination can't tell a repeat from a new event.",
-        "See in the destination whether the event arrived: confirm it if it did, replay it if not.",
+        "It is not known whether it arrived, and the destination can't tell a repeat from a new event.",
+        "Check at the destination whether the event arrived: confirm it if it did, replay it if not.",
     ),
-    "confirmed": Reason(
-        "Nobody could say whether it arrived; then somebody saw at the destination that it had.", _NOTHING
-    ),
+    "confirmed": Reason("It was not known whether it arrived; then somebody found it at the destination.", _NOTHING),
     "rejected": Reason("The destination will not take it.", "Read the attempt's message."),
     NO_WORD: Reason(
-        "The plugin's reason is no short machine word, so it stands in the attempt's message alone.",
-        "Read the attempt's message, and give the plugin a word for it, such as no_email.",
+        "The plugin's reason is not a short machine word, so only the attempt's message shows it.",
+        "Read the attempt's message, and have the plugin return a short word, such as no_email.",
     ),
     "try_again": Reason("The destination could not take it just then.", _WAITS),
-    "gave_up": Reason(
-        "All tries were used up without success.", "Replay the event once the destination is well again."
-    ),
+    "gave_up": Reason("All tries were used up without success.", "Replay the event once the destination works again."),
     "test_mode": Reason(
         "It came with a test key: the request was built and kept, and nothing was sent.",
         "Use the source's live key to have events delivered.",
     ),
     "auth_failed": Reason(
-        "It refused our credentials or settings several times in a row and was paused. Its backlog is kept.",
-        "Renew the credentials or mend the settings that its latest attempts name, then resume the destination.",
+        "The destination refused our credentials or settings several times in a row and was paused. Its backlog is"
+        " kept.",
+        "Renew the credentials or fix the settings that its latest attempts name, then resume the destination.",
     ),
     "forgotten": Reason("The visitor was forgotten before the event could be delivered.", _NOTHING),
     ERASED: Reason(
-        "The reason was the plugin's own. It went when the visitor was forgotten, for it could name them.", _NOTHING
+        "The plugin's own reason was erased with the forgotten visitor, because it could have named them.", _NOTHING
     ),
     "visitor_unknown": Reason(
-        "The event was abandoned before it was routed, so nobody knows whose it is.",
-        "If it can be opened after all: `ours secrets abandon REASON --undo`, with the reason it was abandoned for.",
+        "The event was abandoned before it was routed, so its visitor is not known.",
+        "If it can be opened after all: `ours secrets abandon REASON --undo`, with the reason for which it was"
+        " abandoned.",
     ),
-    "expired": Reason("It was held for so long that it was given up.", "Replay the event if it should still go."),
-    "visitor_forgotten": Reason("The visitor was forgotten, and all that this event carried with them.", _NOTHING),
+    "expired": Reason("It was held for too long and was given up.", "Replay the event if it should still go."),
+    "visitor_forgotten": Reason("The visitor was forgotten, and this event's content was erased with them.", _NOTHING),
     # What identity resolution says of an event
-    "visitors_merged": Reason("The event's identifiers named two visitors, which are now one.", _NOTHING),
+    "visitors_merged": Reason("The event's identifiers belonged to two visitors, which are now merged.", _NOTHING),
     "identifier_conflict:external": Reason(
-        "The event names another externalId than the visitor of its userId carries; of what it says of the person, that"
-        " visitor takes over only what they reject.",
-        "Check which externalId the backend means, and let no two people share a userId: give each a new one when they"
-        " sign in.",
+        "The event's externalId differs from that of its userId's visitor. Of what the event says about the person, the"
+        " visitor keeps only what they reject.",
+        "Check which externalId the backend means. No two people may share a userId: start a new one when somebody"
+        " signs in.",
     ),
     "identifier_conflict:email": Reason(
-        "The event's email belongs to a visitor with another externalId, and stays there.",
+        "The event's email belongs to a visitor with another externalId, and stays with them.",
         "Check whether two people share this email.",
     ),
     "identifier_conflict:second_email": Reason(
-        "The event names two emails; no visitor was looked up by that in userProperties, which is kept as a property.",
-        "Check whether both are this person's.",
+        "The event has two emails. The one in userProperties was kept as a property, and not used to find a visitor.",
+        "Check whether both belong to this person.",
     ),
     "identifier_conflict:phone": Reason(
-        "The event's phone number belongs to a visitor with another externalId, and stays there.",
+        "The event's phone number belongs to a visitor with another externalId, and stays with them.",
         "Check whether two people share this phone number.",
     ),
     "custom_properties_full": Reason(
-        f"The visitor has as many custom properties as are kept ({MOST_KEYS:,}, or {MOST_BYTES // 1024} KiB); what had"
-        " no room was not added.",
-        "Look for property names that are made up anew each time, and for a userId that many people share.",
+        f"The visitor has reached the limit of custom properties ({MOST_KEYS:,}, or {MOST_BYTES // 1024} KiB); the rest"
+        " was not added.",
+        "Look for property names that are generated anew each time, and for a userId that many people share.",
     ),
     "identifier_ignored:external": Reason(
-        "The event names two externalIds; the one in userProperties was not used.", "Send one externalId."
+        "The event has two externalIds; the one in userProperties was not used.", "Send one externalId."
     ),
     "identifier_ignored:email": Reason(
-        "The email in userProperties is no address, so no visitor was looked up by it.",
-        "Send the address, or leave it out while you do not know it.",
+        "The email in userProperties is not a valid address, so it was not used to find a visitor.",
+        "Send the address, or leave it out if you do not know it.",
     ),
     "identifier_ignored:phone": Reason(
-        "The phone number does not read as one, so no visitor was looked up by it.",
+        "The phone number is not valid, so it was not used to find a visitor.",
         "Send 7 to 15 digits with the country code.",
     ),
 }
 
 _STATUSES = {
-    400: Reason("The destination found the request wrong.", "Read its answer, mend the mapping, then replay."),
+    400: Reason("The destination found the request invalid.", "Read its answer, fix the mapping, then replay."),
     401: Reason("The destination did not accept our credentials.", _CREDENTIALS),
-    402: Reason("The destination wants to be paid first.", "Pay, or choose another plan; it is tried again by itself."),
+    402: Reason("The destination requires payment.", "Pay, or choose another plan; it is retried automatically."),
     403: Reason("The destination does not permit this.", _CREDENTIALS),
     404: Reason(
-        "The destination knows no such address.",
-        "Check the address and the ids in the settings. What waits then goes on by itself; replay what was rejected.",
+        "The destination found nothing at this address.",
+        "Check the address and the ids in the settings. What waits then resumes automatically; replay what was"
+        " rejected.",
     ),
     407: Reason(
-        "The proxy on the way did not accept our credentials.",
-        "Mend what OURS_PROXY says of it; it is tried again by itself.",
+        "The proxy did not accept our credentials.",
+        "Let the proxy in OURS_PROXY allow Ours by its address; it is retried automatically.",
     ),
-    408: Reason("The destination waited too long for the request.", _WAITS),
-    410: Reason("The destination's address is gone for good.", "Ask the receiver for the new address."),
+    408: Reason("The destination timed out while waiting for the request.", _WAITS),
+    410: Reason("The destination's address no longer exists.", "Ask the receiver for the new address."),
     413: Reason("The request was too large for the destination.", "Map fewer or smaller fields, then replay."),
-    425: Reason("The destination does not take the request yet.", _WAITS),
+    425: Reason("The destination does not accept the request yet.", _WAITS),
     429: Reason("The destination asks us to slow down.", _SLOWER),
 }
 _FAMILIES = {
-    2: Reason("The destination took the request.", _NOTHING),
+    2: Reason("The destination accepted the request.", _NOTHING),
     3: Reason(
         "The destination answered with a redirect, and redirects are never followed.",
         "Put the final address in the settings.",
     ),
-    4: Reason(
-        "The destination refused the request.", "Read its answer, mend the mapping or the settings, then replay."
-    ),
-    5: Reason("The destination had a fault of its own.", _WAITS),
+    4: Reason("The destination refused the request.", "Read its answer, fix the mapping or the settings, then replay."),
+    5: Reason("The destination had a server error.", _WAITS),
 }
 
 
 _PREFIXED = (f"{KEY_MISSING}ID", f"{ABANDONED}{KEY_MISSING}ID", f"{ABANDONED}{DAMAGED}", f"{ABANDONED}{UNROUTABLE}",
              f"{PREFIX}NAME")  # fmt: skip
-_PLUGINS_WORDS = "These are the plugin's words. If it is to arrive, change the mapping or the settings, then replay."
+_PLUGINS_WORDS = (
+    "This message comes from the plugin. To deliver the event, change the mapping or settings, then replay."
+)
 _ENDS = {DAMAGED: "it was damaged", UNROUTABLE: "it could not be routed"}
 
 
@@ -313,15 +315,16 @@ def _of_abandoned(reason: str) -> Reason | None:
 def _of_rule(name: str) -> Reason:
     return Reason(
         f"The governance rule “{name}” stopped it.",
-        "Look at the rule's conditions under Governance, or with `ours governance list`; once the rule lets it pass,"
-        " replay the event.",
+        "Look at the rule's conditions under Governance, or with `ours governance list`. If the rule should let the"
+        " event pass, change it, then replay the event.",
     )
 
 
 def _of_key(key_id: str) -> Reason:
     return Reason(
         errors.unopened(_WHAT, errors.key_missing(key_id)),
-        "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and start again: it goes on by itself.",
+        "Put that key back at the end of OURS_SECRET_KEYS, on every machine, and restart: it then resumes"
+        " automatically.",
     )
 
 

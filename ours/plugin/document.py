@@ -62,7 +62,7 @@ def _settings(plugin: Destination) -> Iterator[str]:
 def _mapping(plugin: Destination) -> Iterator[str]:
     if plugin.default_mapping:
         yield "## Default mapping"
-        yield "What you map yourself is laid over this; an empty template takes a field back."
+        yield "Your own mapping is laid over this; an empty template removes a field."
         yield _table(("field", "template"), [(f"`{name}`", _row(row)) for name, row in plugin.default_mapping.items()])
 
 

@@ -38,7 +38,9 @@ class Endpoint(fields.Url):
 
 def _no_credentials(address: str) -> None:
     if "@" in urlsplit(address).netloc:
-        raise ValidationError("Put no user name or password into the address: anybody who may see it would see them.")
+        raise ValidationError(
+            "The address must not contain a user name or password: everybody who sees the address would see them."
+        )
 
 
 class Headers(fields.Dict):

@@ -85,7 +85,9 @@ class Abandoning:
         """:raises Invalid: when that is no such reason, or its key is in the ring."""
         _check(reason)
         if reason in map(key_missing, self._store.sealer.key_ids):
-            raise Invalid(f"The secret key {missing_key(reason)} is in the ring: what waits for it goes on by itself.")
+            raise Invalid(
+                f"The secret key {missing_key(reason)} is in the key ring, so what waits for it resumes automatically."
+            )
         with self._store.read() as connection:
             held, aside = queries.held(connection, reason), queries.aside(connection, reason)
             owed = self._owed(connection, aside)

@@ -168,7 +168,7 @@ class Accept:
         try:
             _ = self._store.lookup
         except Unsealable as error:
-            raise Busy("The secret keys do not open what is stored.", cause=error) from None
+            raise Busy("These secret keys can't open the stored data.", cause=error) from None
 
     def _row(self, caller: Caller, item: Incoming, event_id: str, distinct_id: str | None, now: int) -> NewEvent:
         body = item.payload()

@@ -59,7 +59,7 @@ def check(who: Who, need: Need) -> None:
     """:raises Forbidden: saying what is missing."""
     actor = who if isinstance(who, Actor) else _HOUSE.get(who)
     if actor is None:  # a name alone proves nothing
-        raise Forbidden("Nobody may do this without saying who they are.")
+        raise Forbidden("You must be signed in to do this.")
     if RANKS[actor.role] < RANKS[need.role]:
         raise Forbidden(f"This needs the role {need.role}; yours is {actor.role}. An admin can give you another.")
     if actor.scopes is not None and need.scope is None:

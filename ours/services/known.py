@@ -63,4 +63,4 @@ def by_distinct_id(
 
 
 def no_such(what: str, wanted: str) -> NotFound:
-    return NotFound(f"There is no {what} {wanted[:40]}. It may never have been here, or retention has deleted it.")
+    return NotFound(f"There is no {what} {wanted[:40]}. It may never have existed, or retention has deleted it.")

@@ -60,8 +60,10 @@ class SettingsSchema(Schema):
         load_default=lambda: Path("data").resolve(),
         metadata=_said("The data folder; made with mode 0700.", "./data"),
     )
-    host = _text("The IP address the web server listens on; `0.0.0.0`: all of this machine's.", "127.0.0.1", is_ip)
-    port = _count("The port the web server listens on.", 8000, 1, 65535)
+    host = _text(
+        "The IP address that the web server listens on; `0.0.0.0`: all addresses of this machine.", "127.0.0.1", is_ip
+    )
+    port = _count("The port that the web server listens on.", 8000, 1, 65535)
     database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)
     redis_url = _text(
         "`redis://…`, `rediss://…` or `unix://…`. Empty: an embedded Valkey in the data folder.", "", _QUEUE, has_port
@@ -93,20 +95,22 @@ class SettingsSchema(Schema):
         "`json`, `text`, or `auto` (text on a terminal).", "auto", validate.OneOf(["auto", "json", "text"])
     )
     web_threads = _count(
-        "Requests that the web server works on at once, 2 to 1024; what waits for its body or for the disk does not"
-        " count.", 4, 2, 1024
+        "Requests that the web server works on at once, 2 to 1024; those that wait for their body or for the disk do"
+        " not count.", 4, 2, 1024
     )  # fmt: skip
     keep_alive_seconds = _count(
-        "Seconds that a connection may rest between two requests, and a request's head may take: more than a proxy in"
-        " front keeps one that rests.", 75, 1, 3600
+        "Seconds that a connection may be idle between two requests, and that a request's head may take. Set it higher"
+        " than the idle time-out of a proxy in front.", 75, 1, 3600
     )  # fmt: skip
-    deliver_workers = _count("Deliver workers that `ours serve` starts, 256 at most.", 1, 1, 256)
-    max_backlog = _count("Events waiting to be routed above which new ones are answered 503.", 1_000_000, 1)
-    min_free_mb = _count("Free disk space (MB) in the data folder below which new events are answered 503.", 200)
+    deliver_workers = _count("Deliver workers that `ours serve` starts, at most 256.", 1, 1, 256)
+    max_backlog = _count("When more events than this wait to be routed, new ones are answered 503.", 1_000_000, 1)
+    min_free_mb = _count(
+        "When the data folder has less free disk space (MB) than this, new events are answered 503.", 200
+    )
     max_batch_rows = _count("Rows that one `/batch` request may carry.", 1000, 1)
-    max_batch_bytes = _count("Bytes that one `/batch` body may have, unpacked.", 5 * 1024 * 1024, 1)
+    max_batch_bytes = _count("Bytes that one `/batch` body may have, decompressed.", 5 * 1024 * 1024, 1)
     trusted_proxies = _count(
-        "How many reverse proxies stand in front, one behind another, and set or pass on `X-Forwarded-*`.", 0
+        "How many reverse proxies are in front, one behind another, and set or pass on `X-Forwarded-*`.", 0
     )
     metrics_token = _text(
         "What a monitor must send to read `/metrics`, as `Authorization: Bearer …`. Empty: only this machine may ask.",
@@ -126,24 +130,24 @@ class SettingsSchema(Schema):
         " never lives longer than 12 hours.", 720, 1
     )  # fmt: skip
     second_factor = _text(
-        "`optional`: whoever wants to signs in with a code of an authenticator besides the password. `required`:"
-        " everybody does, and who has none sets it up before anything else.",
+        "`optional`: people may set up an authenticator, whose codes they then need besides the password. `required`:"
+        " everybody must, and sets one up before anything else.",
         "optional", validate.OneOf(["optional", "required"])
     )  # fmt: skip
     proxy = _text(
         "`http://host:port` of a proxy through which all destinations are reached. Empty: directly, whatever"
-        " `HTTPS_PROXY` says. The proxy then looks names up, so it has to refuse what is not public.",
+        " `HTTPS_PROXY` says. The proxy then looks names up, so it must refuse addresses that are not public.",
         "", _PROXY, has_host
     )  # fmt: skip
     keep_events_days = _days(
-        "Days after which a live event is deleted with all that became of it, unless a dispatch is still open."
-        " At least 7: as long as an event is kept, it is not taken a second time.", 90, 7
+        "Days after which a live event is deleted with its dispatches, unless one of them is still open."
+        " At least 7: as long as an event is kept, repeats of it are recognised.", 90, 7
     )  # fmt: skip
     keep_test_days = _days("The same for test events.", 14, 7)
     keep_attempts_days = _days(
-        "Days after which attempts of dispatches that are done are deleted; and what refusals were for.", 30
+        "Days after which attempts of dispatches that have ended are deleted, and the reasons for refusals.", 30
     )
-    keep_held_days = _days("Days after which a held dispatch is given up: stopped, as expired.", 30)
+    keep_held_days = _days("Days after which a held dispatch is given up (stopped, as `expired`).", 30)
     keep_audit_days = _days("Days after which audit entries, closed alerts and the volumes by minute are deleted.", 400)
     alert_webhook = _text(
         "Where alerts are posted as JSON: the webhook of Slack, Mattermost, Discord, Google Chat or a workflow of"

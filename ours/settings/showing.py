@@ -55,10 +55,10 @@ def document() -> str:
     for name, item in SettingsSchema().fields.items():
         rows.append(f"| `{PREFIX}{name.upper()}` | {item.metadata['text']} | {_default(item)} |")
     head = (
-        "# Settings\n\nAll are environment variables, read once at the start; problems are reported together."
-        " An admin sees them on the Settings page: each value (secrets masked), and whether the environment"
-        " or a default said it."
-        " This page is made from the code (`python -m ours.settings > docs/settings.md`).\n\n"
+        "# Settings\n\nFor operators. All settings are environment variables, read once at the start; problems are"
+        " reported together. An admin sees them on the Settings page: each value (secrets masked), and whether it"
+        " comes from the environment or is a default. This page is generated from the code"
+        " (`python -m ours.settings > docs/settings.md`).\n\n"
         "| variable | what it is for | default |\n|---|---|---|\n"
     )
     return head + "\n".join(rows) + "\n"

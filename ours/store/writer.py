@@ -95,7 +95,7 @@ class Writer:
 
     def _submit(self, entry: _Entry) -> None:
         if self._waiting.qsize() >= _MOST_WAITING:
-            raise Busy("More events are waiting to be stored than can be taken.", reason="waiting")
+            raise Busy("Too many events are waiting to be stored.", reason="waiting")
         self._waiting.put(entry)
 
     def _run(self) -> None:

@@ -20,12 +20,12 @@ _TLS = {
 _REFUSED = 300
 _PROXY_REFUSED = {
     403: "The proxy in OURS_PROXY refuses to connect to the destination. Allow it there.",
-    407: "The proxy in OURS_PROXY asks for a password, and Ours has none to give. Have it know Ours by its address.",
+    407: "The proxy in OURS_PROXY requires a password, which Ours can't send. Let it allow Ours by its address.",
 }
 _PROXY_FAILED = "The proxy in OURS_PROXY did not reach the destination. Check the address; the proxy's log says more."
 _TOO_LARGE_ANSWER = (
     "response_too_large",
-    "The answer has more headers than can be read; the request may have been taken.",
+    "The headers of the answer are too large; the request may have been accepted.",
 )
 
 
@@ -40,7 +40,7 @@ def before_the_proxy(code: int, detail: str, said: int) -> Failure:
     if said >= _REFUSED:
         sentence = _PROXY_REFUSED.get(said, _PROXY_FAILED)
     elif code == pycurl.E_COULDNT_RESOLVE_PROXY:
-        sentence = "The proxy in OURS_PROXY has no address. Check how it is spelt."
+        sentence = "The proxy in OURS_PROXY has no address. Check the spelling."
     elif code == pycurl.E_COULDNT_CONNECT:
         sentence = "No connection to the proxy in OURS_PROXY. Check that it runs."
     else:
@@ -64,25 +64,28 @@ def refused(addresses: list[str]) -> Failure:
 
 def out_of_files() -> Failure:
     """Nothing was sent, for this process may have no more files open: that says nothing of the destination."""
-    return Failure("out_of_files", "This server has as many files and connections open as it may.", arrived=False)
+    return Failure("out_of_files", "This server has reached its limit of open files and connections.", arrived=False)
 
 
 def _before(code: int) -> tuple[str, str]:
     if code == pycurl.E_COULDNT_RESOLVE_HOST:
-        return "dns_failed", "The destination's host name has no address. Check how it is spelt."
+        return "dns_failed", "The destination's host name has no address (DNS). Check the spelling."
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        return "timeout", "No connection in time. Check that the destination runs and that no firewall is in the way."
+        return (
+            "timeout",
+            "The connection timed out. Check that the destination runs and that no firewall is in the way.",
+        )
     if code in _TLS:
-        return "tls_failed", "No secure connection. Check the destination's certificate."
+        return "tls_failed", "No secure connection (TLS). Check the destination's certificate."
     if code in _INVALID:
-        return "invalid_request", "The destination's URL can't be used. Check how it is spelt."
+        return "invalid_request", "The destination's URL is not valid. Check the spelling."
     return "connect_failed", "No connection. Check that the destination runs and that no firewall is in the way."
 
 
 def _after(code: int) -> tuple[str, str]:
     if code == pycurl.E_OPERATION_TIMEDOUT:
-        return "timeout", "The destination did not answer in time; it may have taken the request."
-    return "connection_lost", "The connection broke before the whole answer was there; the request may have been taken."
+        return "timeout", "The destination did not answer in time; it may have accepted the request."
+    return "connection_lost", "The connection broke before the answer was complete; the request may have been accepted."
 
 
 def _with(sentence: str, detail: str) -> str:

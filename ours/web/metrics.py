@@ -71,21 +71,22 @@ def document() -> str:
 
 _HEAD = """# Metrics
 
-`GET /metrics` answers in the format of Prometheus. Without `OURS_METRICS_TOKEN` only the machine itself may ask, and
-not through a proxy; with it, whoever sends `Authorization: Bearer TOKEN`.
+For operators. `GET /metrics` answers in the Prometheus format. Without `OURS_METRICS_TOKEN`, only the machine itself
+may ask, and not through a proxy; with it, whoever sends `Authorization: Bearer TOKEN`.
 
-All is read from rows, so a restart loses nothing, and every web process gives the same answer: take `max` over them,
-never `sum`. Let Prometheus ask each web process all the same: `ours_requests_unavailable_total`, `ours_database_up`,
-`ours_queue_up` and `ours_disk_free_bytes` are what the process that answers has seen by itself, and while the database
-is away, or has said nothing for a minute, they and the limits are all that is told. What is read from rows is
-remembered for five seconds, or for twenty times as long as that took, but a minute at most; and for a minute more while
-it takes longer than seven seconds to read it anew, for Prometheus waits for ten. The scheduler adds up once and for all
-what is more than three minutes old, so asking stays cheap with millions of events. Sources and destinations are
-labelled `NUMBER NAME`.
+Nearly everything is read from rows, so a restart loses nothing, and every web process gives the same answer: take `max`
+over them, never `sum`. Still, let Prometheus scrape each web process: `ours_requests_unavailable_total`,
+`ours_database_up`, `ours_queue_up` and `ours_disk_free_bytes` are what that process has seen itself. While the database
+is away, or has not answered for a minute, only these and the limits are reported.
+
+What is read from rows is cached for five seconds, or for twenty times as long as reading it took, up to a minute. If
+reading it again takes longer than seven seconds, it is cached for a minute more, because Prometheus waits for ten. The
+scheduler adds up once and for all what is more than three minutes old, so a scrape stays cheap with millions of events.
+Sources and destinations are labelled `NUMBER NAME`.
 [deploy/prometheus/alerts.yaml](../deploy/prometheus/alerts.yaml) and
 [deploy/grafana/ours.json](../deploy/grafana/ours.json) use these names; a test compares.
 
-This page is made from the code (`python -m ours.web.metrics > docs/metrics.md`).
+This page is generated from the code (`python -m ours.web.metrics > docs/metrics.md`).
 
 | metric | kind | what it says | split by |
 |---|---|---|---|

@@ -56,5 +56,5 @@ def test_it_is_done_told_and_taken_back(terminal: Terminal, event: str) -> None:
 
 def test_a_key_that_is_there_and_a_word_that_is_none(terminal: Terminal, ours: Ours) -> None:
     own = f"key_missing:{ours.store.sealer.key_ids[0]}"
-    assert "in the ring" in terminal.json("secrets", "abandon", own, "--yes", status=1)["error"]
+    assert "in the key ring" in terminal.json("secrets", "abandon", own, "--yes", status=1)["error"]
     assert "ours doctor" in terminal.json("secrets", "abandon", "breaker_open", "--yes", status=1)["error"]

@@ -212,7 +212,7 @@ def test_a_plugins_folder_that_is_not_there(
 
 def test_a_scheduler_that_stopped_and_what_has_waited_since(terminal: Terminal, ours: Ours) -> None:
     Counting(ours.store).tick()
-    assert "at work" in found(terminal, "ok")["scheduler"]
+    assert "running" in found(terminal, "ok")["scheduler"]
     caller = ours.accept.authenticate(ours.sources.add("Shop", actor="cli").live_key)
     assert caller is not None
     ours.destinations.add("file", "Archive", {"folder": "/nowhere"}, events=["*"], actor="cli")
@@ -234,7 +234,7 @@ def test_a_scheduler_that_was_never_started(terminal: Terminal, ours: Ours) -> N
     assert "scheduler" not in found(terminal, "warn")
     with time_machine.travel(now_ms() / 1000 + HOUR / 1000, tick=True):
         ours.accept.accept(caller, [Incoming(name="Lead", occurred_at=2, external_id="1")])
-        assert "no alert is told" in found(terminal, "warn")["scheduler"]
+        assert "no alerts are sent" in found(terminal, "warn")["scheduler"]
 
 
 def test_a_destination_that_answers_and_takes_nothing(terminal: Terminal, ours: Ours) -> None:

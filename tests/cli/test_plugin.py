@@ -82,7 +82,7 @@ def test_a_new_plugin_passes_its_own_test_the_check_and_a_try(terminal: Terminal
 
 def test_a_new_plugin_overwrites_nothing_and_has_a_python_name(terminal: Terminal, tmp_path: Path) -> None:
     terminal.json("plugin", "new", "crm", "--into", str(tmp_path))
-    assert "is there already" in terminal.json("plugin", "new", "crm", "--into", str(tmp_path), status=1)["error"]
+    assert "already exists" in terminal.json("plugin", "new", "crm", "--into", str(tmp_path), status=1)["error"]
     assert "can't be a plugin's name" in terminal.json("plugin", "new", "Crm-Bot", status=1)["error"]
 
 

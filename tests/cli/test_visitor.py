@@ -125,9 +125,9 @@ def test_forgetting_one_of_two_modes_says_who_is_left(terminal: Terminal, send: 
 
 def test_nobody_is_forgotten_unasked(terminal: Terminal, send: Callable[[str], str]) -> None:
     send("u1")
-    assert "Say --yes" in terminal.json("visitor", "forget", "u1", status=1)["error"]
+    assert "Use --yes" in terminal.json("visitor", "forget", "u1", status=1)["error"]
     typed = CliRunner().invoke(cli, ["visitor", "forget", "-"], input="u1\n", prog_name="ours")
-    assert (typed.exit_code, "Say --yes" in typed.output) == (1, True)
+    assert (typed.exit_code, "Use --yes" in typed.output) == (1, True)
     assert len(terminal.json("visitor", "find", "u1")) == 1
 
 

@@ -45,7 +45,7 @@ def test_what_is_tried_again_by_itself_is_not_said_to_want_a_replay(status: int)
     response = Response()
     response.status_code = status
     waits = isinstance(by_status(response), Retry | Unauthorized)
-    assert ("tried again by itself" in describe(f"http_{status}").remedy) == waits
+    assert ("retried automatically" in describe(f"http_{status}").remedy) == waits
 
 
 @pytest.mark.parametrize(

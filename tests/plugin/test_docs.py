@@ -31,7 +31,7 @@ from ours.plugin import (
 from ours.plugin.document import document
 from ours.plugin.testing import sample_delivery
 from ours.registry import load, load_at, load_built_in
-from ours.registry.__main__ import write_pages
+from ours.registry.__main__ import index, write_pages
 from ours.services.destinations.mapping import plugins_rows
 from ours.settings import Settings
 from tests.receiver import Receiver
@@ -104,7 +104,14 @@ def test_each_page_says_which_fields_of_its_mapping_are_withheld(one: object) ->
 
 def test_the_pages_are_written_by_one_command(tmp_path: Path) -> None:
     write_pages(tmp_path / "pages")
-    assert {page.stem for page in (tmp_path / "pages").iterdir()} == {one.slug for one in load_built_in().loaded}
+    slugs = {one.slug for one in load_built_in().loaded}
+    assert {page.stem for page in (tmp_path / "pages").iterdir()} == slugs | {"README"}
+
+
+def test_the_list_of_destinations_names_each_built_in() -> None:
+    page = (DOCS / "destinations" / "README.md").read_text()
+    assert page == index(), "Regenerate the pages: python -m ours.registry docs/destinations"
+    assert set(re.findall(r"\((\w+)\.md\) \|", page)) == {one.slug for one in load_built_in().loaded}
 
 
 def test_a_destination_without_settings_or_examples_has_a_page_too() -> None:

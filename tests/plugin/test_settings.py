@@ -156,7 +156,7 @@ def test_an_endpoint_is_nothing_but_http(address: str) -> None:
 
 
 def test_an_endpoint_has_no_password_in_it() -> None:
-    assert "Put no user name or password" in errors(address="https://me:pass@a.example/")["address"][0]
+    assert "must not contain a user name or password" in errors(address="https://me:pass@a.example/")["address"][0]
 
 
 def test_headers_are_read_from_lines_too() -> None:

@@ -124,7 +124,7 @@ def test_a_key_that_is_in_the_ring_is_not_lost(place: Place, receiver: Receiver)
     place.webhook(receiver)
     lost(place)
     place.store.sealer = type(place.store.sealer)((*own_keys(place), OTHER))
-    with pytest.raises(Invalid, match="in the ring"):
+    with pytest.raises(Invalid, match="in the key ring"):
         of(place).run(GONE, actor="cli")
     assert aside(place) == {GONE: 1}
 
@@ -215,7 +215,7 @@ def test_what_nobody_knows_the_visitor_of_is_never_sent(place: Place, receiver: 
         lambda: replay.event(late, actor="cli"),
         lambda: replay.event_to(late, new, actor="cli"),
     ):
-        with pytest.raises(Invalid, match="Nobody knows whose it is"):
+        with pytest.raises(Invalid, match="Its visitor is not known"):
             attempt()
     assert replay.many(Filter(states=FAILED), actor="cli") == 0
     assert replay.preview(Filter(states=FAILED)).barred == {"visitor_unknown": 2}

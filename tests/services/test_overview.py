@@ -418,7 +418,7 @@ def test_an_event_tells_each_attempt_with_the_wait_before_it(
     assert not found.settled
     assert (dispatch.state, dispatch.reason) == ("retrying", "http_503")
     assert dispatch.why
-    assert dispatch.why.words.startswith("The destination had a fault of its own")
+    assert dispatch.why.words.startswith("The destination had a server error")
     with place.store.write() as connection:
         connection.execute(sa.text("UPDATE dispatches SET due_at = 1"))
     place.work()
@@ -501,7 +501,7 @@ def test_what_identity_resolution_found_is_told_in_words(place: Place, overview:
     [row] = overview.recent_events(Filters(name="later")).rows
     [(code, reason)] = overview.event(row.id).notes
     assert code == "identifier_conflict:email"
-    assert "stays there" in reason.words
+    assert "stays with them" in reason.words
 
 
 def test_the_list_for_the_command_line_has_its_keys(place: Place, overview: Overview, receiver: Receiver) -> None:

@@ -102,7 +102,7 @@ def test_what_is_wrong_with_a_new_person_is_named(
 
 def test_one_email_belongs_to_one_person(people: People) -> None:
     people.add("jane@example.com", "admin", actor="cli")
-    with pytest.raises(Invalid, match="there already"):
+    with pytest.raises(Invalid, match="exists already"):
         people.add("JANE@example.com", "viewer", actor="cli")
 
 

@@ -107,7 +107,7 @@ def test_another_installation_says_nothing_of_who_may_do_what(place: Place, make
     Backup(place.store).copy(stranger)
     with stranger.write() as connection:
         connection.exec_driver_sql("DELETE FROM keepsakes")
-    with pytest.raises(Invalid, match="not of the installation"):
+    with pytest.raises(Invalid, match="belongs to another installation"):
         Backup(other).restore(file, stranger)
     with other.read() as connection:
         assert whole.filled(connection) == []

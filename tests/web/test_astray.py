@@ -35,7 +35,7 @@ def test_an_address_beside_the_right_one_is_told_the_right_one(
         "not_found",
     )
     assert answer.get_json()["success"] is False
-    assert (f" It is /api/v1/{door}." if door else " See /api/v1/openapi.") in answer.get_json()["error"]
+    assert (f" Use /api/v1/{door}." if door else " See /api/v1/openapi.") in answer.get_json()["error"]
     assert "Location" not in answer.headers
 
 

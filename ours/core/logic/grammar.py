@@ -155,7 +155,7 @@ def _read_condition(written: Any) -> Condition:
     given = written if isinstance(written, Mapping) else {}
     path, name, value = given.get("property"), given.get("operator"), given.get("value", "")
     if not isinstance(path, str) or set(given) - {"property", "operator", "value"}:
-        raise ValueInvalid("A condition has a property, an operator and a value, and nothing else.")
+        raise ValueInvalid("A condition has a property, an operator and a value, and no other fields.")
     if "{" in path:
         raise ValueInvalid(f"Write the property without braces: {path.strip('{} ')}.")
     operator = OPERATORS.get(name) if isinstance(name, str) else None
@@ -168,7 +168,7 @@ def _read_condition(written: Any) -> Condition:
     if not isinstance(value, str) or len(value) > LONGEST_VALUE:
         raise ValueInvalid(f"A value is a text of at most {LONGEST_VALUE} characters.")
     if value.strip().startswith("{{"):
-        raise ValueInvalid("A value is compared as it is written: a path can't stand there.")
+        raise ValueInvalid("A value is compared literally, so it can't be a path.")
     found, asking = parse(path.strip().removeprefix("$")), _asking_anyhow if operator.name in OF_UNDEFINED else _asking
     return Condition(found, operator.name, value, asking(found, operator.prepare(value)))
 

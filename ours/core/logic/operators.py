@@ -165,25 +165,25 @@ _PAIRS: tuple[tuple[str, str, str, str, Callable[[str], Test]], ...] = (
     ("Is", "is the value", "IsNot", "is not the value", _is),
     ("Contains", "contains the value; a list: has it as an entry", "DoesNotContain", "does not contain it", _contains),
     ("IsIn", "is one of the listed values", "IsNotIn", "is none of the listed values", _is_in),
-    ("IsFoundIn", "stands somewhere in the value", "IsNotFoundIn", "stands nowhere in the value", _found_in),
-    ("MatchesRegex", "matches the pattern somewhere", "DoesNotMatchRegex", "matches the pattern nowhere",
+    ("IsFoundIn", "appears somewhere in the value", "IsNotFoundIn", "appears nowhere in the value", _found_in),
+    ("MatchesRegex", "matches the pattern anywhere", "DoesNotMatchRegex", "does not match the pattern anywhere",
      lambda value: _matches(value, fold=False)),
-    ("MatchesRegexIgnoreCase", "matches, whatever the case",
-     "DoesNotMatchRegexIgnoreCase", "does not match, whatever the case",
+    ("MatchesRegexIgnoreCase", "matches, ignoring case",
+     "DoesNotMatchRegexIgnoreCase", "does not match, ignoring case",
      lambda value: _matches(value, fold=True)),
     ("IsGreaterThan", "is a greater number", "IsLessThanOrEqual", "is a smaller number, or the same",
      _number(lambda given, limit: given > limit)),
     ("IsLessThan", "is a smaller number", "IsGreaterThanOrEqual", "is a greater number, or the same",
      _number(lambda given, limit: given < limit)),
-    ("IsBefore", "is a moment before it; before a day begins", "IsOnOrAfter", "is that moment, or after",
+    ("IsBefore", "is a time before it; for a day, before it begins", "IsOnOrAfter", "is that time, or after",
      _moment(lambda given, limit: given[0] < limit[0])),
-    ("IsAfter", "is a moment after it; after a day has ended", "IsOnOrBefore", "is that moment, or before",
+    ("IsAfter", "is a time after it; for a day, after it has ended", "IsOnOrBefore", "is that time, or before",
      _moment(lambda given, limit: given[0] > limit[1])),
 )  # fmt: skip
 _UNARY_PAIRS: tuple[tuple[str, str, str, str, Callable[[Any], bool]], ...] = (
     ("IsFalsy", "is null, false, 0, or empty", "IsTruthy", "is anything but null, false, 0, or empty", values.is_empty),
     ("IsNull", "is null", "IsNotNull", "is there and not null", lambda found: found is None),
-    ("IsUndefined", "is not there at all", "IsNotUndefined", "is there, be it null", lambda found: found is UNDEFINED),
+    ("IsUndefined", "is not there at all", "IsNotUndefined", "is there, even null", lambda found: found is UNDEFINED),
 )
 
 
@@ -191,7 +191,7 @@ def _all() -> dict[str, Operator]:
     found = [
         Operator("StartsWith", "begins with the value", _starts),
         Operator("EndsWith", "ends with the value", _ends),
-        Operator("IsBetween", "lies between two numbers or dates, both among them", _between),
+        Operator("IsBetween", "lies between two numbers or dates, or is one of them", _between),
         Operator("IsTrue", "is true, or the text true", _says("true"), unary=True),
         Operator("IsFalse", "is false, or the text false", _says("false"), unary=True),
     ]  # fmt: skip
@@ -220,5 +220,5 @@ OF_UNDEFINED = frozenset({"IsUndefined", "IsNotUndefined"})
 
 def table() -> str:
     """All operators as the Markdown table of ``docs/rules.md``."""
-    lines = [f"| `{one.name}` | what the path leads to {one.asks} |" for one in OPERATORS.values()]
+    lines = [f"| `{one.name}` | the property {one.asks} |" for one in OPERATORS.values()]
     return "\n".join(["| operator | holds when |", "|---|---|", *lines])

@@ -58,10 +58,10 @@ def take_over(store: Store, old: Store) -> None:
 
 def _check(store: Store, old: Store, before: Connection) -> None:
     if not migrate.is_current(old):
-        raise Invalid("The database that stood before is of another version. Run `ours db upgrade` there first.")
+        raise Invalid("The previous database has another version. Run `ours db upgrade` there first.")
     is_one = "keepsakes" in whole.filled(before)
     if not is_one or old.lookup("live", "userId", "") != store.lookup("live", "userId", ""):
-        raise Invalid("The backup is not of the installation that stood before. Nothing was put in.")
+        raise Invalid("The backup belongs to another installation than the previous database. Nothing was restored.")
 
 
 def _highest(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:

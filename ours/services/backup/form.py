@@ -139,7 +139,7 @@ def reading(path: Path, unseal: Seal | None = None, *, sealed: bool = True) -> I
             counts: dict[str, int] = {}
             yield Reading(head, _sections(lines, counts, head, unseal), counts)
     except (EOFError, gzip.BadGzipFile, zlib.error, orjson.JSONDecodeError):
-        raise Invalid(f"{path} is damaged, or not a whole backup.") from None
+        raise Invalid(f"{path} is damaged, or not a complete backup.") from None
     except OSError as error:
         raise Invalid(f"{path} can't be read: {error.strerror or error}.") from None
 
@@ -172,7 +172,7 @@ class _Lines:
             return self._back.pop()
         line = self._file.readline()
         if not line:
-            raise Invalid(f"{self._path} ends too soon: it is not a whole backup.")
+            raise Invalid(f"{self._path} ends too soon: it is not a complete backup.")
         self._hash.update(self._last)
         self._last = line
         return orjson.loads(line)
@@ -209,16 +209,16 @@ class _Lines:
         except Damaged:
             digest = b""
         if digest != self._hash.digest():
-            raise Invalid(f"{self._path} was changed after it was made: its seal is another's.")
+            raise Invalid(f"{self._path} was changed after it was made: its seal does not match.")
 
     def refuse(self) -> Invalid:
-        return Invalid(f"{self._path} is damaged: a line is not what it should be.")
+        return Invalid(f"{self._path} is damaged: a line is not valid.")
 
 
 def _head(path: Path, lines: _Lines) -> Head:
     head = lines.take()
     if not isinstance(head, dict) or head.get("what") != NAME:
-        raise Invalid(f"{path} is no backup of ours.")
+        raise Invalid(f"{path} is not a backup made by ours.")
     with lines.understood():
         if head["version"] > VERSION:
             raise Invalid(f"{path} was made by a newer version of ours. Update first.")

@@ -121,7 +121,7 @@ class Backup:
 def _taken(store: Store, verb: Verb) -> Iterator[tuple[Connection, Head]]:
     """A connection that sees one moment for as long as the block lasts, and what there is to say about it."""
     if not migrate.is_current(store):
-        raise Invalid("The database is of another version. Run `ours db upgrade` first.")
+        raise Invalid("The database has another version. Run `ours db upgrade` first.")
     migrate.check_known(store)
     _note(store, verb)
     _ = store.lookup  # made by now, so that whoever puts it back sees whether the secret keys fit
@@ -202,7 +202,7 @@ def _load(store: Store, head: Head, sections: Iterable[Section]) -> Counts:
         counts = {one.table: whole.load(connection, _table(one.table), one.columns, one.rows) for one in sections}
         whole.set_sequences(connection, head.sequences)
         if counts != {name: whole.count(connection, name) for name in counts}:
-            raise Invalid("What was put in is not what was taken out. Nothing was kept.")
+            raise Invalid("The copy differs from the original, so it was rolled back.")
         store.check_keys(connection)
     return counts
 

@@ -58,7 +58,7 @@ def _of_a_cut_answer(parcel: Parcel, outcomes: list[Outcome]) -> list[Outcome]:
     if alone or (plugin.batching and plugin.batching.atomic):
         sure += (Rejected,)
     kind = Split if plugin.dedupes and not alone else Unknown
-    cut = kind("answer_cut", "The answer was longer than what is read of one, so it may say more than was seen.")
+    cut = kind("answer_cut", "The answer was too long to be read to its end, so it may say more than was seen.")
     return [one if isinstance(one, sure) else cut for one in outcomes]
 
 
@@ -80,11 +80,11 @@ def each(parcel: Parcel, said: object, code: str, verb: str) -> list[Outcome]:
     if isinstance(said, Outcome):
         return _split(parcel, _all(parcel, said))
     if not (isinstance(said, list) and parcel.tries[0].travels_in_batches):
-        return _all(parcel, Unknown(code, f"The plugin's {verb}() gave no outcome."))
+        return _all(parcel, Unknown(code, f"The plugin's {verb}() returned no outcome."))
     if len(said) != len(parcel.tries):
-        sentence = f"The plugin's {verb}() gave {len(said)} outcomes for {len(parcel.tries)} events."
+        sentence = f"The plugin's {verb}() returned {len(said)} outcomes for {len(parcel.tries)} events."
         return _all(parcel, Unknown(code, sentence))
-    missing = Unknown(code, f"The plugin's {verb}() gave no outcome for this event.")
+    missing = Unknown(code, f"The plugin's {verb}() returned no outcome for this event.")
     return _split(parcel, [one if isinstance(one, Outcome) else missing for one in said])
 
 

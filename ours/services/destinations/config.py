@@ -156,7 +156,7 @@ def _mapped(plugin: Plugin | None, before: Config, given: Given, category: str) 
 
 def _there(plugin: Plugin | None) -> Plugin:
     if plugin is None:
-        raise Invalid("Its plugin is not loaded, so nobody knows what it asks for. `ours plugin list` shows why.")
+        raise Invalid("Its plugin is not loaded, so its settings are not known. `ours plugin list` shows why.")
     return plugin
 
 

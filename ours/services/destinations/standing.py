@@ -31,5 +31,5 @@ def alive(row: Any | None, destination_id: int) -> Any:
     """:raises Invalid: when it was removed."""
     there = known(row, destination_id)
     if there.status == "removed":
-        raise Invalid(f'The destination "{there.name}" was removed, and that is for good. Add a new one.')
+        raise Invalid(f'The destination "{there.name}" was removed for good. Add a new one.')
     return there

@@ -59,7 +59,7 @@ class People:
         with self._store.write() as connection:
             person_id = queries.insert_person(connection, values)
             if person_id is None:
-                raise Invalid("Somebody with this email is there already.", {"email": ["Taken already."]})
+                raise Invalid("Somebody with this email exists already.", {"email": ["Taken already."]})
             audit.record(connection, actor, "add", subjects.person(person_id), {"email": email, "role": role})
             return persons.get(connection, person_id), password
 
@@ -143,7 +143,7 @@ class People:
         if not self._passwords.match(row.password, old):
             raise Invalid.at("old", "The old password is wrong.")
         if new == old:
-            raise Invalid.at("new", "The new password is the old one. Choose another.")
+            raise Invalid.at("new", "The new password is the same as the old one. Choose another.")
         passwords.check(new, row.email, "new")
         changes = {"password": self._passwords.hash(new), "must_change": False, "session": queries.ENDED}
         try:
@@ -234,7 +234,9 @@ def _is_email(folded: str) -> bool:
 def _clean(email: str) -> str:
     folded = _fold(email)
     if not _is_email(folded):
-        raise Invalid("That is no email address: it looks like name@example.com.", {"email": ["No email address."]})
+        raise Invalid(
+            "That is not an email address. It must look like name@example.com.", {"email": ["Not an email address."]}
+        )
     return folded
 
 

@@ -132,7 +132,7 @@ class Preview:
             slug = _slug(connection, destination_id)
         plugin = self._registry.plugin(slug)
         if plugin is None:
-            raise Invalid("Its plugin is not loaded, so nobody knows what it would send.")
+            raise Invalid("Its plugin is not loaded, so it is not known what it would send.")
         return side(destination_id, plugin, config, rules)
 
     def _report(self, pairs: Sequence[tuple[str, Side, Side]], latest: int) -> Report:

@@ -32,7 +32,7 @@ class Confirming:
         with self._store.write() as connection:
             known.dispatch(connection, dispatch_id)
             if not queries.confirm(connection, [dispatch_id], now, seen=now):
-                raise Invalid("It is not held as ambiguous: what became of it is known, or will be.")
+                raise Invalid("It is not held as ambiguous, so there is nothing to confirm.")
             audit.record(connection, actor, "confirm", subjects.dispatch(dispatch_id))
 
     def count(self, wanted: Filter) -> int:

@@ -16,11 +16,11 @@ from ours.store.queries.replay import Candidate
 
 Gates = Mapping[int, Gate]
 _SENTENCES = {
-    "destination_removed": "There is no such destination, or it was removed, and that is for good.",
+    "destination_removed": "There is no such destination, or it was removed for good.",
     "destination_off": "Its destination is off. Turn it on first.",
-    "not_allowed": "The event is not on the destination's allow list. Add its name there first, if it may leave.",
-    "forgotten": "Its visitor was forgotten, and that is for good.",
-    "visitor_unknown": "Nobody knows whose it is: it was abandoned. `ours secrets abandon REASON --undo` routes it.",
+    "not_allowed": "The event is not on the destination's allow list. If it may leave, add its name there first.",
+    "forgotten": "Its visitor was forgotten, which can't be undone.",
+    "visitor_unknown": "Its visitor is not known: it was abandoned. `ours secrets abandon REASON --undo` routes it.",
 }
 _BARRED = {"forgotten", "visitor_unknown"}
 

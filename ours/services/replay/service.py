@@ -82,7 +82,7 @@ class Replay:
             if there and not has_ended(there.state, there.reason):
                 return there.id
             if there:
-                raise Invalid(f"It has been there already. Replay its dispatch {there.id} instead.")
+                raise Invalid(f"This destination already has a dispatch for it. Replay dispatch {there.id} instead.")
             if event.routed_at is None:
                 raise Invalid("It is not routed yet. Try again in a moment.")
             planned = deciding.check(deciding.decide(known, destination_id, event, event.barred))

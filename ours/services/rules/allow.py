@@ -80,7 +80,7 @@ class Allow:
         key = name_key(event)
         rest = [name for name in known.events if name_key(name) != key]
         if add and ALL in rest and not event.strip().startswith("$"):
-            raise Invalid(f'"{known.name}" takes all events already.')
+            raise Invalid(f'"{known.name}" already allows all events.')
         if not add and len(rest) == len(known.events):
             raise Invalid(f'"{event.strip()}" is not on the allow list of "{known.name}".')
         wanted = [*rest, event] if add else rest

@@ -83,7 +83,7 @@ class Governance:
         """
         with self._held() as known:
             if all(rule.id != rule_id for rule in known):
-                raise NotFound("This rule is not there any more.")
+                raise NotFound("This rule no longer exists.")
             after = [_changed(rule, changes) if rule.id == rule_id else rule for rule in known]
             put = self.put(after, actor=actor, verb="change_rule", why=why)
         return next(rule for rule in put if rule.id == rule_id)

@@ -198,7 +198,7 @@ def _row(connection: Connection, source_id: int) -> Any:
 def _alive(connection: Connection, source_id: int) -> Any:
     row = _row(connection, source_id)
     if row.status == "deleted":
-        raise Invalid(f'The source "{row.name}" was deleted, and that is for good. Add a new one.')
+        raise Invalid(f'The source "{row.name}" was deleted for good. Add a new one.')
     return row
 
 

@@ -183,5 +183,5 @@ def _place(row: Any) -> Place:
 
 def _wait(ends: float) -> None:
     if time.monotonic() > ends:
-        raise Busy("Something of this visitor is still in a worker's hand. Try again in a minute.", retry_after=60)
+        raise Busy("A worker is still sending something of this visitor. Try again in a minute.", retry_after=60)
     time.sleep(_TICK)

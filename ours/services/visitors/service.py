@@ -208,4 +208,4 @@ def _public(profile: Mapping[str, Any], veil: Person | None) -> str:
 
 
 def _nobody(visitor_id: str) -> NotFound:
-    return NotFound(f"There is no visitor {visitor_id[:40]}. They may have been forgotten, or never have been here.")
+    return NotFound(f"There is no visitor {visitor_id[:40]}. They may have been forgotten, or never existed.")

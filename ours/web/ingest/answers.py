@@ -35,77 +35,77 @@ class Problem:
 PROBLEMS: Mapping[str, Problem] = {
     "not_found": Problem(
         404,
-        "There is no such address.",
+        "There is no such endpoint.",
         "Use `/api/v1/track`, `/api/v1/identify`, `/api/v1/batch` or `/api/v1/openapi`.",
     ),
     "method_not_allowed": Problem(
         405,
-        "The address exists, but not for this method.",
+        "The endpoint exists, but not for this method.",
         "Use a method that the `Allow` header names: POST, or GET for `/openapi`.",
     ),
     "request_timeout": Problem(
         408,
         "The body did not arrive within 30 seconds.",
-        "Send again with the same `distinctId`; over a slow line, send less at once.",
+        "Send again with the same `distinctId`; over a slow connection, send less at once.",
     ),
     "too_large": Problem(
         413,
-        "The body is larger than `limit` bytes, unpacked or as sent.",
-        "Send less at once: shorter properties, or a batch in parts.",
+        "The body is larger than `limit` bytes, as sent or decompressed.",
+        "Send less at once: shorter properties, or smaller batches.",
     ),
-    "too_many_rows": Problem(413, "The batch has more than `limit` rows.", "Send the batch in parts."),
+    "too_many_rows": Problem(413, "The batch has more than `limit` rows.", "Send smaller batches."),
     "unsupported_media_type": Problem(
         415,
-        "The body is not sent as JSON, or is packed in a way other than gzip.",
-        "Send `Content-Type: application/json`, and no `Content-Encoding` or `gzip`.",
+        "The Content-Type is not JSON, or the Content-Encoding is not gzip.",
+        "Send `Content-Type: application/json`, and either no `Content-Encoding` or `gzip`.",
     ),
     "invalid_json": Problem(
         400,
-        "The body can't be unpacked or read as a JSON object.",
-        "Send one JSON object in UTF-8, without NaN, Infinity or NUL. The message says where reading stopped.",
+        "The body can't be decompressed or parsed as a JSON object.",
+        "Send one JSON object in UTF-8, without NaN, Infinity or NUL. The message says where parsing stopped.",
     ),
     "missing_key": Problem(
         401,
         "No key was sent.",
         "Send the source's key as `token` in the body, as `Authorization: Bearer KEY` or as `X-API-Key: KEY`.",
     ),
-    "conflicting_keys": Problem(401, "Keys that differ were sent.", "Send the key once."),
+    "conflicting_keys": Problem(401, "Different keys were sent.", "Send only one key."),
     "invalid_key": Problem(
         401,
         "The key is unknown, revoked or expired, or its source is deactivated.",
-        "Copy the key from the source's Install page. Sending again with the same key does not help.",
+        "Copy the key from the source's Install page. Retrying with the same key does not help.",
     ),
     "rate_limited": Problem(
         429,
-        "The source sends more requests a second than its limit.",
-        "Wait for `Retry-After` seconds and send again; send batches.",
+        "The source sends more requests per second than its limit.",
+        "Wait for `Retry-After` seconds and send again; use batches.",
     ),
     "invalid_fields": Problem(
         400,
         "One or more fields are missing or wrong.",
-        "Mend every field that `errors` names. Sending the same body again does not help.",
+        "Fix every field that `errors` names. Retrying the same body does not help.",
     ),
     "unavailable": Problem(
         503,
-        "Nothing can be made durable just now, so nothing was taken.",
+        "Events can't be stored durably right now, so nothing was accepted.",
         "Wait for `Retry-After` seconds and send again with the same `distinctId`.",
     ),
     "internal_error": Problem(
         500,
-        "Something broke on our side, and was logged.",
-        "Send again later with the same `distinctId`; if it stays, tell the operator.",
+        "An internal error, which was logged.",
+        "Send again later with the same `distinctId`; if it keeps happening, tell the operator.",
     ),
 }
 
 ROW_PROBLEMS: Mapping[str, Problem] = {
     "invalid_event": Problem(
         207,
-        "This row of the batch is wrong and was not taken; the others are not touched by it.",
-        "Mend the fields that the row's `errors` names, and send this row again.",
+        "This row of the batch is invalid and was not accepted; the other rows are not affected.",
+        "Fix the fields that the row's `errors` names, and send this row again.",
     ),
     "queue_failed": Problem(
         503,
-        "This row could not be made durable just now.",
+        "This row could not be stored durably right now.",
         "Wait for `Retry-After` seconds and send this row again with the same `distinctId`.",
     ),
 }

@@ -35,14 +35,14 @@ def refusal(path: str, method: str, answered: Iterable[str] = ()) -> Refusal:
         return _not_allowed(", ".join(sorted(answered)), " Events go to /api/v1/track.")
     if allowed and path.removesuffix("/") == f"/api/v1/{door}" and method not in allowed.split(", "):
         return _not_allowed(allowed, _NO_PAGES if method == "OPTIONS" else "")
-    where = f"It is /api/v1/{door}." if allowed else "See /api/v1/openapi."
+    where = f"Use /api/v1/{door}." if allowed else "See /api/v1/openapi."
     sender = _SENT_BY.get("/".join(parts))
     library = f" The libraries of {sender} are not served: docs/sending.md says what to send instead." if sender else ""
-    return Refusal("not_found", f"There is no such address. {where}{library}")
+    return Refusal("not_found", f"There is no such endpoint. {where}{library}")
 
 
 def _not_allowed(allowed: str, more: str) -> Refusal:
-    return Refusal("method_not_allowed", f"Only {allowed} is answered here.{more}", headers={"Allow": allowed})
+    return Refusal("method_not_allowed", f"Only {allowed} is allowed here.{more}", headers={"Allow": allowed})
 
 
 def _parts(path: str) -> list[str]:

@@ -80,7 +80,7 @@ def _keep(caller: "Caller", rows: Sequence[Incoming]) -> "list[Receipt | Invalid
 
 def _broken(error: Exception) -> Invalid:
     log.get("web.ingest").error("a row failed", request=request_id.of(request.environ), exc_info=error)
-    return Invalid("Something about this row broke us. It was logged; the other rows are not touched by it.")
+    return Invalid("This row caused an internal error, which was logged. The other rows are not affected.")
 
 
 def _results(rows: Sequence[Row], kept: "Iterator[Receipt | Invalid]") -> Iterator[Result]:

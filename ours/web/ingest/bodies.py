@@ -15,17 +15,17 @@ _GZIP = 16 + zlib.MAX_WBITS
 _NO_CHUNK = "The body is empty, or its first chunk can't be read. Send a JSON object."
 _INSTEAD: Mapping[type[Any], str] = {
     list: " A list of events goes to /api/v1/batch, as events.",
-    str: " It is a text: was it made JSON twice, or quoted by a shell?",
+    str: " It is a string: was it encoded as JSON twice, or quoted by a shell?",
 }
-_QUOTES = " Names and texts stand in double quotes, which a shell may have taken away."
+_QUOTES = " Names and strings need double quotes, which a shell may have removed."
 _LOOKS_LIKE = (
-    (re.compile(rb"\[object "), " It is an object of JavaScript: send what JSON.stringify makes of it."),
+    (re.compile(rb"\[object "), " It is a JavaScript object: send the result of JSON.stringify."),
     (re.compile(rb"\s*(\[\s*'|\{\s*['\w])"), _QUOTES),
-    (re.compile(rb"'"), " It begins with a single quote: cmd of Windows knows double ones alone."),
+    (re.compile(rb"'"), " It begins with a single quote: cmd.exe on Windows only knows double quotes."),
     (re.compile(rb"\s*\{.*\}[ \t\r]*\n\s*\{"), " Send one object; many events go to /api/v1/batch."),
-    (re.compile(rb"[\w.%\[\]-]+="), " It looks like a form."),
+    (re.compile(rb"[\w.%\[\]-]+="), " It looks like form data."),
 )
-_NO_FORM = " This is a form, as curl sends it without -H 'Content-Type: application/json'."
+_NO_FORM = " This is form data, which curl sends without -H 'Content-Type: application/json'."
 _PACKINGS = {"": False, "identity": False, "gzip": True, "x-gzip": True}
 
 
@@ -67,7 +67,7 @@ def _bytes(request: Request, limit: int) -> bytes:
     while len(data) < length:
         more = source.read(length - len(data))
         if not more:
-            raise Refusal("invalid_json", "The body ended before the length that was announced.")
+            raise Refusal("invalid_json", "The body is shorter than its Content-Length.")
         data += more
     return data
 
@@ -111,7 +111,7 @@ def _unpack(data: bytes, limit: int) -> bytes:
     if len(plain) > limit:
         raise _too_large(limit)
     if not unpacker.eof or unpacker.unused_data:
-        raise Refusal("invalid_json", "The gzip body is cut short, or something follows its end.")
+        raise Refusal("invalid_json", "The gzip body is truncated, or has data after its end.")
     return plain
 
 

@@ -66,8 +66,8 @@ _WRONG: Json = {
     "index": 1,
     "success": False,
     "code": "invalid_event",
-    "message": "distinctId: Must be sent.",
-    "errors": {"distinctId": ["Must be sent."]},
+    "message": "distinctId: This field is required.",
+    "errors": {"distinctId": ["This field is required."]},
 }
 
 TAKEN: dict[str, Json] = {

@@ -29,7 +29,7 @@ Current = Context[Reading]
 class Said(fields.Field[T], Generic[T]):
     """A field by its name on the wire and a sentence about it. What is not required may be null."""
 
-    default_error_messages = {"required": "Must be sent.", "null": "Must not be null."}  # noqa: RUF012
+    default_error_messages = {"required": "This field is required.", "null": "Must not be null."}  # noqa: RUF012
 
     def __init__(self, name: str, about: str, *, required: bool = False, **kwargs: Any) -> None:
         super().__init__(

@@ -103,7 +103,7 @@ def _allowance(caller: "Caller") -> Allowance | None:
     if allowance.wait is not None:
         raise Refusal(
             "rate_limited",
-            f"This source may send {caller.rate_limit} requests a second. Try again in {allowance.wait} s.",
+            f"This source may send {caller.rate_limit} requests per second. Try again in {allowance.wait} s.",
             headers=allowance.headers,
         )
     return allowance

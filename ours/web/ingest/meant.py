@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Set
 from typing import Any
 
-UNKNOWN = "This is not known here. Did you mean {}?"
+UNKNOWN = "Unknown field. Did you mean {}?"
 _PHONE = "userProperties.phone_number"
 _PEOPLE = {
     "userid": "userId", "visitorid": "userId", "anonymousid": "userId",
@@ -27,7 +27,7 @@ _HEADERS = ("Api-Key", "X-Write-Key", "X-Auth-Token")
 _BAGS = ("properties", "eventProperties")
 DOORS = {
     "track": "A single event goes to /api/v1/track.",
-    "identify": "What is known of somebody, without an event, goes to /api/v1/identify.",
+    "identify": "Properties of a visitor, without an event, go to /api/v1/identify.",
     "batch": "A list of events goes to /api/v1/batch, as events.",
 }
 

@@ -17,8 +17,8 @@ from ours.web.ingest.swift import Swift
 
 NAMERS = ("userId", "externalId", "email")
 NOBODY = "No identifier was sent. Send at least one of userId, externalId and email."
-_NO_PHONE = f"This is no phone number of {phones.FEWEST} to {phones.MOST} digits, and finds nobody."
-_NO_EMAIL = "This is no email address, and finds nobody."
+_NO_PHONE = f"This is not a phone number of {phones.FEWEST} to {phones.MOST} digits, so it identifies nobody."
+_NO_EMAIL = "This is not an email address, so it identifies nobody."
 _HINTS = {_NO_PHONE, _NO_EMAIL, *meant.HINTS}
 Body = dict[str, Any]
 
@@ -95,7 +95,7 @@ class Contract(Schema):
 class Person(Contract):
     """Whom it is about: at least one identifier must be there."""
 
-    user_id = Id("userId", "Our id of the visitor, used as it is, without look-up.", longest=400)
+    user_id = Id("userId", "Our id of the visitor, used as it is, without a look-up.", longest=400)
     external_id = Id("externalId", "Your own id of this person.", longest=400, coerce=True)
     email_sha256 = Email("email", "An identifier: hashed on arrival, and never kept in clear.", longest=1000)
     user_properties = Properties(
@@ -107,7 +107,7 @@ class Person(Contract):
     )
     default_properties = Properties(
         "defaultProperties",
-        "Page, device and campaign of the event. Keys that are not known are kept.",
+        "Page, device and campaign of the event. Unknown keys are kept.",
         catalogue=DEFAULT_PROPERTIES,
         read=properties.default,
     )
@@ -138,7 +138,7 @@ class Event(Person):
 
     name = Text(
         "event",
-        "The event's name. It leaves only for destinations whose allow list names it.",
+        "The event's name. It is only sent to destinations whose allow list has it.",
         longest=1000,
         required=True,
         validate=_no_identify,
@@ -146,12 +146,15 @@ class Event(Person):
     occurred_at = Moment("time", "When it happened, in milliseconds since 1970, at most 7 days ago. Missing: now.")
     distinct_id = Id(
         "distinctId",
-        "The event's own id: a second event with the same name and distinctId is a duplicate. Made by us when missing.",
+        "The event's own id: a second event with the same name and distinctId is a duplicate. If missing, Ours makes"
+        " one.",
         longest=400,
         coerce=True,
     )
     event_properties = Bag("eventProperties", "Facts about the event.")
-    properties = Bag("properties", "Another name for eventProperties. Sent both, they merge and eventProperties wins.")
+    properties = Bag(
+        "properties", "Another name for eventProperties. If both are sent, they are merged and eventProperties wins."
+    )
 
     def incoming(self, body: Body, now: int) -> Incoming:
         """:raises Invalid: with every wrong field, by its dotted path."""

@@ -87,7 +87,7 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
     found = still_there(destination_id)
     plugin = ours().registry.plugin(found.slug)
     if plugin is None:
-        abort(404, "Its plugin is not loaded, so nobody knows what it asks for.")
+        abort(404, "Its plugin is not loaded, so its settings are not known.")
     if found.unopened:
         abort(409, f"Its settings: {found.unopened.words} {found.unopened.remedy}")
     if request.method == "GET":

@@ -99,7 +99,7 @@ def _keys() -> dict[int, tuple[Source, Key]]:
 def _send(keys: dict[int, tuple[Source, Key]], key_id: int | None, endpoint: str, body: str) -> Answer:
     """Post it to this very application, as a backend would; the key goes in a header. The audit log keeps who did."""
     if key_id not in keys or endpoint not in _ENDPOINTS:
-        raise Invalid("Pick a key and an endpoint. A key that stopped working meanwhile is no longer listed.")
+        raise Invalid("Pick a key and an endpoint. Keys that no longer work are not listed.")
     source, key = keys[key_id]
     ours().audit.note_sent(source.id, key.id, key.mode, actor=person().actor)
     client = current_app.test_client(use_cookies=False)

@@ -79,7 +79,7 @@ def test_none_good_is_207_without_success(post: Post, accept: Any) -> None:
 
 def test_a_row_needs_a_distinct_id(post: Post) -> None:
     answer = post("batch", events=[{"event": "A", "userId": "u"}])
-    assert answer.get_json()["results"][0]["errors"] == {"distinctId": ["Must be sent."]}
+    assert answer.get_json()["results"][0]["errors"] == {"distinctId": ["This field is required."]}
 
 
 def test_a_rows_own_token_is_ignored(post: Post) -> None:

@@ -144,7 +144,7 @@ def test_the_key_may_come_in_three_ways(client: FlaskClient) -> None:
 def test_a_body_that_is_no_object_is_told_what_it_is(client: FlaskClient) -> None:
     listed, twice = orjson.dumps([EVENT]), orjson.dumps(GOOD.decode())
     assert "goes to /api/v1/batch, as events." in send(client, listed).get_json()["error"]
-    assert "made JSON twice" in send(client, twice).get_json()["error"]
+    assert "encoded as JSON twice" in send(client, twice).get_json()["error"]
     assert send(client, b"5").get_json()["error"] == "The body must be a JSON object."
 
 

@@ -12,21 +12,21 @@ FACTS: dict[str, Any] = {"userId": "u", "userProperties": {"city": "Bern"}}
 ROWS: dict[str, Any] = {"events": [EVENT | {"distinctId": "1"}]}
 BATCH = "A list of events goes to /api/v1/batch, as events."
 TRACK = "A single event goes to /api/v1/track."
-IDENTIFY = "What is known of somebody, without an event, goes to /api/v1/identify."
+IDENTIFY = "Properties of a visitor, without an event, go to /api/v1/identify."
 
 
 @pytest.mark.parametrize(
     ("door", "body", "said"),
     [
-        ("track", ROWS, f"event: Must be sent. {BATCH}"),
-        ("track", {"batch": ROWS["events"]}, f"event: Must be sent. {BATCH}"),
-        ("identify", ROWS, f"userProperties: Must be sent. {BATCH}"),
-        ("track", FACTS, f"event: Must be sent. {IDENTIFY}"),
-        ("track", {"userId": "u", "traits": {}}, f"event: Must be sent. {IDENTIFY}"),
-        ("batch", FACTS, f"events: Must be sent. {IDENTIFY}"),
-        ("batch", EVENT, f"events: Must be sent. {TRACK}"),
-        ("identify", EVENT, f"userProperties: Must be sent. {TRACK}"),
-        ("track", {"userId": "u", "eventProperties": {"a": 1}}, "event: Must be sent."),
+        ("track", ROWS, f"event: This field is required. {BATCH}"),
+        ("track", {"batch": ROWS["events"]}, f"event: This field is required. {BATCH}"),
+        ("identify", ROWS, f"userProperties: This field is required. {BATCH}"),
+        ("track", FACTS, f"event: This field is required. {IDENTIFY}"),
+        ("track", {"userId": "u", "traits": {}}, f"event: This field is required. {IDENTIFY}"),
+        ("batch", FACTS, f"events: This field is required. {IDENTIFY}"),
+        ("batch", EVENT, f"events: This field is required. {TRACK}"),
+        ("identify", EVENT, f"userProperties: This field is required. {TRACK}"),
+        ("track", {"userId": "u", "eventProperties": {"a": 1}}, "event: This field is required."),
     ],
 )
 def test_a_body_that_was_meant_for_another_address_is_told_which(
@@ -44,9 +44,9 @@ def test_a_row_that_is_no_event_is_told_where_it_goes(client: FlaskClient) -> No
     ]
     answer = client.post("/api/v1/batch", json={"token": LIVE, "events": rows}).get_json()
     assert [one["message"] for one in answer["results"]] == [
-        f"event: Must be sent. {IDENTIFY}",
+        f"event: This field is required. {IDENTIFY}",
         "event: Must not be $identify: send that to /api/v1/identify.",
-        "distinctId: Must be sent.",
+        "distinctId: This field is required.",
     ]
 
 
@@ -64,13 +64,13 @@ def test_an_event_that_is_not_taken_beside_what_is_is_told_where_it_goes(
     answer = client.post(f"/api/v1/{door}", json={"token": LIVE} | body)
     assert answer.status_code == 200
     warnings = {one["field"]: (one["code"], one["message"]) for one in answer.get_json()["warnings"]}
-    assert warnings[field] == ("wrong_address", f"This is not read here and was ignored. {said}")
+    assert warnings[field] == ("wrong_address", f"This endpoint does not read this field, so it was ignored. {said}")
 
 
 def test_nobody_and_what_else_is_missing_are_said_in_one_breath(client: FlaskClient) -> None:
     answer = client.post("/api/v1/track", json={"token": LIVE}).get_json()
     assert answer["error"] == (
-        "No identifier was sent. Send at least one of userId, externalId and email. event: Must be sent."
+        "No identifier was sent. Send at least one of userId, externalId and email. event: This field is required."
     )
 
 
@@ -94,12 +94,12 @@ def test_where_no_row_has_one_either_nothing_is_said_of_them(client: FlaskClient
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ("{'event': 'A'}", "Names and texts stand in double quotes, which a shell may have taken away"),
-        ("{event: A}", "Names and texts stand in double quotes, which a shell may have taken away"),
-        ("'{", "It begins with a single quote: cmd of Windows knows double ones alone"),
-        ("[object Object]", "It is an object of JavaScript: send what JSON.stringify makes of it"),
+        ("{'event': 'A'}", "Names and strings need double quotes, which a shell may have removed"),
+        ("{event: A}", "Names and strings need double quotes, which a shell may have removed"),
+        ("'{", "It begins with a single quote: cmd.exe on Windows only knows double quotes"),
+        ("[object Object]", "It is a JavaScript object: send the result of JSON.stringify"),
         ('{"event": "A"}\n{"event": "B"}', "Send one object; many events go to /api/v1/batch"),
-        ("token=k&event=A", "It looks like a form"),
+        ("token=k&event=A", "It looks like form data"),
     ],
 )
 def test_what_is_no_json_is_told_what_it_looks_like(client: FlaskClient, body: str, said: str) -> None:
@@ -111,4 +111,4 @@ def test_what_is_no_json_is_told_what_it_looks_like(client: FlaskClient, body: s
 def test_a_form_is_told_how_curl_sends_json(client: FlaskClient) -> None:
     answer = client.post("/api/v1/track", data="{}", content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 415
-    assert answer.get_json()["error"].endswith(" sends it without -H 'Content-Type: application/json'.")
+    assert answer.get_json()["error"].endswith(" sends without -H 'Content-Type: application/json'.")

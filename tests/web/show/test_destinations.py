@@ -209,8 +209,8 @@ def test_one_that_paused_itself_says_why_in_words_and_what_to_do(editor: Browser
     with here.store.write() as connection:
         destinations.change(connection, 1, {"status": "paused", "paused_for": "auth_failed"})
     page = editor.page("/destinations/1")
-    assert "It refused our credentials or settings several times in a row and was paused." in page
-    assert "Renew the credentials or mend the settings" in page
+    assert "The destination refused our credentials or settings several times in a row and was paused." in page
+    assert "Renew the credentials or fix the settings" in page
     assert "What is held goes by itself, once, when it is resumed." in page
 
 

@@ -154,10 +154,10 @@ def test_the_event_page_says_where_it_went_and_why_not_elsewhere(
     work()
     page = unescape(editor.page(f"/events/{event_id}"))
     assert "cart.items[0].sku" in page
-    assert "The destination had a fault of its own (status 503)." in page
+    assert "The destination had a server error (status 503)." in page
     assert '"error": "moving"' in page
     assert "The event is not on this destination's allow list." in page
-    assert "Add the event's name to the allow list" in page
+    assert "add the event's name to the allow list" in page
 
 
 def test_a_reason_that_several_destinations_have_without_a_try_is_said_once(
@@ -402,7 +402,7 @@ def test_who_reads_an_events_requests_alone_in_clear_is_written_down(
 def test_what_is_not_there_is_404_in_a_sentence(editor: Browser, path: str) -> None:
     answer = editor.get(path)
     assert answer.status_code == 404
-    assert "It may never have been here, or retention has deleted it." in answer.text
+    assert "It may never have existed, or retention has deleted it." in answer.text
 
 
 def test_events_are_found_by_where_their_dispatches_stand(

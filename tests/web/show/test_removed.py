@@ -67,7 +67,7 @@ def test_its_versions_keep_its_name_and_offer_no_way_back(event: str, editor: Br
     assert "Set all as in version" not in version
     assert "which is in force" not in version
     assert "its settings, if anything; they were erased" in editor.page("/history/destination 1/3")
-    assert "was removed, and that is for good" in editor.post("/history/destination 1/1/restore").text
+    assert "was removed for good" in editor.post("/history/destination 1/1/restore").text
 
 
 def test_nothing_is_sent_to_it_again(event: str, editor: Browser) -> None:
@@ -79,7 +79,7 @@ def test_nothing_is_sent_to_it_again(event: str, editor: Browser) -> None:
     assert "Replay all that match" not in listed
     asked = editor.page("/dispatches/replay?destination=1")
     assert "<dd>Old CRM (removed)</dd>" in asked
-    assert "1: There is no such destination, or it was removed, and that is for good." in asked
+    assert "1: There is no such destination, or it was removed for good." in asked
     assert "What is held goes by itself" not in asked
 
 

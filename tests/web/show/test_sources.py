@@ -91,7 +91,7 @@ def test_a_deleted_source_is_not_brought_back(editor: Browser, here: Ours) -> No
     here.sources.delete(1, actor="cli")
     answer = editor.post("/sources/1/activate")
     assert answer.status_code == 400
-    assert "was deleted, and that is for good" in answer.text
+    assert "was deleted for good" in answer.text
 
 
 @pytest.mark.parametrize("path", ["/sources/9", "/sources/9/delete", "/sources/1/explode", "/destinations/9"])

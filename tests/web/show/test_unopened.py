@@ -130,7 +130,7 @@ def test_what_was_abandoned_says_so_and_offers_nothing_that_can_not_be(
     assert "Nobody knows whose event it is" in page
     assert "<button>Replay</button>" not in page
     assert "Send it there now" not in page
-    assert "goes on by itself" not in page
+    assert "resumes automatically" not in page
     page = admin.page(f"/events/{routed}")
     assert page.count(words) == 1
     assert "<button>Replay</button>" in page
