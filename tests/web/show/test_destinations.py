@@ -244,6 +244,20 @@ def test_what_would_leave_is_shown_before_it_is_turned_on(
     assert "What would leave" not in editor.page("/destinations/1/on")
 
 
+def test_a_look_at_what_would_leave_takes_no_longer_than_a_glance(
+    editor: Browser, send: Callable[..., str], work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(editor)
+    editor.post("/destinations/1/off")
+    for _ in range(3):
+        send("Purchase")
+    work()
+    assert "tried on the latest 3 events; nothing is changed yet" in editor.page("/destinations/1/on")
+    monkeypatch.setattr("ours.web.show.destinations._GLANCE", -1)
+    page = editor.page("/destinations/1/on")
+    assert "tried on the latest 1 event: there was no time for more of 3; nothing is changed yet" in page
+
+
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
     _add(editor)
     send()
