@@ -51,7 +51,7 @@ def test_a_choice_is_the_operators_and_what_must_be_json_says_so(editor: Browser
     assert 'Names <span class="help">as JSON</span>' in page
     assert """placeholder="{"one": "value"} or ["one", "two"]\"""" in page
     form = {"name": "A", "choice": "all", "settings.plan": "", "settings.names": ""}
-    assert "Missing data" in editor.post("/destinations/add/asking", **form, **{"settings.region": ""}).text
+    assert "Must be given." in editor.post("/destinations/add/asking", **form, **{"settings.region": ""}).text
     editor.post("/destinations/add/asking", **form, **{"settings.region": "us"})
     assert [one.name for one in here.destinations.list()] == ["A"]
 
@@ -322,11 +322,11 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
     sealed = here.store.sealer.seal_json({"method": "PUT"}, "destinations:1:settings")
     with here.store.write() as connection:
         destinations.change(connection, 1, {"settings": sealed})
-    assert "url: Missing data for required field. What it is owed is held." in editor.page("/destinations/1")
+    assert "url: Must be given. What it is owed is held." in editor.page("/destinations/1")
     assert 'name="settings.url" type="url"' in editor.page("/destinations/1/edit")
     editor.post("/destinations/1/edit", **FORM)
     assert here.destinations.get(1).unfit is None
-    assert "Missing data" not in editor.page("/destinations/1")
+    assert "Must be given." not in editor.page("/destinations/1")
 
 
 def test_a_crm_is_added_by_somebodys_word_or_an_agreement(editor: Browser, here: Ours) -> None:
