@@ -258,6 +258,22 @@ def test_a_look_at_what_would_leave_takes_no_longer_than_a_glance(
     assert "tried on the latest 1 event: there was no time for more of 3; nothing is changed yet" in page
 
 
+def test_a_form_says_what_becomes_of_an_identify(editor: Browser, here: Ours) -> None:
+    for slug, said in (
+        ("webhook", "It is sent as any event is."),
+        ("hubspot", "HubSpot updates what it knows of the person by them"),
+        ("meta", "Meta Conversions API has no use for them: they are passed over, so leave this unticked."),
+    ):
+        assert said in editor.page(f"/destinations/add/{slug}")
+    given = {"account_id": "1234567", "access_token": "pat-na1-for-tests"}
+    for events, said in (
+        (["Lead"], "could keep what it knows of people up to date"),
+        (["$identify"], "change what it"),
+    ):
+        made = here.destinations.add("hubspot", events[0], given, events=events, override="It must", actor="cli")
+        assert said in editor.page(f"/destinations/{made.id}")
+
+
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
     _add(editor)
     send()
