@@ -52,7 +52,7 @@ REASONS = {
     ),
     "destination_removed": Reason("The destination was removed before the event could be delivered.", _NOTHING),
     "plugin_missing": Reason(
-        "No plugin with this destination's slug is loaded.",
+        "No plugin for this destination's type is loaded.",
         "Install the plugin, or see with `ours plugin list` why it was set aside. The backlog is kept until then.",
     ),
     DAMAGED: Reason(
