@@ -91,6 +91,10 @@ REASONS = {
         "The event happened longer ago than this destination takes events.",
         "Nothing can be done: the destination would refuse it, or count it on the wrong day.",
     ),
+    "no_conversion": Reason(
+        "An identity update tells who somebody is, and this destination takes only what was bought or done.",
+        "Nothing needs doing. Take `$identify` off its allow list, and none is tried.",
+    ),
     "skipped": Reason("The plugin decided that this event is not for this destination.", _NOTHING),
     # Happened while trying
     "timeout": Reason("The destination did not answer in time.", _WAITS),
