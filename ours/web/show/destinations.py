@@ -70,6 +70,7 @@ def destination(destination_id: int) -> str:
         paused_for=describe(found.paused_for) if found.paused_for else None,
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
+        own_lines=mapping_form.shown(found.mapping),
         standing=standing,
         health=standing.health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),

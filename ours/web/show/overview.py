@@ -125,7 +125,7 @@ def _destinations(
         address, subject = url_for("show.destination", destination_id=one.id), subjects.destination(one.id)
         if not one.loaded and ("plugin", subject) not in told:
             words = f"has no plugin: “{one.slug}” is not loaded. Its backlog is held."
-            yield Concern("bad", one.name, words, address, ways=remedies.ways("plugin"))
+            yield Concern("bad", one.name, words, address, ways=remedies.ways("plugin", one.id))
         elif one.status == "paused" and ("paused", subject) not in told:
             words, ways = f"is paused, and holds {health[one.id].held:,}.", remedies.ways("paused", one.id)[1:]
             yield Concern("warn", one.name, words, address, ways=ways)

@@ -44,7 +44,7 @@ def _looked_into(kind: str, destination_id: int | None) -> list[tuple[str, str]]
         return [("What is held", held)]
     if kind == "lost":
         return [("Balance", url_for("show.overview", _anchor="balance"))]
-    return [("Why", url_for("show.plugins"))] if kind == "plugin" else []
+    return [("Plugins", url_for("show.plugins"))] if kind == "plugin" and destination_id else []
 
 
 def _mended(kind: str, destination_id: int | None) -> list[tuple[str, str]]:

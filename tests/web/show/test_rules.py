@@ -222,6 +222,18 @@ def test_a_misspelt_path_is_flagged(
             ("condition_operator", "IsTruthy"), ("condition_value", ""), ("do", "save")]  # fmt: skip
     post(editor, "/governance/rule", *form)
     assert "visitor.consent.rejectd" in editor.page("/governance").split("misspelt")[1]
+    here.destinations.update(1, mapping={"ward": "{{event.event_properties.wrad}}"}, actor="cli")
+    assert '<a href="/destinations/1/mapping"><bdi>Clinic CRM: ward</bdi></a>' in editor.page("/governance")
+
+
+def test_a_destination_shows_each_row_of_its_mapping_as_one(editor: Browser, here: Ours, hook: Receiver) -> None:
+    page = {"map": "{{event.default_properties.current_url}}", "modification": "DomainOnly"}
+    here.destinations.update(1, mapping={"page": page, "properties": ""}, actor="cli")
+    shown = editor.page("/destinations/1").partition("<h2>Mapping</h2>")[2]
+    row = '<code>{{event.default_properties.current_url}}</code> <span class="help">DomainOnly</span>'
+    assert f"<code>page</code></th><td>{row}" in shown
+    assert '<code>properties</code></th><td><span class="muted">left out</span>' in shown
+    assert "page.map" not in shown
 
 
 def test_the_allow_lists_are_ticked_from_the_side_of_the_events(
