@@ -180,6 +180,9 @@ def test_a_rule_is_tried_saved_and_found_on_the_event(
             ("condition_property", "visitor.consent.rejected_categories"), ("condition_operator", "Contains"),
             ("condition_value", "advertising")]  # fmt: skip
     tried = post(editor, "/governance/rule", *form, ("do", "preview")).get_data(as_text=True)
+    assert tried.index('form="typed" name="do" value="save"') < tried.index(
+        '<form method="post" class="form" id="typed">'
+    )
     assert "would no longer be sent" in tried
     assert "rule:Consent" in tried
     post(editor, "/governance/rule", *form, ("do", "save"))
