@@ -175,27 +175,32 @@ class Preview:
             if tried and monotonic() > ends:
                 break
             tried += 1
-            for effect in _effects(sample, pairs):
+            for effect in _effects(sample, pairs, detailed=len(effects) < _SHOWN):
                 counts[effect.kind] += 1
                 if effect.kind != "stays" and len(effects) < _SHOWN:
                     effects.append(effect)
         return Report(tried, len(found), len(pairs), counts, effects)
 
 
-def _effects(sample: Sample, pairs: Sequence[_Pair]) -> Iterable[Effect]:
+def _effects(sample: Sample, pairs: Sequence[_Pair], *, detailed: bool) -> Iterable[Effect]:
     """Where only what keeps an event here could differ, and does not, nothing is built: that is what takes long."""
     row, context = sample.row, sample.context
     if not pairs:
         return
     fired_before, fired_after = (governance.fired(side.rules, context) for side in (pairs[0].before, pairs[0].after))
+    alike = fired_before == fired_after
     for name, before, after in pairs:
+        if alike and before.target is after.target and before.gate is after.gate:
+            yield Effect("stays", row.id, row.name, before.target.id, name, None, None, ())
+            continue
         kept_before, kept_after = before.kept(row, fired_before), after.kept(row, fired_after)
         old = new = Verdict(kept_before)
         told: Sequence[Difference] = ()
         if kept_before != kept_after or before.target is not after.target:
             old = Verdict(kept_before) if kept_before else before.tried(row, context)
             new = Verdict(kept_after) if kept_after else after.tried(row, context)
-            told = _told(old, new, context)
+            if detailed or (old.request and new.request):
+                told = _told(old, new, context)
         yield Effect(_kind(old, new, told), row.id, row.name, before.target.id, name, old.reason, new.reason, told)
 
 
