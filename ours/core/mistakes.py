@@ -22,12 +22,15 @@ _NONE = "There is no such field."
 def plain(messages: Mapping[Any, Any], known: Mapping[str, str]) -> dict[str, list[str]]:
     """The messages of a schema, however deep, as sentences for each of its fields.
 
-    ``known``: the names that there are, each with its label. A name that is none of them is told the nearest, and all.
+    ``known``: the names that there are, each with its label. A name that is none of them is told the nearest, and the
+    first of such names all that there are.
     """
-    return {
-        str(name): [_no_such(str(name), known) if one == _UNKNOWN else one for one in sentences(said)]
-        for name, said in messages.items()
-    }
+    told = {str(name): sentences(said) for name, said in messages.items()}
+    unknown = [name for name, said in told.items() if _UNKNOWN in said]
+    if unknown:
+        there = f" There are {', '.join(known)}." if known else ""
+        told |= {name: [f"{_NONE}{_meant(name, known)}{there if name == unknown[0] else ''}"] for name in unknown}
+    return told
 
 
 def sentences(said: Any) -> list[str]:
@@ -42,8 +45,7 @@ def _flat(said: Any) -> Iterable[str]:
     return [_PLAIN.get(str(one), str(one)) for one in (said if isinstance(said, list) else [said])]
 
 
-def _no_such(name: str, known: Mapping[str, str]) -> str:
+def _meant(name: str, known: Mapping[str, str]) -> str:
     spelt = {one.casefold(): one for one in known} | {label.casefold(): one for one, label in known.items()}
     near = get_close_matches(name.casefold(), spelt, 1)
-    meant = f"Did you mean {spelt[near[0]]}? " if near else ""
-    return f"{_NONE} {meant}There are {', '.join(known)}." if known else _NONE
+    return f" Did you mean {spelt[near[0]]}?" if near else ""
