@@ -389,7 +389,7 @@ def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: S
     expect(page.get_by_role("heading", name="What it would do")).to_be_visible()
     expect(page.get_by_text("body.type").first).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save it").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     page.goto("/history")
     page.get_by_role("row").nth(1).get_by_role("link").click()
