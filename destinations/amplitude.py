@@ -109,6 +109,7 @@ Without `ip` no place is guessed |
     label = "Amplitude"
     summary = "Sends events to Amplitude and keeps its user properties up to date."
     category = "analytics"
+    identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=LARGEST, atomic=True)
     agreement = "Amplitude signs a business associate agreement by contract only: sign it before health data leaves."

@@ -123,6 +123,7 @@ decides |
     label = "Braze"
     summary = "Tells Braze who people are and what they do and buy, so that it can write to them."
     category = "crm"
+    identify = "profile"
     batching = Batching(max_items=75)
     agreement = (
         "Braze signs a business associate agreement by contract only: sign it before health data leaves. A message that"

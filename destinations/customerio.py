@@ -85,6 +85,7 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     label = "Customer.io"
     summary = "Tells Customer.io who people are and what they do, so that it can write to them."
     category = "crm"
+    identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=480_000)
     agreement = (

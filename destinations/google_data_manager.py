@@ -96,6 +96,7 @@ INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401–405, 407, 410, 421
     label = "Google Ads (Data Manager)"
     summary = "Sends conversions to Google Ads by the Data Manager API; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     dedupes = True
     batching = Batching(max_items=2000, max_bytes=4_000_000)
     hashed = ("email", "email_sha256", "phone", "first_name", "last_name")

@@ -101,6 +101,7 @@ is empty clears nothing |
     label = "HubSpot"
     summary = "Keeps HubSpot's contacts up to date and tells it what they do."
     category = "crm"
+    identify = "profile"
     dedupes = True
     batching = Batching(max_items=100)
     agreement = (

@@ -101,6 +101,7 @@ class Iterable(Destination):
     label = "Iterable"
     summary = "Tells Iterable who people are and what they do, so that it can write to them."
     category = "crm"
+    identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=LARGEST)
     agreement = (

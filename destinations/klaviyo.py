@@ -105,6 +105,7 @@ other is a property of the profile |
     label = "Klaviyo"
     summary = "Tells Klaviyo who people are and what they do, so that it can write to them."
     category = "crm"
+    identify = "profile"
     dedupes = True
     agreement = (
         "No business associate agreement is known: let nothing leave that tells of a condition, an event's name"

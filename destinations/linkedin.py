@@ -98,6 +98,7 @@ page | after five in a row, it pauses |
     label = "LinkedIn Conversions API"
     summary = "Sends conversions to LinkedIn ads; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     max_age = 90 * 86_400.0
     batching = Batching(max_items=5000, max_bytes=4_000_000, atomic=True)
     hashed = ("email", "email_sha256", "first_name", "last_name")

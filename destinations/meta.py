@@ -98,6 +98,7 @@ dataset, address, version | after five in a row, it pauses |
     label = "Meta Conversions API"
     summary = "Sends conversions to Meta ads; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     dedupes = True
     max_age = 7 * 86_400.0
     batching = Batching(max_items=1000, max_bytes=4_000_000, atomic=True)

@@ -97,6 +97,7 @@ unless you do |
     label = "Microsoft Advertising (UET)"
     summary = "Sends conversions to Microsoft Advertising; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     dedupes = True
     max_age = 7 * 86_400.0
     batching = Batching(max_items=1000, max_bytes=900_000, atomic=True)

@@ -75,6 +75,7 @@ class Mixpanel(Destination):
     label = "Mixpanel"
     summary = "Imports events into Mixpanel and keeps its profiles up to date."
     category = "analytics"
+    identify = "profile"
     dedupes = True
     batching = Batching(max_items=2000, max_bytes=9_000_000)
     agreement = "Mixpanel signs a business associate agreement on some plans only: sign it before health data leaves."

@@ -119,6 +119,7 @@ class Pinterest(Destination):
     label = "Pinterest Conversions API"
     summary = "Sends conversions to Pinterest ads; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     batching = Batching(max_items=1000, max_bytes=1_000_000)
     hashed = HASHED
     agreement = "No business associate agreement is known: rename events, and map nothing that tells of a condition."

@@ -92,6 +92,7 @@ own. Map the ones you want one by one: `$current_url`, say |
     label = "PostHog"
     summary = "Sends events to PostHog, in its cloud or on a server of your own, and sets properties of persons."
     category = "analytics"
+    identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=9_000_000, atomic=True)
     agreement = (

@@ -128,6 +128,7 @@ where it names none, the wrong one is looked for in halves |
     label = "Reddit Conversions API"
     summary = "Sends conversions to Reddit ads; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     dedupes = True
     max_age = 7 * 86_400.0
     batching = Batching(max_items=1000, max_bytes=1_000_000, atomic=True)

@@ -65,6 +65,7 @@ class TrackingApi(Destination):
     itself: `traits`, `consents` and `says_yes`."""
 
     category = "analytics"
+    identify = "profile"
     default_mapping = MAPPING
     largest: ClassVar[int]
     """Bytes of an event."""

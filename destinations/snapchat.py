@@ -129,6 +129,7 @@ rejected alone |
     label = "Snapchat Conversions API"
     summary = "Sends conversions to Snapchat ads; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     max_age = 37 * 86_400.0
     batching = Batching(max_items=2000, max_bytes=1_000_000, atomic=True)
     hashed = HASHED

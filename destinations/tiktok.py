@@ -123,6 +123,7 @@ about `event_source_id` | after five in a row, it pauses |
     label = "TikTok Events API"
     summary = "Sends conversions to TikTok ads; whatever names a person leaves as a hash."
     category = "advertising"
+    identify = "skipped"
     dedupes = True
     max_age = 28 * 86_400.0
     batching = Batching(max_items=1000, max_bytes=1_000_000, atomic=True)

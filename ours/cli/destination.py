@@ -59,7 +59,7 @@ def add(
     mapping: Sequence[tuple[str, str]],
     **more: Any,
 ) -> None:
-    """Add a destination. TYPE is a plugin's slug (`ours plugin list`).
+    """Add a destination. TYPE says which plugin sends to it: see `ours plugin list`. NAME is yours.
 
     Say which events may leave for it: --event '*' for all, --event NAME for each one, or --no-events.
     """

@@ -23,7 +23,7 @@ def names() -> list[str]:
 
 
 def find(slug: str) -> type[Double]:
-    """:raises NotFound: when that slug has none."""
+    """:raises NotFound: when that type has none."""
     if slug not in names():
         raise NotFound(
             f'There is no double of "{slug}". There are {", ".join(names())}. The one of webhook takes what any plugin'

@@ -41,7 +41,7 @@ Document = Mapping[str, Any]
 
 
 def find(name: str, shell: Shell) -> Registry:
-    """The plugin in a file or folder, with whatever was set aside of it; or else the loaded one of that slug.
+    """The plugin in a file or folder, with whatever was set aside of it; or else the loaded one of that type.
 
     :raises NotFound: when there is neither.
     """
@@ -50,7 +50,7 @@ def find(name: str, shell: Shell) -> Registry:
         return load_at(path)
     loaded = load(shell.settings).get(name)
     if loaded is None:
-        raise NotFound(f'There is no file "{name}", and no loaded plugin of that slug: see `ours plugin list`.')
+        raise NotFound(f'There is no file "{name}", and no loaded plugin of that type: see `ours plugin list`.')
     return Registry([loaded])
 
 
@@ -64,7 +64,7 @@ def chosen(name: str, slug: str | None, shell: Shell) -> Destination:
         raise Invalid(" ".join(one.reason for one in found.set_aside))
     fitting = named(found, slug)
     if len(fitting) != 1:
-        raise Invalid(f"It brings {_slugs(found)}. Say with --slug which of them is meant.")
+        raise Invalid(f"It brings {_slugs(found)}. Say with --type which of them is meant.")
     return fitting[0].plugin
 
 
@@ -111,7 +111,7 @@ def _checked(one: Loaded, given: Mapping[str, Any], secrets_in_url: bool) -> Doc
             checks = [check._asdict() for check in run(type(one.plugin), given, secrets_in_url=secrets_in_url)]
     except ValidationError as error:
         raise _settings_wrong(error) from None
-    return {"slug": one.slug, "ok": not any(check["fault"] for check in checks), "checks": checks}
+    return {"type": one.slug, "ok": not any(check["fault"] for check in checks), "checks": checks}
 
 
 def tried(plugin: Destination, event: Event, given: Mapping[str, Any], mapping: Mapping[str, str]) -> Document:
@@ -192,7 +192,7 @@ def print_try(document: Document) -> None:
 def print_checks(documents: Sequence[Document]) -> None:
     """For people: each mistake once, below all the checks that it fails."""
     for document in documents:
-        click.secho(document["slug"], bold=True)
+        click.secho(document["type"], bold=True)
         checks = document["checks"]
         for fault in dict.fromkeys(one["fault"] for one in checks if one["fault"]):
             failed = [one for one in checks if one["fault"] == fault]

@@ -28,7 +28,7 @@ def list_(shell: Shell) -> None:
     from ours.registry import load
 
     registry = load(shell.settings)
-    columns: dict[str, Column] = {name: itemgetter(name) for name in ("name", "status", "label", "origin")}
+    columns: dict[str, Column] = {name: itemgetter(name) for name in ("type", "status", "label", "origin")}
     columns["where, and why"] = lambda one: " · ".join(filter(None, (one["where"], one["reason"])))
     documents = [_loaded(one) for one in registry.loaded]
     documents += [_not_loaded(one, "not installed") for one in registry.uninstalled]
@@ -43,11 +43,11 @@ def list_(shell: Shell) -> None:
 @json_option
 @pass_shell
 def new(shell: Shell, name: str, folder: Path) -> None:
-    """Write a working plugin and its test. NAME becomes its slug."""
+    """Write a working plugin and its test. NAME becomes its slug, which is the type of its destinations."""
     from ours.cli import scaffold
 
     files = scaffold.write(name, folder)
-    shell.show({"slug": name, "files": [str(file) for file in files]})
+    shell.show({"type": name, "files": [str(file) for file in files]})
     shell.say(
         f"Next: `ours plugin check {files[0]}`; `ours plugin try {files[0]}` shows what it sends. When"
         f" {files[0].name} lies in the plugins folder, restart Ours."
@@ -58,12 +58,12 @@ _settings = click.option("--set", "settings", type=Pair(), multiple=True, metava
                          help="One of the plugin's settings; required ones left out are made up.")  # fmt: skip
 
 
-_slug = click.option("--slug", help="Which destination, if the plugin has several.")
+_type = click.option("--type", "slug", help="Which destination, if the plugin has several.")
 
 
 @plugin.command()
 @click.argument("plugin")
-@_slug
+@_type
 @_settings
 @click.option("--secrets-in-url", is_flag=True, help="The receiver takes a secret only in the address.")
 @json_option
@@ -80,7 +80,7 @@ def check(
 ) -> None:
     """Check a plugin as the kit's contract does; exits with status 1 if something is wrong.
 
-    PLUGIN is a file, a folder, or a slug. Nothing is sent or written. If it has several destinations, each gets the
+    PLUGIN is a file, a folder, or a type. Nothing is sent or written. If it has several destinations, each gets the
     settings that it knows.
     """
     from ours.cli import kit
@@ -115,7 +115,7 @@ def check(
     show_default=True,
     help="Which sample.",
 )
-@_slug
+@_type
 @click.option(
     "--map",
     "mapping",
@@ -130,7 +130,7 @@ def check(
 def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str | None, **given: Any) -> None:
     """Show the request that a plugin would make from an event, with secrets masked. Nothing is sent.
 
-    PLUGIN is a file, a folder, or a slug.
+    PLUGIN is a file, a folder, or a type.
     """
     from ours.cli import kit
 
@@ -144,7 +144,7 @@ def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str
 
 
 @plugin.command()
-@click.argument("name")
+@click.argument("slug", metavar="TYPE")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -154,8 +154,8 @@ def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str
 @click.option("--calls", type=click.IntRange(1), help="Stop after this many requests; none: run until interrupted.")
 @json_option
 @pass_shell
-def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
-    """Stand in for a vendor on this machine. NAME is a plugin's slug.
+def double(shell: Shell, slug: str, port: int, calls: int | None) -> None:
+    """Stand in for a vendor on this machine. TYPE is as `ours plugin list` has it.
 
     It answers with that vendor's limits and errors, as far as its contract is known. Ours must be allowed to reach
     it: OURS_ALLOW_NETWORKS=127.0.0.0/8.
@@ -165,12 +165,12 @@ def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
     from ours.cli import double as doubles
 
     done = threading.Event()
-    standing = doubles.listening(doubles.watched(doubles.find(name), calls, done, as_json=shell.as_json), port)
-    told = doubles.told(name, standing)  # before it answers anybody: what it says of calls comes after
+    standing = doubles.listening(doubles.watched(doubles.find(slug), calls, done, as_json=shell.as_json), port)
+    told = doubles.told(slug, standing)  # before it answers anybody: what it says of calls comes after
     if shell.as_json:
         shell.show(told)
     else:
-        click.echo(f"{told['url']} stands in for {name}. Let Ours deliver to it with:\n\n  {told['add']}\n")
+        click.echo(f"{told['url']} stands in for {slug}. Let Ours deliver to it with:\n\n  {told['add']}\n")
     with standing, contextlib.suppress(KeyboardInterrupt):
         done.wait()
 
@@ -178,7 +178,7 @@ def double(shell: Shell, name: str, port: int, calls: int | None) -> None:
 def _loaded(one: "Loaded") -> Mapping[str, Any]:
     return {
         "name": one.slug,
-        "slug": one.slug,
+        "type": one.slug,
         "status": "loaded",
         "label": one.plugin.label,
         "version": one.plugin.version,
@@ -192,7 +192,7 @@ def _loaded(one: "Loaded") -> Mapping[str, Any]:
 def _not_loaded(one: "SetAside", status: str) -> Mapping[str, Any]:
     return {
         "name": one.name,
-        "slug": None,
+        "type": None,
         "status": status,
         "label": None,
         "version": None,

@@ -52,7 +52,7 @@ REASONS = {
     ),
     "destination_removed": Reason("The destination was removed before the event could be delivered.", _NOTHING),
     "plugin_missing": Reason(
-        "No plugin with this destination's slug is loaded.",
+        "No plugin for this destination's type is loaded.",
         "Install the plugin, or run `ours plugin list` to see why it was set aside. The backlog is kept until then.",
     ),
     DAMAGED: Reason(
@@ -93,6 +93,10 @@ REASONS = {
     "too_old": Reason(
         "The event is older than this destination accepts.",
         "Nothing can be done: the destination would refuse it, or count it on the wrong day.",
+    ),
+    "no_conversion": Reason(
+        "This is an identity update; the destination only takes what people did or bought.",
+        "Nothing needs doing. To stop trying, remove `$identify` from its allow list.",
     ),
     "skipped": Reason("The plugin decided that this event is not for this destination.", _NOTHING),
     # Happened while trying

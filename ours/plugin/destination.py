@@ -13,7 +13,7 @@ from ours.plugin.reading import by_status, oauth_token
 from ours.plugin.types import Delivery, Outcome, Rejected, Skipped, Token
 
 Category = Literal["advertising", "analytics", "crm", "infrastructure"]
-
+Identify = Literal["event", "profile", "skipped"]
 
 API_VERSION = 1
 """The version of this door. It rises when a plugin written for it would have to change."""
@@ -33,6 +33,8 @@ class Destination:
     summary: ClassVar[str] = ""
     """One sentence for the catalogue."""
     category: ClassVar[Category] = "infrastructure"
+    identify: ClassVar[Identify] = "event"
+    """What becomes of ``$identify``: a person's ``profile`` is updated, it is ``skipped``, or sent as an ``event``."""
     version: ClassVar[str] = "1"
     """Kept with every attempt."""
     dedupes: ClassVar[bool] = False

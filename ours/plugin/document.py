@@ -27,13 +27,17 @@ def document(plugin: Destination) -> str:
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+_IDENTIFY = {"event": "is sent as an event", "profile": "updates the person", "skipped": "is passed over"}
+
+
 def _facts(plugin: Destination) -> str:
     repeats = "can be recognised by the receiver" if plugin.dedupes else "can't be recognised by the receiver"
-    facts = [f"Slug `{plugin.slug}`", f"category {plugin.category}", f"version {plugin.version}", f"repeats {repeats}"]
+    facts = [f"Type `{plugin.slug}`", f"category {plugin.category}", f"version {plugin.version}", f"repeats {repeats}"]
     if plugin.batching:
         facts.append(f"up to {plugin.batching.max_items:,} events a request")
     if plugin.max_age is not None:
         facts.append(f"events up to {_span(plugin.max_age)} old")
+    facts.append(f"`$identify` {_IDENTIFY[plugin.identify]}")
     return " · ".join(facts) + "."
 
 

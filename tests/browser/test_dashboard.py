@@ -64,7 +64,7 @@ def test_install_turns_green_when_the_first_event_comes(page: Page, ours: Ours) 
 def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Ours) -> None:
     page.goto("/dispatches?state=rejected")
     page.get_by_role("link", name="Replay all that match").click()
-    page.get_by_role("button", name="Replay").click()
+    page.get_by_role("button", name=re.compile("Replay (it|.* at once)")).click()
     expect(page.get_by_text("Replayed: ")).to_be_visible()
     _work(ours)
 
@@ -389,14 +389,14 @@ def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: S
     expect(page.get_by_role("heading", name="What it would do")).to_be_visible()
     expect(page.get_by_text("body.type").first).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
-    page.get_by_role("button", name="Save").click()
+    page.get_by_role("button", name="Save it").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     page.goto("/history")
     page.get_by_role("row").nth(1).get_by_role("link").click()
     expect(page.get_by_text("mapping.amount").first).to_be_visible()
     number = ours.history.list(f"destination {seeded.destination_id}")[0].number
     page.goto(f"/history/destination {seeded.destination_id}/{number - 1}")
-    page.get_by_role("button", name="Set all as in version").click()
+    page.get_by_role("button", name="Roll back to version").click()
     expect(page.get_by_text("All is set as in version")).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
 

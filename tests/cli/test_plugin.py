@@ -45,7 +45,7 @@ def test_plugins_are_listed_with_what_was_set_aside_and_why(
     assert listed["webhook"]["status"] == "loaded"
     assert listed["webhook"]["origin"] == "built-in"
     aside = next(one for one in listed.values() if one["status"] == "set aside")
-    assert aside["slug"] is None
+    assert aside["type"] is None
     assert "no such luck" in aside["reason"]
     assert "no such luck" in terminal.text("plugin", "list")
 
@@ -63,7 +63,7 @@ def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line(
 def test_a_new_plugin_passes_its_own_test_the_check_and_a_try(terminal: Terminal, tmp_path: Path) -> None:
     made = terminal.json("plugin", "new", "crm-bot", "--into", str(tmp_path / "mine"))
     plugin, test = made["files"]
-    assert (made["slug"], Path(plugin).name, Path(test).name) == ("crm-bot", "crm_bot.py", "test_crm_bot.py")
+    assert (made["type"], Path(plugin).name, Path(test).name) == ("crm-bot", "crm_bot.py", "test_crm_bot.py")
     checked = terminal.json("plugin", "check", plugin)
     assert (checked["ok"], checked["setAside"]) == (True, [])
     assert len(checked["destinations"][0]["checks"]) > 10
@@ -181,16 +181,16 @@ def test_of_several_classes_each_takes_its_own_settings_and_one_can_be_named(
     (tmp_path / "two.py").write_text(TWO)
     two = str(tmp_path / "two.py")
     both = terminal.json("plugin", "check", two, "--set", "path=a/b", status=1)
-    assert [(one["slug"], one["ok"]) for one in both["destinations"]] == [("one", True), ("webhook", True)]
+    assert [(one["type"], one["ok"]) for one in both["destinations"]] == [("one", True), ("webhook", True)]
     assert "no setting nope" in terminal.json("plugin", "check", two, "--set", "nope=1", status=1)["error"]
-    [named] = terminal.json("plugin", "check", two, "--slug", "one")["destinations"]
-    assert (named["slug"], named["ok"]) == ("one", True)
-    assert "None of them is three" in terminal.json("plugin", "check", two, "--slug", "three", status=1)["error"]
+    [named] = terminal.json("plugin", "check", two, "--type", "one")["destinations"]
+    assert (named["type"], named["ok"]) == ("one", True)
+    assert "None of them is three" in terminal.json("plugin", "check", two, "--type", "three", status=1)["error"]
 
 
 def test_a_slug_that_a_built_in_has_is_told(terminal: Terminal, tmp_path: Path) -> None:
     (tmp_path / "two.py").write_text(TWO)
-    document = terminal.json("plugin", "check", str(tmp_path / "two.py"), "--slug", "webhook", status=1)
+    document = terminal.json("plugin", "check", str(tmp_path / "two.py"), "--type", "webhook", status=1)
     [aside] = document["setAside"]
     assert (document["destinations"][0]["ok"], aside["name"]) == (True, "webhook")
     assert 'The slug "webhook" is taken by the built-in ' in aside["reason"]
@@ -203,9 +203,9 @@ def test_what_a_plugin_prints_does_not_spoil_a_document(
 ) -> None:
     (tmp_path / "two.py").write_text(TWO)
     two = str(tmp_path / "two.py")
-    terminal.json("plugin", "check", two, "--slug", "one")
-    terminal.json("plugin", "try", two, "--slug", "one")
-    assert "while it builds" in terminal.run("plugin", "try", two, "--slug", "one", "--json").stderr
+    terminal.json("plugin", "check", two, "--type", "one")
+    terminal.json("plugin", "try", two, "--type", "one")
+    assert "while it builds" in terminal.run("plugin", "try", two, "--type", "one", "--json").stderr
     monkeypatch.setenv("OURS_PLUGINS_DIR", str(tmp_path))
     terminal.json("plugin", "list")
     terminal.json("destination", "list")

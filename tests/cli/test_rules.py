@@ -224,7 +224,7 @@ def test_another_version_of_a_plugin_is_tried_on_the_latest_events(
     assert told["body.what"] == (None, "Purchase")
     assert told["url"][1] == "https://example.com/archive"
     assert terminal.json("destination", "show", archive)["type"] == "file"
-    assert next(one for one in terminal.json("plugin", "list") if one["slug"] == "file")["origin"] == "built-in"
+    assert next(one for one in terminal.json("plugin", "list") if one["type"] == "file")["origin"] == "built-in"
 
 
 def test_another_version_says_what_it_needs(terminal: Terminal, archive: str, ours: Ours, tmp_path: Path) -> None:

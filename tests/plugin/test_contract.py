@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import pytest
 
 from ours.plugin import (
+    IDENTIFY,
     Batching,
     Delivered,
     Delivery,
@@ -319,6 +320,12 @@ IMPURE: dict[str, Callable[[Delivery], Any]] = {
 }
 WRONG: dict[str, tuple[type[Destination], str]] = {
     "no summary": (type("Silent", (Sound,), {"summary": ""}), "It has no summary"),
+    "an identify declared as skipped": (type("Skipping", (Sound,), {"identify": "skipped"}), "and sends one"),
+    "an identify skipped": (
+        type("Skipping", (Sound,), {"build": lambda self, one: Skipped("no") if one.event.name == IDENTIFY
+                                    else Sound.build(self, one)}),
+        "It skips an identify",
+    ),
     "a bad slug": (type("Shouting", (Sound,), {"slug": "LOUD"}), "Its slug must be"),
     "a secret in the address": (
         posting(params=lambda one: {"key": secret(one)}), "A secret shows in the address.",

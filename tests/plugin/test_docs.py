@@ -122,7 +122,7 @@ def test_a_destination_without_settings_or_examples_has_a_page_too() -> None:
         def build(self, delivery: Delivery) -> Skipped:
             return Skipped("not_mine")
 
-    assert document(Bare()).startswith("# Bare\n\nSlug `bare` ")
+    assert document(Bare()).startswith("# Bare\n\nType `bare` ")
 
 
 def test_the_example_is_loaded_as_a_drop_in(make_settings: Callable[..., Settings], tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from ours.services.visitors import finding
 from ours.store import binding
 from ours.store.queries import reading_events, reading_figures, reading_trouble, replay
 from ours.store.queries.reading_events import Narrowed, page
-from ours.store.tables import attempts, destinations
+from ours.store.tables import attempts, destinations, dispatches
 from tests.receiver import Receiver
 from tests.services.conftest import Place
 from tests.services.plans import SCANS, SORTS, plans, statements
@@ -248,6 +248,12 @@ def test_destinations_without_trouble_are_asked_for_no_more_and_of_many_with_it_
     for name, value in {"MOST_COUNTED": 3, "_IN_ALL": 12, "_FEWEST": 1}.items():
         monkeypatch.setattr(f"ours.services.overview.trouble.{name}", value)
     assert [(cause.count, cause.more) for cause in overview.trouble(wanted).causes] == [(2, True)] * 6
+    with place.store.write() as connection:
+        ids = sa.select(dispatches.c.destination_id, dispatches.c.id).order_by(dispatches.c.id)
+        latest = {row.destination_id: row.id for row in connection.execute(ids)}
+        its = dispatches.c.id.in_(list(latest.values()))
+        connection.execute(sa.update(dispatches).where(its).values(reason="another"))
+    assert [(cause.count, cause.more) for cause in overview.trouble(wanted).causes] == [(1, True)] * 12
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ours.plugin import Destination as Plugin
 from ours.services.deliver.tries import MOST_BYTES
 from ours.services.explain import Explain
 from ours.services.preview import Preview
+from ours.services.preview.judging import Side
 from ours.services.rules import Governance, Rule
 from ours.services.rules.allow import Allow
 from ours.services.rules.checking import Check
@@ -75,6 +76,33 @@ def test_a_rule_is_tried_before_it_is_switched_on(place: Place, preview: Preview
     assert report.counts == {"vanishes": 1, "stays": 1}
     assert report.effects[0].new == "rule:Consent"
     assert Governance(place.store).list() == []
+
+
+def test_a_rule_that_stops_nothing_more_has_nothing_built(
+    place: Place, preview: Preview, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many destinations that took half a minute."""
+    place.webhook(receiver)
+    place.track()
+    place.work()
+    monkeypatch.setattr(Side, "tried", None)
+    report = preview.governance([Rule(name="Consent", covers=["*"], logic=REJECTED)])
+    assert report.counts == {"stays": 1}
+
+
+def test_who_has_no_time_is_told_of_how_many_it_speaks(place: Place, preview: Preview, receiver: Receiver) -> None:
+    hook = place.webhook(receiver)
+    place.destinations.turn_off(hook, actor="cli")
+    for _ in range(3):
+        place.track()
+    place.work()
+    for report in (
+        preview.governance([], seconds=-1),
+        preview.destination(hook, seconds=-1, events=[]),
+        preview.turning_on(hook, seconds=-1),
+    ):
+        assert (report.events, report.of, report.destinations) == (1, 3, 1)
+    assert preview.turning_on(hook).events == 3
 
 
 def test_no_secret_is_told(place: Place, preview: Preview, receiver: Receiver) -> None:

@@ -62,7 +62,7 @@ def test_the_wheel_carries_an_event_and_shows_it(
     body = Webhook(SECRET).verify(receiver.requests[0].body, dict(receiver.requests[0].headers))
     assert body["data"]["properties"] == {"amount": 9.5}
     listed = server.ours("plugin", "list")
-    assert {"webhook", "file", "meta"} <= {one["slug"] for one in listed}
+    assert {"webhook", "file", "meta"} <= {one["type"] for one in listed}
     assert all(one["where"].startswith(str(installed)) for one in listed)
     page = requests.get(f"{server.url}/sign-in", timeout=5)
     assert page.status_code == 200

@@ -14,6 +14,7 @@ from ours.plugin.testing.exchange import expect, prepared, text_of
 from ours.plugin.testing.hostile import CANARIES, in_clear
 from ours.plugin.testing.samples import SAMPLES, sample_delivery
 from ours.plugin.testing.watching import watched
+from ours.plugin.types import Skipped
 
 VERSION, TEST_CODE = "api_version", "test_event_code"
 _VERSIONED = re.compile(r"/v\d+(\.\d+)?(/|$)")
@@ -27,6 +28,15 @@ class Promises(Examined):
             sent = self._sent(sample, {}, dict.fromkeys(declared, value)).lower()
             shown = [form for form in in_clear(value) if form in sent]
             expect(not shown, f"A field of {list(declared)} left in clear, as {shown}.")
+
+    def test_what_is_declared_of_an_identify_is_what_becomes_of_it(self) -> None:
+        """Forms tell people so, who then list it or not."""
+        declared, built = self.destination.identify, {sample: self._tried(sample, {}, {}) for sample in SAMPLES}
+        skipped = isinstance(built.pop("identify"), Skipped)
+        takes_others = not all(isinstance(one, Skipped) for one in built.values())
+        expect(skipped or declared != "skipped", 'It declares identify = "skipped", and sends one.')
+        wrong = skipped and takes_others and declared == "event"
+        expect(not wrong, 'It skips an identify: declare identify = "skipped", or "profile" where it may take one.')
 
     def test_the_version_of_an_api_is_a_setting(self) -> None:
         """Versions rot on a vendor's schedule. What an operator wrote into an address is the operator's own."""

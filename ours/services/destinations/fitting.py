@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import orjson
 from marshmallow import ValidationError
 
+from ours.core import mistakes
 from ours.core.logic import LogicInvalid
 from ours.core.mapping import Mapper, MappingInvalid
 from ours.core.redact import Masker, texts_in
 from ours.plugin import Destination as Plugin
 from ours.services.destinations import asking
 from ours.services.destinations.mapping import mapper_of
-from ours.services.destinations.settings import sentences
+from ours.services.destinations.settings import plainly
 
 SETTINGS, MAPPING = "settings_invalid", "mapping_invalid"
 UNFIT = (SETTINGS, MAPPING)
@@ -80,12 +81,12 @@ def _settings(
     try:
         return ask(plugin, raw)
     except ValidationError as error:
-        return _unfit(SETTINGS, "Its settings do not suit its plugin", error.messages_dict, raw)
+        return _unfit(SETTINGS, "Its settings do not suit its plugin", plainly(plugin, error), raw)
     except asking.Unanswered as error:
         return Unfit(SETTINGS, f"Its settings do not suit its plugin, which raised {error.raised}.")
 
 
 def _unfit(reason: str, words: str, errors: Mapping[str, Any], raw: Mapping[str, Any]) -> Unfit:
     masker = Masker(texts_in(raw))
-    told = [f"{name}: {masker.text(' '.join(sentences(said)))}" for name, said in errors.items()]
+    told = [f"{name}: {masker.text(' '.join(mistakes.sentences(said)))}" for name, said in errors.items()]
     return Unfit(reason, f"{words}: {' '.join(told)}"[:_LONGEST])

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from marshmallow import Schema, ValidationError, fields, validate
 
+from ours.core import mistakes
 from ours.core.retry import SCHEDULE
 from ours.errors import Invalid, in_words
 
@@ -68,7 +69,8 @@ def read(given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         values: dict[str, Any] = _Given().load(given)
     except ValidationError as error:
-        errors = {f"limits.{name}": list(_sentences(said)) for name, said in error.messages_dict.items()}
+        told = mistakes.plain(error.messages_dict, dict.fromkeys(_Given().fields, ""))
+        errors = {f"limits.{name}": sentences for name, sentences in told.items()}
         raise Invalid(f"These limits can't be set: {in_words(errors)}", errors) from None
     if schedule := values.get("retry_schedule"):
         values["retry_schedule"] = orjson.dumps(schedule).decode()
@@ -88,10 +90,3 @@ def of_row(row: Any) -> Limits:
 def schedule(stored: str | None) -> tuple[float, ...]:
     """The retry schedule as stored; the default when none is."""
     return tuple(orjson.loads(stored)) if stored else SCHEDULE
-
-
-def _sentences(said: Any) -> list[str]:
-    """marshmallow's messages for a value, or for those of a list that are wrong, each sentence once."""
-    if isinstance(said, Mapping):
-        return list(dict.fromkeys(sentence for inner in said.values() for sentence in _sentences(inner)))
-    return [str(sentence) for sentence in said]

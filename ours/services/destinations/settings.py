@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from marshmallow import RAISE, ValidationError
 
+from ours.core import mistakes
 from ours.core.redact import mask_url
 from ours.errors import Invalid, in_words
 from ours.plugin import Destination, SecretValue, SettingInfo, describe_settings
@@ -29,9 +30,14 @@ def read(plugin: Destination, raw: Mapping[str, Any]) -> dict[str, Any]:
     try:
         values = asking.dumped(plugin, asking.loaded(plugin, raw))
     except ValidationError as error:
-        errors = {f"settings.{name}": sentences(said) for name, said in error.messages_dict.items()}
+        errors = {f"settings.{name}": told for name, told in plainly(plugin, error).items()}
         raise Invalid(f"These settings don't suit {plugin.label}: {in_words(errors)}", errors) from None
     return {name: value for name, value in values.items() if raw.get(name, "") != ""}
+
+
+def plainly(plugin: Destination, error: ValidationError) -> Mapping[str, list[str]]:
+    """What does not suit the plugin, in sentences for each setting."""
+    return mistakes.plain(error.messages_dict, {one.name: one.label for one in describe_settings(plugin)})
 
 
 def merge(plugin: Destination, kept: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,10 +144,3 @@ def _masked(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_masked(inner) for inner in value]
     return value
-
-
-def sentences(said: Any) -> list[str]:
-    """marshmallow's messages, however deep, as plain sentences."""
-    if isinstance(said, Mapping):
-        return [f"{name}: {sentence}" for name, inner in said.items() for sentence in sentences(inner)]
-    return [str(sentence) for sentence in said] if isinstance(said, list) else [str(said)]

@@ -1,5 +1,6 @@
 """Reads what never arrived, for the page that lists it: the newest first, and counted by why."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -115,9 +116,12 @@ def page(
         )
         for row in found[:limit]
     ]
+    in_lane = Counter[tuple[int, str]]()
+    for row in counted:
+        in_lane[row.destination_id, row.state] += row.count
     causes = [
         Cause(row.destination_id, names[row.destination_id], row.state, row.reason, describe(row.reason), row.count,
-              row.count >= most)
+              in_lane[row.destination_id, row.state] >= most)
         for row in counted
     ]  # fmt: skip
     causes.sort(key=lambda cause: (-cause.count, cause.destination, cause.state))

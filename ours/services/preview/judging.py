@@ -51,16 +51,18 @@ class Side:
     rules: tuple[Rule, ...]
 
     def judge(self, row: Any, context: Context) -> Verdict:
-        fired = governance.fired(self.rules, context) if self.rules else ()
+        kept = self.kept(row, governance.fired(self.rules, context))
+        return Verdict(kept) if kept else self.tried(row, context)
+
+    def kept(self, row: Any, fired: Sequence[Rule]) -> str | None:
+        """Why an event does not even get as far as a try, given the rules that fired for it; None: it does."""
         kind, mode = cast("Kind", row.kind), cast("Mode", row.mode)
         plan = routing.plan(row.name, kind, mode, [self.gate], source_id=row.source_id, fired=fired)
         if not plan.dispatches:
-            return Verdict("not_allowed")
-        if plan.dispatches[0].state != "pending":
-            return Verdict(plan.dispatches[0].reason)
-        return self._tried(row, context)
+            return "not_allowed"
+        return plan.dispatches[0].reason if plan.dispatches[0].state != "pending" else None
 
-    def _tried(self, row: Any, context: Context) -> Verdict:
+    def tried(self, row: Any, context: Context) -> Verdict:
         """What delivery makes of it, by itself and when it came, so that its age is the same on both sides."""
         claimed = Claimed(row.id, row.id, self.target.id, row.mode, 1, row.received_at, row.id)
         one = Try.begun(Letter(claimed, context.event, context.visitor), self.target, row.received_at)

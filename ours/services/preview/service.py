@@ -3,10 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Unpack
+from math import inf
+from time import monotonic
+from typing import Any, NamedTuple, Unpack
 
 from sqlalchemy import Connection
 
+from ours.core import governance
 from ours.core.diffing import ABSENT, Difference, differences
 from ours.core.governance import Rule as CoreRule
 from ours.core.mapping import Context
@@ -26,6 +29,8 @@ from ours.store import Store
 from ours.store.queries import destinations as rows
 
 _SHOWN = 50
+PATIENCE = 4.0
+"""Seconds that a page waits for a preview, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +49,15 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``counts`` by what becomes of requests: appears, vanishes, changes, stays; ``effects`` are the first of them."""
+    """``counts`` by what becomes of requests: appears, vanishes, changes, stays; ``effects`` are the first of them.
+
+    ``events`` were tried, the newest first, each at so many ``destinations``: fewer than ``of``, as many as there were
+    to try, where the time did not suffice.
+    """
 
     events: int
+    of: int
+    destinations: int
     counts: Counter[str]
     effects: Sequence[Effect]
 
@@ -55,24 +66,41 @@ class Report:
         return self.counts.total() - self.counts["stays"]
 
 
+class _Pair(NamedTuple):
+    """A destination as it is and as it would be. All pairs of a report have the same rules on each side."""
+
+    name: str
+    before: Side
+    after: Side
+
+
 class Preview:
+    """``seconds``: how long a report may go on trying events; None: until all are tried."""
+
     def __init__(self, store: Store, registry: Registry) -> None:
         self._store = store
         self._registry = registry
         self._destinations = Destinations(store, registry)
         self._governance = Governance(store)
 
-    def destination(self, destination_id: int, *, latest: int = samples.LATEST, **given: Unpack[Given]) -> Report:
+    def destination(
+        self,
+        destination_id: int,
+        *,
+        latest: int = samples.LATEST,
+        seconds: float | None = None,
+        **given: Unpack[Given],
+    ) -> Report:
         """What it would do to change a destination so. What is personal is masked for everybody.
 
         :raises Invalid: when the change could not be made.
         """
         before, after = self._destinations.draft(destination_id, **given)
         rules = core_rules(self._governance.list())
-        pair = (self._side(destination_id, before, rules), self._side(destination_id, after, rules))
-        return self._report([(before.name, *pair)], latest)
+        old, new = self._side(destination_id, before, rules), self._side(destination_id, after, rules)
+        return self._report([_Pair(before.name, old, new)], latest, seconds)
 
-    def turning_on(self, destination_id: int, *, latest: int = samples.LATEST) -> Report:
+    def turning_on(self, destination_id: int, *, latest: int = samples.LATEST, seconds: float | None = None) -> Report:
         """What would leave for one that is off if it were on, told by the latest events. These stay here all the same.
 
         :raises Invalid: when nothing could be built.
@@ -80,7 +108,7 @@ class Preview:
         config = self._destinations.config(destination_id)
         on = self._side(destination_id, config, core_rules(self._governance.list()))
         off = replace(on, gate=on.gate._replace(status="off"))
-        return self._report([(config.name, off, on)], latest)
+        return self._report([_Pair(config.name, off, on)], latest, seconds)
 
     def plugin(
         self,
@@ -99,9 +127,11 @@ class Preview:
         rules = core_rules(self._governance.list())
         old = self._side(destination_id, before, rules)
         new = side(destination_id, candidate, after, rules, hidden=secrets_of(old.target.settings))
-        return self._report([(before.name, old, new)], latest)
+        return self._report([_Pair(before.name, old, new)], latest, None)
 
-    def governance(self, wanted: Sequence[Rule], *, latest: int = samples.LATEST) -> Report:
+    def governance(
+        self, wanted: Sequence[Rule], *, latest: int = samples.LATEST, seconds: float | None = None
+    ) -> Report:
         """What it would do to have these rules. Of a destination that can build nothing, nothing is said.
 
         :raises Invalid: when one can't be.
@@ -110,9 +140,9 @@ class Preview:
         pairs = []
         for one in self._destinations.list():
             if one.loaded and one.events and not (one.unopened or one.unfit):
-                config = self._destinations.config(one.id)
-                pairs.append((one.name, self._side(one.id, config, before), self._side(one.id, config, after)))
-        return self._report(pairs, latest)
+                old = self._side(one.id, self._destinations.config(one.id), before)
+                pairs.append(_Pair(one.name, old, replace(old, rules=after)))
+        return self._report(pairs, latest, seconds)
 
     def event(self, event_id: str, destination_id: int, *, clear: bool = False, **given: Unpack[Given]) -> Verdict:
         """What would be sent of one event to a destination, as it is set or as it would be; the allow list is asked.
@@ -135,25 +165,43 @@ class Preview:
             raise Invalid("Its plugin is not loaded, so it is not known what it would send.")
         return side(destination_id, plugin, config, rules)
 
-    def _report(self, pairs: Sequence[tuple[str, Side, Side]], latest: int) -> Report:
+    def _report(self, pairs: Sequence[_Pair], latest: int, seconds: float | None) -> Report:
+        ends = monotonic() + (inf if seconds is None else seconds)
         with self._store.read() as connection:
             found = samples.latest(connection, self._store.sealer, latest)
-        counts = Counter[str]()
+        tried, counts = 0, Counter[str]()
         effects: list[Effect] = []
-        for effect in _effects(found, pairs):
-            counts[effect.kind] += 1
-            if effect.kind != "stays" and len(effects) < _SHOWN:
-                effects.append(effect)
-        return Report(len(found), counts, effects)
+        for sample in found:
+            if tried and monotonic() > ends:
+                break
+            tried += 1
+            for effect in _effects(sample, pairs, detailed=len(effects) < _SHOWN):
+                counts[effect.kind] += 1
+                if effect.kind != "stays" and len(effects) < _SHOWN:
+                    effects.append(effect)
+        return Report(tried, len(found), len(pairs), counts, effects)
 
 
-def _effects(found: Sequence[Sample], pairs: Sequence[tuple[str, Side, Side]]) -> Iterable[Effect]:
-    for sample in found:
-        for name, before, after in pairs:
-            old, new = before.judge(sample.row, sample.context), after.judge(sample.row, sample.context)
-            told = _told(old, new, sample.context)
-            yield Effect(_kind(old, new, told), sample.row.id, sample.row.name, before.target.id, name,
-                         old.reason, new.reason, told)  # fmt: skip
+def _effects(sample: Sample, pairs: Sequence[_Pair], *, detailed: bool) -> Iterable[Effect]:
+    """Where only what keeps an event here could differ, and does not, nothing is built: that is what takes long."""
+    row, context = sample.row, sample.context
+    if not pairs:
+        return
+    fired_before, fired_after = (governance.fired(side.rules, context) for side in (pairs[0].before, pairs[0].after))
+    alike = fired_before == fired_after
+    for name, before, after in pairs:
+        if alike and before.target is after.target and before.gate is after.gate:
+            yield Effect("stays", row.id, row.name, before.target.id, name, None, None, ())
+            continue
+        kept_before, kept_after = before.kept(row, fired_before), after.kept(row, fired_after)
+        old = new = Verdict(kept_before)
+        told: Sequence[Difference] = ()
+        if kept_before != kept_after or before.target is not after.target:
+            old = Verdict(kept_before) if kept_before else before.tried(row, context)
+            new = Verdict(kept_after) if kept_after else after.tried(row, context)
+            if detailed or (old.request and new.request):
+                told = _told(old, new, context)
+        yield Effect(_kind(old, new, told), row.id, row.name, before.target.id, name, old.reason, new.reason, told)
 
 
 def _kind(old: Verdict, new: Verdict, told: Sequence[Difference]) -> str:

@@ -16,11 +16,12 @@ from ours.store import Store
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """``place`` says where the path stands: ``governance: Consent``, ``Hook: field``, ``Hook: Booking (condition)``,
-    ``Hook: Booking: field``."""
+    ``Hook: Booking: field``; ``destination_id``: whose mapping that is; None: a rule's conditions."""
 
     place: str
     path: str
     events: int
+    destination_id: int | None = None
 
 
 class Check:
@@ -36,29 +37,29 @@ class Check:
             return []
         known: dict[str, bool] = {}
         found = []
-        for place, path in self._paths():
+        for destination_id, place, path in self._paths():
             if path.text not in known:
                 known[path.text] = any(path.find(context) is not UNDEFINED for context in contexts)
             if not known[path.text]:
-                found.append(Doubt(place, path.text, len(contexts)))
+                found.append(Doubt(place, path.text, len(contexts), destination_id))
         return list(dict.fromkeys(found))
 
-    def _paths(self) -> Iterator[tuple[str, Path]]:
+    def _paths(self) -> Iterator[tuple[int | None, str, Path]]:
         for rule in Governance(self._store).list():
-            yield from ((f"governance: {rule.name}", path) for path in condition_paths(rule.logic))
+            yield from ((None, f"governance: {rule.name}", path) for path in condition_paths(rule.logic))
         for one in Destinations(self._store, self._registry).list():
             plugin = self._registry.plugin(one.slug)
             if plugin is None:
                 continue
             mapper = mapper_of(plugin, one.category, one.mapping, one.cases)
             mapped = ((field, path) for field, path in mapper.default.paths() if field in one.mapping)
-            yield from ((f"{one.name}: {field}", path) for field, path in mapped)
+            yield from ((one.id, f"{one.name}: {field}", path) for field, path in mapped)
             written = {case["name"]: case["mapping"] for case in one.cases}
             for case in mapper.cases:
                 place = f"{one.name}: {case.name}"
-                yield from ((f"{place} (condition)", condition.path) for condition in case.logic.conditions())
+                yield from ((one.id, f"{place} (condition)", condition.path) for condition in case.logic.conditions())
                 own = ((field, path) for field, path in case.mapping.paths() if field in written[case.name])
-                yield from ((f"{place}: {field}", path) for field, path in own)
+                yield from ((one.id, f"{place}: {field}", path) for field, path in own)
 
 
 def condition_paths(written: object) -> Iterable[Path]:

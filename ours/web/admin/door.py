@@ -11,6 +11,7 @@ from marshmallow import RAISE, Schema, ValidationError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from ours import log
+from ours.core import mistakes
 from ours.errors import Busy, Changed, Forbidden, Invalid, NotFound, OursError, Unsealable
 from ours.services import actors
 from ours.services.actors import Actor
@@ -93,8 +94,8 @@ def _loaded(schema: Schema, given: Mapping[str, Any]) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = schema.load(given, unknown=RAISE)
     except ValidationError as error:
-        messages = {str(name): [str(one) for one in said] for name, said in error.messages_dict.items()}
-        raise Invalid("Some fields are missing or wrong.", messages) from None
+        names = {field.data_key or name: "" for name, field in schema.load_fields.items()}
+        raise Invalid("Some fields are missing or wrong.", mistakes.plain(error.messages_dict, names)) from None
     return loaded
 
 

@@ -6,7 +6,7 @@ from flask.typing import ResponseReturnValue
 from ours.core.allow import ALL, name_key
 from ours.plugin import IDENTIFY
 from ours.services.destinations import Destination
-from ours.services.preview import Report
+from ours.services.preview import PATIENCE, Report
 from ours.web.current import ours
 from ours.web.show.door import page, person
 
@@ -23,7 +23,10 @@ def change_allow() -> ResponseReturnValue:
     """Tick and untick; what stands as the page showed it stays as it is now, whoever changed it meanwhile."""
     wanted = {one.id: events for one in ours().destinations.list() if (events := _wanted(one)) != list(one.events)}
     if request.form.get("do") == "preview":
-        reports = {place: ours().preview.destination(place, events=events) for place, events in wanted.items()}
+        each = PATIENCE / max(len(wanted), 1)
+        reports = {
+            place: ours().preview.destination(place, events=events, seconds=each) for place, events in wanted.items()
+        }
         return _page(wanted, reports)
     for place, events in wanted.items():
         ours().destinations.update(place, events=events, actor=person().actor, why=request.form.get("why", ""))

@@ -15,7 +15,7 @@ from ours.plugin import describe_settings
 from ours.services.destinations import Destination
 from ours.services.destinations.config import Config, newly_exposed
 from ours.services.destinations.mapping import withheld
-from ours.services.preview import Report
+from ours.services.preview import PATIENCE, Report
 from ours.web.current import ours
 from ours.web.show import destination_form as forms
 from ours.web.show import mapping_form
@@ -24,6 +24,9 @@ from ours.web.show.plugins import by_label
 from ours.web.show.probe import send_test_event
 from ours.web.show.removed import removal, still_there
 from ours.web.show.verbs import DESTINATION, DESTINATION_OFFERS
+
+_GLANCE = 1.0
+"""Seconds that trying events may add to a page that merely asks whether it is meant."""
 
 
 @page("/destinations", "viewer")
@@ -67,6 +70,7 @@ def destination(destination_id: int) -> str:
         paused_for=describe(found.paused_for) if found.paused_for else None,
         plugin=plugin,
         infos=describe_settings(plugin) if plugin else (),
+        own_lines=mapping_form.shown(found.mapping),
         standing=standing,
         health=standing.health[destination_id],
         oldest=ours().overview.oldest_waiting(destination_id),
@@ -96,7 +100,8 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
     try:
         given, seen = typed.given, request.form.get("seen", type=int)
         if request.form.get("do") == "preview":
-            return _form(plugin, typed, {}, found, report=ours().preview.destination(destination_id, **given))
+            report = ours().preview.destination(destination_id, seconds=PATIENCE, **given)
+            return _form(plugin, typed, {}, found, report=report)
         ours().destinations.update(destination_id, **given, **typed.words, actor=person().actor, seen=seen)
     except Invalid as error:
         return _form(plugin, typed, error.errors, found), 400
@@ -138,7 +143,7 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
 def _follows(found: Destination) -> Report | None:
     """What would leave for one that is off if it were on; None where nothing can be built."""
     try:
-        return ours().preview.turning_on(found.id)
+        return ours().preview.turning_on(found.id, seconds=_GLANCE)
     except OursError:
         return None
 

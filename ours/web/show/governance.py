@@ -11,7 +11,7 @@ from ours.core.deeds import Verb
 from ours.core.governance import EVERY, PREFIX
 from ours.core.logic import OPERATORS
 from ours.errors import Invalid, NotFound
-from ours.services.preview import Report
+from ours.services.preview import PATIENCE, Report
 from ours.services.rules import Rule
 from ours.web.current import ours
 from ours.web.show import condition_form
@@ -47,7 +47,7 @@ def rule() -> ResponseReturnValue:
     try:
         wanted = _replaced(old, replace(typed, logic=conditions.logic()))
         if request.form.get("do") == "preview":
-            return _page(old, typed, conditions, seen, report=ours().preview.governance(wanted))
+            return _page(old, typed, conditions, seen, report=ours().preview.governance(wanted, seconds=PATIENCE))
         verb: Verb = "change_rule" if old else "add_rule"
         why = request.form.get("why", "")
         ours().governance.put(wanted, actor=person().actor, verb=verb, why=why, seen=seen)

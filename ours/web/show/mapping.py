@@ -13,7 +13,7 @@ from ours.errors import Invalid
 from ours.plugin import Destination as Plugin
 from ours.services.destinations import Destination
 from ours.services.destinations.mapping import withheld
-from ours.services.preview import Report
+from ours.services.preview import PATIENCE, Report
 from ours.web.current import ours
 from ours.web.show import condition_form, mapping_form
 from ours.web.show.condition_form import Conditions
@@ -36,7 +36,8 @@ def mapping(destination_id: int) -> ResponseReturnValue:
     try:
         mapping_form.check(request.form)
         if request.form.get("do") == "preview":
-            return _page(found, plugin, typed, report=ours().preview.destination(found.id, mapping=typed))
+            report = ours().preview.destination(found.id, mapping=typed, seconds=PATIENCE)
+            return _page(found, plugin, typed, report=report)
         ours().destinations.update(found.id, mapping=typed, **_said())
     except Invalid as error:
         return _page(found, plugin, typed, error.errors or {"": [str(error)]}), 400
@@ -59,7 +60,7 @@ def mapping_case(destination_id: int) -> ResponseReturnValue:
         mapping_form.check(request.form, f"cases.{typed['name']}.")
         cases = placed(typed | {"logic": conditions.logic()}, [one for one in found.cases if one is not old])
         if request.form.get("do") == "preview":
-            report = ours().preview.destination(found.id, cases=cases)
+            report = ours().preview.destination(found.id, cases=cases, seconds=PATIENCE)
             return _case_page(found, plugin, old, typed, conditions, report=report)
         ours().destinations.update(found.id, cases=cases, **_said())
     except Invalid as error:

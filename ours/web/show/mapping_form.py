@@ -28,6 +28,11 @@ def lines(mapping: Mapping[str, Any], form: Form | None = None) -> Sequence[Line
     return [*(row for row in rows if row.field or row.template), Line(), Line(), Line()]
 
 
+def shown(mapping: Mapping[str, Any]) -> Sequence[Line]:
+    """The rows to look at, the event's name among them."""
+    return [_line(field, row) for field, row in mapping.items()]
+
+
 def of_plugin(plugin: Plugin) -> dict[str, Any]:
     """What pages show of a plugin's own mapping: its rows, and which of them leave as a hash alone."""
     said = (_line(field, row) for field, row in plugin.default_mapping.items())

@@ -15,8 +15,10 @@ from ours.services.destinations import Destination
 from ours.services.overview import Health
 from ours.services.overview.pace import MOST_TRIES
 from ours.web.current import ours
+from ours.web.show import remedies
 from ours.web.show.bars import bars
 from ours.web.show.door import may, page
+from ours.web.show.remedies import Way
 
 _MOST = 12
 _MOST_PLACES = 20
@@ -30,7 +32,10 @@ _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "ba
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Something that wants a person: ``name`` leads to ``address``, ``words`` go on from it, ``until`` it is over."""
+    """Something that wants a person: ``name`` leads to ``address``, ``words`` go on from it, ``until`` it is over.
+
+    ``ways``: where else it is looked into, or mended.
+    """
 
     tone: str
     name: str
@@ -38,6 +43,7 @@ class Concern:
     address: str
     since: int | None = None
     until: int | None = None
+    ways: Sequence[Way] = ()
 
 
 @page("/", "viewer")
@@ -85,7 +91,8 @@ def _alerts(alerts: Sequence[Alert], names: Mapping[int, str]) -> Iterator[Conce
         name, words = _NAMES.get(one.kind) or "Destination", one.words
         if place is not None and place in names and words.startswith(f"“{names[place]}” "):
             name, words = names[place], words.removeprefix(f"“{names[place]}” ")
-        yield Concern(tone, name, f"{words} {one.remedy}", _address(one, place), one.opened_at)
+        said = f"{words} {remedies.words(one.kind)}"
+        yield Concern(tone, name, said, _address(one, place), one.opened_at, ways=remedies.ways(one.kind, place))
 
 
 def _address(one: Alert, destination_id: int | None) -> str:
@@ -117,12 +124,15 @@ def _destinations(
     for one in destinations:
         address, subject = url_for("show.destination", destination_id=one.id), subjects.destination(one.id)
         if not one.loaded and ("plugin", subject) not in told:
-            yield Concern("bad", one.name, f"has no plugin: “{one.slug}” is not loaded. Its backlog is held.", address)
+            words = f"has no plugin: “{one.slug}” is not loaded. Its backlog is held."
+            yield Concern("bad", one.name, words, address, ways=remedies.ways("plugin", one.id))
         elif one.status == "paused" and ("paused", subject) not in told:
-            yield Concern("warn", one.name, f"is paused, and holds {health[one.id].held:,}.", address)
+            words, ways = f"is paused, and holds {health[one.id].held:,}.", remedies.ways("paused", one.id)[1:]
+            yield Concern("warn", one.name, words, address, ways=ways)
         elif one.status == "on" and one.rests_until is not None and one.rests_until > clock.now_ms():
             yield Concern("warn", one.name, "asked to be left alone: nothing is tried.", address, until=one.rests_until)
         elif one.leaving:
             yield Concern("warn", one.name, "is being removed: what waits is delivered first.", address)
         elif not one.events:
-            yield Concern("warn", one.name, "has an empty allow list: nothing leaves for it.", address)
+            ways = remedies.ways("empty", one.id)
+            yield Concern("warn", one.name, "has an empty allow list: nothing leaves for it.", address, ways=ways)

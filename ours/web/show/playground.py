@@ -1,7 +1,7 @@
 """The Playground: send a body through the real door and see what it answers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -13,6 +13,7 @@ from ours.errors import Invalid
 from ours.services.sources import Key, Source, working_key
 from ours.web.current import ours
 from ours.web.show.door import page, person
+from ours.web.show.event_filters import MOST_EVENTS
 from ours.web.show.snippets import IDENTIFY, TRACK
 
 _ENDPOINTS = ("track", "identify", "batch")
@@ -28,15 +29,17 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the door answered. ``event_id`` leads to the event, when one was taken."""
+    """What the door answered. ``event_id`` leads to the event, when one was taken; ``taken``: those of a batch."""
 
     status: str
     body: str
     event_id: str | None
+    taken: Sequence[str] = ()
 
     @property
-    def good(self) -> bool:
-        return self.status.startswith("2")
+    def tone(self) -> str:
+        """207: some were taken, and some were not."""
+        return "warn" if self.status.startswith("207") else "good" if self.status.startswith("2") else "bad"
 
 
 def _examples() -> dict[str, Example]:
@@ -110,7 +113,7 @@ def _send(keys: dict[int, tuple[Source, Key]], key_id: int | None, endpoint: str
         headers={"Authorization": f"Bearer {key.text.reveal()}", "Content-Type": "application/json"},
     )
     said = answer.get_json(silent=True)
-    event_id = said.get("eventId") if isinstance(said, dict) else None
-    return Answer(
-        f"{answer.status_code} {HTTPStatus(answer.status_code).phrase}", answer.get_data(as_text=True), event_id
-    )
+    said = said if isinstance(said, dict) else {}
+    taken = [one["eventId"] for one in said.get("results", ()) if one.get("eventId")][:MOST_EVENTS]
+    status = f"{answer.status_code} {HTTPStatus(answer.status_code).phrase}"
+    return Answer(status, answer.get_data(as_text=True), said.get("eventId"), taken)

@@ -51,7 +51,7 @@ def test_a_choice_is_the_operators_and_what_must_be_json_says_so(editor: Browser
     assert 'Names <span class="help">as JSON</span>' in page
     assert """placeholder="{"one": "value"} or ["one", "two"]\"""" in page
     form = {"name": "A", "choice": "all", "settings.plan": "", "settings.names": ""}
-    assert "Missing data" in editor.post("/destinations/add/asking", **form, **{"settings.region": ""}).text
+    assert "Must be given." in editor.post("/destinations/add/asking", **form, **{"settings.region": ""}).text
     editor.post("/destinations/add/asking", **form, **{"settings.region": "us"})
     assert [one.name for one in here.destinations.list()] == ["A"]
 
@@ -244,6 +244,36 @@ def test_what_would_leave_is_shown_before_it_is_turned_on(
     assert "What would leave" not in editor.page("/destinations/1/on")
 
 
+def test_a_look_at_what_would_leave_takes_no_longer_than_a_glance(
+    editor: Browser, send: Callable[..., str], work: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(editor)
+    editor.post("/destinations/1/off")
+    for _ in range(3):
+        send("Purchase")
+    work()
+    assert "tried on the latest 3 events; nothing is changed yet" in editor.page("/destinations/1/on")
+    monkeypatch.setattr("ours.web.show.destinations._GLANCE", -1)
+    page = editor.page("/destinations/1/on")
+    assert "tried on the latest 1 event: there was no time for more of 3; nothing is changed yet" in page
+
+
+def test_a_form_says_what_becomes_of_an_identify(editor: Browser, here: Ours) -> None:
+    for slug, said in (
+        ("webhook", "It is sent as any event is."),
+        ("hubspot", "HubSpot updates what it knows of the person by them"),
+        ("meta", "Meta Conversions API has no use for them: they are passed over, so leave this unticked."),
+    ):
+        assert said in editor.page(f"/destinations/add/{slug}")
+    given = {"account_id": "1234567", "access_token": "pat-na1-for-tests"}
+    for events, said in (
+        (["Lead"], "could keep what it knows of people up to date"),
+        (["$identify"], "change what it"),
+    ):
+        made = here.destinations.add("hubspot", events[0], given, events=events, override="It must", actor="cli")
+        assert said in editor.page(f"/destinations/{made.id}")
+
+
 def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, send: Callable[..., str]) -> None:
     _add(editor)
     send()
@@ -308,11 +338,11 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
     sealed = here.store.sealer.seal_json({"method": "PUT"}, "destinations:1:settings")
     with here.store.write() as connection:
         destinations.change(connection, 1, {"settings": sealed})
-    assert "url: Missing data for required field. What it is owed is held." in editor.page("/destinations/1")
+    assert "url: Must be given. What it is owed is held." in editor.page("/destinations/1")
     assert 'name="settings.url" type="url"' in editor.page("/destinations/1/edit")
     editor.post("/destinations/1/edit", **FORM)
     assert here.destinations.get(1).unfit is None
-    assert "Missing data" not in editor.page("/destinations/1")
+    assert "Must be given." not in editor.page("/destinations/1")
 
 
 def test_a_crm_is_added_by_somebodys_word_or_an_agreement(editor: Browser, here: Ours) -> None:

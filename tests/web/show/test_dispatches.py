@@ -124,6 +124,10 @@ def test_what_was_made_between_two_moments_is_found_and_it_alone_is_replayed(
     asked_first = editor.page(unescape(asked[1]))
     assert "<b>1</b>" in asked_first
     assert re.search(r"<dt>Made</dt><dd>from <time [^>]+>[^<]+</time> until before <time", asked_first)
+    assert '<button class="primary">Replay it</button>' in asked_first
+    many = editor.page("/dispatches/replay?state=rejected")
+    assert ">Replay all 3 at once</button>" in many
+    assert ">Replay all 3 little by little</button>" in many
     form = dict(re.findall(r'<input type="hidden" name="(state|age|from|to)" value="([^"]+)">', asked_first))
     assert "Replayed: 1." in editor.post("/dispatches/replay", **form).text
     editor.post("/dispatches/replay", **form | {"to": "", "pace": "slow"})

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from ours import clock
 from ours.bootstrap import Ours
 from ours.core.incoming import Incoming
-from ours.store.tables import checks, destinations, dispatches, tokens
+from ours.store.tables import alerts, checks, destinations, dispatches, tokens
 from tests.receiver import Receiver
 from tests.web.show.conftest import Browser
 
@@ -77,6 +77,31 @@ def test_a_destination_that_an_alert_tells_of_is_not_listed_a_second_time(editor
     page = editor.page("/")
     assert "refused our credentials or settings and was paused" in page
     assert "is paused, and holds 0." not in page
+
+
+def test_what_is_advised_is_a_link_where_there_is_a_page_for_it_and_no_command(
+    browser_of: Callable[[str], Browser], here: Ours
+) -> None:
+    hook = _hook(here)
+    editor, viewer = browser_of("editor"), browser_of("viewer")
+    _put(here, status="paused", paused_for="auth_failed")
+    for kind, there in (
+        ("rejecting", f"/dispatches/replay?destination={hook}&amp;state=rejected"),
+        ("ambiguous", f"/dispatches?destination={hook}&amp;state=held&amp;reason=ambiguous"),
+        ("expiring", f"/dispatches?destination={hook}&amp;state=held"),
+        ("paused", f"/destinations/{hook}/resume"),
+        ("unfit", f"/destinations/{hook}/edit"),
+        ("plugin", "/plugins"),
+    ):
+        with here.store.write() as connection:
+            connection.execute(sa.delete(alerts))
+            row = {"kind": kind, "subject": f"destination {hook}", "words": "“Hook” is not well.", "opened_at": 1}
+            connection.execute(sa.insert(alerts).values(row))
+        told = editor.page("/").partition("Needs attention now")[2].partition("</section>")[0]
+        assert f'<a class="way" href="{there}">' in told
+        assert "ours " not in told
+        seen = viewer.page("/").partition("Needs attention now")[2].partition("</section>")[0]
+        assert not re.search("/resume|/replay|/edit", seen)
 
 
 def test_a_queue_that_is_away_for_long_is_told_as_all_else(

@@ -64,7 +64,7 @@ def test_its_versions_keep_its_name_and_offer_no_way_back(event: str, editor: Br
     assert "No version fits" in editor.page("/history?of=destination 99")
     version = editor.page("/history/destination 1/1")
     assert "mapping.plan" in version
-    assert "Set all as in version" not in version
+    assert "Roll back to version" not in version
     assert "which is in force" not in version
     assert "its settings, if anything; they were erased" in editor.page("/history/destination 1/3")
     assert "was removed for good" in editor.post("/history/destination 1/1/restore").text

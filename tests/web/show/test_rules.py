@@ -180,6 +180,9 @@ def test_a_rule_is_tried_saved_and_found_on_the_event(
             ("condition_property", "visitor.consent.rejected_categories"), ("condition_operator", "Contains"),
             ("condition_value", "advertising")]  # fmt: skip
     tried = post(editor, "/governance/rule", *form, ("do", "preview")).get_data(as_text=True)
+    assert tried.index('form="typed" name="do" value="save"') < tried.index(
+        '<form method="post" class="form" id="typed">'
+    )
     assert "would no longer be sent" in tried
     assert "rule:Consent" in tried
     post(editor, "/governance/rule", *form, ("do", "save"))
@@ -222,6 +225,18 @@ def test_a_misspelt_path_is_flagged(
             ("condition_operator", "IsTruthy"), ("condition_value", ""), ("do", "save")]  # fmt: skip
     post(editor, "/governance/rule", *form)
     assert "visitor.consent.rejectd" in editor.page("/governance").split("misspelt")[1]
+    here.destinations.update(1, mapping={"ward": "{{event.event_properties.wrad}}"}, actor="cli")
+    assert '<a href="/destinations/1/mapping"><bdi>Clinic CRM: ward</bdi></a>' in editor.page("/governance")
+
+
+def test_a_destination_shows_each_row_of_its_mapping_as_one(editor: Browser, here: Ours, hook: Receiver) -> None:
+    page = {"map": "{{event.default_properties.current_url}}", "modification": "DomainOnly"}
+    here.destinations.update(1, mapping={"page": page, "properties": ""}, actor="cli")
+    shown = editor.page("/destinations/1").partition("<h2>Mapping</h2>")[2]
+    row = '<code>{{event.default_properties.current_url}}</code> <span class="help">DomainOnly</span>'
+    assert f"<code>page</code></th><td>{row}" in shown
+    assert '<code>properties</code></th><td><span class="muted">left out</span>' in shown
+    assert "page.map" not in shown
 
 
 def test_the_allow_lists_are_ticked_from_the_side_of_the_events(

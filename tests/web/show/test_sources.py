@@ -156,6 +156,18 @@ def test_every_example_is_taken_without_a_warning(editor: Browser, here: Ours, e
     assert "warnings" not in answer.text
 
 
+def test_a_batch_of_which_some_is_wrong_is_no_plain_success_and_leads_to_what_was_taken(
+    editor: Browser, here: Ours
+) -> None:
+    here.sources.add("Shop", actor="cli")
+    body = {"events": [{"event": "Paid", "distinctId": "o-1", "userId": "u1"}, {"event": "Paid", "userId": "u1"}]}
+    answer = editor.post("/playground", key=2, endpoint="batch", body=json.dumps(body)).text
+    assert '<span class="state warn">207 Multi-Status</span>' in answer
+    led = re.search(r'href="(/events\?id=\w+)">See the event that was taken', answer)
+    assert led
+    assert ">Paid<" in editor.page(led[1])
+
+
 def test_the_playgrounds_consent_is_one_that_rules_ask(editor: Browser, here: Ours) -> None:
     here.sources.add("Shop", actor="cli")
     page = unescape(editor.page("/playground?example=lead"))
