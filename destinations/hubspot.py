@@ -88,7 +88,7 @@ is empty clears nothing |
     | contacts: 207 | those that have an error rejected with HubSpot's reason, those that have a result delivered |
     | 2xx with anything else, or without a word on one | nobody knows: tried again, HubSpot keeps one |
     | 400, 409; 404 that speaks of an event or contact | sent in smaller parts, and rejected alone |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 423: the contact is locked; 477: the account moves | tried again, when HubSpot says |
     | 429 | rests as long as HubSpot says, or ten seconds; an hour where the day's are used up |

@@ -64,7 +64,7 @@ class Mixpanel(Destination):
     | engage: 200 with `failed_records` | those rejected with Mixpanel's reason |
     | all else that is refused, and names none | sent in smaller parts, and rejected alone |
     | 2xx with anything else | nobody knows: tried again, Mixpanel drops what it has |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 

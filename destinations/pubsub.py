@@ -72,7 +72,7 @@ more than 1,024 bytes |
     | RESOURCE_EXHAUSTED, 429 | the destination rests, a minute where Google does not say how long |
     | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, ABORTED, CANCELLED, 5xx | tried again |
     | NOT_FOUND, PERMISSION_DENIED, UNAUTHENTICATED, FAILED_PRECONDITION (billing, a key of KMS, a region), 401–405, \
-407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | INVALID_ARGUMENT, 413, all else | sent in smaller parts, and rejected alone |
 
     Google's own words are not kept: they may quote the message. Not yet run against the vendor.

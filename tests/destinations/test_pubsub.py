@@ -137,6 +137,8 @@ def test_too_many_rest_as_long_as_google_asks_or_a_minute() -> None:
         assert (said.after, said.throttle) == (seconds, True)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(200, Unauthorized), (400, Rejected), (404, Unauthorized), (502, Retry)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, Unauthorized), (400, Unauthorized), (404, Unauthorized), (502, Retry)]
+)
 def test_a_web_page_is_nobodys_answer(status: int, kind: type) -> None:
     assert isinstance(plugin.read_batch(answer(status, b"<html>Sign in</html>"), [{}, {}]), kind)
