@@ -144,13 +144,17 @@ seconds |
         except (BotoCoreError, RuntimeError) as error:
             return Retry("no_credentials", f"This machine's credentials can't be had now: {type(error).__name__}.")
         if ready is None:
+            _session.cache_clear()  # what it read of the machine's files is what they were
             return Unauthorized("no_credentials", "No keys are set, and this machine has no credentials of its own.")
         try:
             with network.session(TIMEOUT) as session:
                 response = session.send(ready.prepare())
         except RequestException as error:
             return unanswered(error)
-        return verdicts(response, len(records))
+        said = verdicts(response, len(records))
+        if isinstance(said, Unauthorized):
+            _session.cache_clear()  # the machine may be given other credentials
+        return said
 
 
 def encoded(value: Any) -> str:
@@ -183,7 +187,7 @@ def signed(request: Request, settings: Mapping[str, Any]) -> Request | None:
 
 
 def _machines_own() -> Any:
-    """They renew themselves where they expire, and are looked for again where there were none."""
+    """They renew themselves where they expire."""
     return _session().get_credentials()
 
 

@@ -178,17 +178,30 @@ def test_credentials_that_can_not_be_had_cost_no_event(
     assert "jane" not in said.message
 
 
-def test_credentials_that_come_later_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file = tmp_path / "credentials"
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where it gets its own credentials from: a file, that is not there yet."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     kinesis._session.cache_clear()
-    assert kinesis._machines_own() is None
-    file.write_text("[default]\naws_access_key_id = AKIA-later\naws_secret_access_key = x\n")
-    assert kinesis._machines_own().access_key == "AKIA-later"
+    yield tmp_path / "config"
     kinesis._session.cache_clear()
+
+
+def test_credentials_that_come_later_or_in_the_place_of_refused_ones_are_found(
+    receiver: Receiver, machine: Path
+) -> None:
+    settings = {"stream": "my-events", "endpoint": receiver.url}
+    assert put(settings).code == "no_credentials"
+    for key_id in ("AKIA-old", "AKIA-new"):
+        machine.write_text(f"[default]\naws_access_key_id = {key_id}\naws_secret_access_key = x\n")
+        receiver.answer(400, body=b'{"__type": "UnrecognizedClientException"}')
+        assert put(settings).code == "UnrecognizedClientException"
+    told = [dict(one.headers)["Authorization"].partition("Credential=")[2][:8] for one in receiver.requests]
+    assert told == ["AKIA-old", "AKIA-new"]
 
 
 @pytest.mark.parametrize("given", ["access_key_id", "secret_access_key"])
