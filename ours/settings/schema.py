@@ -60,7 +60,11 @@ class SettingsSchema(Schema):
         load_default=lambda: Path("data").resolve(),
         metadata=_said("The data folder; made with mode 0700.", "./data"),
     )
-    host = _text("The IP address the web server listens on; `0.0.0.0`: all of this machine's.", "127.0.0.1", is_ip)
+    host = _text(
+        "The IP address the web server listens on; `0.0.0.0`: all of this machine's, `::`: IPv6's, too.",
+        "127.0.0.1",
+        is_ip,
+    )
     port = _count("The port the web server listens on.", 8000, 1, 65535)
     database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)
     redis_url = _text(
