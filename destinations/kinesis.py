@@ -39,6 +39,8 @@ from ours.plugin import (
 from ours.plugin.values import text
 
 SERVICE, TARGET = "kinesis", "Kinesis_20131202.PutRecords"
+NAME = r"[a-zA-Z0-9_.-]{1,128}"
+ARN = re.compile(rf"arn:aws[a-z-]{{0,20}}:kinesis:(?P<region>[a-z0-9-]{{1,63}}):\d{{12}}:stream/{NAME}")
 LONGEST_KEY = 256
 """Bytes, of what Kinesis calls characters."""
 TOO_FAST = re.compile(
@@ -64,7 +66,8 @@ class Kinesis(Destination):
     the mapping. The stream must exist. Requests are shown as they are before the records are encoded.
 
     The partition key is the `userId` of the mapping, so that all of a visitor is in one shard; where none is mapped, it
-    is the delivery's id, which spreads them evenly. Kinesis keeps no order among records that come together.
+    is the delivery's id, which spreads them evenly. Within a shard they need not be in order: Kinesis keeps none among
+    records that come together, and what is tried again comes later. Readers who need order go by `timestamp`.
 
     `id` is the delivery's, the same at every try. Kinesis keeps a record that was sent twice, as it may also hand out
     one record twice: whoever reads them drops an `id` that was seen.
@@ -106,9 +109,10 @@ seconds |
 
     class Settings(amazon.BothOrNone):
         stream = fields.String(required=True, validate=validate.Regexp(
-            r"[a-zA-Z0-9_.-]{1,128}\Z", error="Must be a stream's name, not its ARN."), metadata={
-            "label": "Stream", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
-        region = amazon.region("Of the stream.")
+            re.compile(rf"({NAME}|{ARN.pattern})\Z"), error="Must be a stream's name or its ARN."), metadata={
+            "label": "Stream", "example": "my-events",
+            "help": "Its name; its ARN where another account's. It must exist."})  # fmt: skip
+        region = amazon.region("Of the stream; an ARN has its own.")
         endpoint = Endpoint(metadata={
             "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
         access_key_id = fields.String(validate=validate.Regexp(
@@ -124,11 +128,12 @@ seconds |
         }
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
-        region = settings["region"]
+        region = region_of(settings)
         amazons = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         host = settings.get("endpoint") or f"https://{SERVICE}.{region}.{amazons}"
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET}
-        body = to_json({"StreamName": settings["stream"], "Records": list(items)})
+        which = "StreamARN" if ARN.fullmatch(settings["stream"]) else "StreamName"
+        body = to_json({which: settings["stream"], "Records": list(items)})
         return Request("POST", f"{host.rstrip('/')}/", headers=headers, data=body)
 
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome | Sequence[Outcome]:
@@ -157,6 +162,11 @@ seconds |
         return said
 
 
+def region_of(settings: Mapping[str, Any]) -> str:
+    arn = ARN.fullmatch(settings["stream"])
+    return str(arn["region"] if arn else settings["region"])
+
+
 def encoded(value: Any) -> str:
     """As a line, so that lines stay apart where a reader puts records one behind the other."""
     return base64.b64encode(to_json(value) + b"\n").decode()
@@ -182,7 +192,7 @@ def signed(request: Request, settings: Mapping[str, Any]) -> Request | None:
     else:
         return None
     made = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.data)
-    SigV4Auth(credentials, SERVICE, settings["region"]).add_auth(made)
+    SigV4Auth(credentials, SERVICE, region_of(settings)).add_auth(made)
     return Request(request.method, request.url, headers=dict(made.headers.items()), data=request.data)
 
 

@@ -139,6 +139,26 @@ def test_the_signature_is_that_of_what_arrives(
     assert given["authorization"].endswith(f"Signature={signature}")
 
 
+ARN = "arn:aws:kinesis:eu-central-1:123456789012:stream/my-events"
+
+
+def test_a_stream_of_another_account_is_named_by_its_arn(receiver: Receiver) -> None:
+    request = Kinesis().pack([item()], load_settings(Kinesis, GIVEN | {"stream": ARN}))
+    assert request.url == "https://kinesis.eu-central-1.amazonaws.com/"
+    assert json.loads(request.data).keys() == {"StreamARN", "Records"}
+    put({**GIVEN, "stream": ARN, "endpoint": receiver.url, "region": "us-east-1"})
+    [came] = receiver.requests
+    assert json.loads(came.body)["StreamARN"] == ARN
+    assert "/eu-central-1/kinesis/aws4_request" in dict(came.headers)["Authorization"]
+
+
+def test_records_arrive_in_a_stream_that_is_named_by_its_arn(endpoint: str) -> None:
+    keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
+    client = boto3.session.Session(region_name="eu-central-1", **keys).client("kinesis", endpoint_url=endpoint)
+    client.create_stream(StreamName="my-events", ShardCount=1)
+    assert {type(one) for one in put({**GIVEN, "stream": ARN, "endpoint": endpoint})} == {Delivered}
+
+
 def test_china_has_a_domain_of_its_own() -> None:
     for region, host in {"cn-north-1": "amazonaws.com.cn", "us-gov-west-1": "amazonaws.com"}.items():
         request = Kinesis().pack([item()], load_settings(Kinesis, GIVEN | {"region": region}))
