@@ -58,6 +58,14 @@ def test_a_name_that_no_attribute_can_hold_costs_the_attribute_alone(name: str, 
     assert json.loads(base64.b64decode(made["data"]))["type"] == name
 
 
+def test_where_it_is_asked_for_the_visitor_is_the_ordering_key() -> None:
+    keyed = GIVEN | {"ordering_key": True}
+    assert plugin.item(delivery_to(PubSub, keyed, fields={"userId": " u-7 "}))["orderingKey"] == "u-7"
+    assert plugin.item(delivery_to(PubSub, keyed, fields={"userId": "é" * 600}))["orderingKey"] == "é" * 512
+    for nobody in (None, "", {}):
+        assert "orderingKey" not in plugin.item(delivery_to(PubSub, keyed, fields={"userId": nobody}))
+
+
 def test_a_request_publishes_to_the_topic() -> None:
     request = plugin.pack([item(), item("lead")], load_settings(PubSub, GIVEN | {"topic": "all-events"}))
     assert request.prepare().url == "https://pubsub.googleapis.com/v1/projects/my-project/topics/all-events:publish"
