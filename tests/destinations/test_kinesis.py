@@ -15,7 +15,6 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 from moto.server import ThreadedMotoServer
 
-from destinations import kinesis
 from destinations.kinesis import Kinesis, verdicts
 from ours.plugin import (
     Delivered,
@@ -26,6 +25,7 @@ from ours.plugin import (
     Unauthorized,
     Unknown,
     ValidationError,
+    amazon,
     load_settings,
 )
 from ours.plugin.testing import DestinationContract
@@ -124,7 +124,7 @@ def test_the_signature_is_that_of_what_arrives(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, path: str, token: str | None
 ) -> None:
     own = Credentials("AKIA-own", "a/secret", token)
-    monkeypatch.setattr(kinesis, "_machines_own", lambda: own)
+    monkeypatch.setattr(amazon, "_machines_own", lambda: own)
     put({"stream": "my-events", "endpoint": f"{receiver.url}{path}", "region": "eu-west-1"})
     [came] = receiver.requests
     given = {name.lower(): value for name, value in came.headers.items()}
@@ -166,7 +166,7 @@ def test_china_has_a_domain_of_its_own() -> None:
 
 
 def test_a_machine_without_credentials_asks_for_a_person(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
-    monkeypatch.setattr(kinesis, "_machines_own", lambda: None)
+    monkeypatch.setattr(amazon, "_machines_own", lambda: None)
     said = put({"stream": "my-events", "endpoint": receiver.url})
     assert (type(said), said.code, receiver.requests) == (Unauthorized, "no_credentials", [])
 
@@ -192,7 +192,7 @@ class Failing:
 def test_credentials_that_can_not_be_had_cost_no_event(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, error: Exception, kind: type
 ) -> None:
-    monkeypatch.setattr(kinesis, "_machines_own", lambda: Failing(error))
+    monkeypatch.setattr(amazon, "_machines_own", lambda: Failing(error))
     said = put({"stream": "my-events", "endpoint": receiver.url})
     assert (type(said), said.code, receiver.requests) == (kind, "no_credentials", [])
     assert "jane" not in said.message
@@ -206,9 +206,9 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    kinesis._session.cache_clear()
+    amazon._session.cache_clear()
     yield tmp_path / "config"
-    kinesis._session.cache_clear()
+    amazon._session.cache_clear()
 
 
 def test_credentials_that_come_later_or_in_the_place_of_refused_ones_are_found(
