@@ -98,7 +98,8 @@ Without `ip` no place is guessed |
     | 400 or 429 with `throttled_events` | those wait 30 seconds, or an hour for a day's quota; the others go at once |
     | 429 that names none | the destination rests for 30 seconds, or as long as Amplitude asks |
     | 403: Amplitude's firewall, or a region that it may not serve | sent in smaller parts; alone, as the next |
-    | 400 for the API key, 401, 404, 410, a redirect, a web page | after five in a row, it pauses |
+    | 400 for the API key, 401, 404, 410, a redirect, a web page, a 4xx that is no JSON | after five in a row, it \
+pauses |
     | 413 | sent in smaller parts |
     | 408, 5xx | tried again |
 
@@ -153,12 +154,12 @@ Without `ip` no place is guessed |
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         said = read_object(response)
-        if response.status_code in (400, 429):
-            return refusal(said, response, len(items))
         if response.status_code == 403 and len(items) > 1:
             return Split("blocked", "Amplitude's firewall refused the request (403).")
         count = said.get("events_ingested")
         outcome = by_api_answer(response, taken="error" not in said and (said.get("code") == 200 or count is not None))
+        if response.status_code == 429 or (response.status_code == 400 and isinstance(outcome, Rejected)):
+            return refusal(said, response, len(items))
         if isinstance(outcome, Delivered) and isinstance(count, int) and count != len(items):
             return Delivered(f"Of {len(items)} events Amplitude says to have ingested {count}.")
         return outcome

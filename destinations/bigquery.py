@@ -108,7 +108,8 @@ delivered |
     | `rateLimitExceeded`, `quotaExceeded`, 429 | the destination rests, a minute where Google does not say how long |
     | `backendError`, `internalError`, `tableUnavailable`, 5xx | tried again |
     | 404, for some minutes also of a table that was made just now; `accessDenied` and all else with 401–405, 407, \
-410, 421, a redirect, a web page; a table that takes no streamed rows | after five in a row, it pauses |
+410, 421, a redirect, a web page, a 4xx that is no JSON; a table that takes no streamed rows | after five in a row, \
+it pauses |
     | 413, all else | sent in smaller parts, and rejected alone |
 
     BigQuery's own words are not kept: they may quote the row. Not yet run against the vendor.

@@ -112,7 +112,7 @@ decides |
     | 2xx with anything else | nobody knows: a person decides |
     | 400 with `errors` that name some | none was kept: those are rejected, the others go again |
     | all else that is refused, and names none | sent in smaller parts, and rejected alone |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 

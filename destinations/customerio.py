@@ -74,7 +74,8 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
     | 207, or 200, with `errors` | those rejected with Customer.io's reason, the others delivered |
     | 207 with an error that names no event | nobody knows which: tried again, Customer.io ignores what it has |
     | 400, the whole request | sent in smaller parts, and rejected alone |
-    | 401–405, 407, 410, 421, a redirect to another region, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect to another region, a web page, a 4xx that is no JSON | after five in a \
+row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 
@@ -139,9 +140,11 @@ nothing, for whoever unsubscribed there must not be subscribed anew. Not mapped 
         outcome = by_api_answer(response, taken=read and not (said.get("error") or said.get("meta")))
         if isinstance(outcome, Delivered) and errors:
             return by_index(told, len(items))
-        if response.status_code == 400 and len(items) > 1:
+        if response.status_code != 400 or not isinstance(outcome, Rejected):
+            return outcome
+        if len(items) > 1:
             return Split("refused_with_others", "Customer.io refused the whole request (400).")
-        return refused(told[0]) if response.status_code == 400 and told else outcome
+        return refused(told[0]) if told else outcome
 
 
 def person(given: Mapping[str, Any]) -> dict[str, str] | Rejected:

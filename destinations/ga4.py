@@ -173,7 +173,7 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
         if is_unread(whole[name], read[name]):
             kind = "code of three letters, such as EUR" if name == "currency" else "number, such as 12.5"
             return Rejected("VALUE_INVALID", f"The {name} is no {kind}.", f"events[0].params.{name}")
-    return {name: value for name, value in read.items() if value is not None}
+    return present(read)
 
 
 def parameter(name: str, value: Any) -> Any:

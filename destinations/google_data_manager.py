@@ -85,7 +85,8 @@ letters; the first two hashed, so `postal_code` is withheld until you map it |
     | RESOURCE_EXHAUSTED, 429 | the destination rests; a day's quota: an hour at a time |
     | INTERNAL, DEADLINE_EXCEEDED, UNAVAILABLE, 5xx | tried again |
     | PERMISSION_DENIED, NOT_ALLOWLISTED, TERMS_AND_CONDITIONS_NOT_SIGNED, DESTINATION_ACCOUNT_…, INVALID_DESTINATION, \
-INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401–405, 407, 410, 421, a redirect, a web page \
+INVALID_CONVERSION_ACTION_ID, DATA_POLICY_PROHIBITS…, 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is \
+no JSON \
 | after five in a row, it pauses |
     | all else | rejected, with Google's reason |
 

@@ -3,6 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ours.plugin import (
@@ -24,6 +25,7 @@ from ours.plugin import (
     hookimpl,
     iso,
     read_object,
+    refused_together,
     refused_whole,
     retry_after,
     to_json,
@@ -44,6 +46,8 @@ EVENTS_ELSEWHERE = {"2026-03": "events/2026-03"}
 BUSY = {423: 2.0, 477: None}
 """A record that is locked, and an account that moves: seconds of rest where HubSpot asks for none."""
 TEN_SECONDS, DAY_REST = 10.0, 3600.0
+NO_EVENT = re.compile(r"\bevent (definition|type|template)", re.IGNORECASE)
+WHO = ("objectId", "email", "utk")
 WORD = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 ITS_FAULT = {"VALIDATION_ERROR", "OBJECT_NOT_FOUND"}
 """What a 404 says that is about an event or a contact, and not about the address."""
@@ -87,8 +91,9 @@ is empty clears nothing |
     | contacts: 200 with a result for each | delivered |
     | contacts: 207 | those that have an error rejected with HubSpot's reason, those that have a result delivered |
     | 2xx with anything else, or without a word on one | nobody knows: tried again, HubSpot keeps one |
-    | 400, 409; 404 that speaks of an event or contact | sent in smaller parts, and rejected alone |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 400, 409; 404 that speaks of an event or contact | sent in smaller parts, and rejected alone; all of an event \
+that HubSpot says it does not have at once |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 423: the contact is locked; 477: the account moves | tried again, when HubSpot says |
     | 429 | rests as long as HubSpot says, or ten seconds; an hour where the day's are used up |
@@ -146,6 +151,8 @@ is empty clears nothing |
         said = read_object(response)
         if "eventName" in items[0]:
             outcome = by_api_answer(response, taken=response.status_code == 204 and not response.content)
+            if named := undefined(said, outcome, items):
+                return refused_together(named, len(items), "HubSpot")
         else:
             outcome = by_api_answer(response, taken=isinstance(said.get("results"), list))
             if isinstance(outcome, Delivered):
@@ -257,6 +264,17 @@ def blamed(errors: Any) -> Iterator[tuple[str, Outcome]]:
         for trace in listed(error, "objectWriteTraceId"):
             busy = category(error) == "RATE_LIMITS"
             yield trace, Retry("rate_limits", reason(error), TEN_SECONDS, throttle=True) if busy else rejected(error)
+
+
+def undefined(said: Mapping[str, Any], outcome: Outcome, items: Sequence[Any]) -> Mapping[int, Outcome]:
+    """Those of the event that HubSpot says it does not have: looked for in halves, many of them cost a request each."""
+    message = text(said.get("message")) or ""
+    of_event = category(said) == "OBJECT_NOT_FOUND" or (isinstance(outcome, Rejected) and NO_EVENT.search(message))
+    of_one = "propert" in message.lower() or any(one.get(who, "\0") in message for one in items for who in WHO)
+    if not of_event or of_one:
+        return {}
+    words, why = set(re.findall(r"\w+", message)), replace(rejected(said), field="event_name")
+    return {place: why for place, one in enumerate(items) if one["eventName"] in words}
 
 
 def refusal(response: Response, said: Mapping[str, Any], outcome: Outcome, count: int) -> Outcome:

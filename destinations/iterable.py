@@ -90,7 +90,8 @@ class Iterable(Destination):
     | … that it counts as failed and does not name | sent in smaller parts, and rejected alone |
     | 2xx with anything else | nobody knows: tried again, Iterable keeps one |
     | 400, 409 | sent in smaller parts, and rejected alone with Iterable's code |
-    | `BadApiKey` and its like, 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | `BadApiKey` and its like, 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five \
+in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 

@@ -4,10 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
-
-from requests import RequestException
 
 from ours.plugin import (
     EVENT_MAPPING,
@@ -18,45 +15,27 @@ from ours.plugin import (
     Endpoint,
     Network,
     Outcome,
-    Rejected,
     Request,
     Response,
     Retry,
-    Secret,
-    Unauthorized,
     Unknown,
     amazon,
     by_api_answer,
-    by_api_code,
     envelope,
     fields,
     hookimpl,
     read_object,
     to_json,
-    unanswered,
     validate,
 )
 from ours.plugin.values import text
 
 SERVICE, TARGET = "kinesis", "Kinesis_20131202.PutRecords"
+NAME = r"[a-zA-Z0-9_.-]{1,128}"
+ARN = re.compile(rf"arn:aws[a-z-]{{0,20}}:kinesis:(?P<region>[a-z0-9-]{{1,63}}):\d{{12}}:stream/{NAME}")
 LONGEST_KEY = 256
 """Bytes, of what Kinesis calls characters."""
-TOO_FAST = re.compile(
-    "ProvisionedThroughputExceededException|LimitExceededException|KMSThrottlingException|Throttling(Exception)?"
-    "|RequestLimitExceeded|RequestThrottled(Exception)?|TooManyRequestsException"
-)
-FOR_NOW = re.compile(r"(InternalFailure|ServiceUnavailable|RequestTimeout|ResourceInUse)(Exception)?")
-CONFIGURED_WRONG = re.compile(
-    r"ResourceNotFoundException|AccessDenied\w*|UnrecognizedClientException|InvalidSignatureException"
-    r"|IncompleteSignature\w*|MissingAuthenticationToken\w*|ExpiredToken\w*|InvalidClientTokenId|SignatureDoesNotMatch"
-    r"|RequestExpired|RequestTimeTooSkewed|OptInRequired|NotAuthorized\w*|UnknownOperationException|KMS\w+"
-)
-CODE = re.compile(r"[A-Za-z]{2,60}")
 LOOK_AT = "Look at stream, region, endpoint, keys and their rights, and at this machine's clock."
-TIMEOUT = 12.0
-"""Seconds to connect, and for the answer."""
-REST = 5.0
-"""Seconds after we were too fast: Kinesis counts by the second, and does not say how long to wait."""
 
 
 class Kinesis(Destination):
@@ -64,7 +43,8 @@ class Kinesis(Destination):
     the mapping. The stream must exist. Requests are shown as they are before the records are encoded.
 
     The partition key is the `userId` of the mapping, so that all of a visitor is in one shard; where none is mapped, it
-    is the delivery's id, which spreads them evenly. Kinesis keeps no order among records that come together.
+    is the delivery's id, which spreads them evenly. Within a shard they need not be in order: Kinesis keeps none among
+    records that come together, and what is tried again comes later. Readers who need order go by `timestamp`.
 
     `id` is the delivery's, the same at every try. Kinesis keeps a record that was sent twice, as it may also hand out
     one record twice: whoever reads them drops an `id` that was seen.
@@ -106,15 +86,14 @@ seconds |
 
     class Settings(amazon.BothOrNone):
         stream = fields.String(required=True, validate=validate.Regexp(
-            r"[a-zA-Z0-9_.-]{1,128}\Z", error="Must be a stream's name, not its ARN."), metadata={
-            "label": "Stream", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
-        region = amazon.region("Of the stream.")
+            re.compile(rf"({NAME}|{ARN.pattern})\Z"), error="Must be a stream's name or its ARN."), metadata={
+            "label": "Stream", "example": "my-events",
+            "help": "Its name; its ARN where another account's. It must exist."})  # fmt: skip
+        region = amazon.region("Of the stream; an ARN has its own.")
         endpoint = Endpoint(metadata={
             "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
-        access_key_id = fields.String(validate=validate.Regexp(
-            r"[!-~]+\Z", error="Must be the id alone: nothing but letters, digits and plain signs."), metadata={
-            "label": "Access key id", "help": "Without it, the machine's own credentials are used."})  # fmt: skip
-        secret_access_key = Secret(metadata={"label": "Secret access key", "help": "The one that goes with the id."})
+        access_key_id = amazon.key_id()
+        secret_access_key = amazon.secret_key()
 
     def item(self, delivery: Delivery) -> Any:
         key = text(delivery.fields.get("userId")) or delivery.id
@@ -124,74 +103,30 @@ seconds |
         }
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
-        region = settings["region"]
+        region = region_of(settings)
         amazons = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
         host = settings.get("endpoint") or f"https://{SERVICE}.{region}.{amazons}"
         headers = {"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": TARGET}
-        body = to_json({"StreamName": settings["stream"], "Records": list(items)})
+        which = "StreamARN" if ARN.fullmatch(settings["stream"]) else "StreamName"
+        body = to_json({which: settings["stream"], "Records": list(items)})
         return Request("POST", f"{host.rstrip('/')}/", headers=headers, data=body)
 
     def send(self, request: Request, settings: Mapping[str, Any], network: Network) -> Outcome | Sequence[Outcome]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         told = json.loads(request.data)
         records = [{**one, "Data": encoded(one["Data"])} for one in told["Records"]]
         whole = Request(request.method, request.url, headers=request.headers, data=to_json(told | {"Records": records}))
-        try:
-            ready = signed(whole, settings)
-        except ClientError:
-            return Unauthorized("no_credentials", f"Amazon gives this machine no credentials of its own. {LOOK_AT}")
-        except (BotoCoreError, RuntimeError) as error:
-            return Retry("no_credentials", f"This machine's credentials can't be had now: {type(error).__name__}.")
-        if ready is None:
-            return Unauthorized("no_credentials", "No keys are set, and this machine has no credentials of its own.")
-        try:
-            with network.session(TIMEOUT) as session:
-                response = session.send(ready.prepare())
-        except RequestException as error:
-            return unanswered(error)
-        return verdicts(response, len(records))
+        said = amazon.asked(whole, settings, network, service=SERVICE, place=region_of(settings), look_at=LOOK_AT)
+        return verdicts(said, len(records)) if isinstance(said, Response) else said
+
+
+def region_of(settings: Mapping[str, Any]) -> str:
+    arn = ARN.fullmatch(settings["stream"])
+    return str(arn["region"] if arn else settings["region"])
 
 
 def encoded(value: Any) -> str:
     """As a line, so that lines stay apart where a reader puts records one behind the other."""
     return base64.b64encode(to_json(value) + b"\n").decode()
-
-
-def signed(request: Request, settings: Mapping[str, Any]) -> Request | None:
-    """The same with what lets it in; None where there is nothing to sign with.
-
-    :raises BotoCoreError: when the machine's own credentials could not be fetched.
-    :raises ClientError: when Amazon refused to give any, for a role say.
-    :raises RuntimeError: when those that were fetched have expired already.
-    """
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
-    key_id, secret = settings.get("access_key_id"), settings.get("secret_access_key")
-    own = None if key_id and secret else _machines_own()
-    if key_id and secret:
-        credentials = Credentials(key_id, secret.reveal())
-    elif own is not None:
-        credentials = own.get_frozen_credentials()
-    else:
-        return None
-    made = AWSRequest(request.method, request.url, headers=dict(request.headers), data=request.data)
-    SigV4Auth(credentials, SERVICE, settings["region"]).add_auth(made)
-    return Request(request.method, request.url, headers=dict(made.headers.items()), data=request.data)
-
-
-def _machines_own() -> Any:
-    """They renew themselves where they expire, and are looked for again where there were none."""
-    return _session().get_credentials()
-
-
-@lru_cache(1)
-def _session() -> Any:
-    from botocore.session import Session
-
-    return Session()
 
 
 def verdicts(response: Response, count: int) -> Outcome | Sequence[Outcome]:
@@ -201,23 +136,12 @@ def verdicts(response: Response, count: int) -> Outcome | Sequence[Outcome]:
         fits = isinstance(records, list) and len(records) == count and all(isinstance(one, Mapping) for one in records)
         outcome = by_api_answer(response, taken=fits)
         return [of_record(one) for one in records or []] if isinstance(outcome, Delivered) else outcome
-    named = str(answer.get("__type")).rpartition("#")[2] if answer.get("__type") else ""
-    code = named if CODE.fullmatch(named) else f"http_{response.status_code}"
-    said = f"Kinesis answered {code} ({response.status_code})."
-    if TOO_FAST.fullmatch(code):
-        return Retry(code, said, REST, throttle=True)
-    if FOR_NOW.fullmatch(code):
-        return Retry(code, said)
-    outcome = by_api_code(response, code, said)
-    stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
-    if CONFIGURED_WRONG.fullmatch(code) or stranger or isinstance(outcome, Unauthorized):
-        return Unauthorized(code, f"{said} {LOOK_AT}")
-    return outcome
+    return amazon.refusal(response, "Kinesis", LOOK_AT)
 
 
 def of_record(record: Mapping[str, Any]) -> Outcome:
     if error := record.get("ErrorCode"):
-        code = str(error) if CODE.fullmatch(str(error)) else "refused"
+        code = str(error) if amazon.CODE.fullmatch(str(error)) else "refused"
         return Retry(code, f"Kinesis did not take this record: {code}.")
     number = text(record.get("SequenceNumber"))
     return Delivered(number) if number else Unknown("no_number", "Kinesis says nothing of this record.")

@@ -95,7 +95,7 @@ other is a property of the profile |
     | 2xx with anything else | nobody knows: tried again, Klaviyo drops what it has |
     | 400 | rejected with Klaviyo's reason |
     | 409 | two people at Klaviyo have these identifiers: rejected |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 429; 5xx | the destination rests; tried again |
 
     Not yet run against the vendor.

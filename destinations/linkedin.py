@@ -24,7 +24,7 @@ from ours.plugin import (
     Unauthorized,
     Unknown,
     ValidationError,
-    by_api_status,
+    by_api_answer,
     click_id,
     fields,
     hookimpl,
@@ -180,14 +180,14 @@ page | after five in a row, it pauses |
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         body = read_object(response)
         status, said = response.status_code, text(body.get("message")) or ""
-        outcome = by_api_status(response)
+        outcome = by_api_answer(response, taken=True)
         if isinstance(outcome, Delivered):
             return one_by_one(body.get("elements"), len(items))
         if status == 426 or "VERSION" in (text(body.get("code")) or ""):
             return Unauthorized("version_retired", "LinkedIn takes this version no more: set a newer api_version.")
         if status == 403:
             return Unauthorized("http_403", "LinkedIn knows no such conversion rule, or the token has no right to it.")
-        if status in (400, 422):
+        if status in (400, 422) and isinstance(outcome, Rejected):
             return refusals(said, status, len(items))
         return outcome
 

@@ -21,8 +21,8 @@ from ours.plugin import (
     Schema,
     Unauthorized,
     Unknown,
+    by_api_answer,
     by_api_code,
-    by_api_status,
     click_id,
     fields,
     hookimpl,
@@ -86,7 +86,8 @@ class Meta(Destination):
     | 200 and another number | nobody knows which: tried again, Meta drops what it has |
     | `is_transient`, codes 1, 2, 341, 368, 5000, 21009, 5xx, no JSON | tried again |
     | codes 4, 17, 32, 613, 80000–80014, 429 | we were too fast: the destination rests as long as Meta asks |
-    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401–405, 407, 410, 421, a redirect, a web page: token, rights, \
+    | codes 10, 102, 190, 200–299, 100/33, 2500, 2635, 401–405, 407, 410, 421, a redirect, a web page, a 4xx that \
+is no JSON: token, rights, \
 dataset, address, version | after five in a row, it pauses |
     | all else, 100 among them | rejected, alone |
 
@@ -181,7 +182,7 @@ dataset, address, version | after five in a row, it pauses |
         return Request("POST", url, headers=headers, data=to_json(body))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome:
-        answer, outcome = read_object(response), by_api_status(response)
+        answer, outcome = read_object(response), by_api_answer(response, taken=True)
         error, received = answer.get("error"), answer.get("events_received")
         if isinstance(error, dict):
             return verdict(error, response)

@@ -20,7 +20,7 @@ from ours.plugin import (
     Retry,
     Schema,
     Unknown,
-    by_api_status,
+    by_api_answer,
     click_id,
     fields,
     hookimpl,
@@ -86,7 +86,8 @@ unless you do |
     | 200 and another number | nobody knows which: tried again, Microsoft drops what it has |
     | 400 | those that are named rejected, by Microsoft's code |
     | 400 and `InvalidEventTime` | tried again: this machine's clock may be ahead |
-    | 401–405, 407, 410, 421, a redirect, a web page: token, tag, address | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON: token, tag, address | after five in a \
+row, it pauses |
     | 429 | the destination rests |
     | 5xx | tried again |
 
@@ -164,10 +165,11 @@ unless you do |
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         body = read_object(response)
-        outcome = by_api_status(response)
+        outcome = by_api_answer(response, taken=True)
         if isinstance(outcome, Delivered):
             return received(body, len(items))
-        return refused(body, len(items)) if response.status_code == 400 else outcome
+        no = response.status_code == 400 and isinstance(outcome, Rejected)
+        return refused(body, len(items)) if no else outcome
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Mixpanel(Destination):
     | engage: 200 with `failed_records` | those rejected with Mixpanel's reason |
     | all else that is refused, and names none | sent in smaller parts, and rejected alone |
     | 2xx with anything else | nobody knows: tried again, Mixpanel drops what it has |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 413 | sent in smaller parts |
     | 429; 5xx | the destination rests; tried again |
 
@@ -173,9 +173,11 @@ def cut(value: Any) -> Any:
 
 
 def by_index(failed: Sequence[Any], count: int) -> Sequence[Outcome]:
-    """Those that are named are rejected, the others were imported. A failure without its index makes all unknown."""
-    told = {one["index"]: one for one in failed if isinstance(one, Mapping) and one.get("index") in range(count)}
-    if len(told) < len(failed):
+    """Those that are named are rejected, the others were imported. Of several faults of one, the first counts; one
+    without its index makes all unknown."""
+    named = [one for one in failed if isinstance(one, Mapping) and one.get("index") in range(count)]
+    told = {one["index"]: one for one in named[::-1]}
+    if len(named) < len(failed):
         return [Unknown("index_missing", "Mixpanel refused some of them, and did not say which.")] * count
     return [refused(told[index]) if index in told else Delivered() for index in range(count)]
 

@@ -19,7 +19,7 @@ from ours.plugin import (
     Schema,
     Split,
     Unknown,
-    by_api_status,
+    by_api_answer,
     click_id,
     fields,
     hookimpl,
@@ -109,7 +109,7 @@ class Pinterest(Destination):
     | 200 or 422 with a verdict for each event | those `processed` delivered, those `failed` rejected with its reason |
     | 422 without them | nobody knows which: a person decides; alone, it is rejected |
     | 400 | the whole request was refused: looked for in halves, and the wrong one rejected alone |
-    | 401–405, 407, 410, 421, a redirect, a web page | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON | after five in a row, it pauses |
     | 413; 429; 5xx | sent in smaller parts; the destination rests; tried again |
 
     Not yet run against the vendor.
@@ -194,9 +194,9 @@ class Pinterest(Destination):
         told = verdicts_in(answer)
         if status in (200, 422) and len(told) == len(items):
             return [verdict(one) for one in told]
-        if status in (400, 422):
+        outcome = by_api_answer(response, taken=True)
+        if status in (400, 422) and isinstance(outcome, Rejected):
             return refused(status, answer, alone=len(items) == 1)
-        outcome = by_api_status(response)
         told_all = answer.get("num_events_processed") == len(items)
         return outcome if told_all or not isinstance(outcome, Delivered) else NOT_TOLD
 

@@ -144,9 +144,9 @@ own. Map the ones you want one by one: `$current_url`, say |
         said = read_object(response)
         if response.status_code == 200 and said.get("quota_limited"):
             return Retry("quota_limited", "The project is over its limit at PostHog.", OVER_QUOTA_REST, throttle=True)
-        if response.status_code == 400:
-            return refusal(said, response)
-        return by_api_answer(response, taken=said.get("status") in TAKEN or response.status_code == 204)
+        taken = said.get("status") in TAKEN or response.status_code == 204
+        outcome = by_api_answer(response, taken=taken, in_json=False)
+        return refusal(said, response) if response.status_code == 400 and isinstance(outcome, Rejected) else outcome
 
 
 def occurrence(given: Mapping[str, Any], with_profile: bool) -> dict[str, Any] | Rejected:

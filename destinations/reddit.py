@@ -116,7 +116,8 @@ left out |
     | 200 and another number, or none | nobody knows which: tried again, Reddit drops what it has |
     | 400, 422 | the whole request was refused: those that Reddit names are rejected, the others sent again at once; \
 where it names none, the wrong one is looked for in halves |
-    | 401–405, 407, 410, 421, a redirect, a web page: token, pixel, address | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON: token, pixel, address | after five in \
+a row, it pauses |
     | 413; 429; 5xx | sent in smaller parts; the destination rests; tried again |
 
     A test id sends everything of this destination to *Event Testing* in the Events Manager, one event a request: take
@@ -200,10 +201,10 @@ where it names none, the wrong one is looked for in halves |
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
         answer, count = read_object(response), len(items)
-        if response.status_code in (400, 422):
-            return refused(response, answer, count)
         told = PROCESSED.search(said_in(answer, "data") or "")
         outcome = by_api_answer(response, taken=told is not None)
+        if response.status_code in (400, 422) and isinstance(outcome, Rejected):
+            return refused(response, answer, count)
         if told and isinstance(outcome, Delivered) and int(told[1]) != count:
             return Unknown("count_differs", f"Of {count} events Reddit says to have processed {told[1]}.")
         return outcome

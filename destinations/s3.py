@@ -137,7 +137,10 @@ pauses |
         except ClientError as error:
             if error.operation_name != "PutObject":
                 return Unauthorized("no_credentials", f"Amazon gives this machine no credentials of its own. {LOOK_AT}")
-            return verdict(error.response, request.data.count(b"\n"))
+            said = verdict(error.response, request.data.count(b"\n"))
+            if isinstance(said, Unauthorized):
+                _client.cache_clear()  # the machine may be given other credentials
+            return said
         except BotoCoreError as error:
             return unanswered(error)
         except RuntimeError:
@@ -170,6 +173,7 @@ def _loader() -> Any:
 def _client(endpoint: str | None, region: str, key_id: str | None, secret: SecretValue | None, network: Network) -> Any:
     """One for all threads: using it keeps its connections."""
     from botocore.config import Config
+    from botocore.exceptions import NoCredentialsError
     from botocore.session import Session
 
     own = {"request_checksum_calculation": "when_required", "s3": {"addressing_style": "path"}} if endpoint else {}
@@ -177,6 +181,8 @@ def _client(endpoint: str | None, region: str, key_id: str | None, secret: Secre
     keys = {"aws_access_key_id": key_id, "aws_secret_access_key": secret.reveal()} if key_id and secret else {}
     session = Session()
     session.register_component("data_loader", _loader())
+    if not keys and session.get_credentials() is None:
+        raise NoCredentialsError  # kept would be a client that never looks for any again
     client = session.create_client("s3", region_name=region, endpoint_url=endpoint, config=config, **keys)
     client.meta.events.register("before-send.s3", _sender(network))
     return client

@@ -92,7 +92,7 @@ class TrackingApi(Destination):
         return Request("POST", url, headers=headers, auth=(key, ""), data=to_json({"batch": list(items)}))
 
     def read(self, response: Response) -> Outcome:
-        return by_api_answer(response, taken=self.says_yes(response))
+        return by_api_answer(response, taken=self.says_yes(response), in_json=False)
 
     def identified(self, given: Mapping[str, Any]) -> dict[str, Any] | Skipped:
         known = under(TRAITS, given)

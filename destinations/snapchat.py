@@ -117,7 +117,8 @@ delivery's id |
     | 200 or 400 with `INVALID`, 400, 422 | the whole request was refused: looked for in halves, and the wrong one \
 rejected alone |
     | 200 without a status | nobody knows: a person decides |
-    | 401–405, 407, 410, 421, a redirect, a web page: token, pixel, address | after five in a row, it pauses |
+    | 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON: token, pixel, address | after five in \
+a row, it pauses |
     | 413; 429; 5xx | sent in smaller parts; the destination rests; tried again |
 
     A test sends each event alone to Snapchat's own check, which shows it in the Events Manager and counts none. Events
@@ -213,7 +214,8 @@ rejected alone |
         if isinstance(outcome, Delivered):
             return Delivered("; ".join(logged(answer, "warnings")))
         no = answer.get("status") == "INVALID" and isinstance(outcome, Unknown)
-        return refused(response, answer) if no or response.status_code in (400, 422) else outcome
+        no = no or (response.status_code in (400, 422) and isinstance(outcome, Rejected))
+        return refused(response, answer) if no else outcome
 
 
 def user_data(given: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:

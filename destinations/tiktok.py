@@ -21,8 +21,8 @@ from ours.plugin import (
     Schema,
     Unauthorized,
     Unknown,
+    by_api_answer,
     by_api_code,
-    by_api_status,
     click_id,
     fields,
     hookimpl,
@@ -111,7 +111,8 @@ class TikTok(Destination):
     | 20001: some were taken | all are sent again in halves, and TikTok drops what it has; alone, it is rejected |
     | 40100, 40016, 40133, status 429 | we were too fast: the destination rests |
     | 40700, 50000 and more, 5xx, 200 without a code | tried again |
-    | 40001, 40101–40105, 401–405, 407, 410, 421, a redirect, a web page: token, rights, pixel, address; a message \
+    | 40001, 40101–40105, 401–405, 407, 410, 421, a redirect, a web page, a 4xx that is no JSON: token, rights, \
+pixel, address; a message \
 about `event_source_id` | after five in a row, it pauses |
     | all else, 40002 among them | rejected, alone |
 
@@ -204,7 +205,7 @@ about `event_source_id` | after five in a row, it pauses |
         return Request("POST", url, headers=headers, data=to_json(body))
 
     def read_batch(self, response: Response, items: Sequence[Any]) -> Outcome | Sequence[Outcome]:
-        outcome, answer = by_api_status(response), read_object(response)
+        outcome, answer = by_api_answer(response, taken=True), read_object(response)
         code = answer.get("code")
         if type(code) is not int:
             missing = Unknown("no_code", "TikTok's answer has no code, which would say what became of it.")

@@ -11,7 +11,6 @@ from typing import Any
 
 from ours.plugin import (
     EVENT_MAPPING,
-    Delivered,
     Delivery,
     Destination,
     Endpoint,
@@ -24,7 +23,6 @@ from ours.plugin import (
     SecretValue,
     ValidationError,
     by_api_status,
-    by_status,
     envelope,
     fields,
     hookimpl,
@@ -184,8 +182,7 @@ class Webhook(Destination):
         return filled(json.loads(template), {"id": delivery.id} | whole) if template else whole
 
     def read(self, response: Response) -> Outcome:
-        outcome = by_status(response)
-        return outcome if isinstance(outcome, Delivered) else by_api_status(response)  # a page of yours may say thanks
+        return by_api_status(response, pages=True)  # yours may say thanks, or what is wrong
 
 
 @hookimpl

@@ -85,7 +85,9 @@ def plain(value: Any) -> str | None:
 
 
 def external_id(value: Any, key: SecretValue | None, rule: Rule = plain) -> str | None:
-    """An id of yours under your ``key``, where there is one; else hashed as ``rule`` writes it."""
+    """An id of yours under your ``key``, where there is one; else hashed as ``rule`` writes it. None for nobody's."""
+    if not somebody(value):
+        return None
     return keyed(value, key.reveal()) if key else hashed(value, rule)
 
 
@@ -213,7 +215,7 @@ def _e164(text: str, region: str | None) -> str | None:
         number = phonenumbers.parse("+" + text[2:] if text.startswith("00") else text, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number):
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         return None
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 

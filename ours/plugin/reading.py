@@ -15,6 +15,7 @@ from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, 
 _TRANSIENT = {408, 425}
 _NO_ACCESS = {401, 402, 403, 407}
 _NOT_HERE = {404, 405, 410, 421}
+_TOO_LARGE = 413
 _PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(?>(<\?xml[^>]{0,200}>|<!--.{0,1000}?-->)\s*)*<(!doctype html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
@@ -45,9 +46,9 @@ def by_status(response: Response) -> Outcome:
     return Rejected(code, said)
 
 
-def by_api_status(response: Response) -> Outcome:
+def by_api_status(response: Response, *, pages: bool = False) -> Outcome:
     """The same of one fixed address, a vendor's say: that nothing is there (404, 405, 410, 421), or something else (a
-    redirect, a web page in the place of an answer), is no event's fault."""
+    redirect, a web page in the place of an answer), is no event's fault. ``pages``: what is there may answer so."""
     status = response.status_code
     if status in _NOT_HERE or 300 <= status < 400:
         return Unauthorized(
@@ -55,18 +56,24 @@ def by_api_status(response: Response) -> Outcome:
             f"The destination answered {status}: there is nothing at this address that takes it. Mend it.",
         )
     outcome = by_status(response)
-    if isinstance(outcome, Delivered) and _is_page(response):
+    if not pages and _is_verdict(outcome, response) and _is_page(response):
         said = "The destination answered with a web page: there is something else at this address. Mend it."
         return Unauthorized(f"http_{status}", said)
     return outcome
 
 
-def by_api_answer(response: Response, *, taken: bool) -> Outcome:
+def by_api_answer(response: Response, *, taken: bool, in_json: bool = True) -> Outcome:
     """The same of a vendor that says in its answer whether it took the events; ``taken``: it says so. A 2xx that does
-    not may come from anybody: whether they arrived, nobody knows."""
+    not may come from anybody: whether they arrived, nobody knows.
+
+    ``in_json``: it says everything so. A 400 without is a proxy's, a firewall's, another server's, and no verdict.
+    """
     outcome = by_api_status(response)
     if isinstance(outcome, Delivered) and not taken:
         return Unknown("not_confirmed", "The answer does not say that it was taken.")
+    if in_json and isinstance(outcome, Rejected) and _is_verdict(outcome, response) and not _begins_as_json(response):
+        said = f"The destination answered {response.status_code}, and not in its API's words: it was something else"
+        return Unauthorized(outcome.code, f"{said}, here or on the way. Mend it.")
     return outcome
 
 
@@ -152,6 +159,16 @@ def _lasts(seconds: Any) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
         return _HOUR
     return float(min(seconds, _YEAR))
+
+
+def _is_verdict(outcome: Outcome, response: Response) -> bool:
+    """On the events. What is too large is so for whatever is on the way, too."""
+    return isinstance(outcome, Delivered) or (isinstance(outcome, Rejected) and response.status_code != _TOO_LARGE)
+
+
+def _begins_as_json(response: Response) -> bool:
+    """It may have been cut further on."""
+    return response.content.lstrip()[:1] in {b"{", b"["} or read_json(response) is not None
 
 
 def _is_page(response: Response) -> bool:

@@ -57,7 +57,7 @@ def currency(value: Any) -> str | None:
 
 def is_unread(given: Any, read: Any) -> bool:
     """Whether something was ``given`` that could not be ``read``: what is missing or empty was not given."""
-    return read is None and given is not None and given != ""
+    return read is None and given not in (None, [], {}) and not (isinstance(given, str) and not given.strip())
 
 
 def present(parts: Mapping[str, Any]) -> dict[str, Any]:

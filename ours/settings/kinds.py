@@ -22,7 +22,9 @@ def is_ip(value: str) -> None:
     try:
         ipaddress.ip_address(value)
     except ValueError:
-        raise ValidationError("Must be an IP address: 127.0.0.1, or 0.0.0.0 for all of this machine's.") from None
+        raise ValidationError(
+            "Must be an IP address: 127.0.0.1, 0.0.0.0 for all of this machine's, or :: for IPv6's, too."
+        ) from None
 
 
 def has_port(value: str) -> None:

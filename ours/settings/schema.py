@@ -61,7 +61,9 @@ class SettingsSchema(Schema):
         metadata=_said("The data folder; made with mode 0700.", "./data"),
     )
     host = _text(
-        "The IP address that the web server listens on; `0.0.0.0`: all addresses of this machine.", "127.0.0.1", is_ip
+        "The IP address that the web server listens on; `0.0.0.0`: all IPv4 addresses of this machine, `::`: IPv6 as well.",
+        "127.0.0.1",
+        is_ip,
     )
     port = _count("The port that the web server listens on.", 8000, 1, 65535)
     database_url = _text("`postgresql://…`. Empty: SQLite in the data folder.", "", _DATABASE)

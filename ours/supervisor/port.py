@@ -38,4 +38,5 @@ def _problem(settings: Settings, error: OSError) -> dict[str, str]:
         return {"OURS_PORT": f"{said} {settings.port % 65535 + 1}."}
     if error.errno == errno.EACCES:
         return {"OURS_PORT": f"Port {settings.port} is kept for root. Choose one from 1024 on."}
-    return {"OURS_HOST": f"Nobody can listen on {settings.host} here. Name an address of this machine, or 0.0.0.0."}
+    said = f"Nobody can listen on {settings.host} here. Name an address of this machine:"
+    return {"OURS_HOST": f"{said} 0.0.0.0 is all of IPv4's, :: is those and IPv6's."}

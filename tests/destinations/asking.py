@@ -9,7 +9,7 @@ from requests import Response
 from ours.plugin import Delivery, Destination, Outcome, load_settings
 from ours.plugin.testing import sample_delivery, sample_event
 
-NO_ORDER_IDS = [{"a": 1}, ["1001"], True, 10.5, "  "]
+NO_ORDER_IDS = [{"a": 1}, ["1001"], True, 10.5]
 """What a vendor would refuse a whole request for, where it takes an order's id as a text."""
 
 

@@ -188,7 +188,7 @@ def test_a_refusal_that_names_nobody_is_searched_in_halves(indexes: Any) -> None
         (400, {"code": 400, "error": "Invalid API key: a-k"}, Unauthorized),
         (400, {"code": 400, "error": "Request missing required field", "missing_field": "api_key"}, Unauthorized),
         (400, {"code": 400, "error": "Invalid JSON request body"}, Rejected),
-        (400, b"<html>400 Bad Request</html>", Rejected),
+        (400, b"<html>400 Bad Request</html>", Unauthorized),
         (401, b"", Unauthorized),
         (403, {"code": 403, "error": "Forbidden"}, Split),
         (404, b"no such page", Unauthorized),

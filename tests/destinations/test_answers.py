@@ -10,7 +10,7 @@ import pytest
 
 from ours.cli import double as doubles
 from ours.core.reasons import tidy
-from ours.plugin import Delivered, Destination, Outcome, Rejected, Response, Skipped, Split, Unknown
+from ours.plugin import Delivered, Destination, Outcome, Rejected, Response, Skipped, Split, Unauthorized, Unknown
 from ours.plugin.testing.exchange import answer
 from ours.registry import load_built_in
 
@@ -18,6 +18,8 @@ BUILT_IN = {one.slug: one.plugin for one in load_built_in().loaded}
 VENDORS = sorted(set(doubles.names()) - {"webhook"})
 SAYS_NOTHING = {"ga4"}
 """Answers 2xx to whatever comes, with nothing in it."""
+SPEAKS_PLAIN = {"ga4", "posthog", "rudderstack", "segment"}
+"""Their words for a no may be any text."""
 
 COUNT = 3
 YES: dict[str, Any] = {
@@ -173,6 +175,23 @@ def test_what_is_no_events_fault_rejects_no_event(slug: str) -> None:
         assert not any(isinstance(one, Rejected) for one in said), (status, body, said)
 
 
+@pytest.mark.parametrize("slug", VENDORS)
+def test_a_no_that_is_not_in_the_vendors_words_rejects_no_event(slug: str) -> None:
+    """A proxy, a captive portal, a firewall, a server that speaks TLS where plain text came."""
+    no_words = [] if slug in SPEAKS_PLAIN else [b"", b"Bad Request", b"upstream connect error"]
+    for status, body, count in itertools.product([400, 406, 409, 415, 422, 431, 451], [*PAGES[:5], *no_words], [1, 3]):
+        said = outcomes(BUILT_IN[slug], answer(status, body), count)
+        assert {type(one) for one in said} == {Unauthorized}, (status, body, count)
+
+
+@pytest.mark.parametrize("slug", VENDORS)
+@pytest.mark.parametrize("body", [b"", b"<html><h1>413 Request Entity Too Large</h1>"])
+def test_what_is_too_large_for_a_proxy_is_no_wrong_address(slug: str, body: bytes) -> None:
+    for count in (1, 3):
+        said = outcomes(BUILT_IN[slug], answer(413, body), count)
+        assert {type(one) for one in said} <= {Rejected, Split}
+
+
 @pytest.mark.parametrize("slug", [slug for slug in VENDORS if BUILT_IN[slug].batching])
 def test_a_400_that_names_nobody_rejects_nobody_of_many(slug: str) -> None:
     """Or a proxy's page, for one event that it does not like, would cost all that travelled with it."""
@@ -180,7 +199,7 @@ def test_a_400_that_names_nobody_rejects_nobody_of_many(slug: str) -> None:
     for body in [b"", b"<html><h1>400 Bad Request</h1></html>", b"{}"]:
         said = outcomes(plugin, answer(400, body))
         splits = plugin.batching is not None and plugin.batching.atomic
-        assert all(isinstance(one, Split | Unknown) or splits for one in said), (body, said)
+        assert all(isinstance(one, Split | Unknown | Unauthorized) or splits for one in said), (body, said)
 
 
 @pytest.mark.parametrize("slug", VENDORS)

@@ -184,7 +184,7 @@ def test_an_error_that_names_no_event_leaves_all_unknown(errors: Any) -> None:
         (200, {"error": "no"}, Unknown),
         (200, {"meta": {"error": "unauthorized"}}, Unknown),
         (400, {"errors": [{"reason": "invalid", "field": "batch"}]}, Split),
-        (400, b"", Split),
+        (400, {}, Split),
         (401, {}, Unauthorized),
         (403, b"", Unauthorized),
         (404, b"404 page not found", Unauthorized),
@@ -201,7 +201,7 @@ def test_the_verdicts(status: int, said: Any, kind: type) -> None:
 def test_alone_a_refused_request_is_rejected_with_the_reason() -> None:
     said = {"errors": [{"reason": "invalid", "field": "timestamp", "message": "No."}]}
     assert read(400, said, 1) == Rejected("invalid_timestamp", "No.", "timestamp")
-    assert read(400, b"", 1).code == "http_400"
+    assert read(400, {}, 1).code == "http_400"
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,11 @@ def with_fields(**fields: Any) -> Any:
     return GA4().build(sample_delivery(settings=values, fields=base | fields))
 
 
+@pytest.mark.parametrize("empty", [[], {}])
+def test_a_parameter_that_is_empty_costs_no_event(empty: Any) -> None:
+    assert "coupons" not in body(with_fields(params={"coupons": empty}))["events"][0]["params"]
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "field"),
     [

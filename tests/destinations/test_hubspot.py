@@ -247,8 +247,7 @@ def test_the_verdicts_on_events(status: int, said: Any, kind: type, alone: bool)
     ("status", "said", "code"),
     [
         (400, refused(), "validation_error"),
-        (400, b"", "http_400"),
-        (400, b"<html><h1>Bad Request</h1></html>", "http_400"),
+        (400, b"{}", "http_400"),
         (400, refused("jane@example.com"), "http_400"),
         (404, refused("OBJECT_NOT_FOUND"), "object_not_found"),
         (409, refused("CONFLICT"), "conflict"),
@@ -259,6 +258,34 @@ def test_a_refused_request_is_split_and_alone_rejected(status: int, said: Any, c
     assert isinstance(read(status, said, items), Split)
     alone = read(status, said, items[:1])
     assert (type(alone), alone.code) == (Rejected, code)
+
+
+def undefined(name: str, words: str = "No event definition") -> Any:
+    return refused("OBJECT_NOT_FOUND") | {"message": f"{words} {name}"}
+
+
+MIXED = [{"eventName": name, "email": "jane@example.com"} for name in ("pe1_a", "pe1_a_b", "pe1_a")]
+
+
+def test_an_event_that_is_not_defined_costs_its_company_one_more_request() -> None:
+    for status, said in ((404, undefined("pe1_a")), (400, refused() | {"message": "Event type `pe1_a` is unknown"})):
+        assert [type(one) for one in read(status, said, MIXED)] == [Rejected, Split, Rejected]
+        assert [type(one) for one in read(status, said, MIXED[::2])] == [Rejected, Rejected]
+        assert [one.field for one in read(status, said, MIXED[:1])] == ["event_name"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        undefined("pe1_c"),
+        undefined("jane@example.com", "Of pe1_a there is no contact"),
+        undefined("pe1_a", "There is no property plan of the event type"),
+        refused() | {"message": "Invalid email for pe1_a"},
+        refused() | {"message": ["pe1_a"]},
+    ],
+)
+def test_what_is_wrong_with_one_event_is_not_laid_on_all_of_its_name(said: Any) -> None:
+    assert isinstance(read(404 if said["category"] == "OBJECT_NOT_FOUND" else 400, said, MIXED), Split)
 
 
 def test_it_rests_as_long_as_hubspot_says() -> None:
@@ -339,8 +366,8 @@ def test_the_double_takes_what_is_right_and_drops_a_repeat() -> None:
 
 def test_the_double_refuses_what_is_not_defined() -> None:
     with HubSpotDouble(defined={"order_completed"}, known={"plan"}) as vendor:
-        assert isinstance(post(vendor, item(), item(name="Other")), Split)
-        assert post(vendor, item(name="Other")).code == "object_not_found"
+        assert [type(one) for one in post(vendor, item(), item(name="Other"))] == [Split, Rejected]
+        assert [one.code for one in post(vendor, item(name="Other"))] == ["object_not_found"]
         fine = item("identify", {**JANE, "contact.plan": "gold"}, distinct_id="1")
         wrong = item("identify", {"email": "mary@example.com", "contact.size": "L"}, distinct_id="2")
         local = item("identify", {"email": "jane@localhost"}, distinct_id="3")

@@ -15,7 +15,6 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 from moto.server import ThreadedMotoServer
 
-from destinations import kinesis
 from destinations.kinesis import Kinesis, verdicts
 from ours.plugin import (
     Delivered,
@@ -26,6 +25,7 @@ from ours.plugin import (
     Unauthorized,
     Unknown,
     ValidationError,
+    amazon,
     load_settings,
 )
 from ours.plugin.testing import DestinationContract
@@ -124,7 +124,7 @@ def test_the_signature_is_that_of_what_arrives(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, path: str, token: str | None
 ) -> None:
     own = Credentials("AKIA-own", "a/secret", token)
-    monkeypatch.setattr(kinesis, "_machines_own", lambda: own)
+    monkeypatch.setattr(amazon, "_machines_own", lambda: own)
     put({"stream": "my-events", "endpoint": f"{receiver.url}{path}", "region": "eu-west-1"})
     [came] = receiver.requests
     given = {name.lower(): value for name, value in came.headers.items()}
@@ -139,6 +139,26 @@ def test_the_signature_is_that_of_what_arrives(
     assert given["authorization"].endswith(f"Signature={signature}")
 
 
+ARN = "arn:aws:kinesis:eu-central-1:123456789012:stream/my-events"
+
+
+def test_a_stream_of_another_account_is_named_by_its_arn(receiver: Receiver) -> None:
+    request = Kinesis().pack([item()], load_settings(Kinesis, GIVEN | {"stream": ARN}))
+    assert request.url == "https://kinesis.eu-central-1.amazonaws.com/"
+    assert json.loads(request.data).keys() == {"StreamARN", "Records"}
+    put({**GIVEN, "stream": ARN, "endpoint": receiver.url, "region": "us-east-1"})
+    [came] = receiver.requests
+    assert json.loads(came.body)["StreamARN"] == ARN
+    assert "/eu-central-1/kinesis/aws4_request" in dict(came.headers)["Authorization"]
+
+
+def test_records_arrive_in_a_stream_that_is_named_by_its_arn(endpoint: str) -> None:
+    keys = {"aws_access_key_id": "AKIA-for-tests", "aws_secret_access_key": "x"}
+    client = boto3.session.Session(region_name="eu-central-1", **keys).client("kinesis", endpoint_url=endpoint)
+    client.create_stream(StreamName="my-events", ShardCount=1)
+    assert {type(one) for one in put({**GIVEN, "stream": ARN, "endpoint": endpoint})} == {Delivered}
+
+
 def test_china_has_a_domain_of_its_own() -> None:
     for region, host in {"cn-north-1": "amazonaws.com.cn", "us-gov-west-1": "amazonaws.com"}.items():
         request = Kinesis().pack([item()], load_settings(Kinesis, GIVEN | {"region": region}))
@@ -146,7 +166,7 @@ def test_china_has_a_domain_of_its_own() -> None:
 
 
 def test_a_machine_without_credentials_asks_for_a_person(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
-    monkeypatch.setattr(kinesis, "_machines_own", lambda: None)
+    monkeypatch.setattr(amazon, "_machines_own", lambda: None)
     said = put({"stream": "my-events", "endpoint": receiver.url})
     assert (type(said), said.code, receiver.requests) == (Unauthorized, "no_credentials", [])
 
@@ -172,23 +192,36 @@ class Failing:
 def test_credentials_that_can_not_be_had_cost_no_event(
     monkeypatch: pytest.MonkeyPatch, receiver: Receiver, error: Exception, kind: type
 ) -> None:
-    monkeypatch.setattr(kinesis, "_machines_own", lambda: Failing(error))
+    monkeypatch.setattr(amazon, "_machines_own", lambda: Failing(error))
     said = put({"stream": "my-events", "endpoint": receiver.url})
     assert (type(said), said.code, receiver.requests) == (kind, "no_credentials", [])
     assert "jane" not in said.message
 
 
-def test_credentials_that_come_later_are_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    file = tmp_path / "credentials"
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where it gets its own credentials from: a file, that is not there yet."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
-    kinesis._session.cache_clear()
-    assert kinesis._machines_own() is None
-    file.write_text("[default]\naws_access_key_id = AKIA-later\naws_secret_access_key = x\n")
-    assert kinesis._machines_own().access_key == "AKIA-later"
-    kinesis._session.cache_clear()
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    amazon._session.cache_clear()
+    yield tmp_path / "config"
+    amazon._session.cache_clear()
+
+
+def test_credentials_that_come_later_or_in_the_place_of_refused_ones_are_found(
+    receiver: Receiver, machine: Path
+) -> None:
+    settings = {"stream": "my-events", "endpoint": receiver.url}
+    assert put(settings).code == "no_credentials"
+    for key_id in ("AKIA-old", "AKIA-new"):
+        machine.write_text(f"[default]\naws_access_key_id = {key_id}\naws_secret_access_key = x\n")
+        receiver.answer(400, body=b'{"__type": "UnrecognizedClientException"}')
+        assert put(settings).code == "UnrecognizedClientException"
+    told = [dict(one.headers)["Authorization"].partition("Credential=")[2][:8] for one in receiver.requests]
+    assert told == ["AKIA-old", "AKIA-new"]
 
 
 @pytest.mark.parametrize("given", ["access_key_id", "secret_access_key"])

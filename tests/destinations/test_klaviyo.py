@@ -233,7 +233,7 @@ def error(code: Any, pointer: Any = None, detail: Any = "No.") -> dict[str, Any]
         (204, b"", Unknown),
         (200, b"<html>", Unauthorized),
         (202, b"<html>", Unauthorized),
-        (400, b"", Rejected),
+        (400, b"", Unauthorized),
         (400, error("invalid"), Rejected),
         (413, b"", Rejected),
         (401, error("not_authenticated"), Unauthorized),

@@ -183,7 +183,7 @@ def error(**parts: Any) -> bytes:
         (400, error(code=100, is_transient=True), Retry("meta_100", "Said.")),
         (500, error(code=99), Retry("meta_99", "Said.")),
         (502, b"<html>Bad Gateway</html>", Retry("http_502", "The destination answered 502.")),
-        (400, b"<html>", Rejected("http_400", "The destination answered 400.")),
+        (400, b"{}", Rejected("http_400", "The destination answered 400.")),
         (200, b'{"events_received": 1, "messages": [], "fbtrace_id": "Axyz"}', Delivered("Axyz")),
     ],
 )

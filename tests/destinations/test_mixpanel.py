@@ -126,9 +126,10 @@ def test_the_failed_are_rejected_by_index_and_the_others_are_there() -> None:
     rejected = Rejected("invalid_properties_time", "Said.", "properties.time")
     assert Mixpanel().read_batch(failed(1), [{}, {}, {}]) == [Delivered(), rejected, Delivered()]
     assert Mixpanel().read_batch(failed(0, status=200), [{}]) == [rejected]
+    assert Mixpanel().read_batch(failed(0, 0), [{}, {}]) == [rejected, Delivered()]
 
 
-@pytest.mark.parametrize("indexes", [(None,), (5,), (0, 0), ("1",), (-1,)])
+@pytest.mark.parametrize("indexes", [(None,), (5,), (0, 5), ("1",), (-1,)])
 def test_failures_that_name_nobody_leave_all_unknown(indexes: tuple[Any, ...]) -> None:
     outcomes = Mixpanel().read_batch(failed(*indexes), [{}, {}])
     assert [type(one) for one in outcomes] == [Unknown, Unknown]  # type: ignore[union-attr]

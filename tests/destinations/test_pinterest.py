@@ -276,7 +276,7 @@ def test_a_request_that_was_refused_is_sent_in_halves_and_alone_it_is_rejected()
     refusal = answer(400, b'{"code": 4196, "message": "The request was invalid."}')
     assert plugin.read_batch(refusal, [{}, {}]) == Split("pinterest_4196", "The request was invalid.")
     assert alone(plugin, refusal) == Rejected("pinterest_4196", "The request was invalid.")
-    assert alone(plugin, answer(422, b"")) == Rejected("http_422", "Pinterest answered 422.")
+    assert alone(plugin, answer(422, b"{}")) == Rejected("http_422", "Pinterest answered 422.")
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,14 @@ def test_a_name_that_no_attribute_can_hold_costs_the_attribute_alone(name: str, 
     assert json.loads(base64.b64decode(made["data"]))["type"] == name
 
 
+def test_where_it_is_asked_for_the_visitor_is_the_ordering_key() -> None:
+    keyed = GIVEN | {"ordering_key": True}
+    assert plugin.item(delivery_to(PubSub, keyed, fields={"userId": " u-7 "}))["orderingKey"] == "u-7"
+    assert plugin.item(delivery_to(PubSub, keyed, fields={"userId": "é" * 600}))["orderingKey"] == "é" * 512
+    for nobody in (None, "", {}):
+        assert "orderingKey" not in plugin.item(delivery_to(PubSub, keyed, fields={"userId": nobody}))
+
+
 def test_a_request_publishes_to_the_topic() -> None:
     request = plugin.pack([item(), item("lead")], load_settings(PubSub, GIVEN | {"topic": "all-events"}))
     assert request.prepare().url == "https://pubsub.googleapis.com/v1/projects/my-project/topics/all-events:publish"
@@ -137,6 +145,8 @@ def test_too_many_rest_as_long_as_google_asks_or_a_minute() -> None:
         assert (said.after, said.throttle) == (seconds, True)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(200, Unauthorized), (400, Rejected), (404, Unauthorized), (502, Retry)])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, Unauthorized), (400, Unauthorized), (404, Unauthorized), (502, Retry)]
+)
 def test_a_web_page_is_nobodys_answer(status: int, kind: type) -> None:
     assert isinstance(plugin.read_batch(answer(status, b"<html>Sign in</html>"), [{}, {}]), kind)

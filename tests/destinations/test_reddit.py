@@ -304,8 +304,7 @@ def test_a_request_that_was_refused_was_refused_whole(status: int) -> None:
         (b'{"message": "Bad Request"}', "Bad Request"),
         (b'{"error": "Bad"}', "Reddit answered 400."),
         (b'{"error": {"message": [1]}}', "Reddit answered 400."),
-        (b"<html>Bad Request</html>", "Reddit answered 400."),
-        (b"", "Reddit answered 400."),
+        (b"{}", "Reddit answered 400."),
     ],
 )
 def test_a_refusal_is_told_as_far_as_reddit_tells_it(body: bytes, message: str) -> None:

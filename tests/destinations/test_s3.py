@@ -4,6 +4,7 @@ import gzip
 import json
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar
 from unittest import mock
 
@@ -239,3 +240,37 @@ def test_no_credentials_at_all_ask_for_a_person() -> None:
 def test_names_that_no_storage_takes_are_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
         load_settings(S3, {"bucket": "my-events"} | wrong)
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """Where it gets its own credentials from: a file, that is not there yet."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    s3._client.cache_clear()
+    yield tmp_path / "config"
+    s3._client.cache_clear()
+
+
+def own(key_id: str) -> str:
+    return f"[default]\naws_access_key_id = {key_id}\naws_secret_access_key = x\n"
+
+
+def test_credentials_that_come_later_are_found(bucket: Any, endpoint: str, machine: Path) -> None:
+    settings = {"bucket": bucket.name, "endpoint": endpoint}
+    assert write(settings, "1").code == "no_credentials"
+    machine.write_text(own("AKIA-later"))
+    assert isinstance(write(settings, "1"), Delivered)
+
+
+def test_credentials_that_were_refused_are_looked_for_anew(receiver: Receiver, machine: Path) -> None:
+    settings = {"bucket": "my-events", "endpoint": receiver.url}
+    for key_id in ("AKIA-old", "AKIA-new"):
+        machine.write_text(own(key_id))
+        receiver.answer(403, body=b"<Error><Code>InvalidAccessKeyId</Code></Error>")
+        assert isinstance(write(settings, "1"), Unauthorized)
+    told = [dict(one.headers)["Authorization"].partition("Credential=")[2][:8] for one in receiver.requests]
+    assert told == ["AKIA-old", "AKIA-new"]

@@ -161,7 +161,7 @@ YES = {Segment: b'{"success": true}', RudderStack: b"OK\n"}
         (200, b'{"success": false}', Unknown),
         (200, b"<html>Sign in</html>", Unauthorized),
         (400, b"Invalid JSON", Rejected),
-        (400, b"<html>", Rejected),
+        (400, b"<html>", Unauthorized),
         (413, b"", Rejected),
         (401, b"Invalid Write Key", Unauthorized),
         (404, b"Source is disabled", Unauthorized),

@@ -61,6 +61,9 @@ def test_an_email_is_written_as_each_vendor_writes_it(
         ("(415) 555-0100", None, None),
         ("14155550100", None, None),
         ("+1 415", None, None),
+        ("+1 555 0100", None, None),
+        ("555-0100", "US", None),
+        ("20 7946", "GB", None),
         ("call me", "US", None),
         ("+999 1234567", None, None),
         ("+1 415 555 0100" + " " * 10 + "0" * 60, None, None),
@@ -165,6 +168,12 @@ def test_an_external_id_is_hashed_where_there_is_no_key() -> None:
     assert ids.external_id(" Customer-7 ", None) == sha256("Customer-7")
     assert ids.external_id(" Customer-7 ", None, ids.squeezed) == sha256("customer-7")
     assert ids.external_id({}, SecretValue("key")) is None
+
+
+@pytest.mark.parametrize("nobody", ["null", "undefined", " None ", "anonymous"])
+def test_an_external_id_of_nobody_makes_no_one_person_of_many(nobody: str) -> None:
+    assert ids.external_id(nobody, None) is None
+    assert ids.external_id(nobody, SecretValue("key"), ids.squeezed) is None
 
 
 @pytest.mark.parametrize("raw", [None, "", " Null ", 0, "-1", "N/A", "Anonymous", "unknown", {}, "[]", True])

@@ -87,7 +87,34 @@ def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: i
 )
 def test_a_web_page_in_the_place_of_an_answer_delivers_nothing(page: bytes) -> None:
     assert isinstance(by_api_status(answer(200, page)), Unauthorized)
+    assert isinstance(by_api_status(answer(400, page)), Unauthorized)
+    assert isinstance(by_api_code(answer(400, page), "theirs", "Said."), Unauthorized)
     assert by_api_status(answer(500, page)) == by_status(answer(500, page))
+
+
+@pytest.mark.parametrize("status", [200, 400, 422])
+def test_a_system_of_your_own_may_say_yes_and_no_on_a_page(status: int) -> None:
+    page = answer(status, b"<!doctype html><title>400 Bad Request</title>")
+    assert by_api_status(page, pages=True) == by_status(page)
+    assert isinstance(by_api_status(answer(404, b"<html>"), pages=True), Unauthorized)
+
+
+@pytest.mark.parametrize("body", [b"", b"Bad Request", b"<html>", b"GIF89a"])
+def test_a_no_that_is_not_in_the_apis_words_is_no_verdict(body: bytes) -> None:
+    for status in (400, 409, 422):
+        assert isinstance(by_api_answer(answer(status, body), taken=False), Unauthorized)
+    assert isinstance(by_api_answer(answer(413, body), taken=False), Rejected)
+    assert by_api_answer(answer(503, body), taken=False) == by_status(answer(503))
+
+
+@pytest.mark.parametrize("body", [b"{}", b" []", b"1", b'{"cut": "sho'])
+def test_a_no_in_json_is_one(body: bytes) -> None:
+    assert isinstance(by_api_answer(answer(400, body), taken=False), Rejected)
+
+
+def test_a_vendor_may_say_no_in_plain_words() -> None:
+    assert isinstance(by_api_answer(answer(400, b"Invalid JSON"), taken=False, in_json=False), Rejected)
+    assert isinstance(by_api_answer(answer(400, b"<html>"), taken=False, in_json=False), Unauthorized)
 
 
 def test_a_2xx_by_which_the_vendor_does_not_say_that_it_took_the_events_is_nobodys_word() -> None:

@@ -86,6 +86,13 @@ def test_fields_are_read_by_their_rules_and_the_first_that_can_not_be_is_named()
     assert values.read_all({"value": "x", "currency": "euro"}, rules)[1] == "currency"
 
 
+@pytest.mark.parametrize("empty", [None, "", " \t", [], {}])
+def test_what_is_empty_was_not_given(empty: Any) -> None:
+    assert values.read_all({"value": empty}, {"value": values.number}) == ({}, None)
+    assert values.rows([{"price": empty, "id": "7"}], {
+        "price": (values.number, ["price"]), "id": (values.text, ["id"])}) == [{"id": "7"}]  # fmt: skip
+
+
 def test_fields_that_begin_alike_are_known_by_what_follows() -> None:
     given = {"$set.plan": "gold", "$set.": 1, "$set.$set.a": 2, "plan": "no", "x$set.y": 3}
     assert values.under("$set.", given) == {"plan": "gold", "": 1, "$set.a": 2}

@@ -130,6 +130,8 @@ def hangs_up() -> Iterator[HangsUp]:
 def settings_at(slug: str, host: str, port: int) -> dict[str, Any]:
     if slug == "s3":
         return {"bucket": "my-events", "endpoint": f"http://{host}:{port}", **KEYS}
+    if slug == "sqs":
+        return {"queue": f"http://{host}:{port}/123456789012/my-events", **KEYS}
     if slug == "kinesis":
         return {"stream": "my-events", "endpoint": f"http://{host}:{port}", **KEYS}
     return {"host": host, "port": port, "database": "warehouse", "user": "ours", "sslmode": "disable"}
@@ -144,7 +146,7 @@ def said(place: Place) -> tuple[str, str]:
     return row.code or "", kept["message"]
 
 
-@pytest.mark.parametrize("slug", ["kinesis", "postgres", "s3"])
+@pytest.mark.parametrize("slug", ["kinesis", "postgres", "s3", "sqs"])
 def test_what_sends_by_itself_reaches_no_network_that_is_not_open_to_it(
     place: Place, receiver: Receiver, make_settings: Callable[..., Settings], slug: str
 ) -> None:
@@ -161,7 +163,7 @@ def test_what_sends_by_itself_reaches_no_network_that_is_not_open_to_it(
     assert receiver.connections == 0
 
 
-@pytest.mark.parametrize("slug", ["kinesis", "postgres", "s3"])
+@pytest.mark.parametrize("slug", ["kinesis", "postgres", "s3", "sqs"])
 def test_a_name_that_means_something_else_the_second_time_leads_nowhere(
     place: Place, hangs_up: HangsUp, monkeypatch: pytest.MonkeyPatch, slug: str
 ) -> None:

@@ -204,7 +204,9 @@ def test_a_port_at_which_another_server_of_ours_listens_is_refused_in_words(
 
 def test_an_address_that_is_not_this_machines_is_refused_in_words(tmp_path: Path) -> None:
     elsewhere = {"OURS_HOME": str(tmp_path), "OURS_HOST": "192.0.2.1", "OURS_PORT": str(free_port())}
-    assert "OURS_HOST: Nobody can listen on 192.0.2.1 here" in refused_start({**os.environ, **elsewhere})
+    said = refused_start({**os.environ, **elsewhere})
+    assert "OURS_HOST: Nobody can listen on 192.0.2.1 here" in said
+    assert ":: is those and IPv6's" in said
 
 
 def test_a_start_that_can_not_reach_its_database_leaves_no_queue_behind(tmp_path: Path) -> None:

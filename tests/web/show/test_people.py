@@ -89,7 +89,9 @@ def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line_and_worries_nob
     assert "pip install 'ours[s3]'" in page
     assert "Set aside" not in page
     assert "boto3" not in editor.page("/")
-    assert "Not among these: <code>kinesis</code>, <code>s3</code>." in editor.page("/destinations/add")
+    assert "Not among these: <code>kinesis</code>, <code>s3</code>, <code>sqs</code>." in editor.page(
+        "/destinations/add"
+    )
 
 
 def test_plugins_are_listed_and_those_set_aside_say_why(here: Ours, editor: Browser) -> None:
