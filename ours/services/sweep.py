@@ -50,6 +50,7 @@ class Sweep:
         self._look_due = 0.0
         self._looked: int | None = None
         self._spares_until: float | None = None
+        self._follows_pause = False  # the last look did
         self._tried_damaged = False
         self._seen_aside = events.FIRST_ASIDE
 
@@ -154,7 +155,8 @@ class Sweep:
     def _spares(self, now: int) -> bool:
         """``now`` by the clock that leases go by."""
         passed, pause = time.monotonic(), now - (now if self._looked is None else self._looked)
-        if self._spares_until is None and pause > _PAUSE:
+        follows_pause, self._follows_pause = self._follows_pause, pause > _PAUSE
+        if pause > _PAUSE and (self._spares_until is None or not follows_pause):  # who is slow does not spare for ever
             self._spares_until = passed + _CHANCE
             _logger.warning("leases_spared", paused_seconds=round(pause / clock.SECOND))
         elif self._spares_until is not None and passed >= self._spares_until:

@@ -61,7 +61,7 @@ class SettingsSchema(Schema):
         metadata=_said("The data folder; made with mode 0700.", "./data"),
     )
     host = _text(
-        "The IP address that the web server listens on; `0.0.0.0`: all IPv4 addresses of this machine, `::`: IPv6 as well.",
+        "The IP address that the web server listens on; `0.0.0.0`: all IPv4 addresses here; `::`: IPv6 too.",
         "127.0.0.1",
         is_ip,
     )

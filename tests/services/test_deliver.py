@@ -449,6 +449,22 @@ def test_where_each_round_of_the_sweep_takes_long_what_is_lost_is_freed_still(
     assert place.states() == {"retrying": 1}
 
 
+def test_who_falls_asleep_again_at_once_keeps_what_it_has_in_hand(
+    place: Place, sweep: Sweep, asleep: time_machine.Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second sleep outlasts the time that was given after the first."""
+    monkeypatch.setattr("ours.services.sweep._CHANCE", 10)
+    watch = Mock()
+    monkeypatch.setattr("ours.services.sweep.time", watch)
+    for seconds, passed in ((0, 100.0), (1, 101.0), (LEASE / 1000 + 1, 200.0)):
+        asleep.shift(seconds)
+        watch.monotonic.return_value = passed
+        sweep.tick()
+        assert place.states() == {"sending": 1}
+    place.deliver._turn(claim=False)
+    assert place.states() == {"delivered": 1}
+
+
 def test_who_only_stood_by_frees_at_once_what_is_lost(
     place: Place, sweep: Sweep, asleep: time_machine.Traveller
 ) -> None:

@@ -1,7 +1,9 @@
 """What a restore must not bring back, and what becomes of one that is interrupted."""
 
 import gzip
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 import sqlalchemy as sa
@@ -19,7 +21,7 @@ from ours.services.sources import Sources
 from ours.services.tokens import Tokens
 from ours.services.visitors import Visitors
 from ours.services.visitors.forgetting import Forgetting
-from ours.store import Store, key_hash
+from ours.store import Store, key_hash, migrate
 from ours.store.queries import dispatches, sources, whole
 from ours.store.tables import dispatches as dispatches_table
 from ours.store.tables import events, forgotten
@@ -185,6 +187,57 @@ def test_tables_whose_rows_were_not_put_in_are_no_new_installation(
         here.prepare()
     Backup(here.store).restore(file)
     here.prepare()
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_so_it_is_of_a_backup_whose_version_kept_no_note_of_that(
+    place: Place, kind: str, make_empty: MakeStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever came meanwhile would also have given the tables their present shape, while rows of the old one come."""
+    here, current = Ours(place.settings), []
+    here.store = other = make_empty(kind)
+
+    def killed(*_: object) -> int:
+        with other.engine.connect() as connection:
+            current.append(connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == migrate.head())
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as then:
+        then.setattr(migrate, "head", lambda: "0007")
+        then.setattr(migrate, "is_ahead", lambda _store: False)
+        Backup(place.store).write(file)
+    with monkeypatch.context() as patch:
+        patch.setattr(whole, "load", killed)
+        with pytest.raises(KeyboardInterrupt):
+            Backup(other).restore(file)
+    assert current == [True]
+    with pytest.raises(Invalid, match="before anything was in"):
+        here.prepare()
+
+
+@pytest.mark.parametrize("kind", ENGINES)
+def test_of_two_at_once_the_second_is_told_of_the_first_and_takes_nothing_back(
+    place: Place, kind: str, make_empty: MakeStore, file: Path
+) -> None:
+    """It would call the backup changed, and a server would start before whoever was forgotten is forgotten again."""
+    place.track()
+    Backup(place.store).write(file)
+    other, begun, told = make_empty(kind), Event(), Event()
+
+    def wait(_store: Store) -> None:
+        begun.set()
+        assert told.wait(30)
+
+    with ThreadPoolExecutor() as beside:
+        first = beside.submit(Backup(other, again=[wait]).restore, file)
+        assert begun.wait(30)
+        for second in (lambda: Backup(other).restore(file), lambda: Backup(place.store).copy(other)):
+            with pytest.raises(Invalid, match="is under way"):
+                second()
+        with other.read() as connection:
+            assert whole.unfinished(connection)
+        told.set()
+        assert first.result().counts["events"] == 1
 
 
 def test_what_was_being_sent_is_in_nobodys_hand_after_a_restore(

@@ -115,6 +115,26 @@ def test_who_withdraws_before_the_delivery_is_heard(place: Place, receiver: Rece
     assert receiver.requests == []
 
 
+def test_what_is_owed_already_leaves_though_its_list_was_narrowed_unless_a_rule_stops_it(
+    place: Place, receiver: Receiver
+) -> None:
+    """As `docs/rules.md` says."""
+    hook, other = place.webhook(receiver), place.webhook(receiver, "Other")
+    for one in (hook, other):
+        place.destinations.pause(one, actor="cli")
+    place.track("Lead")
+    place.work()
+    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "Lead"}}
+    Governance(place.store).add(Rule(name="No leads", covers=[other], logic=logic), actor="cli")
+    for one in (hook, other):
+        seen = place.destinations.get(one).version
+        place.destinations.update(one, seen=seen, events=[], actor="cli")
+        place.destinations.resume(one, actor="cli")
+    place.track("Lead")
+    place.work()
+    assert made(place) == [(hook, "delivered", None), (other, "stopped", "rule:No leads")]
+
+
 def test_a_destination_hears_the_sources_it_listens_to(place: Place, receiver: Receiver) -> None:
     other = Sources(place.store).add("Other", actor="cli").source.id
     place.webhook(receiver, "Deaf", sources=[other])

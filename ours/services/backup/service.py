@@ -84,21 +84,22 @@ class Backup:
         :raises Invalid: when the backup is damaged or the database is not empty; then nothing was put in.
         :raises Unsealable: when our secret keys don't open what is in it; then too.
         """
-        with self._store.read() as connection:
-            begun = whole.unfinished(connection)
-            are_in = whole.are_in(begun)
+        with _alone(self._store):
+            with self._store.read() as connection:
+                begun = whole.unfinished(connection)
+                are_in = whole.are_in(begun)
+                if not are_in:
+                    _check_empty(connection)
+            moved = self.check(path, self._unseal, sealed=sealed)
+            if are_in and begun != moved.at:
+                raise Invalid(f"A restore was interrupted here: finish it with the backup of {clock.iso(begun)} first.")
             if not are_in:
-                _check_empty(connection)
-        moved = self.check(path, self._unseal, sealed=sealed)
-        if are_in and begun != moved.at:
-            raise Invalid(f"A restore was interrupted here: finish it with the backup of {clock.iso(begun)} first.")
-        if not are_in:
-            with form.reading(path, self._unseal, sealed=sealed) as read, _taking(path):
-                _put(self._store, read.head, read.sections, partial(_arrive, old=old))
-        for one in self._again:
-            one(self._store)
-        with self._store.write() as connection:
-            whole.finish(connection)
+                with form.reading(path, self._unseal, sealed=sealed) as read, _taking(path):
+                    _put(self._store, read.head, read.sections, partial(_arrive, old=old))
+            for one in self._again:
+                one(self._store)
+            with self._store.write() as connection:
+                whole.finish(connection)
         return _weighed(self._store, moved)
 
     def copy(self, to: Store) -> Moved:
@@ -106,7 +107,7 @@ class Backup:
 
         :raises Invalid: as ``restore`` does, or when this database is not of the present shape.
         """
-        with _taken(self._store, "copy") as (connection, head):
+        with _alone(to), _taken(self._store, "copy") as (connection, head):
             counts = _put(to, head, _sections(connection))
         return _weighed(to, Moved(head.at, counts))
 
@@ -115,6 +116,15 @@ class Backup:
 
     def _unseal(self, sealed: bytes) -> bytes:
         return self._store.sealer.open(sealed, binding.backup())
+
+
+@contextmanager
+def _alone(store: Store) -> Iterator[None]:
+    """Of two at once, the one that comes second would take back what the first noted of its being under way."""
+    with store.alone("restore", for_long=True) as mine:
+        if not mine:
+            raise Invalid("Another restore, or copy, into this database is under way.")
+        yield
 
 
 @contextmanager
@@ -152,11 +162,12 @@ def _put(store: Store, head: Head, sections: Iterable[Section], then: Then = lam
     migrate.check_known(store)
     if head.revision > migrate.head():
         raise Invalid("It was made by a newer version of ours. Update first.")
-    migrate.move(store, head.revision)
+    migrate.upgrade(store)
     with store.write() as connection:  # until the rows are in, nobody takes the tables for a new installation's
         whole.begin(connection)
     try:
         with store.whole(large=True):
+            migrate.move(store, head.revision)
             counts = _load(store, head, sections)
             migrate.upgrade(store)
             then(store, head)

@@ -57,7 +57,7 @@ class Paced:
 
     @property
     def passed_over(self) -> int:
-        """Of one that is done, how many it did not make: another replay did, or they may not go any more."""
+        """Of one that is done, how many it did not make: another did, they are deleted, or may not go now."""
         return self.goal - self.made if self.state == "done" else 0
 
 

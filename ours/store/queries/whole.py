@@ -38,7 +38,8 @@ def rows(connection: Connection, of: Table) -> Iterator[Sequence[Any]]:
 
 def unfinished(connection: Connection) -> int:
     """Of which moment the backup is whose restore was not finished, as far as its rows ``are_in``; 0: none."""
-    return counters.noted(connection, _RESTORE) if _keeps_notes(connection) else 0
+    there = inspect(connection).has_table(counters_table.name)
+    return counters.noted(connection, _RESTORE) if there else 0
 
 
 def are_in(begun: int) -> bool:
@@ -50,18 +51,11 @@ def begin(connection: Connection, moment: int = _NOTHING_YET) -> None:
     """Note that what is put in is not all that a restore does; ``finish`` takes it back. Without a moment, no row is in
     yet.
     """
-    if _keeps_notes(connection):
-        counters.note(connection, _RESTORE, moment)
+    counters.note(connection, _RESTORE, moment)
 
 
 def finish(connection: Connection) -> None:
-    if _keeps_notes(connection):
-        counters.forget(connection, _RESTORE)
-
-
-def _keeps_notes(connection: Connection) -> bool:
-    """The tables of an old version may know of none."""
-    return inspect(connection).has_table(counters_table.name)
+    counters.forget(connection, _RESTORE)
 
 
 def count(connection: Connection, name: str) -> int:
