@@ -143,7 +143,7 @@ class Targets:
                 stale.append(row.id)
         if stale:
             lists = destinations.allow_lists(connection)
-            made = [self._make(row, lists.get(row.id, ())) for row in destinations.those_on(connection, stale)]
+            made = [self._make(row, lists) for row in destinations.those_on(connection, stale)]
             current |= {target.id: target for target in made if target}
         if stale or self.shut:
             self.shut = {one.id: one.shut for one in current.values() if one.shut}
@@ -178,7 +178,7 @@ class Targets:
         """It is so now."""
         self._breakers[destination_id] = breaker
 
-    def _make(self, row: Row[Any], allowed: Collection[str]) -> Target | None:
+    def _make(self, row: Row[Any], lists: Mapping[int, Collection[str]]) -> Target | None:
         plugin = self._registry.plugin(row.slug)
         if plugin is None:
             return None
@@ -194,6 +194,8 @@ class Targets:
             )
             return _shut(row, plugin, fitted.reason)
         masker = Masker(secrets_of(fitted.settings))
+        # One that leaves has an empty list so as to be owed nothing more, and gets what it was owed.
+        allowed = None if row.leaving_since is not None else lists.get(row.id, ())
         return Target(
             row.id, row.version, row.updated_at, plugin, fitted.settings, fitted.mapper, masker, limits.of_row(row),
             category, self._rules, allowed, sources_of(row),
