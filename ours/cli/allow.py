@@ -23,7 +23,7 @@ def allow() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell, unlisted: bool) -> None:
-    """Show every event name that is on a list or came lately, and the destinations that may have it."""
+    """Show which destinations may have which events. Lists every name that is on a list or came lately."""
     names = {one.id: one.name for one in shell.ours.destinations.list()}
     listed = shell.ours.allow.unlisted() if unlisted else shell.ours.allow.list()
     documents: list[Mapping[str, Any]] = [

@@ -21,7 +21,7 @@ _SIGNS = {"add": "+", "change": "~", "off": "-"}
 @json_option
 @pass_shell
 def export(shell: Shell, references: bool) -> None:
-    """Print sources, destinations with their whole configuration, and governance as YAML.
+    """Print the whole configuration as YAML. That is sources, destinations with all their settings, and governance.
 
     It contains no secrets and no keys.
     """
@@ -47,7 +47,7 @@ def export(shell: Shell, references: bool) -> None:
 @json_option
 @pass_shell
 def apply(shell: Shell, /, file: IO[bytes], only_plan: bool, yes: bool, prune: bool, why: str) -> None:
-    """Apply the configuration in FILE (see `ours export`; - reads stdin), all of it or nothing.
+    """Apply the configuration in FILE, all of it or nothing. See `ours export`; - reads stdin.
 
     Shows the plan first. Applying it again changes nothing.
     """

@@ -31,7 +31,7 @@ _File = click.Path(path_type=Path, dir_okay=False)
 @json_option
 @pass_shell
 def backup(shell: Shell, file: Path) -> None:
-    """Write a consistent backup of everything to FILE, while the server runs.
+    """Write a consistent backup of everything to FILE. The server may run.
 
     The format is the same for SQLite and PostgreSQL. Secrets and personal data stay sealed in it; the
     secret keys that open them are not in it, so keep those elsewhere.
@@ -51,7 +51,7 @@ def backup(shell: Shell, file: Path) -> None:
 @json_option
 @pass_shell
 def restore(shell: Shell, file: Path, check: bool, instead_of: str | None, unsealed: bool) -> None:
-    """Restore a backup into an empty database: another OURS_HOME, or a new OURS_DATABASE_URL.
+    """Restore a backup into an empty database. That is another OURS_HOME, or a new OURS_DATABASE_URL.
 
     It restores everything or nothing; to finish an interrupted restore, run the same command again. It needs the
     secret keys that sealed the backup, and the same version of ours or a newer one. A backup that was changed after

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @json_option
 @pass_shell
 def balance(shell: Shell, check: bool, full: bool) -> None:
-    """Show what was accepted, what that owes, and the state of each dispatch. The difference is 0."""
+    """Compare what was accepted with what became of it. The difference is 0."""
     figures = shell.ours.overview.balance()
     document: dict[str, Any] = asdict(figures) | {"difference": figures.difference}
     document["watched"] = _watched(shell.ours.conservation.watched())

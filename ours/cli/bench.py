@@ -24,7 +24,7 @@ _DAY_HOURS = 24
 @json_option
 @pass_shell
 def bench(shell: Shell, seconds: float, connections: int) -> None:
-    """Measure what this machine can carry: events per second, the time an answer takes, and what limits it.
+    """Measure what this machine can carry. Prints events per second, the time an answer takes, and what limits it.
 
     It starts a server of its own in a new folder on the same disk, with the embedded database and a destination that
     writes to a file, and removes it again. It only asks your installation how much it takes in a day. If another

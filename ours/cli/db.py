@@ -14,7 +14,7 @@ def db() -> None:
 @json_option
 @pass_shell
 def upgrade(shell: Shell) -> None:
-    """Upgrade the database to the current schema (every other command does this by itself)."""
+    """Upgrade the database to the current schema. Every other command does this by itself."""
     from ours.store import Store, migrate
 
     store = Store(shell.settings)
@@ -37,7 +37,7 @@ def upgrade(shell: Shell) -> None:
 @json_option
 @pass_shell
 def copy(shell: Shell, url: str, running: bool) -> None:
-    """Copy everything into the empty database at URL (postgresql://… or sqlite:///…), and compare.
+    """Copy everything into another, empty database, and compare. URL is postgresql://… or sqlite:///…
 
     Stop the server first, and start it on the new OURS_DATABASE_URL afterwards. Use the same secret keys.
     """
@@ -66,7 +66,7 @@ def copy(shell: Shell, url: str, running: bool) -> None:
 @json_option
 @pass_shell
 def partition(shell: Shell, only_plan: bool, yes: bool) -> None:
-    """Partition events and attempts by day, so that old data is dropped instead of deleted (PostgreSQL only).
+    """Partition events and attempts by day (PostgreSQL only). Then old data is dropped instead of deleted.
 
     The server may keep running: nothing is copied, and each table is locked only for a moment. Run again, it adds
     missing days, and moves rows that are outside their day.

@@ -140,8 +140,8 @@ def _status_verb(verb: str, method: str, text: str) -> None:
 
 
 _status_verb("pause", "pause", "Pause a destination: hold what waits for it, and everything new.")
-_status_verb("resume", "resume", "Resume a paused destination: deliver what was held, and everything new.")
-_status_verb("off", "turn_off", "Switch a destination off: stop what waits for it, and everything new.")
+_status_verb("resume", "resume", "Resume a paused destination. Delivers what was held, and everything new.")
+_status_verb("off", "turn_off", "Switch a destination off. Stops what waits for it, and everything new.")
 _status_verb("on", "turn_on", "Switch a destination on. What was stopped stays stopped.")
 
 

@@ -42,7 +42,7 @@ def show(shell: Shell, id: str) -> None:
 def confirm(
     shell: Shell, /, id: str | None, destination: str | None, since: int | None, until: int | None, yes: bool
 ) -> None:
-    """Confirm that an ambiguous dispatch arrived, because you found it at the destination. Nothing is sent.
+    """Confirm that an ambiguous dispatch arrived. You found it at the destination; nothing is sent.
 
     For a destination, it shows how many first, and asks; with --json, it needs --yes.
     """

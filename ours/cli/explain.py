@@ -22,7 +22,7 @@ _SHOWN = ("id", "event", "mode", "source", "visitorId", "warnings", "notes")
 @json_option
 @pass_shell
 def explain(shell: Shell, id: str | None, path: str | None) -> None:
-    """Explain a dispatch or an event, by its id: warnings, identity, rules, and the mapping row by row.
+    """Explain a dispatch or an event by its id. Shows warnings, identity, rules, and the mapping row by row.
 
     With --field, list every destination that a field leaves for. What identifies a person is masked; `ours dispatch
     show` has the request and the answer as they were kept.

@@ -114,7 +114,7 @@ def remove(shell: Shell, name: str, why: str) -> None:
 @json_option
 @pass_shell
 def set_(shell: Shell, file: str, preview: bool, latest: int, why: str) -> None:
-    """Replace all rules with those of a JSON or YAML file, which is a list."""
+    """Replace all rules with those of a file. It is a list, in JSON or YAML."""
     from ours.services.rules.service import from_documents
 
     written = read_document(file)

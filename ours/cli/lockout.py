@@ -13,7 +13,7 @@ from ours.cli.shell import ACTOR, Shell, json_option, pass_shell
 @json_option
 @pass_shell
 def lockout(shell: Shell, keys: bool, yes: bool) -> None:
-    """Revoke every token, end every session, and invalidate every password.
+    """End all sessions, tokens and passwords at once.
 
     Use it after a restore that brought back what was revoked since, or after a break-in. Then give each person a new
     password (`ours person reset EMAIL`), each program a new token, and with --keys each source a new key (`ours

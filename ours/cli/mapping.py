@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def mapping() -> None:
-    """Which fields leave for a destination, from where, and modified how."""
+    """Which fields leave for a destination, and how."""
 
 
 _rows = options(
@@ -50,7 +50,7 @@ def modifications(shell: Shell) -> None:
 @json_option
 @pass_shell
 def show(shell: Shell, destination: str) -> None:
-    """Show a destination's whole mapping: the plugin's rows, its own, and its conditional mappings."""
+    """Show a destination's whole mapping. That is the plugin's rows, its own, and its conditional mappings."""
     shell.show(_document(shell, shell.ours.destinations.find(destination)))
 
 

@@ -25,7 +25,7 @@ def person() -> None:
 @json_option
 @pass_shell
 def add(shell: Shell, email: str, role: str) -> None:
-    """Add a person; prints a password, which they change when they sign in."""
+    """Add a person, and print a password. They change it when they sign in."""
     made, password = shell.ours.people.add(email, role, actor=ACTOR)
     shell.show({"id": made.id, "email": made.email, "role": made.role, "password": password})
 
@@ -35,7 +35,7 @@ def add(shell: Shell, email: str, role: str) -> None:
 @json_option
 @pass_shell
 def reset(shell: Shell, email: str) -> None:
-    """Give a person a new password, and sign them out everywhere."""
+    """Give a person a new password. Signs them out everywhere."""
     password = shell.ours.people.reset(email, actor=ACTOR)
     shell.show({"email": shell.ours.people.find(email).email, "password": password})
 
@@ -45,7 +45,7 @@ def reset(shell: Shell, email: str) -> None:
 @json_option
 @pass_shell
 def drop_second_factor(shell: Shell, email: str) -> None:
-    """Remove the second factor of a person who lost their authenticator, and sign them out everywhere."""
+    """Remove a person's second factor. For who lost their authenticator; signs them out everywhere."""
     found = shell.ours.people.find(email)
     shell.show(_document(shell.ours.second_factors.remove(found.id, actor=ACTOR)))
 

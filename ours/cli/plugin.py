@@ -24,7 +24,7 @@ def plugin() -> None:
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """List all plugins: loaded, extra not installed, or set aside, with the reason."""
+    """List all plugins, and why one is not loaded."""
     from ours.registry import load
 
     registry = load(shell.settings)
@@ -78,7 +78,7 @@ def check(
     settings: Sequence[tuple[str, str]],
     secrets_in_url: bool,
 ) -> None:
-    """Check a plugin as the kit's contract does; exits with status 1 if something is wrong.
+    """Check a plugin as the kit's contract does. Exits with status 1 if something is wrong.
 
     PLUGIN is a file, a folder, or a type. Nothing is sent or written. If it has several destinations, each gets the
     settings that it knows.
@@ -128,7 +128,7 @@ def check(
 @json_option
 @pass_shell
 def try_(shell: Shell, /, plugin: str, file: Path | None, sample: str, slug: str | None, **given: Any) -> None:
-    """Show the request that a plugin would make from an event, with secrets masked. Nothing is sent.
+    """Show the request that a plugin would make from an event. Secrets are masked; nothing is sent.
 
     PLUGIN is a file, a folder, or a type.
     """

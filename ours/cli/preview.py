@@ -31,8 +31,8 @@ _FIELDS = {"settings", "events", "mapping", "cases", "sources", "category", "agr
 def preview(
     shell: Shell, /, destination: str, file: str | None, path: Path | None, event_id: str | None, latest: int
 ) -> None:
-    """Run the latest events through a destination as it is and as it would be: which requests appear, vanish or
-    change.
+    """Show what a change would do to the latest events. They run through the destination as it is and as it would
+    be: which requests appear, vanish or change?
 
     Credentials and whatever identifies a person are masked. For rules, see `ours governance set --preview`.
     """

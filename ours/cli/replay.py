@@ -46,7 +46,7 @@ def dispatch(shell: Shell, id: str, fresh_id: bool) -> None:
 @json_option
 @pass_shell
 def event(shell: Shell, id: str, to: str | None, fresh_id: bool) -> None:
-    """Replay all dispatches of one event that ended without being delivered."""
+    """Replay what of an event was not delivered. That is, all dispatches of it that ended otherwise."""
     if to is not None:
         made = [shell.ours.replay.event_to(id, shell.ours.destinations.find(to).id, actor=ACTOR)]
     else:
@@ -99,7 +99,7 @@ def start(shell: Shell, /, limit: int | None, yes: bool, fresh_id: bool, **narro
 @json_option
 @pass_shell
 def list_(shell: Shell) -> None:
-    """List the replays that were started, newest first, and their progress."""
+    """List the replays and their progress, newest first."""
     columns: dict[str, Column] = {
         name: itemgetter(name) for name in ("id", "state", "made", "passedOver", "matching", "startedAt", "by")
     }
@@ -116,9 +116,9 @@ def _turn(verb: str, state: Literal["running", "paused", "cancelled"], text: str
         shell.show(_paced(shell.ours.paced_replays.turn(id, state, actor=ACTOR)))
 
 
-_turn("pause", "paused", "Pause a replay: make no more dispatches for now; those already made go on.")
+_turn("pause", "paused", "Pause a replay. It makes no more dispatches for now; those already made go on.")
 _turn("resume", "running", "Resume a paused replay where it stopped.")
-_turn("cancel", "cancelled", "Cancel a replay: make no more dispatches, for good.")
+_turn("cancel", "cancelled", "Cancel a replay. It makes no more dispatches.")
 
 
 def _filter(shell: Shell, narrow: Mapping[str, Any]) -> "Filter":

@@ -18,7 +18,7 @@ def rules() -> None:
 @json_option
 @pass_shell
 def check(shell: Shell, latest: int) -> None:
-    """List paths in rules and mappings that led nowhere in all of the latest events: they may be misspelt."""
+    """List paths in rules and mappings that led nowhere. None of the latest events had them: they may be misspelt."""
     found = [{"place": one.place, "path": one.path, "events": one.events} for one in shell.ours.check.run(latest)]
     columns: dict[str, Column] = {name: itemgetter(name) for name in ("place", "path", "events")}
     shell.show_all(found, columns, "Every path led somewhere, or there are no events yet to try them on.")

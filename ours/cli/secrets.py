@@ -28,7 +28,7 @@ def secrets() -> None:
 @json_option
 @pass_shell
 def status(shell: Shell) -> None:
-    """Show how much is sealed with the newest key, and how much with older ones."""
+    """Show how much is sealed with which key."""
     found = [asdict(one) for one in shell.ours.secrets.status()]
     columns: dict[str, Column] = {
         "what": itemgetter("name"),

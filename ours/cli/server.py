@@ -10,7 +10,7 @@ _ENDING_SECONDS = 6.0  # for one that is just being replaced, and still gives it
 @click.command()
 @pass_shell
 def serve(shell: Shell) -> None:
-    """Run everything: web server, workers, scheduler, and the queue unless OURS_REDIS_URL is set."""
+    """Run everything: web server, workers, scheduler and queue. With OURS_REDIS_URL, the queue is that one."""
     from ours import supervisor
 
     supervisor.serve(shell.settings)

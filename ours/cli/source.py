@@ -125,7 +125,7 @@ def delete(shell: Shell, name: str, yes: bool) -> None:
 @json_option
 @pass_shell
 def rotate(shell: Shell, name: str, mode: str, seconds: int, yes: bool) -> None:
-    """Give a source a new key; the old one keeps working for a while."""
+    """Give a source a new key. The old one keeps working for a while."""
     found = _find(shell, name)
     if not seconds:
         _confirm_keys(shell, [key for key in shell.ours.sources.keys(found.id) if key.mode == mode], yes)
@@ -167,7 +167,7 @@ def revoke(shell: Shell, name: str, key: int, yes: bool) -> None:
 @json_option
 @pass_shell
 def limit(shell: Shell, name: str, requests: str) -> None:
-    """Accept at most N requests per second from a source (a batch is one); `none` removes the limit."""
+    """Limit how many requests per second a source may send. A batch is one; `none` removes the limit."""
     from ours.errors import Invalid
 
     if requests != "none" and not requests.isdecimal():

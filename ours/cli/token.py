@@ -61,7 +61,7 @@ def revoke(shell: Shell, id: int) -> None:
 @json_option
 @pass_shell
 def scopes(shell: Shell) -> None:
-    """List what a token may be allowed to do, and the role that a person would need for it."""
+    """List the scopes that a token can have. With each, the role that a person would need for it."""
     from ours.services.tokens import SCOPES
 
     documents = [{"scope": name, "role": one.need.role, "allows": one.words} for name, one in SCOPES.items()]

@@ -39,7 +39,7 @@ def visitor() -> None:
 @json_option
 @pass_shell
 def find(shell: Shell, who: str, kind: str | None) -> None:
-    """Find the visitors with the identifier WHO, in live and in test mode. The audit log records the search."""
+    """Find the visitors with the identifier WHO, live and test. The audit log records the search."""
     found = shell.ours.visitors.find(_typed(who), kind, actor=ACTOR)
     documents = [{"id": one.id, "mode": one.mode, "foundBy": one.kind} for one in found]
     columns: dict[str, Column] = {name: itemgetter(key) for name, key in _FOUND.items()}
@@ -71,7 +71,7 @@ def show(shell: Shell, who: str, kind: str | None) -> None:
 @json_option
 @pass_shell
 def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> None:
-    """Export everything that is kept about a visitor, as JSON: profile, events, and what was sent where.
+    """Export everything that is kept about a visitor, as JSON. That is profile, events, and what was sent where.
 
     Output is written as it is read. If the exit status is 1, the export broke off: discard what was printed.
     """
@@ -93,7 +93,7 @@ def export(shell: Shell, who: str, kind: str | None, output: Path | None) -> Non
 @json_option
 @pass_shell
 def forget(shell: Shell, who: str | None, kind: str | None, again: bool, yes: bool) -> None:
-    """Forget a visitor for good: stop what waits, erase what is kept, and print a receipt.
+    """Forget a visitor for good. Stops what waits, erases what is kept, and prints a receipt.
 
     Asks first; in a script, and with --json, it needs --yes.
     """
