@@ -37,9 +37,11 @@ def find(slug: str) -> type[Double]:
 def listening(kind: type[Double], port: int) -> Double:
     """:raises Invalid: when it can't listen there."""
     try:
-        return kind(port)
+        standing = kind(port)
     except OSError as error:
         raise Invalid(f"It can't listen on port {port}: {error.strerror}. Choose another with --port.") from None
+    standing.remember = False
+    return standing
 
 
 def told(slug: str, double: Double) -> Mapping[str, Any]:
@@ -59,11 +61,11 @@ def watched(kind: type[Double], most: int | None, done: threading.Event, *, as_j
     class Watched(kind):  # type: ignore[misc, valid-type]
         def take(self, call: Call) -> Answer:
             answer: Answer = super().take(call)
-            line = {"method": call.method, "path": call.path, "status": answer.status, "kept": len(self.kept)}
+            line = {"method": call.method, "path": call.path, "status": answer.status, "kept": self.took}
             click.echo(
-                json.dumps(line) if as_json else f"{call.method} {call.path} → {answer.status}, {len(self.kept)} kept"
+                json.dumps(line) if as_json else f"{call.method} {call.path} → {answer.status}, {self.took} kept"
             )
-            if most and len(self.calls) >= most:
+            if most and self.came >= most:
                 threading.Timer(_GRACE, done.set).start()
             return answer
 

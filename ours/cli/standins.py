@@ -46,6 +46,7 @@ def up(ours: Ours, source_id: int) -> Iterator[Standing]:
         stack.callback(lambda: [ours.destinations.turn_off(one, actor=ACTOR) for one in standing])
         for slug in double.names():
             vendor = stack.enter_context(double.find(slug)())
+            vendor.remember = False
             standing[_destination(ours, slug, source_id, vendor)] = (slug, vendor)
         yield standing
 
@@ -56,7 +57,7 @@ def see_that_they_are_reached(ours: Ours, standing: Standing, since: int) -> Non
     :raises Invalid: when the server refuses to send to this machine.
     """
     ends = time.monotonic() + _FIRST
-    while time.monotonic() < ends and not any(vendor.calls for _, vendor in standing.values()):
+    while time.monotonic() < ends and not any(vendor.came for _, vendor in standing.values()):
         if any("ssrf_refused" in one["not_delivered"] for one in report(ours, standing, since)):
             raise Invalid(_HINT)
         time.sleep(0.1)
@@ -82,7 +83,7 @@ def report(ours: Ours, standing: Standing, since: int) -> Sequence[Mapping[str, 
         wanted = Filter(destination_id=destination_id, states=frozenset(TROUBLED), since=since)
         causes = ours.overview.trouble(wanted).causes
         why = {cause.reason or cause.state: cause.count for cause in causes}
-        said = {"destination": destination_id, "plugin": slug, "requests": len(vendor.calls), "kept": len(vendor.kept)}
+        said = {"destination": destination_id, "plugin": slug, "requests": vendor.came, "kept": vendor.took}
         told.append(said | {"not_delivered": why})
     return told
 

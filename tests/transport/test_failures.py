@@ -117,7 +117,9 @@ def test_once_there_are_files_again_a_connection_that_is_refused_says_so(
 def test_an_unknown_host_has_not_arrived(fail: Fail) -> None:
     failure = fail("http://nobody.invalid/")
     assert (failure.code, failure.arrived) == ("dns_failed", False)
-    assert re.fullmatch(r"The destination's host name has no address \(DNS\)\. .*\(.*nobody\.invalid.*\)", failure.message)
+    assert re.fullmatch(
+        r"The destination's host name has no address \(DNS\)\. .*\(.*nobody\.invalid.*\)", failure.message
+    )
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:99999", "[::1", "exa%00mple.com"])

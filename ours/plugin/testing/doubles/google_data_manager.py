@@ -53,7 +53,7 @@ class GoogleDataManagerDouble(GoogleDouble):
                 if event["transactionId"] not in self._seen:
                     self._seen.add(event["transactionId"])
                     self.kept.append(event)
-        return Answer(200, {"requestId": f"request-{len(self.calls)}"})
+        return Answer(200, {"requestId": f"request-{self.came}"})
 
 
 def _violations(events: list[Any]) -> Iterator[Mapping[str, str]]:

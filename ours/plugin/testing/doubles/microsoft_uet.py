@@ -57,7 +57,7 @@ class MicrosoftUETDouble(Double):
             if not all(key) or key not in self._seen:
                 self._seen.add(key)
                 self.kept.append(event)
-        return Answer(200, {"eventsReceived": len(good), **error, "traceId": f"trace-{len(self.calls)}"})
+        return Answer(200, {"eventsReceived": len(good), **error, "traceId": f"trace-{self.came}"})
 
     def _faults(self, event: Mapping[str, Any]) -> Iterator[_Fault]:
         """Field, code, and whether it is only a warning."""

@@ -47,7 +47,7 @@ class PubSubDouble(GoogleDouble):
         if not all(map(self._takes, messages)):
             return _error(400, "INVALID_ARGUMENT")
         self.kept += [{**one, "data": json.loads(base64.b64decode(one["data"]))} for one in messages]
-        return Answer(200, {"messageIds": [f"{len(self.calls)}-{number}" for number in range(len(messages))]})
+        return Answer(200, {"messageIds": [f"{self.came}-{number}" for number in range(len(messages))]})
 
     def _takes(self, message: Mapping[str, Any]) -> bool:
         attributes = message.get("attributes") or {}

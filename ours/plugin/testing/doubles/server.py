@@ -39,9 +39,14 @@ class Double:
     """Subclass it, write ``answer``, and use it: ``with MetaDouble() as vendor: … vendor.url … vendor.kept``.
 
     ``then(Answer(429), …)`` lays answers in its way: they are given once each, before its own again.
+
+    ``came`` and ``took`` count requests and what was kept. One that is not to ``remember`` only counts: it may run for
+    days.
     """
 
     def __init__(self, port: int = 0) -> None:
+        self.remember = True
+        self.came, self.took = 0, 0
         self.calls: list[Call] = []
         self.kept: list[Any] = []
         self._laid: deque[Answer] = deque()
@@ -69,8 +74,15 @@ class Double:
     def take(self, call: Call) -> Answer:
         """One request at a time, as they come."""
         with self._lock:
+            before = len(self.kept)
+            self.came += 1
             self.calls.append(call)
-            return self._laid.popleft() if self._laid else self.answer(call)
+            answer = self._laid.popleft() if self._laid else self.answer(call)
+            self.took += len(self.kept) - before
+            if not self.remember:
+                self.calls.clear()
+                self.kept.clear()
+            return answer
 
     def __enter__(self) -> Self:
         self._thread.start()
