@@ -4,7 +4,7 @@ Each duty does a few chunks, short write transactions, and says whether there is
 is done or the time is up, so that a large backlog of one does not starve the others. A chunk is as large as a moment
 allows, and after each there is a rest: whoever stores an event waits for a moment at most. How long it is, ``Clearing``
 says by how much comes in and how much is overdue. Nobody waits for the disk: what a power failure undoes is deleted
-again. Measured in ``docs/performance.md``.
+again. Measured in ``docs/profiles.md``.
 """
 
 import threading

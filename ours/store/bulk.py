@@ -2,7 +2,7 @@
 
 SQLite's driver lets go of the interpreter at every step, and a statement run row by row is a step a row: under load the
 writing thread then waits its turn again after each. A statement of many rows is one step. Measured in
-``docs/performance.md``.
+``docs/profiles.md``.
 """
 
 from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 A small statement costs SQLAlchemy ten times what it costs SQLite. So the statements of the event's road are written
 with SQLAlchemy (``Prepared``) or as text, and run by hand inside its transactions. Measured in
-``docs/performance.md``.
+``docs/profiles.md``.
 """
 
 from collections import namedtuple

@@ -3,7 +3,7 @@
 A WSGI application answers by returning, so that an answer which waits for the disk holds a thread, and the threads of
 many such answers then take the interpreter from each other. granian's own object for an answer may be used at any time
 and from any thread: here the application gets at it, through the environment. Under another server there is none, and
-the application waits. Measured in ``docs/performance.md``.
+the application waits. Measured in ``docs/profiles.md``.
 """
 
 import os

@@ -38,7 +38,7 @@ class Outbox:
     What there was no time for in a round, to pack or to read it, is seen to in the next.
 
     What is to be done for many tries is done step by step, each step for all of them: so what a step needs is still at
-    hand for the next of them. Measured in ``docs/performance.md``.
+    hand for the next of them. Measured in ``docs/profiles.md``.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 It reads only what was sent, by the very rules that the fields apply. At the least doubt it says nothing, and
 ``Schema.load`` reads the body from the start: all errors and all warnings are made there. Property tests prove that the
-two never differ; ``docs/performance.md`` says what it saves.
+two never differ; ``docs/profiles.md`` says what it saves.
 """
 
 from collections.abc import Callable, Mapping
