@@ -69,6 +69,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in _anchors(target), link
 
 
+def test_every_page_is_linked_from_another() -> None:
+    linked = {
+        (page.parent / link.partition("#")[0]).resolve()
+        for page in PAGES
+        for link in _LINK.findall(page.read_text())
+        if "://" not in link and not link.startswith("#")
+    }
+    alone = {page for page in ROOT.glob("docs/**/*.md") if page.name != "README.md"} - linked
+    assert alone == set()
+
+
 def test_settings_exist() -> None:
     known = {PREFIX + name.upper() for name in SettingsSchema().fields}
     named = {name: page for page in PAGES for name in re.findall(r"\bOURS_[A-Z_]+[A-Z]\b", page.read_text())}
