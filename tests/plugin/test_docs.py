@@ -4,16 +4,20 @@ import dataclasses
 import inspect
 import os
 import re
+import runpy
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 import ours.plugin
 import ours.plugin.testing
+from ours import clock
 from ours.core.sensitivity import at_start
 from ours.plugin import (
     Batching,
@@ -58,6 +62,33 @@ def public(kind: type) -> set[str]:
 @pytest.mark.parametrize("file", ["chat.py", "test_chat.py", "contacts.py"])
 def test_the_tutorials_listings_are_the_example_files(file: str) -> None:
     assert f"```python\n{(EXAMPLES / file).read_text().strip()}\n```" in GUIDE
+
+
+def test_the_listing_of_a_receiver_is_its_file() -> None:
+    assert f"```python\n{(EXAMPLES / 'receiver.py').read_text().strip()}\n```" in (DOCS / "receiving.md").read_text()
+
+
+def test_the_example_of_a_receiver_takes_an_event_once_and_nothing_forged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = f"whsec_{'c2VjcmV0' * 4}"
+    monkeypatch.setenv("SIGNING_SECRET", secret)
+    monkeypatch.chdir(tmp_path)
+    app = runpy.run_path(str(EXAMPLES / "receiver.py"))["app"]
+    webhook = load_built_in().plugin("webhook")
+    assert webhook
+    settings = load_settings(webhook, {"url": "https://example.com", "secret": secret})
+    made = webhook.build(sample_delivery(settings=settings, now=clock.now_ms()))
+    assert isinstance(made, Request)
+
+    def post(**changes: str) -> int:
+        answer = app.test_client().post("/webhooks/ours", data=made.data, headers=made.headers | changes)
+        return int(answer.status_code)
+
+    assert [post(), post(), post(**{"webhook-id": "another"})] == [204, 204, 401]
+    with closing(sqlite3.connect("received.db")) as database:
+        [(count,)] = database.execute("SELECT COUNT(*) FROM received")
+    assert count == 1
 
 
 def test_the_tutorial_opens_with_a_whole_plugin_of_25_lines() -> None:
