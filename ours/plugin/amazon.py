@@ -94,16 +94,27 @@ def refusal(response: Response, who: str, look_at: str) -> Outcome:
     named = str(kind).rpartition("#")[2] if kind else ""
     code = named if CODE.fullmatch(named) else f"http_{response.status_code}"
     said = f"{who} answered {code} ({response.status_code})."
+    if of_none := by_word(code, said, look_at):
+        return of_none
+    outcome = by_api_code(response, code, said)
+    stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
+    if stranger or isinstance(outcome, Unauthorized):
+        return _let_in_no_more(code, f"{said} {look_at}")
+    return outcome
+
+
+def by_word(code: str, said: str, look_at: str) -> Outcome | None:
+    """What a code of Amazon's means that is no event's fault, whoever Amazon blames; None: it may be one's."""
     if _TOO_FAST.fullmatch(code):
         return Retry(code, said, _REST, throttle=True)
     if _FOR_NOW.fullmatch(code):
         return Retry(code, said)
-    outcome = by_api_code(response, code, said)
-    stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
-    if _CONFIGURED_WRONG.fullmatch(code) or stranger or isinstance(outcome, Unauthorized):
-        _session.cache_clear()  # the machine may be given other credentials
-        return Unauthorized(code, f"{said} {look_at}")
-    return outcome
+    return _let_in_no_more(code, f"{said} {look_at}") if _CONFIGURED_WRONG.fullmatch(code) else None
+
+
+def _let_in_no_more(code: str, said: str) -> Unauthorized:
+    _session.cache_clear()  # the machine may be given other credentials
+    return Unauthorized(code, said)
 
 
 def _signed(request: Request, settings: Mapping[str, Any], service: str, place: str) -> Request | None:
