@@ -27,7 +27,7 @@ def _gate(row: Any, allowed: Collection[str], registry: Registry) -> Gate:
         allowed,
         breaker_open=row.breaker != "closed",
         ordered=plugin is None or plugin.ordered,  # nobody knows, and what order is lost comes back no more
-        sources=frozenset(orjson.loads(row.sources)) if row.sources else None,
+        sources=sources_of(row),
         category=category_of(row, plugin),
     )
 
@@ -35,3 +35,8 @@ def _gate(row: Any, allowed: Collection[str], registry: Registry) -> Gate:
 def category_of(destination: Any, plugin: Destination | None) -> str:
     """What kind of place a destination (its row, or its ``Config``) is: as somebody set it, or as its plugin says."""
     return destination.category or (plugin.category if plugin else "")
+
+
+def sources_of(destination: Any) -> Collection[int] | None:
+    """The sources that a destination (its row) listens to; None: all."""
+    return frozenset(orjson.loads(destination.sources)) if destination.sources else None

@@ -614,9 +614,9 @@ def test_a_turn_sees_what_changed_of_a_destination_and_opens_no_other(
     opened: list[int] = []
     made = Targets._make
 
-    def noted(self: Targets, row: Any) -> Any:
+    def noted(self: Targets, row: Any, *more: Any) -> Any:
         opened.append(row.id)
-        return made(self, row)
+        return made(self, row, *more)
 
     monkeypatch.setattr(Targets, "_make", noted)
     targets = Targets(place.registry, place.store.sealer)

@@ -115,24 +115,27 @@ def test_who_withdraws_before_the_delivery_is_heard(place: Place, receiver: Rece
     assert receiver.requests == []
 
 
-def test_what_is_owed_already_leaves_though_its_list_was_narrowed_unless_a_rule_stops_it(
-    place: Place, receiver: Receiver
+@pytest.mark.parametrize(
+    ("narrowed", "reason"),
+    [({"events": ["Purchase", "$identify"]}, "not_allowed"), ({"sources": True}, "source_not_heard")],
+)
+def test_what_is_taken_off_before_the_delivery_does_not_leave(
+    place: Place, receiver: Receiver, narrowed: dict[str, Any], reason: str
 ) -> None:
-    """As `docs/rules.md` says."""
-    hook, other = place.webhook(receiver), place.webhook(receiver, "Other")
-    for one in (hook, other):
-        place.destinations.pause(one, actor="cli")
+    other = Sources(place.store).add("Other", actor="cli").source.id
+    hook = place.webhook(receiver, events=["*", "$identify"])
+    place.destinations.pause(hook, actor="cli")
     place.track("Lead")
+    place.identify(user_id="u1", user_properties={"first_name": "Jane"})
     place.work()
-    logic = {"condition": {"property": "event.event", "operator": "Is", "value": "Lead"}}
-    Governance(place.store).add(Rule(name="No leads", covers=[other], logic=logic), actor="cli")
-    for one in (hook, other):
-        seen = place.destinations.get(one).version
-        place.destinations.update(one, seen=seen, events=[], actor="cli")
-        place.destinations.resume(one, actor="cli")
-    place.track("Lead")
+    changes = narrowed if "events" in narrowed else {"sources": [other]}
+    place.destinations.update(hook, seen=place.destinations.get(hook).version, **changes, actor="cli")
+    place.destinations.resume(hook, actor="cli")
     place.work()
-    assert made(place) == [(hook, "delivered", None), (other, "stopped", "rule:No leads")]
+    identify = ("delivered", None) if reason == "not_allowed" else ("stopped", reason)
+    assert made(place) == [(hook, "stopped", reason), (hook, *identify)]
+    assert len(receiver.requests) == (reason == "not_allowed")
+    assert place.difference() == 0
 
 
 def test_a_destination_hears_the_sources_it_listens_to(place: Place, receiver: Receiver) -> None:

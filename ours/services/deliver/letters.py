@@ -23,11 +23,12 @@ class Sealed(NamedTuple):
 
 
 class Letter(NamedTuple):
-    """One dispatch with its event and its visitor."""
+    """One dispatch with its event, its visitor, and the source that sent the event; None: not to be asked about."""
 
     claimed: Claimed
     event: Event
     visitor: Visitor
+    source_id: int | None = None
 
 
 def find(connection: Connection, claimed: Sequence[Claimed]) -> Sealed:
@@ -54,7 +55,8 @@ def write(sealed: Sealed, sealer: Sealer, shut: Mapping[int, str]) -> Written:
 def _all(sealed: Sealed, sealer: Sealer) -> list[Letter]:
     known = opened(sealed.visitors, sealer)
     of = {
-        row.id: (event_of(row, sealer), known.get(row.visitor_id) or Visitor(id="")) for row in sealed.events.values()
+        row.id: (event_of(row, sealer), known.get(row.visitor_id) or Visitor(id=""), row.source_id)
+        for row in sealed.events.values()
     }
     return [Letter(one, *of[one.event_id]) for one in sealed.claimed]
 

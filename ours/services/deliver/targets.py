@@ -1,6 +1,6 @@
 """The destinations as delivery needs them: plugin, opened settings, compiled mapping. Reopened when they change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -12,13 +12,15 @@ from sqlalchemy import Connection, Row
 
 from ours import log
 from ours.core import paths
+from ours.core.allow import allows
 from ours.core.breaker import CLOSED, Breaker
 from ours.core.governance import Rule, fired, stopping
+from ours.core.incoming import Kind
 from ours.core.mapping import Context, Mapper, Released, compile_mapping
 from ours.core.redact import Masker
 from ours.core.sensitivity import let_out
 from ours.errors import Unsealable
-from ours.plugin import Destination, Rejected, Skipped, secrets_of
+from ours.plugin import IDENTIFY, Destination, Event, Rejected, Skipped, secrets_of
 from ours.plugin.destination import sends_itself
 from ours.plugin.tracing import home_of
 from ours.pool import THREADS
@@ -28,7 +30,7 @@ from ours.services.destinations.backlog import breaker_of
 from ours.services.destinations.fitting import UNFIT, Unfit, fit
 from ours.services.destinations.limits import Limits
 from ours.services.destinations.mapping import hashed_by
-from ours.services.gates import category_of
+from ours.services.gates import category_of, sources_of
 from ours.services.rules.rulebook import Rulebook
 from ours.store import Sealer, binding
 from ours.store.queries import destinations
@@ -42,7 +44,10 @@ _CALM = tuple(backlog.breaker_columns(CLOSED).values())
 
 @dataclass(frozen=True)
 class Target:
-    """One destination, ready to build for; ``shut`` is a reason code when it can't be: what is owed to it is held."""
+    """One destination, ready to build for; ``shut`` is a reason code when it can't be: what is owed to it is held.
+
+    ``allowed``: the name keys on its allow list; ``sources``: those that it listens to. None: not to be asked.
+    """
 
     id: int
     version: int
@@ -54,6 +59,8 @@ class Target:
     limits: Limits
     category: str = ""
     rules: tuple[Rule, ...] = ()
+    allowed: Collection[str] | None = None
+    sources: Collection[int] | None = None
     shut: str | None = None
 
     @cached_property
@@ -93,6 +100,15 @@ class Target:
     def batches(self) -> bool:
         return self.plugin.batching is not None
 
+    def unwanted(self, event: Event, source_id: int | None) -> Skipped | None:
+        """Why the event may not leave though it was owed: its name, or its source, may have been taken off since."""
+        kind: Kind = "identify" if event.name == IDENTIFY else "track"
+        if self.allowed is not None and not allows(self.allowed, event.name, kind):
+            return Skipped("not_allowed", "Its name was taken off the allow list after it was routed.")
+        if self.sources is not None and source_id is not None and source_id not in self.sources:
+            return Skipped("source_not_heard", "Its source was taken off the destination after it was routed.")
+        return None
+
     def release(self, context: Context) -> Released | Skipped | Rejected:
         """What may leave of an event now; or why nothing may: a visitor may have withdrawn since it was routed."""
         if self.rules and (said := stopped_by(self.rules, context, self.id, self.category)):
@@ -126,7 +142,8 @@ class Targets:
             else:
                 stale.append(row.id)
         if stale:
-            made = [self._make(row) for row in destinations.those_on(connection, stale)]
+            lists = destinations.allow_lists(connection)
+            made = [self._make(row, lists) for row in destinations.those_on(connection, stale)]
             current |= {target.id: target for target in made if target}
         if stale or self.shut:
             self.shut = {one.id: one.shut for one in current.values() if one.shut}
@@ -161,7 +178,7 @@ class Targets:
         """It is so now."""
         self._breakers[destination_id] = breaker
 
-    def _make(self, row: Row[Any]) -> Target | None:
+    def _make(self, row: Row[Any], lists: Mapping[int, Collection[str]]) -> Target | None:
         plugin = self._registry.plugin(row.slug)
         if plugin is None:
             return None
@@ -177,9 +194,11 @@ class Targets:
             )
             return _shut(row, plugin, fitted.reason)
         masker = Masker(secrets_of(fitted.settings))
+        # One that leaves has an empty list so as to be owed nothing more, and gets what it was owed.
+        allowed = None if row.leaving_since is not None else lists.get(row.id, ())
         return Target(
             row.id, row.version, row.updated_at, plugin, fitted.settings, fitted.mapper, masker, limits.of_row(row),
-            category, self._rules,
+            category, self._rules, allowed, sources_of(row),
         )  # fmt: skip
 
 

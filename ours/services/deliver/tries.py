@@ -118,6 +118,8 @@ def refusal(one: Try) -> Outcome | None:
     max_age, age = one.target.plugin.max_age, one.started_at - one.letter.event.occurred_at
     if max_age is not None and age > max_age * 1000:
         return Skipped("too_old", f"It happened {age // 1000} seconds ago; this destination takes {max_age:.0f}.")
+    if unwanted := one.target.unwanted(one.letter.event, one.letter.source_id):
+        return unwanted
     released = one.target.release(context_of(one.letter.event, one.letter.visitor))
     if not isinstance(released, Released):
         return released

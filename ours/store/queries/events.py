@@ -164,7 +164,13 @@ def take_back(connection: Connection, ids: Sequence[str]) -> None:
 
 _READ = Prepared(
     select(
-        events.c.id, events.c.name, events.c.occurred_at, events.c.received_at, events.c.payload, events.c.visitor_id
+        events.c.id,
+        events.c.name,
+        events.c.occurred_at,
+        events.c.received_at,
+        events.c.payload,
+        events.c.visitor_id,
+        events.c.source_id,
     )
 )
 
