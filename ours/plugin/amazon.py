@@ -11,7 +11,7 @@ from requests import Request, RequestException, Response
 
 from ours.plugin.inputs import Secret
 from ours.plugin.network import Network
-from ours.plugin.reading import by_api_code, read_object
+from ours.plugin.reading import NOT_THE_API, by_api_code, by_api_status, read_object
 from ours.plugin.session import unanswered
 from ours.plugin.types import Outcome, Rejected, Retry, Unauthorized
 
@@ -28,6 +28,7 @@ _CONFIGURED_WRONG = re.compile(
     r"|InvalidClientTokenId|SignatureDoesNotMatch|RequestExpired|RequestTimeTooSkewed|OptInRequired|NotAuthorized\w*"
     r"|UnknownOperationException|UnsupportedOperation|InvalidSecurity|InvalidAddress|K(MS|ms)\w+"
 )
+_TOO_LARGE = 413
 _TIMEOUT = 12.0
 """Seconds to connect, and for the answer."""
 _REST = 5.0
@@ -96,10 +97,13 @@ def refusal(response: Response, who: str, look_at: str) -> Outcome:
     said = f"{who} answered {code} ({response.status_code})."
     if of_none := by_word(code, said, look_at):
         return of_none
-    outcome = by_api_code(response, code, said)
-    stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
-    if stranger or isinstance(outcome, Unauthorized):
-        return _let_in_no_more(code, f"{said} {look_at}")
+    outcome = by_api_status(response)
+    if code == named or isinstance(outcome, Retry) or response.status_code == _TOO_LARGE:
+        outcome = by_api_code(response, code, said)
+    elif isinstance(outcome, Rejected):
+        outcome = Unauthorized(NOT_THE_API)
+    if isinstance(outcome, Unauthorized):
+        return _let_in_no_more(outcome.code, f"{said} {look_at}")
     return outcome
 
 
