@@ -66,7 +66,8 @@ more than 1,024 bytes |
     Messages come in no order, unless *Ordering key* is on: then the `userId` of the mapping is the key, and a
     subscription with message ordering hands out a visitor's messages one after the other, as they were published. What
     is tried again is published later, and requests that are under way together overtake each other: where the order
-    itself counts, go by `timestamp`.
+    itself counts, go by `timestamp`. Google keeps it within a region: name one in the endpoint,
+    `https://europe-west1-pubsub.googleapis.com`, where Ours runs in several.
 
     Up to 1,000 messages, with an ordering key those of one visitor, go into one request, which Pub/Sub takes or refuses
     as a whole: one that does not fit the topic's schema is found by halves and rejected, and the others are published.
@@ -104,7 +105,8 @@ more than 1,024 bytes |
             metadata={"label": "Topic", "help": "Its name, without the project."})  # fmt: skip
         ordering_key = fields.Boolean(load_default=False, metadata={
             "label": "Ordering key",
-            "help": "The visitor's `userId`, for subscriptions with message ordering."})  # fmt: skip
+            "help": "The visitor's `userId`, for subscriptions with message ordering."
+            " A request then holds the messages of one visitor."})  # fmt: skip
         api_version = usual.api_version("v1")
         endpoint = usual.endpoint("https://pubsub.googleapis.com", "Google")
 
