@@ -11,9 +11,9 @@ from requests import Request, RequestException, Response
 
 from ours.plugin.inputs import Secret
 from ours.plugin.network import Network
-from ours.plugin.reading import NOT_THE_API, by_api_code, by_api_status, read_object
+from ours.plugin.reading import by_api_code, by_api_status, read_object
 from ours.plugin.session import unanswered
-from ours.plugin.types import Outcome, Rejected, Retry, Unauthorized
+from ours.plugin.types import NOT_THE_API, Outcome, Rejected, Retry, Unauthorized
 
 CODE = re.compile(r"[A-Za-z]{2,60}")
 _REGION = r"[a-z0-9][a-z0-9-]{0,62}\Z"

@@ -10,14 +10,23 @@ from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized, Unknown
+from ours.plugin.types import (
+    NOT_THE_API,
+    Delivered,
+    Outcome,
+    Rejected,
+    Retry,
+    SecretValue,
+    Split,
+    Token,
+    Unauthorized,
+    Unknown,
+)
 
 _TRANSIENT = {408, 425}
 _NO_ACCESS = {401, 402, 403, 407}
 _NOT_HERE = {404, 405, 410, 421}
 _TOO_LARGE = 413
-NOT_THE_API = "not_the_api"
-"""The code of what something else answered, whatever its status says."""
 _PAGE = re.compile(
     rb"(\xef\xbb\xbf)?\s*(?>(<\?xml[^>]{0,200}>|<!--.{0,1000}?-->)\s*)*<(!doctype html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
