@@ -47,6 +47,7 @@ BUSY = {423: 2.0, 477: None}
 """A record that is locked, and an account that moves: seconds of rest where HubSpot asks for none."""
 TEN_SECONDS, DAY_REST = 10.0, 3600.0
 NO_EVENT = re.compile(r"\bevent (definition|type|template)", re.IGNORECASE)
+OF_ONE = re.compile(r"\b(contact|propert)", re.IGNORECASE)
 WHO = ("objectId", "email", "utk")
 WORD = re.compile(r"[A-Z][A-Z0-9_]{1,60}")
 ITS_FAULT = {"VALIDATION_ERROR", "OBJECT_NOT_FOUND"}
@@ -151,7 +152,7 @@ that HubSpot says it does not have at once |
         said = read_object(response)
         if "eventName" in items[0]:
             outcome = by_api_answer(response, taken=response.status_code == 204 and not response.content)
-            if named := undefined(said, outcome, items):
+            if named := undefined(response.status_code, said, outcome, items):
                 return refused_together(named, len(items), "HubSpot")
         else:
             outcome = by_api_answer(response, taken=isinstance(said.get("results"), list))
@@ -266,11 +267,12 @@ def blamed(errors: Any) -> Iterator[tuple[str, Outcome]]:
             yield trace, Retry("rate_limits", reason(error), TEN_SECONDS, throttle=True) if busy else rejected(error)
 
 
-def undefined(said: Mapping[str, Any], outcome: Outcome, items: Sequence[Any]) -> Mapping[int, Outcome]:
+def undefined(status: int, said: Mapping[str, Any], outcome: Outcome, items: Sequence[Any]) -> Mapping[int, Outcome]:
     """Those of the event that HubSpot says it does not have: looked for in halves, many of them cost a request each."""
     message = text(said.get("message")) or ""
-    of_event = category(said) == "OBJECT_NOT_FOUND" or (isinstance(outcome, Rejected) and NO_EVENT.search(message))
-    of_one = "propert" in message.lower() or any(one.get(who, "\0") in message for one in items for who in WHO)
+    missing = category(said) == "OBJECT_NOT_FOUND"
+    of_event = (status == 404 and missing) or (isinstance(outcome, Rejected) and (missing or NO_EVENT.search(message)))
+    of_one = OF_ONE.search(message) or any(one.get(who, "\0") in message for one in items for who in WHO)
     if not of_event or of_one:
         return {}
     words, why = set(re.findall(r"\w+", message)), replace(rejected(said), field="event_name")

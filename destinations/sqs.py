@@ -34,7 +34,7 @@ from ours.plugin.values import text
 
 SERVICE, TARGET = "sqs", "AmazonSQS.SendMessageBatch"
 QUEUE = re.compile(r"https?://[^/?#]+/\d{12}/[\w-]{1,80}(\.fifo)?", re.ASCII)
-AMAZONS = re.compile(r"(.+\.)?sqs\.(?P<region>[a-z0-9-]+)\.(vpce\.)?amazonaws\.com(\.cn)?")
+AMAZONS = re.compile(r"(.+\.)?sqs(-fips)?\.(?P<region>[a-z0-9-]+)\.((vpce\.)?amazonaws\.com(\.cn)?|api\.aws)")
 """Its hosts name their region."""
 GROUP = re.compile(r"[!-~]{1,128}")
 NOT_TAKEN = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
@@ -65,7 +65,8 @@ class SQS(Destination):
     | answer | what follows |
     |---|---|
     | 200, a message among the `Successful` | delivered, with its `MessageId` |
-    | 200, a message among the `Failed`, by its `SenderFault` | rejected with SQS's code |
+    | 200, a message among the `Failed`, by its `SenderFault` | rejected with SQS's code, unless that is one of those \
+below |
     | 200, a message among the `Failed`, by no fault of its own | this one is tried again |
     | 200 without a word on a message; 2xx with anything else | nobody knows: tried again, with the same `id` |
     | `RequestThrottled`, `KmsThrottled`, throttling | the destination rests for five seconds |
@@ -149,9 +150,11 @@ def by_id(told: Any) -> Mapping[str, Mapping[str, Any]]:
 
 
 def of_failed(entry: Mapping[str, Any]) -> Outcome:
-    named = str(entry.get("Code")).rpartition(".")[2]
+    named = str(entry.get("Code")).removeprefix("AWS.SimpleQueueService.").replace(".", "")
     code = named if amazon.CODE.fullmatch(named) else "refused"
     said = f"SQS did not take this message: {code}."
+    if of_none := amazon.by_word(code, said, LOOK_AT):
+        return of_none
     return Rejected(code, said) if entry.get("SenderFault") is True else Retry(code, said)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ours.core.retry import asked
-from ours.plugin.types import Outcome, Retry, Unauthorized, Unknown
+from ours.plugin.types import NOT_THE_API, Outcome, Retry, Split, Unauthorized, Unknown
 
 State = Literal["closed", "open", "half_open"]
 Fault = Literal["build_failed", "send_failed", "read_failed"]
@@ -116,6 +116,8 @@ def _verdict(outcome: Outcome) -> Verdict | None:
         return None
     match outcome:
         case Unauthorized():
+            return "refused"
+        case Split() if code == NOT_THE_API:
             return "refused"
         case Retry(throttle=True) if asked(outcome):
             return None

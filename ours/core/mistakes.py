@@ -23,13 +23,13 @@ def plain(messages: Mapping[Any, Any], known: Mapping[str, str]) -> dict[str, li
     """The messages of a schema, however deep, as sentences for each of its fields.
 
     ``known``: the names that there are, each with its label. A name that is none of them is told the nearest, and the
-    first of such names all that there are.
+    first of such names, which come last and sorted, all that there are.
     """
     told = {str(name): sentences(said) for name, said in messages.items()}
-    unknown = [name for name, said in told.items() if _UNKNOWN in said]
-    if unknown:
-        there = f" There are {', '.join(known)}." if known else ""
-        told |= {name: [f"{_NONE}{_meant(name, known)}{there if name == unknown[0] else ''}"] for name in unknown}
+    there = f" There are {', '.join(known)}." if known else ""
+    for name in sorted(name for name, said in told.items() if _UNKNOWN in said):
+        del told[name]
+        told[name], there = [f"{_NONE}{_meant(name, known)}{there}"], ""
     return told
 
 

@@ -111,6 +111,11 @@ REASONS = {
         "The TLS handshake failed: the destination's certificate was refused, or no common protocol was found.",
         "Check the destination's certificate and the host name in the settings.",
     ),
+    "not_the_api": Reason(
+        "Something other than the destination's API answered: a proxy, a firewall, a login page or another server.",
+        "Check the address in the settings and what is on the way there; the attempt has the answer. It is retried"
+        " automatically.",
+    ),
     "connection_lost": Reason("The connection broke before the answer was complete.", _WAITS),
     "ssrf_refused": Reason(
         "The destination's address is in a private network, which destinations may not reach by default.",

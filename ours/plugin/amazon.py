@@ -11,9 +11,9 @@ from requests import Request, RequestException, Response
 
 from ours.plugin.inputs import Secret
 from ours.plugin.network import Network
-from ours.plugin.reading import by_api_code, read_object
+from ours.plugin.reading import by_api_code, by_api_status, read_object
 from ours.plugin.session import unanswered
-from ours.plugin.types import Outcome, Rejected, Retry, Unauthorized
+from ours.plugin.types import NOT_THE_API, Outcome, Rejected, Retry, Unauthorized
 
 CODE = re.compile(r"[A-Za-z]{2,60}")
 _REGION = r"[a-z0-9][a-z0-9-]{0,62}\Z"
@@ -28,6 +28,7 @@ _CONFIGURED_WRONG = re.compile(
     r"|InvalidClientTokenId|SignatureDoesNotMatch|RequestExpired|RequestTimeTooSkewed|OptInRequired|NotAuthorized\w*"
     r"|UnknownOperationException|UnsupportedOperation|InvalidSecurity|InvalidAddress|K(MS|ms)\w+"
 )
+_TOO_LARGE = 413
 _TIMEOUT = 12.0
 """Seconds to connect, and for the answer."""
 _REST = 5.0
@@ -94,16 +95,30 @@ def refusal(response: Response, who: str, look_at: str) -> Outcome:
     named = str(kind).rpartition("#")[2] if kind else ""
     code = named if CODE.fullmatch(named) else f"http_{response.status_code}"
     said = f"{who} answered {code} ({response.status_code})."
+    if of_none := by_word(code, said, look_at):
+        return of_none
+    outcome = by_api_status(response)
+    if code == named or isinstance(outcome, Retry) or response.status_code == _TOO_LARGE:
+        outcome = by_api_code(response, code, said)
+    elif isinstance(outcome, Rejected):
+        outcome = Unauthorized(NOT_THE_API)
+    if isinstance(outcome, Unauthorized):
+        return _let_in_no_more(outcome.code, f"{said} {look_at}")
+    return outcome
+
+
+def by_word(code: str, said: str, look_at: str) -> Outcome | None:
+    """What a code of Amazon's means that is no event's fault, whoever Amazon blames; None: it may be one's."""
     if _TOO_FAST.fullmatch(code):
         return Retry(code, said, _REST, throttle=True)
     if _FOR_NOW.fullmatch(code):
         return Retry(code, said)
-    outcome = by_api_code(response, code, said)
-    stranger = code != named and isinstance(outcome, Rejected) and response.status_code != 413
-    if _CONFIGURED_WRONG.fullmatch(code) or stranger or isinstance(outcome, Unauthorized):
-        _session.cache_clear()  # the machine may be given other credentials
-        return Unauthorized(code, f"{said} {look_at}")
-    return outcome
+    return _let_in_no_more(code, f"{said} {look_at}") if _CONFIGURED_WRONG.fullmatch(code) else None
+
+
+def _let_in_no_more(code: str, said: str) -> Unauthorized:
+    _session.cache_clear()  # the machine may be given other credentials
+    return Unauthorized(code, said)
 
 
 def _signed(request: Request, settings: Mapping[str, Any], service: str, place: str) -> Request | None:

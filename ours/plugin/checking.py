@@ -10,7 +10,7 @@ from typing import Any, get_args
 from marshmallow import Schema, fields
 
 from ours.plugin.batching import Batching
-from ours.plugin.destination import Category, Destination
+from ours.plugin.destination import Category, Destination, Identify
 from ours.plugin.inputs import Headers, Secret
 from ours.plugin.mapped import Mapped
 
@@ -23,7 +23,7 @@ else:
 
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _VARIABLE = re.compile(r"\{\{[^{}]*[^{}\s][^{}]*\}\}")
-_CATEGORIES = get_args(Category)
+_CATEGORIES, _IDENTIFY = get_args(Category), get_args(Identify)
 VERBS: Mapping[str, tuple[str, ...]] = {
     name: tuple(_signature(verb).parameters)[1:] for name, verb in vars(Destination).items() if inspect.isfunction(verb)
 }
@@ -153,6 +153,7 @@ _RULES: dict[str, tuple[Callable[[object], bool], str]] = {
         "Its summary must be a text of at most 300 characters.",
     ),
     "category": (lambda value: value in _CATEGORIES, f"Its category must be one of {', '.join(_CATEGORIES)}."),
+    "identify": (lambda value: value in _IDENTIFY, f"Its identify must be one of {', '.join(_IDENTIFY)}."),
     "version": (_text(40), 'Its version must be a text of at most 40 characters: version = "1".'),
     "max_age": (
         lambda value: value is None or (isinstance(value, int | float) and value > 0),

@@ -10,7 +10,18 @@ from typing import Any
 
 from requests import Response
 
-from ours.plugin.types import Delivered, Outcome, Rejected, Retry, SecretValue, Split, Token, Unauthorized, Unknown
+from ours.plugin.types import (
+    NOT_THE_API,
+    Delivered,
+    Outcome,
+    Rejected,
+    Retry,
+    SecretValue,
+    Split,
+    Token,
+    Unauthorized,
+    Unknown,
+)
 
 _TRANSIENT = {408, 425}
 _NO_ACCESS = {401, 402, 403, 407}
@@ -58,7 +69,7 @@ def by_api_status(response: Response, *, pages: bool = False) -> Outcome:
     outcome = by_status(response)
     if not pages and _is_verdict(outcome, response) and _is_page(response):
         said = "The destination answered with a web page: there is something else at this address. Mend it."
-        return Unauthorized(f"http_{status}", said)
+        return Unauthorized(NOT_THE_API, said)
     return outcome
 
 
@@ -73,7 +84,7 @@ def by_api_answer(response: Response, *, taken: bool, in_json: bool = True) -> O
         return Unknown("not_confirmed", "The answer does not say that it was taken.")
     if in_json and isinstance(outcome, Rejected) and _is_verdict(outcome, response) and not _begins_as_json(response):
         said = f"The destination answered {response.status_code}, and not in its API's words: it was something else"
-        return Unauthorized(outcome.code, f"{said}, here or on the way. Mend it.")
+        return Unauthorized(NOT_THE_API, f"{said}, here or on the way. Mend it.")
     return outcome
 
 

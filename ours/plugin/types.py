@@ -8,6 +8,9 @@ Mode = Literal["live", "test"]
 IDENTIFY = "$identify"
 """The name of the event when a visitor was updated and nothing happened."""
 
+NOT_THE_API = "not_the_api"
+"""The code of what something else than the vendor's API answered, whatever its status says."""
+
 
 class SecretValue:
     """A secret that can't be shown by accident: only ``reveal()`` gives the text."""

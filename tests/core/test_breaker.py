@@ -115,6 +115,7 @@ def test_open_is_exactly_the_state_with_a_moment_and_its_pause_is_bounded(verdic
         (Rejected("http_403", "No."), "worked"),
         (Unauthorized("http_401", "No."), "refused"),
         (Split("http_413", "Too many."), "worked"),
+        (Split("not_the_api", "A page."), "refused"),
         (Retry("http_503", "Later."), "failed"),
         (Retry("http_429", "Slowly.", 5.0), "failed"),
         (Retry("http_429", "Slowly.", throttle=True), "failed"),

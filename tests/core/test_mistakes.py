@@ -1,16 +1,23 @@
 """What a schema says is told in words for people: which fields there are, and which is the nearest."""
 
+from itertools import permutations
+
 from ours.core.mistakes import plain
 
 KNOWN = {"url": "Address", "secret": "Signing secret", "headers": "Extra headers"}
 
 
 def test_a_name_that_is_none_is_told_the_nearest_and_all() -> None:
-    assert plain({"headrs": ["Unknown field."], "Adress": ["Unknown field."], "tenant": ["Unknown field."]}, KNOWN) == {
-        "headrs": ["There is no such field. Did you mean headers? There are url, secret, headers."],
-        "Adress": ["There is no such field. Did you mean url?"],
-        "tenant": ["There is no such field."],
-    }
+    """The library tells them in any order."""
+    for names in permutations(["tenant", "Adress", "headrs"]):
+        unknown = {name: ["Unknown field."] for name in names}
+        told = plain(unknown | {"url": ["Missing data for required field."]}, KNOWN)
+        assert list(told.items()) == [
+            ("url", ["Must be given."]),
+            ("Adress", ["There is no such field. Did you mean url? There are url, secret, headers."]),
+            ("headrs", ["There is no such field. Did you mean headers?"]),
+            ("tenant", ["There is no such field."]),
+        ]
     assert plain({"any": ["Unknown field."]}, {}) == {"any": ["There is no such field."]}
 
 

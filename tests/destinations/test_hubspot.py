@@ -11,6 +11,7 @@ from destinations.hubspot import HubSpot, event_name, written
 from ours.plugin import (
     Delivered,
     Delivery,
+    Outcome,
     Rejected,
     Retry,
     Split,
@@ -274,12 +275,18 @@ def test_an_event_that_is_not_defined_costs_its_company_one_more_request() -> No
         assert [one.field for one in read(status, said, MIXED[:1])] == ["event_name"]
 
 
+@pytest.mark.parametrize(("status", "kind"), [(200, Unknown), (401, Unauthorized), (429, Retry), (500, Retry)])
+def test_an_event_is_rejected_as_not_defined_by_a_refusal_alone(status: int, kind: type[Outcome]) -> None:
+    assert isinstance(read(status, undefined("pe1_a"), MIXED), kind)
+
+
 @pytest.mark.parametrize(
     "said",
     [
         undefined("pe1_c"),
         undefined("jane@example.com", "Of pe1_a there is no contact"),
         undefined("pe1_a", "There is no property plan of the event type"),
+        undefined("pe1_a", "No contact was found for the event type"),
         refused() | {"message": "Invalid email for pe1_a"},
         refused() | {"message": ["pe1_a"]},
     ],

@@ -137,6 +137,8 @@ def test_a_request_is_signed_for_the_queue_that_it_goes_to(receiver: Receiver) -
         ("sqs.eu-west-1.amazonaws.com", "eu-west-1"),
         ("sqs.cn-north-1.amazonaws.com.cn", "cn-north-1"),
         ("vpce-1a-2b.sqs.eu-west-1.vpce.amazonaws.com", "eu-west-1"),
+        ("sqs-fips.us-west-2.amazonaws.com", "us-west-2"),
+        ("sqs.eu-west-1.api.aws", "eu-west-1"),
         ("localhost:9324", "us-east-1"),
     ],
 )
@@ -172,6 +174,26 @@ def test_each_message_has_its_own_verdict_by_its_id() -> None:
         Retry("InternalError", "SQS did not take this message: InternalError."),
         Rejected("refused", "SQS did not take this message: refused."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("RequestThrottled", Retry),
+        ("KMS.ThrottlingException", Retry),
+        ("ServiceUnavailable", Retry),
+        ("KMS.AccessDeniedException", Unauthorized),
+        ("KmsDisabled", Unauthorized),
+        ("AWS.SimpleQueueService.UnsupportedOperation", Unauthorized),
+        ("AWS.SimpleQueueService.MessageTooLong", Rejected),
+        ("InvalidParameterValue", Rejected),
+    ],
+)
+def test_no_message_is_rejected_for_what_is_not_its_own_fault(code: str, kind: type[Outcome]) -> None:
+    """Whoever sends too fast, or has no right to the queue's key, is a sender at fault, too."""
+    failed = [{"Id": "0", "SenderFault": True, "Code": code}]
+    [said] = verdicts(told(Successful=[], Failed=failed), 1)
+    assert isinstance(said, kind)
 
 
 def test_one_that_is_named_as_taken_and_as_failed_was_not_taken() -> None:

@@ -320,7 +320,7 @@ IMPURE: dict[str, Callable[[Delivery], Any]] = {
 }
 WRONG: dict[str, tuple[type[Destination], str]] = {
     "no summary": (type("Silent", (Sound,), {"summary": ""}), "It has no summary"),
-    "an identify declared as skipped": (type("Skipping", (Sound,), {"identify": "skipped"}), "and sends one"),
+    "an identify declared as skipped": (type("Skipping", (Sound,), {"identify": "skipped"}), "and does not skip one"),
     "an identify skipped": (
         type("Skipping", (Sound,), {"build": lambda self, one: Skipped("no") if one.event.name == IDENTIFY
                                     else Sound.build(self, one)}),

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given, settings, strategies
 
 from ours.cli import double as doubles
+from ours.core.reasons import describe
 from ours.plugin import (
     Delivered,
     Rejected,
@@ -86,8 +87,10 @@ def test_that_an_api_is_not_where_it_was_looked_for_is_no_events_fault(status: i
     ],
 )
 def test_a_web_page_in_the_place_of_an_answer_delivers_nothing(page: bytes) -> None:
-    assert isinstance(by_api_status(answer(200, page)), Unauthorized)
-    assert isinstance(by_api_status(answer(400, page)), Unauthorized)
+    for status in (200, 400):
+        said = by_api_status(answer(status, page))
+        assert isinstance(said, Unauthorized)
+        assert "Something other" in describe(said.code).words
     assert isinstance(by_api_code(answer(400, page), "theirs", "Said."), Unauthorized)
     assert by_api_status(answer(500, page)) == by_status(answer(500, page))
 
@@ -102,7 +105,9 @@ def test_a_system_of_your_own_may_say_yes_and_no_on_a_page(status: int) -> None:
 @pytest.mark.parametrize("body", [b"", b"Bad Request", b"<html>", b"GIF89a"])
 def test_a_no_that_is_not_in_the_apis_words_is_no_verdict(body: bytes) -> None:
     for status in (400, 409, 422):
-        assert isinstance(by_api_answer(answer(status, body), taken=False), Unauthorized)
+        said = by_api_answer(answer(status, body), taken=False)
+        assert isinstance(said, Unauthorized)
+        assert "Something other" in describe(said.code).words
     assert isinstance(by_api_answer(answer(413, body), taken=False), Rejected)
     assert by_api_answer(answer(503, body), taken=False) == by_status(answer(503))
 

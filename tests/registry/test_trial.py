@@ -103,6 +103,8 @@ CLASSES = {
     "label = ' '": "It needs a label",
     "summary = None": "Its summary must be",
     "category = 'fun'": "Its category must be one of advertising, analytics, crm, infrastructure.",
+    "identify = 'ignored'": "Its identify must be one of event, profile, skipped.",
+    "def identify(self, delivery): pass": "Its identify must be one of event, profile, skipped.",
     "version = 2": "Its version must be",
     "hashed = 'email'": "Its hashed must list names of fields",
     "needs = 'boto3'": "Its needs must list names of modules",

@@ -34,7 +34,7 @@ class Promises(Examined):
         declared, built = self.destination.identify, {sample: self._tried(sample, {}, {}) for sample in SAMPLES}
         skipped = isinstance(built.pop("identify"), Skipped)
         takes_others = not all(isinstance(one, Skipped) for one in built.values())
-        expect(skipped or declared != "skipped", 'It declares identify = "skipped", and sends one.')
+        expect(skipped or declared != "skipped", 'It declares identify = "skipped", and does not skip one.')
         wrong = skipped and takes_others and declared == "event"
         expect(not wrong, 'It skips an identify: declare identify = "skipped", or "profile" where it may take one.')
 

@@ -9,12 +9,14 @@ from ours import log, timebox
 from ours.core.answer import Failure
 from ours.core.breaker import PLUGIN_TIMEOUT
 from ours.plugin import Delivered, Destination, Duplicate, Outcome, Rejected, Retry, Split, Unauthorized, Unknown
+from ours.plugin.types import NOT_THE_API
 from ours.services.deliver import faults
 from ours.services.deliver.tries import Parcel, too_long
 from ours.transport import CappedResponse
 
 _HOPELESS = {"ssrf_refused", "invalid_request"}
 _TOO_LARGE = 413
+_MAY_BE_FOR_ONE = {400, 406, 409, 422}
 
 
 _logger = log.get("deliver")
@@ -43,7 +45,14 @@ def read(parcel: Parcel, response: Response) -> list[Outcome]:
         outcomes = _of_a_cut_answer(parcel, outcomes)
     if response.status_code == _TOO_LARGE and not any(isinstance(one, Delivered | Duplicate) for one in outcomes):
         return _split(parcel, outcomes, whole=True)
-    return outcomes
+    return _apart(outcomes) if response.status_code in _MAY_BE_FOR_ONE else outcomes
+
+
+def _apart(outcomes: list[Outcome]) -> list[Outcome]:
+    """A firewall refuses all for what it finds in one: that one must not keep the others back, nor pause all."""
+    if len(outcomes) == 1 or not all(isinstance(one, Unauthorized) and one.code == NOT_THE_API for one in outcomes):
+        return outcomes
+    return [Split(NOT_THE_API, getattr(one, "message", "")) for one in outcomes]
 
 
 def _reads_each(plugin: Destination) -> bool:

@@ -2,7 +2,7 @@
 
 from contextlib import ExitStack
 
-from ours.plugin.testing.doubles import Answer
+from ours.plugin.testing.doubles import Answer, Call
 from ours.plugin.testing.doubles.hubspot import HubSpotDouble
 from tests.services.conftest import Place
 from tests.services.vendors.road import DONE, WHO, add, again, buy, ended, unheard
@@ -37,6 +37,36 @@ def test_hubspot_refuses_a_whole_request_and_only_the_wrong_event_is_rejected(pl
     verdicts = [("rejected", "no_identifier"), ("rejected", "object_not_found")]
     assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, *verdicts]
     assert sorted(event["email"] for event in vendor.kept) == [f"{number}@example.com" for number in range(5)]
+
+
+class Walled(HubSpotDouble):
+    """Behind a firewall that answers with a page of its own where it finds what it looks for."""
+
+    unwanted = b"4@example.com"
+
+    def answer(self, call: Call) -> Answer:
+        return Answer(400, b"<html>Blocked</html>") if self.unwanted in call.body else super().answer(call)
+
+
+def test_a_firewall_that_refuses_one_event_keeps_no_other_and_pauses_nothing(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(Walled())
+    add(place, "hubspot", vendor)
+    for number in range(6):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    place.work()
+    assert sorted(ended(place).values(), key=str) == [*[DONE] * 5, ("retrying", "not_the_api")]
+    assert place.destinations.list()[0].status == "on"
+
+
+def test_one_that_refuses_all_pauses_it_and_costs_no_event(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(Walled())
+    vendor.unwanted = b"@"
+    add(place, "hubspot", vendor)
+    for number in range(6):
+        buy(place, f"{number}", user_id=f"u{number}", user_properties={"email": f"{number}@example.com"})
+    place.work()
+    assert set(ended(place).values()) == {("retrying", "not_the_api")}
+    assert (place.destinations.list()[0].status, len(vendor.calls)) == ("paused", 11)
 
 
 def test_hubspot_keeps_the_good_contacts_and_names_the_bad(place: Place, stack: ExitStack) -> None:

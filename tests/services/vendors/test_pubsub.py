@@ -34,6 +34,17 @@ def test_pubsub_refuses_all_for_one_and_only_that_one_is_rejected(place: Place, 
     assert sorted(one["data"]["data"]["distinctId"] for one in vendor.kept) == ["a", "b", "d", "e", "long"]
 
 
+def test_pubsub_takes_the_messages_of_one_ordering_key_a_request(place: Place, stack: ExitStack) -> None:
+    vendor = stack.enter_context(PubSubDouble())
+    add(place, "pubsub", vendor, ordering_key=True)
+    for distinct_id, user_id in (("a", "u1"), ("b", "u2"), ("c", "u1")):
+        place.track("Purchase", user_id=user_id, distinct_id=distinct_id)
+    place.work()
+    assert set(ended(place).values()) == {DONE}
+    assert len([call for call in vendor.calls if call.path.endswith(":publish")]) == 2
+    assert sorted(one["orderingKey"] for one in vendor.kept) == ["u1", "u1", "u2"]
+
+
 def test_pubsub_refuses_a_topic_or_a_quota_and_no_event_is_lost(place: Place, stack: ExitStack) -> None:
     vendor = stack.enter_context(PubSubDouble())
     add(place, "pubsub", vendor, topic="another")

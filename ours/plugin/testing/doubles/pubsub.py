@@ -44,7 +44,7 @@ class PubSubDouble(GoogleDouble):
         messages = call.json.get("messages") if isinstance(call.json, dict) else None
         if not isinstance(messages, list) or not 1 <= len(messages) <= _MOST or len(call.body) > _LARGEST:
             return _error(400, "INVALID_ARGUMENT")
-        if not all(map(self._takes, messages)):
+        if len({one.get("orderingKey") for one in messages}) > 1 or not all(map(self._takes, messages)):
             return _error(400, "INVALID_ARGUMENT")
         self.kept += [{**one, "data": json.loads(base64.b64decode(one["data"]))} for one in messages]
         return Answer(200, {"messageIds": [f"{self.came}-{number}" for number in range(len(messages))]})
