@@ -113,7 +113,7 @@ pauses |
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=LARGEST, atomic=True)
-    agreement = "Amplitude signs a business associate agreement by contract only: sign it before health data leaves."
+    agreement = "Amplitude signs a business associate agreement by contract only: sign it before you send health data."
     default_mapping = {
         "event_type": "{{event.event}}",
         "user_id": Mapped("{{event.user_id}}", "Hash"),
@@ -129,7 +129,7 @@ pauses |
             "label": "Endpoint",
             "help": "`https://api.eu.amplitude.com` for a project in the European Union."})  # fmt: skip
         min_id_length = fields.Integer(load_default=SHORTEST_ID, validate=validate.Range(1, 64), metadata={
-            "label": "Shortest id", "help": "Fewer characters than these name nobody."})  # fmt: skip
+            "label": "Shortest id", "help": "Ids with fewer characters identify nobody."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         given, event = delivery.fields, delivery.event

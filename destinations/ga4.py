@@ -84,13 +84,13 @@ class GA4(Destination):
 
     slug = "ga4"
     label = "Google Analytics 4"
-    summary = "Sends events to Google Analytics 4 by the Measurement Protocol, checked before they leave."
+    summary = "Sends events to Google Analytics 4 through the Measurement Protocol, checked before they are sent."
     category = "analytics"
     max_age = 72 * 3600.0
     hashed = ("email", "phone", "first_name", "last_name")
     agreement = (
         "Google signs no business associate agreement for Analytics and forbids health information in it."
-        " Nothing that names a person, and no address of a page, leaves unless you map it."
+        " Nothing that identifies a person, and no page address, is sent unless you map it."
     )
     default_mapping = {
         "name": "{{event.event}}",
@@ -112,7 +112,7 @@ class GA4(Destination):
         api_secret = Secret(required=True, validate=validate.Regexp(
             re.compile(r"[\w-]+\Z", re.ASCII), error="Must be the secret alone: letters, digits, - and _."), metadata={
             "label": "API secret",
-            "help": "Made in the same place, under Measurement Protocol API secrets."})  # fmt: skip
+            "help": "Created in the same place, under Measurement Protocol API secrets."})  # fmt: skip
         endpoint = Endpoint(load_default="https://www.google-analytics.com", metadata={
             "label": "Endpoint",
             "help": "`https://region1.google-analytics.com` keeps collection in the European Union."})  # fmt: skip

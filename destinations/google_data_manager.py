@@ -95,7 +95,7 @@ no JSON \
 
     slug = "google_data_manager"
     label = "Google Ads (Data Manager)"
-    summary = "Sends conversions to Google Ads by the Data Manager API; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Google Ads through the Data Manager API; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -103,7 +103,7 @@ no JSON \
     hashed = ("email", "email_sha256", "phone", "first_name", "last_name")
     agreement = (
         "Google signs no business associate agreement for Ads, and forbids health information and data on sensitive"
-        " interests: rename conversions, and map nothing that tells of a condition."
+        " interests: rename conversions, and map nothing that reveals a condition."
     )
     default_mapping = {
         "transaction_id": "{{event.distinct_id}}",

@@ -79,8 +79,8 @@ seconds |
     needs = ("boto3",)
     batching = Batching(max_items=500, max_bytes=4_500_000, atomic=True)
     agreement = (
-        "Amazon signs a business associate agreement for its cloud: accept it, and see that it names Kinesis, before"
-        " health data leaves."
+        "Amazon signs a business associate agreement for its cloud: accept it, and check that it names Kinesis,"
+        " before you send health data."
     )
     default_mapping = EVENT_MAPPING
 
@@ -88,10 +88,10 @@ seconds |
         stream = fields.String(required=True, validate=validate.Regexp(
             re.compile(rf"({NAME}|{ARN.pattern})\Z"), error="Must be a stream's name or its ARN."), metadata={
             "label": "Stream", "example": "my-events",
-            "help": "Its name; its ARN where another account's. It must exist."})  # fmt: skip
+            "help": "Its name, or its ARN if it belongs to another account. It must exist."})  # fmt: skip
         region = amazon.region("Of the stream; an ARN has its own.")
         endpoint = Endpoint(metadata={
-            "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
+            "label": "Endpoint", "help": "An address other than Amazon's, such as one inside your VPC."})  # fmt: skip
         access_key_id = amazon.key_id()
         secret_access_key = amazon.secret_key()
 

@@ -96,7 +96,7 @@ page | after five in a row, it pauses |
 
     slug = "linkedin"
     label = "LinkedIn Conversions API"
-    summary = "Sends conversions to LinkedIn ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to LinkedIn ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     max_age = 90 * 86_400.0

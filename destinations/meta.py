@@ -97,7 +97,7 @@ dataset, address, version | after five in a row, it pauses |
 
     slug = "meta"
     label = "Meta Conversions API"
-    summary = "Sends conversions to Meta ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Meta ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -106,8 +106,8 @@ dataset, address, version | after five in a row, it pauses |
     hashed = ("email", "email_sha256", "phone", "first_name", "last_name", "gender", "date_of_birth", "city", "state",
               "zip", "country", "external_id")  # fmt: skip
     agreement = (
-        "Meta signs no business associate agreement, and restricts data sources that it takes for health and wellness:"
-        " rename events, and map nothing that tells of a condition."
+        "Meta signs no business associate agreement, and restricts data sources that it considers health and wellness:"
+        " rename events, and map nothing that reveals a condition."
     )
     default_mapping = {
         "event_name": "{{event.event}}",
@@ -142,7 +142,7 @@ dataset, address, version | after five in a row, it pauses |
         url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
             "label": "Limited data use",
-            "help": "Asks Meta to process as the laws of US states want, by place."})  # fmt: skip
+            "help": "Asks Meta to process data as US state laws require, by location."})  # fmt: skip
         external_id_key = usual.external_id_key("Meta")
         phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={

@@ -96,7 +96,7 @@ row, it pauses |
 
     slug = "microsoft_uet"
     label = "Microsoft Advertising (UET)"
-    summary = "Sends conversions to Microsoft Advertising; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Microsoft Advertising; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -105,7 +105,7 @@ row, it pauses |
     hashed = ("email", "email_sha256", "phone", "external_id")
     agreement = (
         "We know of no business associate agreement that Microsoft signs for Advertising: send it no health data,"
-        " rename events, and map nothing that tells of a condition."
+        " rename events, and map nothing that reveals a condition."
     )
     default_mapping = {
         "event_name": "{{event.event}}",
@@ -133,7 +133,7 @@ row, it pauses |
         external_id_key = usual.external_id_key("Microsoft")
         phone_region = usual.phone_region()
         data_provider = fields.String(load_default="ours", validate=validate.Length(1, 50), metadata={
-            "label": "Data provider", "help": "What Microsoft knows the sender by in its monitoring."})  # fmt: skip
+            "label": "Data provider", "help": "How Microsoft identifies the sender in its monitoring."})  # fmt: skip
         api_version = usual.api_version("v1")
         endpoint = usual.endpoint("https://capi.uet.microsoft.com", "Microsoft")
 

@@ -78,7 +78,7 @@ class Mixpanel(Destination):
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=2000, max_bytes=9_000_000)
-    agreement = "Mixpanel signs a business associate agreement on some plans only: sign it before health data leaves."
+    agreement = "Mixpanel signs a business associate agreement on some plans only: sign it before you send health data."
     default_mapping = {
         "event": "{{event.event}}",
         "distinct_id": Mapped("{{event.user_id}}", "Hash"),

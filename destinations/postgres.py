@@ -85,7 +85,7 @@ class Postgres(Destination):
 
     slug = "postgres"
     label = "PostgreSQL table"
-    summary = "Inserts each event as a row into a table of yours."
+    summary = "Inserts each event as a row into your table."
     dedupes = True
     batching = Batching(max_items=500, max_bytes=4_000_000, atomic=True)
     default_mapping = EVENT_MAPPING
@@ -109,7 +109,8 @@ class Postgres(Destination):
         sslmode = fields.String(load_default="require", validate=validate.OneOf(
             ["disable", "prefer", "require", "verify-ca", "verify-full"]), metadata={
             "label": "TLS",
-            "help": "`verify-full` also checks who the server is, by the authorities that this machine trusts, or those"
+            "help": "`verify-full` also checks who the server is, against the authorities that this machine trusts, or"
+                    " those"
             " in `~/.postgresql/root.crt`; `disable` is for this machine only."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:

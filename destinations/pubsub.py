@@ -90,8 +90,8 @@ more than 1,024 bytes |
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=9_000_000, atomic=True)
     agreement = (
-        "Google signs a business associate agreement for Google Cloud: accept it, and see that it names Pub/Sub,"
-        " before health data leaves."
+        "Google signs a business associate agreement for Google Cloud: accept it, and check that it names Pub/Sub,"
+        " before you send health data."
     )
     default_mapping = EVENT_MAPPING
 

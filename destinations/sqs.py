@@ -85,8 +85,8 @@ class SQS(Destination):
     needs = ("boto3",)
     batching = Batching(max_items=10, max_bytes=1_000_000)
     agreement = (
-        "Amazon signs a business associate agreement for its cloud: accept it, and see that it names SQS, before health"
-        " data leaves."
+        "Amazon signs a business associate agreement for its cloud: accept it, and check that it names SQS, before"
+        " you send health data."
     )
     default_mapping = EVENT_MAPPING
 
