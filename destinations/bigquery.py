@@ -53,7 +53,7 @@ REST = 60.0
 """Seconds after a quota was used up, where Google does not say how many."""
 COLUMN = re.compile(r"\w{1,128}", re.ASCII)
 CODE = re.compile(r"[A-Za-z][A-Za-z_]{1,60}")
-LOOK_AT = "Look at project, dataset, table and its columns, and at what the service account may do."
+LOOK_AT = "Check project, dataset, table and its columns, and what the service account may do."
 
 
 class BigQuery(Destination):

@@ -35,7 +35,7 @@ NAME = r"[a-zA-Z0-9_.-]{1,128}"
 ARN = re.compile(rf"arn:aws[a-z-]{{0,20}}:kinesis:(?P<region>[a-z0-9-]{{1,63}}):\d{{12}}:stream/{NAME}")
 LONGEST_KEY = 256
 """Bytes, of what Kinesis calls characters."""
-LOOK_AT = "Look at stream, region, endpoint, keys and their rights, and at this machine's clock."
+LOOK_AT = "Check stream, region, endpoint, keys and their rights, and this machine's clock."
 
 
 class Kinesis(Destination):

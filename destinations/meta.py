@@ -187,7 +187,7 @@ dataset, address, version | after five in a row, it pauses |
         if isinstance(error, dict):
             return verdict(error, response)
         if isinstance(outcome, Delivered) and received != len(items):
-            return Unknown("count_differs", f"Of {len(items)} events Meta says to have received {received}.")
+            return Unknown("count_differs", f"Meta says it received {received} of {len(items)} events.")
         return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
 
 
@@ -223,7 +223,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event.get("event_name"):
         return Rejected("no_event_name", "The mapping gives no name for this event.", "event_name")
     if not person.keys() - {"client_user_agent"}:
-        return Rejected("no_user_data", "Nothing of the visitor is known that Meta could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that Meta could match.", "user_data")
     if event["action_source"] == "website":
         for name, known in (("client_user_agent", person), ("event_source_url", event)):
             if not known.get(name):

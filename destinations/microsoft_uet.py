@@ -199,7 +199,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event.get("eventName"):
         return Rejected("no_event_name", "The mapping gives no name for this event.", "event_name")
     if not event.get("userData", {}).keys() - ALONE_NOBODY:
-        return Rejected("no_user_data", "Nothing of the visitor is known that Microsoft could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that Microsoft could match.", "user_data")
     if event["eventType"] == PAGE and not event.get("eventSourceUrl"):
         return Rejected("no_event_source_url", "A page load needs the page's address.", "event_source_url")
     if event["eventType"] == PAGE and event.get("customData", {}).keys() & SUMS:
@@ -212,7 +212,7 @@ def received(body: Mapping[str, Any], count: int) -> Outcome | Sequence[Outcome]
     alone = body.get("traceId") and not body.get("error")
     said = body.get("eventsReceived", count if alone else None)
     if said != count:
-        return Unknown("count_differs", f"Of {count} events Microsoft says to have received {said}.")
+        return Unknown("count_differs", f"Microsoft says it received {said} of {count} events.")
     notes = {index: f"Without {field} ({word})." for index, field, word in told(body, warnings=True)}
     trace = text(body.get("traceId")) or ""
     return [Delivered(notes.get(index, trace)) for index in range(count)]

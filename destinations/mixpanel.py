@@ -97,7 +97,7 @@ class Mixpanel(Destination):
         given = delivery.fields
         person = somebody(given.get("distinct_id"))
         if not person:
-            return Rejected("no_distinct_id", "Nobody is named whom Mixpanel would take.", "distinct_id")
+            return Rejected("no_distinct_id", "The event has no id that Mixpanel accepts.", "distinct_id")
         item = profile(given, person) if delivery.event.name == IDENTIFY else occurrence(delivery, person)
         if not isinstance(item, Skipped | Rejected) and len(to_json(item)) > LARGEST:
             return Rejected("too_large", f"An event has at most {LARGEST:,} bytes.")

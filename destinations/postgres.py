@@ -188,7 +188,7 @@ def verdict(error: "psycopg.Error") -> Outcome:
     if state.startswith(FOR_NOW):
         return Retry(code, said)
     if state.startswith(CONFIGURED_WRONG):
-        return Unauthorized(code, f"{said} Look at the table, the role and its rights.")
+        return Unauthorized(code, f"{said} Check the table, the role and its rights.")
     return Rejected(code, said)
 
 
@@ -196,13 +196,9 @@ def unreachable(error: "psycopg.Error") -> Outcome:
     """No connection came about, and libpq tells no SQLSTATE: only its words tell who refused, and for how long."""
     said = re.sub('"[^"]*"', "", str(error))
     if "FATAL:" in said and not BUSY.search(said):
-        return Unauthorized(
-            "sign_in_refused", "PostgreSQL refused the connection. Look at user, password and database."
-        )
+        return Unauthorized("sign_in_refused", "PostgreSQL refused the connection. Check user, password and database.")
     if "certificate" in said or "SSL" in said:
-        return Retry(
-            "tls_failed", "No secure connection. Look at TLS in the settings, and at the server's certificate."
-        )
+        return Retry("tls_failed", "No secure connection. Check TLS in the settings, and the server's certificate.")
     return Retry("unreachable", "No connection to PostgreSQL came about.")
 
 

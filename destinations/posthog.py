@@ -122,7 +122,7 @@ own. Map the ones you want one by one: `$current_url`, say |
         given, event = delivery.fields, delivery.event
         person = somebody(given.get("distinct_id"))
         if not person or person.lower() in NOBODY:
-            return Rejected("no_distinct_id", "Nobody is named whom PostHog would take.", "distinct_id")
+            return Rejected("no_distinct_id", "The event has no id that PostHog accepts.", "distinct_id")
         if len(person) > LONGEST:
             return Rejected("invalid_distinct_id", f"An id has at most {LONGEST} characters.", "distinct_id")
         what = profile(given) if event.name == IDENTIFY else occurrence(given, delivery.settings["person_profiles"])

@@ -41,7 +41,7 @@ CONFIGURED_WRONG = {"FAILED_PRECONDITION", "NOT_FOUND", "PERMISSION_DENIED", "UN
 REST = 60.0
 """Seconds after a quota was used up, where Google does not say how many: quotas are by the minute."""
 STATUS = re.compile(r"[A-Z][A-Z_]{1,40}")
-LOOK_AT = "Look at project and topic, at what the service account may do, and at the project's billing."
+LOOK_AT = "Check project and topic, what the service account may do, and the project's billing."
 
 
 class PubSub(Destination):

@@ -206,7 +206,7 @@ a row, it pauses |
         if response.status_code in (400, 422) and isinstance(outcome, Rejected):
             return refused(response, answer, count)
         if told and isinstance(outcome, Delivered) and int(told[1]) != count:
-            return Unknown("count_differs", f"Of {count} events Reddit says to have processed {told[1]}.")
+            return Unknown("count_differs", f"Reddit says it processed {told[1]} of {count} events.")
         return outcome
 
 
@@ -272,7 +272,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if event["action_source"] not in SOURCES:
         return Rejected("unknown_action_source", f"Reddit knows {', '.join(SOURCES)}.", "action_source")
     if not (event["click_id"] or person & NAMES_SOMEBODY or {"ip_address", "user_agent"} <= person):
-        return Rejected("no_user_data", "Nothing of the visitor is known that Reddit could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that Reddit could match.", "user_data")
     return None
 
 

@@ -49,7 +49,7 @@ CONFIGURED_WRONG = re.compile(
 """The last two: whatever answered with a 4xx, it was no storage."""
 CONFIGURED_WRONG_STATUS = {301, 302, 307, 308, 401, 402, 403, 404, 405, 407, 410}
 
-LOOK_AT = "Look at endpoint, bucket, region, keys and their rights, and at this machine's clock."
+LOOK_AT = "Check endpoint, bucket, region, keys and their rights, and this machine's clock."
 TIMEOUTS = (5, 12)
 """Seconds to connect, and between two pieces of an answer."""
 

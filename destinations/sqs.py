@@ -39,7 +39,7 @@ AMAZONS = re.compile(r"(.+\.)?sqs\.(?P<region>[a-z0-9-]+)\.(vpce\.)?amazonaws\.c
 GROUP = re.compile(r"[!-~]{1,128}")
 NOT_TAKEN = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
 """What SQS lets no message hold, as JSON writes it otherwise."""
-LOOK_AT = "Look at the queue's address, region, keys and their rights, and at this machine's clock."
+LOOK_AT = "Check the queue's address, region, keys and their rights, and this machine's clock."
 
 
 class SQS(Destination):

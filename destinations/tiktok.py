@@ -250,7 +250,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event["event"]:
         return Rejected("no_event", "The mapping gives no name for this event.", "event")
     if not (person & MATCHES or {"ip", "user_agent"} <= person or "lead_id" in event["lead"]):
-        return Rejected("no_user_data", "Nothing of the visitor is known that TikTok could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that TikTok could match.", "user_data")
     if "value" in event["properties"] and "currency" not in event["properties"]:
         return Rejected("no_currency", "A value needs its currency: map currency.", "currency")
     return None
