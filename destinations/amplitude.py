@@ -113,7 +113,7 @@ pauses |
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=LARGEST, atomic=True)
-    agreement = "Amplitude signs a business associate agreement by contract only: sign it before health data leaves."
+    agreement = "Amplitude signs a business associate agreement by contract only: sign it before you send health data."
     default_mapping = {
         "event_type": "{{event.event}}",
         "user_id": Mapped("{{event.user_id}}", "Hash"),
@@ -129,7 +129,7 @@ pauses |
             "label": "Endpoint",
             "help": "`https://api.eu.amplitude.com` for a project in the European Union."})  # fmt: skip
         min_id_length = fields.Integer(load_default=SHORTEST_ID, validate=validate.Range(1, 64), metadata={
-            "label": "Shortest id", "help": "Fewer characters than these name nobody."})  # fmt: skip
+            "label": "Shortest id", "help": "Ids with fewer characters identify nobody."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         given, event = delivery.fields, delivery.event
@@ -161,7 +161,7 @@ pauses |
         if response.status_code == 429 or (response.status_code == 400 and isinstance(outcome, Rejected)):
             return refusal(said, response, len(items))
         if isinstance(outcome, Delivered) and isinstance(count, int) and count != len(items):
-            return Delivered(f"Of {len(items)} events Amplitude says to have ingested {count}.")
+            return Delivered(f"Amplitude says it ingested {count} of {len(items)} events.")
         return outcome
 
 
@@ -171,7 +171,7 @@ def people(given: Mapping[str, Any], shortest: int) -> dict[str, str] | Rejected
     for name, one in known.items():
         if not shortest <= len(one) <= LONGEST:
             return Rejected(f"invalid_{name}", f"An id has {shortest} to {LONGEST} characters.", name)
-    return known or Rejected("no_user_id", "Nobody is named whom Amplitude would take.", "user_id")
+    return known or Rejected("no_user_id", "The event has no id that Amplitude accepts.", "user_id")
 
 
 def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
@@ -179,7 +179,7 @@ def occurrence(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     if not name:
         return Rejected("no_event_type", "The mapping gives no name for this event.", "event_type")
     if name.startswith(AMPLITUDES_OWN):
-        return Rejected("reserved_event_type", "Names that begin so are Amplitude's own.", "event_type")
+        return Rejected("reserved_event_type", "Names that begin like this are reserved by Amplitude.", "event_type")
     read, wrong = read_all(given, RULES)
     if wrong:
         return unreadable(wrong, RULES[wrong])

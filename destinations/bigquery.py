@@ -53,7 +53,7 @@ REST = 60.0
 """Seconds after a quota was used up, where Google does not say how many."""
 COLUMN = re.compile(r"\w{1,128}", re.ASCII)
 CODE = re.compile(r"[A-Za-z][A-Za-z_]{1,60}")
-LOOK_AT = "Look at project, dataset, table and its columns, and at what the service account may do."
+LOOK_AT = "Check project, dataset, table and its columns, and what the service account may do."
 
 
 class BigQuery(Destination):
@@ -81,7 +81,7 @@ class BigQuery(Destination):
     | `data` | the fields of the mapping, as JSON: `JSON_VALUE(data, '$.properties.order_id')` |
 
     The table may have further columns that can be empty, and nothing else: where one of these four is missing, or
-    another must be filled, no row is stored, none is rejected, and the destination pauses until the table is mended.
+    another must be filled, no row is stored, none is rejected, and the destination pauses until the table is fixed.
 
     Up to 500 rows go into one request. A row that can't be stored is rejected, and the others are stored all the same.
 
@@ -117,12 +117,12 @@ it pauses |
 
     slug = "bigquery"
     label = "BigQuery table"
-    summary = "Streams each event as a row into a BigQuery table of yours."
+    summary = "Streams each event as a row into your BigQuery table."
     dedupes = True
     batching = Batching(max_items=500, max_bytes=9_000_000)
     agreement = (
-        "Google signs a business associate agreement for Google Cloud: accept it, and see that it names BigQuery,"
-        " before health data leaves."
+        "Google signs a business associate agreement for Google Cloud: accept it, and check that it names BigQuery,"
+        " before you send health data."
     )
     default_mapping = EVENT_MAPPING
 

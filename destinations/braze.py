@@ -121,13 +121,13 @@ decides |
 
     slug = "braze"
     label = "Braze"
-    summary = "Tells Braze who people are and what they do and buy, so that it can write to them."
+    summary = "Sends Braze who people are and what they do and buy, so that it can message them."
     category = "crm"
     identify = "profile"
     batching = Batching(max_items=75)
     agreement = (
-        "Braze signs a business associate agreement by contract only: sign it before health data leaves. A message that"
-        " it sends can itself tell of a condition."
+        "Braze signs a business associate agreement by contract only: sign it before you send health data. A message"
+        " that it sends can itself reveal a condition."
     )
     default_mapping = {
         "name": "{{event.event}}",
@@ -145,10 +145,10 @@ decides |
             "help": "Your instance's: Settings, APIs and Identifiers."})  # fmt: skip
         app_id = fields.String(validate=validate.Regexp(
             r"[A-Za-z0-9_-]{1,64}\Z", error="Must be an app's identifier: letters, digits and hyphens."), metadata={
-            "label": "App", "help": "The identifier of the app whose events these are, if of one."})  # fmt: skip
+            "label": "App", "help": "The identifier of the app that the events belong to, if any."})  # fmt: skip
         existing_only = fields.Boolean(load_default=False, metadata={
             "label": "Known people only",
-            "help": "Makes no profiles: Braze drops what it is told of people whom it does not know."})  # fmt: skip
+            "help": "Creates no profiles: Braze drops data about people it does not know."})  # fmt: skip
         phone_region = usual.phone_region()
 
     def item(self, delivery: Delivery) -> Any:

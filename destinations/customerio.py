@@ -84,14 +84,14 @@ row, it pauses |
 
     slug = "customerio"
     label = "Customer.io"
-    summary = "Tells Customer.io who people are and what they do, so that it can write to them."
+    summary = "Sends Customer.io who people are and what they do, so that it can message them."
     category = "crm"
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=480_000)
     agreement = (
-        "Customer.io signs a business associate agreement on some plans only: sign it before health data leaves."
-        " An email or a text message that it sends can itself tell of a condition."
+        "Customer.io signs a business associate agreement on some plans only: sign it before you send health data."
+        " An email or a text message that it sends can itself reveal a condition."
     )
     default_mapping = {
         "name": "{{event.event}}",

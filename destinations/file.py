@@ -47,7 +47,7 @@ class File(Destination):
 
     slug = "file"
     label = "File"
-    summary = "Appends each event as a line of JSON to a file a day, in a folder on this machine."
+    summary = "Appends each event as a line of JSON to a daily file in a folder on this machine."
     dedupes = True
     batching = Batching(max_items=500, linger=0.05)
     default_mapping = EVENT_MAPPING

@@ -84,13 +84,13 @@ class GA4(Destination):
 
     slug = "ga4"
     label = "Google Analytics 4"
-    summary = "Sends events to Google Analytics 4 by the Measurement Protocol, checked before they leave."
+    summary = "Sends events to Google Analytics 4 through the Measurement Protocol, checked before they are sent."
     category = "analytics"
     max_age = 72 * 3600.0
     hashed = ("email", "phone", "first_name", "last_name")
     agreement = (
         "Google signs no business associate agreement for Analytics and forbids health information in it."
-        " Nothing that names a person, and no address of a page, leaves unless you map it."
+        " Nothing that identifies a person, and no page address, is sent unless you map it."
     )
     default_mapping = {
         "name": "{{event.event}}",
@@ -112,7 +112,7 @@ class GA4(Destination):
         api_secret = Secret(required=True, validate=validate.Regexp(
             re.compile(r"[\w-]+\Z", re.ASCII), error="Must be the secret alone: letters, digits, - and _."), metadata={
             "label": "API secret",
-            "help": "Made in the same place, under Measurement Protocol API secrets."})  # fmt: skip
+            "help": "Created in the same place, under Measurement Protocol API secrets."})  # fmt: skip
         endpoint = Endpoint(load_default="https://www.google-analytics.com", metadata={
             "label": "Endpoint",
             "help": "`https://region1.google-analytics.com` keeps collection in the European Union."})  # fmt: skip
@@ -172,7 +172,7 @@ def parameters(given: Mapping[str, Any]) -> dict[str, Any] | Rejected:
     for name in sorted(WORTH & read.keys()):
         if is_unread(whole[name], read[name]):
             kind = "code of three letters, such as EUR" if name == "currency" else "number, such as 12.5"
-            return Rejected("VALUE_INVALID", f"The {name} is no {kind}.", f"events[0].params.{name}")
+            return Rejected("VALUE_INVALID", f"The {name} is not a {kind}.", f"events[0].params.{name}")
     return present(read)
 
 
@@ -223,7 +223,7 @@ def faults(body: Mapping[str, Any]) -> Iterator[Rejected]:
     event, properties = body["events"][0], body.get("user_properties", {})
     yield from name_faults("events[0].name", event["name"], 40)
     if event["name"] in RESERVED_EVENTS:
-        yield Rejected("NAME_RESERVED", f"{event['name']} is a name of Google's own.", "events[0].name")
+        yield Rejected("NAME_RESERVED", f"{event['name']} is a name reserved by Google.", "events[0].name")
     yield from bag_faults("events[0].params", event["params"], MOST_PARAMS, 40, 100)
     plain = {name: value["value"] for name, value in properties.items()}
     yield from bag_faults("user_properties", plain, MOST_PROPERTIES, 24, 36)
@@ -238,7 +238,7 @@ def bag_faults(where: str, bag: Mapping[str, Any], most: int, longest: int, long
         at = f"{where}.{name}"
         yield from name_faults(at, name, longest)
         if name.startswith(RESERVED_PREFIXES):
-            yield Rejected("NAME_RESERVED", "Names that begin so are Google's own.", at)
+            yield Rejected("NAME_RESERVED", "Names that begin like this are reserved by Google.", at)
         yield from value_faults(at, name, value, longest_value)
 
 

@@ -95,7 +95,7 @@ no JSON \
 
     slug = "google_data_manager"
     label = "Google Ads (Data Manager)"
-    summary = "Sends conversions to Google Ads by the Data Manager API; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Google Ads through the Data Manager API; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -103,7 +103,7 @@ no JSON \
     hashed = ("email", "email_sha256", "phone", "first_name", "last_name")
     agreement = (
         "Google signs no business associate agreement for Ads, and forbids health information and data on sensitive"
-        " interests: rename conversions, and map nothing that tells of a condition."
+        " interests: rename conversions, and map nothing that reveals a condition."
     )
     default_mapping = {
         "transaction_id": "{{event.distinct_id}}",
@@ -166,7 +166,9 @@ no JSON \
             }),
         }  # fmt: skip
         if not clicks and not event["userData"]:
-            return Rejected("NO_IDENTIFIERS_PROVIDED", "No click and nothing of the visitor is known to match by.")
+            return Rejected(
+                "NO_IDENTIFIERS_PROVIDED", "There is no click, and nothing is known about the visitor to match by."
+            )
         return unread_worth(given, event) or present(event)
 
     def pack(self, items: Sequence[Any], settings: Mapping[str, Any]) -> Request:
@@ -259,9 +261,9 @@ def account(number_: str) -> dict[str, str]:
 def unread_worth(given: Mapping[str, Any], event: Mapping[str, Any]) -> Rejected | None:
     """Without it, Google would take what the conversion action is worth, or the account's currency, in its place."""
     if is_unread(given.get("value"), event["conversionValue"]):
-        return Rejected("INVALID_VALUE", "The value is no number, such as 12.5.", "value")
+        return Rejected("INVALID_VALUE", "The value is not a number, such as 12.5.", "value")
     if is_unread(given.get("currency"), event["currency"]):
-        return Rejected("INVALID_CURRENCY_CODE", "The currency is no three letters, such as EUR.", "currency")
+        return Rejected("INVALID_CURRENCY_CODE", "The currency is not three letters, such as EUR.", "currency")
     return None
 
 

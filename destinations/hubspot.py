@@ -105,14 +105,14 @@ that HubSpot says it does not have at once |
 
     slug = "hubspot"
     label = "HubSpot"
-    summary = "Keeps HubSpot's contacts up to date and tells it what they do."
+    summary = "Keeps HubSpot's contacts up to date and sends it what they do."
     category = "crm"
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=100)
     agreement = (
         "HubSpot signs a business associate agreement on some plans only, for properties that are set up as sensitive:"
-        " sign it before health data leaves. An email that it sends can itself tell of a condition."
+        " sign it before you send health data. An email that it sends can itself reveal a condition."
     )
     default_mapping = {"event_name": "{{event.event}}", "email": "{{visitor.email}}"}
 

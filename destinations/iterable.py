@@ -100,14 +100,14 @@ in a row, it pauses |
 
     slug = "iterable"
     label = "Iterable"
-    summary = "Tells Iterable who people are and what they do, so that it can write to them."
+    summary = "Sends Iterable who people are and what they do, so that it can message them."
     category = "crm"
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=LARGEST)
     agreement = (
-        "Iterable signs a business associate agreement by contract only: sign it before health data leaves."
-        " An email or a text message that it sends can itself tell of a condition."
+        "Iterable signs a business associate agreement by contract only: sign it before you send health data."
+        " An email or a text message that it sends can itself reveal a condition."
     )
     default_mapping = {
         "event_name": "{{event.event}}",
@@ -121,7 +121,7 @@ in a row, it pauses |
     class Settings(Schema):
         api_key = usual.key("API key", "Of type Server-side: Integrations, API Keys.")
         known_by = fields.String(load_default=EMAIL, validate=validate.OneOf([EMAIL, USER_ID, HYBRID]), metadata={
-            "label": "People are known by",
+            "label": "Identify people by",
             "help": "As your project is set up; `hybrid` sends the id where it is known, else the email."})  # fmt: skip
         endpoint = Endpoint(load_default="https://api.iterable.com", metadata={
             "label": "Endpoint",

@@ -35,7 +35,7 @@ NAME = r"[a-zA-Z0-9_.-]{1,128}"
 ARN = re.compile(rf"arn:aws[a-z-]{{0,20}}:kinesis:(?P<region>[a-z0-9-]{{1,63}}):\d{{12}}:stream/{NAME}")
 LONGEST_KEY = 256
 """Bytes, of what Kinesis calls characters."""
-LOOK_AT = "Look at stream, region, endpoint, keys and their rights, and at this machine's clock."
+LOOK_AT = "Check stream, region, endpoint, keys and their rights, and this machine's clock."
 
 
 class Kinesis(Destination):
@@ -79,8 +79,8 @@ seconds |
     needs = ("boto3",)
     batching = Batching(max_items=500, max_bytes=4_500_000, atomic=True)
     agreement = (
-        "Amazon signs a business associate agreement for its cloud: accept it, and see that it names Kinesis, before"
-        " health data leaves."
+        "Amazon signs a business associate agreement for its cloud: accept it, and check that it names Kinesis,"
+        " before you send health data."
     )
     default_mapping = EVENT_MAPPING
 
@@ -88,10 +88,10 @@ seconds |
         stream = fields.String(required=True, validate=validate.Regexp(
             re.compile(rf"({NAME}|{ARN.pattern})\Z"), error="Must be a stream's name or its ARN."), metadata={
             "label": "Stream", "example": "my-events",
-            "help": "Its name; its ARN where another account's. It must exist."})  # fmt: skip
+            "help": "Its name, or its ARN if it belongs to another account. It must exist."})  # fmt: skip
         region = amazon.region("Of the stream; an ARN has its own.")
         endpoint = Endpoint(metadata={
-            "label": "Endpoint", "help": "Another address than Amazon's, such as one inside your VPC."})  # fmt: skip
+            "label": "Endpoint", "help": "An address other than Amazon's, such as one inside your VPC."})  # fmt: skip
         access_key_id = amazon.key_id()
         secret_access_key = amazon.secret_key()
 

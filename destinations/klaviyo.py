@@ -103,13 +103,13 @@ other is a property of the profile |
 
     slug = "klaviyo"
     label = "Klaviyo"
-    summary = "Tells Klaviyo who people are and what they do, so that it can write to them."
+    summary = "Sends Klaviyo who people are and what they do, so that it can message them."
     category = "crm"
     identify = "profile"
     dedupes = True
     agreement = (
-        "No business associate agreement is known: let nothing leave that tells of a condition, an event's name"
-        " included. An email or a text message that Klaviyo sends can itself tell of one."
+        "No business associate agreement is known: send nothing that reveals a condition, not even in an event's"
+        " name. An email or a text message that Klaviyo sends can itself reveal one."
     )
     default_mapping = {
         "name": "{{event.event}}",
@@ -122,12 +122,12 @@ other is a property of the profile |
 
     class Settings(Schema):
         private_key = usual.key(
-            "Private API key", "Settings, API keys. It has to write events, and profiles for `$identify`."
+            "Private API key", "Settings, API keys. It needs write access to events, and to profiles for `$identify`."
         )
         phone_region = usual.phone_region()
         revision = fields.String(load_default="2026-07-15", validate=validate.Regexp(
             r"\d{4}-\d{2}-\d{2}(\.[a-z]{1,10})?\Z", error="Must be a day, such as 2026-07-15."), metadata={
-            "label": "Revision", "help": "Which of the API is asked, by its day."})  # fmt: skip
+            "label": "Revision", "help": "The API version, by its date."})  # fmt: skip
         endpoint = usual.endpoint("https://a.klaviyo.com", "Klaviyo")
 
     def build(self, delivery: Delivery) -> Request | Skipped | Rejected:

@@ -96,7 +96,7 @@ page | after five in a row, it pauses |
 
     slug = "linkedin"
     label = "LinkedIn Conversions API"
-    summary = "Sends conversions to LinkedIn ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to LinkedIn ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     max_age = 90 * 86_400.0
@@ -153,9 +153,13 @@ page | after five in a row, it pauses |
         user = user_of(given, settings["api_version"])
         worth = worth_of(given)
         if rule is None:
-            return Rejected("invalid_conversion_id", "The conversion rule is no number and no URN.", "conversion_id")
+            return Rejected(
+                "invalid_conversion_id", "The conversion rule is neither a number nor a URN.", "conversion_id"
+            )
         if not any(user.values()):
-            return Rejected("no_user_data", "Nothing of the visitor is known that LinkedIn could match.", "user_data")
+            return Rejected(
+                "no_user_data", "Nothing is known about the visitor that LinkedIn could match.", "user_data"
+            )
         if isinstance(worth, Rejected):
             return worth
         return {
@@ -186,7 +190,7 @@ page | after five in a row, it pauses |
         if status == 426 or "VERSION" in (text(body.get("code")) or ""):
             return Unauthorized("version_retired", "LinkedIn takes this version no more: set a newer api_version.")
         if status == 403:
-            return Unauthorized("http_403", "LinkedIn knows no such conversion rule, or the token has no right to it.")
+            return Unauthorized("http_403", "The conversion rule does not exist, or the token has no access to it.")
         if status in (400, 422) and isinstance(outcome, Rejected):
             return refusals(said, status, len(items))
         return outcome

@@ -97,7 +97,7 @@ dataset, address, version | after five in a row, it pauses |
 
     slug = "meta"
     label = "Meta Conversions API"
-    summary = "Sends conversions to Meta ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Meta ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -106,8 +106,8 @@ dataset, address, version | after five in a row, it pauses |
     hashed = ("email", "email_sha256", "phone", "first_name", "last_name", "gender", "date_of_birth", "city", "state",
               "zip", "country", "external_id")  # fmt: skip
     agreement = (
-        "Meta signs no business associate agreement, and restricts data sources that it takes for health and wellness:"
-        " rename events, and map nothing that tells of a condition."
+        "Meta signs no business associate agreement, and restricts data sources that it considers health and wellness:"
+        " rename events, and map nothing that reveals a condition."
     )
     default_mapping = {
         "event_name": "{{event.event}}",
@@ -142,7 +142,7 @@ dataset, address, version | after five in a row, it pauses |
         url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
             "label": "Limited data use",
-            "help": "Asks Meta to process as the laws of US states want, by place."})  # fmt: skip
+            "help": "Asks Meta to process data as US state laws require, by location."})  # fmt: skip
         external_id_key = usual.external_id_key("Meta")
         phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={
@@ -187,7 +187,7 @@ dataset, address, version | after five in a row, it pauses |
         if isinstance(error, dict):
             return verdict(error, response)
         if isinstance(outcome, Delivered) and received != len(items):
-            return Unknown("count_differs", f"Of {len(items)} events Meta says to have received {received}.")
+            return Unknown("count_differs", f"Meta says it received {received} of {len(items)} events.")
         return Delivered(str(answer.get("fbtrace_id") or "")) if isinstance(outcome, Delivered) else outcome
 
 
@@ -223,7 +223,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event.get("event_name"):
         return Rejected("no_event_name", "The mapping gives no name for this event.", "event_name")
     if not person.keys() - {"client_user_agent"}:
-        return Rejected("no_user_data", "Nothing of the visitor is known that Meta could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that Meta could match.", "user_data")
     if event["action_source"] == "website":
         for name, known in (("client_user_agent", person), ("event_source_url", event)):
             if not known.get(name):

@@ -96,7 +96,7 @@ row, it pauses |
 
     slug = "microsoft_uet"
     label = "Microsoft Advertising (UET)"
-    summary = "Sends conversions to Microsoft Advertising; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Microsoft Advertising; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -105,7 +105,7 @@ row, it pauses |
     hashed = ("email", "email_sha256", "phone", "external_id")
     agreement = (
         "We know of no business associate agreement that Microsoft signs for Advertising: send it no health data,"
-        " rename events, and map nothing that tells of a condition."
+        " rename events, and map nothing that reveals a condition."
     )
     default_mapping = {
         "event_name": "{{event.event}}",
@@ -133,7 +133,7 @@ row, it pauses |
         external_id_key = usual.external_id_key("Microsoft")
         phone_region = usual.phone_region()
         data_provider = fields.String(load_default="ours", validate=validate.Length(1, 50), metadata={
-            "label": "Data provider", "help": "What Microsoft knows the sender by in its monitoring."})  # fmt: skip
+            "label": "Data provider", "help": "How Microsoft identifies the sender in its monitoring."})  # fmt: skip
         api_version = usual.api_version("v1")
         endpoint = usual.endpoint("https://capi.uet.microsoft.com", "Microsoft")
 
@@ -199,7 +199,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event.get("eventName"):
         return Rejected("no_event_name", "The mapping gives no name for this event.", "event_name")
     if not event.get("userData", {}).keys() - ALONE_NOBODY:
-        return Rejected("no_user_data", "Nothing of the visitor is known that Microsoft could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that Microsoft could match.", "user_data")
     if event["eventType"] == PAGE and not event.get("eventSourceUrl"):
         return Rejected("no_event_source_url", "A page load needs the page's address.", "event_source_url")
     if event["eventType"] == PAGE and event.get("customData", {}).keys() & SUMS:
@@ -212,7 +212,7 @@ def received(body: Mapping[str, Any], count: int) -> Outcome | Sequence[Outcome]
     alone = body.get("traceId") and not body.get("error")
     said = body.get("eventsReceived", count if alone else None)
     if said != count:
-        return Unknown("count_differs", f"Of {count} events Microsoft says to have received {said}.")
+        return Unknown("count_differs", f"Microsoft says it received {said} of {count} events.")
     notes = {index: f"Without {field} ({word})." for index, field, word in told(body, warnings=True)}
     trace = text(body.get("traceId")) or ""
     return [Delivered(notes.get(index, trace)) for index in range(count)]

@@ -78,7 +78,7 @@ class Mixpanel(Destination):
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=2000, max_bytes=9_000_000)
-    agreement = "Mixpanel signs a business associate agreement on some plans only: sign it before health data leaves."
+    agreement = "Mixpanel signs a business associate agreement on some plans only: sign it before you send health data."
     default_mapping = {
         "event": "{{event.event}}",
         "distinct_id": Mapped("{{event.user_id}}", "Hash"),
@@ -97,7 +97,7 @@ class Mixpanel(Destination):
         given = delivery.fields
         person = somebody(given.get("distinct_id"))
         if not person:
-            return Rejected("no_distinct_id", "Nobody is named whom Mixpanel would take.", "distinct_id")
+            return Rejected("no_distinct_id", "The event has no id that Mixpanel accepts.", "distinct_id")
         item = profile(given, person) if delivery.event.name == IDENTIFY else occurrence(delivery, person)
         if not isinstance(item, Skipped | Rejected) and len(to_json(item)) > LARGEST:
             return Rejected("too_large", f"An event has at most {LARGEST:,} bytes.")

@@ -117,12 +117,12 @@ class Pinterest(Destination):
 
     slug = "pinterest"
     label = "Pinterest Conversions API"
-    summary = "Sends conversions to Pinterest ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Pinterest ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     batching = Batching(max_items=1000, max_bytes=1_000_000)
     hashed = HASHED
-    agreement = "No business associate agreement is known: rename events, and map nothing that tells of a condition."
+    agreement = "No business associate agreement is known: rename events, and map nothing that reveals a condition."
     default_mapping = {
         "event_name": "{{event.event}}",
         "event_id": "{{event.distinct_id}}",

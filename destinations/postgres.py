@@ -85,7 +85,7 @@ class Postgres(Destination):
 
     slug = "postgres"
     label = "PostgreSQL table"
-    summary = "Inserts each event as a row into a table of yours."
+    summary = "Inserts each event as a row into your table."
     dedupes = True
     batching = Batching(max_items=500, max_bytes=4_000_000, atomic=True)
     default_mapping = EVENT_MAPPING
@@ -109,7 +109,8 @@ class Postgres(Destination):
         sslmode = fields.String(load_default="require", validate=validate.OneOf(
             ["disable", "prefer", "require", "verify-ca", "verify-full"]), metadata={
             "label": "TLS",
-            "help": "`verify-full` also checks who the server is, by the authorities that this machine trusts, or those"
+            "help": "`verify-full` also checks who the server is, against the authorities that this machine trusts, or"
+                    " those"
             " in `~/.postgresql/root.crt`; `disable` is for this machine only."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
@@ -187,7 +188,7 @@ def verdict(error: "psycopg.Error") -> Outcome:
     if state.startswith(FOR_NOW):
         return Retry(code, said)
     if state.startswith(CONFIGURED_WRONG):
-        return Unauthorized(code, f"{said} Look at the table, the role and its rights.")
+        return Unauthorized(code, f"{said} Check the table, the role and its rights.")
     return Rejected(code, said)
 
 
@@ -195,13 +196,9 @@ def unreachable(error: "psycopg.Error") -> Outcome:
     """No connection came about, and libpq tells no SQLSTATE: only its words tell who refused, and for how long."""
     said = re.sub('"[^"]*"', "", str(error))
     if "FATAL:" in said and not BUSY.search(said):
-        return Unauthorized(
-            "sign_in_refused", "PostgreSQL refused the connection. Look at user, password and database."
-        )
+        return Unauthorized("sign_in_refused", "PostgreSQL refused the connection. Check user, password and database.")
     if "certificate" in said or "SSL" in said:
-        return Retry(
-            "tls_failed", "No secure connection. Look at TLS in the settings, and at the server's certificate."
-        )
+        return Retry("tls_failed", "No secure connection. Check TLS in the settings, and the server's certificate.")
     return Retry("unreachable", "No connection to PostgreSQL came about.")
 
 

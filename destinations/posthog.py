@@ -90,14 +90,14 @@ own. Map the ones you want one by one: `$current_url`, say |
 
     slug = "posthog"
     label = "PostHog"
-    summary = "Sends events to PostHog, in its cloud or on a server of your own, and sets properties of persons."
+    summary = "Sends events to PostHog, in its cloud or on your own server, and sets person properties."
     category = "analytics"
     identify = "profile"
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=9_000_000, atomic=True)
     agreement = (
-        "PostHog signs a business associate agreement for its cloud on some plans only: sign it before health data"
-        " leaves. On a server of your own, nobody else has the data."
+        "PostHog signs a business associate agreement for its cloud on some plans only: sign it before you send"
+        " health data. On your own server, nobody else has the data."
     )
     default_mapping = {
         "event": "{{event.event}}",
@@ -116,13 +116,13 @@ own. Map the ones you want one by one: `$current_url`, say |
             "help": "`https://eu.i.posthog.com` for the European cloud, or the address of your server."})  # fmt: skip
         person_profiles = fields.Boolean(load_default=False, metadata={
             "label": "Person profiles",
-            "help": "Makes a profile of whoever an event is about. PostHog charges more for such events."})  # fmt: skip
+            "help": "Creates a profile for each person. PostHog charges more for such events."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         given, event = delivery.fields, delivery.event
         person = somebody(given.get("distinct_id"))
         if not person or person.lower() in NOBODY:
-            return Rejected("no_distinct_id", "Nobody is named whom PostHog would take.", "distinct_id")
+            return Rejected("no_distinct_id", "The event has no id that PostHog accepts.", "distinct_id")
         if len(person) > LONGEST:
             return Rejected("invalid_distinct_id", f"An id has at most {LONGEST} characters.", "distinct_id")
         what = profile(given) if event.name == IDENTIFY else occurrence(given, delivery.settings["person_profiles"])

@@ -41,7 +41,7 @@ CONFIGURED_WRONG = {"FAILED_PRECONDITION", "NOT_FOUND", "PERMISSION_DENIED", "UN
 REST = 60.0
 """Seconds after a quota was used up, where Google does not say how many: quotas are by the minute."""
 STATUS = re.compile(r"[A-Z][A-Z_]{1,40}")
-LOOK_AT = "Look at project and topic, at what the service account may do, and at the project's billing."
+LOOK_AT = "Check project and topic, what the service account may do, and the project's billing."
 
 
 class PubSub(Destination):
@@ -91,8 +91,8 @@ more than 1,024 bytes |
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=9_000_000, atomic=True)
     agreement = (
-        "Google signs a business associate agreement for Google Cloud: accept it, and see that it names Pub/Sub,"
-        " before health data leaves."
+        "Google signs a business associate agreement for Google Cloud: accept it, and check that it names Pub/Sub,"
+        " before you send health data."
     )
     default_mapping = EVENT_MAPPING
 

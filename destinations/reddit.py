@@ -127,14 +127,14 @@ a row, it pauses |
 
     slug = "reddit"
     label = "Reddit Conversions API"
-    summary = "Sends conversions to Reddit ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Reddit ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
     max_age = 7 * 86_400.0
     batching = Batching(max_items=1000, max_bytes=1_000_000, atomic=True)
     hashed = HASHED
-    agreement = "No business associate agreement is known: rename events, and map nothing that tells of a condition."
+    agreement = "No business associate agreement is known: rename events, and map nothing that reveals a condition."
     default_mapping = {
         "event_name": "{{event.event}}",
         "conversion_id": "{{event.distinct_id}}",
@@ -162,7 +162,7 @@ a row, it pauses |
         own_events = usual.own_events()
         url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
-            "label": "Limited data use", "help": "Asks it for every event."})  # fmt: skip
+            "label": "Limited data use", "help": "Requested for every event."})  # fmt: skip
         external_id_key = usual.external_id_key("Reddit")
         phone_region = usual.phone_region()
         test_id = fields.String(metadata={
@@ -206,7 +206,7 @@ a row, it pauses |
         if response.status_code in (400, 422) and isinstance(outcome, Rejected):
             return refused(response, answer, count)
         if told and isinstance(outcome, Delivered) and int(told[1]) != count:
-            return Unknown("count_differs", f"Of {count} events Reddit says to have processed {told[1]}.")
+            return Unknown("count_differs", f"Reddit says it processed {told[1]} of {count} events.")
         return outcome
 
 
@@ -272,7 +272,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if event["action_source"] not in SOURCES:
         return Rejected("unknown_action_source", f"Reddit knows {', '.join(SOURCES)}.", "action_source")
     if not (event["click_id"] or person & NAMES_SOMEBODY or {"ip_address", "user_agent"} <= person):
-        return Rejected("no_user_data", "Nothing of the visitor is known that Reddit could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that Reddit could match.", "user_data")
     return None
 
 

@@ -49,7 +49,7 @@ CONFIGURED_WRONG = re.compile(
 """The last two: whatever answered with a 4xx, it was no storage."""
 CONFIGURED_WRONG_STATUS = {301, 302, 307, 308, 401, 402, 403, 404, 405, 407, 410}
 
-LOOK_AT = "Look at endpoint, bucket, region, keys and their rights, and at this machine's clock."
+LOOK_AT = "Check endpoint, bucket, region, keys and their rights, and this machine's clock."
 TIMEOUTS = (5, 12)
 """Seconds to connect, and between two pieces of an answer."""
 
@@ -98,16 +98,16 @@ pauses |
             "label": "Bucket", "example": "my-events", "help": "Its name. It must exist."})  # fmt: skip
         prefix = fields.String(load_default="ours", validate=validate.Regexp(
             r"[\w.=-]+(/[\w.=-]+)*\Z", re.ASCII, error="Must be letters, digits, . _ = - and / between."),
-            metadata={"label": "Prefix", "help": "What the names of the objects begin with."})  # fmt: skip
+            metadata={"label": "Prefix", "help": "The prefix of the object names."})  # fmt: skip
         region = amazon.region("Of the bucket; `auto` for Cloudflare R2.")
         endpoint = Endpoint(metadata={
-            "label": "Endpoint", "help": "The address of another storage than Amazon's."})  # fmt: skip
+            "label": "Endpoint", "help": "The address of a storage other than Amazon's."})  # fmt: skip
         access_key_id = fields.String(metadata={
             "label": "Access key id", "help": "Without it, the machine's own credentials are used."})  # fmt: skip
         secret_access_key = Secret(metadata={"label": "Secret access key", "help": "The one that goes with the id."})
         encryption = fields.String(validate=validate.OneOf(["AES256", "aws:kms"]), metadata={
             "label": "Encryption at rest",
-            "help": "Asked for with each object; none: as the bucket says."})  # fmt: skip
+            "help": "Requested for each object; none: the bucket's default."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         return {"id": delivery.id} | envelope(delivery)

@@ -137,13 +137,13 @@ class Segment(TrackingApi):
 
     slug = "segment"
     label = "Segment"
-    summary = "Sends events and what is known of people to Segment, which sends them on."
+    summary = "Sends events and what is known about people to Segment, which forwards them."
     dedupes = True
     batching = Batching(max_items=1000, max_bytes=480_000, atomic=True)
     largest = 32_000
     agreement = (
-        "Segment signs a business associate agreement on some plans only: sign it before health data leaves. Whoever"
-        " it sends them on to has to sign one, too."
+        "Segment signs a business associate agreement on some plans only: sign it before you send health data."
+        " Whoever it forwards them to has to sign one, too."
     )
 
     class Settings(Schema):
@@ -189,12 +189,12 @@ class RudderStack(TrackingApi):
 
     slug = "rudderstack"
     label = "RudderStack"
-    summary = "Sends events and what is known of people to RudderStack, in its cloud or on a server of your own."
+    summary = "Sends events and what is known about people to RudderStack, in its cloud or on your own server."
     batching = Batching(max_items=1000, max_bytes=3_500_000, atomic=True)
     largest = 3_500_000
     agreement = (
-        "RudderStack signs a business associate agreement on some plans only: sign it before health data leaves. On a"
-        " server of your own, nobody else has the data, but for whoever it sends them on to: they have to sign, too."
+        "RudderStack signs a business associate agreement on some plans only: sign it before you send health data."
+        " On your own server, nobody else has the data, except whoever it forwards them to: they have to sign, too."
     )
 
     class Settings(Schema):
@@ -202,7 +202,7 @@ class RudderStack(TrackingApi):
         api_version = usual.api_version("v1")
         endpoint = Endpoint(required=True, metadata={
             "label": "Data plane", "example": "https://example.dataplane.rudderstack.com",
-            "help": "Its address, as RudderStack shows it beside the sources, or that of your server."})  # fmt: skip
+            "help": "Its address, as RudderStack shows it next to the sources, or that of your server."})  # fmt: skip
 
     def traits(self, known: dict[str, Any]) -> dict[str, Any]:
         return {"context": {"traits": known}}

@@ -128,13 +128,13 @@ a row, it pauses |
 
     slug = "snapchat"
     label = "Snapchat Conversions API"
-    summary = "Sends conversions to Snapchat ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to Snapchat ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     max_age = 37 * 86_400.0
     batching = Batching(max_items=2000, max_bytes=1_000_000, atomic=True)
     hashed = HASHED
-    agreement = "No business associate agreement is known: rename events, and map nothing that tells of a condition."
+    agreement = "No business associate agreement is known: rename events, and map nothing that reveals a condition."
     default_mapping = {
         "event_name": "{{event.event}}",
         "event_id": "{{event.distinct_id}}",
@@ -170,7 +170,7 @@ a row, it pauses |
         own_events = usual.own_events()
         url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
-            "label": "Limited data use", "help": "Asks it for every event."})  # fmt: skip
+            "label": "Limited data use", "help": "Requested for every event."})  # fmt: skip
         external_id_key = usual.external_id_key("Snapchat")
         phone_region = usual.phone_region()
         test_mode = fields.Boolean(load_default=False, metadata={

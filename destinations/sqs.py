@@ -39,7 +39,7 @@ AMAZONS = re.compile(r"(.+\.)?sqs(-fips)?\.(?P<region>[a-z0-9-]+)\.((vpce\.)?ama
 GROUP = re.compile(r"[!-~]{1,128}")
 NOT_TAKEN = str.maketrans({"\ufffe": "\\ufffe", "\uffff": "\\uffff"})
 """What SQS lets no message hold, as JSON writes it otherwise."""
-LOOK_AT = "Look at the queue's address, region, keys and their rights, and at this machine's clock."
+LOOK_AT = "Check the queue's address, region, keys and their rights, and this machine's clock."
 
 
 class SQS(Destination):
@@ -86,8 +86,8 @@ below |
     needs = ("boto3",)
     batching = Batching(max_items=10, max_bytes=1_000_000)
     agreement = (
-        "Amazon signs a business associate agreement for its cloud: accept it, and see that it names SQS, before health"
-        " data leaves."
+        "Amazon signs a business associate agreement for its cloud: accept it, and check that it names SQS, before"
+        " you send health data."
     )
     default_mapping = EVENT_MAPPING
 

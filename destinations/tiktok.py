@@ -122,7 +122,7 @@ about `event_source_id` | after five in a row, it pauses |
 
     slug = "tiktok"
     label = "TikTok Events API"
-    summary = "Sends conversions to TikTok ads; whatever names a person leaves as a hash."
+    summary = "Sends conversions to TikTok ads; whatever identifies a person is hashed."
     category = "advertising"
     identify = "skipped"
     dedupes = True
@@ -130,8 +130,8 @@ about `event_source_id` | after five in a row, it pauses |
     batching = Batching(max_items=1000, max_bytes=1_000_000, atomic=True)
     hashed = ("email", "email_sha256", "phone", "external_id", "first_name", "last_name", "zip")
     agreement = (
-        "No business associate agreement of TikTok's is known, and TikTok asks to be sent no sensitive data:"
-        " rename events, and map nothing that tells of a condition."
+        "No business associate agreement of TikTok's is known, and TikTok asks not to be sent sensitive data:"
+        " rename events, and map nothing that reveals a condition."
     )
     default_mapping = {
         "event": "{{event.event}}",
@@ -164,7 +164,7 @@ about `event_source_id` | after five in a row, it pauses |
             "label": "Event source", "help": "Where the events happen."})  # fmt: skip
         url_detail = usual.url_detail()
         limited_data_use = fields.Boolean(load_default=False, metadata={
-            "label": "Limited data use", "help": "Asks it for every event."})  # fmt: skip
+            "label": "Limited data use", "help": "Requested for every event."})  # fmt: skip
         external_id_key = usual.external_id_key("TikTok")
         phone_region = usual.phone_region()
         test_event_code = fields.String(metadata={
@@ -250,7 +250,7 @@ def wrong(event: Mapping[str, Any]) -> Rejected | None:
     if not event["event"]:
         return Rejected("no_event", "The mapping gives no name for this event.", "event")
     if not (person & MATCHES or {"ip", "user_agent"} <= person or "lead_id" in event["lead"]):
-        return Rejected("no_user_data", "Nothing of the visitor is known that TikTok could match.", "user_data")
+        return Rejected("no_user_data", "Nothing is known about the visitor that TikTok could match.", "user_data")
     if "value" in event["properties"] and "currency" not in event["properties"]:
         return Rejected("no_currency", "A value needs its currency: map currency.", "currency")
     return None

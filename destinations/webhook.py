@@ -133,7 +133,7 @@ class Webhook(Destination):
 
     slug = "webhook"
     label = "Webhook"
-    summary = "Sends each event to an address of yours, signed as Standard Webhooks describes."
+    summary = "Sends each event to your address, signed as Standard Webhooks describes."
     dedupes = True
     default_mapping = EVENT_MAPPING
 
@@ -150,13 +150,13 @@ class Webhook(Destination):
             "help": "The old secret, for as long as a receiver still verifies with it."})  # fmt: skip
         headers = Headers(metadata={
             "label": "Extra headers",
-            "help": "Sent with each request, one `Name: value` a line; kept as secrets."})  # fmt: skip
+            "help": "Sent with each request, one `Name: value` per line; kept as secrets."})  # fmt: skip
         method = fields.String(load_default="POST", validate=validate.OneOf(["POST", "PUT", "GET"]), metadata={
-            "label": "Method", "help": "POST, unless the receiver insists on another."})  # fmt: skip
+            "label": "Method", "help": "POST, unless the receiver requires another method."})  # fmt: skip
         template = fields.String(validate=body_template, metadata={
             "label": "Body template", "long": True,
             "help": 'A JSON object with `{{type}}`, `{{data.value}}` and the like in it.'
-            " Without it, the body is Ours' own."})  # fmt: skip
+            " Without it, Ours sends its own body."})  # fmt: skip
 
     def build(self, delivery: Delivery) -> Request:
         settings, timestamp = delivery.settings, delivery.now // 1000

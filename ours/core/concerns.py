@@ -15,32 +15,34 @@ Kind = Literal[
 Stage = Literal["opened", "still", "resolved", "test"]
 
 _REMEDIES: dict[str, str] = {
-    "failing": "It is probed and goes on by itself. See its latest attempts on its page if it keeps failing.",
-    "rejecting": "Its latest attempts say why. Mend its mapping or its settings, or what answers there; then"
-    " `ours replay many --state rejected` sends them again. It is over when something arrives.",
-    "paused": "Its latest attempts say which. Renew or mend them, or its plugin, then resume it. Its backlog is kept.",
-    "ambiguous": "See there which arrived. `ours replay many --state held --reason ambiguous` sends them once more,"
-    " `ours dispatch confirm` calls them delivered.",
-    "balance": "`ours balance --check` names what is missing or stands twice. It is a fault of ours: report it.",
-    "lost": "`ours balance --check` names them again. It is a fault of ours: report it.",
-    "disk": "Make room, or lower OURS_MIN_FREE_MB.",
-    "refused": "Callers get 503 and have to send again. Make room on the disk, or see why nothing is routed.",
-    "backlog": "Check that the route worker runs, and add processors or a faster disk.",
-    "plugin": "`ours plugin list` says why one is not loaded. Mend it or put it back, then start again: what runs"
-    " has what was there when it started, whatever that list says now.",
+    "failing": "It is probed, and resumes automatically. If it keeps failing, see its latest attempts on its page.",
+    "rejecting": "Its latest attempts say why. Fix its mapping, its settings or the receiver; then"
+    " `ours replay many --state rejected` sends them again. This is over once something arrives.",
+    "paused": "Its latest attempts say what is wrong. Renew the credentials, or fix the settings or the plugin, then"
+    " resume it. Its backlog is kept.",
+    "ambiguous": "Check there which arrived. `ours replay many --state held --reason ambiguous` sends them again;"
+    " `ours dispatch confirm` marks them as delivered.",
+    "balance": "`ours balance --check` lists what is missing or duplicated. This is a bug in Ours: report it.",
+    "lost": "`ours balance --check` lists them again. This is a bug in Ours: report it.",
+    "disk": "Free up space, or lower OURS_MIN_FREE_MB.",
+    "refused": "Callers get 503 and have to send again. Free up disk space, or find out why nothing is routed.",
+    "backlog": "Check that the route worker is running, and add processors or a faster disk.",
+    "plugin": "`ours plugin list` says why a plugin is not loaded. Fix it or put it back, then restart: running"
+    " processes keep the plugins they started with, whatever that list says now.",
     "unopened": "Nothing is lost: put the key back, or see “What can't be opened” in docs/operations.md.",
-    "unfit": "Mend it and all goes on by itself, or put the plugin back as it was and start again.",
-    "database": "`ours doctor` says what is wrong. Mend it, and all goes on by itself.",
-    "queue": "`ours doctor` says what it answers. See that it runs and takes writes, and OURS_REDIS_URL: all goes on by"
-    " itself.",
-    "late": "Check that its workers run, and their log; end one that hangs. A destination's limits may be the cause.",
-    "clock": "If the clock is wrong, set it right before then: after that, what is too old by it is deleted for good.",
-    "ending": "Give whoever uses it a new one and revoke this one: what has ended is answered 401.",
-    "expiring": "Resume the destination or settle what is held, or raise OURS_KEEP_HELD_DAYS.",
+    "unfit": "Fix it, and delivery resumes automatically; or put the plugin back as it was, and restart.",
+    "database": "`ours doctor` says what is wrong. Fix it, and everything resumes automatically.",
+    "queue": "`ours doctor` says what it answers. Check OURS_REDIS_URL, and that it runs and accepts writes; then"
+    " everything resumes automatically.",
+    "late": "Check that its workers are running, and their log; stop any that hangs. A destination's limits may"
+    " be the cause.",
+    "clock": "If the clock is wrong, correct it before then: after that, what is too old by it is deleted for good.",
+    "ending": "Give whoever uses it a new one, then revoke this one: once it has expired, it is answered 401.",
+    "expiring": "Resume the destination, settle what is held, or raise OURS_KEEP_HELD_DAYS.",
 }
 _LEADS: dict[str, str] = {"opened": "", "still": "Still: ", "resolved": "Resolved: ", "test": "Test: "}
 _PLUGIN_DID = {
-    PLUGIN_TIMEOUT: "has a plugin that does not come back",
+    PLUGIN_TIMEOUT: "has a plugin whose calls time out",
     "build_failed": "has a plugin that fails to build its requests",
     "send_failed": "has a plugin that fails to send",
     "read_failed": "has a plugin that fails to read its answers",
@@ -120,12 +122,12 @@ def _lines(group: Sequence[News]) -> Iterator[str]:
 
 
 def failing(destination_id: int, name: str, why: str) -> Concern:
-    words = f"“{name}” fails: {why}. What it is owed is held."
+    words = f"“{name}” is failing: {why}. Everything owed to it is held."
     return Concern("failing", subjects.destination(destination_id), words)
 
 
 def rejecting(destination_id: int, name: str, count: int) -> Concern:
-    words = f"“{name}” takes nothing: the last {count:,} dispatches were rejected, and none arrived."
+    words = f"“{name}” rejects everything: the last {count:,} dispatches were rejected, and none arrived."
     return Concern("rejecting", subjects.destination(destination_id), words)
 
 
@@ -135,51 +137,50 @@ def paused(destination_id: int, name: str, why: str = "auth_failed") -> Concern:
 
 
 def ambiguous(destination_id: int, name: str, count: int) -> Concern:
-    they, are = ("it", "It is") if count == 1 else ("they", "They are")
+    are = "It is" if count == 1 else "They are"
     owed = _count(count, "dispatch", "es")
-    words = f"“{name}” has {owed} of which nobody can say whether {they} arrived. {are} held, and not sent again."
+    words = f"“{name}” has {owed} that may or may not have arrived. {are} held, and not sent again."
     return Concern("ambiguous", subjects.destination(destination_id), words)
 
 
 def expiring(destination_id: int, name: str, count: int, days: int) -> Concern:
-    words = f"“{name}” has {_count(count, 'dispatch', 'es')} on hold that {_are(count)} given up within {_days(days)}."
+    words = f"“{name}” has {_count(count, 'dispatch', 'es')} on hold that will be given up within {_days(days)}."
     return Concern("expiring", subjects.destination(destination_id), words)
 
 
 def ending_token(token_id: int, name: str, ends: str) -> Concern:
-    return Concern("ending", subjects.token(token_id), f"The token “{name}” ends at {ends}.")
+    return Concern("ending", subjects.token(token_id), f"The token “{name}” expires at {ends}.")
 
 
 def ending_key(source_id: int, name: str, key: str, ends: str) -> Concern:
     """``key``: its mode and number."""
-    words = f"“{name}” still sends with its old {key}, which ends at {ends}."
+    words = f"“{name}” still sends with its old {key}, which expires at {ends}."
     return Concern("ending", f"{subjects.source(source_id)}, {key}", words)
 
 
 def balance(difference: int) -> Concern:
     count = abs(difference)
-    what = f"{_are(count)} {'missing' if difference > 0 else 'too many'}"
+    what = "missing" if difference > 0 else "too many"
     return Concern("balance", "", f"The balance is not zero: {_count(count, 'decision')} {what}.")
 
 
 def lost(faults: int) -> Concern:
-    stand = "stands" if faults == 1 else "stand"
-    words = f"{_count(faults, 'pair')} of event and destination {_are(faults)} missing or {stand} twice."
+    words = f"{_count(faults, 'pair')} of event and destination {_are(faults)} missing or duplicated."
     return Concern("lost", "", words)
 
 
 def disk(free_mb: int, least_mb: int) -> Concern:
-    after = f"below {least_mb:,} MB new events are refused"
-    return Concern("disk", "", f"The data folder's disk is nearly full: {_roughly(free_mb)} are free; {after}.")
+    after = f"below {least_mb:,} MB, new events are refused"
+    return Concern("disk", "", f"The data folder's disk is nearly full: {_roughly(free_mb)} left; {after}.")
 
 
 def refused_for_disk(least_mb: int) -> Concern:
     """A concern of its own: that the disk fills was told before, perhaps days ago."""
-    return Concern("refused", "disk", f"New events are refused: less than {least_mb:,} MB are free in the data folder.")
+    return Concern("refused", "disk", f"New events are refused: less than {least_mb:,} MB is free in the data folder.")
 
 
 def refused_for_backlog(most: int) -> Concern:
-    return Concern("refused", "backlog", f"New events are refused: {most:,} wait to be routed already.")
+    return Concern("refused", "backlog", f"New events are refused: {most:,} are already waiting to be routed.")
 
 
 def database(why: str, room: Sequence[str]) -> Concern:
@@ -188,28 +189,28 @@ def database(why: str, room: Sequence[str]) -> Concern:
 
 
 def queue(minutes: int) -> Concern:
-    words = f"The queue has not been reached for {minutes} minutes. The scheduler does the workers' work alone: nothing"
-    return Concern("queue", "", f"{words} is lost, and all takes longer.")
+    words = f"The queue has been unreachable for {minutes} minutes. The scheduler does the workers' work alone: nothing"
+    return Concern("queue", "", f"{words} is lost, but everything takes longer.")
 
 
 def leapt(rests_until: str) -> Concern:
-    what = "The clock went forward by more than a day, or no scheduler ran for as long."
-    return Concern("clock", "", f"{what} Deletion rests until {rests_until}.")
+    what = "The clock jumped ahead by more than a day, or no scheduler ran for that long."
+    return Concern("clock", "", f"{what} Nothing is deleted until {rests_until}.")
 
 
 def backlog(waiting: int, most: int) -> Concern:
     share = min(100 * waiting // most, 100) // 10 * 10
-    words = f"The backlog has reached {share} % of its limit: at {most:,} events new ones are refused."
+    words = f"The backlog has reached {share}% of its limit: at {most:,} events, new ones are refused."
     return Concern("backlog", "", words)
 
 
 def unrouted(minutes: int) -> Concern:
-    words = f"An event has waited for over {minutes} minutes to be routed, and nothing that came after it is delivered."
+    words = f"An event has waited over {minutes} minutes to be routed, and nothing that came after it is delivered."
     return Concern("late", "", words)
 
 
 def undelivered(destination_id: int, name: str, minutes: int) -> Concern:
-    words = f"“{name}” is owed something that was due over {minutes} minutes ago, and it was not sent."
+    words = f"“{name}” has a dispatch that was due over {minutes} minutes ago and has not been sent."
     return Concern("late", subjects.destination(destination_id), words)
 
 
@@ -218,12 +219,12 @@ def plugin(name: str, reason: str) -> Concern:
 
 
 def unloaded(destination_id: int, name: str, slug: str) -> Concern:
-    words = f"“{name}” needs the plugin {slug}, which is not loaded. What it is owed is held."
+    words = f"“{name}” needs the plugin {slug}, which is not loaded. Everything owed to it is held."
     return Concern("plugin", subjects.destination(destination_id), words)
 
 
 def unfit(destination_id: int, name: str, why: str) -> Concern:
-    return Concern("unfit", subjects.destination(destination_id), f"“{name}” holds all that it is owed. {why}")
+    return Concern("unfit", subjects.destination(destination_id), f"“{name}” holds everything owed to it. {why}")
 
 
 def unopened(reason: str, events: int, dispatches: int) -> Concern:

@@ -64,11 +64,11 @@ def by_api_status(response: Response, *, pages: bool = False) -> Outcome:
     if status in _NOT_HERE or 300 <= status < 400:
         return Unauthorized(
             f"http_{status}",
-            f"The destination answered {status}: there is nothing at this address that takes it. Mend it.",
+            f"The destination answered {status}: nothing at this address accepts it. Fix the address.",
         )
     outcome = by_status(response)
     if not pages and _is_verdict(outcome, response) and _is_page(response):
-        said = "The destination answered with a web page: there is something else at this address. Mend it."
+        said = "The destination answered with a web page: there is something else at this address. Fix the address."
         return Unauthorized(NOT_THE_API, said)
     return outcome
 
@@ -84,7 +84,7 @@ def by_api_answer(response: Response, *, taken: bool, in_json: bool = True) -> O
         return Unknown("not_confirmed", "The answer does not say that it was taken.")
     if in_json and isinstance(outcome, Rejected) and _is_verdict(outcome, response) and not _begins_as_json(response):
         said = f"The destination answered {response.status_code}, and not in its API's words: it was something else"
-        return Unauthorized(NOT_THE_API, f"{said}, here or on the way. Mend it.")
+        return Unauthorized(NOT_THE_API, f"{said}, here or on the way. Fix the address or the proxy.")
     return outcome
 
 

@@ -26,13 +26,13 @@ def key(label: str, told: str) -> Secret:
 
 def endpoint(default: str, vendor: str) -> Endpoint:
     """The address of the API."""
-    told = f"Another address than {vendor}'s own, such as a gateway of yours."
+    told = f"An address other than {vendor}'s own, such as your gateway."
     return Endpoint(load_default=default, metadata={"label": "Endpoint", "help": told})
 
 
 def service_account() -> Secret:
     """The key of an account at Google, for ``google.service_account_request``."""
-    told = "The whole JSON file, as Google Cloud gave it."
+    told = "The whole JSON file, as Google Cloud provided it."
     return Secret(required=True, validate=is_service_account, metadata={"label": "Service account key", "help": told})
 
 
@@ -46,14 +46,15 @@ def google_project() -> fields.String:
 def own_events() -> fields.String:
     """Names beyond those that the vendor knows, for ``values.known_name``."""
     return fields.String(load_default="", metadata={
-        "label": "Own events", "help": "Further names, with commas. Reports may not show them."})  # fmt: skip
+        "label": "Own events",
+        "help": "More event names, separated by commas. Reports may not show them."})  # fmt: skip
 
 
 def url_detail() -> fields.String:
     """What ``values.address`` leaves of a page's address."""
     return fields.String(load_default="site", validate=validate.OneOf(["site", "path", "full"]), metadata={
         "label": "Address detail",
-        "help": "How much of a page's address leaves; `path` is without its query."})  # fmt: skip
+        "help": "How much of a page's address is sent; `path` is without its query."})  # fmt: skip
 
 
 def phone_region() -> fields.String:

@@ -63,7 +63,7 @@ def test_install_turns_green_when_the_first_event_comes(page: Page, ours: Ours) 
 
 def test_what_did_not_arrive_is_sent_again_in_a_few_clicks(page: Page, ours: Ours) -> None:
     page.goto("/dispatches?state=rejected")
-    page.get_by_role("link", name="Replay all that match").click()
+    page.get_by_role("link", name="Replay all matches").click()
     page.get_by_role("button", name=re.compile("Replay (it|.* at once)")).click()
     expect(page.get_by_text("Replayed: ")).to_be_visible()
     _work(ours)
@@ -118,7 +118,7 @@ def test_a_moment_is_typed_as_it_is_shown_and_stands_in_utc_in_the_address(page:
     assert page.locator("#rows tbody tr").count() > 0
     assert page.get_by_label("From (UTC+").input_value() == berlin
     page.goto("/events?from=2020-01-01T00:00&to=2020-01-01T12:30")
-    assert page.get_by_label("Until before (UTC+").input_value() == "2020-01-01T13:30"
+    assert page.get_by_label("Before (UTC+").input_value() == "2020-01-01T13:30"
     expect(page.locator(".empty")).to_contain_text("01 Jan 2020, 13:30:00 UTC+1")
 
 
@@ -126,9 +126,9 @@ def test_a_moment_of_the_hour_that_comes_twice_stays_what_it_is(page: Page) -> N
     """In Berlin the clocks went from 03:00 to 02:00 at 01:00 UTC."""
     page.goto("/events?from=2026-10-25T01:30&to=2026-07-01T00:00")
     assert page.get_by_label("From (UTC+1)").input_value() == "2026-10-25T02:30"
-    assert page.get_by_label("Until before (UTC+2)").input_value() == "2026-07-01T02:00"
-    page.get_by_label("Until before").fill("2026-12-01T00:00")
-    expect(page.get_by_label("Until before (UTC+1)")).to_be_visible()
+    assert page.get_by_label("Before (UTC+2)").input_value() == "2026-07-01T02:00"
+    page.get_by_label("Before").fill("2026-12-01T00:00")
+    expect(page.get_by_label("Before (UTC+1)")).to_be_visible()
     page.get_by_role("button", name="Filter", exact=True).click()
     page.wait_for_url("**to=2026-11-30T23*")
     assert "from=2026-10-25T01:30" in page.url
@@ -212,7 +212,7 @@ def test_everything_works_without_a_script(chromium: Browser, address: str, seed
 def test_on_a_phone_the_overview_shows_what_is_held_and_what_failed(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     page.goto("/")
-    for label in ("Delivered", "Under way", "Held", "Failed", "p50 · p95", "Last seen"):
+    for label in ("Delivered", "In progress", "Held", "Failed", "p50 · p95", "Last seen"):
         box = page.locator(f'td[data-label="{label}"]').first.bounding_box()
         assert box
         assert 0 < box["x"] < box["x"] + box["width"] <= 360
@@ -241,13 +241,13 @@ def test_of_many_destinations_a_rule_shows_those_that_are_typed_or_ticked(page: 
         )
     page.goto("/governance/rule")
     page.get_by_label("Partner 03").check()
-    page.get_by_label("Show those whose name").fill("partner 11")
+    page.get_by_label("Filter by name").fill("partner 11")
     shown = page.locator("#places .choice:visible")
     assert shown.all_inner_texts() == ["Partner 03", "Partner 11"]
     page.keyboard.press("Enter")
     assert page.url.endswith("/governance/rule"), "what is typed there sends no form"
     assert page.get_by_label("Partner 11").is_visible()
-    page.get_by_label("Show those whose name").fill("")
+    page.get_by_label("Filter by name").fill("")
     assert shown.count() > 12
 
 
@@ -309,12 +309,12 @@ def test_what_was_typed_outlives_the_session_it_was_typed_in(
     page.clock.install()
     sign_in(page, person.email)
     page.goto(f"/destinations/{seeded.destination_id}/mapping")
-    page.get_by_label("Why").fill("Typed for an hour")
+    page.get_by_label("Reason").fill("Typed for an hour")
     ours.people.end_own_sessions(person.id)
     page.clock.fast_forward(3_600_000)
     page.get_by_role("button", name="Save").click()
     said = page.get_by_role("alert")
-    expect(said).to_contain_text("You have been signed out: nothing was sent.")
+    expect(said).to_contain_text("You have been signed out, and nothing was sent.")
     expect(said).to_be_focused()
     with context.expect_page() as opened:
         said.get_by_role("link", name="Sign in").click()
@@ -346,12 +346,12 @@ def test_a_slow_answer_is_not_asked_for_twice(page: Page) -> None:
 def test_the_keyboard_reaches_the_content_first(page: Page) -> None:
     page.goto("/events")
     page.keyboard.press("Tab")
-    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    expect(page.get_by_text("Skip to content")).to_be_focused()
 
 
 def test_a_choice_among_filters_goes_nowhere_before_it_is_sent(page: Page) -> None:
     """Whoever chooses with the arrow keys passes by what stands between."""
-    for path, label in (("/events", "Mode"), ("/dispatches", "State"), ("/history", "Of"), ("/audit", "Did")):
+    for path, label in (("/events", "Mode"), ("/dispatches", "State"), ("/history", "Subject"), ("/audit", "Action")):
         page.goto(path)
         there = page.url
         page.get_by_role("combobox", name=label, exact=True).focus()
@@ -363,7 +363,7 @@ def test_a_choice_among_filters_goes_nowhere_before_it_is_sent(page: Page) -> No
 
 def test_all_that_is_typed_above_the_events_counts_at_one_click(page: Page) -> None:
     page.goto("/events")
-    page.get_by_label("Whose").fill("customer-7")
+    page.get_by_label("Visitor or id").fill("customer-7")
     page.get_by_label("Event", exact=True).fill("purchase")
     page.get_by_role("button", name="Filter", exact=True).click()
     page.wait_for_url("**/events?name=purchase&visitor=*")
@@ -374,7 +374,7 @@ def test_all_that_is_typed_above_the_events_counts_at_one_click(page: Page) -> N
 def test_names_that_are_typed_are_those_that_may_leave(page: Page) -> None:
     page.goto("/destinations/add/webhook")
     page.get_by_label("All events").check()
-    page.get_by_label("Names, one a line").fill("Lead")
+    page.get_by_label("Names, one per line").fill("Lead")
     expect(page.get_by_label("These")).to_be_checked()
 
 
@@ -385,11 +385,11 @@ def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: S
     page.get_by_role("button", name="Add a row").click()
     page.get_by_label("Field", exact=True).last.fill("amount")
     page.get_by_label("Template").last.fill("{{event.event_properties.amount}}")
-    page.get_by_role("button", name="See what it would do").click()
-    expect(page.get_by_role("heading", name="What it would do")).to_be_visible()
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("heading", name="Preview")).to_be_visible()
     expect(page.get_by_text("body.type").first).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
-    page.get_by_role("button", name="Save it").click()
+    page.get_by_role("button", name="Save changes").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
     page.goto("/history")
     page.get_by_role("row").nth(1).get_by_role("link").click()
@@ -397,7 +397,7 @@ def test_a_mapping_is_tried_before_it_is_saved(page: Page, ours: Ours, seeded: S
     number = ours.history.list(f"destination {seeded.destination_id}")[0].number
     page.goto(f"/history/destination {seeded.destination_id}/{number - 1}")
     page.get_by_role("button", name="Roll back to version").click()
-    expect(page.get_by_text("All is set as in version")).to_be_visible()
+    expect(page.get_by_text("Rolled back to version")).to_be_visible()
     assert ours.destinations.get(seeded.destination_id).mapping == before
 
 
@@ -448,7 +448,7 @@ def test_a_form_that_is_not_taken_has_the_keyboard_at_why(page: Page, seeded: Se
     expect(page.get_by_role("alert")).to_be_focused()
     faulty = page.locator('[name="map_field"][aria-invalid="true"]')
     expect(faulty).to_have_count(2)
-    expect(faulty.first).to_have_accessible_description("place stands in two rows. Give it one.")
+    expect(faulty.first).to_have_accessible_description("place has two rows. Keep one.")
 
 
 def test_a_line_that_is_not_taken_has_the_keyboard_at_its_field_and_keeps_the_rest(page: Page) -> None:
@@ -460,11 +460,11 @@ def test_a_line_that_is_not_taken_has_the_keyboard_at_its_field_and_keeps_the_re
     expect(page.get_by_label("Add a person")).to_have_accessible_description("Taken already.")
     expect(page.get_by_label("Role", exact=True)).to_have_value("editor")
     page.goto("/tokens")
-    page.get_by_label("Make a token for").fill("Deployment")
-    page.get_by_label("Days it lives").fill("7")
-    page.get_by_role("button", name="Make token").click()
-    expect(page.get_by_role("group", name="What it may")).to_be_focused()
-    expect(page.get_by_label("Days it lives")).to_have_value("7")
+    page.get_by_label("Name", exact=True).fill("Deployment")
+    page.get_by_label("Expires after (days)").fill("7")
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_role("group", name="Scopes")).to_be_focused()
+    expect(page.get_by_label("Expires after (days)")).to_have_value("7")
 
 
 def test_a_second_click_while_the_first_is_on_its_way_sends_nothing(page: Page, ours: Ours) -> None:
@@ -472,11 +472,11 @@ def test_a_second_click_while_the_first_is_on_its_way_sends_nothing(page: Page, 
     page.on("request", lambda request: posts.append(request.url) if request.method == "POST" else None)
     source = ours.sources.add("Clicked twice", actor="cli").source
     page.goto(f"/sources/{source.id}")
-    button = page.get_by_role("button", name="Make a new key")
+    button = page.get_by_role("button", name="Create key")
     with ours.store.write():  # the first is not answered before the second
         button.evaluate("button => { button.click(); setTimeout(() => button.click(), 200); }")
         page.wait_for_timeout(800)
-    expect(page.get_by_role("status")).to_contain_text("There is a new live key")
+    expect(page.get_by_role("status")).to_contain_text("The new live key is ready")
     assert len(posts) == 1
     assert len(ours.sources.keys(source.id)) == 3
 
@@ -495,13 +495,13 @@ def test_what_is_for_good_takes_a_second_click(page: Page, ours: Ours) -> None:
 
 def test_a_page_that_shows_what_was_made_makes_nothing_more_when_it_is_asked_for_again(page: Page, ours: Ours) -> None:
     page.goto("/tokens")
-    page.get_by_label("Make a token for").fill("Nightly")
+    page.get_by_label("Name", exact=True).fill("Nightly")
     page.get_by_label("balance:read").check()
-    page.get_by_role("button", name="Make token").click()
-    expect(page.get_by_role("heading", name="The new token")).to_be_visible()
+    page.get_by_role("button", name="Create token").click()
+    expect(page.get_by_role("heading", name="New token")).to_be_visible()
     expect(page).to_have_url(re.compile("/tokens$"))  # a script sees to it, a moment after the heading
     page.reload()
-    expect(page.get_by_role("heading", name="The new token")).to_have_count(0)
+    expect(page.get_by_role("heading", name="New token")).to_have_count(0)
     assert [one.name for one in ours.tokens.list()].count("Nightly") == 1
 
 
@@ -514,11 +514,11 @@ def test_a_password_is_reset_at_the_second_click(page: Page, ours: Ours) -> None
     assert ours.people.sign_in("slip@example.com", PASSWORD)
     expect(row.get_by_text("every open session ends")).to_be_visible()
     row.get_by_role("button", name="Reset password of slip@example.com").click()
-    expect(page.get_by_role("heading", name="A password to hand over")).to_be_visible()
+    expect(page.get_by_role("heading", name="Password to hand over")).to_be_visible()
     handed = page.locator("#handed").inner_text()
     expect(page).to_have_url(re.compile("/people$"))
     page.reload()
-    expect(page.get_by_role("heading", name="A password to hand over")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Password to hand over")).to_have_count(0)
     assert ours.people.sign_in("slip@example.com", handed)
     ours.people.remove(person.id, actor="cli")
 
@@ -636,7 +636,7 @@ def test_on_paper_the_allow_lists_have_every_destination(page: Page, ours: Ours)
 
 
 def test_on_paper_a_source_has_no_form_and_nothing_runs_out_of_its_box(page: Page, seeded: Seeded) -> None:
-    """Without its button, "New live key, the old one works on for 1 day" would read as if it were so."""
+    """Without its button, "New live key, the old key keeps working for 1 day" would read as if it were so."""
     page.set_viewport_size({"width": 794, "height": 1123})  # of A4
     page.emulate_media(media="print")
     page.goto(f"/sources/{seeded.source_id}")

@@ -52,7 +52,7 @@ class Reader:
         self.page.get_by_role("button", name="Send").click()
         expect(self.page.get_by_role("heading", name="Not routed yet")).to_be_visible()
         self.work()
-        self.page.get_by_role("link", name="See the event").click()
+        self.page.get_by_role("link", name="View the event").click()
 
     def click(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).first.click()
@@ -92,13 +92,13 @@ def _connects(reader: Reader, receiver: Receiver) -> None:
     page.get_by_role("link", name="Add a source").click()
     page.get_by_label("Add a source").fill("Shop")
     reader.click("Add source")
-    reader.sees("Both keys work at once")
+    reader.sees("Both keys already work")
     page.goto("/destinations/add/webhook")
     page.get_by_label("Name", exact=True).fill("Warehouse")
     page.get_by_label("Address").fill(receiver.url)
     page.get_by_label("All events").check()
     reader.click("Add Webhook")
-    reader.sees("Warehouse is there, and on.")
+    reader.sees("Warehouse was added, and is on.")
 
 
 def _sends(reader: Reader, receiver: Receiver) -> None:
@@ -124,7 +124,7 @@ def _breaks_and_mends(reader: Reader, receiver: Receiver) -> None:
     page.goto("/dispatches")
     page.get_by_role("link", name="Purchase").click()
     reader.click("Replay")
-    reader.sees("Replayed: see the new dispatch.")
+    reader.sees("Replayed. See the new dispatch.")
     reader.work()
     expect(page.locator("#dispatches .state").filter(has_text="delivered")).to_be_visible()
     assert len(receiver.requests) == 3
@@ -134,13 +134,13 @@ def _rotates(reader: Reader) -> None:
     page = reader.page
     page.goto("/sources/1")
     before = {key.text.reveal() for key in reader.ours.sources.keys(1)}
-    reader.click("Make a new key")
-    reader.sees("There is a new live key.")
+    reader.click("Create key")
+    reader.sees("The new live key is ready.")
     expect(page.get_by_text("works until")).to_be_visible()
     [fresh] = {key.text.reveal() for key in reader.ours.sources.keys(1)} - before
     assert reader.ours.accept.authenticate(fresh)
     page.goto("/sources")
-    reader.sees("In use: deactivate it")
+    reader.sees("In use: if you deactivate it")
 
 
 def _pauses(reader: Reader, receiver: Receiver) -> None:
@@ -160,7 +160,7 @@ def _pauses(reader: Reader, receiver: Receiver) -> None:
 def _forgets(reader: Reader) -> None:
     page = reader.page
     page.goto("/events?mode=live")
-    page.get_by_label("Whose").fill("hedy-1")
+    page.get_by_label("Visitor or id").fill("hedy-1")
     reader.click("Filter")
     expect(page.get_by_role("row").filter(has_text="Purchase")).to_have_count(3)
     page.goto("/visitors")

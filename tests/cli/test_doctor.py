@@ -153,7 +153,7 @@ def test_a_decision_that_is_lost_while_another_is_one_too_many(terminal: Termina
     told = terminal.json("doctor", status=1)
     (balance,) = [one for one in told if one["name"] == "balance"]
     assert (balance["status"], ours.overview.balance().difference) == ("fail", 0)
-    assert balance["message"] == "2 pairs of event and destination are missing or stand twice."
+    assert balance["message"] == "2 pairs of event and destination are missing or duplicated."
     assert "ours balance --check" in balance["mend"]
 
 

@@ -208,7 +208,7 @@ def test_a_key_that_is_refused_is_not_told() -> None:
 
 def test_alone_the_firewall_pauses_and_a_count_that_differs_is_noted() -> None:
     assert isinstance(read(403, b"{}", 1), Unauthorized)
-    assert read(200, {"events_ingested": 2}).note == "Of 3 events Amplitude says to have ingested 2."
+    assert read(200, {"events_ingested": 2}).note == "Amplitude says it ingested 2 of 3 events."
     assert read(200, {"events_ingested": 3}).note == ""
 
 

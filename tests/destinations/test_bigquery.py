@@ -221,7 +221,7 @@ def test_a_refusal_of_the_whole_request_goes_by_its_reason(
 def test_what_is_to_be_mended_is_told() -> None:
     said: Any = plugin.read_batch(refused(404, "notFound", "Not found: Table p:d.t"), [{}])
     assert said.message == (
-        "BigQuery answered notFound (404). Look at project, dataset, table and its columns, and at what the service"
+        "BigQuery answered notFound (404). Check project, dataset, table and its columns, and what the service"
         " account may do."
     )
 

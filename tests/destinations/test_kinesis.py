@@ -101,7 +101,7 @@ def test_records_arrive_in_a_stream(endpoint: str) -> None:
 def test_a_stream_that_is_not_there_is_no_events_fault(endpoint: str) -> None:
     said = put({**GIVEN, "stream": "nowhere", "endpoint": endpoint})
     assert (type(said), said.code) == (Unauthorized, "ResourceNotFoundException")
-    assert "Look at stream, region" in said.message
+    assert "Check stream, region" in said.message
 
 
 def test_a_request_is_signed_for_the_stream_that_it_goes_to(receiver: Receiver) -> None:

@@ -116,7 +116,7 @@ def test_messages_arrive_in_a_queue(client: Any, name: str) -> None:
 def test_a_queue_that_is_not_there_is_no_events_fault(client: Any) -> None:
     said = put({**GIVEN, "queue": f"{client.meta.endpoint_url}/123456789012/nowhere", "region": "eu-west-1"})
     assert (type(said), said.code) == (Unauthorized, "QueueDoesNotExist")
-    assert "Look at the queue's address" in said.message
+    assert "Check the queue's address" in said.message
 
 
 def test_a_request_is_signed_for_the_queue_that_it_goes_to(receiver: Receiver) -> None:

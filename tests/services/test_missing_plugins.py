@@ -121,4 +121,6 @@ def test_each_destination_whose_plugin_is_missing_is_told(owed: Place) -> None:
     alerts.run()
     told = {one.subject: one.words for one in alerts.list() if one.kind == "plugin"}
     assert set(told) == {"destination 1", "destination 2"}
-    assert told["destination 1"] == "“Hook” needs the plugin scripted, which is not loaded. What it is owed is held."
+    assert (
+        told["destination 1"] == "“Hook” needs the plugin scripted, which is not loaded. Everything owed to it is held."
+    )

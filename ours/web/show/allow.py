@@ -30,7 +30,7 @@ def change_allow() -> ResponseReturnValue:
         return _page(wanted, reports)
     for place, events in wanted.items():
         ours().destinations.update(place, events=events, actor=person().actor, why=request.form.get("why", ""))
-    flash("Saved. It holds for every event from now on." if wanted else "Nothing was changed.", "good")
+    flash("Saved. It applies to every event from now on." if wanted else "Nothing was changed.", "good")
     return redirect(url_for("show.allow", _external=False, **_given()))
 
 

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from flask import request
 
-UNSAVED = "What you sent was not taken: you had been signed out. Send it again."
+UNSAVED = "What you sent was not saved, because you had been signed out. Send it again."
 
 
 def local_path(target: str | None) -> str | None:

@@ -9,7 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from ours.errors import Invalid
 
-_OF_NOTHING = "A condition with a value says not of what. Give its path, or take the value out, too."
+_OF_NOTHING = "A condition has a value but no path. Enter its path, or remove the value."
 
 
 class Row(NamedTuple):
@@ -37,7 +37,7 @@ class Conditions:
             try:
                 return json.loads(self.written)
             except json.JSONDecodeError as error:
-                where = f"This is no JSON from line {error.lineno}, column {error.colno}."
+                where = f"This is not valid JSON from line {error.lineno}, column {error.colno}."
                 raise Invalid.at("logic", where) from None
             except RecursionError:
                 raise Invalid.at("logic", "This is nested too deeply.") from None

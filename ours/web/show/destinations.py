@@ -47,7 +47,9 @@ def catalogue() -> str:
 
 @page("/destinations/add/<slug>", "editor", ["GET", "POST"])
 def add_destination(slug: str) -> ResponseReturnValue:
-    plugin = ours().registry.plugin(slug) or abort(404, f"There is no plugin “{slug}”. The list of plugins shows why.")
+    plugin = ours().registry.plugin(slug) or abort(
+        404, f"There is no plugin “{slug}”. See the list of plugins for the reason."
+    )
     if request.method == "GET":
         return _form(plugin, forms.blank(plugin), {})
     typed = forms.read(request.form, describe_settings(plugin))
@@ -55,7 +57,7 @@ def add_destination(slug: str) -> ResponseReturnValue:
         made = ours().destinations.add(slug, **typed.given, mapping=typed.mapping, **typed.words, actor=person().actor)
     except Invalid as error:
         return _form(plugin, typed, error.errors), 400
-    flash(f"{made.name} is there, and on. Send a test event to see what would be sent.", "good")
+    flash(f"{made.name} was added, and is on. Send a test event to see what would be sent.", "good")
     return redirect(url_for("show.destination", destination_id=made.id))
 
 
@@ -105,7 +107,7 @@ def edit_destination(destination_id: int) -> ResponseReturnValue:
         ours().destinations.update(destination_id, **given, **typed.words, actor=person().actor, seen=seen)
     except Invalid as error:
         return _form(plugin, typed, error.errors, found), 400
-    flash("Saved. What is sent from now on goes by it.", "good")
+    flash("Saved. It applies to everything sent from now on.", "good")
     return redirect(url_for("show.destination", destination_id=destination_id))
 
 
@@ -131,7 +133,7 @@ def change_destination(destination_id: int, verb: str) -> ResponseReturnValue:
         return page, 400 if request.method == "POST" else 200
     if verb == "remove" and request.form.get("pending") == "deliver-first":
         ours().destinations.remove(destination_id, actor=person().actor, deliver_first=True)
-        flash(f"{found.name} takes nothing new. It is removed as soon as what waits is delivered.", "good")
+        flash(f"{found.name} takes no new events. It is removed as soon as what waits is delivered.", "good")
         return redirect(url_for("show.destination", destination_id=destination_id))
     change.act(ours().destinations, destination_id, actor=person().actor)
     flash(f"{found.name} {change.done}", "good")

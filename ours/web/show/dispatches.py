@@ -60,10 +60,10 @@ def replay_many() -> ResponseReturnValue:
     fresh_id = request.form.get("id") == "fresh"
     if request.form.get("pace") == "slow":
         begun = ours().paced_replays.start(wanted, actor=person().actor, fresh_id=fresh_id)
-        flash(f"Replay {begun.id} has begun.", "good")
+        flash(f"Replay {begun.id} has started.", "good")
         return redirect(url_for("show.replays"))
     done = ours().replay.many(wanted, actor=person().actor, limit=MOST_AT_ONCE, fresh_id=fresh_id)
-    flash(f"Replayed: {done:,}." if done else "Nothing matches any more: nothing was replayed.", "good")
+    flash(f"Replayed: {done:,}." if done else "Nothing matches any longer, so nothing was replayed.", "good")
     return redirect(url_for("show.dispatches", _external=False, **given))
 
 
@@ -76,7 +76,7 @@ def dispatch(dispatch_id: str) -> ResponseReturnValue:
 @page("/dispatches/<dispatch_id>/replay", "editor", ["POST"])
 def replay_dispatch(dispatch_id: str) -> ResponseReturnValue:
     made = ours().replay.one(dispatch_id, actor=person().actor)
-    flash("Replayed: see the new dispatch.", "good")
+    flash("Replayed. See the new dispatch.", "good")
     return _its_event(made)
 
 
@@ -86,14 +86,14 @@ def confirm_many() -> ResponseReturnValue:
     given = _given(request.form)
     seen = min(request.form.get("seen", 0, type=int), clock.now_ms())
     done = ours().confirming.many(_filter(given, FAILED), seen=seen, actor=person().actor)
-    flash(f"{done:,} are delivered now." if done else "None that matches is ambiguous: nothing was changed.", "good")
+    flash(f"Confirmed: {done:,}." if done else "No match is ambiguous, so nothing was changed.", "good")
     return redirect(url_for("show.dispatches", _external=False, **given))
 
 
 @page("/dispatches/<dispatch_id>/confirm", "editor", ["POST"])
 def confirm_dispatch(dispatch_id: str) -> ResponseReturnValue:
     ours().confirming.one(dispatch_id, actor=person().actor)
-    flash("It is delivered now.", "good")
+    flash("Confirmed. It counts as delivered.", "good")
     return _its_event(dispatch_id)
 
 
@@ -115,7 +115,9 @@ def _given(values: Mapping[str, Any]) -> dict[str, str]:
     """
     given, unmeant = _said(values)
     if unmeant:
-        raise Invalid(f"“{next(iter(unmeant))}” says what means nothing here. Filter anew, and then choose what to do.")
+        raise Invalid(
+            f"“{next(iter(unmeant))}” has a value without meaning here. Filter again, then choose what to do."
+        )
     return given
 
 

@@ -14,16 +14,16 @@ from ours.web.show.door import blueprint, whoever
 _MACHINES = ("/api/", "/health/", "/static/")
 _WORDS = {
     400: ("This can't be read", "Go back, check what you typed, and try again."),
-    403: ("This is not yours to do", "An admin can give you another role."),
-    404: ("There is nothing here", "The address may be mistyped, or what was here is gone."),
-    405: ("Not this way", "This address takes something else. Go back and use the page's own buttons."),
-    409: ("This can't be opened", "Put the old secret key back, and start again."),
-    413: ("That is too much at once", f"A form takes at most {LARGEST_FORM:,} bytes. Send it in parts."),
-    503: ("Not just now", "Try again in a moment."),
-    500: ("Something broke on our side", "It was written to the log. Try again in a moment."),
+    403: ("You can't do this", "An admin can give you another role."),
+    404: ("Not found", "The address may be mistyped, or what was here no longer exists."),
+    405: ("Not possible this way", "This address expects something else. Go back and use the page's own buttons."),
+    409: ("This can't be opened", "Put the old secret key back, and restart."),
+    413: ("Too much at once", f"A form takes at most {LARGEST_FORM:,} bytes. Send it in parts."),
+    503: ("Not available right now", "Try again in a moment."),
+    500: ("Something went wrong on our side", "The error is in the log. Try again in a moment."),
 }
 _STALE = (
-    "This form is no longer good: the page was open for too long, or you signed out or in meanwhile."
+    "This form has expired: the page was open for too long, or you signed out or in meanwhile."
     " Send it again from there."
 )
 

@@ -86,8 +86,8 @@ def _sieve(given: Mapping[str, str], destination_id: int | None) -> Sieve | None
     for name, asked_for in texts:
         if name and mask_value(name, asked_for) != asked_for:
             raise Invalid(
-                f"“{name}” names a person, and what an address says is kept."
-                " Type whom you look for under “Whose, or which” instead."
+                f"“{name}” identifies a person, so it must not appear in an address."
+                " Search for the person under “Visitor or id” instead."
             )
     clear = may("editor")
     sieve = Sieve(destination_id, given.get("state"), path or None, value if equals else None, url or None, clear)

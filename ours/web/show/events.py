@@ -20,13 +20,13 @@ from ours.web.show.typed import as_typed
 _ROWS = 50
 _READING = "reading"
 _NOBODY = (
-    "Nobody and nothing is named so. Names must be complete; capitals matter in ids, not in emails."
-    " A distinctId is looked for under the names that the latest events have: for an older one, say which Event."
-    " What stands in an event's properties is found under More filters: order_id=1234."
+    "No match. Identifiers must be complete; ids are case-sensitive, emails are not."
+    " A distinctId is searched for only among the names of the latest events: for an older one, also give the Event."
+    " To search an event's properties, use More filters: order_id=1234."
 )
-_TOO = 'Below is what the visitor did who is named so. It is a distinctId, too: <a href="{}">see what came with it</a>.'
-_MORE = f"Only the newest {MOST_EVENTS} that came with this distinctId are found. For another, say which Event."
-_OTHER_MODE = "Somebody is named so, but not in this mode."
+_TOO = 'Below are the events of the visitor with this id. It is also a distinctId: <a href="{}">see its events</a>.'
+_MORE = f"Only the newest {MOST_EVENTS} with this distinctId are shown. To find others, also give the Event."
+_OTHER_MODE = "There is a match, but not in this mode."
 
 
 @page("/events", "viewer")

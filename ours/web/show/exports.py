@@ -33,7 +33,7 @@ def _rows() -> Iterator[Row]:
     """:raises Invalid: for a filter that means nothing: a file has no place to say that it has more."""
     wanted = asked()
     if wanted.unmeant:
-        raise Invalid(f"“{next(iter(wanted.unmeant))}” says what means nothing here: no file was made.")
+        raise Invalid(f"“{next(iter(wanted.unmeant))}” has a value without meaning here, so no file was made.")
     return ours().overview.all_events(wanted.filters, MOST)
 
 

@@ -53,7 +53,7 @@ def rule() -> ResponseReturnValue:
         ours().governance.put(wanted, actor=person().actor, verb=verb, why=why, seen=seen)
     except Invalid as error:
         return _page(old, typed, conditions, seen, error.errors or {"": [str(error)]}), 400
-    flash("Saved. It holds for every event from now on.", "good")
+    flash("Saved. It applies to every event from now on.", "good")
     return redirect(url_for("show.governance"))
 
 
@@ -61,7 +61,7 @@ def rule() -> ResponseReturnValue:
 def remove_rule() -> ResponseReturnValue:
     old = _old() or abort(404)
     ours().governance.remove(old.id or 0, actor=person().actor)
-    flash(f"“{old.name}” is gone; History brings it back.", "good")
+    flash(f"“{old.name}” was removed. You can restore it from History.", "good")
     return redirect(url_for("show.governance"))
 
 

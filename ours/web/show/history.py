@@ -22,7 +22,7 @@ from ours.web.show.removed import removal
 
 _VERSIONS = 50
 _SOURCE = re.compile(r"sources\[\d+\]")
-_OF_NONE = {"sources": "all", "events": "none: nothing leaves", "mapping": "the plugin's", "category": "the plugin's"}
+_OF_NONE = {"sources": "all", "events": "none: nothing is sent", "mapping": "the plugin's", "category": "the plugin's"}
 """What it means that a destination has none of these."""
 _PARTS = {"events": "allow list", "cases": "conditional mappings"}
 _FIELD = re.compile(r"^\w+")
@@ -57,7 +57,7 @@ def restore_version(subject: str, number: int) -> ResponseReturnValue:
         )
     except Invalid as error:
         return _page(subject, number, str(error), ask="override" in error.errors), 400
-    flash(f"All is set as in version {number}. That is version {made.number}.", "good")
+    flash(f"Rolled back to version {number}. That is now version {made.number}.", "good")
     return redirect(url_for("show.history", of=subject))
 
 
@@ -128,7 +128,7 @@ class _Told:
 
     def _value(self, path: str, value: Any) -> Any:
         if path.startswith("mapping.") and (value == "" or value is ABSENT):
-            return "left out" if value == "" else "no row of its own"
+            return "left out" if value == "" else "no row"
         if path.startswith("settings.") and isinstance(value, str):
             return own_address(value)
         names = self.sources if _SOURCE.fullmatch(path) else self.places if _COVER.fullmatch(path) else {}

@@ -22,7 +22,8 @@ def rotate_key(source_id: int) -> ResponseReturnValue:
         abort(400)
     ours().sources.rotate(source_id, mode, overlap * 3600, actor=person().actor)
     flash(
-        f"There is a new {mode} key. The old one works on for the time you chose; its last use is shown below.", "good"
+        f"The new {mode} key is ready. The old one keeps working for the time you chose; its last use is shown below.",
+        "good",
     )
     return redirect(url_for("show.source", source_id=source_id))
 
@@ -51,12 +52,14 @@ def limit_source(source_id: int) -> ResponseReturnValue:
         ours().sources.limit(source_id, _requests(typed), actor=person().actor)
     except Invalid as error:
         return show_source(source_id, error.errors), 400
-    flash("The limit holds within a second." if typed else "There is no limit any more.", "good")
+    flash("The limit takes effect within a second." if typed else "The limit was removed.", "good")
     return redirect(url_for("show.source", source_id=source_id))
 
 
 def _requests(typed: str) -> int | None:
     requests = read_number(typed)
     if typed and requests is None:
-        raise Invalid("The limit is a number.", {"limit": ["Give a whole number of requests a second, or nothing."]})
+        raise Invalid(
+            "The limit must be a number.", {"limit": ["Enter a whole number of requests per second, or nothing."]}
+        )
     return requests

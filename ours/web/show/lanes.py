@@ -67,7 +67,7 @@ def verdict(source: Source, keys: Sequence[Key], now: int) -> tuple[str, str]:
     if source.status != "active":
         return "", "Not active: its keys are refused."
     if any(key.in_use(now) for key in keys):
-        return "busy", "In use: deactivate it, and whoever sends with its keys is refused."
+        return "busy", "In use: if you deactivate it, whoever sends with its keys is refused."
     if all(key.last_used_at is None for key in keys):
         return "", "Never used."
     return "good", "Safe to deactivate, unless somebody sends less often than once a day: no key was used for 24 hours."

@@ -41,7 +41,7 @@ def mapping(destination_id: int) -> ResponseReturnValue:
         ours().destinations.update(found.id, mapping=typed, **_said())
     except Invalid as error:
         return _page(found, plugin, typed, error.errors or {"": [str(error)]}), 400
-    flash("Saved. What is sent from now on goes by it.", "good")
+    flash("Saved. It applies to everything sent from now on.", "good")
     return redirect(url_for("show.mapping", destination_id=found.id))
 
 
@@ -65,7 +65,7 @@ def mapping_case(destination_id: int) -> ResponseReturnValue:
         ours().destinations.update(found.id, cases=cases, **_said())
     except Invalid as error:
         return _case_page(found, plugin, old, typed, conditions, error.errors or {"": [str(error)]}), 400
-    flash("Saved. What is sent from now on goes by it.", "good")
+    flash("Saved. It applies to everything sent from now on.", "good")
     return redirect(url_for("show.mapping", destination_id=found.id))
 
 
@@ -74,13 +74,13 @@ def remove_case(destination_id: int) -> ResponseReturnValue:
     found, _ = _found(destination_id)
     left = [one for one in found.cases if one["name"] != request.form.get("name", "")]
     ours().destinations.update(found.id, cases=left, actor=person().actor, seen=found.version)
-    flash("The conditional mapping is gone; History brings it back.", "good")
+    flash("The conditional mapping was removed. You can restore it from History.", "good")
     return redirect(url_for("show.mapping", destination_id=found.id))
 
 
 def _found(destination_id: int) -> tuple[Destination, Plugin]:
     found = still_there(destination_id)
-    plugin = ours().registry.plugin(found.slug) or abort(404, "Its plugin is not loaded, so nobody knows its fields.")
+    plugin = ours().registry.plugin(found.slug) or abort(404, "Its plugin is not loaded, so its fields are not known.")
     return found, plugin
 
 

@@ -13,7 +13,7 @@ from ours.plugin import Destination as Plugin
 from ours.services.destinations.mapping import hashed_by
 
 Form = MultiDict[str, str]
-_TWICE = "stands in two rows. Give it one."
+_TWICE = "has two rows. Keep one."
 
 
 class Line(NamedTuple):

@@ -26,7 +26,7 @@ _STALE = 10 * clock.MINUTE
 _PAGES = {"plugin": "show.plugins", "unopened": "show.dispatches", "ending": "show.sources"}
 _GRAVE = {"balance", "lost", "disk", "paused", "plugin", "unopened", "unfit", "late", "clock", "refused"}
 _NAMES = {"balance": "Conservation", "lost": "Conservation", "disk": "Disk", "backlog": "Backlog", "plugin": "Plugins",
-          "unopened": "Secret keys", "ending": "Ends soon", "late": "Routing", "clock": "Clock",
+          "unopened": "Secret keys", "ending": "Expiring soon", "late": "Routing", "clock": "Clock",
           "refused": "New events", "queue": "Queue"}  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def _address(one: Alert, destination_id: int | None) -> str:
 
 def _watch(watched: Watched) -> Iterator[Concern]:
     if watched.at is not None and clock.now_ms() - watched.at > _STALE:
-        words = "has not checked the balance for a while. See that `ours worker scheduler` runs."
+        words = "has not checked the balance for a while. Check that `ours worker scheduler` is running."
         yield Concern("bad", "The scheduler", words, url_for("show.overview"), watched.at)
 
 
@@ -130,9 +130,9 @@ def _destinations(
             words, ways = f"is paused, and holds {health[one.id].held:,}.", remedies.ways("paused", one.id)[1:]
             yield Concern("warn", one.name, words, address, ways=ways)
         elif one.status == "on" and one.rests_until is not None and one.rests_until > clock.now_ms():
-            yield Concern("warn", one.name, "asked to be left alone: nothing is tried.", address, until=one.rests_until)
+            yield Concern("warn", one.name, "asked us to wait: nothing is tried.", address, until=one.rests_until)
         elif one.leaving:
             yield Concern("warn", one.name, "is being removed: what waits is delivered first.", address)
         elif not one.events:
             ways = remedies.ways("empty", one.id)
-            yield Concern("warn", one.name, "has an empty allow list: nothing leaves for it.", address, ways=ways)
+            yield Concern("warn", one.name, "has an empty allow list: nothing is sent to it.", address, ways=ways)

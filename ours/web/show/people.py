@@ -42,14 +42,14 @@ def sign_out_person(person_id: int) -> ResponseReturnValue:
 @page("/people/<int:person_id>/second-factor", "admin", ["POST"])
 def remove_second_factor(person_id: int) -> ResponseReturnValue:
     found = ours().second_factors.remove(person_id, actor=person().actor)
-    flash(f"{found.email} has no second factor any more, and is signed out.", "good")
+    flash(f"{found.email} no longer has a second factor, and was signed out.", "good")
     return redirect(url_for("show.people"))
 
 
 @page("/people/<int:person_id>/role", "admin", ["POST"])
 def set_role(person_id: int) -> ResponseReturnValue:
     changed = ours().people.set_role(person_id, request.form.get("role", ""), actor=person().actor)
-    flash(f"{changed.email} is {changed.role} from now on.", "good")
+    flash(f"{changed.email} now has the role {changed.role}.", "good")
     return redirect(url_for("show.people"))
 
 

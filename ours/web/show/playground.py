@@ -46,9 +46,9 @@ def _examples() -> dict[str, Example]:
     yesterday = clock.now_ms() - clock.DAY
     made = (
         Example("purchase", "A purchase", "track", TRACK),
-        Example("backfill", "Something that happened yesterday", "track", {**TRACK, "time": yesterday}),
+        Example("backfill", "An event from yesterday", "track", {**TRACK, "time": yesterday}),
         Example(
-            "once", "Never counted twice", "track",
+            "once", "An event with a distinctId", "track",
             {"event": "Order Paid", "distinctId": "order-1001", "externalId": "customer-77",
              "eventProperties": {"total": 249.5, "currency": "EUR", "items": [{"sku": "A-1", "quantity": 2}]}},
         ),
@@ -57,9 +57,9 @@ def _examples() -> dict[str, Example]:
             {"event": "Form Submitted", "email": "ada@example.com", "eventProperties": {"form": "newsletter"},
              "userProperties": {"first_name": "Ada", "consent": {"rejected_categories": ["advertising"]}}},
         ),
-        Example("identify", "Who a visitor is", "identify", IDENTIFY),
+        Example("identify", "A visitor", "identify", IDENTIFY),
         Example(
-            "batch", "Many at once, one of them wrong", "batch",
+            "batch", "A batch with one invalid event", "batch",
             {"events": [{"event": "Order Paid", "distinctId": "order-2001", "userId": "user123"},
                         {"event": "Order Paid", "userId": "user123"}]},
         ),

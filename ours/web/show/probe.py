@@ -9,7 +9,7 @@ from ours.web.current import ours
 from ours.web.show.door import person
 
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64)"
-_NO_KEY = "A test event goes in by a source's test key, and no active source has one. Add a source first."
+_NO_KEY = "A test event needs a source's test key, and no active source has one. Add a source first."
 
 
 def send_test_event(name: str) -> Receipt:
@@ -21,7 +21,7 @@ def send_test_event(name: str) -> Receipt:
     """
     name = name.strip()
     if not 1 <= len(name) <= 1000 or "\0" in name:
-        raise Invalid("Name the event to send: 1 to 1000 characters.")
+        raise Invalid("Enter the name of the event to send: 1 to 1000 characters.")
     item = Incoming(
         name=name,
         occurred_at=clock.now_ms(),

@@ -8,12 +8,12 @@ from ours.core import concerns
 from ours.web.show.door import may
 
 _WORDS = {
-    "ambiguous": "See which arrived, and say so, or replay them.",
-    "failing": "It is probed and goes on by itself.",
-    "lost": "They are listed under Balance. It is a fault of ours: report it.",
-    "paused": "Renew or mend them, or its plugin, then resume it. Its backlog is kept.",
-    "plugin": "Mend it or put it back, then start again.",
-    "rejecting": "Mend its mapping or its settings, or what answers there, then replay them. It is over when something"
+    "ambiguous": "Check which arrived: confirm those, and replay the others.",
+    "failing": "It is probed, and resumes automatically.",
+    "lost": "They are listed under Balance. This is a bug in Ours: report it.",
+    "paused": "Renew the credentials, or fix the settings or the plugin, then resume it. Its backlog is kept.",
+    "plugin": "Fix it or put it back, then restart.",
+    "rejecting": "Fix its mapping, its settings or the receiver, then replay them. This is over once something"
     " arrives.",
 }  # fmt: skip
 
@@ -41,7 +41,7 @@ def _looked_into(kind: str, destination_id: int | None) -> list[tuple[str, str]]
     if kind in {"ambiguous", "expiring"}:
         reason = "ambiguous" if kind == "ambiguous" else None
         held = url_for("show.dispatches", destination=destination_id, state="held", reason=reason)
-        return [("What is held", held)]
+        return [("Held dispatches", held)]
     if kind == "lost":
         return [("Balance", url_for("show.overview", _anchor="balance"))]
     return [("Plugins", url_for("show.plugins"))] if kind == "plugin" and destination_id else []
@@ -52,7 +52,7 @@ def _mended(kind: str, destination_id: int | None) -> list[tuple[str, str]]:
         return []
     if kind == "rejecting":
         replay = url_for("show.replay_many", destination=destination_id, state="rejected")
-        return [("Replay what was rejected", replay)]
+        return [("Replay rejected", replay)]
     if kind == "paused":
         return [("Resume", url_for("show.change_destination", destination_id=destination_id, verb="resume"))]
     if kind in {"unfit", "empty"}:

@@ -10,9 +10,9 @@ from ours.web.show.door import page, person
 
 _State = Literal["running", "paused", "cancelled"]
 _VERBS: dict[str, tuple[_State, str]] = {
-    "pause": ("paused", "is paused. What it made so far goes its way."),
-    "resume": ("running", "goes on where it was."),
-    "cancel": ("cancelled", "makes no more. What it made so far goes its way."),
+    "pause": ("paused", "is paused. What it has created so far is still delivered."),
+    "resume": ("running", "continues where it left off."),
+    "cancel": ("cancelled", "is cancelled. What it has created so far is still delivered."),
 }
 
 

@@ -45,7 +45,7 @@ def turn_off_second_factor() -> ResponseReturnValue:
         ours().second_factors.turn_off(person().id, _code())
     except Invalid as error:
         return _refused(error)
-    flash("Your second factor is off: from now on the password is enough.", "warn")
+    flash("Your second factor is off: from now on your password is enough.", "warn")
     return redirect(url_for("show.password"))
 
 

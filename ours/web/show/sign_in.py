@@ -59,7 +59,7 @@ def sign_in_code() -> ResponseReturnValue:
 
 def _recovered(found: Person) -> str:
     left = ours().second_factors.recovery_left(found.id)
-    return f"You used a recovery code, which is good no more. You have {left} left."
+    return f"You used a recovery code, which can't be used again. You have {left} left."
 
 
 def _half_way() -> HalfWay | None:
@@ -110,7 +110,7 @@ def password() -> ResponseReturnValue:
         return _password_form({"old": [_TOO_MANY]}), 429
     new = request.form.get("new", "")
     if new != request.form.get("again", ""):
-        return _password_form({"again": ["This is not what you typed above."]}), 400
+        return _password_form({"again": ["The two passwords do not match."]}), 400
     try:
         changed = ours().people.change_password(person().id, request.form.get("old", ""), new)
     except Invalid as error:

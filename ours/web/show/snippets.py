@@ -26,7 +26,7 @@ client.track.event(
     token="{token}",
     event="Purchase",
     user_id="user123",
-    distinct_id="order-2001",  # a number of your own: what is sent twice counts once
+    distinct_id="order-2001",  # your own id: if sent twice, it counts once
     event_properties={{"amount": 99.99, "product": "Premium Plan"}},
 )
 client.visitor.upsert(
@@ -47,7 +47,7 @@ await client.track.event({{
   token: "{token}",
   event: "Purchase",
   userId: "user123",
-  distinctId: "order-2002", // a number of your own: what is sent twice counts once
+  distinctId: "order-2002", // your own id: if sent twice, it counts once
   // @ts-ignore The SDK's types know text alone here; numbers are taken, too.
   eventProperties: {{ amount: 99.99, product: "Premium Plan" }},
 }});

@@ -28,7 +28,7 @@ def add_source() -> ResponseReturnValue:
         made = ours().sources.add(request.form.get("name", ""), actor=person().actor)
     except Invalid as error:
         return _list(error.errors), 400
-    flash("The source is there. Both keys work at once: paste a line below into a terminal.", "good")
+    flash("The source was added. Both keys already work: paste a command below into a terminal.", "good")
     return redirect(url_for("show.source", source_id=made.source.id))
 
 

@@ -30,7 +30,7 @@ def add_token() -> ResponseReturnValue:
 @page("/tokens/<int:token_id>/revoke", "admin", ["POST"])
 def revoke_token(token_id: int) -> ResponseReturnValue:
     ours().tokens.revoke(token_id, actor=person().actor)
-    flash("The token is revoked. Whoever uses it is refused.", "good")
+    flash("The token is revoked. Requests with it are now refused.", "good")
     return redirect(url_for("show.tokens"))
 
 

@@ -49,7 +49,7 @@ SOURCE = _by_name(
         "delete",
         "Delete",
         (
-            "Its keys are refused with 401 within a second, for good: this can't be taken back.",
+            "Its keys are refused with 401 within a second, and this can't be undone.",
             "What was accepted before is still delivered, and its events stay in Recent events.",
         ),
         "is deleted.",
@@ -61,8 +61,8 @@ REVOKE = Verb(
     "revoke",
     "Revoke",
     (
-        "Whoever sends with this key is refused with 401 within a second, for good: this can't be taken back.",
-        "The source's other keys work on, and what was accepted with this one is still delivered.",
+        "Whoever sends with this key is refused with 401 within a second. This can't be undone.",
+        "The source's other keys keep working, and what was accepted with this one is still delivered.",
     ),
     "is revoked.",
     Sources.revoke_key,
@@ -74,14 +74,14 @@ DESTINATION = _by_name(
     Verb(
         "pause",
         "Pause",
-        ("What waits and what comes is held until you resume.",),
+        ("Everything owed to it is held until you resume it.",),
         "is paused.",
         Destinations.pause,
     ),
     Verb(
         "resume",
         "Resume",
-        ("What was held is delivered, and what comes.",),
+        ("What was held is delivered, and so are new events.",),
         "is on again.",
         Destinations.resume,
     ),
@@ -89,8 +89,8 @@ DESTINATION = _by_name(
         "off",
         "Turn off",
         (
-            "What waits or is held is stopped for good, and so is what comes, until you turn it on.",
-            "To keep what comes for later, pause it instead.",
+            "What waits or is held is stopped for good. New events are stopped too, until you turn it on.",
+            "To keep events for later, pause it instead.",
         ),
         "is off.",
         Destinations.turn_off,
@@ -99,7 +99,7 @@ DESTINATION = _by_name(
     Verb(
         "on",
         "Turn on",
-        ("What comes is delivered. What was stopped stays stopped.",),
+        ("New events are delivered. What was stopped stays stopped.",),
         "is on.",
         Destinations.turn_on,
         shown=True,
@@ -108,8 +108,8 @@ DESTINATION = _by_name(
         "remove",
         "Remove",
         (
-            "It takes nothing more, its settings and secrets are erased, and this can't be taken back.",
-            "Its dispatches so far stay in the record.",
+            "It takes no more events, and its settings and secrets are erased. This can't be undone.",
+            "Its dispatches so far stay on record.",
         ),
         "is removed.",
         Destinations.remove,

@@ -77,7 +77,7 @@ def forget_visitor(visitor_id: str) -> ResponseReturnValue:
     receipt = ours().visitors.forget(visitor_id, actor=me)
     if not receipt.scrubbed:
         flash(
-            "SQLite's write-ahead log was in use and could not be emptied just now. It is, within minutes, by itself.",
+            "SQLite's write-ahead log was in use and could not be emptied just now. It will be within minutes.",
             "warn",
         )
     return redirect(url_for("show.receipt", entry_id=receipt.id))

@@ -38,7 +38,7 @@ def test_a_clock_that_leaps_while_the_database_is_away_is_told_when_it_is_back(
     keep.tick()
     alerts.run()
     (alert,) = alerts.list()
-    assert f"Deletion rests until {ends}." in alert.words
+    assert f"Nothing is deleted until {ends}." in alert.words
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_queue_that_is_away_for_ten_minutes_is_told_once_and_ends_once(
     assert kinds(alerts.list()) == ["queue"]
     there = True
     assert look(5, 61) == ["opened", "resolved"]
-    assert "has not been reached for 10 minutes" in said(receiver)[0]["text"]
+    assert "has been unreachable for 10 minutes" in said(receiver)[0]["text"]
     assert "OURS_REDIS_URL" in said(receiver)[0]["text"]
 
 

@@ -112,9 +112,9 @@ def test_by_mail(place: Place, alerts_of: Callable[..., Alerts], mailbox: tuple[
     box.refuses = False
     alerts.run()
     (mail_,) = box.mails
-    assert str(mail_["Subject"]).startswith("[Ours] “Hook” fails: 10 tries")
+    assert str(mail_["Subject"]).startswith("[Ours] “Hook” is failing: 10 tries")
     assert mail_["To"] == "a@example.com, b@example.com"
-    assert "It is probed and goes on by itself." in mail_.get_content()
+    assert "It is probed, and resumes automatically." in mail_.get_content()
 
 
 def test_a_password_is_never_sent_in_clear_and_a_server_that_is_away_is_a_problem_in_words(

@@ -89,7 +89,7 @@ def test_a_destination_that_answers_and_takes_nothing_is_told_until_something_ar
     count(1)
     (alert,) = alerts.list()
     assert (alert.kind, alert.destination_id) == ("rejecting", hook)
-    assert alert.words == "“Hook” takes nothing: the last 10 dispatches were rejected, and none arrived."
+    assert alert.words == "“Hook” rejects everything: the last 10 dispatches were rejected, and none arrived."
     assert "ours replay many --state rejected" in alert.remedy
     now.shift(DAY)
     count(0)
@@ -170,7 +170,7 @@ def test_disk_backlog_plugins_and_what_is_held_for_long(
     alerts.run()
     found = {one.kind: one.words for one in alerts.list()}
     assert set(found) == {"expiring", "backlog", "plugin", "disk", "refused"}
-    assert "1 dispatch on hold that is given up within 3 days" in found["expiring"]
+    assert "1 dispatch on hold that will be given up within 3 days" in found["expiring"]
     assert "SyntaxError" in found["plugin"]
 
 
@@ -203,14 +203,14 @@ def test_a_clock_that_leaps_is_told_before_anything_is_deleted_by_it(
         alerts.run()
         assert kinds(alerts.list()) == told
     assert str(clock.iso(clock.now_ms() + clock.HOUR)) in alerts.list()[0].words
-    assert "set it right before then" in said(receiver)[0]["text"]
+    assert "correct it before then" in said(receiver)[0]["text"]
     now.shift(-400 * DAY)
     alerts.run()
     assert stages(receiver) == ["opened"]  # it lasts no more, so it is not told anew
     now.shift(61)
     alerts.run()
     assert alerts.list() == []
-    assert said(receiver)[-1]["text"].startswith("Over: The clock went forward")
+    assert said(receiver)[-1]["text"].startswith("Over: The clock jumped ahead")
 
 
 def test_a_token_is_told_before_it_ends_and_its_end_is_no_remedy(
@@ -228,7 +228,7 @@ def test_a_token_is_told_before_it_ends_and_its_end_is_no_remedy(
     alerts.run()
     (alert,) = alerts.list()
     assert (alert.kind, alert.subject) == ("ending", "token 1")
-    assert "The token “crm” ends at " in alert.words
+    assert "The token “crm” expires at " in alert.words
     assert "a new one" in said(receiver)[0]["text"]
     now.shift(7 * DAY)
     alerts.run()
@@ -260,7 +260,7 @@ def test_an_old_key_that_is_still_used_is_told_two_days_before_it_ends(
     now.shift(120)
     alerts.run()
     (alert,) = alerts.list()
-    assert alert.words.startswith(f"“Used” still sends with its old live key {used * 2 - 1}, which ends at ")
+    assert alert.words.startswith(f"“Used” still sends with its old live key {used * 2 - 1}, which expires at ")
     now.shift(DAY)
     alerts.run()
     now.shift(61)

@@ -29,7 +29,7 @@ def test_a_failing_destination_is_told_once_again_after_a_day_and_when_it_is_wel
     (alert,) = document["alerts"]
     assert alert["kind"] == "failing"
     assert alert["subject"] == f"destination {hook}"
-    assert "“Hook” fails: 10 tries in a row." in document["text"]
+    assert "“Hook” is failing: 10 tries in a row." in document["text"]
     assert "u1" not in receiver.requests[0].body.decode()
     now.shift(DAY)
     alerts.run()
@@ -41,7 +41,7 @@ def test_a_failing_destination_is_told_once_again_after_a_day_and_when_it_is_wel
         alerts.run()
         now.shift(40)
     assert stages(receiver) == ["opened", "still", "resolved"]
-    assert said(receiver)[-1]["text"].startswith("Resolved: “Hook” fails")
+    assert said(receiver)[-1]["text"].startswith("Resolved: “Hook” is failing")
     assert list(alerts.list()) == []
     assert kinds(alerts.list(closed=True)) == ["failing"]
 

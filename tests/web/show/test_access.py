@@ -87,7 +87,7 @@ def test_a_form_without_its_token_does_nothing(app: Flask, admin: Browser, here:
     for rule in _rules(app, "POST"):
         answer = admin.client.post(_path(app, rule), data={"name": "Forged", "email": "eve@example.com"})
         assert answer.status_code == 400, rule
-        assert "This form is no longer good" in answer.text
+        assert "This form has expired" in answer.text
     assert not here.sources.list()
     assert [person.email for person in here.people.list()] == ["admin@example.com"]
 
@@ -157,7 +157,7 @@ def test_a_broken_database_is_said_in_words(editor: Browser, here: Ours) -> None
         connection.exec_driver_sql("DROP TABLE people")
     answer = editor.get("/events")
     assert answer.status_code == 503
-    assert "Not just now" in answer.text
+    assert "Not available right now" in answer.text
 
 
 def test_a_fault_of_ours_is_said_without_its_innards(app: Flask, editor: Browser) -> None:
@@ -167,7 +167,7 @@ def test_a_fault_of_ours_is_said_without_its_innards(app: Flask, editor: Browser
     app.view_functions["show.events"] = broken
     answer = editor.get("/events")
     assert answer.status_code == 500
-    assert "Something broke on our side" in answer.text
+    assert "Something went wrong on our side" in answer.text
     assert "canary-4711" not in answer.text
 
 
@@ -181,6 +181,6 @@ def test_there_is_nothing_at_a_number_that_no_database_holds(admin: Browser, pat
 def test_an_address_that_leads_nowhere_says_so_to_people_and_machines(editor: Browser) -> None:
     page = editor.get("/nowhere")
     assert page.status_code == 404
-    assert "There is nothing here" in page.text
+    assert "Not found" in page.text
     assert editor.get("/api/nowhere").status_code == 404
     assert "<html" not in editor.get("/api/v1/nowhere").text

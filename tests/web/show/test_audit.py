@@ -26,7 +26,7 @@ def log(here: Ours, editor: Browser, send: Callable[..., str]) -> str:
 
 
 def _subjects(page: str) -> list[str]:
-    return [re.sub("<[^>]+>", "", one) for one in re.findall(r'data-label="To">(.*?)</td>', page)]
+    return [re.sub("<[^>]+>", "", one) for one in re.findall(r'data-label="Subject">(.*?)</td>', page)]
 
 
 def test_the_verbs_there_are_can_be_chosen(browser_of: Callable[[str], Browser], log: str) -> None:
@@ -47,7 +47,7 @@ def test_a_window_of_time_narrows_it_and_is_repeated_where_nothing_fits(
     assert _subjects(nothing) == []
     assert f"until before {edge.replace('T', ' ')}:00 UTC." in re.sub("<[^>]+>", "", nothing)
     assert admin.get("/audit?from=0001-01-01T00:00&to=9999-12-31T23:59").status_code == 200
-    assert "This list is not narrowed by <code>to=soon</code>" in admin.page("/audit?to=soon")
+    assert "This list is not filtered by <code>to=soon</code>" in admin.page("/audit?to=soon")
 
 
 def test_from_a_persons_data_it_is_one_step_to_who_has_looked(
@@ -61,8 +61,8 @@ def test_from_a_persons_data_it_is_one_step_to_who_has_looked(
     assert step
     page = admin.page(unescape(step[1]))
     assert _subjects(page) == [f"visitor {visitor.id}", f"event {log}"]
-    assert "What was done to the visitor’s events, and to dispatches of them, is listed, too" in page
-    assert "What was done to its dispatches is listed, too" in admin.page(f"/audit?subject=event {log}")
+    assert "Actions on the visitor’s events and their dispatches are listed too" in page
+    assert "Actions on its dispatches are listed too" in admin.page(f"/audit?subject=event {log}")
     assert "who else has looked" in admin.page(f"/events/{log}")
     assert "who else has looked" not in browser_of("viewer").page(f"/events/{log}")
 
@@ -83,7 +83,7 @@ def test_an_entry_names_its_source_or_destination_as_it_is_called_today(admin: B
 
 
 def test_an_entry_leads_to_what_it_is_about(admin: Browser, log: str) -> None:
-    found = re.findall(r'data-label="To"><a href="([^"]+)">([^<]+)</a>', admin.page("/audit"))
+    found = re.findall(r'data-label="Subject"><a href="([^"]+)">([^<]+)</a>', admin.page("/audit"))
     addresses = {unescape(subject): address for address, subject in found}
     assert addresses[f"event {log}"] == f"/events/{log}"
     assert (addresses["source 1"], addresses["destination 1"]) == ("/sources/1", "/destinations/1")
@@ -99,7 +99,7 @@ def test_who_is_shown_keys_whole_is_written_down(browser_of: Callable[[str], Bro
     assert here.audit.latest("read", "source 1") is None
     page = browser_of("editor").page(path)
     assert made.test_key in page
-    assert "The audit log keeps that you saw" in page
+    assert "The audit log records that you saw" in page
     entry = here.audit.latest("read", "source 1")
     assert entry
     assert entry.actor == "editor@example.com"

@@ -28,7 +28,7 @@ def test_the_form_asks_for_what_the_plugin_asks_for(editor: Browser) -> None:
     for part in ('name="settings.url" type="url"', 'name="settings.secret" type="password"', 'name="settings.method"'):
         assert part in page
     assert "checked" not in page  # which events may leave is the operator's to say
-    assert '<span class="none">Nothing leaves for this destination' in page
+    assert '<span class="none">Nothing is sent to this destination' in page
 
 
 class Asking(Destination):
@@ -139,7 +139,7 @@ def test_a_secret_says_whether_it_is_set_and_one_that_may_be_missing_can_be_remo
     _add(editor, **{"settings.secret": secret, "settings.headers": "X-Team: shop"})
     page = editor.page("/destinations/1/edit")
     assert [re.search(f'name="settings.{name}" type="password"[^>]*placeholder="([^"]*)"', page)[1]  # type: ignore[index]
-            for name in ("secret", "previous_secret")] == ["set; unchanged when left empty", "not set"]  # fmt: skip
+            for name in ("secret", "previous_secret")] == ["set; leave empty to keep it", "not set"]  # fmt: skip
     assert ('name="remove.secret"' in page, 'name="remove.previous_secret"' in page) == (True, False)
     for again in ({"do": "preview"}, {"settings.url": "no address"}):
         shown = editor.post("/destinations/1/edit", **FORM | {"remove.secret": "on"} | again).text
@@ -177,9 +177,9 @@ def test_editing_begins_with_what_stands(editor: Browser) -> None:
 
 def test_an_empty_allow_list_is_said_in_red_where_the_destination_is_seen(editor: Browser) -> None:
     _add(editor, choice="none")
-    assert '<span class="none">none: nothing leaves</span>' in editor.page("/destinations")
-    assert "Nothing leaves for this destination: its allow list is empty." in editor.page("/destinations/1")
-    assert "has an empty allow list: nothing leaves for it." in editor.page("/")
+    assert '<span class="none">none: nothing is sent</span>' in editor.page("/destinations")
+    assert "Nothing is sent to this destination: its allow list is empty." in editor.page("/destinations/1")
+    assert "has an empty allow list: nothing is sent to it." in editor.page("/")
 
 
 def test_a_name_that_no_event_has_is_told_from_those_that_came(
@@ -187,7 +187,7 @@ def test_a_name_that_no_event_has_is_told_from_those_that_came(
 ) -> None:
     names = ["Purchse", "PURCHASE", "$identify"]
     one = here.destinations.add("webhook", "Shop", {"url": "https://example.com"}, events=names, actor="cli")
-    untold = "no event of that name came lately"
+    untold = "not seen lately"
     assert untold not in editor.page(f"/destinations/{one.id}")  # nothing came at all
     send("Purchase")
     page = editor.page(f"/destinations/{one.id}")
@@ -211,7 +211,7 @@ def test_one_that_paused_itself_says_why_in_words_and_what_to_do(editor: Browser
     page = editor.page("/destinations/1")
     assert "The destination refused our credentials or settings several times in a row and was paused." in page
     assert "Renew the credentials or fix the settings" in page
-    assert "What is held goes by itself, once, when it is resumed." in page
+    assert "What is held is sent automatically, once, when it is resumed." in page
 
 
 def test_one_that_fails_says_so_beside_that_it_is_on(editor: Browser, here: Ours) -> None:
@@ -236,8 +236,8 @@ def test_what_would_leave_is_shown_before_it_is_turned_on(
     work()
     assert '<a class="button" href="/destinations/1/on">Turn on</a>' in editor.page("/destinations/1")
     page = editor.page("/destinations/1/on")
-    assert "What would leave, by the latest events" in page
-    assert re.search(r"<dt>would newly be sent</dt><dd>1</dd>", page)
+    assert "What would be sent, by the latest events" in page
+    assert re.search(r"<dt>newly sent</dt><dd>1</dd>", page)
     assert here.destinations.get(1).status == "off"
     assert "What would leave" not in editor.page("/destinations/1/off")
     editor.post("/destinations/1/on")
@@ -255,19 +255,19 @@ def test_a_look_at_what_would_leave_takes_no_longer_than_a_glance(
     assert "tried on the latest 3 events; nothing is changed yet" in editor.page("/destinations/1/on")
     monkeypatch.setattr("ours.web.show.destinations._GLANCE", -1)
     page = editor.page("/destinations/1/on")
-    assert "tried on the latest 1 event: there was no time for more of 3; nothing is changed yet" in page
+    assert "tried on the latest 1 event: there was no time for all 3; nothing is changed yet" in page
 
 
 def test_a_form_says_what_becomes_of_an_identify(editor: Browser, here: Ours) -> None:
     for slug, said in (
-        ("webhook", "It is sent as any event is."),
-        ("hubspot", "HubSpot updates what it knows of the person by them"),
-        ("meta", "Meta Conversions API has no use for them: they are passed over, so leave this unticked."),
+        ("webhook", "They are sent like any event."),
+        ("hubspot", "HubSpot uses them to update what it knows about the person"),
+        ("meta", "Meta Conversions API has no use for them and skips them, so leave this unticked."),
     ):
         assert said in editor.page(f"/destinations/add/{slug}")
     given = {"account_id": "1234567", "access_token": "pat-na1-for-tests"}
     for events, said in (
-        (["Lead"], "could keep what it knows of people up to date"),
+        (["Lead"], "would keep what it knows about people up to date"),
         (["$identify"], "change what it"),
     ):
         made = here.destinations.add("hubspot", events[0], given, events=events, override="It must", actor="cli")
@@ -279,7 +279,7 @@ def test_removing_asks_what_becomes_of_what_waits(editor: Browser, here: Ours, s
     send()
     here.route.run()
     assert "1 waits, the oldest since" in editor.page("/destinations/1")
-    assert "Under way now: 1. Held: 0. What becomes of them?" in editor.page("/destinations/1/remove")
+    assert "In progress: 1. Held: 0. What should happen to them?" in editor.page("/destinations/1/remove")
     assert editor.post("/destinations/1/remove").status_code == 400
     page = editor.post("/destinations/1/remove", pending="deliver-first").text
     assert "is removed as soon as what waits is delivered" in page
@@ -338,7 +338,7 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
     sealed = here.store.sealer.seal_json({"method": "PUT"}, "destinations:1:settings")
     with here.store.write() as connection:
         destinations.change(connection, 1, {"settings": sealed})
-    assert "url: Must be given. What it is owed is held." in editor.page("/destinations/1")
+    assert "url: Must be given. Everything owed to it is held." in editor.page("/destinations/1")
     assert 'name="settings.url" type="url"' in editor.page("/destinations/1/edit")
     editor.post("/destinations/1/edit", **FORM)
     assert here.destinations.get(1).unfit is None
@@ -348,7 +348,7 @@ def test_settings_that_do_not_fit_any_more_are_named_on_its_page_and_mended_ther
 def test_a_crm_is_added_by_somebodys_word_or_an_agreement(editor: Browser, here: Ours) -> None:
     asks = {slug: 'name="override"' in editor.page(f"/destinations/add/{slug}") for slug in ("customerio", "meta")}
     assert asks == {"customerio": True, "meta": False}
-    assert "<code>id, email</code> out in clear" in editor.page("/destinations/add/customerio")
+    assert "<code>id, email</code> in clear" in editor.page("/destinations/add/customerio")
     form = {"name": "CRM", "settings.site_id": "a-site", "settings.api_key": "a-key", "choice": "all"}
     asked = editor.post("/destinations/add/customerio", **form)
     assert (asked.status_code, 'name="override"' in asked.get_data(as_text=True)) == (400, True)

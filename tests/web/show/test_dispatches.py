@@ -39,7 +39,7 @@ def test_with_nothing_in_trouble_it_says_that_all_has_arrived(editor: Browser, s
     send()
     work()
     page = editor.page("/dispatches")
-    assert "Nothing is amiss" in page
+    assert "No problems" in page
     assert "Replay all" not in page
 
 
@@ -88,7 +88,7 @@ def test_what_an_allow_list_stops_is_found_from_where_it_is_looked_for(
         assert led, query
         assert ">Purchase<" in editor.page(unescape(led[1]))
     assert "events that were stopped" not in editor.page("/dispatches?state=rejected")
-    led = re.search(r'href="([^"]*)">Events stopped for it', editor.page(f"/destinations/{partner}"))
+    led = re.search(r'href="([^"]*)">Stopped events', editor.page(f"/destinations/{partner}"))
     assert led
     assert ">Purchase<" in editor.page(unescape(led[1]))
 
@@ -104,7 +104,7 @@ def test_filters_narrow_the_list_and_the_causes(
     for query in ("state=held", f"destination={other}", "mode=test", "reason=http_500"):
         page = editor.page(f"/dispatches?{query}")
         assert _listed(page) == []
-        assert "Nothing fits" in page
+        assert "No results" in page
 
 
 def test_what_was_made_between_two_moments_is_found_and_it_alone_is_replayed(
@@ -119,19 +119,19 @@ def test_what_was_made_between_two_moments_is_found_and_it_alone_is_replayed(
     given = f"from={clock.iso(start)[:16]}&to={clock.iso(start + 10 * clock.MINUTE)[:16]}"
     page = editor.page(f"/dispatches?state=rejected&age=7d&{given}")
     assert _listed(page) == ["Between"]
-    asked = re.search(r'href="([^"]+)">Replay all that match', page)
+    asked = re.search(r'href="([^"]+)">Replay all matches', page)
     assert asked
     asked_first = editor.page(unescape(asked[1]))
     assert "<b>1</b>" in asked_first
-    assert re.search(r"<dt>Made</dt><dd>from <time [^>]+>[^<]+</time> until before <time", asked_first)
+    assert re.search(r"<dt>Created</dt><dd>from <time [^>]+>[^<]+</time> until before <time", asked_first)
     assert '<button class="primary">Replay it</button>' in asked_first
     many = editor.page("/dispatches/replay?state=rejected")
     assert ">Replay all 3 at once</button>" in many
-    assert ">Replay all 3 little by little</button>" in many
+    assert ">Replay all 3 gradually</button>" in many
     form = dict(re.findall(r'<input type="hidden" name="(state|age|from|to)" value="([^"]+)">', asked_first))
     assert "Replayed: 1." in editor.post("/dispatches/replay", **form).text
     editor.post("/dispatches/replay", **form | {"to": "", "pace": "slow"})
-    assert re.search(r"rejected, made from <time [^>]+>[^<]+</time> *</td>", editor.page("/replays"))
+    assert re.search(r"rejected, created from <time [^>]+>[^<]+</time> *</td>", editor.page("/replays"))
     assert _listed(editor.page("/dispatches?from=2026-13-41&to=x&state=rejected")) != []
 
 
@@ -141,9 +141,9 @@ def test_a_damaged_address_shows_all(editor: Browser, send: Send, work: Work, re
     work()
     page = editor.page(f"/dispatches?{query}")
     assert _listed(page) == ["Purchase"]
-    said = f"This list is not narrowed by {query}: it means nothing here." in re.sub("<[^>]+>", "", page)
+    said = f"This list is not filtered by {query}: it has no meaning here." in re.sub("<[^>]+>", "", page)
     assert said == ("before" not in query)
-    assert ("Replay all that match" in page) != said, "more than was asked for would be meant"
+    assert ("Replay all matches" in page) != said, "more than was asked for would be meant"
 
 
 def test_a_replay_says_what_a_rule_is_asked_of_again_and_what_waits(
@@ -155,11 +155,11 @@ def test_a_replay_says_what_a_rule_is_asked_of_again_and_what_waits(
     send("Purchase")
     work()
     page = re.sub("<[^>]+>", "", editor.page(f"/dispatches/replay?destination={refusing}"))
-    assert "A rule of Governance had stopped 1 of them. It is asked again: what it stops still is not sent." in page
-    assert "What is held otherwise, or retrying, is not among them" in page
-    assert "Held at first" not in page
+    assert "A governance rule stopped 1 of them. The rules are checked again: what they still stop is not sent." in page
+    assert "Dispatches that are retrying, or held for another reason, are not included" in page
+    assert "will be held at first" not in page
     here.destinations.pause(refusing, actor="cli")
-    assert "Held at first: 1 of them. Their destination is paused" in editor.page("/dispatches/replay")
+    assert "1 of them will be held at first: their destination is paused" in editor.page("/dispatches/replay")
     assert "not among them" not in editor.page("/dispatches/replay?state=stopped")
 
 
@@ -189,7 +189,7 @@ def test_nothing_is_replayed_or_confirmed_by_an_address_that_means_something_els
                editor.post("/dispatches/confirm", **asked)]  # fmt: skip
     for answer in answers:
         assert answer.status_code == 400
-        assert f"“{query.partition('=')[0]}” says what means nothing here" in answer.text
+        assert f"“{query.partition('=')[0]}” has a value without meaning here" in answer.text
     assert (here.overview.balance().expected, here.paced_replays.list()) == (before, [])
 
 
@@ -225,8 +225,8 @@ def test_all_that_match_are_replayed_after_a_look_at_what_would_happen(
     listed = editor.page(f"/dispatches?state=rejected&destination={refusing}")
     assert _listed(listed) == []
     assert "counts once here, as its latest dispatch" in listed
-    assert "for such a reason, but what was sent again" in listed
-    assert "Nothing is amiss" in editor.page("/dispatches")
+    assert "matches these filters, except those that were replayed" in listed
+    assert "No problems" in editor.page("/dispatches")
     assert here.overview.balance().difference == 0
 
 
@@ -237,10 +237,10 @@ def test_little_by_little_it_can_be_paused_resumed_and_cancelled(
     work()
     assert "None yet" in editor.page("/replays")
     page = editor.post("/dispatches/replay", state="rejected", destination=str(refusing), pace="slow", id="fresh").text
-    assert "Replay 1 has begun." in page
+    assert "Replay 1 has started." in page
     assert "with new ids" in page
     assert "0 of 1" in page
-    said = {"pause": "is paused", "resume": "goes on", "cancel": "makes no more"}
+    said = {"pause": "is paused", "resume": "continues", "cancel": "is cancelled"}
     for verb, state in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelled")):
         page = editor.post(f"/replays/1/{verb}").text
         assert f"Replay 1 {said[verb]}" in page
@@ -252,7 +252,7 @@ def test_little_by_little_it_can_be_paused_resumed_and_cancelled(
 
 
 def test_a_replay_of_nothing_says_so(editor: Browser) -> None:
-    assert "None that matches can be replayed now." in editor.page("/dispatches/replay")
+    assert "No match can be replayed now." in editor.page("/dispatches/replay")
     assert "nothing was replayed" in editor.post("/dispatches/replay").text
 
 
@@ -265,8 +265,8 @@ def test_one_dispatch_is_replayed_from_its_event(
     button = re.search(r'action="(/dispatches/\w+/replay)"', editor.page(f"/events/{event_id}"))
     assert button
     page = editor.post(button[1]).text
-    assert "Replayed: see the new" in page
-    assert "repeated by" in page
+    assert "Replayed. See the new" in page
+    assert "replayed by" in page
     work()
     assert len(receiver.requests) == 2
 
@@ -379,7 +379,7 @@ def test_a_destinations_page_shows_its_latest_failed_tries_and_its_counts_lead_t
     work()
     viewer = browser_of("viewer")
     page = viewer.page(f"/destinations/{refusing}")
-    assert "Latest tries that failed" in page
+    assert "Latest failed tries" in page
     assert "HTTP 422" in page
     assert "Purch⟨U+200B⟩ase" in page
     assert "The destination answered 422." in page
@@ -397,12 +397,12 @@ def test_what_is_held_is_not_offered_for_replay_unless_nobody_knows_whether_it_a
     work()
     held = editor.page("/dispatches?state=held")
     assert "there is nothing to replay" in held
-    assert "Replay all that match" not in held
-    assert "What is held goes by itself" in editor.page("/dispatches/replay?state=held")
-    assert "What is held goes by itself" not in editor.page("/dispatches/replay?state=rejected")
+    assert "Replay all matches" not in held
+    assert "Held dispatches are sent automatically" in editor.page("/dispatches/replay?state=held")
+    assert "Held dispatches are sent automatically" not in editor.page("/dispatches/replay?state=rejected")
     with here.store.write() as connection:
         connection.execute(sa.update(dispatches).values(reason="ambiguous"))
-    assert "Replay all that match" in editor.page("/dispatches?state=held")
+    assert "Replay all matches" in editor.page("/dispatches?state=held")
     assert "<b>1</b>" in editor.page("/dispatches/replay?state=held")
 
 
@@ -417,7 +417,7 @@ def test_what_may_have_arrived_is_confirmed_on_its_event_and_as_all_that_match(
         connection.execute(sa.update(dispatches).values(state="held", reason="ambiguous"))
     page = editor.page(f"/events/{first}")
     (address,) = re.findall(r'formaction="([^"]+)">It arrived<', page)
-    assert "It is delivered now." in editor.post(address).get_data(as_text=True)
+    assert "Confirmed. It counts as delivered." in editor.post(address).get_data(as_text=True)
     assert "It arrived" not in editor.page(f"/events/{first}")
     asked = editor.page(f"/dispatches/replay?state=held&destination={refusing}")
     assert "All 2 arrived" in asked
@@ -425,7 +425,7 @@ def test_what_may_have_arrived_is_confirmed_on_its_event_and_as_all_that_match(
     editor.post("/dispatches/confirm", state="held", destination=refusing, seen=0)
     assert here.overview.balance().held == 2
     done = editor.post("/dispatches/confirm", state="held", destination=refusing, seen=seen)
-    assert "2 are delivered now." in done.get_data(as_text=True)
+    assert "Confirmed: 2." in done.get_data(as_text=True)
     assert (here.overview.balance().delivered, here.overview.balance().difference) == (3, 0)
 
 

@@ -123,7 +123,7 @@ def test_a_damaged_address_shows_the_first_page(editor: Browser, send: Send, que
     assert _names(page) == ["Purchase"]
     said = re.sub("<[^>]+>", "", page)
     is_filter = query.partition("=")[0] not in {"before", "after"}
-    assert (f"This list is not narrowed by {query.replace('%27--', '?')}: it means nothing here." in said) == is_filter
+    assert (f"This list is not filtered by {query.replace('%27--', '?')}: it has no meaning here." in said) == is_filter
 
 
 def test_what_of_an_address_means_nothing_is_said_and_no_file_is_made_without_it(editor: Browser, send: Send) -> None:
@@ -131,12 +131,12 @@ def test_what_of_an_address_means_nothing_is_said_and_no_file_is_made_without_it
     given = f"state=gone&from=2026-13-41&id={event_id},x&name=purchase"
     page = editor.page(f"/events?{given}")
     said = re.sub("<[^>]+>", "", page)
-    assert "not narrowed by from=2026-13-41, state=gone and id=?: they mean nothing here." in said
+    assert "not filtered by from=2026-13-41, state=gone and id=?: they have no meaning here." in said
     assert _names(page) == ["Purchase"]
     for ending in ("csv", "json"):
         answer = editor.get(f"/events.{ending}?{given}")
         assert answer.status_code == 400
-        assert "“from” says what means nothing here" in answer.text
+        assert "“from” has a value without meaning here" in answer.text
         link = re.search(rf'href="(/events\.{ending}[^"]*)"', page)
         assert link
         assert editor.get(unescape(link[1])).status_code == 200
@@ -303,7 +303,7 @@ def test_what_names_a_person_is_masked_for_viewers_wherever_an_event_carries_it(
         assert "Hello ••• •••" in page
     page = viewer.page(f"/events/{event_id}")
     assert "Premium plan" in page
-    assert "Values that name a person are masked; editors see them in clear." in page
+    assert "Personal data is masked; editors see it in clear." in page
     assert [entry for entry in here.audit.list() if entry.verb == "read"] == []
 
 
@@ -315,7 +315,7 @@ def test_an_editor_sees_an_event_in_clear_and_is_written_down(
     page = editor.page(f"/events/{event_id}")
     assert "Hello Adaxyz Lovelacexyz" in page
     assert page.count("ada.l@example.com") >= 2
-    assert "You see personal values in clear. The audit log keeps that you did." in page
+    assert "You see personal data in clear. The audit log records that you did." in page
     entry = here.audit.list(1)[0]
     assert (entry.verb, entry.subject) == ("read", f"event {event_id}")
 
@@ -466,7 +466,9 @@ def test_events_are_found_in_a_window_of_time(editor: Browser, send: Send) -> No
     assert _names(editor.page("/events?from=yesterday")) == ["Now", "Before"]
     nothing = editor.page("/events?from=2020-01-01T00:00&to=2020-01-01T12:30")
     said = re.sub(r"<[^>]+>", "", nothing)
-    assert "Looked for what occurred from 2020-01-01 00:00:00 UTC until before 2020-01-01 12:30:00 UTC." in said
+    assert (
+        "Searched for events that occurred from 2020-01-01 00:00:00 UTC until before 2020-01-01 12:30:00 UTC." in said
+    )
 
 
 @pytest.mark.parametrize(("typed", "field"), [
@@ -482,7 +484,7 @@ def test_a_moment_that_an_address_says_with_its_zone_is_that_moment(editor: Brow
 
 @pytest.mark.parametrize("edge", ["0001-01-01T00:00%2B02:00", "9999-12-31T23:59-02:00"])
 def test_a_moment_beyond_the_calendar_means_nothing(editor: Browser, edge: str) -> None:
-    assert "This list is not narrowed by" in editor.page(f"/events?from={edge}")
+    assert "This list is not filtered by" in editor.page(f"/events?from={edge}")
 
 
 def test_a_search_goes_no_further_than_it_says_and_on_from_there(
@@ -497,7 +499,7 @@ def test_a_search_goes_no_further_than_it_says_and_on_from_there(
     looked = 0
     while not _names(page):
         looked += 1
-        assert "20 events looked through" in page
+        assert "20 events searched" in page
         page = editor.page(_link(page, "next"))
     assert looked == 2
     assert _names(page) == ["Far"]
@@ -516,7 +518,7 @@ def test_a_search_goes_no_further_than_it_says_and_on_from_there(
 def test_a_person_is_not_looked_for_in_an_address_that_is_kept(editor: Browser, asked: str) -> None:
     answer = editor.get(f"/events?{asked}")
     assert answer.status_code == 400
-    assert "names a person" in answer.text
+    assert "identifies a person" in answer.text
     field = re.search("under “(.*?)” instead", answer.text)
     assert field
     assert f"<label>{field[1]} <input" in editor.page("/events")
@@ -550,7 +552,7 @@ def test_whoever_is_not_there_is_not_told_again(editor: Browser, send: Send) -> 
         answer = editor.post("/events/find", follow=False, mode="live", who=typed)
         assert answer.location == "/events?mode=live"
         page = editor.page(answer.location)
-        for words in ("Nobody and nothing is named so.", "under More filters: order_id=1234"):
+        for words in ("No match. Identifiers must be complete", "use More filters: order_id=1234"):
             assert (words in page) == bool(typed)
         assert "nobody@" not in page
     assert "nobody@" not in editor.page("/events?visitor=nobody@example.com")
@@ -562,7 +564,7 @@ def test_whoever_is_there_in_the_other_mode_alone_is_not_said_to_be_nobody(
     send(mode="test")
     work()
     page = editor.post("/events/find", mode="live", who="u1").text
-    assert "Somebody is named so, but not in this mode." in page
+    assert "There is a match, but not in this mode." in page
     assert "Nobody" not in page
 
 
@@ -593,13 +595,13 @@ def test_a_distinct_id_leads_to_its_event_and_that_it_was_looked_for_is_written_
     assert "order-7" not in answer.location + page
     assert viewer.post("/events/find", follow=False, mode="test", who="order-7").location == f"/events/{second}"
     page = viewer.post("/events/find", name="Visit", who="order-7").text
-    assert "A distinctId is looked for under the names that the latest events have" in page
+    assert "A distinctId is searched for only among the names of the latest events" in page
 
 
 def test_it_is_said_when_more_came_with_a_distinct_id_than_are_listed(editor: Browser, send: Send) -> None:
     for number in range(12):
         send(f"E{number}", distinct_id="7")
-    words = "Only the newest 12 that came with this distinctId are found."
+    words = "Only the newest 12 with this distinctId are shown."
     assert words not in editor.post("/events/find", who="7").text
     send("Last", distinct_id="7")
     page = editor.post("/events/find", who="7").text
@@ -616,7 +618,7 @@ def test_whoever_is_named_as_an_event_is_is_shown_and_the_event_is_one_click_awa
     work()
     page = editor.post("/events/find", who="77").text
     assert _names(page) == ["Purchase"]
-    assert f'<a href="/events?id={event_id}">see what came with it</a>' in page
+    assert f'<a href="/events?id={event_id}">see its events</a>' in page
     assert _names(editor.page(f"/events?id={event_id},<b>")) == ["Order Paid"]
     anew = editor.post("/events/find", follow=False, id=event_id, mode="live", who="u2").location
     assert re.fullmatch(r"/events\?mode=live&visitor=[0-9a-f]{32}", anew), "what was found before is not asked for, too"

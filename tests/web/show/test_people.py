@@ -36,7 +36,7 @@ def test_a_reset_password_replaces_the_old_one(
 
 def test_roles_are_set_and_people_removed(admin: Browser, here: Ours) -> None:
     person, _ = here.people.add("bob@example.com", "viewer", actor="cli")
-    assert "bob@example.com is editor from now on." in admin.post(f"/people/{person.id}/role", role="editor").text
+    assert "bob@example.com now has the role editor." in admin.post(f"/people/{person.id}/role", role="editor").text
     assert "can no longer sign in, and every open session ends" in admin.page(f"/people/{person.id}/remove")
     admin.post(f"/people/{person.id}/remove")
     assert [one.email for one in here.people.list()] == ["admin@example.com"]
@@ -51,7 +51,7 @@ def test_whoever_is_removed_leaves_tokens_that_are_named(admin: Browser, here: O
     assert "Tokens that they made" not in admin.page(f"/people/{bob.id}/remove")
     _, text = here.tokens.add("Deployment", ["balance:read"], actor=left)
     page = admin.page(f"/people/{bob.id}/remove")
-    assert "Tokens that they made go on working: <bdi>Deployment</bdi>." in page
+    assert "Tokens that they created keep working: <bdi>Deployment</bdi>." in page
     admin.post(f"/people/{bob.id}/remove")
     assert here.tokens.authenticate(text)
 
@@ -89,9 +89,7 @@ def test_a_plugin_whose_extra_is_missing_is_listed_with_the_line_and_worries_nob
     assert "pip install 'ours[s3]'" in page
     assert "Set aside" not in page
     assert "boto3" not in editor.page("/")
-    assert "Not among these: <code>kinesis</code>, <code>s3</code>, <code>sqs</code>." in editor.page(
-        "/destinations/add"
-    )
+    assert "Not available: <code>kinesis</code>, <code>s3</code>, <code>sqs</code>." in editor.page("/destinations/add")
 
 
 def test_plugins_are_listed_and_those_set_aside_say_why(here: Ours, editor: Browser) -> None:
@@ -100,7 +98,7 @@ def test_plugins_are_listed_and_those_set_aside_say_why(here: Ours, editor: Brow
     page = editor.page("/plugins")
     assert "Webhook" in page
     assert "nothing_of_that_name" in page
-    assert "Not among these: <code>broken</code>." in editor.page("/destinations/add")
+    assert "Not available: <code>broken</code>." in editor.page("/destinations/add")
     assert "broken</a> is a plugin that was set aside." in editor.page("/").replace("<bdi>", "").replace("</bdi>", "")
 
 

@@ -176,7 +176,7 @@ def test_where_it_is_required_nothing_else_is_shown_before_it_is_set(
     stranger.post("/password", old=given, new=PASSWORD, again=PASSWORD)
     assert stranger.get("/events").location == "/second-factor"
     assert stranger.get("/password").location == "/second-factor"
-    assert "Everybody here signs in with a code" in stranger.page("/second-factor")
+    assert "Everybody here signs in with a password and a code" in stranger.page("/second-factor")
     set_up(stranger)
     assert stranger.get("/events").status_code == 200
     here.second_factors.remove(person.id, actor="cli")
@@ -190,6 +190,6 @@ def test_an_admin_sees_who_has_one_and_takes_it_from_who_lost_the_device(
     stranger.sign_in("ada@example.com")
     set_up(stranger)
     assert "Remove second factor of ada@example.com" in admin.page("/people")
-    assert "has no second factor any more" in admin.post(f"/people/{ada}/second-factor").text
+    assert "no longer has a second factor" in admin.post(f"/people/{ada}/second-factor").text
     assert here.people.get(ada).second_factor_at is None
     assert stranger.get("/").status_code == 302

@@ -91,7 +91,7 @@ def test_a_printed_password_must_be_changed_before_anything_else(stranger: Brows
     [
         ({"old": "wrong"}, "The old password is wrong."),
         ({"new": "short", "again": "short"}, "at least 12"),
-        ({"again": "something else"}, "This is not what you typed above."),
+        ({"again": "something else"}, "The two passwords do not match."),
     ],
 )
 def test_a_password_that_will_not_do_is_refused_beside_its_field(

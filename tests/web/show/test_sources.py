@@ -69,7 +69,7 @@ def test_a_source_in_use_is_deactivated_only_by_somebody_who_knows(
     assert "In use:" in editor.page(path)
     refused = editor.post(path)
     assert refused.status_code == 400
-    assert "Tick this to go on." in refused.text
+    assert "Tick this to continue." in refused.text
     assert here.sources.get(1).status == "active"
     assert "Shop is deactivated." in editor.post(path, sure="yes").text
     assert here.sources.get(1).status == "deactivated"
@@ -163,7 +163,7 @@ def test_a_batch_of_which_some_is_wrong_is_no_plain_success_and_leads_to_what_wa
     body = {"events": [{"event": "Paid", "distinctId": "o-1", "userId": "u1"}, {"event": "Paid", "userId": "u1"}]}
     answer = editor.post("/playground", key=2, endpoint="batch", body=json.dumps(body)).text
     assert '<span class="state warn">207 Multi-Status</span>' in answer
-    led = re.search(r'href="(/events\?id=\w+)">See the event that was taken', answer)
+    led = re.search(r'href="(/events\?id=\w+)">View the accepted event', answer)
     assert led
     assert ">Paid<" in editor.page(led[1])
 
@@ -181,10 +181,10 @@ def test_a_source_says_why_requests_were_refused_and_whose_the_last_was(
 ) -> None:
     viewer, made = browser_of("viewer"), here.sources.add("Shop", actor="cli")
     address = f"/sources/{made.source.id}"
-    assert "Refused, 7 days" not in viewer.page(address)
+    assert "Refused, last 7 days" not in viewer.page(address)
     answer = viewer.client.post("/api/v1/track", json={"token": made.test_key, "event": "A", "email": 5})
     assert answer.status_code == 400
-    page = until(lambda: viewer.page(address), "Refused, 7 days")
+    page = until(lambda: viewer.page(address), "Refused, last 7 days")
     assert '<a href="/reference#invalid_fields"><code>invalid_fields</code></a>' in page
     assert "<code>email</code>" in page
     assert answer.headers["X-Request-Id"] in page
@@ -204,7 +204,7 @@ def test_the_playground_without_a_key_says_where_to_get_one(editor: Browser) -> 
 def test_a_new_key_comes_with_an_overlap_in_which_the_old_one_works(here: Ours, editor: Browser) -> None:
     made = here.sources.add("Rotated", actor="cli")
     page = editor.post(f"/sources/{made.source.id}/rotate", mode="live", overlap="1 day").get_data(as_text=True)
-    assert "There is a new live key" in page
+    assert "The new live key is ready" in page
     old, new = here.accept.authenticate(made.live_key), here.sources.keys(made.source.id)[0]
     assert old
     assert here.accept.authenticate(new.text.reveal())
@@ -223,7 +223,7 @@ def test_a_key_in_use_is_revoked_only_by_somebody_who_knows(
     assert path in editor.page("/sources/1")
     assert "this key was last used" in editor.page(path)
     assert "<title>Revoke a key of Shop · Ours</title>" in editor.page(path)
-    assert "Tick this to go on." in editor.post(path).text
+    assert "Tick this to continue." in editor.post(path).text
     assert here.sources.keys(1)[1].revoked_at is None
     page = editor.post(path, sure="yes").text
     assert "The live key is revoked." in page
@@ -243,8 +243,8 @@ def test_a_key_nobody_uses_is_revoked_without_a_tick(editor: Browser, here: Ours
 
 def test_a_limit_is_set_shown_and_lifted(editor: Browser, here: Ours) -> None:
     here.sources.add("Shop", actor="cli")
-    assert "None: as many requests as come." in editor.page("/sources/1")
-    assert "50 requests a second." in editor.post("/sources/1/limit", limit=" 50 ").text
+    assert "<p>None.</p>" in editor.page("/sources/1")
+    assert "50 requests per second." in editor.post("/sources/1/limit", limit=" 50 ").text
     assert here.sources.get(1).rate_limit == 50
     for typed in ("0", "many", "-3", "1.5", "9" * 30):
         answer = editor.post("/sources/1/limit", limit=typed)
@@ -263,8 +263,8 @@ def test_the_volumes_of_two_sources_stand_side_by_side(editor: Browser, here: Ou
     assert caller
     here.accept.accept(caller, [Incoming(name="Purchase", occurred_at=1, user_id="u1", distinct_id="order-1")])
     page = editor.page("/sources")
-    assert re.findall(r'data-label="(Live|Live repeats)" class="[^"]*number[^"]*">(\d+)<', page) == [
-        ("Live", "1"), ("Live repeats", "0"), ("Live", "1"), ("Live repeats", "1"),
+    assert re.findall(r'data-label="(Live|Live duplicates)" class="[^"]*number[^"]*">(\d+)<', page) == [
+        ("Live", "1"), ("Live duplicates", "0"), ("Live", "1"), ("Live duplicates", "1"),
     ]  # fmt: skip
     assert "Without a <code>distinctId</code> it would be two events" in page
 
@@ -295,12 +295,12 @@ def test_in_a_rotation_the_old_source_is_seen_to_fall_and_the_new_one_to_rise(ed
     table = page.split("<summary>As a table")[1]
     figures = [re.findall(r">(\d+)</td>", row) for row in table.split("<tr>")[2:51]]
     assert [row for row in figures if row != ["0"] * 4] == [["0", "0", "160", "0"], ["80", "0", "20", "7"]]
-    assert page.count("In use: deactivate it") == 2
+    assert page.count("In use: if you deactivate it") == 2
     heights = [float(one) for one in re.findall(r'class="received"[^>]*height="([\d.]+)"', page)]
     assert heights == [45.0, 11.2, 90.0]  # one scale for both
     _used(here, old, 25)
     page = editor.page("/sources")
-    assert page.count("Safe to deactivate") == page.count("In use: deactivate it") == 1
+    assert page.count("Safe to deactivate") == page.count("In use: if you deactivate it") == 1
     week = editor.page(f"/sources?over=week&source={old}")
     assert ">980 live, 0 test<" in week
     assert "160" not in week.split("<summary>As a table")[1].split("</table>")[0]
@@ -331,8 +331,8 @@ def test_any_address_of_the_comparison_shows_some(editor: Browser, here: Ours, q
     page = editor.page(f"/sources?{query}")
     assert "Side by side" in page
     said = re.sub("<[^>]+>", "", page)
-    assert ("This list is not narrowed by" in said) == (query != f"over=hour&source={one}")
-    assert "source=x, 99: it means nothing here." in said or "99" not in query
+    assert ("This list is not filtered by" in said) == (query != f"over=hour&source={one}")
+    assert "source=x, 99: it has no meaning here." in said or "99" not in query
 
 
 @pytest.mark.parametrize(("path", "each"), [("/sources", 'class="lane"'), ("/playground", "· live</option>")])

@@ -127,9 +127,9 @@ def test_what_was_abandoned_says_so_and_offers_nothing_that_can_not_be(
     words = f"Somebody abandoned it: the secret key {OTHER.key_ids[0]} that it needs was lost."
     page = admin.page(f"/events/{unrouted}")
     assert page.count(words) == 2  # of the event, and of its dispatch
-    assert "Nobody knows whose event it is" in page
+    assert "The visitor is not known: the event was abandoned" in page
     assert "<button>Replay</button>" not in page
-    assert "Send it there now" not in page
+    assert "Send it now" not in page
     assert "resumes automatically" not in page
     page = admin.page(f"/events/{routed}")
     assert page.count(words) == 1

@@ -54,7 +54,7 @@ def test_found_in_both_modes_they_are_listed_and_a_stranger_is_said_to_be_nobody
     work()
     page = editor.post("/visitors", identifier="u1", kind="userId").text
     assert page.count("/visitors/") == 2
-    assert "Nobody is named so" in editor.post("/visitors", identifier="nobody").text
+    assert "No match" in editor.post("/visitors", identifier="nobody").text
     assert editor.post("/visitors", identifier=" ").status_code == 400
 
 
@@ -71,9 +71,9 @@ def test_of_a_visitor_who_was_many_some_are_listed_and_the_rest_counted(
     assert (len(profile.merged), len(profile.identifiers)) == (4, 6)
     page = unescape(editor.page(f"/visitors/{found.id}"))
     assert sum(one in page for one in [id_[:8] for id_, _ in profile.merged]) == 2
-    assert "And 2 more. The export names them all." in page
-    assert "And 4 more. Of an email and of earlier identifiers only a hash is kept." in page
-    assert "an earlier one" not in page  # what is known in clear comes first
+    assert "And 2 more. The export lists them all." in page
+    assert "And 4 more. For emails and earlier identifiers, only a hash is kept." in page
+    assert "an earlier value" not in page  # what is known in clear comes first
     assert "customer-1" in page
 
 
@@ -88,8 +88,8 @@ def test_an_admin_exports_and_forgets_and_gets_a_receipt(
     assert answer.status_code == 302
     page = admin.page(answer.location)
     for said in (
-        "None, of the events that were still kept.",
-        "is written nowhere any more",
+        "None, as far as their events were still stored.",
+        "there is no record of where they went",
         jane,
         "admin@example.com",
         "<dd>live</dd>",
@@ -136,7 +136,7 @@ def test_what_a_forgotten_visitor_did_is_not_offered_to_be_sent_again(
 def test_forgetting_in_one_mode_names_the_same_person_in_the_other(
     admin: Browser, jane: str, here: Ours, send: Callable[..., str], work: Callable[[], None]
 ) -> None:
-    assert "nobody of the same names is in test mode" in admin.page(f"/visitors/{jane}/forget")
+    assert "there is nobody with the same identifiers in test mode" in admin.page(f"/visitors/{jane}/forget")
     send(mode="test", **JANE)
     work()
     (twin,) = [one.id for one in here.visitors.find("u1", "userId", actor="cli") if one.mode == "test"]
@@ -165,8 +165,8 @@ def test_who_opens_an_event_in_clear_is_written_down_and_who_sees_masks_is_not(
 def test_the_audit_log_is_narrowed_to_who_did_what(admin: Browser, here: Ours) -> None:
     here.sources.add("Shop", actor="cli")
     assert "source 1" in admin.page("/audit?actor=cl&verb=add")
-    assert "No entry fits" in admin.page("/audit?actor=%25&verb=add")
-    assert "No entry fits" in admin.page("/audit?verb=remove")
+    assert "No results" in admin.page("/audit?actor=%25&verb=add")
+    assert "No results" in admin.page("/audit?verb=remove")
 
 
 def test_a_token_is_shown_once_and_revoked(admin: Browser, here: Ours) -> None:
