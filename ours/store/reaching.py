@@ -13,7 +13,7 @@ LENT = (
     " long as we are connected (PgBouncer: pool_mode = session), or name the server itself."
 )
 _READ_ONLY = (
-    "{} lies on a disk that takes no writes. Mend that; or copy all of its folder to another disk, and name that one: a"
+    "{} lies on a disk that takes no writes. Fix that; or copy all of its folder to another disk, and name that one: a"
     " backup can be made there."
 )
 _REMEDIES = {
