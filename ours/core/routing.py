@@ -95,9 +95,14 @@ class Planner:
         return made
 
 
+def hears(sources: Collection[int] | None, source_id: int | None) -> bool:
+    """Whether a destination that listens to these sources (None: all) listens to that one (None: not to be asked)."""
+    return sources is None or source_id is None or source_id in sources
+
+
 def _barred(gate: Gate, source_id: int | None, fired: Sequence[Rule]) -> Planned | None:
     """The dispatch that says which rule keeps the event here; None when it may leave."""
-    if gate.sources is not None and source_id is not None and source_id not in gate.sources:
+    if not hears(gate.sources, source_id):
         return Planned(gate.destination_id, "stopped", "source_not_heard")
     if rule := governance.stopping(fired, gate.destination_id, gate.category):
         return Planned(gate.destination_id, "stopped", rule.reason)

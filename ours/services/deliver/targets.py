@@ -18,6 +18,7 @@ from ours.core.governance import Rule, fired, stopping
 from ours.core.incoming import Kind
 from ours.core.mapping import Context, Mapper, Released, compile_mapping
 from ours.core.redact import Masker
+from ours.core.routing import hears
 from ours.core.sensitivity import let_out
 from ours.errors import Unsealable
 from ours.plugin import IDENTIFY, Destination, Event, Rejected, Skipped, secrets_of
@@ -105,7 +106,7 @@ class Target:
         kind: Kind = "identify" if event.name == IDENTIFY else "track"
         if self.allowed is not None and not allows(self.allowed, event.name, kind):
             return Skipped("not_allowed", "Its name was taken off the allow list after it was routed.")
-        if self.sources is not None and source_id is not None and source_id not in self.sources:
+        if not hears(self.sources, source_id):
             return Skipped("source_not_heard", "Its source was taken off the destination after it was routed.")
         return None
 
