@@ -110,8 +110,7 @@ class Postgres(Destination):
             ["disable", "prefer", "require", "verify-ca", "verify-full"]), metadata={
             "label": "TLS",
             "help": "`verify-full` also checks who the server is, against the authorities that this machine trusts, or"
-                    " those"
-            " in `~/.postgresql/root.crt`; `disable` is for this machine only."})  # fmt: skip
+            " those in `~/.postgresql/root.crt`; `disable` is for this machine only."})  # fmt: skip
 
     def item(self, delivery: Delivery) -> Any:
         return {"id": delivery.id} | envelope(delivery)

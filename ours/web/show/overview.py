@@ -127,7 +127,7 @@ def _destinations(
             words = f"has no plugin: “{one.slug}” is not loaded. Its backlog is held."
             yield Concern("bad", one.name, words, address, ways=remedies.ways("plugin", one.id))
         elif one.status == "paused" and ("paused", subject) not in told:
-            words, ways = f"is paused, and holds {health[one.id].held:,}.", remedies.ways("paused", one.id)[1:]
+            words, ways = f"is paused, and holds {health[one.id].held:,}.", remedies.ways("paused_by_hand", one.id)
             yield Concern("warn", one.name, words, address, ways=ways)
         elif one.status == "on" and one.rests_until is not None and one.rests_until > clock.now_ms():
             yield Concern("warn", one.name, "asked us to wait: nothing is tried.", address, until=one.rests_until)

@@ -53,7 +53,7 @@ def _mended(kind: str, destination_id: int | None) -> list[tuple[str, str]]:
     if kind == "rejecting":
         replay = url_for("show.replay_many", destination=destination_id, state="rejected")
         return [("Replay rejected", replay)]
-    if kind == "paused":
+    if kind in {"paused", "paused_by_hand"}:
         return [("Resume", url_for("show.change_destination", destination_id=destination_id, verb="resume"))]
     if kind in {"unfit", "empty"}:
         anchor = "events" if kind == "empty" else None
